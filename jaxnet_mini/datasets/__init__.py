@@ -1,0 +1,8 @@
+"""Data sets: ``digits`` ships with the package, the others are found or fetched.
+
+Each has ``load_data()``, which returns ``(x_train, y_train), (x_test, y_test)``.
+"""
+
+from jaxnet_mini.datasets import digits, fashion_mnist, mnist
+
+__all__ = ["digits", "fashion_mnist", "mnist"]

@@ -1,0 +1,77 @@
+"""The library's exceptions, and the one way of looking a name up.
+
+Every exception is also the builtin that a caller would expect, so
+``except ValueError`` keeps working. A message names the argument, says what was
+expected and what came, and ends with what to do next.
+"""
+
+import difflib
+from collections.abc import Mapping
+from typing import TypeVar
+
+Value = TypeVar("Value")
+
+
+class JaxnetError(Exception):
+    """The base of every exception that this library raises on purpose."""
+
+
+class ArgumentError(JaxnetError, ValueError):
+    """An argument has a value outside what is allowed."""
+
+
+class ShapeError(JaxnetError, ValueError):
+    """Two shapes that must agree do not."""
+
+
+class DataError(JaxnetError, ValueError):
+    """Data that cannot be trained on: labels out of range, NaN, empty, complex."""
+
+
+class UnknownNameError(JaxnetError, ValueError):
+    """A name that stands in no table."""
+
+
+class LayerError(JaxnetError, TypeError):
+    """An object that is no layer stands where a layer is needed."""
+
+
+class StateError(JaxnetError, RuntimeError):
+    """A call before its time: ``fit`` before ``compile``, ``predict`` before a shape."""
+
+
+class NonFiniteError(JaxnetError, FloatingPointError):
+    """The loss or a weight turned NaN or infinite during training."""
+
+
+class DownloadError(JaxnetError, OSError):
+    """A data set could be found nowhere and not be downloaded whole."""
+
+
+class MissingExtraError(JaxnetError, ImportError):
+    """An optional dependency is needed and not installed."""
+
+
+def find(table: Mapping[str, Value], name: str, kind: str) -> Value:
+    """Look ``name`` up in ``table``; an unknown name is answered with the nearest.
+
+    Args:
+        table: names and what they stand for.
+        name: the name that the user wrote.
+        kind: what is looked for, as the message calls it, e.g. ``"activation"``.
+
+    Raises:
+        UnknownNameError: the name stands not in the table.
+
+    >>> find({"relu": 1, "tanh": 2}, "rleu", "activation")
+    Traceback (most recent call last):
+    ...
+    jaxnet_mini.errors.UnknownNameError: unknown activation 'rleu': did you mean \
+'relu'? Known: relu, tanh.
+    """
+    if name in table:
+        return table[name]
+    nearest = difflib.get_close_matches(name.lower(), table, n=1, cutoff=0.5)
+    guess = f"did you mean {nearest[0]!r}? " if nearest else ""
+    known = ", ".join(sorted(table))
+    raise UnknownNameError(f"unknown {kind} {name!r}: {guess}Known: {known}.")
