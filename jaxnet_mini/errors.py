@@ -37,7 +37,7 @@ class LayerError(JaxnetError, TypeError):
 
 
 class StateError(JaxnetError, RuntimeError):
-    """A call before its time: ``fit`` before ``compile``, ``predict`` before a shape."""
+    """A call before its time, such as ``fit`` before ``compile``."""
 
 
 class NonFiniteError(JaxnetError, FloatingPointError):

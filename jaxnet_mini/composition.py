@@ -1,0 +1,172 @@
+"""Composition: layers one after another, which is a layer again.
+
+Names of layers follow Keras: the class in snake case, numbered from the second on.
+"""
+
+import dataclasses
+import functools
+import inspect
+import re
+from typing import Any
+
+import jax
+from jaxtyping import Array
+
+from jaxnet_mini import activations
+from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
+from jaxnet_mini.layers import Activation, Base, Dense
+from jaxnet_mini.types import Layer, Params, RandomKey, Shape
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Serial(Base):
+    """Layers one after another, itself a layer; see `serial`."""
+
+    layers: tuple[Layer, ...]
+
+    def __post_init__(self, input_dim: int | None) -> None:
+        super().__post_init__(input_dim)
+        for layer in self.layers:
+            check_layer(layer)
+        self.names  # noqa: B018  (two layers of one name are an error now, not later)
+
+    def __repr__(self) -> str:
+        return f"serial({', '.join(map(repr, self.layers))})"
+
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        """One name per layer: its own, or its class's in snake case, numbered."""
+        return unique_names(self.layers)
+
+    def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
+        self.check(input_shape)
+        shape, params = tuple(input_shape), {}
+        for index, (name, layer) in enumerate(
+            zip(self.names, self.layers, strict=True)
+        ):
+            try:
+                layer_key = jax.random.fold_in(key, index)
+                shape, params[name] = layer.init(layer_key, shape)
+            except ShapeError as error:
+                raise ShapeError(f"layer {name!r}: {error}") from None
+        return shape, params
+
+    def apply(
+        self,
+        params: Params,
+        x: Array,
+        *,
+        key: RandomKey | None = None,
+        training: bool = False,
+    ) -> Array:
+        for index, (name, layer) in enumerate(
+            zip(self.names, self.layers, strict=True)
+        ):
+            layer_key = None if key is None else jax.random.fold_in(key, index)
+            try:
+                x = layer.apply(params[name], x, key=layer_key, training=training)
+            except ShapeError as error:
+                raise ShapeError(f"layer {name!r}: {error}") from None
+        return x
+
+
+def serial(*layers: Layer, name: str | None = None) -> Serial:
+    """Compose layers into one that applies them in order.
+
+    Parameters are a dictionary with one entry per layer, under Keras's names:
+    ``dense``, ``dense_1``, or the layer's own ``name``.
+
+    Raises:
+        LayerError: an argument is no layer.
+        ArgumentError: two layers have the same name.
+
+    >>> from jaxnet_mini.layers import Flatten
+    >>> net = serial(Flatten(), Dense(8, activation="relu"), Dense(3))
+    >>> output_shape, params = net.init(jax.random.key(0), (2, 2))
+    >>> jax.tree.map(jnp.shape, params["dense_1"])
+    {'bias': (3,), 'kernel': (8, 3)}
+    >>> net.apply(params, jnp.zeros((5, 2, 2))).shape
+    (5, 3)
+    """
+    return Serial(tuple(layers), name=name)
+
+
+def check_layer(layer: Any) -> None:
+    """Raise a LayerError that says what is missing where ``layer`` is no layer."""
+    hint = ""
+    if isinstance(layer, type):
+        hint = f" (the class itself: write {layer.__name__}(...))"
+    elif isinstance(layer, Layer):
+        accepted = inspect.signature(layer.apply).parameters.values()
+        names = {parameter.name for parameter in accepted}
+        open_ended = any(p.kind is p.VAR_KEYWORD for p in accepted)
+        if not open_ended and not {"key", "training"} <= names:
+            raise LayerError(
+                f"{layer!r}: apply must be apply(params, x, *, key=None, "
+                "training=False); add the missing arguments, or **_ for those that "
+                "you do not need."
+            )
+        if type(layer).__hash__ is None:
+            hint = " (it is not hashable: make it a frozen dataclass)"
+        else:
+            return
+    elif hasattr(layer, "init") and hasattr(layer, "apply"):
+        hint = " (it is not hashable: make it a frozen dataclass)"
+    raise LayerError(
+        f"{layer!r} is no layer{hint}: a layer is a hashable object with "
+        "init(key, input_shape) and apply(params, x, *, key=None, training=False)."
+    )
+
+
+def snake_case(name: str) -> str:
+    """Return Keras's default name of a class.
+
+    >>> snake_case("LayerNormalization")
+    'layer_normalization'
+    """
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def unique_names(layers: tuple[Layer, ...]) -> tuple[str, ...]:
+    """Name layers as Keras does: ``dense``, ``dense_1``; own names stay as they are.
+
+    Raises:
+        ArgumentError: two layers were given the same name.
+    """
+    own = [name for layer in layers if (name := getattr(layer, "name", None))]
+    for name in own:
+        if own.count(name) > 1:
+            raise ArgumentError(
+                f"two layers have the name {name!r}: give each a name of its own."
+            )
+    names: list[str] = []
+    for layer in layers:
+        name = getattr(layer, "name", None)
+        if not name:
+            base = name = snake_case(type(layer).__name__)
+            number = 0
+            while name in own or name in names:
+                number += 1
+                name = f"{base}_{number}"
+        names.append(name)
+    return tuple(names)
+
+
+def without_last_activation(layer: Layer) -> tuple[Layer, activations.Activation]:
+    """Split off the activation that a network ends with.
+
+    Returns:
+        The network up to it, with the same parameters, and the function; ``linear``
+        where it ends with none.
+
+    >>> without_last_activation(serial(Dense(3, activation="softmax")))[0]
+    serial(Dense(3))
+    """
+    if isinstance(layer, Serial) and layer.layers:
+        *first, last = layer.layers
+        last, activation = without_last_activation(last)
+        return dataclasses.replace(layer, layers=(*first, last)), activation
+    if isinstance(layer, Dense | Activation):
+        activation = activations.get(layer.activation)
+        return dataclasses.replace(layer, activation=None), activation
+    return layer, activations.linear

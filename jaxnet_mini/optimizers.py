@@ -1,0 +1,372 @@
+"""Optimizers: Keras's names and defaults, optax's transformations.
+
+Source: https://keras.io/api/optimizers/ and https://optax.readthedocs.io. An optimizer
+is a frozen value; ``transformation()`` is the optax transformation that it stands for.
+Every number of it, the learning rate first, lives in the transformation's state
+(`optax.inject_hyperparams`), so that another value needs no new compilation.
+"""
+
+import dataclasses
+import functools
+import math
+import numbers
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array
+
+from jaxnet_mini.errors import ArgumentError, StateError, find
+from jaxnet_mini.types import Params
+
+Schedule: TypeAlias = Callable[[Any], Any]
+"""``step -> learning rate``, as optax makes them; steps count from 0."""
+
+
+class AdamState(NamedTuple):
+    """Steps taken and the two moments, each of the shape of the parameters."""
+
+    steps: Array
+    first_moment: Params
+    second_moment: Params
+
+
+def adam(
+    learning_rate: Any,
+    beta_1: Any,
+    beta_2: Any,
+    epsilon: Any,
+    weight_decay: Any = None,
+) -> optax.GradientTransformation:
+    r"""Adam (Kingma & Ba 2015) in the order of operations of the paper's section 2.
+
+    The step is ``-a m / (sqrt(v) + epsilon)`` with one scalar
+    ``a = learning_rate sqrt(1 - beta_2^t) / (1 - beta_1^t)``, as in Keras.
+    `optax.adam` corrects both moments element by element instead: epsilon then stands
+    elsewhere, and two more divisions per parameter cost a tenth of a training step.
+    """
+
+    def init(params: Params) -> AdamState:
+        zeros = functools.partial(jax.tree.map, jnp.zeros_like)
+        return AdamState(jnp.zeros((), jnp.int32), zeros(params), zeros(params))
+
+    def update(
+        gradients: Params, state: AdamState, params: Params = None
+    ) -> tuple[Params, AdamState]:
+        steps = optax.safe_increment(state.steps)
+        first = jax.tree.map(
+            lambda m, g: m + (g - m) * (1.0 - beta_1), state.first_moment, gradients
+        )
+        second = jax.tree.map(
+            lambda v, g: v + (jnp.square(g) - v) * (1.0 - beta_2),
+            state.second_moment,
+            gradients,
+        )
+        t = steps.astype(jnp.result_type(beta_1))
+        scale = learning_rate * jnp.sqrt(1.0 - beta_2**t) / (1.0 - beta_1**t)
+        updates = jax.tree.map(
+            lambda m, v: -scale * m / (jnp.sqrt(v) + epsilon), first, second
+        )
+        if weight_decay is not None:
+            updates = jax.tree.map(
+                lambda u, p: u - learning_rate * weight_decay * p, updates, params
+            )
+        return updates, AdamState(steps, first, second)
+
+    return optax.GradientTransformation(init, update)
+
+
+@dataclasses.dataclass(frozen=True)
+class Optimizer:
+    """The base of the optimizers: a frozen, hashable value.
+
+    Args:
+        learning_rate: a positive number, or a schedule ``step -> number``.
+    """
+
+    factory: ClassVar[Callable[..., optax.GradientTransformation]]
+
+    learning_rate: float | Schedule = 0.001
+
+    def __post_init__(self) -> None:
+        if not callable(self.learning_rate):
+            check_learning_rate(self.learning_rate)
+        for name, value in self._numbers().items():
+            if not (value >= 0.0 and math.isfinite(value)):
+                raise ArgumentError(
+                    f"{type(self).__name__}: {name} must be a finite number of at "
+                    f"least 0, not {value!r}."
+                )
+
+    def _numbers(self) -> dict[str, float]:
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {
+            name: float(value)
+            for name, value in values.items()
+            if isinstance(value, numbers.Real) and not isinstance(value, bool)
+        }
+
+    def transformation(self) -> optax.GradientTransformation:
+        """Return the optax transformation, one object per kind of optimizer.
+
+        Optimizers that differ in numbers only share it, and with it every compiled
+        program. `init` puts the numbers into its state.
+        """
+        fixed = {
+            f.name: getattr(self, f.name)
+            for f in dataclasses.fields(self)
+            if f.name not in self._numbers()
+        }
+        return _transformation(type(self), tuple(fixed.items()), self._absent())
+
+    def _absent(self) -> tuple[str, ...]:
+        """Name the numbers that are 0 and so leave a part of the algorithm out."""
+        return ()
+
+    def init(self, params: Params) -> optax.OptState:
+        """Return the state of a first step, with this optimizer's own numbers."""
+        state = self.transformation().init(params)
+        return set_numbers(state, self._numbers())
+
+
+@functools.lru_cache(maxsize=256)
+def _transformation(
+    kind: Any, fixed: tuple[tuple[str, Any], ...], absent: tuple[str, ...]
+) -> optax.GradientTransformation:
+    defaults = {
+        f.name: f.default
+        for f in dataclasses.fields(kind)
+        if f.name not in dict(fixed) and f.name not in absent
+    }
+    inject = optax.inject_hyperparams(kind.factory)
+    return inject(**defaults, **dict(fixed))
+
+
+@dataclasses.dataclass(frozen=True)
+class Adam(Optimizer):
+    """Adam, see `adam`.
+
+    >>> Adam(learning_rate=0.01)
+    Adam(learning_rate=0.01, beta_1=0.9, beta_2=0.999, epsilon=1e-07)
+    """
+
+    factory = staticmethod(adam)
+
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+
+
+@dataclasses.dataclass(frozen=True)
+class AdamW(Optimizer):
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
+
+    factory = staticmethod(adam)
+
+    weight_decay: float = 0.004
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+
+
+def _sgd(
+    learning_rate: Any, momentum: Any = None, nesterov: bool = False
+) -> optax.GradientTransformation:
+    return optax.sgd(learning_rate, momentum, nesterov)
+
+
+@dataclasses.dataclass(frozen=True)
+class SGD(Optimizer):
+    """Gradient descent, with momentum where it is above 0."""
+
+    factory = staticmethod(_sgd)
+
+    learning_rate: float | Schedule = 0.01
+    momentum: float = 0.0
+    nesterov: bool = False
+
+    def _absent(self) -> tuple[str, ...]:
+        return () if self.momentum else ("momentum",)
+
+
+def _rmsprop(
+    learning_rate: Any,
+    rho: Any,
+    epsilon: Any,
+    momentum: Any = None,
+    centered: bool = False,
+) -> optax.GradientTransformation:
+    scale = optax.scale_by_stddev if centered else optax.scale_by_rms
+    # Keras applies the learning rate before it accumulates momentum.
+    parts = [scale(decay=rho, eps=epsilon), optax.scale_by_learning_rate(learning_rate)]
+    if momentum is not None:
+        parts.append(optax.trace(decay=momentum))
+    return optax.chain(*parts)
+
+
+@dataclasses.dataclass(frozen=True)
+class RMSprop(Optimizer):
+    """RMSprop (Hinton 2012)."""
+
+    factory = staticmethod(_rmsprop)
+
+    rho: float = 0.9
+    momentum: float = 0.0
+    epsilon: float = 1e-7
+    centered: bool = False
+
+    def _absent(self) -> tuple[str, ...]:
+        return () if self.momentum else ("momentum",)
+
+
+def _adagrad(
+    learning_rate: Any, initial_accumulator_value: Any, epsilon: Any
+) -> optax.GradientTransformation:
+    return optax.adagrad(learning_rate, initial_accumulator_value, epsilon)
+
+
+@dataclasses.dataclass(frozen=True)
+class Adagrad(Optimizer):
+    """Adagrad (Duchi et al. 2011)."""
+
+    factory = staticmethod(_adagrad)
+
+    initial_accumulator_value: float = 0.1
+    epsilon: float = 1e-7
+
+
+def _lion(
+    learning_rate: Any, beta_1: Any, beta_2: Any, weight_decay: Any = 0.0
+) -> optax.GradientTransformation:
+    return optax.lion(learning_rate, beta_1, beta_2, weight_decay=weight_decay)
+
+
+@dataclasses.dataclass(frozen=True)
+class Lion(Optimizer):
+    """Lion (Chen et al. 2023)."""
+
+    factory = staticmethod(_lion)
+
+    beta_1: float = 0.9
+    beta_2: float = 0.99
+
+
+def _nadam(
+    learning_rate: Any, beta_1: Any, beta_2: Any, epsilon: Any
+) -> optax.GradientTransformation:
+    return optax.nadam(learning_rate, beta_1, beta_2, epsilon)
+
+
+@dataclasses.dataclass(frozen=True)
+class Nadam(Optimizer):
+    """Adam with Nesterov momentum (Dozat 2016), as optax has it.
+
+    Keras warms the momentum up besides; the two differ in the first hundreds of steps.
+    """
+
+    factory = staticmethod(_nadam)
+
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "adagrad": Adagrad,
+    "adam": Adam,
+    "adamw": AdamW,
+    "lion": Lion,
+    "nadam": Nadam,
+    "rmsprop": RMSprop,
+    "sgd": SGD,
+}
+
+
+def get(
+    optimizer: str | Optimizer | optax.GradientTransformation,
+) -> Optimizer | optax.GradientTransformation:
+    """Return the optimizer behind a Keras name; optax's own go through unchanged.
+
+    Raises:
+        UnknownNameError: no optimizer has this name.
+        ArgumentError: none of these.
+
+    >>> get("sgd")
+    SGD(learning_rate=0.01, momentum=0.0, nesterov=False)
+    """
+    if isinstance(optimizer, str):
+        return find(OPTIMIZERS, optimizer.lower(), "optimizer")()
+    if isinstance(optimizer, Optimizer | optax.GradientTransformation):
+        return optimizer
+    if isinstance(optimizer, type) and issubclass(optimizer, Optimizer):
+        return optimizer()
+    raise ArgumentError(
+        "optimizer must be a name, one of jaxnet_mini.optimizers or an optax "
+        f'transformation, not {optimizer!r}: write for example optimizer="adam".'
+    )
+
+
+def check_learning_rate(value: Any) -> float:
+    """Return ``value`` as a float.
+
+    Raises:
+        ArgumentError: no finite number above 0.
+    """
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not (math.isfinite(number) and number >= 0.0):
+        raise ArgumentError(
+            f"learning_rate must be a finite number of at least 0 or a schedule, "
+            f"not {value!r}."
+        )
+    return number
+
+
+def set_numbers(state: optax.OptState, values: Mapping[str, Any]) -> optax.OptState:
+    """Return an injected ``state`` with other numbers, each of its dtype.
+
+    Names that the state does not hold are passed over: they stand for a part of the
+    algorithm that is left out.
+    """
+    if not values:
+        return state
+    held = state.hyperparams
+    new = {
+        name: jnp.full_like(held[name], values[name]) if name in values else held[name]
+        for name in held
+    }
+    return state._replace(hyperparams=new)
+
+
+def get_learning_rate(state: optax.OptState) -> Array:
+    """Return the learning rate that ``state`` holds, a float scalar.
+
+    Raises:
+        StateError: none is in the state: it was built into the transformation.
+    """
+    found = optax.tree_utils.tree_get_all_with_path(state, "learning_rate")
+    if not found:
+        raise StateError(
+            "the learning rate is built into this optax transformation: make it with "
+            "optax.inject_hyperparams(optax.adam)(learning_rate=...), or give compile "
+            "one of jaxnet_mini.optimizers, to read and to change it."
+        )
+    value: Array = found[0][1]
+    return value
+
+
+def set_learning_rate(state: optax.OptState, value: float) -> optax.OptState:
+    """Return ``state`` with another learning rate of the same dtype.
+
+    Raises:
+        StateError: none is in the state, see `get_learning_rate`.
+    """
+    held = get_learning_rate(state)
+    return optax.tree_utils.tree_set(
+        state, learning_rate=np.asarray(value, dtype=held.dtype)
+    )

@@ -1,0 +1,343 @@
+"""Training, evaluation and prediction as pure functions.
+
+Nothing here knows a file, a clock or a console. A `Trainer` is a frozen value that says
+what is learned and how; its methods map states and batches to states and sums, and
+compose with ``jax.jit``, ``jax.grad`` and ``jax.vmap``. The compiled programs at the
+end of this file are what `jaxnet_mini.Sequential` runs.
+"""
+
+import dataclasses
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int
+
+from jaxnet_mini import composition, losses, metrics, optimizers
+from jaxnet_mini.data import Data
+from jaxnet_mini.errors import ArgumentError, ShapeError
+from jaxnet_mini.types import Layer, Params, RandomKey, Shape
+
+
+class TrainState(NamedTuple):
+    """All that changes during training, a pytree.
+
+    ``key`` stays the same: step ``n`` draws from ``jax.random.fold_in(key, n)``.
+    """
+
+    params: Params
+    optimizer_state: Any
+    key: RandomKey
+    step: Int[Array, ""]
+
+
+class Batch(NamedTuple):
+    """Examples of one step; a plain tuple ``(x, y)`` will do as well.
+
+    ``weight`` multiplies the loss of an example, as ``sample_weight`` does in Keras;
+    ``mask`` is 1 for an example and 0 for padding, which counts nowhere.
+    """
+
+    x: Array
+    y: Array
+    weight: Array | None = None
+    mask: Array | None = None
+
+
+class Progress(NamedTuple):
+    """What a loop returns.
+
+    ``failed`` is the index of the first step whose loss was not finite, where the loop
+    ended at once and ``state`` is of no use; -1 where all went well.
+    """
+
+    state: TrainState
+    totals: dict[str, Any]
+    failed: Int[Array, ""]
+
+
+@dataclasses.dataclass(frozen=True)
+class Trainer:
+    """What is learned and how: a frozen, hashable value.
+
+    Args:
+        net: a layer, usually `jaxnet_mini.serial`.
+        loss: a Keras name, one of `jaxnet_mini.losses`, or a callable
+            ``(y_true, y_pred) -> per-example loss``.
+        optimizer: a Keras name, one of `jaxnet_mini.optimizers`, or any optax
+            transformation.
+        metrics: names, `jaxnet_mini.metrics.Metric` values or callables.
+
+    Where the network ends with the softmax or sigmoid that the loss expects, the loss
+    is computed from what comes before it: exact where probabilities would round.
+
+    >>> from jaxnet_mini.layers import Dense
+    >>> trainer = Trainer(Dense(1), loss="mse", optimizer="sgd")
+    >>> state = trainer.init(jax.random.key(0), (2,))
+    >>> state, logs = jax.jit(trainer.step)(state, (jnp.ones((4, 2)), jnp.ones((4, 1))))
+    >>> sorted(logs), int(state.step)
+    (['loss'], 1)
+    """
+
+    net: Layer
+    loss: Any
+    optimizer: Any = "adam"
+    metrics: tuple[Any, ...] = ()
+
+    def __post_init__(self) -> None:
+        composition.check_layer(self.net)
+        resolved = tuple(metrics.get(metric) for metric in self.metrics)
+        names = ["loss", *(metric.name for metric in resolved)]
+        for name in names:
+            if names.count(name) > 1:
+                raise ArgumentError(
+                    f"two metrics go by the name {name!r} in the logs: drop one or "
+                    "rename it."
+                )
+        object.__setattr__(self, "loss", losses.get(self.loss))
+        object.__setattr__(self, "optimizer", optimizers.get(self.optimizer))
+        object.__setattr__(self, "metrics", resolved)
+
+    @property
+    def transformation(self) -> optax.GradientTransformation:
+        """The optax transformation behind ``optimizer``."""
+        if isinstance(self.optimizer, optimizers.Optimizer):
+            return self.optimizer.transformation()
+        return self.optimizer
+
+    def program(self) -> "Trainer":
+        """Return the trainer without its optimizer's numbers, which live in the state.
+
+        Equal values of this share compiled programs.
+        """
+        return dataclasses.replace(self, optimizer=self.transformation)
+
+    def init(self, key: RandomKey, input_shape: Shape) -> TrainState:
+        """Return a fresh state: parameters, optimizer state, key, step 0."""
+        _, params = self.net.init(key, input_shape)
+        return self.init_from(params, key)
+
+    def init_from(self, params: Params, key: RandomKey) -> TrainState:
+        """Return a fresh state around given parameters."""
+        state = self.optimizer.init(params)
+        return TrainState(params, state, key, jnp.zeros((), jnp.int32))
+
+    def step(
+        self, state: TrainState, batch: Batch | tuple[Array, ...]
+    ) -> tuple[TrainState, dict[str, Array]]:
+        """Take one step; return the new state, and loss and metrics of the batch."""
+        state, totals = self._step(state, Batch(*batch))
+        return state, self.logs(totals)
+
+    def loop(
+        self,
+        state: TrainState,
+        data: Data,
+        order: Int[Array, "steps batch"],
+        first: Int[Array, ""] | int,
+        last: Int[Array, ""] | int,
+    ) -> Progress:
+        """Take the steps ``first`` to ``last - 1`` of an epoch in one loop.
+
+        Args:
+            state: where to start.
+            data: the examples, ``(rows, ...)``, on the device.
+            order: which row goes where in the epoch, see `jaxnet_mini.data.order`.
+            first: the first step.
+            last: the step before which to stop; both may be traced, so that an epoch,
+                a part of it and a single step are one program.
+        """
+        batch_size = order.shape[1]
+
+        def batch(index: Array) -> Batch:
+            rows = jax.lax.dynamic_index_in_dim(order, index, keepdims=False)
+
+            def gather(array: Array) -> Array:
+                return array.at[rows].get(mode="promise_in_bounds")
+
+            x, y, weight = jax.tree.map(gather, (data.x, data.y, data.weight))
+            return Batch(x, y, weight, _mask(data.rows, index, batch_size))
+
+        def go_on(carry: tuple[Array, Array, TrainState, Any]) -> Array:
+            index, finite, *_ = carry
+            return (index < last) & finite
+
+        def take_step(
+            carry: tuple[Array, Array, TrainState, Any],
+        ) -> tuple[Array, Array, TrainState, Any]:
+            index, _, state, totals = carry
+            state, new = self._step(state, batch(index))
+            finite = jnp.isfinite(new["loss"][0])
+            return index + 1, finite, state, jax.tree.map(jnp.add, totals, new)
+
+        first = jnp.asarray(first, jnp.int32)
+        totals = _zeros_like(lambda: self._step(state, batch(first))[1])
+        start = (first, jnp.array(True), state, totals)
+        index, finite, state, totals = jax.lax.while_loop(go_on, take_step, start)
+        return Progress(state, totals, jnp.where(finite, -1, index - 1))
+
+    def evaluate(
+        self,
+        params: Params,
+        batches: Data,
+        first: Int[Array, ""] | int,
+        last: Int[Array, ""] | int,
+    ) -> dict[str, Any]:
+        """Return the sums of loss and metrics over batches ``first`` to ``last - 1``.
+
+        Args:
+            params: the parameters.
+            batches: examples stacked as ``(steps, batch, ...)``.
+            first: the first batch.
+            last: the batch before which to stop.
+        """
+        batch_size = batches.x.shape[1]
+
+        def totals_of(index: Array | int) -> dict[str, Any]:
+            x, y, weight = jax.tree.map(
+                lambda array: jax.lax.dynamic_index_in_dim(
+                    array, index, keepdims=False
+                ),
+                (batches.x, batches.y, batches.weight),
+            )
+            mask = _mask(batches.rows, index, batch_size)
+            return self._totals(params, Batch(x, y, weight, mask), None, False)[1]
+
+        totals: dict[str, Any] = jax.lax.fori_loop(
+            first,
+            last,
+            lambda index, sums: jax.tree.map(jnp.add, sums, totals_of(index)),
+            _zeros_like(lambda: totals_of(0)),
+        )
+        return totals
+
+    def logs(self, totals: dict[str, Any]) -> dict[str, Array]:
+        """Return loss and metrics from their sums, by name in alphabetical order."""
+        total, rows = totals["loss"]
+        logs = {"loss": total / rows}
+        logs |= {m.name: m.result(totals[m.name]) for m in self.metrics}
+        return dict(sorted(logs.items()))
+
+    def _step(self, state: TrainState, batch: Batch) -> tuple[TrainState, Any]:
+        key = jax.random.fold_in(state.key, state.step)
+
+        def loss_of(params: Params) -> tuple[Array, dict[str, Any]]:
+            return self._totals(params, batch, key, True)
+
+        gradients, totals = jax.grad(loss_of, has_aux=True)(state.params)
+        updates, optimizer_state = self.transformation.update(
+            gradients, state.optimizer_state, state.params
+        )
+        params = optax.apply_updates(state.params, updates)
+        return TrainState(params, optimizer_state, state.key, state.step + 1), totals
+
+    @functools.cached_property
+    def _head(self) -> tuple[Layer, Any, losses.Loss]:
+        """The network, the function from its outputs to predictions, and the loss."""
+        net, activation = composition.without_last_activation(self.net)
+        loss = self.loss.on_logits(activation)
+        if loss is None:
+            return self.net, lambda outputs: outputs, self.loss
+        return net, activation, loss
+
+    def _totals(
+        self, params: Params, batch: Batch, key: RandomKey | None, training: bool
+    ) -> tuple[Float[Array, ""], dict[str, Any]]:
+        """Return the loss to differentiate, and all sums."""
+        net, activation, loss = self._head
+        outputs = net.apply(params, batch.x, key=key, training=training)
+        values = loss.per_example(batch.y, outputs)
+        rows = outputs.shape[0]
+        if values.shape[:1] != (rows,):
+            raise ShapeError(
+                f"the loss returned shape {values.shape} for a batch of {rows}: return "
+                "one value per example, without a mean over the batch."
+            )
+        values = metrics.mean_per_row(values)
+        mask = batch.mask
+        mask = (
+            jnp.ones(rows, values.dtype) if mask is None else mask.astype(values.dtype)
+        )
+        # Padding may give any value, NaN too, and 0 times NaN is NaN.
+        values = jnp.where(mask == 0.0, 0.0, values)
+        if batch.weight is not None:
+            values = values * batch.weight.astype(values.dtype)
+        total, count = jnp.sum(values), jnp.sum(mask)
+        totals: dict[str, Any] = {"loss": (total, count)}
+        if self.metrics:
+            predictions = jax.lax.stop_gradient(activation(outputs))
+            for metric in self.metrics:
+                totals[metric.name] = metric.totals(batch.y, predictions, mask)
+        return total / count, totals
+
+
+def predict(
+    net: Layer,
+    params: Params,
+    batches: Array,
+    first: Int[Array, ""] | int,
+    last: Int[Array, ""] | int,
+) -> Array:
+    """Return the outputs of batches ``first`` to ``last - 1``; zeros for the others.
+
+    Args:
+        net: a layer.
+        params: its parameters.
+        batches: inputs stacked as ``(steps, batch, ...)``.
+        first: the first batch.
+        last: the batch before which to stop.
+
+    Returns:
+        ``(steps, batch, *output_shape)``.
+    """
+
+    def outputs_of(index: Array | int) -> Array:
+        x = jax.lax.dynamic_index_in_dim(batches, index, keepdims=False)
+        return net.apply(params, x)
+
+    one = jax.eval_shape(lambda: outputs_of(0))
+    outputs: Array = jax.lax.fori_loop(
+        first,
+        last,
+        lambda index, outputs: jax.lax.dynamic_update_index_in_dim(
+            outputs, outputs_of(index), index, axis=0
+        ),
+        jnp.zeros((batches.shape[0], *one.shape), one.dtype),
+    )
+    return outputs
+
+
+def all_finite(tree: Any) -> Array:
+    """Return for each leaf of ``tree``, in order, whether it is finite throughout."""
+    leaves = jax.tree.leaves(tree)
+    return jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves])
+
+
+def _mask(rows: Array, index: Array | int, batch_size: int) -> Array:
+    return index * batch_size + jnp.arange(batch_size, dtype=jnp.int32) < rows
+
+
+def _zeros_like(function: Any) -> Any:
+    shapes = jax.eval_shape(function)
+    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+
+
+def _seeded_init(net: Layer, input_shape: Shape, seed: Array) -> Params:
+    return net.init(jax.random.key(seed), input_shape)[1]
+
+
+def _seeded_state(trainer: Trainer, params: Params, seed: Array) -> TrainState:
+    return trainer.init_from(params, jax.random.key(seed))
+
+
+# One program per job. Layers, trainers and shapes are static and compared by value: two
+# equal models share them. Initialising is compiled too, since one operation at a time
+# would be one small compilation each.
+compiled_init = jax.jit(_seeded_init, static_argnums=(0, 1))
+compiled_state = jax.jit(_seeded_state, static_argnums=0)
+compiled_loop = jax.jit(Trainer.loop, static_argnums=0)
+compiled_evaluate = jax.jit(Trainer.evaluate, static_argnums=0)
+compiled_predict = jax.jit(predict, static_argnums=0)
+compiled_all_finite = jax.jit(all_finite)

@@ -1,0 +1,54 @@
+"""What a layer is, and the names that every signature uses."""
+
+from collections.abc import Hashable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Key
+
+Shape: TypeAlias = tuple[int, ...]
+"""A shape without the batch axis."""
+
+Params: TypeAlias = Any
+"""A pytree of arrays; for the layers of this library nested dictionaries."""
+
+RandomKey: TypeAlias = Key[Array, ""]
+"""One key of ``jax.random.key``."""
+
+
+@runtime_checkable
+class Layer(Hashable, Protocol):
+    """A frozen value with two pure functions.
+
+    Any hashable object with these two methods is a layer. It holds its configuration
+    and nothing else: parameters come out of ``init`` and go into ``apply``.
+    """
+
+    def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
+        """Return the output shape and fresh parameters; both without a batch axis."""
+        ...
+
+    def apply(
+        self,
+        params: Params,
+        x: Array,
+        *,
+        key: RandomKey | None = None,
+        training: bool = False,
+    ) -> Array:
+        """Compute the outputs, ``(batch, *output_shape)``.
+
+        ``key`` and ``training`` matter only to layers that draw random numbers.
+        """
+        ...
+
+
+def as_float(x: Array) -> Array:
+    """Cast integers and booleans to JAX's default float; leave floats alone.
+
+    Images may thus stay ``uint8`` on the device, a quarter of the memory.
+    """
+    if jnp.issubdtype(x.dtype, jnp.floating):
+        return x
+    return x.astype(jax.dtypes.canonicalize_dtype(float))
