@@ -120,7 +120,8 @@ class Optimizer:
             for f in dataclasses.fields(self)
             if f.name not in self._numbers()
         }
-        return _transformation(type(self), tuple(fixed.items()), self._absent())
+        kind: Any = type(self)
+        return _transformation(kind, tuple(fixed.items()), self._absent())
 
     def _absent(self) -> tuple[str, ...]:
         """Name the numbers that are 0 and so leave a part of the algorithm out."""

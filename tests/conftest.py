@@ -1,0 +1,49 @@
+"""Strict settings for every test, and the ways to reach oracles and data."""
+
+import contextlib
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+# Keras is an oracle here, on the same JAX.
+os.environ["KERAS_BACKEND"] = "jax"
+# No test draws colours or asks the terminal for its width.
+os.environ.pop("FORCE_COLOR", None)
+os.environ["COLUMNS"] = "80"
+
+import jax
+import pytest
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@contextlib.contextmanager
+def keras_on_jax() -> Iterator[Any]:
+    """Give Keras, under the settings that its own code needs.
+
+    Whatever calls Keras stands in this block; JAX is strict again after it.
+    """
+    with (
+        warnings.catch_warnings(),
+        jax.numpy_dtype_promotion("standard"),
+        jax.numpy_rank_promotion("allow"),
+    ):
+        warnings.simplefilter("ignore")
+        import keras
+
+        yield keras
+
+
+@pytest.fixture(scope="session")
+def fashion_mnist_folder() -> Path:
+    """The folder of the four official files, or a skip that says what is absent."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data" / "fashion-mnist"
+    folder = Path(os.environ.get("JAXNET_MINI_DATA", beside))
+    if not (folder / "train-images-idx3-ubyte.gz").exists():
+        pytest.skip(
+            f"Fashion-MNIST is absent: no files in {folder}; set JAXNET_MINI_DATA."
+        )
+    return folder
