@@ -1,3 +1,63 @@
+"""Small dense networks: Keras's words on the outside, pure JAX on the inside.
+
+>>> import jax, jax.numpy as jnp, jaxnet_mini as jn
+>>> net = jn.serial(jn.Flatten(), jn.Dense(128, "relu"), jn.Dense(10, "softmax"))
+>>> output_shape, params = net.init(jax.random.key(0), (28, 28))
+>>> output_shape, net.apply(params, jnp.zeros((5, 28, 28))).shape
+((10,), (5, 10))
+"""
+
+from jaxnet_mini import (
+    activations,
+    callbacks,
+    datasets,
+    errors,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    utils,
+)
 from jaxnet_mini.composition import serial
-from jaxnet_mini.layers import *
-from jaxnet_mini.train import *
+from jaxnet_mini.layers import (
+    Activation,
+    Dense,
+    Dropout,
+    Flatten,
+    Input,
+    LayerNormalization,
+    Rescaling,
+)
+from jaxnet_mini.models import Sequential
+from jaxnet_mini.train import Batch, Trainer, TrainState, predict
+from jaxnet_mini.version import __version__
+
+__all__ = [
+    "Activation",
+    "Batch",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Input",
+    "LayerNormalization",
+    "Rescaling",
+    "Sequential",
+    "TrainState",
+    "Trainer",
+    "__version__",
+    "activations",
+    "callbacks",
+    "datasets",
+    "errors",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "optimizers",
+    "predict",
+    "serial",
+    "utils",
+]

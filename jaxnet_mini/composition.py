@@ -31,7 +31,10 @@ class Serial(Base):
         self.names  # noqa: B018  (two layers of one name are an error now, not later)
 
     def __repr__(self) -> str:
-        return f"serial({', '.join(map(repr, self.layers))})"
+        shown = [repr(layer) for layer in self.layers]
+        if self.name is not None:
+            shown.append(f"name={self.name!r}")
+        return f"serial({', '.join(shown)})"
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
@@ -83,9 +86,9 @@ def serial(*layers: Layer, name: str | None = None) -> Serial:
     >>> from jaxnet_mini.layers import Flatten
     >>> net = serial(Flatten(), Dense(8, activation="relu"), Dense(3))
     >>> output_shape, params = net.init(jax.random.key(0), (2, 2))
-    >>> jax.tree.map(jnp.shape, params["dense_1"])
-    {'bias': (3,), 'kernel': (8, 3)}
-    >>> net.apply(params, jnp.zeros((5, 2, 2))).shape
+    >>> params["dense_1"]["kernel"].shape
+    (8, 3)
+    >>> net.apply(params, jax.numpy.zeros((5, 2, 2))).shape
     (5, 3)
     """
     return Serial(tuple(layers), name=name)
@@ -106,8 +109,10 @@ def check_layer(layer: Any) -> None:
                 "training=False); add the missing arguments, or **_ for those that "
                 "you do not need."
             )
-        if type(layer).__hash__ is None:
-            hint = " (it is not hashable: make it a frozen dataclass)"
+        try:
+            hash(layer)
+        except TypeError as error:
+            hint = f" ({error}: keep tuples in it, not lists or arrays)"
         else:
             return
     elif hasattr(layer, "init") and hasattr(layer, "apply"):
@@ -124,7 +129,8 @@ def snake_case(name: str) -> str:
     >>> snake_case("LayerNormalization")
     'layer_normalization'
     """
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+    border = r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z0-9])(?=[A-Z][a-z])"
+    return re.sub(border, "_", name).lower()
 
 
 def unique_names(layers: tuple[Layer, ...]) -> tuple[str, ...]:
@@ -162,11 +168,66 @@ def without_last_activation(layer: Layer) -> tuple[Layer, activations.Activation
     >>> without_last_activation(serial(Dense(3, activation="softmax")))[0]
     serial(Dense(3))
     """
-    if isinstance(layer, Serial) and layer.layers:
+    if type(layer) is Serial and layer.layers:
         *first, last = layer.layers
         last, activation = without_last_activation(last)
         return dataclasses.replace(layer, layers=(*first, last)), activation
-    if isinstance(layer, Dense | Activation):
+    # A subclass may do more after the activation, and so keeps it.
+    if type(layer) is Dense or type(layer) is Activation:
         activation = activations.get(layer.activation)
         return dataclasses.replace(layer, activation=None), activation
     return layer, activations.linear
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerOutline:
+    """What is known of a layer before it has parameters.
+
+    ``params`` is the tree of its parameters with shapes and dtypes in their place, in
+    the order in which the layer makes them.
+    """
+
+    name: str
+    layer: Layer
+    input_shape: Shape
+    output_shape: Shape
+    params: Any
+
+
+def outline(net: Serial, input_shape: Shape) -> tuple[LayerOutline, ...]:
+    """Return the outline of each layer without computing anything.
+
+    Raises:
+        ShapeError: a layer cannot take what comes from the one before it.
+
+    >>> from jaxnet_mini.layers import Flatten
+    >>> [part.output_shape for part in outline(serial(Flatten(), Dense(3)), (2, 2))]
+    [(4,), (3,)]
+    """
+    parts: list[LayerOutline] = []
+
+    def trace() -> None:
+        shape = input_shape
+        key = jax.random.key(0)
+        for name, layer in zip(net.names, net.layers, strict=True):
+            try:
+                output_shape, params = layer.init(key, shape)
+            except ShapeError as error:
+                raise ShapeError(f"layer {name!r}: {error}") from None
+            part = LayerOutline(name, layer, shape, output_shape, _shapes(params))
+            parts.append(part)
+            shape = output_shape
+
+    net.check(input_shape)
+    # Dictionaries that come out of a transformation are sorted by key; what is seen
+    # while tracing still has the layer's own order, kernel before bias.
+    jax.eval_shape(trace)
+    return tuple(parts)
+
+
+def _shapes(params: Params) -> Any:
+    if isinstance(params, dict):
+        return {name: _shapes(value) for name, value in params.items()}
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), params
+    )

@@ -65,14 +65,17 @@ class Base:
         elif self.input_shape is not None:
             declared = _shape(self.input_shape, "input_shape")
             object.__setattr__(self, "input_shape", declared)
-        if self.name is not None and not re.fullmatch(r"[^/\s]+", str(self.name)):
+        if self.name is not None and (
+            not isinstance(self.name, str) or not re.fullmatch(r"[^/\s]+", self.name)
+        ):
             raise ArgumentError(
                 f"name must be a word without '/' or spaces, not {self.name!r}."
             )
 
     def __repr__(self) -> str:
         shown = []
-        for field in dataclasses.fields(self):
+        # Positional arguments first, as Python wants them.
+        for field in sorted(dataclasses.fields(self), key=lambda f: bool(f.kw_only)):
             value = getattr(self, field.name)
             if field.default is dataclasses.MISSING:
                 shown.append(repr(value))
@@ -126,7 +129,8 @@ class Input(Base):
         super().__post_init__(input_dim)
 
     def __repr__(self) -> str:
-        return f"Input({self.shape})"
+        name = "" if self.name is None else f", name={self.name!r}"
+        return f"Input({self.shape}{name})"
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -312,12 +316,23 @@ class LayerNormalization(Base):
 
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
         self.check(input_shape)
+        if not input_shape:
+            raise ShapeError(
+                f"{self!r} needs inputs with at least one axis of features and got "
+                "scalars: reshape x to (rows, 1)."
+            )
         features = (input_shape[-1],)
         ones = initializers.ones(key, features)
         zeros = initializers.zeros(key, features)
         return tuple(input_shape), {"gamma": ones, "beta": zeros}
 
     def forward(self, params: Params, x: Array) -> Array:
+        features = params["gamma"].shape[0]
+        if x.ndim < 2 or x.shape[-1] != features:
+            raise ShapeError(
+                f"{self!r} has parameters for {features} features and got a batch of "
+                f"shape {x.shape}: its last axis must be {features}."
+            )
         gamma, beta = (
             jnp.expand_dims(params[name], tuple(range(x.ndim - 1)))
             for name in ("gamma", "beta")

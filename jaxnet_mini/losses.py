@@ -110,7 +110,7 @@ def huber(y_true: Array, y_pred: Array, delta: float = 1.0) -> Array:
     Half the squared error up to ``delta``, linear beyond (Huber 1964).
     """
     targets = y_true.astype(y_pred.dtype)
-    return jnp.mean(optax.losses.huber_loss(y_pred, targets, delta), axis=-1)
+    return jnp.mean(optax.losses.huber_loss(y_pred, targets, delta=delta), -1)
 
 
 @dataclasses.dataclass(frozen=True)

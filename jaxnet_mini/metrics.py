@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -56,6 +57,8 @@ def sparse_top_k_categorical_accuracy(
     """Return 1 where fewer than ``k`` outputs exceed that of the class, else 0."""
     index = _classes(y_true, y_pred)[..., None]
     own = jnp.take_along_axis(y_pred, index, axis=-1)
+    # Nothing exceeds NaN, and yet it is not the largest.
+    own = jnp.where(jnp.isnan(own), -jnp.inf, own)
     return (jnp.sum((y_pred > own), axis=-1) < k).astype(jnp.float32)
 
 
@@ -78,11 +81,21 @@ def accuracy(y_true: Array, y_pred: Array) -> Array:
     return categorical_accuracy(y_true, y_pred)
 
 
+def zeros(number: int) -> tuple[Array, ...]:
+    """Return ``number`` scalars of JAX's default float, to start sums from."""
+    dtype = jax.dtypes.canonicalize_dtype(float)
+    return tuple(jnp.zeros((), dtype) for _ in range(number))
+
+
 @dataclasses.dataclass(frozen=True)
 class Metric:
     """The base of the metrics: a frozen, hashable value; logs go by its ``name``."""
 
     name: str
+
+    def zeros(self) -> Totals:
+        """Return the sums of no batch, see `zeros`."""
+        raise NotImplementedError(f"{type(self).__name__} has no zeros")
 
     def totals(
         self, y_true: Array, y_pred: Array, weight: Float[Array, " batch"]
@@ -90,8 +103,8 @@ class Metric:
         """Return the sums of one batch; rows count as often as ``weight`` says."""
         raise NotImplementedError(f"{type(self).__name__} has no totals")
 
-    def result(self, totals: Totals) -> Array:
-        """Return the metric from the sums of all batches, a scalar."""
+    def result(self, totals: Totals) -> Any:
+        """Return the metric from the sums of all batches, JAX or NumPy scalars."""
         raise NotImplementedError(f"{type(self).__name__} has no result")
 
 
@@ -110,6 +123,9 @@ class Mean(Metric):
 
     function: MetricFunction
 
+    def zeros(self) -> Totals:
+        return zeros(2)
+
     def totals(
         self, y_true: Array, y_pred: Array, weight: Float[Array, " batch"]
     ) -> Totals:
@@ -125,17 +141,16 @@ class Mean(Metric):
         per_row = jnp.where(weight == 0.0, 0.0, per_row)
         return jnp.sum(per_row * weight), jnp.sum(weight)
 
-    def result(self, totals: Totals) -> Array:
+    def result(self, totals: Totals) -> Any:
         total, count = totals
-        mean: Array = total / count
-        return mean
+        return total / count
 
 
 @dataclasses.dataclass(frozen=True)
 class RootMean(Mean):
     """The square root of such a mean."""
 
-    def result(self, totals: Totals) -> Array:
+    def result(self, totals: Totals) -> Any:
         return super().result(totals) ** 0.5
 
 

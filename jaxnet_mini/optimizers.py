@@ -93,9 +93,14 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         if not callable(self.learning_rate):
-            check_learning_rate(self.learning_rate)
-        for name, value in self._numbers().items():
-            if not (value >= 0.0 and math.isfinite(value)):
+            rate = check_learning_rate(self.learning_rate)
+            object.__setattr__(self, "learning_rate", rate)
+        for field in dataclasses.fields(self):
+            name, value = field.name, getattr(self, field.name)
+            if not isinstance(field.default, float) or callable(value):
+                continue
+            number = isinstance(value, numbers.Real)
+            if not number or not (value >= 0.0 and math.isfinite(value)):
                 raise ArgumentError(
                     f"{type(self).__name__}: {name} must be a finite number of at "
                     f"least 0, not {value!r}."
@@ -317,7 +322,7 @@ def check_learning_rate(value: Any) -> float:
         ArgumentError: no finite number above 0.
     """
     try:
-        number = float(value)
+        number = math.nan if isinstance(value, str) else float(value)
     except (TypeError, ValueError):
         number = math.nan
     if not (math.isfinite(number) and number >= 0.0):
@@ -365,9 +370,16 @@ def set_learning_rate(state: optax.OptState, value: float) -> optax.OptState:
     """Return ``state`` with another learning rate of the same dtype.
 
     Raises:
-        StateError: none is in the state, see `get_learning_rate`.
+        StateError: none is in the state, see `get_learning_rate`; or a schedule sets
+            it at every step.
     """
     held = get_learning_rate(state)
+    found = optax.tree_utils.tree_get_all_with_path(state, "learning_rate")
+    if any(not hasattr(entry, "dtype") for _, entry in found):
+        raise StateError(
+            "the learning rate follows a schedule, which sets it at every step: give "
+            "the optimizer a number instead of the schedule to change it by hand."
+        )
     return optax.tree_utils.tree_set(
         state, learning_rate=np.asarray(value, dtype=held.dtype)
     )

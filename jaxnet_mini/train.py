@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
@@ -46,6 +47,35 @@ class Batch(NamedTuple):
     mask: Array | None = None
 
 
+class Sums(NamedTuple):
+    """Sums of loss and metrics over many batches, and what rounding has lost of them.
+
+    Compensated summation (Kahan 1965) keeps the sums of an epoch exact to the last
+    digits, and the same to the bit however the epoch is cut into pieces.
+    """
+
+    total: dict[str, Any]
+    lost: dict[str, Any]
+
+    def add(self, new: dict[str, Any]) -> "Sums":
+        """Return the sums with those of one more batch."""
+        new = jax.tree.map(lambda s, n: n.astype(s.dtype), self.total, new)
+        new = jax.tree.map(jnp.subtract, new, self.lost)
+        total = jax.tree.map(jnp.add, self.total, new)
+        lost = jax.tree.map(lambda t, s, n: (t - s) - n, total, self.total, new)
+        return Sums(total, lost)
+
+    def value(self) -> dict[str, Any]:
+        """Return the sums on the host in float64."""
+        total, lost = jax.device_get((self.total, self.lost))
+        value: dict[str, Any] = jax.tree.map(
+            lambda t, r: np.asarray(t, np.float64) - np.asarray(r, np.float64),
+            total,
+            lost,
+        )
+        return value
+
+
 class Progress(NamedTuple):
     """What a loop returns.
 
@@ -54,7 +84,7 @@ class Progress(NamedTuple):
     """
 
     state: TrainState
-    totals: dict[str, Any]
+    sums: Sums
     failed: Int[Array, ""]
 
 
@@ -117,10 +147,6 @@ class Trainer:
     def init(self, key: RandomKey, input_shape: Shape) -> TrainState:
         """Return a fresh state: parameters, optimizer state, key, step 0."""
         _, params = self.net.init(key, input_shape)
-        return self.init_from(params, key)
-
-    def init_from(self, params: Params, key: RandomKey) -> TrainState:
-        """Return a fresh state around given parameters."""
         state = self.optimizer.init(params)
         return TrainState(params, state, key, jnp.zeros((), jnp.int32))
 
@@ -138,6 +164,7 @@ class Trainer:
         order: Int[Array, "steps batch"],
         first: Int[Array, ""] | int,
         last: Int[Array, ""] | int,
+        sums: Sums | None = None,
     ) -> Progress:
         """Take the steps ``first`` to ``last - 1`` of an epoch in one loop.
 
@@ -148,6 +175,7 @@ class Trainer:
             first: the first step.
             last: the step before which to stop; both may be traced, so that an epoch,
                 a part of it and a single step are one program.
+            sums: those of earlier steps, to go on from; None starts at zero.
         """
         batch_size = order.shape[1]
 
@@ -160,23 +188,22 @@ class Trainer:
             x, y, weight = jax.tree.map(gather, (data.x, data.y, data.weight))
             return Batch(x, y, weight, _mask(data.rows, index, batch_size))
 
-        def go_on(carry: tuple[Array, Array, TrainState, Any]) -> Array:
+        def go_on(carry: tuple[Array, Array, TrainState, Sums]) -> Array:
             index, finite, *_ = carry
             return (index < last) & finite
 
         def take_step(
-            carry: tuple[Array, Array, TrainState, Any],
-        ) -> tuple[Array, Array, TrainState, Any]:
-            index, _, state, totals = carry
+            carry: tuple[Array, Array, TrainState, Sums],
+        ) -> tuple[Array, Array, TrainState, Sums]:
+            index, _, state, sums = carry
             state, new = self._step(state, batch(index))
             finite = jnp.isfinite(new["loss"][0])
-            return index + 1, finite, state, jax.tree.map(jnp.add, totals, new)
+            return index + 1, finite, state, sums.add(new)
 
-        first = jnp.asarray(first, jnp.int32)
-        totals = _zeros_like(lambda: self._step(state, batch(first))[1])
-        start = (first, jnp.array(True), state, totals)
-        index, finite, state, totals = jax.lax.while_loop(go_on, take_step, start)
-        return Progress(state, totals, jnp.where(finite, -1, index - 1))
+        sums = self.no_sums() if sums is None else sums
+        start = (jnp.asarray(first, jnp.int32), jnp.array(True), state, sums)
+        index, finite, state, sums = jax.lax.while_loop(go_on, take_step, start)
+        return Progress(state, sums, jnp.where(finite, -1, index - 1))
 
     def evaluate(
         self,
@@ -184,7 +211,8 @@ class Trainer:
         batches: Data,
         first: Int[Array, ""] | int,
         last: Int[Array, ""] | int,
-    ) -> dict[str, Any]:
+        sums: Sums | None = None,
+    ) -> Sums:
         """Return the sums of loss and metrics over batches ``first`` to ``last - 1``.
 
         Args:
@@ -192,6 +220,7 @@ class Trainer:
             batches: examples stacked as ``(steps, batch, ...)``.
             first: the first batch.
             last: the batch before which to stop.
+            sums: those of earlier batches, to go on from; None starts at zero.
         """
         batch_size = batches.x.shape[1]
 
@@ -205,15 +234,21 @@ class Trainer:
             mask = _mask(batches.rows, index, batch_size)
             return self._totals(params, Batch(x, y, weight, mask), None, False)[1]
 
-        totals: dict[str, Any] = jax.lax.fori_loop(
+        result: Sums = jax.lax.fori_loop(
             first,
             last,
-            lambda index, sums: jax.tree.map(jnp.add, sums, totals_of(index)),
-            _zeros_like(lambda: totals_of(0)),
+            lambda index, sums: sums.add(totals_of(index)),
+            self.no_sums() if sums is None else sums,
         )
-        return totals
+        return result
 
-    def logs(self, totals: dict[str, Any]) -> dict[str, Array]:
+    def no_sums(self) -> Sums:
+        """Return the sums of no batch."""
+        zeros = {"loss": metrics.zeros(2)}
+        zeros |= {metric.name: metric.zeros() for metric in self.metrics}
+        return Sums(zeros, jax.tree.map(jnp.array, zeros))
+
+    def logs(self, totals: dict[str, Any]) -> dict[str, Any]:
         """Return loss and metrics from their sums, by name in alphabetical order."""
         total, rows = totals["loss"]
         logs = {"loss": total / rows}
@@ -319,25 +354,25 @@ def _mask(rows: Array, index: Array | int, batch_size: int) -> Array:
     return index * batch_size + jnp.arange(batch_size, dtype=jnp.int32) < rows
 
 
-def _zeros_like(function: Any) -> Any:
-    shapes = jax.eval_shape(function)
-    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+def untrained(net: Layer, input_shape: Shape, seed: Array | np.uint32) -> TrainState:
+    """Return a state that has parameters and no optimizer yet."""
+    key = jax.random.key(seed)
+    _, params = net.init(key, input_shape)
+    return TrainState(params, None, key, jnp.zeros((), jnp.int32))
 
 
-def _seeded_init(net: Layer, input_shape: Shape, seed: Array) -> Params:
-    return net.init(jax.random.key(seed), input_shape)[1]
-
-
-def _seeded_state(trainer: Trainer, params: Params, seed: Array) -> TrainState:
-    return trainer.init_from(params, jax.random.key(seed))
+def with_optimizer(trainer: Trainer, state: TrainState) -> TrainState:
+    """Return the state with a fresh optimizer."""
+    return state._replace(optimizer_state=trainer.optimizer.init(state.params))
 
 
 # One program per job. Layers, trainers and shapes are static and compared by value: two
 # equal models share them. Initialising is compiled too, since one operation at a time
 # would be one small compilation each.
-compiled_init = jax.jit(_seeded_init, static_argnums=(0, 1))
-compiled_state = jax.jit(_seeded_state, static_argnums=0)
+compiled_untrained = jax.jit(untrained, static_argnums=(0, 1))
+compiled_with_optimizer = jax.jit(with_optimizer, static_argnums=0)
 compiled_loop = jax.jit(Trainer.loop, static_argnums=0)
 compiled_evaluate = jax.jit(Trainer.evaluate, static_argnums=0)
 compiled_predict = jax.jit(predict, static_argnums=0)
 compiled_all_finite = jax.jit(all_finite)
+compiled_no_sums = jax.jit(Trainer.no_sums, static_argnums=0)

@@ -1,0 +1,250 @@
+"""The part of a model that needs no data: its layers, their shapes, their weights."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from jaxnet_mini import checks, composition, seeds, summary, train, weights
+from jaxnet_mini.composition import LayerOutline, Serial
+from jaxnet_mini.errors import ArgumentError, ShapeError, StateError
+from jaxnet_mini.layers import Input
+from jaxnet_mini.train import TrainState
+from jaxnet_mini.types import Layer, Params, RandomKey, Shape
+from jaxnet_mini.weights import Weight
+
+
+class LayerStack:
+    """Layers, their shapes and their weights: all of a model but its training.
+
+    Args:
+        layers: the layers, in order; an `Input` may stand first.
+        name: shown by `summary`.
+        seed: of the initial weights and, where ``fit`` is given none, of the order of
+            examples and of dropout. None takes `utils.set_random_seed`'s, which is 0
+            unless it was called: the same script gives the same model every time.
+
+    >>> from jaxnet_mini.layers import Dense, Flatten
+    >>> model = LayerStack([Flatten(input_shape=(2, 2)), Dense(3)])
+    >>> model.output_shape, model.count_params()
+    ((None, 3), 15)
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[Layer] | None = None,
+        name: str = "sequential",
+        seed: int | None = None,
+    ) -> None:
+        self.name = name
+        self.seed = seeds.default_seed() if seed is None else seeds.check_seed(seed)
+        self._layers: tuple[Layer, ...] = ()
+        self._shape: Shape | None = None
+        self._outline: tuple[LayerOutline, ...] = ()
+        self._state: TrainState | None = None
+        for layer in layers or ():
+            self.add(layer)
+
+    # Building
+
+    def add(self, layer: Layer) -> None:
+        """Put a layer at the end; the weights of the others stay as they are.
+
+        Raises:
+            LayerError: it is no layer.
+            ArgumentError: an `Input` after the first place.
+            ShapeError: it cannot take what comes from the layer before it.
+        """
+        shape = self._shape
+        layers = self._layers
+        if isinstance(layer, Input):
+            if layers or shape:
+                raise ArgumentError(
+                    f"{layer!r} stands after other layers: Input comes first, once."
+                )
+            self._shape = layer.shape
+            return
+        composition.check_layer(layer)
+        if not layers and shape is None:
+            shape = getattr(layer, "input_shape", None)
+        self._rebuild((*layers, layer), shape)
+
+    def pop(self) -> None:
+        """Take the last layer away.
+
+        Raises:
+            ArgumentError: there is none.
+        """
+        if not self._layers:
+            raise ArgumentError("there is no layer to pop: the model has none.")
+        self._rebuild(self._layers[:-1], self._shape)
+
+    def _rebuild(self, layers: tuple[Layer, ...], shape: Shape | None) -> None:
+        net = Serial(layers)
+        outline = () if shape is None else composition.outline(net, shape)
+        kept = self._state
+        self._layers, self._shape, self._outline = layers, shape, outline
+        self._state = None
+        if kept is not None and layers:
+            fresh = self.params
+            self.params = {name: kept.params.get(name, fresh[name]) for name in fresh}
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Fix the input shape, given with the batch axis as Keras does: (None, 28, 28).
+
+        Raises:
+            ShapeError: a layer cannot take what comes to it.
+        """
+        self._rebuild(
+            self._layers, Input(tuple(size or 0 for size in input_shape[1:])).shape
+        )
+
+    @property
+    def net(self) -> Serial:
+        """The layers as one pure layer, for ``net.init`` and ``net.apply``."""
+        return Serial(self._layers)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without the `Input`."""
+        return list(self._layers)
+
+    @property
+    def built(self) -> bool:
+        """Whether the input shape, and with it every weight's, is known."""
+        return self._shape is not None and bool(self._layers)
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """``(None, ...)``, None standing for the batch axis."""
+        return (None, *self._known_shape())
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """``(None, ...)``, None standing for the batch axis."""
+        self._known_shape()
+        return (None, *self._outline[-1].output_shape)
+
+    def _known_shape(self) -> Shape:
+        if not self._layers:
+            raise StateError("the model has no layers: add one first.")
+        if self._shape is None:
+            raise StateError(
+                "the input shape is not known yet: give the first layer input_shape, "
+                "put an Input first, or call fit."
+            )
+        return self._shape
+
+    # Weights
+
+    @property
+    def params(self) -> Params:
+        """The parameters, ``{"dense": {"kernel": ..., "bias": ...}, ...}``.
+
+        Assigning a tree of the same structure and shapes replaces them.
+        """
+        return self._untrained().params
+
+    @params.setter
+    def params(self, params: Params) -> None:
+        structure: Any = jax.tree.structure(self.params)
+        if structure != jax.tree.structure(params):
+            raise ShapeError(
+                f"params must have the structure {structure}, not "
+                f"{jax.tree.structure(params)}: start from model.params and change "
+                "values only."
+            )
+        self._replace(weights.by_path(params))
+
+    def _replace(self, values: Mapping[str, Any]) -> None:
+        """Put in other weights, given by path."""
+        structure = jax.tree.structure(self.params)
+        expected = weights.shapes(self._outline)
+        paths = weights.by_path(self.params)
+        new = [weights.fitting(path, expected[path], values[path]) for path in paths]
+        params = jax.tree.unflatten(structure, new)
+        self._state = self._untrained()._replace(params=params)
+
+    def _untrained(self) -> TrainState:
+        """Return the state, made when first asked for; its optimizer may be None."""
+        shape = self._known_shape()
+        if self._state is None:
+            seed = np.uint32(self.seed)
+            self._state = train.compiled_untrained(self.net, shape, seed)
+        return self._state
+
+    @property
+    def weights(self) -> list[Weight]:
+        """All weights, in order of the layers, a kernel before its bias."""
+        values = weights.by_path(self.params)
+        return [Weight(path, values[path]) for path in weights.shapes(self._outline)]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Return copies of all weights as NumPy arrays, in the order of `weights`."""
+        return [weight.numpy() for weight in self.weights]
+
+    def set_weights(self, arrays: Sequence[Any]) -> None:
+        """Replace all weights, given in the order of `weights`.
+
+        Raises:
+            ShapeError: another number of arrays, or an array of another shape.
+        """
+        self._known_shape()
+        paths = list(weights.shapes(self._outline))
+        if len(arrays) != len(paths):
+            raise ShapeError(
+                f"set_weights was given {len(arrays)} arrays and the model has "
+                f"{len(paths)}: {', '.join(paths)}."
+            )
+        self._replace(dict(zip(paths, arrays, strict=True)))
+
+    def count_params(self) -> int:
+        """Return the number of numbers in all weights."""
+        self._known_shape()
+        return summary.count([part.params for part in self._outline])
+
+    def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
+        """Print a table of layers, output shapes and parameters.
+
+        Args:
+            print_fn: called once with the whole text instead of printing it.
+        """
+        parts = self._outline
+        if not self.built:
+            names = composition.unique_names(self._layers)
+            pairs = zip(names, self._layers, strict=True)
+            parts = tuple(
+                LayerOutline(name, layer, (), (), {}) for name, layer in pairs
+            )
+        summary.print_summary(self.name, parts, self.built, print_fn)
+
+    def __call__(
+        self, x: Any, *, training: bool = False, key: RandomKey | None = None
+    ) -> Array:
+        """Return the outputs for a batch as a JAX array; composes with ``jax.grad``.
+
+        Args:
+            x: inputs, ``(batch, ...)``.
+            training: whether layers such as `Dropout` act as in training.
+            key: for these layers.
+        """
+        x = jnp.asarray(x)
+        if not self.built:
+            self._adopt(composition.outline(self.net, tuple(x.shape[1:])))
+        self._check_features(x.shape)
+        return self.net.apply(self.params, x, key=key, training=training)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+    def _adopt(self, outline: tuple[LayerOutline, ...]) -> None:
+        """Take the shapes of the first data seen, where none were known."""
+        if not self.built:
+            self._shape, self._outline = outline[0].input_shape, outline
+
+    def _check_features(self, shape: Sequence[int]) -> None:
+        expected = self._known_shape()
+        checks.check_features(shape, expected, self._outline[0].name, "x")

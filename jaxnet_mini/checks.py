@@ -1,0 +1,335 @@
+"""Checks of what comes in, on the host and before anything is compiled.
+
+JAX itself would let most of these mistakes pass: labels out of range, shapes that
+broadcast, integers that wrap. Each message names the argument, what was expected, what
+came and what to do.
+"""
+
+import math
+import numbers
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxnet_mini.errors import ArgumentError, DataError, ShapeError
+from jaxnet_mini.losses import Loss
+from jaxnet_mini.types import Shape
+
+
+class Examples(NamedTuple):
+    """Checked inputs, targets and weights on the host; one row per example."""
+
+    x: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray | None
+
+    def rows(self, first: int, last: int | None = None) -> "Examples":
+        """Return the examples ``first`` to ``last - 1``, as views."""
+        weight = None if self.weight is None else self.weight[first:last]
+        return Examples(self.x[first:last], self.y[first:last], weight)
+
+
+def as_array(value: Any, argument: str) -> np.ndarray:
+    """Return ``value`` as a numeric array with at least one row.
+
+    Raises:
+        DataError: it is None, ragged, masked, empty, or of no numeric dtype.
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        raise DataError(
+            f"{argument} is a masked array, and the mask would be lost: fill it with "
+            f"{argument}.filled(value) or drop the masked rows."
+        )
+    if value is None:
+        raise DataError(f"{argument} is None: give an array with one row per example.")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise DataError(
+            f"{argument} is no rectangular array ({error}): all rows need one shape."
+        ) from None
+    if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
+        raise DataError(
+            f"{argument} has dtype {array.dtype}, and numbers are expected: convert "
+            f"it, for example with {argument}.astype('float32')."
+        )
+    if array.ndim == 0:
+        raise DataError(f"{argument} is a single number: give one row per example.")
+    if array.size == 0:
+        raise DataError(
+            f"{argument} is empty (shape {array.shape}): give at least one row."
+        )
+    return array
+
+
+def position(array: np.ndarray, bad: np.ndarray) -> tuple[str, Any]:
+    """Return in words where ``bad`` is first true, and what stands there."""
+    index = tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), bad.shape))
+    where = f"row {index[0]}"
+    if len(index) > 1:
+        where += f", position {index[1:] if len(index) > 2 else index[1]}"
+    return where, array[index]
+
+
+def check_rows(rows: int, array: np.ndarray, argument: str, of: str = "x") -> None:
+    """Raise a DataError where ``array`` has not one row per row of ``x``."""
+    if len(array) != rows:
+        raise DataError(
+            f"{argument} has {len(array)} rows and {of} has {rows}: give one row of "
+            f"{argument} for each row of {of}."
+        )
+
+
+def as_targets(
+    value: Any, loss: Loss, output_shape: Shape, argument: str = "y"
+) -> np.ndarray:
+    """Return targets that fit the loss and the outputs; classes as ``int32``.
+
+    Raises:
+        ShapeError: their shape is not that of the outputs (without its last axis for
+            integer classes).
+        DataError: a class is no integer or out of range, a probability outside [0, 1].
+    """
+    array = as_array(value, argument)
+    shape = array.shape[1:]
+    if loss.targets == "anything":
+        if {shape, output_shape} == {(), (1,)}:
+            raise _shape_error(array, output_shape, argument)
+        return array
+    if loss.targets == "classes":
+        return _as_classes(array, output_shape, argument)
+    if shape != output_shape:
+        raise _shape_error(array, output_shape, argument)
+    if loss.targets == "probabilities":
+        bad = ~((array >= 0) & (array <= 1))
+        if bad.any():
+            where, bad_value = position(array, bad)
+            raise DataError(
+                f"{argument} holds {bad_value} at {where}, and {type(loss).__name__} "
+                "expects targets from 0 to 1: use 0 and 1 for the two classes."
+            )
+    return array
+
+
+def _shape_error(array: np.ndarray, output_shape: Shape, argument: str) -> ShapeError:
+    rows = array.shape[0]
+    expected = (rows, *output_shape)
+    advice = "change the last layer's units, or the loss."
+    if array.size == math.prod(expected):
+        advice = f"use {argument}.reshape{expected}."
+    elif array.ndim == 1:
+        advice = (
+            "for integer classes use loss='sparse_categorical_crossentropy', for "
+            "values let the last layer have one unit."
+        )
+    return ShapeError(
+        f"{argument} has shape {array.shape} and the outputs have shape {expected}, "
+        f"which would not match row by row: {advice}"
+    )
+
+
+def _as_classes(array: np.ndarray, output_shape: Shape, argument: str) -> np.ndarray:
+    classes = output_shape[-1] if output_shape else 0
+    expected = output_shape[:-1]
+    if array.shape[1:] not in (expected, (*expected, 1)):
+        advice = "change the layers or the targets so that the shapes agree."
+        if array.shape[1:] == output_shape:
+            advice = "for one-hot targets use loss='categorical_crossentropy'."
+        elif output_shape[1:] and not array.shape[1:]:
+            advice = "the outputs have several axes: add Flatten() before Dense."
+        raise ShapeError(
+            f"{argument} has shape {array.shape} and the outputs have shape "
+            f"{(array.shape[0], *output_shape)}: integer classes need shape "
+            f"{(array.shape[0], *expected)}; {advice}"
+        )
+    if array.dtype.kind == "f":
+        bad = array != np.floor(array)
+        if bad.any():
+            where, value = position(array, bad)
+            raise DataError(
+                f"{argument} holds {value} at {where}, and classes are integers: "
+                "use whole numbers, or a loss for values such as "
+                "'mean_squared_error'."
+            )
+    low, high = array.min(), array.max()
+    if low < 0 or high >= classes:
+        where, value = position(array, (array < 0) | (array >= classes))
+        raise DataError(
+            f"{argument} holds the class {value} at {where}, and the network has "
+            f"{classes} outputs, for classes 0 to {classes - 1}: "
+            + (
+                "number the classes from 0."
+                if value < 0
+                else f"give the last layer at least {int(high) + 1} units."
+            )
+        )
+    return array.astype(np.int32)
+
+
+def as_weights(value: Any, rows: int, argument: str = "sample_weight") -> np.ndarray:
+    """Return weights of shape ``(rows,)``.
+
+    Raises:
+        ShapeError: their shape is another.
+        DataError: no numbers.
+    """
+    array = as_array(value, argument)
+    if array.shape != (rows,):
+        raise ShapeError(
+            f"{argument} has shape {array.shape}: expected one number per example, "
+            f"shape ({rows},)."
+        )
+    return array.astype(np.float64)
+
+
+def class_weights(
+    targets: np.ndarray, weights: Mapping[int, float], output_shape: Shape
+) -> np.ndarray:
+    """Return one weight per example from a weight per class; 1 for classes not named.
+
+    One-hot targets count as the class of their largest value.
+
+    Raises:
+        ArgumentError: a class or a weight is none.
+    """
+    classes = targets
+    if targets.ndim > 1:
+        single = targets.shape[-1] == 1
+        classes = targets[..., 0] if single else np.argmax(targets, axis=-1)
+    if classes.ndim != 1:
+        raise ArgumentError(
+            f"class_weight needs one class per example; y has shape {targets.shape}."
+        )
+    outputs = max(2, output_shape[-1])
+    table = np.ones(outputs)
+    for key, weight in weights.items():
+        whole = isinstance(key, numbers.Integral) and 0 <= key < outputs
+        if not whole or not math.isfinite(weight):
+            raise ArgumentError(
+                "class_weight maps classes to finite numbers, such as "
+                f"{{0: 1.0, 1: 2.5}}; {key!r}: {weight!r} is none, with classes 0 to "
+                f"{outputs - 1}."
+            )
+        table[key] = weight
+    return table[np.round(classes).astype(np.int64)]
+
+
+def check_features(
+    shape: Sequence[int], expected: Shape, layer: str, argument: str
+) -> None:
+    """Raise a ShapeError where rows of ``shape[1:]`` do not fit the first layer."""
+    if tuple(shape[1:]) != expected:
+        raise ShapeError(
+            f"layer {layer!r} takes inputs of shape {expected} and {argument} has rows "
+            f"of shape {tuple(shape[1:])}: reshape {argument}, or build the model with "
+            "another input_shape."
+        )
+
+
+def examples(
+    x: np.ndarray,
+    y: Any,
+    sample_weight: Any,
+    class_weight: Mapping[int, float] | None,
+    loss: Loss,
+    output_shape: Shape,
+    prefix: str = "",
+) -> Examples:
+    """Return inputs, targets and weights that fit each other, the loss and the outputs.
+
+    Raises:
+        DataError, ShapeError: they do not.
+        ArgumentError: both kinds of weights are given.
+    """
+    rows = len(x)
+    check_rows(rows, as_array(y, f"{prefix}y"), f"{prefix}y", f"{prefix}x")
+    targets = as_targets(y, loss, output_shape, f"{prefix}y")
+    weight = None
+    if sample_weight is not None and class_weight is not None:
+        raise ArgumentError("give sample_weight or class_weight, not both.")
+    if sample_weight is not None:
+        weight = as_weights(sample_weight, rows, f"{prefix}sample_weight")
+    elif class_weight is not None:
+        weight = class_weights(targets, class_weight, output_shape)
+    return Examples(x, targets, weight)
+
+
+def as_triple(value: Any, argument: str) -> tuple[Any, Any, Any]:
+    """Return ``(x, y)`` or ``(x, y, sample_weight)`` as three.
+
+    Raises:
+        ArgumentError: something else.
+    """
+    if not isinstance(value, tuple | list) or len(value) not in (2, 3):
+        raise ArgumentError(
+            f"{argument} must be (x, y) or (x, y, sample_weight), not "
+            f"{type(value).__name__}."
+        )
+    x, y, *weight = value
+    return x, y, weight[0] if weight else None
+
+
+def check_count(argument: str, value: Any, least: int = 1) -> int:
+    """Return ``value`` as an int of at least ``least``.
+
+    Raises:
+        ArgumentError: it is none.
+    """
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not whole or value < least:
+        raise ArgumentError(
+            f"{argument} must be an integer of at least {least}, not {value!r}."
+        )
+    return int(value)
+
+
+def check_batch_size(value: int | None) -> int:
+    """Return the batch size, by default Keras's 32.
+
+    Raises:
+        ArgumentError: it is no positive integer.
+    """
+    return 32 if value is None else check_count("batch_size", value)
+
+
+def due_epochs(frequency: int | Sequence[int]) -> Callable[[int], bool]:
+    """Return a function that tells after which epochs, from 1, to validate.
+
+    Raises:
+        ArgumentError: neither a positive integer nor a list of them.
+    """
+    if isinstance(frequency, list | tuple | set | range):
+        chosen = {check_count("every epoch of validation_freq", e) for e in frequency}
+        return lambda epoch: epoch in chosen
+    every = check_count("validation_freq", frequency)
+    return lambda epoch: epoch % every == 0
+
+
+def check_share(validation_split: Any) -> bool:
+    """Tell whether ``validation_split`` is above 0.
+
+    Raises:
+        ArgumentError: it is outside [0, 1).
+    """
+    real = isinstance(validation_split, numbers.Real)
+    if not real or not 0.0 <= validation_split < 1.0:
+        raise ArgumentError(
+            f"validation_split must be in [0, 1), not {validation_split!r}."
+        )
+    return bool(validation_split > 0.0)
+
+
+def split(rows: int, validation_split: float) -> int:
+    """Return how many rows are left for training, before those for validation.
+
+    Raises:
+        ArgumentError: one side is left without a row.
+    """
+    at = math.floor(rows * (1.0 - validation_split))
+    if not 0 < at < rows:
+        raise ArgumentError(
+            f"validation_split={validation_split!r} of {rows} rows leaves {at} for "
+            f"training and {rows - at} for validation: give more rows or another share."
+        )
+    return at

@@ -1,0 +1,296 @@
+"""One call of ``fit``, seen from the host.
+
+It runs the compiled loop in pieces, from one redraw of the progress bar to the next,
+and calls the callbacks in between. All numbers come from the pure functions of
+`jaxnet_mini.train`; what stands here is when to ask for them.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import jax
+import numpy as np
+
+from jaxnet_mini import data, train, weights
+from jaxnet_mini.callbacks import CallbackList, History, Logs
+from jaxnet_mini.data import Data
+from jaxnet_mini.errors import NonFiniteError
+from jaxnet_mini.inference import evaluate, sums_to_logs
+from jaxnet_mini.progress import REDRAW_SECONDS, Bar, Stopwatch
+from jaxnet_mini.train import Progress, Sums, Trainer, TrainState
+
+QUIET_SECONDS = 1.0
+"""Without a bar the host still looks in once a second, so that Ctrl-C works."""
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """What is trained: it holds the state and may ask to stop."""
+
+    stop_training: bool
+    state: TrainState
+
+
+class Validation(NamedTuple):
+    """What to evaluate on during training: batches, and after which epochs, from 1."""
+
+    stacks: list[Data]
+    due: Callable[[int], bool]
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How one call of ``fit`` goes through the data.
+
+    ``seed`` and the index of a pass over the data determine the order of that pass.
+    """
+
+    rows: int
+    batch_size: int
+    epochs: int
+    initial_epoch: int
+    steps_per_epoch: int | None
+    shuffle: bool
+    seed: tuple[int, ...]
+
+    @property
+    def steps_per_pass(self) -> int:
+        """The number of batches in all rows."""
+        return data.steps_for(self.rows, self.batch_size)
+
+    @property
+    def steps(self) -> int:
+        """The number of steps in an epoch."""
+        return self.steps_per_epoch or self.steps_per_pass
+
+    def pieces(self, epoch: int) -> Iterator[tuple[int, int, int]]:
+        """Yield ``(pass over the data, first step, last step)`` of an epoch.
+
+        An epoch is one pass, unless ``steps_per_epoch`` says otherwise: then each
+        epoch goes on where the one before it ended, as in Keras.
+        """
+        position, end = epoch * self.steps, (epoch + 1) * self.steps
+        while position < end:
+            number, first = divmod(position, self.steps_per_pass)
+            last = min(self.steps_per_pass, first + end - position)
+            yield number, first, last
+            position += last - first
+
+    def order(self, number: int) -> np.ndarray:
+        """Return the order of a pass over the data."""
+        return data.order(self.seed, number, self.rows, self.batch_size, self.shuffle)
+
+
+class Pace:
+    """How many steps to run before the host looks in again."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._steps = 8
+
+    def steps(self) -> int:
+        """Return the number of steps that should take about ``seconds``."""
+        return self._steps
+
+    def ran(self, steps: int, seconds: float) -> None:
+        """Learn from ``steps`` that took ``seconds``."""
+        # At most eightfold: the first pieces are short and measured badly.
+        wanted = int(steps * self.seconds / max(seconds, 1e-6))
+        self._steps = max(1, min(wanted, 8 * max(steps, self._steps)))
+
+
+def train_epochs(
+    learner: Learner,
+    trainer: Trainer,
+    examples: Data,
+    plan: Plan,
+    callbacks: CallbackList,
+    history: History,
+    validation: Validation,
+    verbose: int,
+) -> None:
+    """Run the epochs of one ``fit``.
+
+    Args:
+        learner: holds the state, replaced after each piece.
+        trainer: what to run.
+        examples: all rows, on the device.
+        plan: how to go through them.
+        callbacks: hooks to call; ``history`` is the last of them.
+        history: receives the timing.
+        validation: on what to evaluate, and after which epochs.
+        verbose: 0, 1 or 2.
+
+    Raises:
+        NonFiniteError: the loss or a weight turned NaN or infinite.
+    """
+    program = trainer.program()
+    compiling = Stopwatch()
+    compiling.start()
+    # Loops of no steps return at once, so that this is the time of compiling.
+    state, none = learner.state, train.compiled_no_sums(trainer)
+    results = [
+        train.compiled_loop(program, state, examples, plan.order(0), 0, 0, none),
+        train.compiled_all_finite(state.params),
+    ]
+    if validation.stacks:
+        first = validation.stacks[0]
+        results.append(
+            train.compiled_evaluate(program, state.params, first, 0, 0, none)
+        )
+    jax.block_until_ready(results)
+    history.timing["compile_seconds"] = compiling.stop()
+    callbacks.call("on_train_begin", {})
+    pace: Pace | None = None
+    logs: Logs = {}
+    for epoch in range(plan.initial_epoch, plan.epochs):
+        bar = Bar(
+            f"Epoch {epoch + 1}/{plan.epochs}",
+            plan.steps,
+            plan.steps * plan.batch_size if plan.steps_per_epoch else plan.rows,
+            verbose,
+        )
+        if epoch == plan.initial_epoch:
+            bar.compiled(compiling.seconds)
+        pace = pace or Pace(REDRAW_SECONDS if bar.redraws else QUIET_SECONDS)
+        try:
+            callbacks.call("on_epoch_begin", epoch, {})
+            logs = _train_epoch(
+                learner, trainer, examples, plan, epoch, callbacks, bar, pace
+            )
+            history.timing["epoch_seconds"].append(bar.seconds)
+            history.timing["samples_per_second"].append(
+                bar.rows * bar.step / bar.steps / max(bar.seconds, 1e-9)
+            )
+            if validation.stacks and validation.due(epoch + 1):
+                params = learner.state.params
+                held_out = evaluate(trainer, params, validation.stacks, callbacks)
+                logs |= {f"val_{name}": value for name, value in held_out.items()}
+            bar.end(logs)
+        finally:
+            bar.abandon()
+        callbacks.call("on_epoch_end", epoch, logs)
+        if learner.stop_training:
+            break
+    callbacks.call("on_train_end", logs)
+
+
+def _train_epoch(
+    learner: Learner,
+    trainer: Trainer,
+    examples: Data,
+    plan: Plan,
+    epoch: int,
+    callbacks: CallbackList,
+    bar: Bar,
+    pace: Pace,
+) -> Logs:
+    program = trainer.program()
+    stepwise = callbacks.watches_batches("train")
+    watch = Stopwatch()
+    sums = train.compiled_no_sums(trainer)
+    done = 0
+    for number, first, last in plan.pieces(epoch):
+        order = jax.device_put(plan.order(number))
+        step = first
+        while step < last:
+            length = 1 if stepwise else min(pace.steps(), last - step)
+            if stepwise:
+                callbacks.call("on_train_batch_begin", done, {})
+            watch.start()
+            bounds = (step, step + length)
+            sums = run_steps(
+                learner, program, examples, order, bounds, sums, (epoch, done)
+            )
+            logs = sums_to_logs(trainer, sums)
+            pace.ran(length, watch.stop())
+            step += length
+            done += length
+            if stepwise:
+                callbacks.call("on_train_batch_end", done - 1, logs)
+            bar.update(done, watch.seconds, logs)
+            if learner.stop_training:
+                return logs
+    return logs
+
+
+def run_steps(
+    learner: Learner,
+    program: Trainer,
+    examples: Data,
+    order: Any,
+    bounds: tuple[int, int],
+    sums: Sums,
+    where: tuple[int, int],
+) -> Sums:
+    """Run the steps within ``bounds``; keep the new state and return the sums.
+
+    Args:
+        learner: holds the state.
+        program: what to run, see `Trainer.program`.
+        examples: all rows, on the device.
+        order: which row goes where in this pass over the data.
+        bounds: first step, and the step before which to stop.
+        sums: those of the steps before.
+        where: epoch and step within it, for the message of an error.
+
+    Raises:
+        NonFiniteError: the loss or a weight turned NaN or infinite; the learner keeps
+            the last state in which all weights were finite.
+    """
+    before = learner.state
+    after: Progress = train.compiled_loop(
+        program, before, examples, order, *bounds, sums
+    )
+    finite = train.compiled_all_finite(after.state.params)
+    failed, finite = jax.device_get((after.failed, finite))
+    if failed < 0 and finite.all():
+        learner.state = after.state
+        return after.sums
+    first, last = bounds
+    end = last if failed < 0 else int(failed)
+    step, state, culprit = _last_finite(program, before, examples, order, first, end)
+    learner.state = state
+    epoch, done = where
+    raise NonFiniteError(
+        f"{culprit} turned NaN or infinite in epoch {epoch + 1} at step "
+        f"{done + step - first + 1}: the model keeps the weights from before. Try a "
+        "smaller learning rate, or clip gradients with optax.chain("
+        "optax.clip_by_global_norm(1.0), ...)."
+    )
+
+
+def _last_finite(
+    program: Trainer,
+    before: TrainState,
+    examples: Data,
+    order: Any,
+    first: int,
+    end: int,
+) -> tuple[int, TrainState, str]:
+    """Find the last step before which all weights were finite, by running it again.
+
+    The loop is deterministic, so that looking back costs nothing until it is needed.
+    """
+    none = train.compiled_no_sums(program)
+
+    def run(last: int) -> tuple[TrainState, np.ndarray]:
+        bounds = (first, last)
+        after = train.compiled_loop(program, before, examples, order, *bounds, none)
+        state = after.state
+        return state, np.asarray(train.compiled_all_finite(state.params))
+
+    state, finite = run(end)
+    if finite.all():
+        return end, state, "the loss"
+    good, bad = first, end
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        if run(middle)[1].all():
+            good = middle
+        else:
+            bad = middle
+    _, finite = run(bad)
+    paths = list(weights.by_path(before.params))
+    return good, run(good)[0], f"the weight {paths[int(np.argmin(finite))]!r}"

@@ -1,0 +1,118 @@
+"""One call of ``evaluate`` or ``predict``, seen from the host."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxnet_mini import data, train
+from jaxnet_mini.callbacks import CallbackList, Logs
+from jaxnet_mini.data import Data
+from jaxnet_mini.progress import Bar, Stopwatch
+from jaxnet_mini.train import Sums, Trainer
+
+
+def evaluate(
+    trainer: Trainer,
+    params: Any,
+    stacks: list[Data],
+    callbacks: CallbackList,
+    verbose: int = 0,
+    label: str = "Evaluate",
+) -> Logs:
+    """Return loss and metrics over all stacks of batches, as floats."""
+    program = trainer.program()
+    stepwise = callbacks.watches_batches("test")
+    rows, steps = _extent(stacks)
+    bar = Bar(label, steps, rows, verbose)
+    watch = Stopwatch()
+    sums = train.compiled_no_sums(trainer)
+    try:
+        if verbose:
+            watch.start()
+            jax.block_until_ready(
+                train.compiled_evaluate(program, params, stacks[0], 0, 0, sums)
+            )
+            bar.compiled(watch.stop())
+            watch = Stopwatch()
+        callbacks.call("on_test_begin", {})
+        done = 0
+        watch.start()
+        for stack, first, last in _runs(stacks, stepwise):
+            if stepwise:
+                callbacks.call("on_test_batch_begin", done, {})
+            sums = train.compiled_evaluate(program, params, stack, first, last, sums)
+            done += last - first
+            if stepwise or bar.redraws or done == steps:
+                # Otherwise the next stack is on its way while this one is computed.
+                logs = sums_to_logs(trainer, sums)
+                watch.stop()
+                if stepwise:
+                    callbacks.call("on_test_batch_end", done - 1, logs)
+                bar.update(done, watch.seconds, logs)
+                watch.start()
+        callbacks.call("on_test_end", logs)
+        bar.end(logs)
+    finally:
+        bar.abandon()
+    return logs
+
+
+def predict(
+    net: Any, params: Any, stacks: list[Data], callbacks: CallbackList, verbose: int
+) -> np.ndarray:
+    """Return the outputs for all rows of all stacks, in order, as a NumPy array."""
+    stepwise = callbacks.watches_batches("predict")
+    rows, steps = _extent(stacks)
+    bar = Bar("Predict", steps, rows, verbose)
+    watch = Stopwatch()
+    pieces: list[Any] = []
+    try:
+        callbacks.call("on_predict_begin", {})
+        done = 0
+        watch.start()
+        for stack, first, last in _runs(stacks, stepwise):
+            if stepwise:
+                callbacks.call("on_predict_batch_begin", done, {})
+            outputs = train.compiled_predict(net, params, stack.x, first, last)
+            done += last - first
+            if stepwise:
+                outputs = np.asarray(outputs)[first:last]
+                logs = {"outputs": outputs[0]}
+                callbacks.call("on_predict_batch_end", done - 1, logs)
+            pieces.append(outputs)
+            if bar.redraws:
+                jax.block_until_ready(outputs)
+            watch.stop()
+            bar.update(done, watch.seconds, {})
+            watch.start()
+        flat = [np.asarray(piece).reshape(-1, *piece.shape[2:]) for piece in pieces]
+        callbacks.call("on_predict_end", {})
+        bar.update(done, watch.seconds + watch.stop(), {})
+        bar.end({})
+    finally:
+        bar.abandon()
+    return flat[0][:rows] if len(flat) == 1 else np.concatenate(flat)[:rows]
+
+
+def _extent(stacks: list[Data]) -> tuple[int, int]:
+    batch_size = stacks[0].x.shape[1]
+    rows = sum(int(stack.rows) for stack in stacks)
+    return rows, data.steps_for(rows, batch_size)
+
+
+def _runs(stacks: list[Data], stepwise: bool) -> Iterator[tuple[Data, int, int]]:
+    """Yield a stack with the batches to run: all that hold rows, or one at a time."""
+    for stack in stacks:
+        steps = data.steps_for(int(stack.rows), stack.x.shape[1])
+        if stepwise:
+            yield from ((stack, step, step + 1) for step in range(steps))
+        else:
+            yield stack, 0, steps
+
+
+def sums_to_logs(trainer: Trainer, sums: Sums) -> Logs:
+    """Return loss and metrics as plain floats, computed on the host in float64."""
+    logs = trainer.logs(sums.value())
+    return {name: float(value) for name, value in logs.items()}

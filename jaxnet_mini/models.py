@@ -1,0 +1,440 @@
+"""`Sequential`: the Keras face, a thin shell around the pure functions.
+
+It checks what comes in and holds the state; `jaxnet_mini.fitting` and
+`jaxnet_mini.inference` run the loops and `jaxnet_mini.train` computes.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxnet_mini import (
+    checks,
+    composition,
+    data,
+    fitting,
+    inference,
+    optimizers,
+    seeds,
+    train,
+)
+from jaxnet_mini.building import LayerStack
+from jaxnet_mini.callbacks import CallbackList, History, as_callbacks
+from jaxnet_mini.checks import Examples
+from jaxnet_mini.composition import LayerOutline
+from jaxnet_mini.errors import ArgumentError, StateError
+from jaxnet_mini.progress import check_verbose
+from jaxnet_mini.train import Trainer, TrainState
+from jaxnet_mini.types import Layer
+
+
+class ModelOptimizer:
+    """The optimizer of a compiled model: its learning rate can be read and set."""
+
+    def __init__(self, model: "Sequential") -> None:
+        self._model = model
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the next step; setting it compiles nothing anew."""
+        state = self._model.state
+        return float(optimizers.get_learning_rate(state.optimizer_state))
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        number = optimizers.check_learning_rate(value)
+        configured = getattr(self._model.trainer.optimizer, "learning_rate", None)
+        if callable(configured):
+            raise StateError(
+                "the learning rate follows a schedule and cannot be set: compile with "
+                "a number as learning_rate."
+            )
+        state = self._model.state
+        changed = optimizers.set_learning_rate(state.optimizer_state, number)
+        self._model.state = state._replace(optimizer_state=changed)
+
+    def __repr__(self) -> str:
+        return repr(self._model.trainer.optimizer)
+
+
+class Sequential(LayerStack):
+    """A stack of layers that can be trained, with Keras's methods.
+
+    Args:
+        layers: the layers, in order; an `Input` may stand first.
+        name: shown by `summary`.
+        seed: of the initial weights and, where ``fit`` is given none, of the order of
+            examples and of dropout. None takes that of `utils.set_random_seed`, which
+            is 0 until it is called: the same script gives the same model every time.
+
+    >>> from jaxnet_mini.datasets import digits
+    >>> from jaxnet_mini.layers import Dense, Flatten
+    >>> (x_train, y_train), (x_test, y_test) = digits.load_data()
+    >>> model = Sequential([Flatten(), Dense(32, "relu"), Dense(10, "softmax")])
+    >>> model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    >>> history = model.fit(x_train / 16, y_train, epochs=10, verbose=0)
+    >>> loss, accuracy = model.evaluate(x_test / 16, y_test, verbose=0)
+    >>> accuracy > 0.9
+    True
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[Layer] | None = None,
+        name: str = "sequential",
+        seed: int | None = None,
+    ) -> None:
+        self.stop_training = False
+        self.history: History | None = None
+        self._trainer: Trainer | None = None
+        super().__init__(layers, name, seed)
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Any = None,
+    ) -> None:
+        """Choose how to train; the weights stay, the optimizer starts afresh.
+
+        Args:
+            optimizer: a name, one of `jaxnet_mini.optimizers` or an optax
+                transformation.
+            loss: a name, one of `jaxnet_mini.losses` or a callable
+                ``(y_true, y_pred) -> per-example loss``.
+            metrics: one or a list of names, metrics or callables.
+
+        Raises:
+            ArgumentError, UnknownNameError: one of these is none.
+        """
+        if loss is None:
+            raise ArgumentError(
+                "compile needs a loss: for example "
+                'loss="sparse_categorical_crossentropy".'
+            )
+        several = isinstance(metrics, list | tuple)
+        chosen = () if metrics is None else tuple(metrics) if several else (metrics,)
+        self._trainer = Trainer(self.net, loss, optimizer, chosen)
+        if self._state is not None:
+            self._state = self._state._replace(optimizer_state=None)
+
+    @property
+    def trainer(self) -> Trainer:
+        """The pure functions behind ``fit``, as compiled."""
+        if self._trainer is None:
+            raise StateError(
+                "the model is not compiled: call model.compile(optimizer, loss, "
+                "metrics) first."
+            )
+        # Layers may have been added since.
+        return dataclasses.replace(self._trainer, net=self.net)
+
+    @property
+    def optimizer(self) -> ModelOptimizer:
+        """The optimizer; ``model.optimizer.learning_rate`` can be read and set."""
+        self.trainer  # noqa: B018  (an error now, not at the first use)
+        return ModelOptimizer(self)
+
+    @property
+    def state(self) -> TrainState:
+        """Parameters, optimizer state, key and step, as the next step takes them."""
+        state = self._untrained()
+        if state.optimizer_state is None:
+            state = train.compiled_with_optimizer(self.trainer, state)
+            self._state = state
+        return state
+
+    @state.setter
+    def state(self, state: TrainState) -> None:
+        self._state = state
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
+        *,
+        seed: int | None = None,
+    ) -> History:
+        """Train, and return the history.
+
+        Args:
+            x: inputs, ``(rows, ...)``; numbers of any dtype. Floats become ``float32``,
+                integers of up to 32 bits stay as they are.
+            y: targets, one row each: integer classes for the sparse cross-entropy,
+                else of the shape of the outputs.
+            batch_size: examples in a step; 32 by default.
+            epochs: the index of the last epoch, which is their number unless
+                ``initial_epoch`` is given.
+            verbose: 0 silent, 1 or "auto" a bar on a terminal, 2 a line an epoch.
+            callbacks: one or a list of `jaxnet_mini.callbacks.Callback`.
+            validation_split: the share of the last rows, taken before shuffling, that
+                is kept for validation; in [0, 1).
+            validation_data: ``(x, y)`` or ``(x, y, sample_weight)`` instead.
+            shuffle: whether to draw a new order for each epoch.
+            class_weight: weights of the loss by class; 1 for classes not named.
+            sample_weight: weights of the loss by example; the sum is divided by the
+                number of examples.
+            initial_epoch: the index of the first epoch.
+            steps_per_epoch: steps in an epoch; None is one pass over the rows.
+            validation_batch_size: ``batch_size`` by default.
+            validation_freq: validate every so many epochs, or after those in a list,
+                counted from 1.
+            seed: of the order of examples and of dropout. The same seed on the same
+                machine gives the same bits. None goes by the model's seed and the
+                number of steps taken so far.
+
+        Raises:
+            StateError: before ``compile``.
+            ArgumentError, DataError, ShapeError: bad input; nothing has changed then.
+            NonFiniteError: the loss or a weight turned NaN or infinite; the model
+                keeps the last finite weights.
+
+        Source: https://keras.io/api/models/model_training_apis/
+        """
+        trainer = self.trainer
+        verbose = check_verbose(verbose)
+        hooks = as_callbacks(callbacks)
+        batch_size = checks.check_batch_size(batch_size)
+        if steps_per_epoch is not None:
+            checks.check_count("steps_per_epoch", steps_per_epoch)
+        checks.check_count("epochs", epochs)
+        checks.check_count("initial_epoch", initial_epoch, least=0)
+        if seed is not None:
+            seeds.check_seed(seed)
+        examples, outline = self._examples(x, y, sample_weight, class_weight)
+        validation = None
+        if validation_data is not None:
+            validation, _ = self._examples(
+                *checks.as_triple(validation_data, "validation_data"), like=outline
+            )
+        elif checks.check_share(validation_split):
+            at = checks.split(len(examples.x), validation_split)
+            examples, validation = examples.rows(0, at), examples.rows(at)
+        due = checks.due_epochs(validation_freq)
+        resident = data.resident(examples, batch_size)
+        stacks = []
+        if validation is not None:
+            size = (
+                batch_size if validation_batch_size is None else validation_batch_size
+            )
+            stacks = data.batches(
+                *validation, checks.check_count("validation_batch_size", size)
+            )
+        self._adopt(outline)
+
+        state = self.state
+        step = int(state.step)
+        if seed is not None:
+            self.state = state._replace(key=jax.random.key(seed))
+        plan = fitting.Plan(
+            rows=len(examples.x),
+            batch_size=batch_size,
+            epochs=epochs,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            shuffle=shuffle,
+            seed=(self.seed, step) if seed is None else (seed,),
+        )
+        history = self.history = History()
+        parameters = {"epochs": epochs, "steps": plan.steps, "verbose": verbose}
+        hooks_and_history = CallbackList([*hooks, history], self, parameters)
+        self.stop_training = False
+        fitting.train_epochs(
+            self,
+            trainer,
+            jax.device_put(resident),
+            plan,
+            hooks_and_history,
+            history,
+            fitting.Validation(jax.device_put(stacks), due),
+            verbose,
+        )
+        return history
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Return loss and metrics over all rows.
+
+        Args:
+            x: inputs, as for `fit`.
+            y: targets, as for `fit`.
+            batch_size: examples computed at a time; 32 by default.
+            verbose: 0 silent, 1 or "auto" a bar on a terminal, 2 a line.
+            sample_weight: weights of the loss by example.
+            callbacks: hooks named ``on_test_...`` are called.
+            return_dict: whether to return ``{"loss": ..., ...}``.
+
+        Returns:
+            ``[loss, *metrics]`` in the order of ``compile``, the loss alone where there
+            are no metrics, or a dictionary.
+
+        Raises:
+            StateError: before ``compile``, or before the input shape is known.
+            ArgumentError, DataError, ShapeError: bad input.
+        """
+        trainer = self.trainer
+        self._known_shape()
+        verbose = check_verbose(verbose)
+        hooks = as_callbacks(callbacks)
+        batch_size = checks.check_batch_size(batch_size)
+        examples, *_ = self._examples(x, y, sample_weight)
+        stacks = data.batches(*examples, batch_size)
+        steps = data.steps_for(len(examples.x), batch_size)
+        parameters = {"steps": steps, "verbose": verbose}
+        logs = inference.evaluate(
+            trainer,
+            self.params,
+            stacks,
+            CallbackList(hooks, self, parameters),
+            verbose,
+        )
+        return self._results(logs, return_dict)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = 0,
+        callbacks: Any = None,
+    ) -> np.ndarray:
+        """Return the outputs for all rows, ``(rows, *output_shape)``, in order.
+
+        Args:
+            x: inputs, ``(rows, ...)``.
+            batch_size: examples computed at a time; 32 by default.
+            verbose: 0 silent (the default, unlike in Keras), 1 or "auto" a bar.
+            callbacks: hooks named ``on_predict_...`` are called.
+
+        Raises:
+            StateError: before the input shape is known.
+            ArgumentError, DataError, ShapeError: bad input.
+        """
+        self._known_shape()
+        verbose = check_verbose(verbose)
+        hooks = as_callbacks(callbacks)
+        batch_size = checks.check_batch_size(batch_size)
+        inputs = checks.as_array(x, "x")
+        self._check_features(inputs.shape)
+        stacks = data.batches(inputs, None, None, batch_size)
+        parameters = {
+            "steps": data.steps_for(len(inputs), batch_size),
+            "verbose": verbose,
+        }
+        return inference.predict(
+            self.net,
+            self.params,
+            stacks,
+            CallbackList(hooks, self, parameters),
+            verbose,
+        )
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Take one step on these examples; return loss and metrics as `evaluate` does.
+
+        They are those of the batch before the step.
+        """
+        trainer = self.trainer
+        examples, outline = self._examples(x, y, sample_weight, class_weight)
+        rows = len(examples.x)
+        resident = data.resident(examples, rows)
+        self._adopt(outline)
+        order = data.order((0,), 0, rows, rows, shuffle=False)
+        step = int(self.state.step)
+        none = train.compiled_no_sums(trainer)
+        sums = fitting.run_steps(
+            self, trainer.program(), resident, order, (0, 1), none, (0, step)
+        )
+        return self._results(inference.sums_to_logs(trainer, sums), return_dict)
+
+    def test_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Return loss and metrics of these examples as `evaluate` does."""
+        rows = len(checks.as_array(x, "x"))
+        return self.evaluate(
+            x, y, rows, 0, sample_weight=sample_weight, return_dict=return_dict
+        )
+
+    def predict_on_batch(self, x: Any) -> np.ndarray:
+        """Return the outputs for these examples, computed at once."""
+        return self.predict(x, len(checks.as_array(x, "x")))
+
+    def _examples(
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+        like: tuple[LayerOutline, ...] = (),
+    ) -> tuple[Examples, tuple[LayerOutline, ...]]:
+        """Check data against the model; return its outline for them.
+
+        Args:
+            x: inputs.
+            y: targets.
+            sample_weight: weights by example, or None.
+            class_weight: weights by class, or None.
+            like: the outline for the training data where these are for validation.
+        """
+        prefix = "validation " if like else ""
+        inputs = checks.as_array(x, f"{prefix}x")
+        if not self.layers:
+            raise StateError("the model has no layers: add one first.")
+        outline = like or self._outline
+        if not outline:
+            outline = composition.outline(self.net, tuple(inputs.shape[1:]))
+        checks.check_features(
+            inputs.shape, outline[0].input_shape, outline[0].name, f"{prefix}x"
+        )
+        examples = checks.examples(
+            inputs,
+            y,
+            sample_weight,
+            class_weight,
+            self.trainer.loss,
+            outline[-1].output_shape,
+            prefix,
+        )
+        return examples, outline
+
+    def _results(self, logs: dict[str, float], return_dict: bool) -> Any:
+        if return_dict:
+            return logs
+        names = ["loss", *(metric.name for metric in self.trainer.metrics)]
+        values = [logs[name] for name in names]
+        return values if len(values) > 1 else values[0]

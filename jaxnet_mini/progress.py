@@ -1,0 +1,162 @@
+"""What a person sees while a job runs: a bar on a terminal, plain lines elsewhere.
+
+Times are of the job alone: compilation is stated apart and enters no estimate.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from jaxnet_mini.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+REDRAW_SECONDS = 0.1
+"""Ten redraws a second look smooth; each costs the host about a millisecond."""
+
+
+class Bar:
+    """The progress of one job: an epoch of training, an evaluation or a prediction.
+
+    Args:
+        label: what stands in front, such as ``"Epoch 1/5"``.
+        steps: the number of batches.
+        rows: the number of examples in all of them.
+        verbose: 0 silent; 1 a bar on a terminal, else a line at the end; 2 a line at
+            the end.
+    """
+
+    def __init__(self, label: str, steps: int, rows: int, verbose: int) -> None:
+        self.label = label
+        self.steps = steps
+        self.rows = rows
+        self.step = 0
+        self.seconds = 0.0
+        self._live: Any = None
+        self._console: Any = None
+        if verbose:
+            # Imported when used: rich takes a tenth of the time that JAX takes.
+            from rich.console import Console
+
+            self._console = Console(highlight=False)
+            if verbose == 1 and self._console.is_terminal:
+                from rich.live import Live
+
+                self._live = Live(
+                    self._render({}), console=self._console, auto_refresh=False
+                )
+                self._live.start()
+
+    @property
+    def redraws(self) -> bool:
+        """Whether a bar is drawn while the job runs."""
+        return self._live is not None
+
+    def compiled(self, seconds: float) -> None:
+        """State how long compiling took, where it took long enough to notice."""
+        if self._console is not None and seconds >= 0.05:
+            self._console.print(f"Compiled in {seconds:.2f} s.")
+
+    def update(self, step: int, seconds: float, logs: Mapping[str, Any]) -> None:
+        """Show that ``step`` batches took ``seconds`` of the job's own time."""
+        self.step, self.seconds = step, seconds
+        if self._live is not None:
+            self._live.update(self._render(logs), refresh=True)
+
+    def end(self, logs: Mapping[str, Any]) -> None:
+        """Show the result."""
+        if self._live is not None:
+            self._live.update(self._render(logs))
+            self._live.stop()
+        elif self._console is not None:
+            figures = [f"{self.label}: {self.step}/{self.steps} steps", self._speed()]
+            line = ", ".join(figures)
+            self._console.print(" - ".join([line, *_named(logs)]), soft_wrap=True)
+
+    def abandon(self) -> None:
+        """Leave the terminal in order when the job ends early."""
+        if self._live is not None:
+            self._live.stop()
+
+    def _speed(self) -> str:
+        speed = _seconds(self.seconds)
+        if self.step and self.seconds:
+            done = min(self.rows, self.rows * self.step / self.steps)
+            speed += f", {done / self.seconds:,.0f} samples/s"
+        return speed
+
+    def _render(self, logs: Mapping[str, Any]) -> RenderableType:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        share = self.step / self.steps
+        left = ""
+        if 0 < self.step < self.steps:
+            left = f", {_seconds(self.seconds / share * (1 - share))} left"
+        row = Table.grid(padding=(0, 1))
+        row.add_row(
+            self.label,
+            ProgressBar(total=self.steps, completed=self.step, width=20),
+            f"{self.step}/{self.steps}",
+            f"{share:4.0%}",
+            self._speed() + left,
+        )
+        return Group(row, Text("  " + " - ".join(_named(logs)))) if logs else row
+
+
+def _seconds(value: float) -> str:
+    if value < 10.0:
+        return f"{value:.1f} s"
+    minutes, seconds = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"
+
+
+def _named(logs: Mapping[str, Any]) -> list[str]:
+    return [f"{name}: {_figure(value)}" for name, value in logs.items()]
+
+
+def _figure(value: Any) -> str:
+    # Four decimals, or four digits where these would show nothing, as Keras prints.
+    return f"{value:.4f}" if abs(value) > 1e-3 or value == 0 else f"{value:.4e}"
+
+
+def check_verbose(verbose: int | Literal["auto"]) -> int:
+    """Return 0, 1 or 2; ``"auto"`` is 1.
+
+    Raises:
+        ArgumentError: anything else.
+    """
+    if verbose == "auto":
+        return 1
+    if verbose in (0, 1, 2):
+        return int(verbose)
+    raise ArgumentError(
+        f"verbose must be 0 (silent), 1 (a bar), 2 (a line an epoch) or 'auto', not "
+        f"{verbose!r}."
+    )
+
+
+class Stopwatch:
+    """Adds up the time between `start` and `stop`."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._since = 0.0
+
+    def start(self) -> None:
+        """Start measuring."""
+        self._since = time.perf_counter()
+
+    def stop(self) -> float:
+        """Stop; return the seconds since `start`."""
+        passed = time.perf_counter() - self._since
+        self.seconds += passed
+        return passed

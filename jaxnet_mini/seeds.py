@@ -1,0 +1,44 @@
+"""The seed that stands where none is given: 0, until `set_random_seed`.
+
+Without another word a script does the same in every run.
+"""
+
+import numbers
+import random
+
+import numpy as np
+
+from jaxnet_mini.errors import ArgumentError
+
+_default = 0
+
+
+def set_random_seed(seed: int) -> None:
+    """Set the default seed of models and of ``fit``, and those of Python and NumPy.
+
+    Args:
+        seed: an integer in [0, 2**32).
+
+    >>> set_random_seed(0)
+    """
+    global _default
+    _default = check_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  (the global generator is what Keras seeds)
+
+
+def default_seed() -> int:
+    """Return the seed for a model that was given none."""
+    return _default
+
+
+def check_seed(seed: int) -> int:
+    """Return ``seed`` as an int.
+
+    Raises:
+        ArgumentError: no integer in [0, 2**32).
+    """
+    whole = isinstance(seed, numbers.Integral) and not isinstance(seed, bool)
+    if not whole or not 0 <= seed < 2**32:
+        raise ArgumentError(f"seed must be an integer in [0, 2**32), not {seed!r}.")
+    return int(seed)

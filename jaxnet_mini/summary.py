@@ -1,0 +1,84 @@
+"""The table of a model's layers, as Keras prints it."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+
+from jaxnet_mini.composition import LayerOutline
+
+
+def count(params: Any) -> int:
+    """Return the number of numbers in a tree of arrays or shapes."""
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
+
+
+def size(params: Any) -> int:
+    """Return the number of bytes in a tree of arrays or shapes."""
+    return sum(
+        math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(params)
+    )
+
+
+def _bytes(number: int) -> str:
+    units = ["B", "KB", "MB", "GB", "TB"]
+    power = min(len(units) - 1, int(math.log(number, 1024))) if number else 0
+    return f"{number / 1024**power:.2f} {units[power]}"
+
+
+def print_summary(
+    name: str,
+    parts: Sequence[LayerOutline],
+    built: bool,
+    print_fn: Callable[[str], Any] | None = None,
+) -> None:
+    """Print the table, or hand it to ``print_fn`` as one string.
+
+    Args:
+        name: the model's name.
+        parts: one outline a layer.
+        built: whether shapes are known; else they are shown as ``?``.
+        print_fn: called once with the whole text.
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(header_style="bold")
+    table.add_column("Layer (type)", overflow="fold", min_width=24)
+    table.add_column("Output Shape", overflow="fold", min_width=18)
+    table.add_column("Param #", justify="right", min_width=13)
+    for part in parts:
+        kind = type(part.layer).__name__
+        shape = f"({', '.join(['None', *map(str, part.output_shape)])})"
+        number = f"{count(part.params):,}"
+        label = Text.assemble(part.name, " (", (kind, "cyan"), ")")
+        table.add_row(
+            label, shape if built else "?", number if built else "0 (unbuilt)"
+        )
+    every = [part.params for part in parts]
+    total = f"{count(every):,} ({_bytes(size(every))})"
+    lines = [
+        f" Total params: {total}",
+        f" Trainable params: {total}",
+        " Non-trainable params: 0 (0.00 B)",
+    ]
+    console = Console(highlight=False)
+    if print_fn is None:
+        _write(console, name, table, lines)
+        return
+    width = max(80, console.width)
+    console = Console(highlight=False, width=width, color_system=None)
+    with console.capture() as captured:
+        _write(console, name, table, lines)
+    print_fn(captured.get())
+
+
+def _write(console: Any, name: str, table: Any, lines: list[str]) -> None:
+    from rich.text import Text
+
+    console.print(Text(f'Model: "{name}"', "bold"))
+    console.print(table)
+    for line in lines:
+        console.print(Text(line))

@@ -1,0 +1,93 @@
+"""Weights by name: paths such as ``dense/kernel`` for the leaves of the parameters."""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array
+
+from jaxnet_mini.composition import LayerOutline
+from jaxnet_mini.errors import ShapeError
+from jaxnet_mini.types import Params, Shape
+
+
+@dataclasses.dataclass(frozen=True)
+class Weight:
+    """One array of a model's parameters and where it belongs."""
+
+    path: str
+    value: Array
+
+    @property
+    def name(self) -> str:
+        """The last part of the path, such as ``kernel``."""
+        return self.path.rsplit("/", 1)[-1]
+
+    @property
+    def shape(self) -> Shape:
+        """The array's shape."""
+        return tuple(self.value.shape)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The array's dtype."""
+        return np.dtype(self.value.dtype)
+
+    def numpy(self) -> np.ndarray:
+        """Return a copy as a NumPy array."""
+        return np.array(self.value)
+
+    def __repr__(self) -> str:
+        return f"<Weight path={self.path}, shape={self.shape}, dtype={self.dtype}>"
+
+
+def by_path(params: Params) -> dict[str, Any]:
+    """Return the leaves of a tree by their paths, in JAX's order.
+
+    >>> by_path({"dense": {"kernel": 1, "bias": 2}})
+    {'dense/bias': 2, 'dense/kernel': 1}
+    """
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): leaf
+        for path, leaf in jax.tree_util.tree_leaves_with_path(params)
+    }
+
+
+def shapes(outline: Iterable[LayerOutline]) -> dict[str, jax.ShapeDtypeStruct]:
+    """Return shape and dtype of every weight, in order of the layers.
+
+    Within a layer the order is the layer's own, kernel before bias; JAX sorts the keys
+    of dictionaries.
+    """
+    found: dict[str, jax.ShapeDtypeStruct] = {}
+
+    def walk(prefix: str, params: Any) -> None:
+        if isinstance(params, dict):
+            for name, value in params.items():
+                walk(f"{prefix}/{name}", value)
+        else:
+            leaves = by_path(params)
+            found.update(
+                {f"{prefix}/{p}" if p else prefix: v for p, v in leaves.items()}
+            )
+
+    for part in outline:
+        walk(part.name, part.params)
+    return found
+
+
+def fitting(path: str, expected: jax.ShapeDtypeStruct, value: Any) -> Array:
+    """Return ``value`` as an array on the device.
+
+    Raises:
+        ShapeError: its shape is another.
+    """
+    if np.shape(value) != expected.shape:
+        raise ShapeError(
+            f"the weight {path!r} has shape {expected.shape} and was given "
+            f"{np.shape(value)}."
+        )
+    placed: Array = jax.device_put(np.asarray(value, expected.dtype))
+    return placed
