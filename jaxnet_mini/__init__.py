@@ -10,6 +10,7 @@
 from jaxnet_mini import (
     activations,
     callbacks,
+    data,
     datasets,
     errors,
     initializers,
@@ -32,6 +33,7 @@ from jaxnet_mini.layers import (
 )
 from jaxnet_mini.models import Sequential
 from jaxnet_mini.train import Batch, Trainer, TrainState, predict
+from jaxnet_mini.types import Layer
 from jaxnet_mini.version import __version__
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "Dropout",
     "Flatten",
     "Input",
+    "Layer",
     "LayerNormalization",
     "Rescaling",
     "Sequential",
@@ -49,6 +52,7 @@ __all__ = [
     "__version__",
     "activations",
     "callbacks",
+    "data",
     "datasets",
     "errors",
     "initializers",

@@ -10,12 +10,11 @@ import dataclasses
 import functools
 import math
 import numbers
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jaxtyping import Array
 
@@ -134,8 +133,13 @@ class Optimizer:
 
     def init(self, params: Params) -> optax.OptState:
         """Return the state of a first step, with this optimizer's own numbers."""
-        state = self.transformation().init(params)
-        return set_numbers(state, self._numbers())
+        # Not by the shared transformation: what starts from a number, as Adagrad's
+        # accumulators do, starts from this optimizer's own.
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        values |= self._numbers()
+        own = {n: value for n, value in values.items() if n not in self._absent()}
+        kind: Any = type(self)
+        return optax.inject_hyperparams(kind.factory)(**own).init(params)
 
 
 @functools.lru_cache(maxsize=256)
@@ -333,22 +337,6 @@ def check_learning_rate(value: Any) -> float:
     return number
 
 
-def set_numbers(state: optax.OptState, values: Mapping[str, Any]) -> optax.OptState:
-    """Return an injected ``state`` with other numbers, each of its dtype.
-
-    Names that the state does not hold are passed over: they stand for a part of the
-    algorithm that is left out.
-    """
-    if not values:
-        return state
-    held = state.hyperparams
-    new = {
-        name: jnp.full_like(held[name], values[name]) if name in values else held[name]
-        for name in held
-    }
-    return state._replace(hyperparams=new)
-
-
 def get_learning_rate(state: optax.OptState) -> Array:
     """Return the learning rate that ``state`` holds, a float scalar.
 
@@ -380,6 +368,4 @@ def set_learning_rate(state: optax.OptState, value: float) -> optax.OptState:
             "the learning rate follows a schedule, which sets it at every step: give "
             "the optimizer a number instead of the schedule to change it by hand."
         )
-    return optax.tree_utils.tree_set(
-        state, learning_rate=np.asarray(value, dtype=held.dtype)
-    )
+    return optax.tree_utils.tree_set(state, learning_rate=jnp.full_like(held, value))

@@ -110,6 +110,8 @@ class Bar:
 
 
 def _seconds(value: float) -> str:
+    if value < 1.0:
+        return f"{1000 * value:.0f} ms"
     if value < 10.0:
         return f"{value:.1f} s"
     minutes, seconds = divmod(round(value), 60)
