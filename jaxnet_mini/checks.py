@@ -36,10 +36,11 @@ def as_array(value: Any, argument: str) -> np.ndarray:
     Raises:
         DataError: it is None, ragged, masked, empty, or of no numeric dtype.
     """
+    own = argument.removeprefix("validation ")
     if isinstance(value, np.ma.MaskedArray):
         raise DataError(
             f"{argument} is a masked array, and the mask would be lost: fill it with "
-            f"{argument}.filled(value) or drop the masked rows."
+            f"{own}.filled(value) or drop the masked rows."
         )
     if value is None:
         raise DataError(f"{argument} is None: give an array with one row per example.")
@@ -50,9 +51,17 @@ def as_array(value: Any, argument: str) -> np.ndarray:
             f"{argument} is no rectangular array ({error}): all rows need one shape."
         ) from None
     if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
+        advice = f"convert it, for example with {own}.astype('float32')."
+        if array.dtype.kind == "c":
+            advice = f"take {own}.real or np.abs({own})."
+        elif array.dtype.kind in "SU":
+            advice = (
+                f"read numbers with {own}.astype('float32'), number classes with "
+                f"np.unique({own}, return_inverse=True)[1]."
+            )
         raise DataError(
-            f"{argument} has dtype {array.dtype}, and numbers are expected: convert "
-            f"it, for example with {argument}.astype('float32')."
+            f"{argument} has dtype {array.dtype}, and real numbers are expected: "
+            + advice
         )
     if array.ndim == 0:
         raise DataError(f"{argument} is a single number: give one row per example.")
@@ -63,10 +72,13 @@ def as_array(value: Any, argument: str) -> np.ndarray:
     return array
 
 
-def position(array: np.ndarray, bad: np.ndarray) -> tuple[str, Any]:
-    """Return in words where ``bad`` is first true, and what stands there."""
+def position(array: np.ndarray, bad: np.ndarray, first_row: int = 0) -> tuple[str, Any]:
+    """Return in words where ``bad`` is first true, and what stands there.
+
+    Rows are counted from ``first_row`` on, where ``array`` is a part of another.
+    """
     index = tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), bad.shape))
-    where = f"row {index[0]}"
+    where = f"row {first_row + index[0]}"
     if len(index) > 1:
         where += f", position {index[1:] if len(index) > 2 else index[1]}"
     return where, array[index]
@@ -117,7 +129,8 @@ def _shape_error(array: np.ndarray, output_shape: Shape, argument: str) -> Shape
     expected = (rows, *output_shape)
     advice = "change the last layer's units, or the loss."
     if array.size == math.prod(expected):
-        advice = f"use {argument}.reshape{expected}."
+        own = argument.removeprefix("validation ")
+        advice = f"use {own}.reshape{expected}."
     elif array.ndim == 1:
         advice = (
             "for integer classes use loss='sparse_categorical_crossentropy', for "
@@ -143,8 +156,8 @@ def _as_classes(array: np.ndarray, output_shape: Shape, argument: str) -> np.nda
             f"{(array.shape[0], *output_shape)}: integer classes need shape "
             f"{(array.shape[0], *expected)}; {advice}"
         )
-    if array.dtype.kind == "f":
-        bad = array != np.floor(array)
+    if array.dtype.kind not in "biu":
+        bad = ~np.isfinite(array) | (array != np.floor(array))
         if bad.any():
             where, value = position(array, bad)
             raise DataError(
@@ -177,8 +190,8 @@ def as_weights(value: Any, rows: int, argument: str = "sample_weight") -> np.nda
     array = as_array(value, argument)
     if array.shape != (rows,):
         raise ShapeError(
-            f"{argument} has shape {array.shape}: expected one number per example, "
-            f"shape ({rows},)."
+            f"{argument} has shape {array.shape}, and one number per example is "
+            f"expected: give it the shape ({rows},)."
         )
     return array.astype(np.float64)
 
@@ -193,23 +206,42 @@ def class_weights(
     Raises:
         ArgumentError: a class or a weight is none.
     """
+    if not isinstance(weights, Mapping):
+        raise ArgumentError(
+            "class_weight maps classes to numbers, such as {0: 1.0, 1: 2.5}, and a "
+            f"{type(weights).__name__} was given: write "
+            "dict(enumerate(class_weight)) for weights in the order of the classes."
+        )
     classes = targets
     if targets.ndim > 1:
         single = targets.shape[-1] == 1
         classes = targets[..., 0] if single else np.argmax(targets, axis=-1)
     if classes.ndim != 1:
         raise ArgumentError(
-            f"class_weight needs one class per example; y has shape {targets.shape}."
+            "class_weight needs one class per example, and y has shape "
+            f"{targets.shape}: give sample_weight instead."
         )
-    outputs = max(2, output_shape[-1])
+    outputs = max(2, *output_shape[-1:])
+    bad = ~((classes > -0.5) & (classes < outputs - 0.5))
+    if bad.any():
+        where, value = position(classes, bad)
+        raise ArgumentError(
+            f"class_weight needs targets that are classes 0 to {outputs - 1}, and y "
+            f"holds {value} at {where}: give sample_weight instead."
+        )
     table = np.ones(outputs)
     for key, weight in weights.items():
-        whole = isinstance(key, numbers.Integral) and 0 <= key < outputs
-        if not whole or not math.isfinite(weight):
+        known = isinstance(key, numbers.Integral) and 0 <= key < outputs
+        if not known:
             raise ArgumentError(
-                "class_weight maps classes to finite numbers, such as "
-                f"{{0: 1.0, 1: 2.5}}; {key!r}: {weight!r} is none, with classes 0 to "
-                f"{outputs - 1}."
+                f"class_weight names the class {key!r}, and the classes are the "
+                f"integers 0 to {outputs - 1}: drop it, or give the last layer more "
+                "units."
+            )
+        if not isinstance(weight, numbers.Real) or not math.isfinite(weight):
+            raise ArgumentError(
+                f"class_weight gives class {key!r} the weight {weight!r}, and a finite "
+                "number is expected: write for example {0: 1.0, 1: 2.5}."
             )
         table[key] = weight
     return table[np.round(classes).astype(np.int64)]
@@ -247,7 +279,10 @@ def examples(
     targets = as_targets(y, loss, output_shape, f"{prefix}y")
     weight = None
     if sample_weight is not None and class_weight is not None:
-        raise ArgumentError("give sample_weight or class_weight, not both.")
+        raise ArgumentError(
+            "sample_weight and class_weight are both given, and one is expected: "
+            "multiply the weights by class into sample_weight."
+        )
     if sample_weight is not None:
         weight = as_weights(sample_weight, rows, f"{prefix}sample_weight")
     elif class_weight is not None:
@@ -262,9 +297,12 @@ def as_triple(value: Any, argument: str) -> tuple[Any, Any, Any]:
         ArgumentError: something else.
     """
     if not isinstance(value, tuple | list) or len(value) not in (2, 3):
+        came = type(value).__name__
+        if isinstance(value, tuple | list):
+            came += f" of {len(value)}"
         raise ArgumentError(
-            f"{argument} must be (x, y) or (x, y, sample_weight), not "
-            f"{type(value).__name__}."
+            f"{argument} must be (x, y) or (x, y, sample_weight), not a {came}: "
+            "put the arrays into one tuple."
         )
     x, y, *weight = value
     return x, y, weight[0] if weight else None

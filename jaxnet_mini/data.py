@@ -16,6 +16,8 @@ from jaxnet_mini.errors import DataError
 BLOCK_BYTES = 1 << 20
 """Arrays are cast and checked in pieces that stay in a core's cache."""
 
+ALIGNMENT = 64
+
 STACK_STEPS = 64
 STACK_BYTES = 64 << 20
 """What an evaluation or a prediction puts on the device at a time, at most."""
@@ -43,7 +45,8 @@ def device_dtype(dtype: np.dtype) -> np.dtype:
     """
     if dtype.kind not in "biu" and dtype.itemsize < 4:
         return np.dtype(np.float32)
-    return np.dtype(jax.dtypes.canonicalize_dtype(dtype))
+    native = dtype.newbyteorder("=")
+    return np.dtype(jax.dtypes.canonicalize_dtype(native))
 
 
 def _check_block(
@@ -63,9 +66,7 @@ def _check_block(
         return
     if not bad.any():
         return
-    where, value = position(source, bad)
-    row = int(where.split(",")[0].removeprefix("row ")) + first_row
-    where = where.replace(where.split(",")[0], f"row {row}", 1)
+    where, value = position(source, bad, first_row)
     if np.isfinite(value):
         raise DataError(
             f"{argument} holds {value!r} at {where}, which does not fit {cast.dtype}: "
@@ -78,16 +79,32 @@ def _check_block(
     )
 
 
-def fill(array: np.ndarray, capacity: int, argument: str) -> np.ndarray:
+def _zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    # JAX takes an aligned array over on a CPU as it is, without a copy.
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.zeros(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def fill(
+    array: np.ndarray, capacity: int, argument: str, first_row: int = 0
+) -> np.ndarray:
     """Copy ``array`` into a new one of ``capacity`` rows and the device's dtype.
 
     Rows beyond the given ones are 0.
+
+    Args:
+        array: what to copy.
+        capacity: the rows of the result.
+        argument: what a message calls the array.
+        first_row: where it starts within what the user gave, for the message.
 
     Raises:
         DataError: a value is NaN, infinite, or does not fit the device's dtype.
     """
     dtype = device_dtype(array.dtype)
-    filled = np.zeros((capacity, *array.shape[1:]), dtype)
+    filled = _zeros((capacity, *array.shape[1:]), dtype)
     row_bytes = max(1, array.itemsize * math.prod(array.shape[1:]))
     block = max(1, BLOCK_BYTES // row_bytes)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -95,7 +112,7 @@ def fill(array: np.ndarray, capacity: int, argument: str) -> np.ndarray:
             source = array[first : first + block]
             cast = filled[first : first + len(source)]
             cast[...] = source
-            _check_block(source, cast, first, argument)
+            _check_block(source, cast, first_row + first, argument)
     return filled
 
 
@@ -134,12 +151,28 @@ def resident(examples: Examples, batch_size: int) -> Data:
 
 
 def batches(
-    x: np.ndarray, y: np.ndarray | None, weight: np.ndarray | None, batch_size: int
+    x: np.ndarray,
+    y: np.ndarray | None,
+    weight: np.ndarray | None,
+    batch_size: int,
+    prefix: str = "",
+    first_row: int = 0,
 ) -> list[Data]:
     """Cut examples into stacks of equal shape, ``(steps, batch, ...)``, on the host.
 
     However many rows there are, one program runs over all stacks: beyond `STACK_STEPS`
     batches there are more stacks, not larger ones.
+
+    Args:
+        x: inputs.
+        y: targets, or None.
+        weight: weights of the examples, or None.
+        batch_size: examples in a batch.
+        prefix: what a message puts before ``x``, ``y`` and ``sample_weight``.
+        first_row: see `fill`.
+
+    Raises:
+        DataError: see `fill`.
     """
     rows = len(x)
     row_bytes = max(1, math.prod(x.shape[1:])) * device_dtype(x.dtype).itemsize
@@ -150,7 +183,7 @@ def batches(
     stack_rows = steps * batch_size
 
     def stacked(array: np.ndarray, argument: str) -> np.ndarray:
-        filled = fill(array, stacks * stack_rows, argument)
+        filled = fill(array, stacks * stack_rows, prefix + argument, first_row)
         return filled.reshape(stacks, steps, batch_size, *array.shape[1:])
 
     xs = stacked(x, "x")

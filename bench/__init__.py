@@ -1,0 +1,1 @@
+"""Benchmarks; each module is run by name, ``python -m bench.fit``."""
