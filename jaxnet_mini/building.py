@@ -11,7 +11,7 @@ from jaxtyping import Array
 from jaxnet_mini import checks, composition, seeds, summary, train, weights
 from jaxnet_mini.composition import LayerOutline, Serial
 from jaxnet_mini.errors import ArgumentError, ShapeError, StateError
-from jaxnet_mini.layers import Input
+from jaxnet_mini.layers import Input, check_shape
 from jaxnet_mini.train import TrainState
 from jaxnet_mini.types import Layer, Params, RandomKey, Shape
 from jaxnet_mini.weights import Weight
@@ -41,10 +41,15 @@ class LayerStack:
     ) -> None:
         self.name = name
         self.seed = seeds.default_seed() if seed is None else seeds.check_seed(seed)
-        self._layers: tuple[Layer, ...] = ()
+        self._net = Serial(())
         self._shape: Shape | None = None
         self._outline: tuple[LayerOutline, ...] = ()
         self._state: TrainState | None = None
+        if not isinstance(layers, Iterable | None):
+            raise ArgumentError(
+                f"layers must be a list of layers, not {layers!r}: put it in brackets, "
+                "Sequential([...])."
+            )
         for layer in layers or ():
             self.add(layer)
 
@@ -59,7 +64,7 @@ class LayerStack:
             ShapeError: it cannot take what comes from the layer before it.
         """
         shape = self._shape
-        layers = self._layers
+        layers = self._net.layers
         if isinstance(layer, Input):
             if layers or shape:
                 raise ArgumentError(
@@ -78,44 +83,57 @@ class LayerStack:
         Raises:
             ArgumentError: there is none.
         """
-        if not self._layers:
+        if not self._net.layers:
             raise ArgumentError("there is no layer to pop: the model has none.")
-        self._rebuild(self._layers[:-1], self._shape)
+        self._rebuild(self._net.layers[:-1], self._shape)
 
     def _rebuild(self, layers: tuple[Layer, ...], shape: Shape | None) -> None:
         net = Serial(layers)
-        outline = () if shape is None else composition.outline(net, shape)
-        kept = self._state
-        self._layers, self._shape, self._outline = layers, shape, outline
-        self._state = None
-        if kept is not None and layers:
-            fresh = self.params
-            self.params = {name: kept.params.get(name, fresh[name]) for name in fresh}
+        outline: tuple[LayerOutline, ...] = ()
+        if shape is not None:
+            known = self._outline if shape == self._shape else ()
+            outline = composition.outline(net, shape, known[: len(layers)])
+        state = None
+        if self._state is not None and shape is not None and layers:
+            # By place: a layer gives up its default name where a new one is given it.
+            pairs = zip(self.net.names, net.names, strict=False)
+            kept = {new: self._state.params[old] for old, new in pairs}
+            expected = weights.shapes(outline)
+            for path, value in weights.by_path(kept).items():
+                weights.fitting(path, expected[path], value)
+            state = train.compiled_untrained(net, shape, np.uint32(self.seed))
+            state = state._replace(params=state.params | kept)
+        self._net, self._shape, self._outline = net, shape, outline
+        self._state = state
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Fix the input shape, given with the batch axis as Keras does: (None, 28, 28).
 
         Raises:
+            ArgumentError: it is no such shape.
             ShapeError: a layer cannot take what comes to it.
         """
-        self._rebuild(
-            self._layers, Input(tuple(size or 0 for size in input_shape[1:])).shape
-        )
+        if not isinstance(input_shape, tuple | list) or not input_shape:
+            raise ArgumentError(
+                "input_shape must be a tuple that starts with the batch axis, such as "
+                f"(None, 28, 28), not {input_shape!r}."
+            )
+        self._rebuild(self._net.layers, check_shape(input_shape[1:], "input_shape"))
 
     @property
     def net(self) -> Serial:
         """The layers as one pure layer, for ``net.init`` and ``net.apply``."""
-        return Serial(self._layers)
+        return self._net
 
     @property
     def layers(self) -> list[Layer]:
         """The layers, without the `Input`."""
-        return list(self._layers)
+        return list(self._net.layers)
 
     @property
     def built(self) -> bool:
         """Whether the input shape, and with it every weight's, is known."""
-        return self._shape is not None and bool(self._layers)
+        return self._shape is not None and bool(self._net.layers)
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:
@@ -129,7 +147,7 @@ class LayerStack:
         return (None, *self._outline[-1].output_shape)
 
     def _known_shape(self) -> Shape:
-        if not self._layers:
+        if not self._net.layers:
             raise StateError("the model has no layers: add one first.")
         if self._shape is None:
             raise StateError(
@@ -214,8 +232,8 @@ class LayerStack:
         """
         parts = self._outline
         if not self.built:
-            names = composition.unique_names(self._layers)
-            pairs = zip(names, self._layers, strict=True)
+            names = composition.unique_names(self._net.layers)
+            pairs = zip(names, self._net.layers, strict=True)
             parts = tuple(
                 LayerOutline(name, layer, (), (), {}) for name, layer in pairs
             )
@@ -231,11 +249,11 @@ class LayerStack:
             training: whether layers such as `Dropout` act as in training.
             key: for these layers.
         """
-        x = jnp.asarray(x)
-        if not self.built:
-            self._adopt(composition.outline(self.net, tuple(x.shape[1:])))
-        self._check_features(x.shape)
-        return self.net.apply(self.params, x, key=key, training=training)
+        shape = np.shape(x)
+        if self._net.layers and not self.built:
+            self._adopt(composition.outline(self.net, tuple(shape[1:])))
+        self._check_features(shape)
+        return self.net.apply(self.params, jnp.asarray(x), key=key, training=training)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

@@ -194,8 +194,16 @@ class LayerOutline:
     params: Any
 
 
-def outline(net: Serial, input_shape: Shape) -> tuple[LayerOutline, ...]:
+def outline(
+    net: Serial, input_shape: Shape, known: tuple[LayerOutline, ...] = ()
+) -> tuple[LayerOutline, ...]:
     """Return the outline of each layer without computing anything.
+
+    Args:
+        net: the layers.
+        input_shape: of one example.
+        known: outlines of the first layers, so that adding one layer to many does not
+            look at all of them again.
 
     Raises:
         ShapeError: a layer cannot take what comes from the one before it.
@@ -204,12 +212,16 @@ def outline(net: Serial, input_shape: Shape) -> tuple[LayerOutline, ...]:
     >>> [part.output_shape for part in outline(serial(Flatten(), Dense(3)), (2, 2))]
     [(4,), (3,)]
     """
-    parts: list[LayerOutline] = []
+    parts = [
+        dataclasses.replace(part, name=name)
+        for part, name in zip(known, net.names, strict=False)
+    ]
 
     def trace() -> None:
-        shape = input_shape
+        shape = parts[-1].output_shape if parts else input_shape
         key = jax.random.key(0)
-        for name, layer in zip(net.names, net.layers, strict=True):
+        new = zip(net.names[len(parts) :], net.layers[len(parts) :], strict=True)
+        for name, layer in new:
             try:
                 output_shape, params = layer.init(key, shape)
             except ShapeError as error:

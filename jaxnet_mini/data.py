@@ -45,6 +45,8 @@ def device_dtype(dtype: np.dtype) -> np.dtype:
     """
     if dtype.kind not in "biu" and dtype.itemsize < 4:
         return np.dtype(np.float32)
+    if dtype.kind == "f" and dtype.itemsize > 8:
+        dtype = np.dtype(np.float64)
     native = dtype.newbyteorder("=")
     return np.dtype(jax.dtypes.canonicalize_dtype(native))
 

@@ -71,7 +71,7 @@ def find(table: Mapping[str, Value], name: str, kind: str) -> Value:
     """
     if name in table:
         return table[name]
-    nearest = difflib.get_close_matches(name.lower(), table, n=1, cutoff=0.5)
+    nearest = difflib.get_close_matches(str(name).lower(), table, n=1, cutoff=0.5)
     guess = f"did you mean {nearest[0]!r}? " if nearest else ""
     known = ", ".join(sorted(table))
     raise UnknownNameError(f"unknown {kind} {name!r}: {guess}Known: {known}.")

@@ -151,10 +151,10 @@ def train_epochs(
             plan.steps * plan.batch_size if plan.steps_per_epoch else plan.rows,
             verbose,
         )
-        if epoch == plan.initial_epoch:
-            bar.compiled(compiling.seconds)
-        pace = pace or Pace(REDRAW_SECONDS if bar.redraws else QUIET_SECONDS)
         try:
+            if epoch == plan.initial_epoch:
+                bar.compiled(compiling.seconds)
+            pace = pace or Pace(REDRAW_SECONDS if bar.redraws else QUIET_SECONDS)
             callbacks.call("on_epoch_begin", epoch, {})
             logs = _train_epoch(
                 learner, trainer, examples, plan, epoch, callbacks, bar, pace
@@ -167,6 +167,7 @@ def train_epochs(
                 params = learner.state.params
                 held_out = evaluate(trainer, params, validation.stacks, callbacks)
                 logs |= {f"val_{name}": value for name, value in held_out.items()}
+                logs = dict(sorted(logs.items()))
             bar.end(logs)
         finally:
             bar.abandon()

@@ -25,9 +25,9 @@ def evaluate(
     program = trainer.program()
     stepwise = callbacks.watches_batches("test")
     rows, steps = _extent(stacks)
-    bar = Bar(label, steps, rows, verbose)
     watch = Stopwatch()
     sums = train.compiled_no_sums(trainer)
+    bar = Bar(label, steps, rows, verbose)
     try:
         if verbose:
             watch.start()
@@ -65,9 +65,9 @@ def predict(
     """Return the outputs for all rows of all stacks, in order, as a NumPy array."""
     stepwise = callbacks.watches_batches("predict")
     rows, steps = _extent(stacks)
-    bar = Bar("Predict", steps, rows, verbose)
     watch = Stopwatch()
     pieces: list[Any] = []
+    bar = Bar("Predict", steps, rows, verbose)
     try:
         callbacks.call("on_predict_begin", {})
         done = 0
@@ -79,7 +79,8 @@ def predict(
             done += last - first
             if stepwise:
                 outputs = np.asarray(outputs)[first:last]
-                logs = {"outputs": outputs[0]}
+                batch_size = outputs.shape[1]
+                logs = {"outputs": outputs[0][: rows - (done - 1) * batch_size]}
                 callbacks.call("on_predict_batch_end", done - 1, logs)
             pieces.append(outputs)
             if bar.redraws:

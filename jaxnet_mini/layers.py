@@ -32,7 +32,12 @@ def _positive(value: Any, argument: str) -> int:
     return int(value)
 
 
-def _shape(value: Any, argument: str) -> Shape:
+def check_shape(value: Any, argument: str) -> Shape:
+    """Return ``value`` as a shape without the batch axis.
+
+    Raises:
+        ArgumentError: no tuple of positive integers.
+    """
     if isinstance(value, numbers.Integral):
         value = (value,)
     if not isinstance(value, tuple | list):
@@ -60,10 +65,10 @@ class Base:
         if input_dim is not None:
             if self.input_shape is not None:
                 raise ArgumentError("give input_shape or input_dim, not both.")
-            declared = _shape(_positive(input_dim, "input_dim"), "input_dim")
+            declared = check_shape(_positive(input_dim, "input_dim"), "input_dim")
             object.__setattr__(self, "input_shape", declared)
         elif self.input_shape is not None:
-            declared = _shape(self.input_shape, "input_shape")
+            declared = check_shape(self.input_shape, "input_shape")
             object.__setattr__(self, "input_shape", declared)
         if self.name is not None and (
             not isinstance(self.name, str) or not re.fullmatch(r"[^/\s]+", self.name)
@@ -123,7 +128,7 @@ class Input(Base):
     shape: Shape
 
     def __post_init__(self, input_dim: int | None) -> None:
-        shape = _shape(self.shape, "shape")
+        shape = check_shape(self.shape, "shape")
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "input_shape", shape)
         super().__post_init__(input_dim)

@@ -129,7 +129,7 @@ class Mean(Metric):
     def totals(
         self, y_true: Array, y_pred: Array, weight: Float[Array, " batch"]
     ) -> Totals:
-        values = self.function(y_true, y_pred)
+        values = jnp.asarray(self.function(y_true, y_pred))
         if values.shape[:1] != weight.shape:
             raise ShapeError(
                 f"the metric {self.name!r} returned shape {values.shape} for a batch "
@@ -193,7 +193,7 @@ def get(metric: str | Metric | MetricFunction) -> Metric:
     if isinstance(metric, str):
         kind, function = find(METRICS, metric, "metric")
         return kind(metric, function)
-    if callable(metric):
+    if callable(metric) and not isinstance(metric, type):
         return Mean(getattr(metric, "__name__", type(metric).__name__), metric)
     raise ArgumentError(
         f"a metric must be a name, a Metric or a callable, not {metric!r}: "

@@ -129,8 +129,9 @@ class Sequential(LayerStack):
                 "the model is not compiled: call model.compile(optimizer, loss, "
                 "metrics) first."
             )
-        # Layers may have been added since.
-        return dataclasses.replace(self._trainer, net=self.net)
+        if self._trainer.net is not self.net:  # layers were added since
+            self._trainer = dataclasses.replace(self._trainer, net=self.net)
+        return self._trainer
 
     @property
     def optimizer(self) -> ModelOptimizer:
@@ -218,8 +219,9 @@ class Sequential(LayerStack):
         if seed is not None:
             seeds.check_seed(seed)
         examples, outline = self._examples(x, y, sample_weight, class_weight)
-        validation = None
+        validation, prefix, at = None, "", 0
         if validation_data is not None:
+            prefix = "validation "
             validation, _ = self._examples(
                 *checks.as_triple(validation_data, "validation_data"), like=outline
             )
@@ -233,9 +235,9 @@ class Sequential(LayerStack):
             size = (
                 batch_size if validation_batch_size is None else validation_batch_size
             )
-            stacks = data.batches(
-                *validation, checks.check_count("validation_batch_size", size)
-            )
+            size = checks.check_count("validation_batch_size", size)
+            stacks = data.batches(*validation, size, prefix, at)
+        self._rehearse(trainer, outline, examples, batch_size)
         self._adopt(outline)
 
         state = self.state
@@ -301,10 +303,11 @@ class Sequential(LayerStack):
         verbose = check_verbose(verbose)
         hooks = as_callbacks(callbacks)
         batch_size = checks.check_batch_size(batch_size)
-        examples, *_ = self._examples(x, y, sample_weight)
+        examples, outline = self._examples(x, y, sample_weight)
         stacks = data.batches(*examples, batch_size)
+        self._rehearse(trainer, outline, examples, batch_size)
         steps = data.steps_for(len(examples.x), batch_size)
-        parameters = {"steps": steps, "verbose": verbose}
+        parameters = {"epochs": 1, "steps": steps, "verbose": verbose}
         logs = inference.evaluate(
             trainer,
             self.params,
@@ -340,10 +343,8 @@ class Sequential(LayerStack):
         inputs = checks.as_array(x, "x")
         self._check_features(inputs.shape)
         stacks = data.batches(inputs, None, None, batch_size)
-        parameters = {
-            "steps": data.steps_for(len(inputs), batch_size),
-            "verbose": verbose,
-        }
+        steps = data.steps_for(len(inputs), batch_size)
+        parameters = {"epochs": 1, "steps": steps, "verbose": verbose}
         return inference.predict(
             self.net,
             self.params,
@@ -368,6 +369,7 @@ class Sequential(LayerStack):
         examples, outline = self._examples(x, y, sample_weight, class_weight)
         rows = len(examples.x)
         resident = data.resident(examples, rows)
+        self._rehearse(trainer, outline, examples, rows)
         self._adopt(outline)
         order = data.order((0,), 0, rows, rows, shuffle=False)
         step = int(self.state.step)
@@ -431,6 +433,21 @@ class Sequential(LayerStack):
             prefix,
         )
         return examples, outline
+
+    def _rehearse(
+        self,
+        trainer: Trainer,
+        outline: tuple[LayerOutline, ...],
+        examples: Examples,
+        batch_size: int,
+    ) -> None:
+        """Let a loss or a metric that does not fit fail before anything changes."""
+        x, y = examples.x, examples.y
+        targets = jax.ShapeDtypeStruct(
+            (batch_size, *y.shape[1:]), data.device_dtype(y.dtype)
+        )
+        shape, dtype = outline[0].input_shape, data.device_dtype(x.dtype)
+        train.rehearse(trainer.program(), shape, dtype, targets)
 
     def _results(self, logs: dict[str, float], return_dict: bool) -> Any:
         if return_dict:

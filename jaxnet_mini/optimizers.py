@@ -185,7 +185,13 @@ class AdamW(Optimizer):
 def _sgd(
     learning_rate: Any, momentum: Any = None, nesterov: bool = False
 ) -> optax.GradientTransformation:
-    return optax.sgd(learning_rate, momentum, nesterov)
+    if momentum is None:
+        return optax.scale_by_learning_rate(learning_rate)
+    # Keras's velocity holds steps, each taken at the rate of its time, and optax.sgd's
+    # holds gradients: they differ once the rate changes.
+    return optax.chain(
+        optax.scale_by_learning_rate(learning_rate), optax.trace(momentum, nesterov)
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -296,7 +302,7 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 
 
 def get(
-    optimizer: str | Optimizer | optax.GradientTransformation,
+    optimizer: str | Optimizer | type[Optimizer] | optax.GradientTransformation,
 ) -> Optimizer | optax.GradientTransformation:
     """Return the optimizer behind a Keras name; optax's own go through unchanged.
 
@@ -354,7 +360,7 @@ def get_learning_rate(state: optax.OptState) -> Array:
     return value
 
 
-def set_learning_rate(state: optax.OptState, value: float) -> optax.OptState:
+def set_learning_rate(state: optax.OptState, value: float | Array) -> optax.OptState:
     """Return ``state`` with another learning rate of the same dtype.
 
     Raises:

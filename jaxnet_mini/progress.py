@@ -5,6 +5,7 @@ Times are of the job alone: compilation is stated apart and enters no estimate.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
@@ -49,7 +50,11 @@ class Bar:
                 self._live = Live(
                     self._render({}), console=self._console, auto_refresh=False
                 )
-                self._live.start()
+                try:
+                    self._live.start()
+                except BaseException:
+                    self.abandon()
+                    raise
 
     @property
     def redraws(self) -> bool:
@@ -72,6 +77,7 @@ class Bar:
         if self._live is not None:
             self._live.update(self._render(logs))
             self._live.stop()
+            self._live = None
         elif self._console is not None:
             figures = [f"{self.label}: {self.step}/{self.steps} steps", self._speed()]
             line = ", ".join(figures)
@@ -80,7 +86,12 @@ class Bar:
     def abandon(self) -> None:
         """Leave the terminal in order when the job ends early."""
         if self._live is not None:
-            self._live.stop()
+            # Ctrl-C may have come while it was being started or stopped, and rich
+            # cannot undo a half.
+            with contextlib.suppress(IndexError):
+                self._live.stop()
+            self._console.show_cursor(True)
+            self._live = None
 
     def _speed(self) -> str:
         speed = _seconds(self.seconds)
@@ -111,9 +122,10 @@ class Bar:
 
 
 def _seconds(value: float) -> str:
-    if value < 1.0:
+    # What would be rounded up to the next unit is written in it.
+    if value < 0.9995:
         return f"{1000 * value:.0f} ms"
-    if value < 10.0:
+    if value < 9.95:
         return f"{value:.1f} s"
     minutes, seconds = divmod(round(value), 60)
     hours, minutes = divmod(minutes, 60)

@@ -283,7 +283,7 @@ class Trainer:
         """Return the loss to differentiate, and all sums."""
         net, activation, loss = self._head
         outputs = net.apply(params, batch.x, key=key, training=training)
-        values = loss.per_example(batch.y, outputs)
+        values = jnp.asarray(loss.per_example(batch.y, outputs))
         rows = outputs.shape[0]
         if values.shape[:1] != (rows,):
             raise ShapeError(
@@ -359,6 +359,28 @@ def untrained(net: Layer, input_shape: Shape, seed: Array | np.uint32) -> TrainS
     key = jax.random.key(seed)
     _, params = net.init(key, input_shape)
     return TrainState(params, None, key, jnp.zeros((), jnp.int32))
+
+
+@functools.lru_cache(maxsize=256)
+def rehearse(
+    trainer: Trainer, input_shape: Shape, x: np.dtype, y: jax.ShapeDtypeStruct
+) -> None:
+    """Trace network, loss and metrics on a batch, so that errors come before changes.
+
+    ``x`` is the dtype of the inputs, ``y`` shape and dtype of the targets.
+
+    Raises:
+        ShapeError: the loss or a metric does not return one value per example.
+    """
+
+    def forward() -> dict[str, Any]:
+        key = jax.random.key(0)
+        _, params = trainer.net.init(key, input_shape)
+        inputs = jnp.zeros((y.shape[0], *input_shape), x)
+        batch = Batch(inputs, jnp.zeros(y.shape, y.dtype))
+        return trainer._totals(params, batch, key, True)[1]
+
+    jax.eval_shape(forward)
 
 
 def with_optimizer(trainer: Trainer, state: TrainState) -> TrainState:

@@ -87,7 +87,9 @@ def fitting(path: str, expected: jax.ShapeDtypeStruct, value: Any) -> Array:
     if np.shape(value) != expected.shape:
         raise ShapeError(
             f"the weight {path!r} has shape {expected.shape} and was given "
-            f"{np.shape(value)}."
+            f"{np.shape(value)}: give arrays of the shapes and in the order of "
+            "model.get_weights()."
         )
-    placed: Array = jax.device_put(np.asarray(value, expected.dtype))
+    # A copy: on a CPU JAX may take an array over, and its owner may write into it.
+    placed: Array = jax.device_put(np.array(value, expected.dtype))
     return placed
