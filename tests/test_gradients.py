@@ -1,0 +1,298 @@
+"""Gradients: what JAX derives against central differences, in float64.
+
+Every parameter of every layer, and the inputs, under every activation and every loss.
+The error is taken over each array: |gradient - difference| / |gradient|.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.flatten_util import ravel_pytree
+from oracles import (
+    assert_trees_close,
+    central_differences,
+    crossentropy,
+    float64,
+    mlp_gradients,
+    x64,
+)
+
+from jaxnet_mini import activations
+from jaxnet_mini.composition import serial
+from jaxnet_mini.layers import (
+    Activation,
+    Dense,
+    Dropout,
+    Flatten,
+    LayerNormalization,
+    Rescaling,
+)
+from jaxnet_mini.losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    FunctionLoss,
+    Huber,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    SparseCategoricalCrossentropy,
+)
+from jaxnet_mini.optimizers import SGD
+from jaxnet_mini.train import Batch, Trainer
+
+TOLERANCE = 1e-6
+ROWS, CLASSES = 5, 4
+KEY_DATA = np.array([1, 2], np.uint32)
+RNG = np.random.default_rng(7)
+X = RNG.normal(size=(ROWS, 2, 3))
+WEIGHT = RNG.uniform(0.5, 2.0, ROWS)
+
+LOSSES = [
+    SparseCategoricalCrossentropy(),
+    SparseCategoricalCrossentropy(from_logits=True),
+    CategoricalCrossentropy(),
+    CategoricalCrossentropy(from_logits=True),
+    BinaryCrossentropy(),
+    BinaryCrossentropy(from_logits=True),
+    MeanSquaredError(),
+    MeanAbsoluteError(),
+    Huber(),
+    Huber(delta=0.2),
+]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_compilation():
+    """Hundreds of small programs, each run twice: compiling them is all the time."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
+def head_for(loss):
+    if getattr(loss, "from_logits", True):
+        return None
+    return "sigmoid" if isinstance(loss, BinaryCrossentropy) else "softmax"
+
+
+def targets_for(loss, shape=(ROWS, CLASSES)):
+    rng = np.random.default_rng(3)
+    if loss.targets == "classes":
+        return rng.integers(0, CLASSES, shape[:-1])
+    if loss.targets == "probabilities":
+        return rng.dirichlet(np.ones(shape[-1]), shape[:-1])
+    return rng.normal(0.0, 2.0, shape)
+
+
+def every_layer(activation, *head):
+    """Every layer once: on two axes of features, on one, and within each other."""
+    return serial(
+        Rescaling(0.7, offset=0.1),
+        Dense(4, activation),
+        LayerNormalization(),
+        Flatten(),
+        Dropout(0.25),
+        serial(Dense(5, activation, use_bias=False), Activation(activation)),
+        *head,
+    )
+
+
+def random_params(net, input_shape):
+    """Parameters of the net's structure, none of them 0."""
+    shapes = jax.eval_shape(lambda: net.init(jax.random.key(0), input_shape)[1])
+    rng = np.random.default_rng(5)
+    return jax.tree.map(lambda leaf: rng.normal(0.1, 0.4, leaf.shape), shapes)
+
+
+def relative_error(gradient, difference):
+    size = np.linalg.norm(gradient)
+    assert size > 1e-4, "too small a gradient tests nothing"
+    return np.linalg.norm(gradient - difference) / size
+
+
+def assert_gradients_agree(function, tree):
+    """Check each array of ``tree`` for each of the values that ``function`` returns."""
+    point, unravel = ravel_pytree(jax.tree.map(jnp.asarray, tree))
+
+    def values(flat):
+        return function(unravel(flat))
+
+    gradients = jax.jacrev(values)(point)
+    differences = central_differences(
+        lambda points: jax.vmap(values)(jnp.asarray(points)), point
+    ).T
+    for gradient, difference in zip(gradients, differences, strict=True):
+        found = jax.tree.map(
+            relative_error, unravel(gradient), unravel(jnp.asarray(difference))
+        )
+        assert max(jax.tree.leaves(found)) <= TOLERANCE, found
+
+
+@pytest.mark.parametrize("activation", sorted(activations.ACTIVATIONS))
+def test_every_layer_activation_and_loss(activation):
+    trunk = every_layer(activation)
+    with x64():
+        targets = [jnp.asarray(targets_for(loss)) for loss in LOSSES]
+        key = jax.random.wrap_key_data(KEY_DATA)
+
+        def objectives(arguments):
+            params, head, x = arguments
+            h = trunk.apply(params, x, key=key, training=True)
+            outputs = {
+                name: Dense(CLASSES, name).apply(head, h)
+                for name in (None, "softmax", "sigmoid")
+            }
+            return jnp.stack(
+                [
+                    loss(y_true, outputs[head_for(loss)])
+                    for loss, y_true in zip(LOSSES, targets, strict=True)
+                ]
+            )
+
+        params = random_params(trunk, (2, 3)), random_params(Dense(CLASSES), (5,))
+        assert_gradients_agree(objectives, (*params, X))
+    assert jnp.ones(1).dtype == jnp.float32, "float64 must end with the block"
+
+
+LAYERS = [
+    (Dense(3), (4,)),
+    (Dense(3, use_bias=False), (4,)),
+    (Dense(3), (2, 4)),
+    (Flatten(), (2, 3)),
+    (Rescaling(0.3, offset=2.0), (2, 3)),
+    (LayerNormalization(), (6,)),
+    (LayerNormalization(epsilon=1e-6), (2, 6)),
+    (Dropout(0.5), (2, 3)),
+    (Activation("softmax"), (2, 3)),
+    (serial(Dense(3, "tanh"), serial(Dense(2))), (4,)),
+]
+
+
+@pytest.mark.parametrize(("layer", "input_shape"), LAYERS, ids=str)
+def test_each_layer_alone(layer, input_shape):
+    x = np.random.default_rng(11).normal(size=(ROWS, *input_shape))
+    with x64():
+        key = jax.random.wrap_key_data(KEY_DATA)
+        params = random_params(layer, input_shape)
+        shape = layer.apply(params, jnp.asarray(x)).shape
+        mixture = jnp.asarray(np.random.default_rng(12).normal(size=shape))
+
+        def objective(arguments):
+            params, x = arguments
+            y = layer.apply(params, x, key=key, training=True)
+            return jnp.array([jnp.sum(mixture * y), jnp.sum(jnp.square(y))])
+
+        assert_gradients_agree(objective, (params, x))
+
+
+# The trainer's own objective: its gradient is what plain descent at rate 1 subtracts
+
+
+def step_of(trainer, params, batch):
+    key = jax.random.wrap_key_data(KEY_DATA)
+    state = trainer.init(key, X.shape[1:])._replace(params=params)
+    return trainer.step(state, batch)
+
+
+FUSED = [
+    ("softmax", SparseCategoricalCrossentropy()),
+    ("softmax", CategoricalCrossentropy()),
+    ("sigmoid", BinaryCrossentropy()),
+]
+NOT_FUSED = [
+    ("softmax", MeanSquaredError()),
+    ("sigmoid", SparseCategoricalCrossentropy()),
+    ("softmax", BinaryCrossentropy()),
+    (None, SparseCategoricalCrossentropy(from_logits=True)),
+    (None, Huber()),
+    ("tanh", FunctionLoss(lambda y_true, y_pred: jnp.sum((y_true - y_pred) ** 4, -1))),
+]
+
+
+@pytest.mark.parametrize(("head", "loss"), [*FUSED, *NOT_FUSED], ids=str)
+def test_the_step_subtracts_the_gradient_of_its_loss(head, loss):
+    trainer = Trainer(every_layer("tanh", Dense(CLASSES, head)), loss, SGD(1.0))
+    with x64():
+        params = jax.tree.map(jnp.asarray, random_params(trainer.net, (2, 3)))
+        mask = jnp.array([1.0, 1.0, 0.0, 1.0, 0.0])
+        batch = Batch(
+            jnp.asarray(X), jnp.asarray(targets_for(loss)), jnp.asarray(WEIGHT), mask
+        )
+        after, _ = jax.jit(step_of, static_argnums=0)(trainer, params, batch)
+        point, unravel = ravel_pytree(params)
+        stacked = jax.jit(
+            jax.vmap(lambda p: step_of(trainer, unravel(p), batch)[1]["loss"])
+        )
+        differences = unravel(jnp.asarray(central_differences(stacked, point)))
+        gradients = jax.tree.map(jnp.subtract, params, after.params)
+        found = jax.tree.map(relative_error, gradients, differences)
+        assert max(jax.tree.leaves(found)) <= TOLERANCE, found
+
+
+@pytest.mark.parametrize(("head", "loss"), FUSED, ids=str)
+def test_fused_and_unfused_gradients_agree(head, loss):
+    """In float64 and off the clipping they are one function."""
+    net = every_layer("tanh", Dense(CLASSES, head))
+    fused = Trainer(net, loss, SGD(1.0))
+    unfused = Trainer(net, loss.per_example, SGD(1.0))
+    with x64():
+        params = jax.tree.map(jnp.asarray, random_params(net, (2, 3)))
+        batch = (jnp.asarray(X), jnp.asarray(targets_for(loss)))
+        step = jax.jit(step_of, static_argnums=0)
+        (one, logs), (other, other_logs) = (
+            step(trainer, params, batch) for trainer in (fused, unfused)
+        )
+        np.testing.assert_allclose(logs["loss"], other_logs["loss"], rtol=1e-13)
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=1e-13),
+            one.params,
+            other.params,
+        )
+
+
+def test_backpropagation_written_out_agrees():
+    """The reference that other tests train by, against the trainer in float64."""
+    net = serial(Dense(6, "relu"), Dense(CLASSES, "softmax"))
+    trainer = Trainer(net, "sparse_categorical_crossentropy", SGD(1.0))
+    classes = targets_for(SparseCategoricalCrossentropy())
+    x = X.reshape(ROWS, -1)
+    with x64():
+        params = random_params(net, (6,))
+        key = jax.random.wrap_key_data(KEY_DATA)
+        state = trainer.init(key, (6,))
+        state = state._replace(params=jax.tree.map(jnp.asarray, params))
+        batch = Batch(jnp.asarray(x), jnp.asarray(classes), jnp.asarray(WEIGHT))
+        after, logs = jax.jit(trainer.step)(state, batch)
+        expected = mlp_gradients(float64(params), x, classes, WEIGHT)
+        jax.tree.map(
+            lambda p, q, g: np.testing.assert_allclose(p - q, g, rtol=0, atol=1e-13),
+            params,
+            float64(after.params),
+            expected,
+        )
+        hidden = np.maximum(x @ params["dense"]["kernel"] + params["dense"]["bias"], 0)
+        logits = hidden @ params["dense_1"]["kernel"] + params["dense_1"]["bias"]
+        value = np.sum(crossentropy(classes, logits) * WEIGHT) / ROWS
+        np.testing.assert_allclose(logs["loss"], value, rtol=1e-13)
+
+
+def test_metrics_add_nothing_to_the_gradient():
+    bare = Trainer(
+        every_layer("tanh", Dense(CLASSES, "softmax")),
+        "categorical_crossentropy",
+        SGD(1.0),
+    )
+    full = dataclasses.replace(bare, metrics=("accuracy", "mse"))
+    batch = (
+        jnp.asarray(X, jnp.float32),
+        jnp.asarray(targets_for(bare.loss), jnp.float32),
+    )
+    params = jax.tree.map(
+        lambda leaf: jnp.asarray(leaf, jnp.float32), random_params(bare.net, (2, 3))
+    )
+    step = jax.jit(step_of, static_argnums=0)
+    one, other = (step(t, params, batch)[0].params for t in (bare, full))
+    assert_trees_close(one, other)

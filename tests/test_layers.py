@@ -1,0 +1,610 @@
+"""Layers, activations and initializers.
+
+Oracles: Keras 3.15 on JAX with the same weights, float64 NumPy, and the formulae of the
+initializers' papers.
+"""
+
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from conftest import keras_on_jax
+from oracles import assert_close, raises_text, unchecked_types, x64
+
+from jaxnet_mini import activations, initializers
+from jaxnet_mini.composition import serial
+from jaxnet_mini.errors import ArgumentError, ShapeError, UnknownNameError
+from jaxnet_mini.layers import (
+    Activation,
+    Dense,
+    Dropout,
+    Flatten,
+    Input,
+    LayerNormalization,
+    Rescaling,
+)
+from jaxnet_mini.types import Layer, as_float
+
+KEY = jax.random.key(0)
+
+
+def normal(*shape, seed=0, scale=1.0):
+    return np.random.default_rng(seed).normal(0.0, scale, shape).astype(np.float32)
+
+
+def with_random_params(layer, input_shape):
+    """Parameters none of which is 0 or 1, so that each one shows in the outputs."""
+    _, params = layer.init(KEY, input_shape)
+    return {
+        name: jnp.asarray(normal(*value.shape, seed=seed) + 0.1)
+        for seed, (name, value) in enumerate(params.items(), start=1)
+    }
+
+
+def keras_outputs(layer, params, x):
+    """What the Keras layer of this configuration returns with the same weights."""
+    fields = {
+        field.name: getattr(layer, field.name)
+        for field in dataclasses.fields(layer)
+        if field.name not in ("input_shape", "name")
+    }
+    with keras_on_jax() as keras:
+        theirs = getattr(keras.layers, type(layer).__name__)(**fields)
+        theirs.build(x.shape)
+        order = [name for name in ("kernel", "gamma", "bias", "beta") if name in params]
+        theirs.set_weights([np.asarray(params[name]) for name in order])
+        return np.asarray(theirs(x))
+
+
+# Outputs against Keras
+
+LAYERS = [
+    (Dense(4), (3,)),
+    (Dense(4, use_bias=False), (3,)),
+    (Dense(4), (5, 3)),
+    (Dense(4, use_bias=False), (5, 3)),
+    (Dense(4, activation="softmax"), (5, 3)),
+    (Flatten(), (3,)),
+    (Flatten(), (5, 3)),
+    (Flatten(), (2, 5, 3)),
+    (Activation("tanh"), (5, 3)),
+    (Rescaling(1 / 255), (3,)),
+    (Rescaling(2.5, offset=-1.0), (5, 3)),
+    (LayerNormalization(), (7,)),
+    (LayerNormalization(epsilon=0.1), (5, 7)),
+    (Dropout(0.4), (5, 3)),
+]
+
+
+@pytest.mark.parametrize(("layer", "input_shape"), LAYERS, ids=str)
+def test_outputs_are_those_of_keras(layer, input_shape):
+    params = with_random_params(layer, input_shape)
+    x = normal(6, *input_shape)
+    output_shape, _ = layer.init(KEY, input_shape)
+    y = layer.apply(params, jnp.asarray(x))
+    assert y.shape == (6, *output_shape)
+    assert_close(y, keras_outputs(layer, params, x))
+
+
+@pytest.mark.parametrize("name", sorted(activations.ACTIVATIONS))
+def test_activations_are_those_of_keras(name):
+    x = normal(40, 7, scale=3.0)
+    with keras_on_jax() as keras:
+        theirs = np.asarray(keras.activations.get(name)(x))
+    for ours in (
+        activations.get(name)(jnp.asarray(x)),
+        Activation(name).apply({}, jnp.asarray(x)),
+        Dense(7, activation=name, use_bias=False).apply(
+            {"kernel": jnp.eye(7)}, jnp.asarray(x)
+        ),
+    ):
+        assert_close(ours, theirs)
+
+
+def erf(x):
+    return np.vectorize(math.erf)(x)
+
+
+SCALE, ALPHA = 1.0507009873554805, 1.6732632423543772
+FORMULAE = {
+    "celu": lambda x: np.maximum(x, 0) + np.minimum(0, np.expm1(x)),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(x)),
+    "exponential": np.exp,
+    "gelu": lambda x: x * (1 + erf(x / np.sqrt(2))) / 2,
+    "hard_sigmoid": lambda x: np.clip(x / 6 + 0.5, 0, 1),
+    "hard_silu": lambda x: x * np.clip(x / 6 + 0.5, 0, 1),
+    "hard_swish": lambda x: x * np.clip(x / 6 + 0.5, 0, 1),
+    "leaky_relu": lambda x: np.where(x > 0, x, 0.2 * x),
+    "linear": lambda x: x,
+    "log_sigmoid": lambda x: -np.log1p(np.exp(-x)),
+    "log_softmax": lambda x: x - np.log(np.exp(x).sum(-1, keepdims=True)),
+    "mish": lambda x: x * np.tanh(np.log1p(np.exp(x))),
+    "relu": lambda x: np.maximum(x, 0),
+    "relu6": lambda x: np.clip(x, 0, 6),
+    "selu": lambda x: SCALE * np.where(x > 0, x, ALPHA * np.expm1(x)),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "silu": lambda x: x / (1 + np.exp(-x)),
+    "softmax": lambda x: np.exp(x) / np.exp(x).sum(-1, keepdims=True),
+    "softplus": lambda x: np.log1p(np.exp(x)),
+    "softsign": lambda x: x / (1 + np.abs(x)),
+    "swish": lambda x: x / (1 + np.exp(-x)),
+    "tanh": np.tanh,
+}
+
+
+@pytest.mark.parametrize("name", sorted(activations.ACTIVATIONS))
+def test_activations_are_their_formulae_in_float64(name):
+    x = np.random.default_rng(1).normal(0.0, 3.0, (40, 7))
+    with x64():
+        ours = np.asarray(activations.get(name)(jnp.asarray(x)))
+    assert ours.dtype == np.float64
+    # Near 0 a formula written out plainly loses digits itself.
+    assert_close(ours, FORMULAE[name](x), 1e-13)
+
+
+def test_trap_gelu_is_exact_and_leaky_relu_has_the_slope_of_keras():
+    x = jnp.array([-1.0])
+    assert float(activations.get("leaky_relu")(x)[0]) == pytest.approx(-0.2)
+    exact = -(1 + math.erf(-1 / math.sqrt(2))) / 2
+    assert float(activations.get("gelu")(x)[0]) == pytest.approx(exact, abs=1e-7)
+
+
+def test_a_callable_is_an_activation_and_none_is_linear():
+    x = jnp.asarray(normal(4, 3))
+    assert activations.get(jnp.sin) is jnp.sin
+    assert_close(Activation(jnp.sin).apply({}, x), np.sin(np.asarray(x)))
+    assert_close(Activation(None).apply({}, x), np.asarray(x))
+
+
+# Integers on the device
+
+INTEGER_READY = [
+    (Dense(4), (3,)),
+    (Activation("tanh"), (3,)),
+    (Rescaling(0.5, offset=1.0), (3,)),
+    (LayerNormalization(), (3,)),
+]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.bool_])
+@pytest.mark.parametrize(("layer", "input_shape"), INTEGER_READY, ids=str)
+def test_integers_are_cast_where_a_layer_computes(layer, input_shape, dtype):
+    params = with_random_params(layer, input_shape)
+    x = np.random.default_rng(0).integers(0, 2, (6, *input_shape)).astype(dtype)
+    y = layer.apply(params, jnp.asarray(x))
+    assert y.dtype == jnp.float32
+    assert_close(y, layer.apply(params, jnp.asarray(x, jnp.float32)))
+
+
+def test_flatten_keeps_integers_and_dropout_casts_them_in_training():
+    x = jnp.ones((2, 3, 4), jnp.uint8)
+    assert Flatten().apply({}, x).dtype == jnp.uint8
+    assert Dropout(0.5).apply({}, x).dtype == jnp.uint8
+    assert Dropout(0.5).apply({}, x, key=KEY, training=True).dtype == jnp.float32
+
+
+def test_as_float_leaves_floats_alone():
+    half = jnp.ones(3, jnp.bfloat16)
+    assert as_float(half) is half
+    assert as_float(jnp.ones(3, jnp.int8)).dtype == jnp.float32
+    with x64():
+        assert as_float(jnp.ones(3, jnp.int8)).dtype == jnp.float64
+
+
+# Parameters
+
+
+@pytest.mark.parametrize(("layer", "input_shape"), LAYERS, ids=str)
+def test_parameters_have_the_names_and_shapes_of_keras(layer, input_shape):
+    _, params = layer.init(KEY, input_shape)
+    features, kind = input_shape[-1], type(layer)
+    expected = {}
+    if kind is Dense:
+        expected = {"kernel": (features, layer.units)}
+        if layer.use_bias:
+            expected["bias"] = (layer.units,)
+    if kind is LayerNormalization:
+        expected = {"gamma": (features,), "beta": (features,)}
+    assert {name: value.shape for name, value in params.items()} == expected
+    assert all(value.dtype == jnp.float32 for value in params.values())
+
+
+def test_initial_values_of_dense_and_layer_normalization():
+    _, params = Dense(64).init(KEY, (32,))
+    limit = math.sqrt(6 / (32 + 64))
+    assert np.abs(params["kernel"]).max() <= limit
+    assert np.abs(params["kernel"]).max() > 0.95 * limit
+    assert not np.any(params["bias"])
+    _, params = LayerNormalization().init(KEY, (5,))
+    assert np.all(np.asarray(params["gamma"]) == 1.0)
+    assert not np.any(params["beta"])
+
+
+def test_kernel_and_bias_are_drawn_from_different_keys():
+    layer = Dense(
+        4, kernel_initializer="random_uniform", bias_initializer="random_uniform"
+    )
+    _, params = layer.init(KEY, (1,))
+    assert not np.any(np.isin(params["kernel"], params["bias"]))
+    _, again = layer.init(KEY, (1,))
+    np.testing.assert_array_equal(params["kernel"], again["kernel"])
+    _, other = layer.init(jax.random.key(1), (1,))
+    assert np.all(np.asarray(params["kernel"]) != np.asarray(other["kernel"]))
+
+
+FAN_IN, FAN_OUT = 300, 500
+# Names, the variance that the papers give, and the bound of the values: that of a
+# uniform distribution, or two standard deviations of the untruncated normal.
+TRUNCATION = 0.87962566103423978
+VARIANCES = {
+    "glorot_normal": 2 / (FAN_IN + FAN_OUT),
+    "glorot_uniform": 2 / (FAN_IN + FAN_OUT),
+    "he_normal": 2 / FAN_IN,
+    "he_uniform": 2 / FAN_IN,
+    "lecun_normal": 1 / FAN_IN,
+    "lecun_uniform": 1 / FAN_IN,
+    "ones": 0.0,
+    "orthogonal": 1 / FAN_OUT,
+    "random_normal": 0.05**2,
+    "random_uniform": 0.1**2 / 12,
+    "truncated_normal": (0.05 * TRUNCATION) ** 2,
+    "zeros": 0.0,
+}
+
+
+def test_every_initializer_is_tested():
+    assert sorted(VARIANCES) == sorted(initializers.INITIALIZERS)
+    assert sorted(FORMULAE) == sorted(activations.ACTIVATIONS)
+
+
+@pytest.mark.parametrize("name", sorted(VARIANCES))
+def test_initializers_have_the_moments_of_their_formulae(name):
+    values = np.asarray(initializers.get(name)(KEY, (FAN_IN, FAN_OUT)), np.float64)
+    variance = VARIANCES[name]
+    assert values.shape == (FAN_IN, FAN_OUT)
+    # 150,000 values: the variance is known to 0.4 %, six standard errors are 2.5 %.
+    assert np.var(values) == pytest.approx(variance, rel=0.025)
+    centre = 1.0 if name == "ones" else 0.0
+    assert abs(values.mean() - centre) <= 6 * math.sqrt(variance / values.size)
+    bound = math.inf
+    if "uniform" in name:
+        bound = math.sqrt(3 * variance)
+    elif name == "truncated_normal":
+        bound = 0.1
+    elif name in ("glorot_normal", "he_normal", "lecun_normal"):
+        bound = 2 * math.sqrt(variance) / TRUNCATION
+    assert np.abs(values).max() <= bound * (1 + 1e-6)
+    if bound < math.inf:
+        assert np.abs(values).max() >= 0.98 * bound
+
+
+@pytest.mark.parametrize("name", sorted(VARIANCES))
+def test_initializers_have_the_moments_of_keras(name):
+    ours = np.asarray(initializers.get(name)(KEY, (FAN_IN, FAN_OUT)))
+    with keras_on_jax() as keras:
+        theirs = np.asarray(keras.initializers.get(name)((FAN_IN, FAN_OUT)))
+    assert ours.dtype == theirs.dtype
+    assert np.std(ours) == pytest.approx(np.std(theirs), rel=0.03)
+    standard_error = np.std(theirs) / math.sqrt(theirs.size)
+    assert abs(np.mean(ours) - np.mean(theirs)) <= 9 * standard_error
+
+
+def test_orthogonal_rows_are_orthonormal():
+    values = np.asarray(initializers.get("orthogonal")(KEY, (30, 50)), np.float64)
+    np.testing.assert_allclose(values @ values.T, np.eye(30), atol=1e-6)
+
+
+def test_a_callable_is_an_initializer():
+    def sevens(key, shape):
+        return jnp.full(shape, 7.0)
+
+    _, params = Dense(2, kernel_initializer=sevens).init(KEY, (3,))
+    assert np.all(np.asarray(params["kernel"]) == 7.0)
+
+
+# Dropout
+
+
+def test_dropout_drops_its_share_and_scales_the_rest():
+    rate, x = 0.3, jnp.asarray(normal(200, 500) + 10.0)
+    y = np.asarray(Dropout(rate).apply({}, x, key=KEY, training=True))
+    kept = y != 0.0
+    standard_error = math.sqrt(rate * (1 - rate) / y.size)
+    assert abs(1 - kept.mean() - rate) <= 5 * standard_error
+    assert_close(y[kept], np.asarray(x)[kept] / (1 - rate))
+    # What is dropped here says nothing about what is dropped there.
+    assert abs(np.corrcoef(kept[:, 0], kept[:, 1])[0, 1]) < 0.3
+    assert abs(np.corrcoef(kept[0], kept[1])[0, 1]) < 0.2
+
+
+def test_dropout_keeps_the_expectation():
+    x = jnp.full((1000, 1000), 2.0)
+    y = np.asarray(Dropout(0.75).apply({}, x, key=KEY, training=True), np.float64)
+    deviation = 2.0 * math.sqrt(0.75 / 0.25)
+    assert abs(y.mean() - 2.0) <= 5 * deviation / 1000
+
+
+def test_dropout_is_the_identity_in_inference_and_at_rate_0():
+    x = jnp.asarray(normal(4, 3))
+    assert Dropout(0.5).apply({}, x) is x
+    assert Dropout(0.5).apply({}, x, key=KEY) is x
+    assert Dropout(0.0).apply({}, x, training=True) is x
+
+
+def test_dropout_draws_from_its_key_alone():
+    x = jnp.ones((20, 20))
+    first, same, other = (
+        np.asarray(Dropout(0.5).apply({}, x, key=jax.random.key(n), training=True))
+        for n in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, same)
+    assert 0.3 < np.mean(first != other) < 0.7
+
+
+def test_two_dropouts_in_a_net_drop_different_places():
+    net = serial(Dropout(0.5), Dropout(0.5))
+    y = np.asarray(
+        net.apply(net.init(KEY, (9,))[1], jnp.ones((900, 9)), key=KEY, training=True)
+    )
+    assert np.mean(y == 4.0) == pytest.approx(0.25, abs=0.03)
+
+
+def test_dropout_in_training_needs_a_key_and_says_how_to_give_one():
+    layer, x = Dropout(0.5), jnp.ones((4, 3))
+    with raises_text(
+        ArgumentError, "Dropout(0.5)", "give apply a key", "key=jax.random.key(0)"
+    ):
+        layer.apply({}, x, training=True)
+    layer.apply({}, x, training=True, key=jax.random.key(0))
+
+
+# Values: equal, hashable, printable, unchangeable
+
+# Pairwise different.
+CONFIGURATIONS = [
+    lambda: Input((28, 28)),
+    lambda: Input((28,)),
+    lambda: Input((28,), name="pixels"),
+    lambda: Dense(3),
+    lambda: Dense(4),
+    lambda: Dense(3, "relu"),
+    lambda: Dense(3, use_bias=False),
+    lambda: Dense(3, kernel_initializer="he_normal"),
+    lambda: Dense(3, bias_initializer="ones"),
+    lambda: Dense(3, name="own"),
+    lambda: Dense(3, input_shape=(5,)),
+    lambda: Dense(3, input_dim=6),
+    lambda: Dense(3, "relu", input_dim=6, name="own"),
+    lambda: Flatten(),
+    lambda: Flatten(input_shape=(28, 28)),
+    lambda: Activation("relu"),
+    lambda: Activation("tanh"),
+    lambda: Activation(None),
+    lambda: Activation("relu", name="own"),
+    lambda: Dropout(0.5),
+    lambda: Dropout(0.25),
+    lambda: Rescaling(0.5),
+    lambda: Rescaling(0.5, 1.0),
+    lambda: Rescaling(0.5, input_shape=(2, 2)),
+    lambda: LayerNormalization(),
+    lambda: LayerNormalization(1e-5),
+    lambda: serial(),
+    lambda: serial(Dense(3)),
+    lambda: serial(Dense(3), name="own"),
+    lambda: serial(Dense(3), Dense(3)),
+    lambda: serial(serial(Dense(3)), Dense(3)),
+]
+
+
+@pytest.mark.parametrize("make", CONFIGURATIONS, ids=lambda make: repr(make()))
+def test_equal_configurations_are_equal_and_hash_alike(make):
+    assert make() == make()
+    assert make() is not make()
+    assert hash(make()) == hash(make())
+    assert isinstance(make(), Layer)
+
+
+def test_unequal_configurations_differ():
+    values = [make() for make in CONFIGURATIONS]
+    assert len(set(values)) == len(values)
+
+
+@pytest.mark.parametrize("make", CONFIGURATIONS, ids=lambda make: repr(make()))
+def test_repr_evaluates_to_the_same_layer(make):
+    assert eval(repr(make())) == make()
+
+
+@pytest.mark.parametrize("make", CONFIGURATIONS, ids=lambda make: repr(make()))
+def test_layers_are_frozen(make):
+    layer = make()
+    for field in dataclasses.fields(layer):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(layer, field.name, 1)
+
+
+def test_equal_layers_share_a_compiled_program():
+    traced = []
+
+    def outputs(layer, params, x):
+        traced.append(layer)
+        return layer.apply(params, x)
+
+    compiled = jax.jit(outputs, static_argnums=0)
+    for layer in (Dense(3, "tanh"), Dense(3, "tanh")):
+        compiled(layer, layer.init(KEY, (2,))[1], jnp.ones((4, 2)))
+    assert len(traced) == 1
+
+
+def test_input_dim_is_short_for_an_input_shape_of_one_axis():
+    assert Dense(3, input_dim=4) == Dense(3, input_shape=(4,))
+    with unchecked_types():
+        assert Dense(3, input_dim=4) == Dense(3, input_shape=4)
+        assert Dense(3, input_shape=[4, 5]).input_shape == (4, 5)
+        assert Dense(np.int64(3)) == Dense(3)
+        assert type(Dense(np.int64(3)).units) is int
+
+
+# Errors: the class, the argument, what came, and the advice
+
+
+@pytest.fixture
+def unchecked():
+    with unchecked_types():
+        yield
+
+
+@pytest.mark.parametrize("units", [0, -1, 2.0, True, None, "3"])
+def test_units_must_be_a_positive_integer(units, unchecked):
+    with raises_text(
+        ArgumentError, f"units must be a positive integer, not {units!r}."
+    ):
+        Dense(units)
+
+
+@pytest.mark.parametrize(
+    ("shape", "text"),
+    [
+        ("28", "must be a tuple of positive integers without the batch axis"),
+        (2.5, "such as (28, 28), not 2.5."),
+        ((28, 0), "every axis of input_shape must be a positive integer, not 0."),
+        ((None, 28), "every axis of input_shape must be a positive integer, not None."),
+    ],
+)
+def test_input_shape_must_be_a_shape(shape, text, unchecked):
+    with raises_text(ArgumentError, "input_shape", text):
+        Dense(3, input_shape=shape)
+
+
+def test_the_shape_of_input_must_be_a_shape(unchecked):
+    with raises_text(ArgumentError, "shape must be a tuple", "not None"):
+        Input(None)
+
+
+@pytest.mark.parametrize("input_dim", [0, -3, 1.5, (4,)])
+def test_input_dim_must_be_a_positive_integer(input_dim, unchecked):
+    with raises_text(
+        ArgumentError, f"input_dim must be a positive integer, not {input_dim!r}."
+    ):
+        Dense(3, input_dim=input_dim)
+
+
+def test_input_shape_and_input_dim_exclude_each_other():
+    with raises_text(ArgumentError, "give input_shape or input_dim, not both."):
+        Dense(3, input_shape=(4,), input_dim=4)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a/b", "a\tb", 5])
+def test_a_name_must_be_a_word(name, unchecked):
+    with raises_text(
+        ArgumentError, f"name must be a word without '/' or spaces, not {name!r}."
+    ):
+        Dense(3, name=name)
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.0, 2.0, math.nan, True, "0.5", None])
+def test_a_rate_must_be_a_share(rate, unchecked):
+    with raises_text(
+        ArgumentError, f"rate is the share of inputs to drop, in [0, 1), not {rate!r}."
+    ):
+        Dropout(rate)
+
+
+@pytest.mark.parametrize("argument", ["scale", "offset"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, "1", None])
+def test_scale_and_offset_must_be_finite_numbers(argument, value, unchecked):
+    with raises_text(
+        ArgumentError, f"{argument} must be a finite number, not {value!r}."
+    ):
+        Rescaling(**({"scale": 1.0} | {argument: value}))
+
+
+@pytest.mark.parametrize("epsilon", [0.0, -1e-3, math.nan, None])
+def test_epsilon_must_be_positive(epsilon, unchecked):
+    with raises_text(ArgumentError, f"epsilon must be above 0, not {epsilon!r}."):
+        LayerNormalization(epsilon)
+
+
+def test_unknown_names_are_answered_with_the_nearest():
+    with raises_text(
+        UnknownNameError,
+        "unknown activation 'rleu': did you mean 'relu'? Known: celu, elu,",
+    ):
+        Dense(3, activation="rleu")
+    with raises_text(UnknownNameError, "unknown activation 'Tanh'", "'tanh'"):
+        Activation("Tanh")
+    with raises_text(UnknownNameError, "unknown activation 'zzz': Known: celu"):
+        Activation("zzz")
+    for argument in ("kernel_initializer", "bias_initializer"):
+        with raises_text(
+            UnknownNameError,
+            "unknown initializer 'he_norml': did you mean 'he_normal'?",
+        ):
+            Dense(3, **{argument: "he_norml"})
+
+
+def test_what_is_neither_name_nor_callable_is_no_activation_or_initializer(unchecked):
+    with raises_text(
+        ArgumentError,
+        "activation must be a name, a callable or None, not 3",
+        'activation="relu"',
+    ):
+        Dense(3, activation=3)
+    with raises_text(
+        ArgumentError,
+        "an initializer must be a name or a callable, not 3",
+        'kernel_initializer="he_normal"',
+    ):
+        Dense(3, kernel_initializer=3)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Dense(3, input_shape=(4,)),
+        Flatten(input_shape=(4,)),
+        Activation("relu", input_shape=(4,)),
+        Dropout(0.5, input_shape=(4,)),
+        Rescaling(0.5, input_shape=(4,)),
+        LayerNormalization(input_shape=(4,)),
+        Input((4,)),
+    ],
+    ids=str,
+)
+def test_a_declared_input_shape_is_checked(layer):
+    with raises_text(
+        ShapeError,
+        f"{layer!r} expects inputs of shape (4,) and got (5,): change its "
+        "input_shape or reshape the inputs.",
+    ):
+        layer.init(KEY, (5,))
+    layer.init(KEY, (4,))
+
+
+@pytest.mark.parametrize("layer", [Dense(3), LayerNormalization()], ids=str)
+def test_scalars_need_an_axis_of_features(layer):
+    with raises_text(
+        ShapeError, repr(layer), "at least one axis", "reshape x to (rows, 1)"
+    ):
+        layer.init(KEY, ())
+    layer.init(KEY, (1,))
+
+
+@pytest.mark.parametrize("shape", [(6, 5), (4,), (6, 4, 1)])
+def test_dense_refuses_a_batch_that_does_not_fit_its_kernel(shape):
+    _, params = Dense(3).init(KEY, (4,))
+    with raises_text(
+        ShapeError,
+        f"Dense(3) has a kernel for 4 features and got a batch of shape {shape}: its "
+        "last axis must be 4.",
+    ):
+        Dense(3).apply(params, jnp.ones(shape))
+
+
+@pytest.mark.parametrize("features", [1, 4])
+def test_trap_broadcasting_layer_normalization_refuses_other_features(features):
+    _, params = LayerNormalization().init(KEY, (features,))
+    with raises_text(ShapeError, f"parameters for {features} features", "shape (6, 5)"):
+        LayerNormalization().apply(params, jnp.ones((6, 5)))

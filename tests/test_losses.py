@@ -1,0 +1,397 @@
+"""Losses, alone and fused with the activation before them.
+
+Oracles: Keras 3.15 on JAX, and float64 NumPy.
+"""
+
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from conftest import keras_on_jax
+from oracles import (
+    assert_close,
+    crossentropy,
+    log_softmax,
+    raises_text,
+    unchecked_types,
+    x64,
+)
+
+from jaxnet_mini import activations, losses
+from jaxnet_mini.composition import serial, without_last_activation
+from jaxnet_mini.errors import ArgumentError, ShapeError, UnknownNameError
+from jaxnet_mini.layers import Activation, Dense, Dropout, Flatten
+from jaxnet_mini.losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    FunctionLoss,
+    Huber,
+    Loss,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    SparseCategoricalCrossentropy,
+)
+from jaxnet_mini.train import Batch, Trainer
+
+ROWS, CLASSES = 12, 5
+RNG = np.random.default_rng(0)
+LOGITS = RNG.normal(0.0, 2.0, (ROWS, CLASSES)).astype(np.float32)
+LOGITS_2D = RNG.normal(0.0, 2.0, (ROWS, 3, CLASSES)).astype(np.float32)
+WEIGHTS = RNG.uniform(0.0, 3.0, ROWS).astype(np.float32)
+
+
+def softmax(logits):
+    return np.exp(log_softmax(logits)).astype(np.float32)
+
+
+def sigmoid(logits):
+    return (1 / (1 + np.exp(-logits))).astype(np.float32)
+
+
+def targets_for(loss, outputs, seed=1):
+    rng = np.random.default_rng(seed)
+    if loss.targets == "classes":
+        return rng.integers(0, CLASSES, outputs.shape[:-1]).astype(np.int32)
+    if isinstance(loss, CategoricalCrossentropy):
+        return softmax(rng.normal(size=outputs.shape))
+    if loss.targets == "probabilities":
+        return rng.uniform(0.0, 1.0, outputs.shape).astype(np.float32)
+    return rng.normal(0.0, 2.0, outputs.shape).astype(np.float32)
+
+
+def outputs_for(loss, logits):
+    if getattr(loss, "from_logits", True):
+        return logits
+    return sigmoid(logits) if isinstance(loss, BinaryCrossentropy) else softmax(logits)
+
+
+ALL = [
+    SparseCategoricalCrossentropy(),
+    SparseCategoricalCrossentropy(from_logits=True),
+    CategoricalCrossentropy(),
+    CategoricalCrossentropy(from_logits=True),
+    BinaryCrossentropy(),
+    BinaryCrossentropy(from_logits=True),
+    MeanSquaredError(),
+    MeanAbsoluteError(),
+    Huber(),
+    Huber(delta=0.3),
+]
+
+
+def in_keras(keras, loss, **more):
+    return getattr(keras.losses, type(loss).__name__)(
+        **dataclasses.asdict(loss), **more
+    )
+
+
+@pytest.mark.parametrize("logits", [LOGITS, LOGITS_2D], ids=["2d", "3d"])
+@pytest.mark.parametrize("loss", ALL, ids=str)
+def test_losses_are_those_of_keras(loss, logits):
+    y_pred = outputs_for(loss, logits)
+    y_true = targets_for(loss, y_pred)
+    with keras_on_jax() as keras:
+        per_example = np.asarray(in_keras(keras, loss, reduction=None)(y_true, y_pred))
+        mean = np.asarray(in_keras(keras, loss)(y_true, y_pred))
+        rows = WEIGHTS.reshape(ROWS, *(1,) * (per_example.ndim - 1))
+        weights = np.broadcast_to(rows, per_example.shape)
+        weighted = np.asarray(in_keras(keras, loss)(y_true, y_pred, weights))
+    y_true, y_pred = jnp.asarray(y_true), jnp.asarray(y_pred)
+    assert_close(loss.per_example(y_true, y_pred), per_example)
+    assert_close(loss(y_true, y_pred), mean)
+    assert_close(loss(y_true, y_pred, jnp.asarray(WEIGHTS)), weighted)
+
+
+@pytest.mark.parametrize("name", sorted(losses.LOSSES))
+def test_names_stand_for_the_losses_of_keras(name):
+    loss = losses.get(name)
+    y_pred = outputs_for(loss, LOGITS)
+    y_true = targets_for(loss, y_pred)
+    with keras_on_jax() as keras:
+        theirs = np.asarray(keras.losses.get(name)(y_true, y_pred))
+    assert_close(loss.per_example(jnp.asarray(y_true), jnp.asarray(y_pred)), theirs)
+
+
+def bce(y, p):
+    return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p), -1)
+
+
+def huber(error, delta):
+    size = np.abs(error)
+    return np.where(size <= delta, size**2 / 2, delta * (size - delta / 2)).mean(-1)
+
+
+FORMULAE = {
+    SparseCategoricalCrossentropy: lambda y, z, loss: crossentropy(y, z),
+    CategoricalCrossentropy: lambda y, z, loss: -np.sum(y * log_softmax(z), -1),
+    BinaryCrossentropy: lambda y, z, loss: bce(y, 1 / (1 + np.exp(-z))),
+    MeanSquaredError: lambda y, z, loss: np.mean((y - z) ** 2, -1),
+    MeanAbsoluteError: lambda y, z, loss: np.mean(np.abs(y - z), -1),
+    Huber: lambda y, z, loss: huber(y - z, loss.delta),
+}
+
+
+@pytest.mark.parametrize("loss", ALL, ids=str)
+def test_losses_are_their_formulae_in_float64(loss):
+    logits = LOGITS.astype(np.float64)
+    y_true = targets_for(loss, logits)
+    y_pred = logits
+    if not getattr(loss, "from_logits", True):
+        binary = isinstance(loss, BinaryCrossentropy)
+        y_pred = 1 / (1 + np.exp(-logits)) if binary else np.exp(log_softmax(logits))
+    if y_true.dtype == np.float32:
+        y_true = y_true.astype(np.float64)
+    if isinstance(loss, CategoricalCrossentropy):
+        y_true = y_true / y_true.sum(-1, keepdims=True)
+    expected = FORMULAE[type(loss)](y_true, logits, loss)
+    with x64():
+        actual = loss.per_example(jnp.asarray(y_true), jnp.asarray(y_pred))
+    assert_close(actual, expected, 1e-12)
+
+
+@pytest.mark.parametrize("loss", ALL, ids=str)
+def test_the_functions_are_the_per_example_values(loss):
+    y_pred = jnp.asarray(outputs_for(loss, LOGITS))
+    y_true = jnp.asarray(targets_for(loss, y_pred))
+    name = {type(losses.LOSSES[name]): name for name in losses.LOSSES if "_" in name}
+    function = getattr(losses, name.get(type(loss), "huber"))
+    values = function(y_true, y_pred, **dataclasses.asdict(loss))
+    np.testing.assert_array_equal(values, loss.per_example(y_true, y_pred))
+
+
+def test_integer_classes_may_have_an_axis_of_one():
+    y_pred = jnp.asarray(softmax(LOGITS))
+    classes = jnp.asarray(targets_for(SparseCategoricalCrossentropy(), LOGITS))
+    loss = SparseCategoricalCrossentropy()
+    flat, column = (loss.per_example(y, y_pred) for y in (classes, classes[:, None]))
+    assert flat.shape == column.shape == (ROWS,)
+    np.testing.assert_array_equal(flat, column)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.bool_, np.float32])
+@pytest.mark.parametrize("name", sorted(losses.LOSSES))
+def test_targets_of_any_dtype(name, dtype):
+    loss = losses.get(name)
+    y_pred = jnp.asarray(outputs_for(loss, LOGITS))
+    y_true = np.zeros(ROWS if loss.targets == "classes" else (ROWS, CLASSES), dtype)
+    y_true[::2] = 1
+    values = loss.per_example(jnp.asarray(y_true), y_pred)
+    assert values.dtype == jnp.float32
+    expected = loss.per_example(jnp.asarray(y_true, jnp.float32), y_pred)
+    np.testing.assert_array_equal(values, expected)
+
+
+def test_weights_multiply_and_the_count_divides():
+    y_true, y_pred = jnp.zeros((4, 1)), jnp.array([[1.0], [2.0], [3.0], [4.0]])
+    weight = jnp.array([1.0, 0.0, 2.0, 0.0])
+    assert float(MeanSquaredError()(y_true, y_pred, weight)) == (1 + 2 * 9) / 4
+
+
+@pytest.mark.parametrize(
+    ("loss", "y_true", "y_pred"),
+    [
+        (SparseCategoricalCrossentropy(), [0], [[0.0, 1.0]]),
+        (CategoricalCrossentropy(), [[1.0, 0.0]], [[0.0, 1.0]]),
+        (BinaryCrossentropy(), [[1.0, 0.0]], [[0.0, 1.0]]),
+    ],
+    ids=str,
+)
+def test_trap_probabilities_of_0_are_clipped_as_in_keras(loss, y_true, y_pred):
+    y_true, y_pred = np.array(y_true), np.array(y_pred, np.float32)
+    y_true = y_true.astype(np.float32 if y_true.ndim == 2 else np.int32)
+    with keras_on_jax() as keras:
+        theirs = np.asarray(in_keras(keras, loss)(y_true, y_pred))
+    ours = loss(jnp.asarray(y_true), jnp.asarray(y_pred))
+    assert math.isfinite(float(ours))
+    assert_close(ours, theirs)
+    # Not exactly ln(1e7): 1 - 1e-7 rounds to a neighbour in float32.
+    assert float(ours) == pytest.approx(-math.log(1e-7), rel=0.02)
+
+
+@pytest.mark.parametrize("size", [1e2, 1e4, 1e30])
+def test_large_logits_stay_finite(size):
+    logits = jnp.array([[size, 0.0, -size]])
+    right, wrong = jnp.array([0]), jnp.array([2])
+    loss = SparseCategoricalCrossentropy(from_logits=True)
+    assert float(loss(right, logits)) == 0.0
+    assert float(loss(wrong, logits)) == pytest.approx(2 * size)
+    binary = BinaryCrossentropy(from_logits=True)
+    assert float(binary(jnp.array([[1.0]]), jnp.array([[size]]))) == 0.0
+    assert float(binary(jnp.array([[0.0]]), jnp.array([[size]]))) == pytest.approx(size)
+
+
+def test_losses_are_equal_hashable_values():
+    values = [*ALL, FunctionLoss(jnp.subtract), FunctionLoss(jnp.add)]
+    assert len(set(values)) == len(values)
+    assert Huber(0.3) == ALL[-1]
+    for loss in ALL:
+        assert eval(repr(loss)) == loss
+
+
+def test_get_recognises_what_users_write():
+    own = FunctionLoss(lambda y_true, y_pred: jnp.sum(jnp.abs(y_true - y_pred), -1))
+    assert losses.get(own) is own
+    assert losses.get(own.function) == own
+    assert losses.get(own.function).targets == "anything"
+    assert losses.get(Huber) == Huber()
+    assert losses.get(losses.mean_squared_error) == MeanSquaredError()
+    assert losses.get("bce") == losses.get(losses.binary_crossentropy)
+
+
+def test_errors_name_the_loss_and_what_came():
+    with raises_text(
+        UnknownNameError,
+        "unknown loss 'sparse_categorical_crossentropie': did you mean "
+        "'sparse_categorical_crossentropy'? Known: bce,",
+    ):
+        losses.get("sparse_categorical_crossentropie")
+    with unchecked_types():
+        for value in (3, None, dict, Dense):
+            with raises_text(
+                ArgumentError,
+                f"loss must be a name, a loss or a callable, not {value!r}",
+                'loss="sparse_categorical_crossentropy"',
+            ):
+                losses.get(value)
+    losses.get("sparse_categorical_crossentropy")
+    with pytest.raises(NotImplementedError, match="Loss has no per_example"):
+        Loss().per_example(jnp.ones(2), jnp.ones(2))
+
+
+# Fusion with the last activation
+
+PAIRS = [
+    ("softmax", SparseCategoricalCrossentropy()),
+    ("softmax", CategoricalCrossentropy()),
+    ("sigmoid", BinaryCrossentropy()),
+]
+NOT_PAIRS = [
+    ("sigmoid", SparseCategoricalCrossentropy()),
+    ("sigmoid", CategoricalCrossentropy()),
+    ("softmax", BinaryCrossentropy()),
+    ("softmax", MeanSquaredError()),
+    ("softmax", SparseCategoricalCrossentropy(from_logits=True)),
+    ("softmax", CategoricalCrossentropy(from_logits=True)),
+    ("sigmoid", BinaryCrossentropy(from_logits=True)),
+    ("softplus", SparseCategoricalCrossentropy()),
+    (None, SparseCategoricalCrossentropy()),
+]
+
+
+@pytest.mark.parametrize(("activation", "loss"), PAIRS, ids=str)
+def test_a_pair_is_fused(activation, loss):
+    function = activations.get(activation)
+    assert loss.on_logits(function) == type(loss)(from_logits=True)
+    z = jnp.asarray(LOGITS)
+    y_true = jnp.asarray(targets_for(loss, LOGITS))
+    fused = loss.on_logits(function).per_example(y_true, z)
+    assert_close(fused, loss.per_example(y_true, function(z)), 5e-6)
+
+
+@pytest.mark.parametrize(("activation", "loss"), NOT_PAIRS, ids=str)
+def test_other_pairs_are_not_fused(activation, loss):
+    assert loss.on_logits(activations.get(activation)) is None
+
+
+def sure(layers, rows):
+    """A net whose outputs are certain beyond float32: softmax rounds to 0 and 1."""
+    net = serial(*layers)
+    _, params = net.init(jax.random.key(0), (2,))
+    params["dense"] = {"kernel": jnp.eye(2) * 60.0, "bias": jnp.zeros(2)}
+    x = jnp.tile(jnp.array([[1.0, 0.0]]), (rows, 1))
+    return net, params, x
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (Dense(2, "softmax"),),
+        (Dense(2, jax.nn.softmax),),
+        (Dense(2), Activation("softmax")),
+        (Dense(2), serial(Flatten(), Activation("softmax"))),
+    ],
+    ids=str,
+)
+def test_trap_softmax_then_crossentropy_keeps_its_digits(layers):
+    net, params, x = sure(layers, 3)
+    trainer = Trainer(net, "sparse_categorical_crossentropy", "sgd")
+    state = trainer.init(jax.random.key(0), (2,))._replace(params=params)
+    y = jnp.array([1, 1, 1])
+    # Exact: log(1 + exp(60)). From probabilities no more than the clipping is seen.
+    _, logs = trainer.step(state, (x, y))
+    assert float(logs["loss"]) == pytest.approx(math.log1p(math.exp(60)), rel=1e-6)
+    clipped = trainer.loss(y, net.apply(params, x))
+    assert float(clipped) == pytest.approx(-math.log(1e-7), rel=1e-6)
+
+
+@pytest.mark.parametrize(("activation", "loss"), PAIRS, ids=str)
+def test_the_fused_step_agrees_with_keras_to_its_clipping(activation, loss):
+    x = RNG.normal(size=(ROWS, 4)).astype(np.float32)
+    net = serial(Dense(CLASSES, activation))
+    trainer = Trainer(net, loss, "sgd", metrics=("mse",) * (loss.targets != "classes"))
+    state = trainer.init(jax.random.key(0), (4,))
+    params = state.params["dense"]
+    y_true = targets_for(loss, LOGITS)
+    with keras_on_jax() as keras:
+        probabilities = keras.activations.get(activation)(
+            x @ np.asarray(params["kernel"])
+        )
+        theirs = np.asarray(in_keras(keras, loss)(y_true, probabilities))
+    _, logs = trainer.step(state, (jnp.asarray(x), jnp.asarray(y_true)))
+    assert_close(logs["loss"], theirs, 2e-6)
+    if trainer.metrics:  # Metrics see probabilities, whatever the loss sees.
+        expected = np.mean((y_true - np.asarray(probabilities)) ** 2)
+        assert_close(logs["mse"], expected.astype(np.float32), 2e-6)
+
+
+class Halved(Dense):
+    """Does something after its activation, which fusion would lose."""
+
+    def forward(self, params, x):
+        return super().forward(params, x) * 0.5
+
+
+def test_trap_a_subclass_of_dense_keeps_its_activation():
+    layer = Halved(3, "softmax")
+    assert without_last_activation(layer) == (layer, activations.linear)
+    trainer = Trainer(layer, "categorical_crossentropy", "sgd")
+    state = trainer.init(jax.random.key(0), (2,))
+    x, y = jnp.ones((4, 2)), jnp.full((4, 3), 1 / 3)
+    _, logs = trainer.step(state, (x, y))
+    expected = trainer.loss(y, layer.apply(state.params, x))
+    assert_close(logs["loss"], np.asarray(expected))
+
+
+def test_dropout_after_the_softmax_is_not_fused():
+    net = serial(Dense(3, "softmax"), Dropout(0.5))
+    assert without_last_activation(net) == (net, activations.linear)
+
+
+# What a loss must return
+
+
+def test_a_loss_with_a_mean_over_the_batch_is_refused():
+    trainer = Trainer(Dense(1), lambda y_true, y_pred: jnp.mean(y_true - y_pred), "sgd")
+    state = trainer.init(jax.random.key(0), (2,))
+    with raises_text(
+        ShapeError,
+        "the loss returned shape () for a batch of 4: return one value per example, "
+        "without a mean over the batch.",
+    ):
+        trainer.step(state, Batch(jnp.ones((4, 2)), jnp.ones((4, 1))))
+
+
+def test_an_own_loss_of_several_axes_is_averaged_per_row():
+    def absolute(y_true, y_pred):
+        return jnp.abs(y_true - y_pred)
+
+    own, named = (Trainer(Dense(3), loss, "sgd") for loss in (absolute, "mae"))
+    state = own.init(jax.random.key(0), (2,))
+    batch = (jnp.asarray(LOGITS[:, :2]), jnp.asarray(LOGITS[:, 2:]))
+    assert_close(
+        own.step(state, batch)[1]["loss"],
+        np.asarray(named.step(state, batch)[1]["loss"]),
+    )

@@ -1,0 +1,736 @@
+"""The step, the loop, evaluation and prediction, as pure functions.
+
+Oracles: the same training written out in float64 NumPy, Keras 3.15 on JAX from the same
+weights, and the parts of JAX and optax called one by one.
+"""
+
+import dataclasses
+import functools
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import oracles
+import pytest
+from conftest import keras_on_jax
+from oracles import (
+    assert_close,
+    assert_trees_close,
+    assert_trees_identical,
+    crossentropy,
+    float64,
+    mlp,
+    raises_text,
+)
+
+from jaxnet_mini import data
+from jaxnet_mini.composition import serial
+from jaxnet_mini.data import Data
+from jaxnet_mini.datasets import fashion_mnist
+from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.layers import (
+    Dense,
+    Dropout,
+    Flatten,
+    LayerNormalization,
+    Rescaling,
+)
+from jaxnet_mini.optimizers import SGD, Adam, set_learning_rate
+from jaxnet_mini.train import (
+    Batch,
+    Trainer,
+    TrainState,
+    all_finite,
+    compiled_evaluate,
+    compiled_loop,
+    compiled_predict,
+    predict,
+)
+
+KEY = jax.random.key(0)
+compiled_step = jax.jit(Trainer.step, static_argnums=0)
+LOSS = "sparse_categorical_crossentropy"
+FEATURES, CLASSES, BATCH = 6, 4, 8
+RNG = np.random.default_rng(0)
+ROWS = 100 * BATCH
+X = RNG.normal(size=(ROWS, FEATURES)).astype(np.float32)
+Y = np.argmax(X @ RNG.normal(size=(FEATURES, CLASSES)), -1).astype(np.int32)
+WEIGHT = RNG.uniform(0.0, 3.0, ROWS).astype(np.float32)
+NET = serial(Dense(16, "relu"), Dense(CLASSES, "softmax"))
+DROPPING = serial(Dense(16, "relu"), Dropout(0.5), Dense(CLASSES, "softmax"))
+
+
+def batches(rows=ROWS, weighted=False, dtype=np.float64):
+    """Consecutive batches, the last one ragged: what padding must not change."""
+    for first in range(0, rows, BATCH):
+        part = slice(first, min(first + BATCH, rows))
+        batch = X[part].astype(dtype), Y[part]
+        yield (*batch, WEIGHT[part].astype(dtype)) if weighted else batch
+
+
+def resident(rows=ROWS, weighted=False):
+    """What the loop takes: the rows and their order, both with padding.
+
+    Rows that the order does not name are NaN, and up to 64 rows share a program.
+    """
+    capacity = max(rows, 64)
+    x, weight = (np.full_like(array[:capacity], np.nan) for array in (X, WEIGHT))
+    x[:rows], weight[:rows] = X[:rows], WEIGHT[:rows]
+    examples = Data(
+        jnp.asarray(x),
+        jnp.asarray(Y[:capacity]),
+        jnp.asarray(weight) if weighted else None,
+        jnp.asarray(rows),
+    )
+    order = data.order([0], epoch=0, rows=rows, batch_size=BATCH, shuffle=False)
+    padding = max(0, 64 // BATCH - len(order))
+    return examples, jnp.asarray(np.pad(order, ((0, padding), (0, 0))))
+
+
+def stacked(rows, weighted=False, padding=0.0):
+    """What evaluation takes: batches of one shape, padded with ``padding``."""
+    steps = -(-rows // BATCH)
+
+    def stack(array, fill):
+        padded = np.full((steps * BATCH, *array.shape[1:]), fill, array.dtype)
+        padded[:rows] = array[:rows]
+        return jnp.asarray(padded.reshape(steps, BATCH, *array.shape[1:]))
+
+    weight = stack(WEIGHT, padding) if weighted else None
+    return Data(stack(X, padding), stack(Y, 0), weight, jnp.asarray(rows)), steps
+
+
+def run_loop(trainer, state, rows=ROWS, weighted=False, cuts=()):
+    """A whole epoch through the compiled loop, cut where told."""
+    examples, order = resident(rows, weighted)
+    steps = -(-rows // BATCH)
+    sums, bounds = trainer.no_sums(), [0, *cuts, steps]
+    for first, last in itertools.pairwise(bounds):
+        progress = compiled_loop(
+            trainer.program(), state, examples, order, first, last, sums
+        )
+        assert int(progress.failed) == -1
+        state, sums = progress.state, progress.sums
+    return state, sums.value()
+
+
+# A hundred steps against float64 NumPy
+
+OPTIMIZERS = [
+    (SGD(0.1), oracles.sgd(0.1)),
+    (SGD(0.05, momentum=0.9), oracles.sgd(0.05, 0.9)),
+    (SGD(0.05, momentum=0.9, nesterov=True), oracles.sgd(0.05, 0.9, True)),
+    (Adam(), oracles.adam(0.001)),
+    (Adam(0.01), oracles.adam(0.01)),
+]
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize(("optimizer", "update"), OPTIMIZERS, ids=str)
+def test_a_hundred_steps_are_those_of_float64(optimizer, update, weighted):
+    trainer = Trainer(NET, LOSS, optimizer)
+    state = trainer.init(KEY, (FEATURES,))
+    params, losses = oracles.train(state.params, update, batches(weighted=weighted))
+    step, looped = (
+        functools.partial(compiled_step, trainer.program()),
+        run_loop(trainer, state, weighted=weighted),
+    )
+    for index, batch in enumerate(batches(weighted=weighted, dtype=np.float32)):
+        state, logs = step(state, tuple(map(jnp.asarray, batch)))
+        assert float(logs["loss"]) == pytest.approx(losses[index], rel=1e-4, abs=1e-5)
+    assert int(state.step) == 100
+    for actual in (state, looped[0]):
+        jax.tree.map(
+            lambda a, e: np.testing.assert_allclose(a, e, rtol=0, atol=2e-5),
+            actual.params,
+            params,
+        )
+    assert float(trainer.logs(looped[1])["loss"]) == pytest.approx(
+        np.mean(losses), rel=1e-5
+    )
+
+
+# A hundred steps against Keras
+
+
+def keras_weights(params, layers, make_optimizer, x, y, batch_size):
+    """Train the same net in Keras, unshuffled, for one epoch."""
+    with keras_on_jax() as keras:
+        model = keras.Sequential(layers(keras))
+        model.build((None, *x.shape[1:]))
+        for layer in model.layers:
+            if params.get(layer.name):
+                kernel, bias = params[layer.name]["kernel"], params[layer.name]["bias"]
+                layer.set_weights([np.asarray(kernel), np.asarray(bias)])
+        model.compile(optimizer=make_optimizer(keras), loss=LOSS, metrics=["accuracy"])
+        history = model.fit(
+            x, y, batch_size=batch_size, epochs=1, shuffle=False, verbose=0
+        ).history
+        weights = {
+            layer.name: dict(zip(("kernel", "bias"), layer.get_weights(), strict=True))
+            for layer in model.layers
+            if params.get(layer.name)
+        }
+    return weights, {name: values[0] for name, values in history.items()}
+
+
+AS_KERAS = [
+    (SGD(), lambda keras: keras.optimizers.SGD()),
+    (
+        SGD(0.05, momentum=0.9, nesterov=True),
+        lambda keras: keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True),
+    ),
+    (Adam(), lambda keras: keras.optimizers.Adam()),
+]
+
+
+@pytest.mark.parametrize(("optimizer", "in_keras"), AS_KERAS, ids=["sgd", "m", "adam"])
+def test_a_hundred_steps_on_random_data_are_those_of_keras(optimizer, in_keras):
+    trainer = Trainer(NET, LOSS, optimizer, metrics=("accuracy",))
+    state = trainer.init(KEY, (FEATURES,))
+
+    def layers(keras):
+        return [
+            keras.layers.Dense(16, activation="relu", name="dense"),
+            keras.layers.Dense(CLASSES, activation="softmax", name="dense_1"),
+        ]
+
+    weights, history = keras_weights(state.params, layers, in_keras, X, Y, BATCH)
+    state, totals = run_loop(trainer, state)
+    assert_within(state.params, weights, 1e-4)
+    logs = trainer.logs(totals)
+    assert list(logs) == ["accuracy", "loss"]
+    for name, value in history.items():
+        assert float(logs[name]) == pytest.approx(value, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "in_keras"),
+    [AS_KERAS[0], AS_KERAS[2]],
+    ids=["sgd", "adam"],
+)
+def test_a_hundred_steps_on_fashion_mnist_are_those_of_keras(
+    optimizer, in_keras, fashion_mnist_folder
+):
+    (images, labels), _ = fashion_mnist.load_data(fashion_mnist_folder)
+    images, labels = images[:3200], labels[:3200].astype(np.int32)
+    net = serial(
+        Flatten(), Rescaling(1 / 255), Dense(128, "relu"), Dense(10, "softmax")
+    )
+    trainer = Trainer(net, LOSS, optimizer, metrics=("accuracy",))
+    state = trainer.init(KEY, (28, 28))
+
+    def layers(keras):
+        return [
+            keras.layers.Flatten(),
+            keras.layers.Dense(128, activation="relu", name="dense"),
+            keras.layers.Dense(10, activation="softmax", name="dense_1"),
+        ]
+
+    scaled = images.astype(np.float32) / 255
+    weights, history = keras_weights(state.params, layers, in_keras, scaled, labels, 32)
+    order = data.order([0], epoch=0, rows=3200, batch_size=32, shuffle=False)
+    examples = Data(jnp.asarray(images), jnp.asarray(labels), None, jnp.asarray(3200))
+    progress = compiled_loop(trainer, state, examples, jnp.asarray(order), 0, 100)
+    assert_within(progress.state.params, weights, 1e-4)
+    logs = trainer.logs(progress.sums.value())
+    for name, value in history.items():
+        assert float(logs[name]) == pytest.approx(value, abs=1e-4)
+
+
+def assert_within(params, weights, tolerance):
+    for layer, parts in weights.items():
+        for name, expected in parts.items():
+            np.testing.assert_allclose(
+                params[layer][name], expected, rtol=0, atol=tolerance
+            )
+
+
+# The loop is the step, over and over
+
+
+@pytest.mark.parametrize("rows", [ROWS, 61, BATCH, 3])
+def test_the_loop_is_the_step_over_and_over(rows):
+    trainer = Trainer(DROPPING, LOSS, "adam", metrics=("accuracy",))
+    state = trainer.init(KEY, (FEATURES,))
+    looped, totals = run_loop(trainer, state, rows, weighted=True)
+    examples, order = resident(rows, weighted=True)
+    step, sums = (
+        functools.partial(compiled_step, trainer.program()),
+        {"accuracy": 0.0, "loss": 0.0},
+    )
+    for index in range(-(-rows // BATCH)):
+        places = order[index]
+        mask = jnp.arange(BATCH) + index * BATCH < rows
+        batch = Batch(
+            examples.x[places], examples.y[places], examples.weight[places], mask
+        )
+        state, logs = step(state, batch)
+        for name, value in logs.items():
+            sums[name] += float(value) * float(jnp.sum(mask))
+    assert_trees_close(looped.params, state.params)
+    assert int(looped.step) == int(state.step) == -(-rows // BATCH)
+    for name, value in trainer.logs(totals).items():
+        assert float(value) == pytest.approx(sums[name] / rows, rel=1e-6)
+
+
+@pytest.mark.parametrize("cuts", [(5,), (1, 2, 3), (3, 3, 7), tuple(range(1, 8))])
+def test_slices_of_the_loop_are_the_loop_bit_by_bit(cuts):
+    trainer = Trainer(DROPPING, LOSS, "adam", metrics=("accuracy",))
+    state = trainer.init(KEY, (FEATURES,))
+    whole, totals = run_loop(trainer, state, 61)
+    cut, cut_totals = run_loop(trainer, state, 61, cuts=cuts)
+    assert_trees_identical(cut, whole)
+    assert_trees_identical(cut_totals, totals)
+
+
+def test_slices_are_one_program():
+    traced = []
+
+    def tracing(y_true, y_pred):
+        traced.append(1)
+        return jnp.mean(y_pred, -1)
+
+    trainer = Trainer(NET, tracing, SGD(0.1))
+    state = trainer.init(KEY, (FEATURES,))
+    examples, order = resident(24)
+    for first, last in ((0, 3), (0, 1), (1, 2), (2, 2)):
+        compiled_loop(trainer, state, examples, order, first, last)
+    assert len(traced) == 1
+
+
+def test_the_order_says_which_row_goes_where():
+    trainer = Trainer(NET, LOSS, SGD(0.1))
+    state = trainer.init(KEY, (FEATURES,))
+    examples, order = resident(64)
+    shuffled = np.random.default_rng(1).permutation(64)
+    moved = Data(
+        jnp.asarray(X[:64][shuffled]),
+        jnp.asarray(Y[:64][shuffled]),
+        None,
+        jnp.asarray(64),
+    )
+    places = jnp.asarray(shuffled.astype(np.int32).reshape(8, BATCH))
+    one = compiled_loop(trainer, state, examples, places, 0, 8)
+    other = compiled_loop(trainer, state, moved, order, 0, 8)
+    assert_trees_identical(one.state, other.state)
+
+
+def test_the_key_and_the_step_decide_what_dropout_draws():
+    trainer = Trainer(DROPPING, LOSS, SGD(0.1))
+    state = trainer.init(KEY, (FEATURES,))
+    batch = (jnp.asarray(X[:BATCH]), jnp.asarray(Y[:BATCH]))
+    step = functools.partial(compiled_step, trainer.program())
+    loss = float(step(state, batch)[1]["loss"])
+    assert float(step(state, batch)[1]["loss"]) == loss
+    later = state._replace(step=jnp.array(1, jnp.int32))
+    assert float(step(later, batch)[1]["loss"]) != loss
+    other = state._replace(key=jax.random.key(1))
+    assert float(step(other, batch)[1]["loss"]) != loss
+    np.testing.assert_array_equal(
+        jax.random.key_data(step(state, batch)[0].key), jax.random.key_data(KEY)
+    )
+
+
+# The ragged end and the weights
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize("rows", [1, 7, 9, 61])
+def test_trap_padding_counts_nowhere(rows, weighted):
+    """Against NumPy, whose last batch is simply smaller."""
+    trainer = Trainer(NET, LOSS, SGD(0.1), metrics=("accuracy",))
+    state = trainer.init(KEY, (FEATURES,))
+    params, losses = oracles.train(
+        state.params, oracles.sgd(0.1), batches(rows, weighted)
+    )
+    looped, totals = run_loop(trainer, state, rows, weighted)
+    assert_trees_close(float64(looped.params), params, 5e-6)
+    sizes = [len(batch[0]) for batch in batches(rows)]
+    assert float(totals["loss"][1]) == rows == float(totals["accuracy"][1])
+    assert float(trainer.logs(totals)["loss"]) == pytest.approx(
+        np.average(losses, weights=sizes), rel=1e-5
+    )
+
+
+def test_masked_rows_of_a_step_count_nowhere():
+    trainer = Trainer(NET, LOSS, SGD(0.1), metrics=("accuracy",))
+    state = trainer.init(KEY, (FEATURES,))
+    x, y = np.concatenate([X[:5], 1e3 * X[5:8]]), Y[:8]
+    mask = jnp.array([1, 1, 1, 1, 1, 0, 0, 0])
+    step = functools.partial(compiled_step, trainer.program())
+    masked = step(state, Batch(jnp.asarray(x), jnp.asarray(y), None, mask))
+    small = step(state, (jnp.asarray(X[:5]), jnp.asarray(Y[:5])))
+    assert_trees_close(masked[0].params, small[0].params)
+    assert_trees_close(masked[1], small[1])
+
+
+def test_weights_multiply_and_rows_divide():
+    trainer = Trainer(Dense(1), "mse", SGD(1.0))
+    state = trainer.init(KEY, (1,))._replace(
+        params={"kernel": jnp.array([[0.0]]), "bias": jnp.array([1.0])}
+    )
+    x, y = jnp.zeros((4, 1)), jnp.array([[1.0], [2.0], [3.0], [4.0]])
+    weight = jnp.array([5.0, 0.0, 1.0, 3.0])
+    state, logs = trainer.step(state, (x, y, weight))
+    assert float(logs["loss"]) == (5 * 0 + 0 * 1 + 1 * 4 + 3 * 9) / 4
+    gradient = -2 * (5 * 0 + 0 * 1 + 1 * 2 + 3 * 3) / 4
+    assert float(state.params["bias"][0]) == 1.0 - gradient
+
+
+def test_uint8_and_int64_data_train_like_floats():
+    """Rows in uint8 stay so on the device; trap: a sum in uint8 would wrap."""
+    trainer = Trainer(serial(Rescaling(1 / 255), *NET.layers), LOSS, "sgd")
+    state = trainer.init(KEY, (FEATURES,))
+    x = RNG.integers(0, 256, (BATCH, FEATURES))
+    one, other = (
+        trainer.step(state, (jnp.asarray(x, dtype), jnp.asarray(Y[:BATCH])))[1]
+        for dtype in (jnp.uint8, jnp.float32)
+    )
+    assert_trees_close(one, other)
+
+
+# Evaluation and prediction
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize("rows", [1, 8, 61, 200])
+def test_evaluation_is_that_of_float64(rows, weighted):
+    trainer = Trainer(NET, LOSS, "sgd", metrics=("accuracy",))
+    params = trainer.init(KEY, (FEATURES,)).params
+    examples, steps = stacked(rows, weighted)
+    totals = compiled_evaluate(trainer, params, examples, 0, steps).value()
+    logits, _ = mlp(float64(params), X[:rows].astype(np.float64))
+    values = crossentropy(Y[:rows], logits) * (WEIGHT[:rows] if weighted else 1.0)
+    assert_close(totals["loss"][0], values.sum())
+    assert float(totals["loss"][1]) == rows
+    right = np.sum(logits.argmax(-1) == Y[:rows])
+    assert [float(total) for total in totals["accuracy"]] == [right, rows]
+    logs = trainer.logs(totals)
+    assert float(logs["loss"]) == pytest.approx(values.sum() / rows, rel=1e-6)
+    assert float(logs["accuracy"]) == pytest.approx(right / rows, rel=1e-6)
+
+
+@pytest.mark.parametrize("padding", [np.nan, np.inf, 1e30])
+def test_trap_padding_may_hold_anything_in_evaluation(padding):
+    trainer = Trainer(NET, LOSS, "sgd", metrics=("accuracy", LOSS))
+    params = trainer.init(KEY, (FEATURES,)).params
+    plain, steps = stacked(61)
+    poisoned, _ = stacked(61, padding=padding)
+    evaluate = functools.partial(compiled_evaluate, trainer, params)
+    assert_trees_identical(evaluate(poisoned, 0, steps), evaluate(plain, 0, steps))
+
+
+def test_parts_of_an_evaluation_add_up_and_dropout_is_off():
+    trainer = Trainer(DROPPING, LOSS, "sgd", metrics=("accuracy",))
+    params = trainer.init(KEY, (FEATURES,)).params
+    examples, steps = stacked(61)
+    evaluate = functools.partial(compiled_evaluate, trainer, params, examples)
+    sums = trainer.no_sums()
+    for first, last in ((0, 3), (3, 3), (3, steps)):
+        sums = evaluate(first, last, sums)
+    assert_trees_identical(sums, evaluate(0, steps))
+    without = Trainer(NET, LOSS, "sgd", metrics=("accuracy",))
+    same = {name: params[name] for name in ("dense", "dense_1")}
+    assert_trees_close(
+        compiled_evaluate(without, same, examples, 0, steps), evaluate(0, steps)
+    )
+
+
+@pytest.mark.parametrize("net", [NET, DROPPING, serial(LayerNormalization())], ids=str)
+def test_predictions_are_the_outputs_of_the_net(net):
+    _, params = net.init(KEY, (FEATURES,))
+    examples, steps = stacked(61)
+    outputs = compiled_predict(net, params, examples.x, 0, steps)
+    expected = net.apply(params, jnp.asarray(X[:61]))
+    assert outputs.shape == (steps, BATCH, *expected.shape[1:])
+    flat = np.asarray(outputs).reshape(-1, *expected.shape[1:])
+    assert_close(flat[:61], np.asarray(expected))
+    part = np.asarray(predict(net, params, examples.x, 2, 4))
+    assert_close(part[2:4], np.asarray(outputs)[2:4])
+    assert not part[:2].any()
+    assert not part[4:].any()
+
+
+def test_trap_sums_over_many_batches_do_not_drift():
+    """Plain float32 sums, each step rounded the same way, drift here."""
+    trainer = Trainer(Dense(1), "mse", SGD(0.0))
+    state = trainer.init(KEY, (1,))._replace(
+        params={"kernel": jnp.zeros((1, 1)), "bias": jnp.zeros(1)}
+    )
+    y = np.full((20000, 1), 0.1**0.5, np.float32)
+    plain = np.cumsum(np.square(y).ravel(), dtype=np.float32)[-1]
+    expected = 20000 * float(np.square(y[0, 0]))
+    assert abs(float(plain) / expected - 1) > 1e-5
+    examples = Data(jnp.zeros((20000, 1)), jnp.asarray(y), None, jnp.asarray(20000))
+    order = data.order([0], epoch=0, rows=20000, batch_size=1, shuffle=False)
+    looped = compiled_loop(trainer, state, examples, jnp.asarray(order), 0, 20000)
+    batched = Data(*(a[:, None] for a in examples[:2]), None, examples.rows)
+    evaluated = compiled_evaluate(trainer, state.params, batched, 0, 20000)
+    for sums in (looped.sums, evaluated):
+        total, rows = sums.value()["loss"]
+        assert float(total) == pytest.approx(expected, rel=1e-7)
+        assert float(rows) == 20000
+
+
+# The transformations of JAX
+
+
+def solo_and_together(trainer, seeds):
+    """Eight states: stacked, and one by one."""
+    keys = jax.vmap(jax.random.key)(seeds)
+    init = functools.partial(trainer.init, input_shape=(FEATURES,))
+    one = jax.jit(init)
+    return jax.jit(jax.vmap(init))(keys), [one(key) for key in keys]
+
+
+TOGETHER = Trainer(DROPPING, LOSS, Adam(0.01), metrics=("accuracy",))
+
+
+@jax.jit
+def loop_together(states, examples, order):
+    loop = jax.vmap(TOGETHER.loop, in_axes=(0, None, None, None, None))
+    return loop(states, examples, order, 0, 8)
+
+
+def test_eight_models_train_at_once():
+    together, alone = solo_and_together(TOGETHER, jnp.arange(8, dtype=jnp.uint32))
+    examples, order = resident(61)
+    progress = loop_together(together, examples, order)
+    for index, state in enumerate(alone):
+        solo = compiled_loop(TOGETHER, state, examples, order, 0, 8)
+        mine = jax.tree.map(lambda leaf, index=index: leaf[index], progress)
+        assert_trees_close(mine.state.params, solo.state.params)
+        assert_trees_close(mine.sums.value(), solo.sums.value())
+        assert int(mine.failed) == -1
+        assert int(mine.state.step) == 8
+    kernels = np.asarray(progress.state.params["dense"]["kernel"])
+    assert len({kernel.tobytes() for kernel in kernels}) == 8
+
+
+def test_one_failing_model_does_not_stop_the_others():
+    together, alone = solo_and_together(TOGETHER, jnp.arange(8, dtype=jnp.uint32))
+    kernel = together.params["dense"]["kernel"].at[1, 0, 0].set(jnp.nan)
+    together.params["dense"]["kernel"] = kernel
+    examples, order = resident(61)
+    progress = loop_together(together, examples, order)
+    assert progress.failed.tolist() == [-1, 0, *[-1] * 6]
+    for index in (0, 2, 7):
+        solo = compiled_loop(TOGETHER, alone[index], examples, order, 0, 8)
+        mine = jax.tree.map(lambda leaf, index=index: leaf[index], progress.state)
+        assert_trees_close(mine.params, solo.state.params)
+
+
+def test_eight_models_of_eight_learning_rates_train_at_once():
+    rates = jnp.linspace(0.01, 0.2, 8)
+    trainer = Trainer(NET, LOSS, SGD(0.5)).program()
+    together, alone = solo_and_together(
+        Trainer(NET, LOSS, SGD(0.5)), jnp.arange(8, dtype=jnp.uint32)
+    )
+    together = together._replace(
+        optimizer_state=set_learning_rate(together.optimizer_state, rates)
+    )
+    batch = (jnp.asarray(X[:BATCH]), jnp.asarray(Y[:BATCH]))
+    stepped, _ = jax.jit(jax.vmap(trainer.step, in_axes=(0, None)))(together, batch)
+    for index, state in enumerate(alone):
+        own = SGD(float(rates[index])).init(state.params)
+        solo, _ = compiled_step(trainer, state._replace(optimizer_state=own), batch)
+        mine = jax.tree.map(lambda leaf, index=index: leaf[index], stepped.params)
+        assert_trees_close(mine, solo.params)
+
+
+def test_the_step_compiles_and_its_state_keeps_its_structure():
+    trainer = Trainer(DROPPING, LOSS, "adam", metrics=("accuracy",))
+    state = trainer.init(KEY, (FEATURES,))
+    batch = (jnp.asarray(X[:BATCH]), jnp.asarray(Y[:BATCH]))
+    plain, compiled = trainer.step(state, batch), compiled_step(trainer, state, batch)
+    assert_trees_close(compiled[0].params, plain[0].params, 5e-6)
+    assert_trees_close(compiled[1], plain[1], 5e-6)
+    kinds = [
+        [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(tree)]
+        for tree in (state, compiled[0])
+    ]
+    assert kinds[0] == kinds[1]
+    assert jax.tree.structure(state) == jax.tree.structure(compiled[0])
+
+
+def test_gradients_and_vmap_go_through_apply():
+    _, params = NET.init(KEY, (FEATURES,))
+    x = jnp.asarray(X[:BATCH])
+
+    def first_output(x):
+        return NET.apply(params, x[None])[0]
+
+    assert_close(jax.vmap(first_output)(x), np.asarray(NET.apply(params, x)))
+    per_example = jax.vmap(jax.grad(lambda x: first_output(x)[0]))(x)
+    together = jax.grad(lambda x: jnp.sum(NET.apply(params, x)[:, 0]))(x)
+    assert_close(per_example, np.asarray(together), 2e-6)
+
+
+# optax's own
+
+
+def lax():
+    """What optax computes by itself is not always written for strict promotion."""
+    return jax.numpy_dtype_promotion("standard")
+
+
+OPTAX = {
+    "adam": optax.adam(0.01),
+    "chain": optax.chain(optax.clip_by_global_norm(0.1), optax.adamw(0.01)),
+    "injected": optax.inject_hyperparams(optax.adam)(learning_rate=0.01),
+    "schedule": optax.sgd(optax.cosine_decay_schedule(0.1, 20)),
+    "by name": optax.multi_transform(
+        {"fast": optax.adam(0.01), "fixed": optax.set_to_zero()},
+        lambda params: {
+            name: "fixed" if name == "dense" else "fast" for name in params
+        },
+    ),
+    "masked": optax.chain(
+        optax.masked(
+            optax.add_decayed_weights(0.1),
+            lambda params: jax.tree.map_with_path(
+                lambda path, _: path[-1].key == "kernel", params
+            ),
+        ),
+        optax.sgd(0.1),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OPTAX)
+def test_optax_transformations_go_in_unchanged(name):
+    transformation = OPTAX[name]
+    trainer = Trainer(NET, LOSS, transformation)
+    assert trainer.transformation is transformation
+    assert trainer.program() == trainer
+    state = trainer.init(KEY, (FEATURES,))
+    params, own = state.params, transformation.init(state.params)
+
+    def objective(params, x, y):
+        logits = serial(Dense(16, "relu"), Dense(CLASSES)).apply(params, x)
+        losses = optax.losses.softmax_cross_entropy_with_integer_labels(logits, y)
+        return jnp.mean(losses)
+
+    @jax.jit
+    def expected_step(params, own, x, y):
+        gradient = jax.grad(objective)(params, x, y)
+        updates, own = transformation.update(gradient, own, params)
+        return optax.apply_updates(params, updates), own
+
+    with lax():
+        for batch in batches(64, dtype=np.float32):
+            params, own = expected_step(params, own, *map(jnp.asarray, batch))
+        looped, _ = run_loop(trainer, state, 64)
+    assert_trees_close(looped.params, params, 1e-5)
+    if name == "by name":
+        before, after = state.params["dense"], looped.params["dense"]
+        assert_trees_identical(before, after)
+
+
+def test_trainers_of_other_numbers_share_a_compiled_program():
+    traced = []
+
+    def tracing(y_true, y_pred):
+        traced.append(1)
+        return jnp.mean((y_true - y_pred) ** 2, -1)
+
+    batch = (jnp.asarray(X[:BATCH]), jnp.asarray(X[:BATCH, :1]))
+    for rate in (0.1, 0.2):
+        trainer = Trainer(Dense(1), tracing, Adam(rate))
+        state = trainer.init(KEY, (FEATURES,))
+        compiled_step(trainer.program(), state, batch)
+    assert len(traced) == 1
+
+
+# What is not finite
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("row", [0, 17, 63])
+def test_the_loop_ends_at_the_first_loss_that_is_not_finite(row, bad):
+    trainer = Trainer(NET, "mse", SGD(0.01))
+    state = trainer.init(KEY, (FEATURES,))
+    y = RNG.normal(size=(64, CLASSES)).astype(np.float32)
+    y[row, 0] = bad
+    _, order = resident(64)
+    examples = Data(jnp.asarray(X[:64]), jnp.asarray(y), None, jnp.asarray(64))
+    progress = compiled_loop(trainer, state, examples, order, 0, 8)
+    assert int(progress.failed) == row // BATCH
+    assert int(progress.state.step) == row // BATCH + 1
+    # A slice that ends before it goes well, one that starts after it does too.
+    for first, last in ((0, row // BATCH), (row // BATCH + 1, 8)):
+        progress = compiled_loop(trainer, state, examples, order, first, last)
+        assert int(progress.failed) == -1
+
+
+def test_a_loss_that_diverges_is_reported_where_numpy_sees_it():
+    trainer = Trainer(serial(Dense(4), Dense(1)), "mse", SGD(10.0))
+    state = trainer.init(KEY, (FEATURES,))
+    y = X[:, :1]
+    _, order = resident()
+    examples = Data(jnp.asarray(X), jnp.asarray(y), None, jnp.asarray(ROWS))
+    progress = compiled_loop(trainer, state, examples, order, 0, 100)
+    step, found = functools.partial(compiled_step, trainer.program()), -1
+    for index in range(100):
+        part = slice(index * BATCH, (index + 1) * BATCH)
+        state, logs = step(state, (jnp.asarray(X[part]), jnp.asarray(y[part])))
+        if not np.isfinite(logs["loss"]):
+            found = index
+            break
+    assert int(progress.failed) == found > 0
+
+
+def test_all_finite_tells_leaf_by_leaf():
+    tree = {"a": jnp.ones(3), "b": jnp.array([1.0, jnp.nan]), "c": jnp.array(jnp.inf)}
+    assert all_finite(tree).tolist() == [True, False, False]
+
+
+# Values and errors
+
+
+def test_trainers_are_equal_hashable_values():
+    one, other = (Trainer(NET, LOSS, "adam", metrics=("accuracy",)) for _ in range(2))
+    assert one == other
+    assert hash(one) == hash(other)
+    assert one != dataclasses.replace(one, metrics=())
+    assert one != dataclasses.replace(one, loss="mse")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        one.loss = "mse"
+
+
+def test_the_state_is_a_pytree_that_says_all():
+    state = Trainer(NET, LOSS, "adam").init(KEY, (FEATURES,))
+    assert isinstance(state, TrainState)
+    assert state._fields == ("params", "optimizer_state", "key", "step")
+    leaves, structure = jax.tree.flatten(state)
+    assert_trees_identical(jax.tree.unflatten(structure, leaves), state)
+    assert int(state.step) == 0
+    assert set(state.params) == {"dense", "dense_1"}
+
+
+def test_logs_are_in_alphabetical_order():
+    trainer = Trainer(NET, LOSS, "sgd", metrics=("sparse_categorical_accuracy", "acc"))
+    state = trainer.init(KEY, (FEATURES,))
+    batch = (jnp.asarray(X[:BATCH]), jnp.asarray(Y[:BATCH]))
+    logs = trainer.step(state, batch)[1]
+    assert list(logs) == ["acc", "loss", "sparse_categorical_accuracy"]
+
+
+@pytest.mark.parametrize("names", [("acc", "acc"), ("mse", "acc", "mse")])
+def test_two_metrics_of_one_name_are_refused(names):
+    with raises_text(
+        ArgumentError,
+        f"two metrics go by the name {names[0]!r} in the logs: drop one or rename it.",
+    ):
+        Trainer(NET, LOSS, "sgd", metrics=names)
+
+
+def test_a_metric_named_loss_is_refused():
+    def loss(y_true, y_pred):
+        return jnp.zeros(y_pred.shape[0])
+
+    with raises_text(ArgumentError, "two metrics go by the name 'loss' in the logs"):
+        Trainer(NET, LOSS, "sgd", metrics=(loss,))
