@@ -1,0 +1,494 @@
+"""Data on their way to the device, against NumPy and Keras."""
+
+import math
+
+import jax
+import ml_dtypes
+import numpy as np
+import pytest
+from conftest import keras_on_jax
+from hypothesis import given
+from hypothesis import strategies as st
+from oracles import unchecked_types, x64
+
+from jaxnet_mini import checks, data, losses
+from jaxnet_mini.errors import ArgumentError, DataError, ShapeError
+
+SPARSE = losses.SparseCategoricalCrossentropy()
+ONE_HOT = losses.CategoricalCrossentropy()
+BINARY = losses.BinaryCrossentropy()
+VALUES = losses.MeanSquaredError()
+
+sizes = st.integers(1, 200)
+
+
+def numbers(*shape, dtype="float32", seed=0):
+    values = np.random.default_rng(seed).integers(0, 2, shape)
+    return values.astype(dtype)
+
+
+# fill: dtypes, padding, blocks
+
+DTYPES = {
+    "bool": "bool",
+    "int8": "int8",
+    "uint8": "uint8",
+    "int16": "int16",
+    "uint16": "uint16",
+    "int32": "int32",
+    "uint32": "uint32",
+    "int64": "int32",
+    "uint64": "uint32",
+    "float16": "float32",
+    "bfloat16": "float32",
+    "float32": "float32",
+    "float64": "float32",
+    "longdouble": "float32",
+}
+ONLY_64 = {"int64": "int64", "uint64": "uint64", "float64": "float64"}
+
+
+def as_dtype(name):
+    return np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name)
+
+
+@pytest.mark.parametrize("name", DTYPES)
+def test_dtypes_on_the_device(name):
+    array = numbers(7, 3, dtype=as_dtype(name))
+    filled = data.fill(array, 7, "x")
+    assert filled.dtype == DTYPES[name] == data.device_dtype(array.dtype)
+    np.testing.assert_array_equal(filled, array.astype(filled.dtype))
+    # It is what JAX makes of it: nothing is cast a second time on the way.
+    assert jax.device_put(filled).dtype == filled.dtype
+
+
+@pytest.mark.parametrize("name", ONLY_64)
+def test_dtypes_of_64_bits_where_jax_has_them(name):
+    with x64():
+        assert data.fill(numbers(7, 3, dtype=name), 7, "x").dtype == ONLY_64[name]
+
+
+@pytest.mark.parametrize("name", ["float32", "int32", "uint16", "float64"])
+def test_the_other_byte_order(name):
+    array = numbers(5, 2, dtype=np.dtype(name).newbyteorder())
+    filled = data.fill(array, 8, "x")
+    assert filled.dtype.isnative
+    np.testing.assert_array_equal(filled[:5], array)
+
+
+@given(rows=sizes, extra=st.integers(0, 50), width=st.integers(1, 5))
+def test_padding_is_zero_and_rows_are_kept(rows, extra, width):
+    array = np.arange(1, rows * width + 1, dtype=np.float64).reshape(rows, width)
+    filled = data.fill(array, rows + extra, "x")
+    np.testing.assert_array_equal(filled[:rows], array)
+    assert not filled[rows:].any()
+    assert filled.shape == (rows + extra, width)
+
+
+def test_a_copy_is_made():
+    array = numbers(4, 2)
+    filled = data.fill(array, 4, "x")
+    assert not np.shares_memory(array, filled)
+    filled[...] = 7.0
+    assert array.max() <= 1.0
+
+
+@pytest.mark.parametrize("shape", [(1,), (1, 3), (2, 5), (4,), (3, 2, 2)])
+def test_blocks_of_every_size_cover_every_row(monkeypatch, shape):
+    """A row of 1 to 20 bytes and blocks of 1 to 64 bytes, each end on its own."""
+    array = np.arange(1, 1 + 23 * math.prod(shape), dtype=np.float32)
+    array = array.reshape(23, *shape)
+    for block in (1, 8, 24, 40, 64, 4096):
+        monkeypatch.setattr(data, "BLOCK_BYTES", block)
+        np.testing.assert_array_equal(data.fill(array, 23, "x"), array)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_is_found_in_every_row(monkeypatch, dtype, bad):
+    monkeypatch.setattr(data, "BLOCK_BYTES", 64)
+    for row in range(23):
+        array = numbers(23, 4, dtype=dtype)
+        array[row, row % 4] = bad
+        with pytest.raises(DataError) as caught:
+            data.fill(array, 32, "x")
+        assert f"x holds {bad} at row {row}, position {row % 4}:" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bad", "target"),
+    [
+        ("float64", 1e39, "float32"),
+        ("float64", -1e300, "float32"),
+        ("int64", 2**31, "int32"),
+        ("int64", -(2**31) - 1, "int32"),
+        ("uint64", 2**32, "uint32"),
+    ],
+)
+def test_what_does_not_fit_is_found(dtype, bad, target):
+    array = numbers(23, 4, dtype=dtype)
+    array[20, 1] = bad
+    with pytest.raises(DataError) as caught:
+        data.fill(array, 32, "x", first_row=100)
+    message = str(caught.value)
+    assert f"at row 120, position 1, which does not fit {target}:" in message
+
+
+@pytest.mark.parametrize(
+    ("dtype", "edge"),
+    [
+        ("float64", float(np.finfo(np.float32).max)),
+        ("float32", float(np.finfo(np.float32).max)),
+        ("float32", -1e30),
+        ("int64", 2**31 - 1),
+        ("int64", -(2**31)),
+        ("uint64", 2**32 - 1),
+    ],
+)
+def test_the_largest_that_fit_are_taken(dtype, edge):
+    array = np.full((9, 4), edge, dtype)
+    filled = data.fill(array, 9, "x")
+    np.testing.assert_array_equal(filled.astype(dtype), array)
+
+
+def test_small_values_may_be_rounded():
+    """Digits and what is next to 0 are lost in silence, as in NumPy's own cast."""
+    array = np.array([1.0 + 1e-12, 1e-300, 1e-40])
+    np.testing.assert_array_equal(data.fill(array, 3, "x"), array.astype(np.float32))
+
+
+# order
+
+
+@given(
+    rows=sizes,
+    batch_size=st.integers(1, 40),
+    seed=st.integers(0, 2**32 - 1),
+    epoch=st.integers(0, 1000),
+    shuffle=st.booleans(),
+)
+def test_order_holds_every_row_once(rows, batch_size, seed, epoch, shuffle):
+    order = data.order([seed], epoch, rows, batch_size, shuffle)
+    steps = data.rounded_steps(data.steps_for(rows, batch_size))
+    assert order.shape == (steps, batch_size)
+    assert order.dtype == np.int32
+    flat = order.ravel()
+    assert sorted(flat[:rows]) == list(range(rows))
+    assert not flat[rows:].any()
+    if not shuffle:
+        np.testing.assert_array_equal(flat[:rows], np.arange(rows))
+
+
+def test_order_is_that_of_seed_and_epoch():
+    def order(seed, epoch):
+        return data.order(seed, epoch, 500, 32).tolist()
+
+    assert order([3], 1) == order((3,), 1)
+    different = [order([3], 1), order([3], 2), order([4], 1), order([3, 0], 1)]
+    different += [order([3, 5], 1), order([0, 3], 1)]
+    assert all(a != b for i, a in enumerate(different) for b in different[i + 1 :])
+
+
+def test_rows_stay_where_they_are_whatever_the_batch_size():
+    """The permutation is of rows: a batch only cuts it."""
+    small, large = data.order([1], 0, 500, 8), data.order([1], 0, 500, 50)
+    np.testing.assert_array_equal(small.ravel()[:500], large.ravel()[:500])
+
+
+def test_order_is_even():
+    """Every row comes to every place: over 4,000 epochs of 8 rows, within 6 sigma."""
+    epochs = 4000
+    counts = np.zeros((8, 8))
+    for epoch in range(epochs):
+        counts[np.arange(8), data.order([0], epoch, 8, 8).ravel()] += 1
+    expected = epochs / 8
+    assert np.abs(counts - expected).max() < 6 * math.sqrt(expected * 7 / 8)
+
+
+def test_order_leaves_numpys_global_generator_alone():
+    np.random.seed(5)  # noqa: NPY002
+    before = np.random.get_state()[1].tolist()  # noqa: NPY002
+    data.order([0], 0, 100, 8)
+    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
+
+
+# rounded_steps
+
+
+def test_rounded_steps():
+    rounded = np.array([data.rounded_steps(steps) for steps in range(1, 20_001)])
+    steps = np.arange(1, 20_001)
+    assert (rounded >= steps).all()
+    assert (np.diff(rounded) >= 0).all()
+    assert (rounded[64:] <= steps[64:] * 1.125).all()
+    assert set(rounded[:64]) == {1, 2, 4, 8, 16, 32, 64}
+    # A rounded number is its own, and a doubling has eight of them.
+    assert [data.rounded_steps(int(n)) for n in rounded] == rounded.tolist()
+    assert len(set(rounded[(rounded > 64) & (rounded <= 128)])) == 8
+    assert len(set(rounded[(rounded > 8192) & (rounded <= 16384)])) == 8
+
+
+@given(steps=st.integers(1, 2**40))
+def test_rounded_steps_of_any_size(steps):
+    rounded = data.rounded_steps(steps)
+    assert steps <= rounded <= max(2 * steps - 1, 1)
+    assert steps <= 64 or rounded <= steps * 1.125
+    assert data.rounded_steps(rounded) == rounded
+
+
+@given(rows=st.integers(1, 10**9), batch_size=st.integers(1, 10**5))
+def test_steps_for(rows, batch_size):
+    steps = data.steps_for(rows, batch_size)
+    assert (steps - 1) * batch_size < rows <= steps * batch_size
+
+
+# resident and batches
+
+
+def test_resident():
+    examples = checks.Examples(numbers(70, 3), numbers(70, dtype="int32"), None)
+    held = data.resident(examples, 8)
+    # 9 batches are rounded up to 16.
+    assert held.x.shape == (128, 3)
+    assert held.y.shape == (128,)
+    assert held.weight is None
+    assert held.rows == 70
+    assert held.rows.dtype == np.int32
+    np.testing.assert_array_equal(held.x[:70], examples.x)
+
+
+@given(rows=st.integers(1, 400), batch_size=st.integers(1, 9), weighted=st.booleans())
+def test_batches_hold_every_row_once(rows, batch_size, weighted):
+    x = np.arange(1, rows * 2 + 1, dtype=np.float32).reshape(rows, 2)
+    y, weight = x[:, 0].astype(np.int32), x[:, 1] if weighted else None
+    stacks = data.batches(x, y, weight, batch_size)
+    assert len({stack.x.shape for stack in stacks}) == 1
+    steps = stacks[0].x.shape[0]
+    assert steps <= data.STACK_STEPS
+    assert steps == data.rounded_steps(steps)
+    assert sum(int(stack.rows) for stack in stacks) == rows
+    assert all(stack.rows == steps * batch_size for stack in stacks[:-1])
+    assert stacks[-1].rows > 0
+    kept = [stack.x.reshape(-1, 2)[: stack.rows] for stack in stacks]
+    np.testing.assert_array_equal(np.concatenate(kept), x)
+    kept = [stack.y.reshape(-1)[: stack.rows] for stack in stacks]
+    np.testing.assert_array_equal(np.concatenate(kept), y)
+    assert all((stack.weight is None) != weighted for stack in stacks)
+    for stack in stacks:
+        assert not stack.x.reshape(-1, 2)[stack.rows :].any()
+        assert stack.x.shape == (steps, batch_size, 2)
+        assert stack.y.shape == (steps, batch_size)
+
+
+@pytest.mark.parametrize(
+    ("limit", "steps"), [(1, 1), (24, 1), (48, 2), (100, 4), (191, 4), (10**9, 16)]
+)
+def test_batches_keep_to_the_limit_of_bytes(monkeypatch, limit, steps):
+    """A batch here takes 24 bytes; a stack has a power of two of them."""
+    monkeypatch.setattr(data, "STACK_BYTES", limit)
+    stacks = data.batches(numbers(32, 3), None, None, 2)
+    assert {stack.x.shape for stack in stacks} == {(steps, 2, 3)}
+    assert len(stacks) == -(-16 // steps)
+    assert all(stack.y is None for stack in stacks)
+
+
+def test_the_limit_counts_bytes_on_the_device(monkeypatch):
+    monkeypatch.setattr(data, "STACK_BYTES", 24)
+    assert data.batches(numbers(32, 3, dtype="uint8"), None, None, 2)[0].x.shape[0] == 4
+    assert data.batches(numbers(32, 3, dtype="float64"), None, None, 2)[0].x.shape == (
+        1,
+        2,
+        3,
+    )
+
+
+def test_data_sets_of_any_size_share_a_shape():
+    shapes = {
+        data.batches(numbers(rows, 3), None, None, 32)[0].x.shape
+        for rows in (2113, 5000, 10_000)
+    }
+    assert shapes == {(64, 32, 3)}
+
+
+def test_batches_name_what_is_bad():
+    x, weight = numbers(9, 2), numbers(9)
+    weight[5] = math.nan
+    with pytest.raises(
+        DataError, match=r"^validation sample_weight holds nan at row 7"
+    ):
+        data.batches(x, None, weight, 4, "validation ", first_row=2)
+
+
+# Splits
+
+
+@given(rows=st.integers(1, 100_000), share=st.floats(0.0, 1.0, exclude_max=True))
+def test_split_is_keras(rows, share):
+    """``math.floor(rows * (1 - share))`` rows are left, see keras.utils."""
+    expected = math.floor(rows * (1.0 - share))
+    if 0 < expected < rows:
+        assert checks.split(rows, share) == expected
+    else:
+        with pytest.raises(ArgumentError, match=f"of {rows} rows leaves {expected}"):
+            checks.split(rows, share)
+
+
+@pytest.mark.parametrize(
+    ("rows", "share"), [(10, 0.1), (10, 0.2), (7, 0.5), (1000, 0.333), (60_000, 0.1)]
+)
+def test_split_agrees_with_keras(rows, share):
+    with keras_on_jax():
+        from keras.src.trainers.data_adapters.array_slicing import (
+            train_validation_split,
+        )
+
+        x = np.arange(rows)
+        (left,), (held_out,) = train_validation_split((x,), share)
+    at = checks.split(rows, share)
+    np.testing.assert_array_equal(np.asarray(left), x[:at])
+    np.testing.assert_array_equal(np.asarray(held_out), x[at:])
+
+
+def test_rows_of_examples_are_views():
+    x, y, weight = numbers(9, 2), numbers(9), numbers(9)
+    part = checks.Examples(x, y, weight).rows(2, 5)
+    assert all(
+        np.shares_memory(a, b) for a, b in zip(part, (x, y, weight), strict=True)
+    )
+    np.testing.assert_array_equal(part.x, x[2:5])
+    assert checks.Examples(x, y, None).rows(7).weight is None
+    assert len(checks.Examples(x, y, None).rows(7).y) == 2
+
+
+# Weights by class
+
+CLASSES = np.array([0, 2, 1, 1, 0, 2])
+TABLE = {0: 0.5, 1: 2.0, 2: 3.5}
+
+
+def keras_class_weights(y, table):
+    with keras_on_jax():
+        from keras.src.trainers.data_adapters.data_adapter_utils import (
+            class_weight_to_sample_weights,
+        )
+
+        return np.asarray(class_weight_to_sample_weights(y, table))
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        CLASSES,
+        CLASSES.reshape(-1, 1),
+        CLASSES.astype(np.float32),
+        np.eye(3, dtype=np.float32)[CLASSES],
+        np.eye(3)[CLASSES] * 0.8 + 0.1,
+    ],
+    ids=["sparse", "column", "float", "one-hot", "soft"],
+)
+@pytest.mark.parametrize("table", [TABLE, {1: 2.0}, {}, {0: 0.0, 1: 1.0}])
+def test_class_weights_are_keras(y, table):
+    ours = checks.class_weights(y, table, (3,))
+    theirs = keras_class_weights(y, table)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(-1,), (-1, 1)])
+@pytest.mark.parametrize("dtype", ["int64", "float32", "bool"])
+def test_class_weights_of_two_classes(shape, dtype):
+    y = np.array([0, 1, 1, 0]).astype(dtype).reshape(shape)
+    ours = checks.class_weights(y, {0: 0.25, 1: 4.0}, (1,))
+    np.testing.assert_array_equal(ours, [0.25, 4.0, 4.0, 0.25])
+    if dtype != "bool":
+        np.testing.assert_allclose(ours, keras_class_weights(y, {0: 0.25, 1: 4.0}))
+
+
+def test_class_weights_take_numpys_integers():
+    with unchecked_types():
+        ours = checks.class_weights(CLASSES, {np.int64(1): np.float32(2.0)}, (3,))
+    np.testing.assert_array_equal(ours, [1, 1, 2, 2, 1, 1])
+
+
+@pytest.mark.parametrize("bad", [-1.0, 2.6, math.nan, 7.0])
+def test_class_weights_need_classes(bad):
+    y = np.array([0.0, 1.0, bad])
+    with pytest.raises(ArgumentError, match=r"at row 2: give sample_weight instead"):
+        checks.class_weights(y, {0: 2.0}, (3,))
+
+
+def test_class_weights_need_one_class_per_example():
+    with pytest.raises(ArgumentError, match=r"y has shape \(4, 3, 2\)"):
+        checks.class_weights(np.zeros((4, 3, 2)), {0: 2.0}, (3, 2))
+
+
+# Targets
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        CLASSES,
+        CLASSES.reshape(-1, 1),
+        CLASSES.astype(np.float64),
+        CLASSES.astype(np.uint8),
+        CLASSES.astype(ml_dtypes.bfloat16),
+        CLASSES.tolist(),
+        jax.numpy.asarray(CLASSES),
+        CLASSES > 0,
+    ],
+    ids=["int64", "column", "float", "uint8", "bfloat16", "list", "jax", "bool"],
+)
+def test_classes_become_int32(labels):
+    targets = checks.as_targets(labels, SPARSE, (3,))
+    assert targets.dtype == np.int32
+    np.testing.assert_array_equal(targets, np.asarray(labels).astype(np.int32))
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 1)])
+def test_classes_of_every_place(shape):
+    targets = checks.as_targets(numbers(*shape, dtype="int64"), SPARSE, (5, 3))
+    assert targets.shape == shape
+    with pytest.raises(ShapeError):
+        checks.as_targets(numbers(4, 6, dtype="int64"), SPARSE, (5, 3))
+
+
+@pytest.mark.parametrize("loss", [ONE_HOT, BINARY, VALUES])
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float32", "float64", "bool"])
+def test_values_pass_through(loss, dtype):
+    y = numbers(6, 3, dtype=dtype)
+    assert checks.as_targets(y, loss, (3,)) is y
+
+
+@given(rows=st.integers(1, 6), columns=st.integers(1, 4), units=st.integers(1, 4))
+def test_values_need_the_shape_of_the_outputs(rows, columns, units):
+    y = np.zeros((rows, columns), np.float32)
+    if columns == units:
+        assert checks.as_targets(y, VALUES, (units,)) is y
+    else:
+        with pytest.raises(ShapeError):
+            checks.as_targets(y, VALUES, (units,))
+
+
+@given(low=st.integers(-3, 5), high=st.integers(-3, 5), classes=st.integers(1, 4))
+def test_classes_within_the_outputs(low, high, classes):
+    y = np.array([0, low, 0, high])
+    if min(low, high) >= 0 and max(low, high) < classes:
+        np.testing.assert_array_equal(checks.as_targets(y, SPARSE, (classes,)), y)
+        return
+    bad = next(row for row in (1, 3) if not 0 <= y[row] < classes)
+    with pytest.raises(DataError, match=f"holds the class {y[bad]} at row {bad}, "):
+        checks.as_targets(y, SPARSE, (classes,))
+
+
+@pytest.mark.parametrize(
+    ("index", "words"),
+    [
+        ((2,), "row 2"),
+        ((2, 1), "row 2, position 1"),
+        ((2, 1, 0), "row 2, position (1, 0)"),
+    ],
+)
+def test_positions_in_words(index, words):
+    array = np.zeros((3,) * len(index))
+    array[index] = 5.0
+    assert checks.position(array, array > 0) == (words, 5.0)

@@ -1,0 +1,1709 @@
+"""Bad input: one row each, with what the message says and a fix where it advises one.
+
+Each row meets the library as its users do, without the checks of annotations, and shows
+that nothing was compiled and that the model is the same to the bit.
+"""
+
+import dataclasses
+import datetime
+import functools
+import re
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_dtypes
+import numpy as np
+import optax
+import pytest
+from oracles import unchecked_types
+
+import jaxnet_mini as jn
+from jaxnet_mini import activations, data, initializers, losses, metrics, optimizers
+from jaxnet_mini.callbacks import Callback, EarlyStopping, LambdaCallback
+from jaxnet_mini.errors import (
+    ArgumentError,
+    DataError,
+    JaxnetError,
+    LayerError,
+    ShapeError,
+    StateError,
+    UnknownNameError,
+)
+from jaxnet_mini.layers import (
+    Activation,
+    Dense,
+    Dropout,
+    Flatten,
+    Input,
+    LayerNormalization,
+    Rescaling,
+)
+
+ROWS = 48
+GENERATOR = np.random.default_rng(0)
+X = GENERATOR.normal(size=(ROWS, 4)).astype(np.float32)
+IMAGES = GENERATOR.integers(0, 256, (ROWS, 2, 2)).astype(np.uint8)
+Y = (np.arange(ROWS) % 3).astype(np.int64)
+ONE_HOT = np.eye(3, dtype=np.float32)[Y]
+VALUES = X.sum(1)
+YES_NO = (VALUES > 0).astype(np.int64)
+WEIGHT = np.linspace(0.5, 1.5, ROWS)
+NAN, INFINITY = np.nan, np.inf
+MOMENTUM = optimizers.SGD(0.01, momentum=0.9)
+
+COMPILED: list[str] = []
+
+
+def _listen(event: str, duration: float, **details: Any) -> None:
+    if event == "/jax/core/compile/backend_compile_duration":
+        COMPILED.append(event)
+
+
+jax.monitoring.register_event_duration_secs_listener(_listen)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_compilation():
+    """What is tested here does not depend on how well a program is optimised."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
+def changed(array, index, value):
+    """A copy with another value in one place."""
+    copy = np.array(array)
+    copy[index] = value
+    return copy
+
+
+def squares(y_true, y_pred):
+    return jnp.square(y_true - y_pred)
+
+
+def mean_of_all(y_true, y_pred):
+    return jnp.mean(jnp.square(jnp.asarray(y_pred)))
+
+
+def zero(y_true, y_pred):
+    return 0.0
+
+
+# Models
+
+# Ones compile in no time; random numbers take most of a second.
+dense = functools.partial(Dense, kernel_initializer="ones")
+
+
+def stack(*layers, loss="sparse_categorical_crossentropy", optimizer="sgd", **compiled):
+    model = jn.Sequential(layers)
+    if loss is not None:
+        model.compile(optimizer, loss, **compiled)
+    return model
+
+
+def trained():
+    model = fresh()
+    model.fit(X, Y, epochs=2, verbose=0)
+    return model
+
+
+def fresh():
+    return stack(
+        dense(5, "relu"), dense(3, "softmax"), metrics=["accuracy"], optimizer=MOMENTUM
+    )
+
+
+MODELS: dict[str, Callable[[], jn.Sequential]] = {
+    # Three classes: with weights and steps behind it, and before any data.
+    "trained": trained,
+    "fresh": fresh,
+    "one hot": lambda: stack(dense(3, "softmax"), loss="categorical_crossentropy"),
+    "binary": lambda: stack(dense(1, "sigmoid"), loss="binary_crossentropy"),
+    "value": lambda: stack(dense(1), loss="mse"),
+    "own": lambda: stack(dense(1), loss=squares),
+    "own scalars": lambda: stack(dense(2), Flatten(), loss=squares),
+    "image": lambda: stack(dense(3, "softmax")),
+    "scalar loss": lambda: stack(dense(1), loss=mean_of_all),
+    "number loss": lambda: stack(dense(1), loss=zero),
+    "scalar metric": lambda: stack(dense(1), loss="mse", metrics=[mean_of_all]),
+    "number metric": lambda: stack(dense(1), loss="mse", metrics=[zero]),
+    "not compiled": lambda: stack(dense(3, input_shape=(4,)), loss=None),
+    "no shape": lambda: stack(dense(3), loss=None),
+    "no layers": lambda: stack(loss="mse"),
+    "shaped": lambda: stack(dense(3, "softmax", input_shape=(4,))),
+}
+
+
+@functools.cache
+def shared_model(kind):
+    """One model for all rows of a kind: each row shows that it leaves it as it is."""
+    return MODELS[kind]()
+
+
+def everything(model):
+    """All that a model holds: the objects, and the bits of its arrays."""
+    leaves = [
+        np.asarray(
+            jax.random.key_data(leaf)
+            if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+            else leaf
+        )
+        for leaf in jax.tree.leaves(vars(model)["_state"])
+    ]
+    held = {name: id(value) for name, value in vars(model).items()}
+    return held, model.built, [(leaf.dtype, leaf.tobytes()) for leaf in leaves]
+
+
+@dataclasses.dataclass
+class Row:
+    name: str
+    model: str
+    call: Callable[[Any], Any]
+    error: type[JaxnetError]
+    words: tuple[str, ...]
+    fix: Callable[[Any], Any] | None = None
+
+
+TABLE: list[Row] = []
+
+
+def row(name, model, call, error, *words, fix=None):
+    TABLE.append(Row(name, model, call, error, words, fix))
+
+
+def both(name, call, error, *words, fix=None):
+    """A row for a model in training and one for a model before any data."""
+    row(name, "trained", call, error, *words, fix=fix)
+    row(f"{name}, fresh", "fresh", call, error, *words)
+
+
+# Shapes of inputs
+
+row(
+    "wrong features, fit",
+    "trained",
+    lambda m: m.fit(X[:, :3], Y),
+    ShapeError,
+    "layer 'dense'",
+    "(4,)",
+    "x has rows of shape (3,)",
+    "reshape x",
+)
+row(
+    "wrong features, evaluate",
+    "trained",
+    lambda m: m.evaluate(np.zeros((9, 7)), Y[:9]),
+    ShapeError,
+    "layer 'dense' takes inputs of shape (4,)",
+    "(7,)",
+)
+row(
+    "wrong features, predict",
+    "trained",
+    lambda m: m.predict(X[:, :2]),
+    ShapeError,
+    "layer 'dense' takes inputs of shape (4,) and x has rows of shape (2,)",
+)
+row(
+    "wrong features, train_on_batch",
+    "trained",
+    lambda m: m.train_on_batch(X[:, :2], Y),
+    ShapeError,
+    "layer 'dense'",
+    "(4,)",
+    "(2,)",
+)
+row(
+    "wrong features, called",
+    "trained",
+    lambda m: m(X[:, :2]),
+    ShapeError,
+    "layer 'dense'",
+    "(4,)",
+    "(2,)",
+)
+row(
+    "wrong rank, images",
+    "trained",
+    lambda m: m.fit(IMAGES, Y),
+    ShapeError,
+    "(4,)",
+    "(2, 2)",
+    "reshape x",
+    fix=lambda m: m.fit(IMAGES.reshape(-1, 4) / 255, Y, verbose=0),
+)
+row(
+    "wrong rank, one example",
+    "trained",
+    lambda m: m.predict(X[0]),
+    ShapeError,
+    "takes inputs of shape (4,)",
+    "rows of shape ()",
+    fix=lambda m: m.predict(X[0].reshape(1, 4)),
+)
+row(
+    "no axis of features",
+    "fresh",
+    lambda m: m.fit(X[:, 0], Y),
+    ShapeError,
+    "layer 'dense'",
+    "at least one axis of features",
+    "reshape x to (rows, 1)",
+    fix=lambda m: m.fit(X[:, 0].reshape(-1, 1), Y, verbose=0),
+)
+row(
+    "images without Flatten",
+    "image",
+    lambda m: m.fit(IMAGES, Y),
+    ShapeError,
+    "y has shape (48,)",
+    "(48, 2, 3)",
+    "add Flatten() before Dense",
+    fix=lambda m: stack(Flatten(), *m.layers).fit(IMAGES, Y, verbose=0),
+)
+row(
+    "declared shape",
+    "shaped",
+    lambda m: m.fit(X[:, :3], Y),
+    ShapeError,
+    "(4,)",
+    "(3,)",
+    "another input_shape",
+)
+
+# Rows
+
+for argument, call, words in (
+    (
+        "y short",
+        lambda m: m.fit(X, Y[:-1]),
+        ("y has 47 rows and x has 48", "each row"),
+    ),
+    ("x short", lambda m: m.fit(X[:-1], Y), ("y has 48 rows and x has 47",)),
+    ("empty list", lambda m: m.fit([], []), ("x is empty", "(0,)", "at least one row")),
+    ("no rows of x", lambda m: m.fit(X[:0], Y[:0]), ("x is empty (shape (0, 4))",)),
+    ("no rows of y", lambda m: m.fit(X, Y[:0]), ("y is empty (shape (0,))",)),
+    ("no features", lambda m: m.fit(X[:, :0], Y), ("x is empty (shape (48, 0))",)),
+    ("x None", lambda m: m.fit(), ("x is None", "an array with one row per example")),
+    ("y None", lambda m: m.fit(X), ("y is None", "an array with one row per example")),
+    ("x a number", lambda m: m.fit(np.float32(3), Y), ("x is a single number",)),
+    ("y a number", lambda m: m.fit(X, 1), ("y is a single number", "row per example")),
+):
+    both(argument, call, DataError, *words)
+row(
+    "predict None",
+    "trained",
+    lambda m: m.predict(None),
+    DataError,
+    "x is None",
+    "one row per example",
+)
+row(
+    "predict no rows",
+    "trained",
+    lambda m: m.predict(X[:0]),
+    DataError,
+    "x is empty (shape (0, 4))",
+)
+row(
+    "predict_on_batch a number",
+    "trained",
+    lambda m: m.predict_on_batch(3.0),
+    DataError,
+    "x is a single number",
+)
+row(
+    "evaluate without y",
+    "trained",
+    lambda m: m.evaluate(X),
+    DataError,
+    "y is None",
+)
+row(
+    "test_on_batch short y",
+    "trained",
+    lambda m: m.test_on_batch(X, Y[:3]),
+    DataError,
+    "y has 3 rows and x has 48",
+)
+row(
+    "train_on_batch without y",
+    "trained",
+    lambda m: m.train_on_batch(X),
+    DataError,
+    "y is None",
+)
+
+# Labels
+
+both(
+    "label too large",
+    lambda m: m.fit(X, changed(Y, 17, 3)),
+    DataError,
+    "y holds the class 3 at row 17",
+    "3 outputs, for classes 0 to 2",
+    "at least 4 units",
+    fix=lambda m: stack(dense(4, "softmax")).fit(X, changed(Y, 17, 3), verbose=0),
+)
+both(
+    "label below 0",
+    lambda m: m.fit(X, Y - 1),
+    DataError,
+    "y holds the class -1 at row 0",
+    "number the classes from 0",
+    fix=lambda m: m.fit(X, (Y - 1) + 1, verbose=0),
+)
+row(
+    "labels from 1",
+    "trained",
+    lambda m: m.evaluate(X, Y + 1),
+    DataError,
+    "the class 3 at row 2",
+)
+row(
+    "label too large on a batch",
+    "trained",
+    lambda m: m.train_on_batch(X, changed(Y, 5, 9)),
+    DataError,
+    "the class 9 at row 5",
+    "at least 10 units",
+)
+row(
+    "label too large in a column",
+    "trained",
+    lambda m: m.fit(X, changed(Y, 5, 9).reshape(-1, 1)),
+    DataError,
+    "the class 9 at row 5",
+)
+row(
+    "unsigned label wrapped from -1",
+    "trained",
+    lambda m: m.fit(X, changed(Y.astype(np.uint8), 5, 255)),
+    DataError,
+    "the class 255 at row 5",
+)
+both(
+    "label between classes",
+    lambda m: m.fit(X, changed(Y.astype(float), 7, 1.7)),
+    DataError,
+    "y holds 1.7 at row 7",
+    "classes are integers",
+    "'mean_squared_error'",
+    fix=lambda m: stack(dense(1), loss="mean_squared_error").fit(
+        X, changed(Y.astype(float), 7, 1.7).reshape(-1, 1), verbose=0
+    ),
+)
+row(
+    "label between classes, bfloat16",
+    "trained",
+    lambda m: m.fit(X, changed(Y.astype(ml_dtypes.bfloat16), 7, 1.5)),
+    DataError,
+    "y holds 1.5 at row 7",
+    "classes are integers",
+)
+row(
+    "label NaN",
+    "trained",
+    lambda m: m.fit(X, changed(Y.astype(float), 7, NAN)),
+    DataError,
+    "y holds nan at row 7",
+    "use whole numbers",
+)
+row(
+    "label infinite",
+    "trained",
+    lambda m: m.fit(X, changed(Y.astype(float), 7, INFINITY)),
+    DataError,
+    "y holds inf at row 7",
+    "use whole numbers",
+)
+both(
+    "one-hot for the sparse loss",
+    lambda m: m.fit(X, ONE_HOT),
+    ShapeError,
+    "y has shape (48, 3)",
+    "integer classes need shape (48,)",
+    "loss='categorical_crossentropy'",
+    fix=lambda m: stack(*m.layers, loss="categorical_crossentropy").fit(
+        X, ONE_HOT, verbose=0
+    ),
+)
+row(
+    "integers for the one-hot loss",
+    "one hot",
+    lambda m: m.fit(X, Y),
+    ShapeError,
+    "y has shape (48,)",
+    "(48, 3)",
+    "loss='sparse_categorical_crossentropy'",
+    fix=lambda m: stack(*m.layers, loss="sparse_categorical_crossentropy").fit(
+        X, Y, verbose=0
+    ),
+)
+row(
+    "one-hot of another width",
+    "one hot",
+    lambda m: m.fit(X, np.eye(4)[Y]),
+    ShapeError,
+    "y has shape (48, 4)",
+    "(48, 3)",
+    "change the last layer's units",
+    fix=lambda m: stack(dense(4, "softmax"), loss="categorical_crossentropy").fit(
+        X, np.eye(4)[Y], verbose=0
+    ),
+)
+row(
+    "labels with two axes for the sparse loss",
+    "trained",
+    lambda m: m.fit(X, np.stack([Y, Y], axis=1)),
+    ShapeError,
+    "y has shape (48, 2)",
+    "(48,)",
+)
+row(
+    "probability above 1",
+    "binary",
+    lambda m: m.fit(X, changed(YES_NO.reshape(-1, 1), 4, 2)),
+    DataError,
+    "y holds 2 at row 4, position 0",
+    "BinaryCrossentropy",
+    "from 0 to 1",
+)
+row(
+    "classes -1 and 1",
+    "binary",
+    lambda m: m.fit(X, YES_NO.reshape(-1, 1) * 2 - 1),
+    DataError,
+    "y holds -1",
+    "use 0 and 1 for the two classes",
+    fix=lambda m: m.fit(X, YES_NO.reshape(-1, 1), verbose=0),
+)
+row(
+    "probability NaN",
+    "one hot",
+    lambda m: m.fit(X, changed(ONE_HOT, (4, 2), NAN)),
+    DataError,
+    "y holds nan at row 4, position 2",
+)
+
+# (N,) against (N, 1)
+
+for kind in ("value", "binary", "own"):
+    row(
+        f"(N,) against (N, 1), {kind}",
+        kind,
+        lambda m: m.fit(X, YES_NO),
+        ShapeError,
+        "y has shape (48,)",
+        "(48, 1)",
+        "use y.reshape(48, 1)",
+        fix=lambda m: m.fit(X, YES_NO.reshape(48, 1).astype("float32"), verbose=0),
+    )
+row(
+    "(N, 1) against (N,)",
+    "own",
+    lambda m: stack(Reduced(), loss=squares).fit(X, VALUES.reshape(-1, 1)),
+    ShapeError,
+    "y has shape (48, 1)",
+    "outputs have shape (48,)",
+    "use y.reshape(48,)",
+    fix=lambda m: stack(Reduced(), loss=squares).fit(X, VALUES, verbose=0),
+)
+row(
+    "(N, 2) against (N, 1)",
+    "value",
+    lambda m: m.fit(X, X[:, :2]),
+    ShapeError,
+    "y has shape (48, 2)",
+    "(48, 1)",
+    "change the last layer's units",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Reduced:
+    """A user's layer that leaves no axis of features."""
+
+    def init(self, key, input_shape):
+        return (), {"scale": jnp.ones(input_shape)}
+
+    def apply(self, params, x, **_):
+        return x @ params["scale"]
+
+
+# NaN, infinity and what does not fit 32 bits
+
+for name, bad, words in (
+    ("NaN", NAN, ("nan", "np.nan_to_num")),
+    ("infinity", -INFINITY, ("-inf", "np.nan_to_num")),
+):
+    both(
+        f"{name} in x",
+        lambda m, bad=bad: m.fit(changed(X, (31, 2), bad), Y),
+        DataError,
+        "x holds",
+        "row 31, position 2",
+        *words,
+        fix=lambda m, bad=bad: m.fit(
+            np.clip(np.nan_to_num(changed(X, (31, 2), bad)), -9, 9), Y, verbose=0
+        ),
+    )
+    row(
+        f"{name} in x, predict",
+        "trained",
+        lambda m, bad=bad: m.predict(changed(X, (0, 0), bad)),
+        DataError,
+        "x holds",
+        "row 0, position 0",
+    )
+    row(
+        f"{name} in x, evaluate",
+        "trained",
+        lambda m, bad=bad: m.evaluate(changed(X, (47, 3), bad), Y),
+        DataError,
+        "x holds",
+        "row 47, position 3",
+    )
+    row(
+        f"{name} in x, train_on_batch",
+        "fresh",
+        lambda m, bad=bad: m.train_on_batch(changed(X, (47, 3), bad), Y),
+        DataError,
+        "x holds",
+        "row 47, position 3",
+    )
+    row(
+        f"{name} in y",
+        "value",
+        lambda m, bad=bad: m.fit(X, changed(VALUES, 31, bad).reshape(-1, 1)),
+        DataError,
+        "y holds",
+        "row 31, position 0",
+    )
+    both(
+        f"{name} in sample_weight",
+        lambda m, bad=bad: m.fit(X, Y, sample_weight=changed(WEIGHT, 31, bad)),
+        DataError,
+        "sample_weight holds",
+        "row 31",
+    )
+row(
+    "NaN in the last row of a big array",
+    "fresh",
+    lambda m: m.fit(changed(np.zeros((100_000, 4), np.float32), (99_999, 1), NAN), BIG),
+    DataError,
+    "x holds nan at row 99999, position 1",
+)
+row(
+    "NaN among values whose squares overflow",
+    "fresh",
+    lambda m: m.fit(changed(np.full((ROWS, 4), 1e30), (40, 1), NAN), Y),
+    DataError,
+    "x holds nan at row 40, position 1",
+)
+row(
+    "NaN in images",
+    "fresh",
+    lambda m: m.fit(changed(IMAGES / 255, (3, 1, 0), NAN), np.stack([Y, Y], 1)),
+    DataError,
+    "x holds nan at row 3, position (1, 0)",
+)
+row(
+    "NaN in float16",
+    "fresh",
+    lambda m: m.fit(changed(X.astype(np.float16), (3, 1), NAN), Y),
+    DataError,
+    "x holds nan at row 3, position 1",
+)
+both(
+    "float64 beyond float32",
+    lambda m: m.fit(changed(X.astype(np.float64), (3, 1), 1e300), Y),
+    DataError,
+    "x holds",
+    "1e+300",
+    "row 3, position 1",
+    "does not fit float32",
+    "rescale it",
+    "jax_enable_x64",
+)
+both(
+    "int64 beyond 32 bits",
+    lambda m: m.fit(changed((X * 9).astype(np.int64), (3, 1), 2**40), Y),
+    DataError,
+    "1099511627776",
+    "row 3, position 1",
+    "does not fit int32",
+)
+row(
+    "uint64 beyond 32 bits",
+    "fresh",
+    lambda m: m.fit(changed(np.ones((ROWS, 4), np.uint64), (3, 1), 2**32), Y),
+    DataError,
+    "4294967296",
+    "does not fit uint32",
+)
+row(
+    "sample_weight beyond float32",
+    "trained",
+    lambda m: m.fit(X, Y, sample_weight=changed(WEIGHT, 3, 1e39)),
+    DataError,
+    "sample_weight holds",
+    "1e+39",
+    "row 3",
+    "does not fit float32",
+)
+BIG = np.zeros(100_000, np.int32)
+
+# Dtypes
+
+TEXT = X.astype("U")
+row(
+    "complex",
+    "fresh",
+    lambda m: m.fit(X + 1j, Y),
+    DataError,
+    "x has dtype complex",
+    "x.real",
+    fix=lambda m: m.fit((X + 1j).real, Y, verbose=0),
+)
+for name, array in (("object", X.astype(object)), ("strings", TEXT)):
+    both(
+        name,
+        lambda m, array=array: m.fit(array, Y),
+        DataError,
+        "x has dtype",
+        "real numbers are expected",
+        "x.astype('float32')",
+        fix=lambda m, array=array: m.fit(array.astype("float32"), Y, verbose=0),
+    )
+row(
+    "strings as labels",
+    "trained",
+    lambda m: m.fit(X, np.array(["cat", "dog", "cow"])[Y]),
+    DataError,
+    "y has dtype <U3",
+    "real numbers are expected",
+    "np.unique(y, return_inverse=True)[1]",
+    fix=lambda m: m.fit(
+        X,
+        np.unique(np.array(["cat", "dog", "cow"])[Y], return_inverse=True)[1],
+        verbose=0,
+    ),
+)
+DATES = np.array([[datetime.date(2020, 1, 1)]] * ROWS, "datetime64[D]")
+row(
+    "dates",
+    "fresh",
+    lambda m: m.fit(DATES, Y),
+    DataError,
+    "x has dtype datetime64[D]",
+    "x.astype('float32')",
+    fix=lambda m: m.fit(DATES.astype("float32") / 1e5, Y, verbose=0),
+)
+row(
+    "structured",
+    "fresh",
+    lambda m: m.fit(np.zeros(ROWS, [("a", float), ("b", float)]), Y),
+    DataError,
+    "x has dtype",
+)
+row(
+    "a generator",
+    "fresh",
+    lambda m: m.fit((example for example in X), Y),
+    DataError,
+    "x has dtype object",
+)
+row(
+    "a dictionary",
+    "fresh",
+    lambda m: m.fit({"x": X}, Y),
+    DataError,
+    "x has dtype object",
+)
+MASKED = np.ma.masked_less(X, 0.0)
+row(
+    "masked",
+    "fresh",
+    lambda m: m.fit(MASKED, Y),
+    DataError,
+    "x is a masked array",
+    "x.filled(value)",
+    fix=lambda m: m.fit(MASKED.filled(0.0), Y, verbose=0),
+)
+row(
+    "masked labels",
+    "trained",
+    lambda m: m.evaluate(X, np.ma.masked_equal(Y, 1)),
+    DataError,
+    "y is a masked array",
+    "y.filled(value)",
+)
+row(
+    "ragged",
+    "fresh",
+    lambda m: m.fit([[1.0, 2.0], [3.0]], [0, 1]),
+    DataError,
+    "x is no rectangular array",
+    "all rows need one shape",
+)
+row(
+    "ragged labels",
+    "trained",
+    lambda m: m.fit(X[:2], [[0, 1], [1]]),
+    DataError,
+    "y is no rectangular array",
+)
+
+# Names
+
+UNKNOWN: list[tuple[str, Callable[[Any], Any], Any, str]] = [
+    ("activation", lambda m: Dense(3, "rleu"), activations.ACTIVATIONS, "relu"),
+    ("activation", lambda m: Activation("sofmax"), activations.ACTIVATIONS, "softmax"),
+    (
+        "initializer",
+        lambda m: Dense(3, kernel_initializer="he_norml"),
+        initializers.INITIALIZERS,
+        "he_normal",
+    ),
+    (
+        "initializer",
+        lambda m: Dense(3, bias_initializer="Zeros"),
+        initializers.INITIALIZERS,
+        "zeros",
+    ),
+    (
+        "loss",
+        lambda m: m.compile("adam", "sparse_categorical_crosentropy"),
+        losses.LOSSES,
+        "sparse_categorical_crossentropy",
+    ),
+    (
+        "metric",
+        lambda m: m.compile("adam", "mse", ["acuracy"]),
+        metrics.METRICS,
+        "accuracy",
+    ),
+    ("optimizer", lambda m: m.compile("Adm", "mse"), optimizers.OPTIMIZERS, "adam"),
+    ("mode", lambda m: EarlyStopping(mode="maxx"), {"max", "min", "auto"}, "max"),
+    (
+        "hook",
+        lambda m: LambdaCallback(on_epoch_ends=print),
+        set(dir(Callback)),
+        "on_epoch_end",
+    ),
+]
+for kind, call, known, guess in UNKNOWN:
+    assert guess in known
+    row(
+        f"unknown {kind}, {guess}",
+        "trained",
+        call,
+        UnknownNameError,
+        f"unknown {kind} '",
+        f"did you mean {guess!r}?",
+        "Known: ",
+    )
+row(
+    "unknown optimizer, no guess",
+    "trained",
+    lambda m: m.compile("xyzzy", "mse"),
+    UnknownNameError,
+    "unknown optimizer 'xyzzy': Known: adagrad, adam, adamw",
+)
+row("mode None", "trained", lambda m: EarlyStopping(mode=None), UnknownNameError, "min")
+row(
+    "mode auto of an unknown name",
+    "trained",
+    lambda m: EarlyStopping("val_charm"),
+    ArgumentError,
+    "mode='auto'",
+    "'val_charm'",
+    "mode='min' or mode='max'",
+    fix=lambda m: EarlyStopping("val_charm", mode="max"),
+)
+
+# Before its time
+
+for name, call in (
+    ("fit", lambda m: m.fit(X, Y)),
+    ("evaluate", lambda m: m.evaluate(X, Y)),
+    ("train_on_batch", lambda m: m.train_on_batch(X, Y)),
+    ("test_on_batch", lambda m: m.test_on_batch(X, Y)),
+    ("optimizer", lambda m: m.optimizer),
+):
+    for kind in ("not compiled", "no shape"):
+        row(
+            f"{name} before compile, {kind}",
+            kind,
+            call,
+            StateError,
+            "the model is not compiled",
+            "call model.compile(optimizer, loss, metrics) first",
+            fix=lambda m: (
+                m.compile("adam", "sparse_categorical_crossentropy"),
+                m.fit(X, Y, verbose=0),
+            ),
+        )
+for name, call in (
+    ("predict", lambda m: m.predict(X)),
+    ("weights", lambda m: m.weights),
+    ("get_weights", lambda m: m.get_weights()),
+    ("set_weights", lambda m: m.set_weights([])),
+    ("params", lambda m: m.params),
+    ("count_params", lambda m: m.count_params()),
+    ("input_shape", lambda m: m.input_shape),
+    ("output_shape", lambda m: m.output_shape),
+):
+    row(
+        f"{name} before the shape is known",
+        "no shape",
+        call,
+        StateError,
+        "the input shape is not known yet",
+        "input_shape",
+        "Input first",
+        fix=lambda m, call=call: [
+            stack(dense(3, input_shape=(4,)), loss=None).params,
+            stack(Input((4,)), dense(3), loss=None).predict(X),
+        ],
+    )
+row(
+    "evaluate before the shape is known",
+    "fresh",
+    lambda m: m.evaluate(X, Y),
+    StateError,
+    "the input shape is not known yet",
+    "or call fit",
+    fix=lambda m: (m.fit(X, Y, verbose=0), m.evaluate(X, Y, verbose=0)),
+)
+for name, call in (
+    ("fit", lambda m: m.fit(X, VALUES)),
+    ("evaluate", lambda m: m.evaluate(X, VALUES)),
+    ("predict", lambda m: m.predict(X)),
+    ("train_on_batch", lambda m: m.train_on_batch(X, VALUES)),
+    ("params", lambda m: m.params),
+    ("count_params", lambda m: m.count_params()),
+    ("called", lambda m: m(X)),
+):
+    row(
+        f"{name} without layers",
+        "no layers",
+        call,
+        StateError,
+        "the model has no layers",
+        "add one first",
+        fix=lambda m: (m.add(dense(1)), m.fit(X, VALUES.reshape(-1, 1), verbose=0)),
+    )
+row(
+    "pop without layers",
+    "no layers",
+    lambda m: m.pop(),
+    ArgumentError,
+    "there is no layer to pop",
+)
+
+# Validation
+
+for bad in (-0.1, 1.0, 1.5, NAN, "0.2", None):
+    both(
+        f"validation_split {bad}",
+        lambda m, bad=bad: m.fit(X, Y, validation_split=bad),
+        ArgumentError,
+        "validation_split must be",
+        "[0, 1)",
+        f"not {bad!r}",
+    )
+for bad, words in ((0.99, "leaves 0 for training"), (1e-17, "and 0 for validation")):
+    row(
+        f"validation_split {bad} leaves a side empty",
+        "fresh",
+        lambda m, bad=bad: m.fit(X, Y, validation_split=bad),
+        ArgumentError,
+        f"validation_split={bad!r} of 48 rows",
+        words,
+        "give more rows or another share",
+        fix=lambda m: m.fit(X, Y, validation_split=0.5, verbose=0),
+    )
+for name, bad, came in (
+    ("an array", X, "a ndarray"),
+    ("x alone", (X,), "a tuple of 1"),
+    ("four", (X, Y, WEIGHT, WEIGHT), "a tuple of 4"),
+    ("a dictionary", {"x": X, "y": Y}, "a dict"),
+    ("a name", "xy", "a str"),
+):
+    both(
+        f"validation_data {name}",
+        lambda m, bad=bad: m.fit(X, Y, validation_data=bad),
+        ArgumentError,
+        "validation_data must be (x, y) or (x, y, sample_weight)",
+        f"not {came}",
+        "into one tuple",
+    )
+for name, held_out, error, words in (
+    ("shape", (X[:, :3], Y), ShapeError, ("(4,)", "validation x has rows of shape")),
+    ("rows", (X, Y[:5]), DataError, ("validation y has 5 rows", "validation x has 48")),
+    ("None", (X, None), DataError, ("validation y is None",)),
+    ("empty", (X[:0], Y[:0]), DataError, ("validation x is empty",)),
+    ("text", (TEXT, Y), DataError, ("validation x has dtype",)),
+    ("label", (X, changed(Y, 9, 4)), DataError, ("validation y holds the class 4 at",)),
+    ("one-hot", (X, ONE_HOT), ShapeError, ("validation y has shape (48, 3)",)),
+    (
+        "NaN",
+        (changed(X, (9, 1), NAN), Y),
+        DataError,
+        ("validation x holds nan at row 9, position 1",),
+    ),
+    (
+        "weight",
+        (X, Y, WEIGHT[:5]),
+        ShapeError,
+        ("validation sample_weight has shape (5,)", "(48,)"),
+    ),
+    (
+        "weight NaN",
+        (X, Y, changed(WEIGHT, 9, NAN)),
+        DataError,
+        ("validation sample_weight holds nan at row 9",),
+    ),
+):
+    both(
+        f"validation_data with bad {name}",
+        lambda m, held_out=held_out: m.fit(X, Y, validation_data=held_out),
+        error,
+        *words,
+    )
+both(
+    "NaN in the rows split off",
+    lambda m: m.fit(changed(X, (40, 2), NAN), Y, validation_split=0.5),
+    DataError,
+    "x holds nan at row 40, position 2",
+)
+row(
+    "validation (N,) against (N, 1)",
+    "value",
+    lambda m: m.fit(X, VALUES.reshape(-1, 1), validation_data=(X, VALUES)),
+    ShapeError,
+    "validation y has shape (48,)",
+    "(48, 1)",
+    "reshape(48, 1)",
+)
+
+# Counts
+
+for argument in (
+    "batch_size",
+    "epochs",
+    "steps_per_epoch",
+    "validation_batch_size",
+    "validation_freq",
+):
+    for bad in (0, -1, 1.5, True, "2"):
+        row(
+            f"{argument} {bad}",
+            "fresh",
+            lambda m, kept={argument: bad}: m.fit(X, Y, validation_split=0.5, **kept),
+            ArgumentError,
+            f"{argument} must be an integer of at least 1, not {bad!r}",
+        )
+for bad in (-1, 0.5, True):
+    row(
+        f"initial_epoch {bad}",
+        "trained",
+        lambda m, bad=bad: m.fit(X, Y, initial_epoch=bad),
+        ArgumentError,
+        f"initial_epoch must be an integer of at least 0, not {bad!r}",
+    )
+row(
+    "validation_freq with 0 among others",
+    "trained",
+    lambda m: m.fit(X, Y, validation_split=0.5, validation_freq=[0, 2]),
+    ArgumentError,
+    "every epoch of validation_freq",
+    "at least 1, not 0",
+)
+for name, call in (
+    ("evaluate", lambda m: m.evaluate(X, Y, batch_size=0)),
+    ("predict", lambda m: m.predict(X, batch_size=0)),
+):
+    row(
+        f"{name} with batch_size 0",
+        "trained",
+        call,
+        ArgumentError,
+        "batch_size must be an integer of at least 1, not 0",
+    )
+for name, call in (
+    ("fit", lambda m: m.fit(X, Y, verbose=3)),
+    ("evaluate", lambda m: m.evaluate(X, Y, verbose=3)),
+    ("predict", lambda m: m.predict(X, verbose=3)),
+):
+    row(
+        f"{name} with verbose 3",
+        "trained",
+        call,
+        ArgumentError,
+        "verbose must be 0 (silent), 1 (a bar)",
+        "not 3",
+    )
+for bad in (-1, 1.5, True, 2**32, "1"):
+    row(
+        f"seed {bad}",
+        "trained",
+        lambda m, bad=bad: m.fit(X, Y, seed=bad),
+        ArgumentError,
+        "seed must be an integer in [0, 2**32)",
+        f"not {bad!r}",
+    )
+    row(
+        f"seed of a model {bad}",
+        "trained",
+        lambda m, bad=bad: jn.Sequential(seed=bad),
+        ArgumentError,
+        "seed must be",
+    )
+row(
+    "set_random_seed -1",
+    "trained",
+    lambda m: jn.utils.set_random_seed(-1),
+    ArgumentError,
+    "seed must be",
+)
+
+# Layers
+
+for bad in (0, -1, 1.5, True, None, "3"):
+    row(
+        f"units {bad}",
+        "trained",
+        lambda m, bad=bad: Dense(bad),
+        ArgumentError,
+        "units must be a positive integer",
+        f"not {bad!r}",
+    )
+for bad in (-0.1, 1, 1.5, NAN, "0.5", None):
+    row(
+        f"rate {bad}",
+        "trained",
+        lambda m, bad=bad: Dropout(bad),
+        ArgumentError,
+        "rate",
+        "[0, 1)",
+        f"not {bad!r}",
+    )
+for bad in (NAN, INFINITY, "1/255", None, 1j):
+    row(
+        f"scale {bad}",
+        "trained",
+        lambda m, bad=bad: Rescaling(bad),
+        ArgumentError,
+        "scale must be a finite number",
+        f"not {bad!r}",
+    )
+row(
+    "offset",
+    "trained",
+    lambda m: Rescaling(1.0, "0"),
+    ArgumentError,
+    "offset must be a finite number, not '0'",
+)
+row(
+    "epsilon",
+    "trained",
+    lambda m: LayerNormalization(0.0),
+    ArgumentError,
+    "epsilon must be",
+    "above 0, not 0.0",
+)
+row(
+    "activation 3",
+    "trained",
+    lambda m: Dense(3, 3),
+    ArgumentError,
+    "activation must be a name, a callable or None, not 3",
+    'activation="relu"',
+)
+row(
+    "initializer None",
+    "trained",
+    lambda m: Dense(3, bias_initializer=None),
+    ArgumentError,
+    "an initializer must be a name or a callable, not None",
+)
+for bad in ((0,), (None, 4), (2.5,)):
+    row(
+        f"input_shape {bad}",
+        "trained",
+        lambda m, bad=bad: Dense(3, input_shape=bad),
+        ArgumentError,
+        "every axis of input_shape must be a positive integer",
+    )
+row(
+    "input_shape a word",
+    "trained",
+    lambda m: Input("four"),
+    ArgumentError,
+    "shape must be a tuple of positive integers without the batch axis",
+    "not 'four'",
+)
+row(
+    "input_dim and input_shape",
+    "trained",
+    lambda m: Dense(3, input_dim=4, input_shape=(4,)),
+    ArgumentError,
+    "input_shape or input_dim, not both",
+)
+row(
+    "name with a slash",
+    "trained",
+    lambda m: Dense(3, name="a/b"),
+    ArgumentError,
+    "name must be a word without '/'",
+    "not 'a/b'",
+)
+for bad in ((None, 0), (None, None, 4), (None, "4")):
+    row(
+        f"build {bad}",
+        "fresh",
+        lambda m, bad=bad: m.build(bad),
+        ArgumentError,
+        "every axis of input_shape",
+        "positive integer",
+    )
+row(
+    "build with a number",
+    "fresh",
+    lambda m: m.build(4),
+    ArgumentError,
+    "input_shape must be a tuple that starts with the batch axis, such as (None, 28",
+    "not 4",
+    fix=lambda m: m.build((None, 4)),
+)
+
+# Models
+
+row(
+    "Input in the middle",
+    "trained",
+    lambda m: m.add(Input((5,))),
+    ArgumentError,
+    "Input((5,)) stands after other layers",
+    "Input comes first, once",
+)
+row(
+    "two Inputs",
+    "trained",
+    lambda m: jn.Sequential([Input((5,)), Input((5,)), Dense(3)]),
+    ArgumentError,
+    "Input comes first, once",
+)
+row(
+    "a class for a layer",
+    "trained",
+    lambda m: m.add(Dense),
+    LayerError,
+    "is no layer",
+    "write Dense(...)",
+    fix=lambda m: m.add(dense(3)),
+)
+row(
+    "a class among layers",
+    "trained",
+    lambda m: jn.Sequential([Flatten, Dense(3)]),
+    LayerError,
+    "the class itself: write Flatten(...)",
+)
+row(
+    "a name for a layer",
+    "trained",
+    lambda m: m.add("relu"),
+    LayerError,
+    "'relu' is no layer",
+    "init(key, input_shape)",
+    "apply(params, x",
+)
+row(
+    "a layer for layers",
+    "trained",
+    lambda m: jn.Sequential(Dense(3)),
+    ArgumentError,
+    "layers must be a list of layers, not Dense(3)",
+    "Sequential([...])",
+    fix=lambda m: jn.Sequential([Dense(3)]),
+)
+row(
+    "two layers of one name",
+    "trained",
+    lambda m: stack(dense(2, name="top"), Dense(2, name="top")),
+    ArgumentError,
+    "two layers have the name 'top'",
+    "give each a name of its own",
+)
+row(
+    "a layer that does not fit the one before",
+    "trained",
+    lambda m: m.add(Dense(3, input_shape=(7,))),
+    ShapeError,
+    "layer 'dense_2'",
+    "expects inputs of shape (7,) and got (3,)",
+    "change its input_shape",
+    fix=lambda m: m.add(dense(3, input_shape=(3,))),
+)
+row(
+    "set_weights with another number",
+    "trained",
+    lambda m: m.set_weights(m.get_weights()[:-1]),
+    ShapeError,
+    "set_weights was given 3 arrays and the model has 4",
+    "dense/kernel, dense/bias, dense_1/kernel, dense_1/bias",
+)
+row(
+    "set_weights of another shape",
+    "trained",
+    lambda m: m.set_weights([w.T for w in m.get_weights()]),
+    ShapeError,
+    "the weight 'dense/kernel' has shape (4, 5) and was given (5, 4)",
+    "model.get_weights()",
+    fix=lambda m: m.set_weights(m.get_weights()),
+)
+
+
+def set_params(model, params):
+    model.params = params
+
+
+row(
+    "params of another structure",
+    "trained",
+    lambda m: set_params(m, {"dense": m.params["dense"]}),
+    ShapeError,
+    "params must have the structure",
+    "start from model.params",
+    fix=lambda m: set_params(m, jax.tree.map(lambda p: 2 * p, m.params)),
+)
+row(
+    "params of another shape",
+    "trained",
+    lambda m: set_params(m, jax.tree.map(np.transpose, jax.device_get(m.params))),
+    ShapeError,
+    "has shape (4, 5) and was given (5, 4)",
+)
+
+# Compiling
+
+row(
+    "no loss",
+    "trained",
+    lambda m: m.compile("adam"),
+    ArgumentError,
+    "compile needs a loss",
+    'loss="sparse_categorical_crossentropy"',
+    fix=lambda m: m.compile("adam", loss="sparse_categorical_crossentropy"),
+)
+row(
+    "loss 3",
+    "trained",
+    lambda m: m.compile("adam", 3),
+    ArgumentError,
+    "loss must be a name, a loss or a callable, not 3",
+)
+row(
+    "loss of another class",
+    "trained",
+    lambda m: m.compile("adam", Dense),
+    ArgumentError,
+    "loss must be a name, a loss or a callable",
+)
+row(
+    "optimizer None",
+    "trained",
+    lambda m: m.compile(None, "mse"),
+    ArgumentError,
+    "optimizer must be a name, one of jaxnet_mini.optimizers or an optax",
+    'optimizer="adam"',
+)
+row(
+    "optimizer a number",
+    "trained",
+    lambda m: m.compile(0.001, "mse"),
+    ArgumentError,
+    "optimizer must be",
+    "not 0.001",
+)
+row(
+    "metric 3",
+    "trained",
+    lambda m: m.compile("adam", "mse", [3]),
+    ArgumentError,
+    "a metric must be a name, a Metric or a callable, not 3",
+    'metrics=["accuracy"]',
+)
+row(
+    "metric class",
+    "trained",
+    lambda m: m.compile("adam", "mse", [metrics.Mean]),
+    ArgumentError,
+    "a metric must be",
+    "Mean",
+)
+row(
+    "metrics of one name",
+    "trained",
+    lambda m: m.compile("adam", "mse", ["mae", "mae"]),
+    ArgumentError,
+    "two metrics go by the name 'mae'",
+    "drop one or rename it",
+    fix=lambda m: m.compile("adam", "mse", ["mae", "mean_absolute_error"]),
+)
+row(
+    "metric named loss",
+    "trained",
+    lambda m: m.compile("adam", "mse", [metrics.Mean("loss", squares)]),
+    ArgumentError,
+    "go by the name 'loss'",
+)
+for bad in (-1e-3, NAN, INFINITY, "0.1", None, [1, 2]):
+    row(
+        f"learning_rate {bad}",
+        "trained",
+        lambda m, bad=bad: optimizers.Adam(bad),
+        ArgumentError,
+        "learning_rate must be a finite number of at least 0 or a schedule",
+        f"not {bad!r}",
+    )
+    row(
+        f"learning_rate set to {bad}",
+        "trained",
+        lambda m, bad=bad: setattr(m.optimizer, "learning_rate", bad),
+        ArgumentError,
+        "learning_rate must be",
+        f"not {bad!r}",
+    )
+for bad in (-1.0, NAN, "0.9", None):
+    row(
+        f"beta_1 {bad}",
+        "trained",
+        lambda m, bad=bad: optimizers.Adam(beta_1=bad),
+        ArgumentError,
+        "Adam: beta_1 must be a finite number",
+        f"not {bad!r}",
+    )
+for kind, what in (("loss", "the loss"), ("metric", "the metric")):
+    for returned in ("scalar", "number"):
+        for name, call in (
+            ("fit", lambda m: m.fit(X, VALUES.reshape(-1, 1), batch_size=16)),
+            ("batch", lambda m: m.train_on_batch(X[:16], VALUES[:16].reshape(-1, 1))),
+        ):
+            row(
+                f"{kind} returns a {returned}, {name}",
+                f"{returned} {kind}",
+                call,
+                ShapeError,
+                what,
+                "returned shape () for a batch of 16",
+                "return one value per example",
+                fix=lambda m: stack(*m.layers, loss=squares, metrics=[squares]).fit(
+                    X, VALUES.reshape(-1, 1), verbose=0
+                ),
+            )
+
+# Weights of examples
+
+both(
+    "class_weight with an unknown class",
+    lambda m: m.fit(X, Y, class_weight={0: 1.0, 3: 2.0}),
+    ArgumentError,
+    "class_weight names the class 3",
+    "integers 0 to 2",
+)
+row(
+    "class_weight by names",
+    "trained",
+    lambda m: m.fit(X, Y, class_weight={"0": 1.0}),
+    ArgumentError,
+    "class_weight names the class '0'",
+    "integers 0 to 2",
+)
+for bad in (NAN, INFINITY, "2", None):
+    row(
+        f"class_weight {bad}",
+        "trained",
+        lambda m, bad=bad: m.fit(X, Y, class_weight={1: bad}),
+        ArgumentError,
+        f"class_weight gives class 1 the weight {bad!r}",
+        "a finite number",
+    )
+row(
+    "class_weight a list",
+    "trained",
+    lambda m: m.fit(X, Y, class_weight=[1.0, 2.0, 1.0]),
+    ArgumentError,
+    "class_weight maps classes to numbers",
+    "a list was given",
+    "dict(enumerate(class_weight))",
+    fix=lambda m: m.fit(X, Y, class_weight=dict(enumerate([1.0, 2, 1])), verbose=0),
+)
+row(
+    "class_weight for values",
+    "value",
+    lambda m: m.fit(X, 7 * X[:, :1], class_weight={0: 2.0}),
+    ArgumentError,
+    "class_weight needs targets that are classes 0 to 1",
+    "give sample_weight instead",
+    fix=lambda m: m.fit(X, 7 * X[:, :1], sample_weight=WEIGHT, verbose=0),
+)
+both(
+    "both kinds of weights",
+    lambda m: m.fit(X, Y, class_weight={0: 2.0}, sample_weight=WEIGHT),
+    ArgumentError,
+    "sample_weight and class_weight are both given",
+    "multiply",
+    fix=lambda m: m.fit(
+        X, Y, sample_weight=WEIGHT * np.array([2.0, 1, 1])[Y], verbose=0
+    ),
+)
+for bad in (WEIGHT[:-1], WEIGHT.reshape(-1, 1), np.ones((ROWS, 3))):
+    both(
+        f"sample_weight of shape {bad.shape}",
+        lambda m, bad=bad: m.fit(X, Y, sample_weight=bad),
+        ShapeError,
+        f"sample_weight has shape {bad.shape}",
+        "one number per example",
+        "(48,)",
+    )
+row(
+    "sample_weight a number",
+    "trained",
+    lambda m: m.fit(X, Y, sample_weight=2.0),
+    DataError,
+    "sample_weight is a single number",
+)
+row(
+    "sample_weight, evaluate",
+    "trained",
+    lambda m: m.evaluate(X, Y, sample_weight=WEIGHT[:5]),
+    ShapeError,
+    "sample_weight has shape (5,)",
+    "(48,)",
+)
+
+# Callbacks
+
+both(
+    "a class for a callback",
+    lambda m: m.fit(X, Y, callbacks=EarlyStopping),
+    ArgumentError,
+    "callbacks holds the class EarlyStopping",
+    "write EarlyStopping(...)",
+    fix=lambda m: m.fit(X, Y, callbacks=EarlyStopping("loss"), verbose=0),
+)
+row(
+    "a class among callbacks",
+    "trained",
+    lambda m: m.evaluate(X, Y, callbacks=[Callback(), EarlyStopping]),
+    ArgumentError,
+    "the class EarlyStopping",
+)
+for bad in (print, 3, "early"):
+    row(
+        f"callback {bad!r}",
+        "trained",
+        lambda m, bad=bad: m.predict(X, callbacks=[bad]),
+        ArgumentError,
+        f"callbacks holds {bad!r}, which is no Callback",
+        "derive its class from jaxnet_mini.callbacks.Callback",
+    )
+
+
+@pytest.mark.parametrize("case", TABLE, ids=lambda case: case.name)
+def test_bad_input(case):
+    """The message, and that nothing was compiled and nothing changed."""
+    model = shared_model(case.model)
+    before, compiled = everything(model), len(COMPILED)
+    with unchecked_types():
+        try:
+            case.call(model)
+        except Exception as error:
+            caught = error
+        else:
+            raise AssertionError("nothing was raised")
+    assert type(caught) is case.error, repr(caught)
+    for words in case.words:
+        assert words in str(caught), f"{words!r} is not in: {caught}"
+    assert len(COMPILED) == compiled
+    assert everything(model) == before
+
+
+def test_names_of_rows_are_unique():
+    assert len({case.name for case in TABLE}) == len(TABLE)
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in TABLE if case.fix], ids=lambda case: case.name
+)
+def test_advice_works(case):
+    case.fix(MODELS[case.model]())
+
+
+def test_the_listener_hears_compilations():
+    """Without it, "nothing was compiled" above would be an empty promise."""
+    before = len(COMPILED)
+    jax.jit(lambda x: x * 3.0 + 1.0)(np.float32(2.0))
+    assert len(COMPILED) > before
+
+
+@pytest.mark.parametrize("error", JaxnetError.__subclasses__())
+def test_every_error_is_a_builtin_too(error):
+    builtins = {"ValueError", "TypeError", "RuntimeError", "FloatingPointError"}
+    builtins |= {"OSError", "ImportError"}
+    assert builtins & {base.__name__ for base in error.__mro__}
+    assert (error.__doc__ or "").endswith(".")
+
+
+@pytest.mark.parametrize(("kind", "call", "known", "guess"), UNKNOWN)
+def test_the_guess_is_a_known_name(kind, call, known, guess):
+    with unchecked_types(), pytest.raises(UnknownNameError) as caught:
+        call(fresh())
+    assert re.search(r"did you mean '(\w+)'\?", str(caught.value))[1] in known
+    listed = str(caught.value).split("Known: ")[1].removesuffix(".").split(", ")
+    assert listed == sorted(listed)
+    assert set(listed) <= set(known)
+
+
+# What may look strange and is right
+
+
+@functools.cache
+def plain_weights():
+    model = fresh()
+    model.fit(X, Y, verbose=0)
+    return model.get_weights()
+
+
+def read_only(array):
+    copy = np.array(array)
+    copy.flags.writeable = False
+    return copy
+
+
+def mapped(array, folder):
+    path = folder / "array.npy"
+    np.save(path, array)
+    return np.load(path, mmap_mode="r")
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        read_only,
+        np.asfortranarray,
+        jnp.asarray,
+        lambda array: array[::-1][::-1],
+        lambda array: array.tolist(),
+        lambda array: [*array],
+        lambda array: array.astype(np.float64 if array.ndim > 1 else np.uint8),
+        lambda array: array.astype(array.dtype.newbyteorder()),
+    ],
+    ids=[
+        "read-only",
+        "fortran",
+        "jax",
+        "strides",
+        "list",
+        "rows",
+        "wider",
+        "byteorder",
+    ],
+)
+def test_arrays_of_every_kind_train_alike(wrap):
+    model = fresh()
+    model.fit(wrap(X), wrap(Y), verbose=0)
+    for ours, plain in zip(model.get_weights(), plain_weights(), strict=True):
+        np.testing.assert_array_equal(ours, plain)
+
+
+def test_memory_mapped_arrays_train_alike(tmp_path):
+    model = fresh()
+    model.fit(mapped(X, tmp_path), Y, verbose=0)
+    for ours, plain in zip(model.get_weights(), plain_weights(), strict=True):
+        np.testing.assert_array_equal(ours, plain)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        Y.astype(np.float32),
+        Y.astype(ml_dtypes.bfloat16),
+        Y.reshape(-1, 1),
+        Y.astype(float).reshape(-1, 1),
+        Y.astype(np.int8),
+    ],
+    ids=["float", "bfloat16", "column", "float-column", "int8"],
+)
+def test_whole_labels_of_every_kind_train_alike(labels):
+    model = fresh()
+    model.fit(X, labels, verbose=0)
+    for ours, plain in zip(model.get_weights(), plain_weights(), strict=True):
+        np.testing.assert_array_equal(ours, plain)
+
+
+def test_inputs_are_never_written_to():
+    x, y, weight = X.copy(), Y.copy(), WEIGHT.copy()
+    model = fresh()
+    model.fit(x, y, sample_weight=weight, verbose=0)
+    model.predict(x)
+    np.testing.assert_array_equal(x, X)
+    np.testing.assert_array_equal(y, Y)
+    np.testing.assert_array_equal(weight, WEIGHT)
+
+
+def test_huge_values_whose_squares_overflow_are_accepted():
+    huge = changed(X, (5, 1), 1e30)
+    model = stack(dense(1), loss="mse")
+    model.fit(X, VALUES.reshape(-1, 1), verbose=0)
+    outputs = model.predict(huge)
+    assert np.isfinite(outputs).all()
+    kernel, bias = model.get_weights()
+    np.testing.assert_allclose(outputs, huge @ kernel + bias, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(data.fill(huge, ROWS, "x"), huge)
+
+
+def test_booleans_are_two_classes():
+    model = stack(dense(1, "sigmoid"), loss="binary_crossentropy")
+    model.fit(X, (VALUES > 0).reshape(-1, 1), verbose=0)
+    model.fit(X > 0, YES_NO.reshape(-1, 1), verbose=0)
+
+
+def test_a_loss_with_a_shape_of_its_own_takes_any_targets():
+    """Only the pair that broadcasts by accident is refused."""
+
+    def first_column(y_true, y_pred):
+        return jnp.abs(y_true[:, 0] - y_pred[:, 0])
+
+    model = stack(dense(1), loss=first_column)
+    model.fit(X, X[:, :2], verbose=0)
+    assert isinstance(model.trainer.loss, losses.FunctionLoss)
+
+
+def test_after_a_bad_call_a_good_one_gives_the_same_as_without():
+    model = fresh()
+    with pytest.raises(DataError):
+        model.fit(X, Y + 1, verbose=0)
+    model.fit(X, Y, verbose=0)
+    for ours, plain in zip(model.get_weights(), plain_weights(), strict=True):
+        np.testing.assert_array_equal(ours, plain)
+
+
+def test_a_schedule_cannot_be_set_by_hand():
+    schedule = optax.exponential_decay(0.01, 10, 0.5)
+    model = stack(dense(3, "softmax", input_shape=(4,)))
+    model.compile(optimizers.SGD(schedule), "sparse_categorical_crossentropy")
+    with pytest.raises(StateError, match=r"follows a schedule.*compile with a number"):
+        model.optimizer.learning_rate = 0.1
+    model.compile(optimizers.SGD(0.01), "sparse_categorical_crossentropy")
+    model.optimizer.learning_rate = 0.1
+    assert model.optimizer.learning_rate == pytest.approx(0.1)

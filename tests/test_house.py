@@ -1,0 +1,368 @@
+"""The house: who may import whom, what an import costs, and the public names."""
+
+import ast
+import importlib
+import importlib.metadata
+import inspect
+import re
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+import jaxnet_mini
+
+PACKAGE = Path(jaxnet_mini.__file__).parent
+NAME = jaxnet_mini.__name__
+
+# From the ground up: a module imports only from floors below its own. The order is
+# that of the design, with the rooms that were added since.
+FLOORS = [
+    {"types", "errors", "version"},
+    {"activations", "initializers", "optimizers", "seeds", "callbacks", "progress"},
+    {"losses", "layers"},
+    {"metrics", "composition", "checks"},
+    {"data", "summary", "weights"},
+    {"train"},
+    {"inference", "building"},
+    {"fitting"},
+    {"models"},
+    {"utils"},
+    {""},
+]
+# The data sets stand beside the house: of it they know the errors alone.
+BESIDE = [
+    {"datasets.idx"},
+    {"datasets.catalogue"},
+    {"datasets.digits", "datasets.download"},
+    {"datasets.files"},
+    {"datasets.fashion_mnist", "datasets.mnist"},
+    {"datasets"},
+]
+MOST_LINES = 400
+# `fit` alone documents eighteen arguments.
+LONGER = {"models.py": 480}
+
+
+def module_of(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+SOURCES = {module_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+TREES = {name: ast.parse(path.read_text("utf-8")) for name, path in SOURCES.items()}
+
+
+def imports_of(name):
+    """Every module of the package that a module imports, wherever it does so."""
+    found = set()
+    for node in ast.walk(TREES[name]):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name}: a relative import"
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                is_module = full.removeprefix(f"{NAME}.") in SOURCES
+                found.add(full if is_module else node.module)
+    ours = {full for full in found if full.split(".")[0] == NAME}
+    return {full.removeprefix(NAME).removeprefix(".") for full in ours}
+
+
+IMPORTS = {name: imports_of(name) for name in SOURCES}
+
+
+def floor_of(name, floors):
+    return next(number for number, floor in enumerate(floors) if name in floor)
+
+
+def test_every_module_has_a_floor():
+    housed = [name for floor in (*FLOORS, *BESIDE) for name in floor]
+    assert sorted(housed) == sorted(SOURCES)
+
+
+@pytest.mark.parametrize("name", [n for n in SOURCES if not n.startswith("datasets")])
+def test_imports_run_downwards(name):
+    floor = floor_of(name, FLOORS)
+    for imported in IMPORTS[name]:
+        if imported == "datasets":
+            assert name == ""
+            continue
+        assert floor_of(imported, FLOORS) < floor, f"{name} imports {imported}"
+
+
+@pytest.mark.parametrize("name", [n for n in SOURCES if n.startswith("datasets")])
+def test_data_sets_import_downwards_and_errors_alone(name):
+    floor = floor_of(name, BESIDE)
+    for imported in IMPORTS[name] - {"errors"}:
+        assert floor_of(imported, BESIDE) < floor, f"{name} imports {imported}"
+
+
+def test_imports_have_no_cycle():
+    done: set[str] = set()
+
+    def visit(name, path):
+        assert name not in path, " -> ".join([*path, name])
+        if name not in done:
+            for imported in sorted(IMPORTS[name]):
+                visit(imported, [*path, name])
+            done.add(name)
+
+    for name in SOURCES:
+        visit(name, [])
+    assert done == set(SOURCES)
+
+
+def test_imports_are_read_as_python_reads_them():
+    """The reader above finds each way of writing an import."""
+    assert {"activations", "types", "errors"} <= IMPORTS["layers"]
+    assert {"errors"} <= IMPORTS["callbacks"]
+    assert {"checks", "fitting", "train", "building"} <= IMPORTS["models"]
+
+
+@pytest.mark.parametrize("path", SOURCES.values(), ids=SOURCES.keys())
+def test_files_fit_on_a_few_screens(path):
+    lines = path.read_text("utf-8").splitlines()
+    assert len(lines) <= LONGER.get(path.name, MOST_LINES)
+    assert lines[0].startswith('"""')
+
+
+def calls_of(tree, name):
+    return [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == name
+    ]
+
+
+def test_only_verbose_callbacks_print():
+    """And a download, on stderr; all else a person sees goes through a console."""
+    printing = {name for name, tree in TREES.items() if calls_of(tree, "print")}
+    assert printing == {"callbacks", "datasets.download"}
+    for function in ast.walk(TREES["callbacks"]):
+        if isinstance(function, ast.FunctionDef) and function.name != "on_train_end":
+            assert not calls_of(function, "print"), function.name
+    for call in calls_of(TREES["datasets.download"], "print"):
+        assert "sys.stderr" in {ast.unparse(word.value) for word in call.keywords}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_no_debugging_is_left(name):
+    assert not calls_of(TREES[name], "breakpoint")
+    text = SOURCES[name].read_text("utf-8")
+    assert not re.search(r"\b(TODO|FIXME|XXX|HACK)\b|jax\.debug", text)
+
+
+# What an import costs
+
+
+def fresh_python(code):
+    """Run code in another interpreter; return the lines that it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=PACKAGE.parent,
+    )
+    return done.stdout.split()
+
+
+@pytest.fixture(scope="module")
+def modules_added():
+    """The modules that jaxnet_mini adds to those of jax, optax and jaxtyping."""
+    return set(
+        fresh_python(
+            "import sys, jax, optax, jaxtyping; before = set(sys.modules);"
+            "import jaxnet_mini; print(*(set(sys.modules) - before))"
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    "heavy",
+    [
+        "rich",
+        "matplotlib",
+        "keras",
+        "sklearn",
+        "h5py",
+        "safetensors",
+        "urllib.request",
+        "http.client",
+        "ssl",
+        "pandas",
+        "tensorflow",
+        "torch",
+        "beartype",
+    ],
+)
+def test_an_import_brings_nothing_heavy(modules_added, heavy):
+    assert heavy not in modules_added
+
+
+def test_an_import_adds_few_modules(modules_added):
+    """Beyond jax, optax and jaxtyping, all of whose modules are loaded anyway."""
+    foreign = {name for name in modules_added if name.split(".")[0] != NAME}
+    assert len(modules_added - foreign) <= len(SOURCES)
+    assert len(foreign) <= 5, sorted(foreign)
+
+
+def test_an_import_starts_no_backend():
+    """Devices stay free for settings that come after the import."""
+    code = (
+        "import jaxnet_mini; from jax._src import xla_bridge;"
+        "print(xla_bridge.backends_are_initialized())"
+    )
+    assert fresh_python(code) == ["False"]
+
+
+def test_an_import_changes_no_setting_of_jax():
+    code = (
+        "import jax; before = dict(jax.config.values); import jaxnet_mini;"
+        "print(before == dict(jax.config.values))"
+    )
+    assert fresh_python(code) == ["True"]
+
+
+# Public names
+
+
+def public_objects():
+    """Every public class and function of the package, with its full name."""
+    for name in SOURCES:
+        module = importlib.import_module(f"{NAME}.{name}" if name else NAME)
+        for attribute, value in vars(module).items():
+            if attribute.startswith("_") or not (
+                inspect.isclass(value) or inspect.isfunction(value)
+            ):
+                continue
+            if getattr(value, "__module__", None) == module.__name__:
+                yield f"{name}.{attribute}", value
+
+
+PUBLIC = dict(public_objects())
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_names_have_docstrings(name):
+    value = PUBLIC[name]
+    assert (value.__doc__ or "").strip(), name
+    # A dataclass without a docstring is given its signature for one.
+    assert not value.__doc__.startswith(f"{value.__name__}("), name
+
+
+@pytest.mark.parametrize("name", [n for n in PUBLIC if inspect.isclass(PUBLIC[n])])
+def test_public_methods_have_docstrings(name):
+    """Their own, or, where they override one, that of the base."""
+    for attribute, value in vars(PUBLIC[name]).items():
+        function = value.fget if isinstance(value, property) else value
+        if attribute.startswith("_") or not inspect.isfunction(function):
+            continue
+        assert inspect.getdoc(getattr(PUBLIC[name], attribute)), attribute
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, tree in TREES.items() if "__all__" in ast.unparse(tree)]
+)
+def test_all_lists_the_public_names(name):
+    module = importlib.import_module(f"{NAME}.{name}" if name else NAME)
+    assert len(set(module.__all__)) == len(module.__all__)
+    for public in module.__all__:
+        assert hasattr(module, public), public
+
+
+def test_all_is_complete():
+    """What the package imports for its users is listed, and nothing besides."""
+    imported = {
+        alias.asname or alias.name
+        for node in TREES[""].body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert set(jaxnet_mini.__all__) == imported
+    assert jaxnet_mini.__all__ == sorted(jaxnet_mini.__all__)
+
+
+KERAS_PATHS = {
+    "Input": "Input",
+    "Sequential": "Sequential",
+    "models": "Sequential",
+    "layers": "Dense Flatten Activation Dropout Rescaling LayerNormalization Input",
+    "optimizers": "Adam AdamW SGD RMSprop Adagrad Lion Nadam",
+    "losses": "SparseCategoricalCrossentropy CategoricalCrossentropy "
+    "BinaryCrossentropy MeanSquaredError MeanAbsoluteError Huber",
+    "metrics": "sparse_categorical_accuracy categorical_accuracy binary_accuracy",
+    "activations": "relu softmax sigmoid tanh gelu",
+    "initializers": "get",
+    "callbacks": "Callback EarlyStopping History LambdaCallback",
+    "datasets": "fashion_mnist mnist",
+    "datasets.fashion_mnist": "load_data",
+    "datasets.mnist": "load_data",
+    "utils": "set_random_seed",
+}
+
+
+@pytest.mark.parametrize("path", KERAS_PATHS)
+def test_paths_of_keras_work_with_the_name_swapped(path):
+    for name in KERAS_PATHS[path].split():
+        if path == name:
+            statement, expression = f"from {NAME} import {name}", f"{NAME}.{name}"
+        else:
+            statement = f"from {NAME}.{path} import {name}"
+            expression = f"{NAME}.{path}.{name}"
+        imported: dict[str, object] = {}
+        exec(statement, imported)
+        assert eval(expression, {NAME: jaxnet_mini}) is imported[name]
+
+
+def test_paths_work_by_attribute_after_the_import_alone():
+    """Nothing that a test imported before is needed."""
+    expressions = [
+        f"{NAME}.{name}" if path == name else f"{NAME}.{path}.{name}"
+        for path, names in KERAS_PATHS.items()
+        for name in names.split()
+    ]
+    code = f"import {NAME}; print(len([{', '.join(expressions)}]))"
+    assert fresh_python(code) == [str(len(expressions))]
+
+
+def test_names_are_those_of_keras():
+    """The Keras names above are really Keras's, and stand where Keras has them."""
+    from conftest import keras_on_jax
+
+    with keras_on_jax() as keras:
+        for path, names in KERAS_PATHS.items():
+            for name in names.split():
+                room = keras
+                for part in path.split(".") if path != name else []:
+                    room = getattr(room, part)
+                assert hasattr(room, name), f"{path}.{name}"
+
+
+def test_one_class_one_object():
+    assert jaxnet_mini.Sequential is jaxnet_mini.models.Sequential
+    assert jaxnet_mini.Dense is jaxnet_mini.layers.Dense
+    assert jaxnet_mini.Input is jaxnet_mini.layers.Input
+
+
+def test_public_modules_are_modules():
+    for name in ("layers", "losses", "metrics", "optimizers", "callbacks", "utils"):
+        assert isinstance(getattr(jaxnet_mini, name), types.ModuleType)
+
+
+def test_version():
+    assert re.fullmatch(r"\d+\.\d+\.\d+(\.dev\d+|rc\d+)?", jaxnet_mini.__version__)
+    try:
+        installed = importlib.metadata.version("jaxnet-mini")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("jaxnet-mini is not installed: there is no metadata to compare.")
+    assert installed == jaxnet_mini.__version__
+
+
+def test_typed():
+    assert (PACKAGE / "py.typed").exists()

@@ -1,0 +1,538 @@
+"""One program per job: what compiles, what the host is asked, what stays in memory.
+
+Everything here is counted, nothing is timed.
+"""
+
+import contextlib
+import dataclasses
+import gc
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from oracles import assert_trees_identical
+
+import jaxnet_mini as jn
+from jaxnet_mini import fitting, optimizers, train
+from jaxnet_mini.callbacks import Callback, EarlyStopping, LambdaCallback
+from jaxnet_mini.layers import Dense, Dropout
+
+COMPILED: list[str] = []
+"""The names of all functions that were compiled, in order."""
+
+
+def _listen(event: str, duration: float, **details: Any) -> None:
+    if event == "/jax/core/compile/backend_compile_duration":
+        COMPILED.append(details["fun_name"])
+
+
+jax.monitoring.register_event_duration_secs_listener(_listen)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_compilation():
+    """What is tested here does not depend on how well a program is optimised."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
+JOBS = ("loop", "evaluate", "predict")
+"""The functions behind training, evaluation and prediction."""
+
+
+class Compilations:
+    """What was compiled since this was made."""
+
+    def __init__(self):
+        self.start = len(COMPILED)
+
+    @property
+    def names(self):
+        return COMPILED[self.start :]
+
+    def of(self, job):
+        return self.names.count(f"jit({job})")
+
+    def each(self):
+        return [self.of(job) for job in JOBS]
+
+    def assert_none(self):
+        assert self.names == []
+
+
+GENERATOR = np.random.default_rng(0)
+
+
+def examples(rows, features=6):
+    x = GENERATOR.normal(size=(rows, features)).astype(np.float32)
+    return x, (np.arange(rows) % 3).astype(np.int32)
+
+
+SHARED = 10
+# These are used by one test each, so that no test finds the programs of another.
+WIDTHS = iter(range(11, 99))
+
+
+def model_of(width, optimizer="sgd", **options):
+    """A model that compiles fast: random numbers alone take most of a second."""
+    layer = Dense(width, "softmax", kernel_initializer="ones")
+    model = jn.Sequential([layer], **options)
+    model.compile(optimizer, "sparse_categorical_crossentropy", ["accuracy"])
+    return model
+
+
+@pytest.fixture
+def width():
+    return next(WIDTHS)
+
+
+# Programs
+
+
+def test_each_job_compiles_once_and_then_never_again(width):
+    """With a ragged last batch in all of them."""
+    x, y = examples(100)
+    model = model_of(width)
+    compilations = Compilations()
+
+    def once():
+        model.fit(x, y, epochs=3, verbose=0)
+        model.evaluate(x, y, verbose=0)
+        model.predict(x)
+
+    once()
+    assert compilations.each() == [1, 1, 1]
+    compilations = Compilations()
+    once()
+    model.fit(x, y, epochs=5, initial_epoch=3, verbose=0)
+    compilations.assert_none()
+
+
+def test_validation_and_evaluation_share_a_program(width):
+    x, y = examples(100)
+    model = model_of(width)
+    compilations = Compilations()
+    model.fit(x, y, epochs=2, validation_data=(x, y), verbose=0)
+    model.evaluate(x, y, verbose=0)
+    assert compilations.each() == [1, 1, 0]
+
+
+def test_all_is_compiled_before_training_begins(width):
+    """Neither the first epoch nor its validation waits for a compiler."""
+    x, y = examples(100)
+    seen = []
+    watch = LambdaCallback(
+        on_train_begin=lambda logs: seen.append(Compilations()),
+        on_train_end=lambda logs: seen[0].assert_none(),
+    )
+    model_of(width).fit(
+        x, y, epochs=2, validation_split=0.2, verbose=0, callbacks=watch
+    )
+    assert len(seen) == 1
+
+
+@pytest.fixture(scope="module")
+def warm():
+    """A model whose programs are all compiled, and its data."""
+    x, y = examples(100)
+    model = model_of(next(WIDTHS), "adam")
+    model.fit(x, y, verbose=0)
+    model.fit(x, y, seed=0, verbose=0)
+    model.evaluate(x, y, verbose=0)
+    model.predict(x)
+    # The setter of the learning rate and what reads it.
+    model.optimizer.learning_rate = 0.5 * model.optimizer.learning_rate
+    return model, x, y
+
+
+def test_another_learning_rate_compiles_nothing(warm):
+    model, x, y = warm
+    compilations = Compilations()
+    model.optimizer.learning_rate = 0.02
+    model.fit(x, y, verbose=0)
+
+    def slower(epoch, logs):
+        model.optimizer.learning_rate = 0.01 / (1 + epoch)
+
+    model.fit(x, y, epochs=4, verbose=0, callbacks=LambdaCallback(on_epoch_end=slower))
+    assert model.optimizer.learning_rate == pytest.approx(0.0025)
+    compilations.assert_none()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (optimizers.Adam(1e-3), optimizers.Adam(1e-2, beta_1=0.8, epsilon=1e-5)),
+        (optimizers.SGD(0.1, momentum=0.9), optimizers.SGD(0.2, momentum=0.5)),
+    ],
+    ids=lambda optimizer: type(optimizer).__name__,
+)
+def test_other_numbers_of_an_optimizer_train_by_the_same_program(width, first, second):
+    x, y = examples(40)
+    model_of(width, first).fit(x, y, verbose=0)
+    compilations = Compilations()
+    model_of(width, second).fit(x, y, verbose=0)
+    assert compilations.each() == [0, 0, 0]
+
+
+def test_a_part_that_is_left_out_is_another_program(width):
+    """Otherwise the test above could pass by not counting at all."""
+    x, y = examples(40)
+    model_of(width, optimizers.SGD(0.1)).fit(x, y, verbose=0)
+    compilations = Compilations()
+    model_of(width, optimizers.SGD(0.1, momentum=0.9)).fit(x, y, verbose=0)
+    assert compilations.of("loop") == 1
+
+
+def test_equal_models_share_all_programs(warm):
+    model, x, y = warm
+    compilations = Compilations()
+    twin = jn.Sequential(model.layers, name="twin", seed=7)
+    twin.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    twin.fit(x, y, verbose=0)
+    twin.evaluate(x, y, verbose=0)
+    twin.predict(x)
+    compilations.assert_none()
+
+
+@pytest.mark.parametrize("rows", [97, 128])
+def test_sizes_that_round_alike_train_by_one_program(warm, rows):
+    model, *_ = warm
+    x, y = examples(rows)
+    compilations = Compilations()
+    model.fit(x, y, verbose=0)
+    compilations.assert_none()
+
+
+def test_sizes_that_round_otherwise_are_another_program(warm):
+    model, *_ = warm
+    compilations = Compilations()
+    model.fit(*examples(129), verbose=0)
+    assert compilations.each() == [1, 0, 0]
+
+
+class Batches(Callback):
+    def __init__(self):
+        self.seen = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen += 1
+
+
+def test_step_by_step_is_the_same_program(warm):
+    model, x, y = warm
+    compilations = Compilations()
+    batches = Batches()
+    model.fit(x, y, epochs=2, verbose=0, callbacks=batches)
+    assert batches.seen == 8
+    compilations.assert_none()
+
+
+def test_parts_of_an_epoch_are_the_same_program(warm, monkeypatch):
+    """The pieces between two looks of the host, of any length."""
+    model, x, y = warm
+    compilations = Compilations()
+    for length in (1, 3, 2):
+        monkeypatch.setattr(fitting.Pace, "steps", lambda pace, length=length: length)
+        model.fit(x, y, verbose=0)
+    model.fit(x, y, epochs=3, steps_per_epoch=3, verbose=0)
+    compilations.assert_none()
+
+
+def test_other_seeds_shuffles_and_epochs_compile_nothing(warm):
+    model, x, y = warm
+    compilations = Compilations()
+    model.fit(x, y, seed=2, epochs=3, verbose=0)
+    model.fit(x, y, shuffle=False, verbose=0)
+    compilations.assert_none()
+
+
+def test_evaluations_of_any_size_share_a_program(width):
+    model = model_of(width)
+    model.fit(*examples(40), verbose=0)
+    compilations = Compilations()
+    for rows in (10_000, 2_113, 4_096):
+        x, y = examples(rows)
+        model.evaluate(x, y, verbose=0)
+        model.predict(x)
+    assert compilations.each() == [0, 1, 1]
+
+
+def test_jobs_watched_by_batch_are_the_same_programs(warm):
+    model, x, y = warm
+    compilations = Compilations()
+    seen = []
+    watch = LambdaCallback(
+        on_test_batch_end=lambda batch, logs: seen.append(batch),
+        on_predict_batch_end=lambda batch, logs: seen.append(batch),
+    )
+    model.evaluate(x, y, verbose=0, callbacks=watch)
+    model.predict(x, callbacks=watch)
+    assert seen == [0, 1, 2, 3, 0, 1, 2, 3]
+    compilations.assert_none()
+
+
+def test_stopping_early_and_restoring_compile_nothing(warm):
+    model, x, y = warm
+    compilations = Compilations()
+    stopping = EarlyStopping("val_loss", patience=1, restore_best_weights=True)
+    model.fit(x, y, epochs=3, validation_data=(x, y), verbose=0, callbacks=stopping)
+    compilations.assert_none()
+
+
+def test_compiling_again_with_the_same_words_compiles_nothing(warm):
+    model, x, y = warm
+    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    model.fit(x, y, verbose=0)
+    compilations = Compilations()
+    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    model.fit(x, y, verbose=0)
+    compilations.assert_none()
+
+
+def test_train_on_batch_compiles_once_per_shape(warm):
+    model, x, y = warm
+    model.train_on_batch(x[:10], y[:10])
+    compilations = Compilations()
+    for first in range(0, 100, 10):
+        model.train_on_batch(x[first : first + 10], y[first : first + 10])
+    compilations.assert_none()
+
+
+# What the host asks
+
+
+@contextlib.contextmanager
+def counted(monkeypatch, *places):
+    """Count calls of functions, each given as (holder, name)."""
+    counts = {}
+    with monkeypatch.context() as patch:
+        for holder, name in places:
+            function = getattr(holder, name)
+            counts[name] = 0
+
+            def call(*args, _function=function, _name=name, **kwargs):
+                counts[_name] += 1
+                return _function(*args, **kwargs)
+
+            patch.setattr(holder, name, call)
+        yield counts
+
+
+def asked_in_one_fit(model, monkeypatch, rows, pieces):
+    """How often a quiet epoch runs the loop, and asks the host for numbers."""
+    x, y = examples(rows)
+    model.fit(x, y, batch_size=4, verbose=0)
+    monkeypatch.setattr(fitting.Pace, "steps", lambda pace: pieces)
+    with counted(
+        monkeypatch,
+        (jax, "device_get"),
+        (jax, "device_put"),
+        (jax, "block_until_ready"),
+        (train, "compiled_loop"),
+        (train, "compiled_all_finite"),
+        (train, "compiled_no_sums"),
+    ) as counts:
+        model.fit(x, y, batch_size=4, verbose=0)
+    monkeypatch.undo()
+    return counts
+
+
+def test_a_quiet_epoch_asks_the_host_as_often_whatever_its_steps(monkeypatch):
+    model = model_of(SHARED)
+    few = asked_in_one_fit(model, monkeypatch, rows=16, pieces=10**6)
+    many = asked_in_one_fit(model, monkeypatch, rows=1600, pieces=10**6)
+    assert few == many
+    # One run of no steps to compile and one of all; each asks once for what failed
+    # and once for the sums.
+    assert many["compiled_loop"] == 2
+    assert many["device_get"] == 2
+
+
+def test_each_look_of_the_host_costs_two_answers(monkeypatch):
+    model = model_of(SHARED)
+    one = asked_in_one_fit(model, monkeypatch, rows=1600, pieces=400)
+    four = asked_in_one_fit(model, monkeypatch, rows=1600, pieces=100)
+    assert four["compiled_loop"] - one["compiled_loop"] == 3
+    assert four["device_get"] - one["device_get"] == 6
+    assert four["device_put"] == one["device_put"]
+
+
+def test_pace_grows_to_a_look_a_second():
+    """Steps of a millisecond: 8, 64, 512, then a thousand at a time."""
+    pace = fitting.Pace(1.0)
+    lengths = []
+    for _ in range(5):
+        lengths.append(pace.steps())
+        pace.ran(lengths[-1], lengths[-1] / 1000)
+    assert lengths == [8, 64, 512, 1000, 1000]
+    pace.ran(1000, 100.0)
+    assert pace.steps() == 10
+    pace.ran(1, 1e9)
+    assert pace.steps() == 1
+
+
+def test_rows_stay_on_the_device_between_epochs(monkeypatch):
+    """An epoch sends its order, and never the rows again."""
+    x, y = examples(100)
+    model = model_of(SHARED)
+    model.fit(x, y, verbose=0)
+    sent = []
+    put = jax.device_put
+    monkeypatch.setattr(
+        jax, "device_put", lambda value: sent.append(value) or put(value)
+    )
+    model.fit(x, y, epochs=4, verbose=0)
+    sizes = [sum(leaf.nbytes for leaf in jax.tree.leaves(value)) for value in sent]
+    order = 4 * 32 * np.dtype(np.int32).itemsize
+    rows = 4 * 32 * (6 + 1) * 4 + 4
+    assert sorted(sizes) == [0, order, order, order, order, rows]
+
+
+def test_nothing_comes_back_while_the_loop_runs():
+    """Within the compiled loop no number is sent to the host."""
+    x, y = examples(100)
+    model = model_of(SHARED)
+    model.fit(x, y, verbose=0)
+    traced = jax.make_jaxpr(train.Trainer.loop, static_argnums=0)(
+        model.trainer.program(),
+        model.state,
+        jax.device_put(jn.train.Data(x, y, None, np.int32(100))),
+        np.zeros((4, 32), np.int32),
+        0,
+        4,
+    )
+    text = str(traced)
+    assert "callback" not in text
+    assert "while[" in text
+    assert "float64" not in text
+
+
+# Memory
+
+
+def test_arrays_do_not_pile_up():
+    x, y = examples(100)
+    model = model_of(SHARED)
+
+    def once():
+        model.fit(x, y, validation_split=0.2, verbose=0)
+        model.evaluate(x, y, verbose=0)
+        model.predict(x)
+        model.train_on_batch(x[:10], y[:10])
+
+    once()
+    once()
+    before = len(jax.live_arrays())
+    size = sum(array.nbytes for array in jax.live_arrays())
+    for _ in range(20):
+        once()
+    assert len(jax.live_arrays()) == before
+    assert sum(array.nbytes for array in jax.live_arrays()) == size
+
+
+def test_a_model_that_is_gone_leaves_no_array():
+    x, y = examples(100)
+    model_of(SHARED).fit(x, y, verbose=0)
+    gc.collect()
+    before = len(jax.live_arrays())
+    for seed in range(5):
+        model_of(SHARED, seed=seed).fit(x, y, verbose=0)
+    # A model and its history know each other.
+    gc.collect()
+    assert len(jax.live_arrays()) <= before
+
+
+def test_weights_in_a_users_hands_stay_as_they_are():
+    """Nothing is donated that someone may still hold."""
+    x, y = examples(100)
+    model = model_of(SHARED)
+    model.fit(x, y, verbose=0)
+    params, state, held = model.params, model.state, model.get_weights()
+    weights = model.weights
+    copies = jax.tree.map(np.array, params)
+    state_copies = jax.tree.map(np.array, state._replace(key=None))
+    for _ in range(3):
+        model.fit(x, y, epochs=2, verbose=0)
+        model.train_on_batch(x, y)
+    assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(state))
+    assert_trees_identical(params, copies)
+    assert_trees_identical(state._replace(key=None), state_copies)
+    in_order = [copies[w.path.split("/")[0]][w.name] for w in weights]
+    for array, weight, copy in zip(held, weights, in_order, strict=True):
+        np.testing.assert_array_equal(array, copy)
+        np.testing.assert_array_equal(weight.numpy(), copy)
+    # And the model did go on.
+    assert not np.array_equal(model.get_weights()[0], held[0])
+
+
+def test_writing_into_got_weights_changes_no_model():
+    x, y = examples(100)
+    model = model_of(SHARED)
+    model.fit(x, y, verbose=0)
+    before = model.predict(x)
+    for array in model.get_weights():
+        array[...] = 7.0
+    for weight in model.weights:
+        weight.numpy()[...] = 7.0
+    np.testing.assert_array_equal(model.predict(x), before)
+
+
+def test_writing_into_given_arrays_changes_no_model():
+    """Neither weights that were set nor data that were trained on are shared."""
+    x, y = examples(100)
+    model = model_of(SHARED)
+    model.fit(x, y, verbose=0)
+    given = model.get_weights()
+    model.set_weights(given)
+    before = model.predict(x)
+    for array in given:
+        array[...] = 7.0
+    np.testing.assert_array_equal(model.predict(x), before)
+    outputs = model.predict(x)
+    x[...] = 7.0
+    np.testing.assert_array_equal(outputs, before)
+
+
+def test_writing_into_a_given_tree_changes_no_model():
+    x, y = examples(100)
+    model = model_of(SHARED)
+    model.fit(x, y, verbose=0)
+    before = model.predict(x)
+    model.params = tree = jax.tree.map(np.array, model.params)
+    jax.tree.map(lambda array: array.fill(7.0), tree)
+    np.testing.assert_array_equal(model.predict(x), before)
+
+
+def test_training_goes_on_from_a_held_state_to_the_same_bits():
+    x, y = examples(100)
+    layer = Dense(SHARED, "softmax", kernel_initializer="ones")
+    model = jn.Sequential([Dropout(0.5), layer])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(x, y, verbose=0)
+    held = model.state
+    model.fit(x, y, epochs=3, verbose=0)
+    first = model.params
+    model.state = held
+    model.fit(x, y, epochs=3, verbose=0)
+    assert_trees_identical(model.params, first)
+
+
+# Values that stand for programs
+
+
+def test_a_trainer_without_its_numbers_is_one_value():
+    """What the compiler sees of two optimizers of one kind is equal."""
+    net = jn.serial(Dense(3, "softmax"))
+    trainers = [
+        train.Trainer(net, "sparse_categorical_crossentropy", optimizers.Adam(rate))
+        for rate in (1e-3, 1e-2)
+    ]
+    one, two = (trainer.program() for trainer in trainers)
+    assert trainers[0] != trainers[1]
+    assert one == two
+    assert hash(one) == hash(two)
+    assert one != dataclasses.replace(one, metrics=("accuracy",))
