@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
+from jax import Array
 
 from jaxnet_mini.errors import ArgumentError, find
 

@@ -6,9 +6,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jax import Array
 
-from jaxnet_mini import checks, composition, seeds, summary, train, weights
+from jaxnet_mini import checks, composition, programs, seeds, summary, weights
 from jaxnet_mini.composition import LayerOutline, Serial
 from jaxnet_mini.errors import ArgumentError, ShapeError, StateError
 from jaxnet_mini.layers import Input, check_shape
@@ -101,7 +101,7 @@ class LayerStack:
             expected = weights.shapes(outline)
             for path, value in weights.by_path(kept).items():
                 weights.fitting(path, expected[path], value)
-            state = train.compiled_untrained(net, shape, np.uint32(self.seed))
+            state = programs.untrained(net, shape, np.uint32(self.seed))
             state = state._replace(params=state.params | kept)
         self._net, self._shape, self._outline = net, shape, outline
         self._state = state
@@ -191,7 +191,7 @@ class LayerStack:
         shape = self._known_shape()
         if self._state is None:
             seed = np.uint32(self.seed)
-            self._state = train.compiled_untrained(self.net, shape, seed)
+            self._state = programs.untrained(self.net, shape, seed)
         return self._state
 
     @property
@@ -257,6 +257,14 @@ class LayerStack:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+    def _outline_for(self, x: Any) -> tuple[LayerOutline, ...]:
+        """Return the outline, made for the shape of ``x`` where none was known."""
+        if not self._net.layers:
+            raise StateError("the model has no layers: add one first.")
+        if self._outline:
+            return self._outline
+        return composition.outline(self._net, checks.as_array(x, "x").shape[1:])
 
     def _adopt(self, outline: tuple[LayerOutline, ...]) -> None:
         """Take the shapes of the first data seen, where none were known."""

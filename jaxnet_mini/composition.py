@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 import jax
-from jaxtyping import Array
+from jax import Array
 
 from jaxnet_mini import activations
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError

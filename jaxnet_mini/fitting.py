@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import jax
 import numpy as np
 
-from jaxnet_mini import data, train, weights
+from jaxnet_mini import data, programs, weights
 from jaxnet_mini.callbacks import CallbackList, History, Logs
 from jaxnet_mini.data import Data
 from jaxnet_mini.errors import NonFiniteError
@@ -89,9 +89,10 @@ class Pace:
         self.seconds = seconds
         self._steps = 8
 
-    def steps(self) -> int:
-        """Return the number of steps that should take about ``seconds``."""
-        return self._steps
+    def steps(self, left: int) -> int:
+        """Return how many of the steps ``left`` should take about ``seconds``."""
+        # A short rest is not worth a piece of its own.
+        return left if left < 1.5 * self._steps else self._steps
 
     def ran(self, steps: int, seconds: float) -> None:
         """Learn from ``steps`` that took ``seconds``."""
@@ -129,16 +130,14 @@ def train_epochs(
     compiling = Stopwatch()
     compiling.start()
     # Loops of no steps return at once, so that this is the time of compiling.
-    state, none = learner.state, train.compiled_no_sums(trainer)
+    state, none = learner.state, programs.no_sums(trainer)
     results = [
-        train.compiled_loop(program, state, examples, plan.order(0), 0, 0, none),
-        train.compiled_all_finite(state.params),
+        programs.loop(program, state, examples, plan.order(0), 0, 0, none),
+        programs.all_finite(state.params),
     ]
     if validation.stacks:
         first = validation.stacks[0]
-        results.append(
-            train.compiled_evaluate(program, state.params, first, 0, 0, none)
-        )
+        results.append(programs.evaluate(program, state.params, first, 0, 0, none))
     jax.block_until_ready(results)
     history.timing["compile_seconds"] = compiling.stop()
     callbacks.call("on_train_begin", {})
@@ -190,13 +189,13 @@ def _train_epoch(
     program = trainer.program()
     stepwise = callbacks.watches_batches("train")
     watch = Stopwatch()
-    sums = train.compiled_no_sums(trainer)
+    sums = programs.no_sums(trainer)
     done = 0
     for number, first, last in plan.pieces(epoch):
         order = jax.device_put(plan.order(number))
         step = first
         while step < last:
-            length = 1 if stepwise else min(pace.steps(), last - step)
+            length = 1 if stepwise else pace.steps(last - step)
             if stepwise:
                 callbacks.call("on_train_batch_begin", done, {})
             watch.start()
@@ -241,10 +240,8 @@ def run_steps(
             the last state in which all weights were finite.
     """
     before = learner.state
-    after: Progress = train.compiled_loop(
-        program, before, examples, order, *bounds, sums
-    )
-    finite = train.compiled_all_finite(after.state.params)
+    after: Progress = programs.loop(program, before, examples, order, *bounds, sums)
+    finite = programs.all_finite(after.state.params)
     failed, finite = jax.device_get((after.failed, finite))
     if failed < 0 and finite.all():
         learner.state = after.state
@@ -274,13 +271,13 @@ def _last_finite(
 
     The loop is deterministic, so that looking back costs nothing until it is needed.
     """
-    none = train.compiled_no_sums(program)
+    none = programs.no_sums(program)
 
     def run(last: int) -> tuple[TrainState, np.ndarray]:
         bounds = (first, last)
-        after = train.compiled_loop(program, before, examples, order, *bounds, none)
+        after = programs.loop(program, before, examples, order, *bounds, none)
         state = after.state
-        return state, np.asarray(train.compiled_all_finite(state.params))
+        return state, np.asarray(programs.all_finite(state.params))
 
     state, finite = run(end)
     if finite.all():

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnet_mini import data, train
+from jaxnet_mini import data, programs
 from jaxnet_mini.callbacks import CallbackList, Logs
 from jaxnet_mini.data import Data
 from jaxnet_mini.progress import Bar, Stopwatch
@@ -26,13 +26,13 @@ def evaluate(
     stepwise = callbacks.watches_batches("test")
     rows, steps = _extent(stacks)
     watch = Stopwatch()
-    sums = train.compiled_no_sums(trainer)
+    sums = programs.no_sums(trainer)
     bar = Bar(label, steps, rows, verbose)
     try:
         if verbose:
             watch.start()
             jax.block_until_ready(
-                train.compiled_evaluate(program, params, stacks[0], 0, 0, sums)
+                programs.evaluate(program, params, stacks[0], 0, 0, sums)
             )
             bar.compiled(watch.stop())
             watch = Stopwatch()
@@ -42,7 +42,7 @@ def evaluate(
         for stack, first, last in _runs(stacks, stepwise):
             if stepwise:
                 callbacks.call("on_test_batch_begin", done, {})
-            sums = train.compiled_evaluate(program, params, stack, first, last, sums)
+            sums = programs.evaluate(program, params, stack, first, last, sums)
             done += last - first
             if stepwise or bar.redraws or done == steps:
                 # Otherwise the next stack is on its way while this one is computed.
@@ -75,7 +75,7 @@ def predict(
         for stack, first, last in _runs(stacks, stepwise):
             if stepwise:
                 callbacks.call("on_predict_batch_begin", done, {})
-            outputs = train.compiled_predict(net, params, stack.x, first, last)
+            outputs = programs.predict(net, params, stack.x, first, last)
             done += last - first
             if stepwise:
                 outputs = np.asarray(outputs)[first:last]

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import jax
+from jax import Array
 from jax.nn import initializers
-from jaxtyping import Array
 
 from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.types import RandomKey, Shape

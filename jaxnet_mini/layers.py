@@ -18,7 +18,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
+from jax import Array
 
 from jaxnet_mini import activations, initializers
 from jaxnet_mini.errors import ArgumentError, ShapeError

@@ -15,10 +15,11 @@ from typing import ClassVar, Literal, TypeAlias
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float
+from jax import Array
 
 from jaxnet_mini import activations
 from jaxnet_mini.errors import ArgumentError, find
+from jaxnet_mini.types import Float
 
 EPSILON = 1e-7
 

@@ -12,10 +12,11 @@ from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jax import Array
 
 from jaxnet_mini import losses
 from jaxnet_mini.errors import ArgumentError, ShapeError, find
+from jaxnet_mini.types import Float
 
 Totals: TypeAlias = Any
 """A pytree of sums."""

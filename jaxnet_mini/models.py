@@ -13,18 +13,16 @@ import numpy as np
 
 from jaxnet_mini import (
     checks,
-    composition,
     data,
     fitting,
     inference,
     optimizers,
+    preparing,
+    programs,
     seeds,
-    train,
 )
 from jaxnet_mini.building import LayerStack
 from jaxnet_mini.callbacks import CallbackList, History, as_callbacks
-from jaxnet_mini.checks import Examples
-from jaxnet_mini.composition import LayerOutline
 from jaxnet_mini.errors import ArgumentError, StateError
 from jaxnet_mini.progress import check_verbose
 from jaxnet_mini.train import Trainer, TrainState
@@ -144,7 +142,7 @@ class Sequential(LayerStack):
         """Parameters, optimizer state, key and step, as the next step takes them."""
         state = self._untrained()
         if state.optimizer_state is None:
-            state = train.compiled_with_optimizer(self.trainer, state)
+            state = programs.with_optimizer(self.trainer, state)
             self._state = state
         return state
 
@@ -218,13 +216,15 @@ class Sequential(LayerStack):
         checks.check_count("initial_epoch", initial_epoch, least=0)
         if seed is not None:
             seeds.check_seed(seed)
-        examples, outline = self._examples(x, y, sample_weight, class_weight)
+        outline = self._outline_for(x)
+        examples = preparing.examples(
+            trainer, outline, x, y, sample_weight, class_weight
+        )
         validation, prefix, at = None, "", 0
         if validation_data is not None:
             prefix = "validation "
-            validation, _ = self._examples(
-                *checks.as_triple(validation_data, "validation_data"), like=outline
-            )
+            triple = checks.as_triple(validation_data, "validation_data")
+            validation = preparing.examples(trainer, outline, *triple, prefix=prefix)
         elif checks.check_share(validation_split):
             at = checks.split(len(examples.x), validation_split)
             examples, validation = examples.rows(0, at), examples.rows(at)
@@ -237,7 +237,7 @@ class Sequential(LayerStack):
             )
             size = checks.check_count("validation_batch_size", size)
             stacks = data.batches(*validation, size, prefix, at)
-        self._rehearse(trainer, outline, examples, batch_size)
+        preparing.rehearse(trainer, outline, examples, batch_size)
         self._adopt(outline)
 
         state = self.state
@@ -303,18 +303,15 @@ class Sequential(LayerStack):
         verbose = check_verbose(verbose)
         hooks = as_callbacks(callbacks)
         batch_size = checks.check_batch_size(batch_size)
-        examples, outline = self._examples(x, y, sample_weight)
+        outline = self._outline_for(x)
+        examples = preparing.examples(trainer, outline, x, y, sample_weight)
         stacks = data.batches(*examples, batch_size)
-        self._rehearse(trainer, outline, examples, batch_size)
+        preparing.rehearse(trainer, outline, examples, batch_size)
         steps = data.steps_for(len(examples.x), batch_size)
-        parameters = {"epochs": 1, "steps": steps, "verbose": verbose}
-        logs = inference.evaluate(
-            trainer,
-            self.params,
-            stacks,
-            CallbackList(hooks, self, parameters),
-            verbose,
+        called = CallbackList(
+            hooks, self, {"epochs": 1, "steps": steps, "verbose": verbose}
         )
+        logs = inference.evaluate(trainer, self.params, stacks, called, verbose)
         return self._results(logs, return_dict)
 
     def predict(
@@ -344,14 +341,10 @@ class Sequential(LayerStack):
         self._check_features(inputs.shape)
         stacks = data.batches(inputs, None, None, batch_size)
         steps = data.steps_for(len(inputs), batch_size)
-        parameters = {"epochs": 1, "steps": steps, "verbose": verbose}
-        return inference.predict(
-            self.net,
-            self.params,
-            stacks,
-            CallbackList(hooks, self, parameters),
-            verbose,
+        called = CallbackList(
+            hooks, self, {"epochs": 1, "steps": steps, "verbose": verbose}
         )
+        return inference.predict(self.net, self.params, stacks, called, verbose)
 
     def train_on_batch(
         self,
@@ -366,14 +359,17 @@ class Sequential(LayerStack):
         They are those of the batch before the step.
         """
         trainer = self.trainer
-        examples, outline = self._examples(x, y, sample_weight, class_weight)
+        outline = self._outline_for(x)
+        examples = preparing.examples(
+            trainer, outline, x, y, sample_weight, class_weight
+        )
         rows = len(examples.x)
         resident = data.resident(examples, rows)
-        self._rehearse(trainer, outline, examples, rows)
+        preparing.rehearse(trainer, outline, examples, rows)
         self._adopt(outline)
         order = data.order((0,), 0, rows, rows, shuffle=False)
         step = int(self.state.step)
-        none = train.compiled_no_sums(trainer)
+        none = programs.no_sums(trainer)
         sums = fitting.run_steps(
             self, trainer.program(), resident, order, (0, 1), none, (0, step)
         )
@@ -395,59 +391,6 @@ class Sequential(LayerStack):
     def predict_on_batch(self, x: Any) -> np.ndarray:
         """Return the outputs for these examples, computed at once."""
         return self.predict(x, len(checks.as_array(x, "x")))
-
-    def _examples(
-        self,
-        x: Any,
-        y: Any,
-        sample_weight: Any = None,
-        class_weight: Mapping[int, float] | None = None,
-        like: tuple[LayerOutline, ...] = (),
-    ) -> tuple[Examples, tuple[LayerOutline, ...]]:
-        """Check data against the model; return its outline for them.
-
-        Args:
-            x: inputs.
-            y: targets.
-            sample_weight: weights by example, or None.
-            class_weight: weights by class, or None.
-            like: the outline for the training data where these are for validation.
-        """
-        prefix = "validation " if like else ""
-        inputs = checks.as_array(x, f"{prefix}x")
-        if not self.layers:
-            raise StateError("the model has no layers: add one first.")
-        outline = like or self._outline
-        if not outline:
-            outline = composition.outline(self.net, tuple(inputs.shape[1:]))
-        checks.check_features(
-            inputs.shape, outline[0].input_shape, outline[0].name, f"{prefix}x"
-        )
-        examples = checks.examples(
-            inputs,
-            y,
-            sample_weight,
-            class_weight,
-            self.trainer.loss,
-            outline[-1].output_shape,
-            prefix,
-        )
-        return examples, outline
-
-    def _rehearse(
-        self,
-        trainer: Trainer,
-        outline: tuple[LayerOutline, ...],
-        examples: Examples,
-        batch_size: int,
-    ) -> None:
-        """Let a loss or a metric that does not fit fail before anything changes."""
-        x, y = examples.x, examples.y
-        targets = jax.ShapeDtypeStruct(
-            (batch_size, *y.shape[1:]), data.device_dtype(y.dtype)
-        )
-        shape, dtype = outline[0].input_shape, data.device_dtype(x.dtype)
-        train.rehearse(trainer.program(), shape, dtype, targets)
 
     def _results(self, logs: dict[str, float], return_dict: bool) -> Any:
         if return_dict:

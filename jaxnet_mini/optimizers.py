@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array
+from jax import Array
 
 from jaxnet_mini.errors import ArgumentError, StateError, find
 from jaxnet_mini.types import Params

@@ -14,12 +14,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Int
+from jax import Array
 
 from jaxnet_mini import composition, losses, metrics, optimizers
 from jaxnet_mini.data import Data
 from jaxnet_mini.errors import ArgumentError, ShapeError
-from jaxnet_mini.types import Layer, Params, RandomKey, Shape
+from jaxnet_mini.types import Float, Int, Layer, Params, RandomKey, Shape
 
 
 class TrainState(NamedTuple):
@@ -386,15 +386,3 @@ def rehearse(
 def with_optimizer(trainer: Trainer, state: TrainState) -> TrainState:
     """Return the state with a fresh optimizer."""
     return state._replace(optimizer_state=trainer.optimizer.init(state.params))
-
-
-# One program per job. Layers, trainers and shapes are static and compared by value: two
-# equal models share them. Initialising is compiled too, since one operation at a time
-# would be one small compilation each.
-compiled_untrained = jax.jit(untrained, static_argnums=(0, 1))
-compiled_with_optimizer = jax.jit(with_optimizer, static_argnums=0)
-compiled_loop = jax.jit(Trainer.loop, static_argnums=0)
-compiled_evaluate = jax.jit(Trainer.evaluate, static_argnums=0)
-compiled_predict = jax.jit(predict, static_argnums=0)
-compiled_all_finite = jax.jit(all_finite)
-compiled_no_sums = jax.jit(Trainer.no_sums, static_argnums=0)

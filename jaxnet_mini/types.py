@@ -1,11 +1,27 @@
 """What a layer is, and the names that every signature uses."""
 
+import sys
 from collections.abc import Hashable
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Key
+from jax import Array
+
+if TYPE_CHECKING or "jaxtyping" in sys.modules:
+    from jaxtyping import Float as Float
+    from jaxtyping import Int as Int
+    from jaxtyping import Key as Key
+else:
+    # jaxtyping takes as long to import as all of this package, and only who checks
+    # types needs it; checkers import it first.
+    class Float:
+        """``Float[Array, "batch features"]`` without a check of the shape."""
+
+        def __class_getitem__(cls, annotation: tuple[Any, str]) -> Any:
+            return annotation[0]
+
+    Int = Key = Float
 
 Shape: TypeAlias = tuple[int, ...]
 """A shape without the batch axis."""

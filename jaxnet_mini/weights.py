@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Array
+from jax import Array
 
 from jaxnet_mini.composition import LayerOutline
 from jaxnet_mini.errors import ShapeError

@@ -6,11 +6,17 @@ their papers, so that an error in the library cannot be in its reference too.
 
 import contextlib
 import math
+import re
 
 import jax
 import jaxtyping
 import numpy as np
 import pytest
+
+
+def named(value):
+    """The id of a parameter, the same in every process: without addresses."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(value))
 
 
 def x64():

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import keras_on_jax
-from oracles import assert_close, raises_text, unchecked_types
+from oracles import assert_close, named, raises_text, unchecked_types
 
 from jaxnet_mini import activations
 from jaxnet_mini.composition import (
@@ -209,7 +209,7 @@ def test_two_layers_of_one_own_name_are_refused():
         (serial(), serial(), "linear"),
         (Dropout(0.5), Dropout(0.5), "linear"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_the_last_activation_is_split_off(net, without, activation):
     assert without_last_activation(net) == (without, activations.get(activation))

@@ -5,7 +5,6 @@ import gzip
 import hashlib
 import http.server
 import os
-import resource
 import signal
 import socket
 import struct
@@ -378,11 +377,9 @@ def test_two_processes_at_once(server, cache):
 def test_file_size_limit(server, cache):
     """Writing fails half-way, whoever runs the tests."""
 
-    def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (HALF, HALF))
-
-    source = program(mirrored(server, "whole", "whole"))
-    with start([sys.executable, "-c", source], preexec_fn=limit) as process:
+    limit = f"import resource as r; r.setrlimit(r.RLIMIT_FSIZE, ({HALF}, {HALF}))\n"
+    source = limit + program(mirrored(server, "whole", "whole"))
+    with start([sys.executable, "-c", source]) as process:
         printed, _ = process.communicate(timeout=30)
     assert f"  {cache} cannot be written: File too large. Make room" in printed
     # Another mirror would not help.

@@ -17,6 +17,7 @@ from oracles import (
     crossentropy,
     float64,
     mlp_gradients,
+    named,
     x64,
 )
 
@@ -171,7 +172,7 @@ LAYERS = [
 ]
 
 
-@pytest.mark.parametrize(("layer", "input_shape"), LAYERS, ids=str)
+@pytest.mark.parametrize(("layer", "input_shape"), LAYERS, ids=named)
 def test_each_layer_alone(layer, input_shape):
     x = np.random.default_rng(11).normal(size=(ROWS, *input_shape))
     with x64():
@@ -212,7 +213,7 @@ NOT_FUSED = [
 ]
 
 
-@pytest.mark.parametrize(("head", "loss"), [*FUSED, *NOT_FUSED], ids=str)
+@pytest.mark.parametrize(("head", "loss"), [*FUSED, *NOT_FUSED], ids=named)
 def test_the_step_subtracts_the_gradient_of_its_loss(head, loss):
     trainer = Trainer(every_layer("tanh", Dense(CLASSES, head)), loss, SGD(1.0))
     with x64():
@@ -232,7 +233,7 @@ def test_the_step_subtracts_the_gradient_of_its_loss(head, loss):
         assert max(jax.tree.leaves(found)) <= TOLERANCE, found
 
 
-@pytest.mark.parametrize(("head", "loss"), FUSED, ids=str)
+@pytest.mark.parametrize(("head", "loss"), FUSED, ids=named)
 def test_fused_and_unfused_gradients_agree(head, loss):
     """In float64 and off the clipping they are one function."""
     net = every_layer("tanh", Dense(CLASSES, head))

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import keras_on_jax
-from oracles import assert_close, raises_text, unchecked_types, x64
+from oracles import assert_close, named, raises_text, unchecked_types, x64
 
 from jaxnet_mini import activations, initializers
 from jaxnet_mini.composition import serial
@@ -79,7 +79,7 @@ LAYERS = [
 ]
 
 
-@pytest.mark.parametrize(("layer", "input_shape"), LAYERS, ids=str)
+@pytest.mark.parametrize(("layer", "input_shape"), LAYERS, ids=named)
 def test_outputs_are_those_of_keras(layer, input_shape):
     params = with_random_params(layer, input_shape)
     x = normal(6, *input_shape)
@@ -170,7 +170,7 @@ INTEGER_READY = [
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.bool_])
-@pytest.mark.parametrize(("layer", "input_shape"), INTEGER_READY, ids=str)
+@pytest.mark.parametrize(("layer", "input_shape"), INTEGER_READY, ids=named)
 def test_integers_are_cast_where_a_layer_computes(layer, input_shape, dtype):
     params = with_random_params(layer, input_shape)
     x = np.random.default_rng(0).integers(0, 2, (6, *input_shape)).astype(dtype)
@@ -197,7 +197,7 @@ def test_as_float_leaves_floats_alone():
 # Parameters
 
 
-@pytest.mark.parametrize(("layer", "input_shape"), LAYERS, ids=str)
+@pytest.mark.parametrize(("layer", "input_shape"), LAYERS, ids=named)
 def test_parameters_have_the_names_and_shapes_of_keras(layer, input_shape):
     _, params = layer.init(KEY, input_shape)
     features, kind = input_shape[-1], type(layer)
@@ -571,7 +571,7 @@ def test_what_is_neither_name_nor_callable_is_no_activation_or_initializer(unche
         LayerNormalization(input_shape=(4,)),
         Input((4,)),
     ],
-    ids=str,
+    ids=named,
 )
 def test_a_declared_input_shape_is_checked(layer):
     with raises_text(
@@ -583,7 +583,7 @@ def test_a_declared_input_shape_is_checked(layer):
     layer.init(KEY, (4,))
 
 
-@pytest.mark.parametrize("layer", [Dense(3), LayerNormalization()], ids=str)
+@pytest.mark.parametrize("layer", [Dense(3), LayerNormalization()], ids=named)
 def test_scalars_need_an_axis_of_features(layer):
     with raises_text(
         ShapeError, repr(layer), "at least one axis", "reshape x to (rows, 1)"

@@ -15,6 +15,7 @@ from oracles import (
     assert_close,
     crossentropy,
     log_softmax,
+    named,
     raises_text,
     unchecked_types,
     x64,
@@ -89,7 +90,7 @@ def in_keras(keras, loss, **more):
 
 
 @pytest.mark.parametrize("logits", [LOGITS, LOGITS_2D], ids=["2d", "3d"])
-@pytest.mark.parametrize("loss", ALL, ids=str)
+@pytest.mark.parametrize("loss", ALL, ids=named)
 def test_losses_are_those_of_keras(loss, logits):
     y_pred = outputs_for(loss, logits)
     y_true = targets_for(loss, y_pred)
@@ -134,7 +135,7 @@ FORMULAE = {
 }
 
 
-@pytest.mark.parametrize("loss", ALL, ids=str)
+@pytest.mark.parametrize("loss", ALL, ids=named)
 def test_losses_are_their_formulae_in_float64(loss):
     logits = LOGITS.astype(np.float64)
     y_true = targets_for(loss, logits)
@@ -152,7 +153,7 @@ def test_losses_are_their_formulae_in_float64(loss):
     assert_close(actual, expected, 1e-12)
 
 
-@pytest.mark.parametrize("loss", ALL, ids=str)
+@pytest.mark.parametrize("loss", ALL, ids=named)
 def test_the_functions_are_the_per_example_values(loss):
     y_pred = jnp.asarray(outputs_for(loss, LOGITS))
     y_true = jnp.asarray(targets_for(loss, y_pred))
@@ -197,7 +198,7 @@ def test_weights_multiply_and_the_count_divides():
         (CategoricalCrossentropy(), [[1.0, 0.0]], [[0.0, 1.0]]),
         (BinaryCrossentropy(), [[1.0, 0.0]], [[0.0, 1.0]]),
     ],
-    ids=str,
+    ids=named,
 )
 def test_trap_probabilities_of_0_are_clipped_as_in_keras(loss, y_true, y_pred):
     y_true, y_pred = np.array(y_true), np.array(y_pred, np.float32)
@@ -281,7 +282,7 @@ NOT_PAIRS = [
 ]
 
 
-@pytest.mark.parametrize(("activation", "loss"), PAIRS, ids=str)
+@pytest.mark.parametrize(("activation", "loss"), PAIRS, ids=named)
 def test_a_pair_is_fused(activation, loss):
     function = activations.get(activation)
     assert loss.on_logits(function) == type(loss)(from_logits=True)
@@ -291,7 +292,7 @@ def test_a_pair_is_fused(activation, loss):
     assert_close(fused, loss.per_example(y_true, function(z)), 5e-6)
 
 
-@pytest.mark.parametrize(("activation", "loss"), NOT_PAIRS, ids=str)
+@pytest.mark.parametrize(("activation", "loss"), NOT_PAIRS, ids=named)
 def test_other_pairs_are_not_fused(activation, loss):
     assert loss.on_logits(activations.get(activation)) is None
 
@@ -313,7 +314,7 @@ def sure(layers, rows):
         (Dense(2), Activation("softmax")),
         (Dense(2), serial(Flatten(), Activation("softmax"))),
     ],
-    ids=str,
+    ids=named,
 )
 def test_trap_softmax_then_crossentropy_keeps_its_digits(layers):
     net, params, x = sure(layers, 3)
@@ -327,7 +328,7 @@ def test_trap_softmax_then_crossentropy_keeps_its_digits(layers):
     assert float(clipped) == pytest.approx(-math.log(1e-7), rel=1e-6)
 
 
-@pytest.mark.parametrize(("activation", "loss"), PAIRS, ids=str)
+@pytest.mark.parametrize(("activation", "loss"), PAIRS, ids=named)
 def test_the_fused_step_agrees_with_keras_to_its_clipping(activation, loss):
     x = RNG.normal(size=(ROWS, 4)).astype(np.float32)
     net = serial(Dense(CLASSES, activation))

@@ -14,7 +14,7 @@ import optax
 import oracles
 import pytest
 from conftest import keras_on_jax
-from oracles import assert_close, raises_text, unchecked_types
+from oracles import assert_close, named, raises_text, unchecked_types
 
 from jaxnet_mini import optimizers
 from jaxnet_mini.errors import ArgumentError, StateError, UnknownNameError
@@ -127,7 +127,7 @@ def numbers_of(optimizer):
     return {f.name: getattr(optimizer, f.name) for f in dataclasses.fields(optimizer)}
 
 
-@pytest.mark.parametrize("optimizer", AS_KERAS, ids=str)
+@pytest.mark.parametrize("optimizer", AS_KERAS, ids=named)
 def test_twenty_steps_are_those_of_keras(optimizer):
     expected = keras_trajectory(type(optimizer).__name__, **numbers_of(optimizer))
     assert_trajectories_agree(ours(optimizer), expected, 1e-5)
@@ -164,7 +164,7 @@ REFERENCES = [
 ]
 
 
-@pytest.mark.parametrize(("optimizer", "update"), REFERENCES, ids=str)
+@pytest.mark.parametrize(("optimizer", "update"), REFERENCES, ids=named)
 def test_twenty_steps_are_those_of_float64(optimizer, update):
     expected = []
     params, slots = oracles.float64(PARAMS), {name: {} for name in PARAMS}
@@ -216,7 +216,7 @@ def test_trap_the_moments_do_not_share_a_buffer():
         (Lion(), Lion(beta_1=0.1)),
         (Nadam(), Nadam(0.5)),
     ],
-    ids=str,
+    ids=named,
 )
 def test_optimizers_that_differ_in_numbers_share_a_program(one, other):
     assert one != other
@@ -237,7 +237,7 @@ def test_optimizers_that_differ_in_numbers_share_a_program(one, other):
         (Adam(), AdamW()),
         (Adam(), Adam(optax.constant_schedule(0.1))),
     ],
-    ids=str,
+    ids=named,
 )
 def test_optimizers_that_differ_in_kind_do_not(one, other):
     assert one.transformation() is not other.transformation()

@@ -14,7 +14,7 @@ import pytest
 from oracles import assert_trees_identical
 
 import jaxnet_mini as jn
-from jaxnet_mini import fitting, optimizers, train
+from jaxnet_mini import fitting, optimizers, programs, train
 from jaxnet_mini.callbacks import Callback, EarlyStopping, LambdaCallback
 from jaxnet_mini.layers import Dense, Dropout
 
@@ -326,15 +326,15 @@ def asked_in_one_fit(model, monkeypatch, rows, pieces):
     """How often a quiet epoch runs the loop, and asks the host for numbers."""
     x, y = examples(rows)
     model.fit(x, y, batch_size=4, verbose=0)
-    monkeypatch.setattr(fitting.Pace, "steps", lambda pace: pieces)
+    monkeypatch.setattr(fitting.Pace, "steps", lambda pace, left: min(pieces, left))
     with counted(
         monkeypatch,
         (jax, "device_get"),
         (jax, "device_put"),
         (jax, "block_until_ready"),
-        (train, "compiled_loop"),
-        (train, "compiled_all_finite"),
-        (train, "compiled_no_sums"),
+        (programs, "loop"),
+        (programs, "all_finite"),
+        (programs, "no_sums"),
     ) as counts:
         model.fit(x, y, batch_size=4, verbose=0)
     monkeypatch.undo()
@@ -348,7 +348,7 @@ def test_a_quiet_epoch_asks_the_host_as_often_whatever_its_steps(monkeypatch):
     assert few == many
     # One run of no steps to compile and one of all; each asks once for what failed
     # and once for the sums.
-    assert many["compiled_loop"] == 2
+    assert many["loop"] == 2
     assert many["device_get"] == 2
 
 
@@ -356,7 +356,7 @@ def test_each_look_of_the_host_costs_two_answers(monkeypatch):
     model = model_of(SHARED)
     one = asked_in_one_fit(model, monkeypatch, rows=1600, pieces=400)
     four = asked_in_one_fit(model, monkeypatch, rows=1600, pieces=100)
-    assert four["compiled_loop"] - one["compiled_loop"] == 3
+    assert four["loop"] - one["loop"] == 3
     assert four["device_get"] - one["device_get"] == 6
     assert four["device_put"] == one["device_put"]
 
@@ -366,13 +366,15 @@ def test_pace_grows_to_a_look_a_second():
     pace = fitting.Pace(1.0)
     lengths = []
     for _ in range(5):
-        lengths.append(pace.steps())
+        lengths.append(pace.steps(10**6))
         pace.ran(lengths[-1], lengths[-1] / 1000)
     assert lengths == [8, 64, 512, 1000, 1000]
     pace.ran(1000, 100.0)
-    assert pace.steps() == 10
+    assert pace.steps(1000) == 10
+    assert pace.steps(14) == 14  # a short rest is taken along
+    assert pace.steps(15) == 10
     pace.ran(1, 1e9)
-    assert pace.steps() == 1
+    assert pace.steps(1000) == 1
 
 
 def test_rows_stay_on_the_device_between_epochs(monkeypatch):

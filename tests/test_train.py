@@ -22,10 +22,11 @@ from oracles import (
     crossentropy,
     float64,
     mlp,
+    named,
     raises_text,
 )
 
-from jaxnet_mini import data
+from jaxnet_mini import data, programs
 from jaxnet_mini.composition import serial
 from jaxnet_mini.data import Data
 from jaxnet_mini.datasets import fashion_mnist
@@ -43,9 +44,6 @@ from jaxnet_mini.train import (
     Trainer,
     TrainState,
     all_finite,
-    compiled_evaluate,
-    compiled_loop,
-    compiled_predict,
     predict,
 )
 
@@ -108,7 +106,7 @@ def run_loop(trainer, state, rows=ROWS, weighted=False, cuts=()):
     steps = -(-rows // BATCH)
     sums, bounds = trainer.no_sums(), [0, *cuts, steps]
     for first, last in itertools.pairwise(bounds):
-        progress = compiled_loop(
+        progress = programs.loop(
             trainer.program(), state, examples, order, first, last, sums
         )
         assert int(progress.failed) == -1
@@ -128,7 +126,9 @@ OPTIMIZERS = [
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
-@pytest.mark.parametrize(("optimizer", "update"), OPTIMIZERS, ids=str)
+@pytest.mark.parametrize(
+    ("optimizer", "update"), OPTIMIZERS, ids=[str(one) for one, _ in OPTIMIZERS]
+)
 def test_a_hundred_steps_are_those_of_float64(optimizer, update, weighted):
     trainer = Trainer(NET, LOSS, optimizer)
     state = trainer.init(KEY, (FEATURES,))
@@ -233,7 +233,7 @@ def test_a_hundred_steps_on_fashion_mnist_are_those_of_keras(
     weights, history = keras_weights(state.params, layers, in_keras, scaled, labels, 32)
     order = data.order([0], epoch=0, rows=3200, batch_size=32, shuffle=False)
     examples = Data(jnp.asarray(images), jnp.asarray(labels), None, jnp.asarray(3200))
-    progress = compiled_loop(trainer, state, examples, jnp.asarray(order), 0, 100)
+    progress = programs.loop(trainer, state, examples, jnp.asarray(order), 0, 100)
     assert_within(progress.state.params, weights, 1e-4)
     logs = trainer.logs(progress.sums.value())
     for name, value in history.items():
@@ -297,7 +297,7 @@ def test_slices_are_one_program():
     state = trainer.init(KEY, (FEATURES,))
     examples, order = resident(24)
     for first, last in ((0, 3), (0, 1), (1, 2), (2, 2)):
-        compiled_loop(trainer, state, examples, order, first, last)
+        programs.loop(trainer, state, examples, order, first, last)
     assert len(traced) == 1
 
 
@@ -313,8 +313,8 @@ def test_the_order_says_which_row_goes_where():
         jnp.asarray(64),
     )
     places = jnp.asarray(shuffled.astype(np.int32).reshape(8, BATCH))
-    one = compiled_loop(trainer, state, examples, places, 0, 8)
-    other = compiled_loop(trainer, state, moved, order, 0, 8)
+    one = programs.loop(trainer, state, examples, places, 0, 8)
+    other = programs.loop(trainer, state, moved, order, 0, 8)
     assert_trees_identical(one.state, other.state)
 
 
@@ -401,7 +401,7 @@ def test_evaluation_is_that_of_float64(rows, weighted):
     trainer = Trainer(NET, LOSS, "sgd", metrics=("accuracy",))
     params = trainer.init(KEY, (FEATURES,)).params
     examples, steps = stacked(rows, weighted)
-    totals = compiled_evaluate(trainer, params, examples, 0, steps).value()
+    totals = programs.evaluate(trainer, params, examples, 0, steps).value()
     logits, _ = mlp(float64(params), X[:rows].astype(np.float64))
     values = crossentropy(Y[:rows], logits) * (WEIGHT[:rows] if weighted else 1.0)
     assert_close(totals["loss"][0], values.sum())
@@ -419,7 +419,7 @@ def test_trap_padding_may_hold_anything_in_evaluation(padding):
     params = trainer.init(KEY, (FEATURES,)).params
     plain, steps = stacked(61)
     poisoned, _ = stacked(61, padding=padding)
-    evaluate = functools.partial(compiled_evaluate, trainer, params)
+    evaluate = functools.partial(programs.evaluate, trainer, params)
     assert_trees_identical(evaluate(poisoned, 0, steps), evaluate(plain, 0, steps))
 
 
@@ -427,7 +427,7 @@ def test_parts_of_an_evaluation_add_up_and_dropout_is_off():
     trainer = Trainer(DROPPING, LOSS, "sgd", metrics=("accuracy",))
     params = trainer.init(KEY, (FEATURES,)).params
     examples, steps = stacked(61)
-    evaluate = functools.partial(compiled_evaluate, trainer, params, examples)
+    evaluate = functools.partial(programs.evaluate, trainer, params, examples)
     sums = trainer.no_sums()
     for first, last in ((0, 3), (3, 3), (3, steps)):
         sums = evaluate(first, last, sums)
@@ -435,15 +435,17 @@ def test_parts_of_an_evaluation_add_up_and_dropout_is_off():
     without = Trainer(NET, LOSS, "sgd", metrics=("accuracy",))
     same = {name: params[name] for name in ("dense", "dense_1")}
     assert_trees_close(
-        compiled_evaluate(without, same, examples, 0, steps), evaluate(0, steps)
+        programs.evaluate(without, same, examples, 0, steps), evaluate(0, steps)
     )
 
 
-@pytest.mark.parametrize("net", [NET, DROPPING, serial(LayerNormalization())], ids=str)
+@pytest.mark.parametrize(
+    "net", [NET, DROPPING, serial(LayerNormalization())], ids=named
+)
 def test_predictions_are_the_outputs_of_the_net(net):
     _, params = net.init(KEY, (FEATURES,))
     examples, steps = stacked(61)
-    outputs = compiled_predict(net, params, examples.x, 0, steps)
+    outputs = programs.predict(net, params, examples.x, 0, steps)
     expected = net.apply(params, jnp.asarray(X[:61]))
     assert outputs.shape == (steps, BATCH, *expected.shape[1:])
     flat = np.asarray(outputs).reshape(-1, *expected.shape[1:])
@@ -466,9 +468,9 @@ def test_trap_sums_over_many_batches_do_not_drift():
     assert abs(float(plain) / expected - 1) > 1e-5
     examples = Data(jnp.zeros((20000, 1)), jnp.asarray(y), None, jnp.asarray(20000))
     order = data.order([0], epoch=0, rows=20000, batch_size=1, shuffle=False)
-    looped = compiled_loop(trainer, state, examples, jnp.asarray(order), 0, 20000)
+    looped = programs.loop(trainer, state, examples, jnp.asarray(order), 0, 20000)
     batched = Data(*(a[:, None] for a in examples[:2]), None, examples.rows)
-    evaluated = compiled_evaluate(trainer, state.params, batched, 0, 20000)
+    evaluated = programs.evaluate(trainer, state.params, batched, 0, 20000)
     for sums in (looped.sums, evaluated):
         total, rows = sums.value()["loss"]
         assert float(total) == pytest.approx(expected, rel=1e-7)
@@ -500,7 +502,7 @@ def test_eight_models_train_at_once():
     examples, order = resident(61)
     progress = loop_together(together, examples, order)
     for index, state in enumerate(alone):
-        solo = compiled_loop(TOGETHER, state, examples, order, 0, 8)
+        solo = programs.loop(TOGETHER, state, examples, order, 0, 8)
         mine = jax.tree.map(lambda leaf, index=index: leaf[index], progress)
         assert_trees_close(mine.state.params, solo.state.params)
         assert_trees_close(mine.sums.value(), solo.sums.value())
@@ -518,7 +520,7 @@ def test_one_failing_model_does_not_stop_the_others():
     progress = loop_together(together, examples, order)
     assert progress.failed.tolist() == [-1, 0, *[-1] * 6]
     for index in (0, 2, 7):
-        solo = compiled_loop(TOGETHER, alone[index], examples, order, 0, 8)
+        solo = programs.loop(TOGETHER, alone[index], examples, order, 0, 8)
         mine = jax.tree.map(lambda leaf, index=index: leaf[index], progress.state)
         assert_trees_close(mine.params, solo.state.params)
 
@@ -657,12 +659,12 @@ def test_the_loop_ends_at_the_first_loss_that_is_not_finite(row, bad):
     y[row, 0] = bad
     _, order = resident(64)
     examples = Data(jnp.asarray(X[:64]), jnp.asarray(y), None, jnp.asarray(64))
-    progress = compiled_loop(trainer, state, examples, order, 0, 8)
+    progress = programs.loop(trainer, state, examples, order, 0, 8)
     assert int(progress.failed) == row // BATCH
     assert int(progress.state.step) == row // BATCH + 1
     # A slice that ends before it goes well, one that starts after it does too.
     for first, last in ((0, row // BATCH), (row // BATCH + 1, 8)):
-        progress = compiled_loop(trainer, state, examples, order, first, last)
+        progress = programs.loop(trainer, state, examples, order, first, last)
         assert int(progress.failed) == -1
 
 
@@ -672,7 +674,7 @@ def test_a_loss_that_diverges_is_reported_where_numpy_sees_it():
     y = X[:, :1]
     _, order = resident()
     examples = Data(jnp.asarray(X), jnp.asarray(y), None, jnp.asarray(ROWS))
-    progress = compiled_loop(trainer, state, examples, order, 0, 100)
+    progress = programs.loop(trainer, state, examples, order, 0, 100)
     step, found = functools.partial(compiled_step, trainer.program()), -1
     for index in range(100):
         part = slice(index * BATCH, (index + 1) * BATCH)

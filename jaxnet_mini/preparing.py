@@ -1,0 +1,67 @@
+"""Data checked against a model, before anything is compiled or changed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+
+from jaxnet_mini import checks, data, train
+from jaxnet_mini.checks import Examples
+from jaxnet_mini.composition import LayerOutline
+from jaxnet_mini.train import Trainer
+
+
+def examples(
+    trainer: Trainer,
+    outline: tuple[LayerOutline, ...],
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    class_weight: Mapping[int, float] | None = None,
+    prefix: str = "",
+) -> Examples:
+    """Return examples that fit the layers and the loss.
+
+    Args:
+        trainer: whose loss the targets are for.
+        outline: of the layers.
+        x: inputs.
+        y: targets.
+        sample_weight: weights by example, or None.
+        class_weight: weights by class, or None.
+        prefix: put before the arguments' names in messages.
+
+    Raises:
+        ArgumentError, DataError, ShapeError: they do not fit.
+    """
+    inputs = checks.as_array(x, f"{prefix}x")
+    first, last = outline[0], outline[-1]
+    checks.check_features(inputs.shape, first.input_shape, first.name, f"{prefix}x")
+    return checks.examples(
+        inputs,
+        y,
+        sample_weight,
+        class_weight,
+        trainer.loss,
+        last.output_shape,
+        prefix,
+    )
+
+
+def rehearse(
+    trainer: Trainer,
+    outline: tuple[LayerOutline, ...],
+    checked: Examples,
+    batch_size: int,
+) -> None:
+    """Let a loss or a metric that does not fit fail before anything changes.
+
+    Raises:
+        ShapeError: it does not return one value per example.
+    """
+    x, y = checked.x, checked.y
+    targets = jax.ShapeDtypeStruct(
+        (batch_size, *y.shape[1:]), data.device_dtype(y.dtype)
+    )
+    shape, dtype = outline[0].input_shape, data.device_dtype(x.dtype)
+    train.rehearse(trainer.program(), shape, dtype, targets)
