@@ -24,6 +24,9 @@ from jaxnet_mini.types import Params
 Schedule: TypeAlias = Callable[[Any], Any]
 """``step -> learning rate``, as optax makes them; steps count from 0."""
 
+OptimizerState: TypeAlias = Any
+"""What a transformation carries from step to step, a pytree."""
+
 
 class AdamState(NamedTuple):
     """Steps taken and the two moments, each of the shape of the parameters."""
@@ -131,7 +134,7 @@ class Optimizer:
         """Name the numbers that are 0 and so leave a part of the algorithm out."""
         return ()
 
-    def init(self, params: Params) -> optax.OptState:
+    def init(self, params: Params) -> OptimizerState:
         """Return the state of a first step, with this optimizer's own numbers."""
         # Not by the shared transformation: what starts from a number, as Adagrad's
         # accumulators do, starts from this optimizer's own.
@@ -343,7 +346,7 @@ def check_learning_rate(value: Any) -> float:
     return number
 
 
-def get_learning_rate(state: optax.OptState) -> Array:
+def get_learning_rate(state: OptimizerState) -> Array:
     """Return the learning rate that ``state`` holds, a float scalar.
 
     Raises:
@@ -360,7 +363,7 @@ def get_learning_rate(state: optax.OptState) -> Array:
     return value
 
 
-def set_learning_rate(state: optax.OptState, value: float | Array) -> optax.OptState:
+def set_learning_rate(state: OptimizerState, value: float | Array) -> OptimizerState:
     """Return ``state`` with another learning rate of the same dtype.
 
     Raises:
