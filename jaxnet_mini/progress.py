@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 BAR_WIDTH = 20
-REDRAW_SECONDS = 0.1
-"""Ten redraws a second look smooth; each costs the host half a millisecond."""
+REDRAW_SECONDS = 0.2
+"""Five redraws a second look smooth; each costs the host about a millisecond."""
 
 
 class Bar:
