@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from numpy.typing import NDArray
 
 from jaxnet_mini import checks, composition, programs, seeds, summary, weights
 from jaxnet_mini.composition import LayerOutline, Serial
@@ -200,7 +201,7 @@ class LayerStack:
         values = weights.by_path(self.params)
         return [Weight(path, values[path]) for path in weights.shapes(self._outline)]
 
-    def get_weights(self) -> list[np.ndarray]:
+    def get_weights(self) -> list[NDArray[Any]]:
         """Return copies of all weights as NumPy arrays, in the order of `weights`."""
         return [weight.numpy() for weight in self.weights]
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jaxnet_mini.errors import ArgumentError, DataError, ShapeError
 from jaxnet_mini.losses import Loss
@@ -20,9 +21,9 @@ from jaxnet_mini.types import Shape
 class Examples(NamedTuple):
     """Checked inputs, targets and weights on the host; one row per example."""
 
-    x: np.ndarray
-    y: np.ndarray
-    weight: np.ndarray | None
+    x: NDArray[Any]
+    y: NDArray[Any]
+    weight: NDArray[Any] | None
 
     def rows(self, first: int, last: int | None = None) -> "Examples":
         """Return the examples ``first`` to ``last - 1``, as views."""
@@ -30,7 +31,7 @@ class Examples(NamedTuple):
         return Examples(self.x[first:last], self.y[first:last], weight)
 
 
-def as_array(value: Any, argument: str) -> np.ndarray:
+def as_array(value: Any, argument: str) -> NDArray[Any]:
     """Return ``value`` as a numeric array with at least one row.
 
     Raises:
@@ -72,7 +73,9 @@ def as_array(value: Any, argument: str) -> np.ndarray:
     return array
 
 
-def position(array: np.ndarray, bad: np.ndarray, first_row: int = 0) -> tuple[str, Any]:
+def position(
+    array: NDArray[Any], bad: NDArray[Any], first_row: int = 0
+) -> tuple[str, Any]:
     """Return in words where ``bad`` is first true, and what stands there.
 
     Rows are counted from ``first_row`` on, where ``array`` is a part of another.
@@ -84,7 +87,7 @@ def position(array: np.ndarray, bad: np.ndarray, first_row: int = 0) -> tuple[st
     return where, array[index]
 
 
-def check_rows(rows: int, array: np.ndarray, argument: str, of: str = "x") -> None:
+def check_rows(rows: int, array: NDArray[Any], argument: str, of: str = "x") -> None:
     """Raise a DataError where ``array`` has not one row per row of ``x``."""
     if len(array) != rows:
         raise DataError(
@@ -95,7 +98,7 @@ def check_rows(rows: int, array: np.ndarray, argument: str, of: str = "x") -> No
 
 def as_targets(
     value: Any, loss: Loss, output_shape: Shape, argument: str = "y"
-) -> np.ndarray:
+) -> NDArray[Any]:
     """Return targets that fit the loss and the outputs; classes as ``int32``.
 
     Raises:
@@ -124,7 +127,7 @@ def as_targets(
     return array
 
 
-def _shape_error(array: np.ndarray, output_shape: Shape, argument: str) -> ShapeError:
+def _shape_error(array: NDArray[Any], output_shape: Shape, argument: str) -> ShapeError:
     rows = array.shape[0]
     expected = (rows, *output_shape)
     advice = "change the last layer's units, or the loss."
@@ -142,7 +145,9 @@ def _shape_error(array: np.ndarray, output_shape: Shape, argument: str) -> Shape
     )
 
 
-def _as_classes(array: np.ndarray, output_shape: Shape, argument: str) -> np.ndarray:
+def _as_classes(
+    array: NDArray[Any], output_shape: Shape, argument: str
+) -> NDArray[Any]:
     classes = output_shape[-1] if output_shape else 0
     expected = output_shape[:-1]
     if array.shape[1:] not in (expected, (*expected, 1)):
@@ -180,7 +185,7 @@ def _as_classes(array: np.ndarray, output_shape: Shape, argument: str) -> np.nda
     return array.astype(np.int32)
 
 
-def as_weights(value: Any, rows: int, argument: str = "sample_weight") -> np.ndarray:
+def as_weights(value: Any, rows: int, argument: str = "sample_weight") -> NDArray[Any]:
     """Return weights of shape ``(rows,)``.
 
     Raises:
@@ -197,8 +202,8 @@ def as_weights(value: Any, rows: int, argument: str = "sample_weight") -> np.nda
 
 
 def class_weights(
-    targets: np.ndarray, weights: Mapping[int, float], output_shape: Shape
-) -> np.ndarray:
+    targets: NDArray[Any], weights: Mapping[int, float], output_shape: Shape
+) -> NDArray[Any]:
     """Return one weight per example from a weight per class; 1 for classes not named.
 
     One-hot targets count as the class of their largest value.
@@ -244,7 +249,8 @@ def class_weights(
                 "number is expected: write for example {0: 1.0, 1: 2.5}."
             )
         table[key] = weight
-    return table[np.round(classes).astype(np.int64)]
+    chosen: NDArray[Any] = table[np.round(classes).astype(np.int64)]
+    return chosen
 
 
 def check_features(
@@ -260,7 +266,7 @@ def check_features(
 
 
 def examples(
-    x: np.ndarray,
+    x: NDArray[Any],
     y: Any,
     sample_weight: Any,
     class_weight: Mapping[int, float] | None,

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from numpy.typing import NDArray
 
 from jaxnet_mini.checks import Examples, position
 from jaxnet_mini.errors import DataError
@@ -37,7 +38,7 @@ class Data(NamedTuple):
     rows: Any
 
 
-def device_dtype(dtype: np.dtype) -> np.dtype:
+def device_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the dtype on the device: at most JAX's default width, at least float32.
 
     Integers of up to 32 bits and booleans stay as they are, so that images in
@@ -52,7 +53,7 @@ def device_dtype(dtype: np.dtype) -> np.dtype:
 
 
 def _check_block(
-    source: np.ndarray, cast: np.ndarray, first_row: int, argument: str
+    source: NDArray[Any], cast: NDArray[Any], first_row: int, argument: str
 ) -> None:
     if cast.dtype.kind == "f":
         flat = cast.reshape(-1)
@@ -81,7 +82,7 @@ def _check_block(
     )
 
 
-def _zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+def _zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     # JAX takes an aligned array over on a CPU as it is, without a copy.
     size = math.prod(shape) * dtype.itemsize
     memory = np.zeros(size + ALIGNMENT, np.uint8)
@@ -90,8 +91,8 @@ def _zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 
 
 def fill(
-    array: np.ndarray, capacity: int, argument: str, first_row: int = 0
-) -> np.ndarray:
+    array: NDArray[Any], capacity: int, argument: str, first_row: int = 0
+) -> NDArray[Any]:
     """Copy ``array`` into a new one of ``capacity`` rows and the device's dtype.
 
     Rows beyond the given ones are 0.
@@ -153,9 +154,9 @@ def resident(examples: Examples, batch_size: int) -> Data:
 
 
 def batches(
-    x: np.ndarray,
-    y: np.ndarray | None,
-    weight: np.ndarray | None,
+    x: NDArray[Any],
+    y: NDArray[Any] | None,
+    weight: NDArray[Any] | None,
     batch_size: int,
     prefix: str = "",
     first_row: int = 0,
@@ -184,7 +185,7 @@ def batches(
     stacks = steps_for(rows, steps * batch_size)
     stack_rows = steps * batch_size
 
-    def stacked(array: np.ndarray, argument: str) -> np.ndarray:
+    def stacked(array: NDArray[Any], argument: str) -> NDArray[Any]:
         filled = fill(array, stacks * stack_rows, prefix + argument, first_row)
         return filled.reshape(stacks, steps, batch_size, *array.shape[1:])
 
@@ -204,7 +205,7 @@ def batches(
 
 def order(
     seed: Sequence[int], epoch: int, rows: int, batch_size: int, shuffle: bool = True
-) -> np.ndarray:
+) -> NDArray[Any]:
     """Return which row goes where in an epoch, ``(steps, batch)`` of ``int32``.
 
     It depends on the seed and the epoch only. Places beyond the last row hold row 0,

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import numpy as np
+from numpy.typing import NDArray
 
 from jaxnet_mini import data, programs, weights
 from jaxnet_mini.callbacks import CallbackList, History, Logs
@@ -77,7 +78,7 @@ class Plan:
             yield number, first, last
             position += last - first
 
-    def order(self, number: int) -> np.ndarray:
+    def order(self, number: int) -> NDArray[Any]:
         """Return the order of a pass over the data."""
         return data.order(self.seed, number, self.rows, self.batch_size, self.shuffle)
 
@@ -273,7 +274,7 @@ def _last_finite(
     """
     none = programs.no_sums(program)
 
-    def run(last: int) -> tuple[TrainState, np.ndarray]:
+    def run(last: int) -> tuple[TrainState, NDArray[Any]]:
         bounds = (first, last)
         after = programs.loop(program, before, examples, order, *bounds, none)
         state = after.state

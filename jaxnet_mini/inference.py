@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from numpy.typing import NDArray
 
 from jaxnet_mini import data, programs
 from jaxnet_mini.callbacks import CallbackList, Logs
@@ -61,7 +62,7 @@ def evaluate(
 
 def predict(
     net: Any, params: Any, stacks: list[Data], callbacks: CallbackList, verbose: int
-) -> np.ndarray:
+) -> NDArray[Any]:
     """Return the outputs for all rows of all stacks, in order, as a NumPy array."""
     stepwise = callbacks.watches_batches("predict")
     rows, steps = _extent(stacks)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
-import numpy as np
+from numpy.typing import NDArray
 
 from jaxnet_mini import (
     checks,
@@ -320,7 +320,7 @@ class Sequential(LayerStack):
         batch_size: int | None = None,
         verbose: Any = 0,
         callbacks: Any = None,
-    ) -> np.ndarray:
+    ) -> NDArray[Any]:
         """Return the outputs for all rows, ``(rows, *output_shape)``, in order.
 
         Args:
@@ -388,7 +388,7 @@ class Sequential(LayerStack):
             x, y, rows, 0, sample_weight=sample_weight, return_dict=return_dict
         )
 
-    def predict_on_batch(self, x: Any) -> np.ndarray:
+    def predict_on_batch(self, x: Any) -> NDArray[Any]:
         """Return the outputs for these examples, computed at once."""
         return self.predict(x, len(checks.as_array(x, "x")))
 

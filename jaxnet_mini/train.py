@@ -363,7 +363,7 @@ def untrained(net: Layer, input_shape: Shape, seed: Array | np.uint32) -> TrainS
 
 @functools.lru_cache(maxsize=256)
 def rehearse(
-    trainer: Trainer, input_shape: Shape, x: np.dtype, y: jax.ShapeDtypeStruct
+    trainer: Trainer, input_shape: Shape, x: np.dtype[Any], y: jax.ShapeDtypeStruct
 ) -> None:
     """Trace network, loss and metrics on a batch, so that errors come before changes.
 

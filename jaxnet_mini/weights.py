@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 from jax import Array
+from numpy.typing import NDArray
 
 from jaxnet_mini.composition import LayerOutline
 from jaxnet_mini.errors import ShapeError
@@ -31,11 +32,11 @@ class Weight:
         return tuple(self.value.shape)
 
     @property
-    def dtype(self) -> np.dtype:
+    def dtype(self) -> np.dtype[Any]:
         """The array's dtype."""
         return np.dtype(self.value.dtype)
 
-    def numpy(self) -> np.ndarray:
+    def numpy(self) -> NDArray[Any]:
         """Return a copy as a NumPy array."""
         return np.array(self.value)
 
