@@ -8,6 +8,7 @@ names in snake case are the per-example values alone.
 Probabilities are clipped to [1e-7, 1 - 1e-7], Keras's constant, before a logarithm.
 """
 
+import abc
 import dataclasses
 from collections.abc import Callable
 from typing import ClassVar, Literal, TypeAlias
@@ -115,7 +116,7 @@ def huber(y_true: Array, y_pred: Array, delta: float = 1.0) -> Array:
 
 
 @dataclasses.dataclass(frozen=True)
-class Loss:
+class Loss(abc.ABC):
     """The base of the losses: a frozen, hashable value.
 
     ``targets`` tells what ``y_true`` holds: ``"classes"`` (integers, no axis of
@@ -125,9 +126,9 @@ class Loss:
 
     targets: ClassVar[Targets] = "values"
 
+    @abc.abstractmethod
     def per_example(self, y_true: Array, y_pred: Array) -> Array:
         """Return one value per example, ``(batch, ...)``."""
-        raise NotImplementedError(f"{type(self).__name__} has no per_example")
 
     def on_logits(self, activation: activations.Activation) -> "Loss | None":
         """Return the loss that takes the inputs of ``activation`` instead.

@@ -6,6 +6,7 @@ epoch into one number. Sums of batches are added, so that the number is exact ov
 epoch whatever the size of the batches. Weight 0 marks a row that is only padding.
 """
 
+import abc
 import dataclasses
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -89,24 +90,24 @@ def zeros(number: int) -> tuple[Array, ...]:
 
 
 @dataclasses.dataclass(frozen=True)
-class Metric:
+class Metric(abc.ABC):
     """The base of the metrics: a frozen, hashable value; logs go by its ``name``."""
 
     name: str
 
+    @abc.abstractmethod
     def zeros(self) -> Totals:
         """Return the sums of no batch, see `zeros`."""
-        raise NotImplementedError(f"{type(self).__name__} has no zeros")
 
+    @abc.abstractmethod
     def totals(
         self, y_true: Array, y_pred: Array, weight: Float[Array, " batch"]
     ) -> Totals:
         """Return the sums of one batch; rows count as often as ``weight`` says."""
-        raise NotImplementedError(f"{type(self).__name__} has no totals")
 
+    @abc.abstractmethod
     def result(self, totals: Totals) -> Any:
         """Return the metric from the sums of all batches, JAX or NumPy scalars."""
-        raise NotImplementedError(f"{type(self).__name__} has no result")
 
 
 @dataclasses.dataclass(frozen=True)
