@@ -49,7 +49,7 @@ def save_curves(history: dict[str, list[float]], file: str) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        print('\nFor a picture of the training: pip install "jaxnet-mini[plot]"')
+        print('\nFor a picture of the training: python -m pip install ".[plot]"')
         return
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     epochs = np.arange(1, len(history["loss"]) + 1)
