@@ -12,6 +12,7 @@ import jax
 from numpy.typing import NDArray
 
 from jaxnet_mini import (
+    arguments,
     checks,
     data,
     fitting,
@@ -209,11 +210,11 @@ class Sequential(LayerStack):
         trainer = self.trainer
         verbose = check_verbose(verbose)
         hooks = as_callbacks(callbacks)
-        batch_size = checks.check_batch_size(batch_size)
+        batch_size = arguments.check_batch_size(batch_size)
         if steps_per_epoch is not None:
-            checks.check_count("steps_per_epoch", steps_per_epoch)
-        checks.check_count("epochs", epochs)
-        checks.check_count("initial_epoch", initial_epoch, least=0)
+            arguments.check_count("steps_per_epoch", steps_per_epoch)
+        arguments.check_count("epochs", epochs)
+        arguments.check_count("initial_epoch", initial_epoch, least=0)
         if seed is not None:
             seeds.check_seed(seed)
         outline = self._outline_for(x)
@@ -225,17 +226,17 @@ class Sequential(LayerStack):
             prefix = "validation "
             triple = checks.as_triple(validation_data, "validation_data")
             validation = preparing.examples(trainer, outline, *triple, prefix=prefix)
-        elif checks.check_share(validation_split):
-            at = checks.split(len(examples.x), validation_split)
+        elif arguments.check_share(validation_split):
+            at = arguments.split(len(examples.x), validation_split)
             examples, validation = examples.rows(0, at), examples.rows(at)
-        due = checks.due_epochs(validation_freq)
+        due = arguments.due_epochs(validation_freq)
         resident = data.resident(examples, batch_size)
         stacks = []
         if validation is not None:
             size = (
                 batch_size if validation_batch_size is None else validation_batch_size
             )
-            size = checks.check_count("validation_batch_size", size)
+            size = arguments.check_count("validation_batch_size", size)
             stacks = data.batches(*validation, size, prefix, at)
         preparing.rehearse(trainer, outline, examples, batch_size)
         self._adopt(outline)
@@ -302,7 +303,7 @@ class Sequential(LayerStack):
         self._known_shape()
         verbose = check_verbose(verbose)
         hooks = as_callbacks(callbacks)
-        batch_size = checks.check_batch_size(batch_size)
+        batch_size = arguments.check_batch_size(batch_size)
         outline = self._outline_for(x)
         examples = preparing.examples(trainer, outline, x, y, sample_weight)
         stacks = data.batches(*examples, batch_size)
@@ -336,7 +337,7 @@ class Sequential(LayerStack):
         self._known_shape()
         verbose = check_verbose(verbose)
         hooks = as_callbacks(callbacks)
-        batch_size = checks.check_batch_size(batch_size)
+        batch_size = arguments.check_batch_size(batch_size)
         inputs = checks.as_array(x, "x")
         self._check_features(inputs.shape)
         stacks = data.batches(inputs, None, None, batch_size)
@@ -395,6 +396,5 @@ class Sequential(LayerStack):
     def _results(self, logs: dict[str, float], return_dict: bool) -> Any:
         if return_dict:
             return logs
-        names = ["loss", *(metric.name for metric in self.trainer.metrics)]
-        values = [logs[name] for name in names]
+        values = [logs["loss"], *(logs[m.name] for m in self.trainer.metrics)]
         return values if len(values) > 1 else values[0]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import unchecked_types, x64
 
-from jaxnet_mini import checks, data, losses
+from jaxnet_mini import arguments, checks, data, losses
 from jaxnet_mini.errors import ArgumentError, DataError, ShapeError
 
 SPARSE = losses.SparseCategoricalCrossentropy()
@@ -327,10 +327,10 @@ def test_split_is_keras(rows, share):
     """``math.floor(rows * (1 - share))`` rows are left, see keras.utils."""
     expected = math.floor(rows * (1.0 - share))
     if 0 < expected < rows:
-        assert checks.split(rows, share) == expected
+        assert arguments.split(rows, share) == expected
     else:
         with pytest.raises(ArgumentError, match=f"of {rows} rows leaves {expected}"):
-            checks.split(rows, share)
+            arguments.split(rows, share)
 
 
 @pytest.mark.parametrize(
@@ -344,7 +344,7 @@ def test_split_agrees_with_keras(rows, share):
 
         x = np.arange(rows)
         (left,), (held_out,) = train_validation_split((x,), share)
-    at = checks.split(rows, share)
+    at = arguments.split(rows, share)
     np.testing.assert_array_equal(np.asarray(left), x[:at])
     np.testing.assert_array_equal(np.asarray(held_out), x[at:])
 

@@ -21,7 +21,8 @@ NAME = jaxnet_mini.__name__
 # that of the design, with the rooms that were added since.
 FLOORS = [
     {"types", "errors", "version"},
-    {"activations", "initializers", "optimizers", "seeds", "callbacks", "progress"},
+    {"activations", "arguments", "initializers", "optimizers", "seeds"}
+    | {"callbacks", "progress"},
     {"losses", "layers"},
     {"metrics", "composition", "checks"},
     {"data", "summary", "weights"},

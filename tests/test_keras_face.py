@@ -15,7 +15,7 @@ from conftest import keras_on_jax
 from oracles import assert_close, assert_trees_identical, raises_text
 
 import jaxnet_mini as jn
-from jaxnet_mini import checks
+from jaxnet_mini import arguments
 from jaxnet_mini.callbacks import Callback
 from jaxnet_mini.errors import ArgumentError, DataError, ShapeError, StateError
 
@@ -592,7 +592,7 @@ def test_validation_split_cuts_where_keras_cuts(share):
             (kept, *_), (held_out, *_) = array_slicing.train_validation_split(
                 (np.arange(rows), None, None), validation_split=share
             )
-            at = checks.split(rows, share)
+            at = arguments.split(rows, share)
             assert (at, rows - at) == (len(kept), len(held_out))
 
 
