@@ -3,10 +3,12 @@
 Names of layers follow Keras: the class in snake case, numbered from the second on.
 """
 
+import contextlib
 import dataclasses
 import functools
 import inspect
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -47,11 +49,9 @@ class Serial(Base):
         for index, (name, layer) in enumerate(
             zip(self.names, self.layers, strict=True)
         ):
-            try:
-                layer_key = jax.random.fold_in(key, index)
+            layer_key = jax.random.fold_in(key, index)
+            with _naming(name):
                 shape, params[name] = layer.init(layer_key, shape)
-            except ShapeError as error:
-                raise ShapeError(f"layer {name!r}: {error}") from None
         return shape, params
 
     def apply(
@@ -66,11 +66,18 @@ class Serial(Base):
             zip(self.names, self.layers, strict=True)
         ):
             layer_key = None if key is None else jax.random.fold_in(key, index)
-            try:
+            with _naming(name):
                 x = layer.apply(params[name], x, key=layer_key, training=training)
-            except ShapeError as error:
-                raise ShapeError(f"layer {name!r}: {error}") from None
         return x
+
+
+@contextlib.contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Put a layer's name before the message of a ShapeError."""
+    try:
+        yield
+    except ShapeError as error:
+        raise ShapeError(f"layer {name!r}: {error}") from None
 
 
 def serial(*layers: Layer, name: str | None = None) -> Serial:
@@ -222,10 +229,8 @@ def outline(
         key = jax.random.key(0)
         new = zip(net.names[len(parts) :], net.layers[len(parts) :], strict=True)
         for name, layer in new:
-            try:
+            with _naming(name):
                 output_shape, params = layer.init(key, shape)
-            except ShapeError as error:
-                raise ShapeError(f"layer {name!r}: {error}") from None
             part = LayerOutline(name, layer, shape, output_shape, _shapes(params))
             parts.append(part)
             shape = output_shape

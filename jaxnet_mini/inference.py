@@ -20,7 +20,6 @@ def evaluate(
     stacks: list[Data],
     callbacks: CallbackList,
     verbose: int = 0,
-    label: str = "Evaluate",
 ) -> Logs:
     """Return loss and metrics over all stacks of batches, as floats."""
     program = trainer.program()
@@ -28,7 +27,7 @@ def evaluate(
     rows, steps = _extent(stacks)
     watch = Stopwatch()
     sums = programs.no_sums(trainer)
-    bar = Bar(label, steps, rows, verbose)
+    bar = Bar("Evaluate", steps, rows, verbose)
     try:
         if verbose:
             watch.start()
