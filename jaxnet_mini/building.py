@@ -147,6 +147,18 @@ class LayerStack:
         self._known_shape()
         return (None, *self._outline[-1].output_shape)
 
+    @property
+    def outline(self) -> tuple[LayerOutline, ...]:
+        """Name, shapes and parameters of each layer; shapes are ``()`` until `built`.
+
+        ``params`` holds a ``jax.ShapeDtypeStruct`` in place of each array.
+        """
+        if self.built:
+            return self._outline
+        names = composition.unique_names(self._net.layers)
+        pairs = zip(names, self._net.layers, strict=True)
+        return tuple(LayerOutline(name, layer, (), (), {}) for name, layer in pairs)
+
     def _known_shape(self) -> Shape:
         if not self._net.layers:
             raise StateError("the model has no layers: add one first.")
@@ -231,14 +243,7 @@ class LayerStack:
         Args:
             print_fn: called once with the whole text instead of printing it.
         """
-        parts = self._outline
-        if not self.built:
-            names = composition.unique_names(self._net.layers)
-            pairs = zip(names, self._net.layers, strict=True)
-            parts = tuple(
-                LayerOutline(name, layer, (), (), {}) for name, layer in pairs
-            )
-        summary.print_summary(self.name, parts, self.built, print_fn)
+        summary.print_summary(self.name, self.outline, self.built, print_fn)
 
     def __call__(
         self, x: Any, *, training: bool = False, key: RandomKey | None = None

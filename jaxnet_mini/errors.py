@@ -6,8 +6,9 @@ expected and what came, and ends with what to do next.
 """
 
 import difflib
+import importlib
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Value = TypeVar("Value")
 
@@ -75,3 +76,31 @@ def find(table: Mapping[str, Value], name: str, kind: str) -> Value:
     guess = f"did you mean {nearest[0]!r}? " if nearest else ""
     known = ", ".join(sorted(table))
     raise UnknownNameError(f"unknown {kind} {name!r}: {guess}Known: {known}.")
+
+
+def import_extra(module: str, extra: str) -> Any:
+    """Import a module of an optional dependency when it is used.
+
+    Args:
+        module: the module's full name, e.g. ``"matplotlib.figure"``.
+        extra: the extra of this package that installs it, e.g. ``"plot"``.
+
+    Raises:
+        MissingExtraError: it is not installed.
+
+    >>> import_extra("no_such_plotter.figure", "plot")
+    Traceback (most recent call last):
+    ...
+    jaxnet_mini.errors.MissingExtraError: no_such_plotter is not installed: run \
+python -m pip install "jaxnet-mini[plot]".
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        package = module.split(".")[0]
+        if error.name is None or error.name.split(".")[0] != package:
+            raise  # it is there, and something that it needs itself is not
+        raise MissingExtraError(
+            f"{package} is not installed: run python -m pip install "
+            f'"jaxnet-mini[{extra}]".'
+        ) from None

@@ -4,7 +4,6 @@ It checks what comes in and holds the state; `jaxnet_mini.fitting` and
 `jaxnet_mini.inference` run the loops and `jaxnet_mini.train` computes.
 """
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,49 +16,17 @@ from jaxnet_mini import (
     data,
     fitting,
     inference,
-    optimizers,
     preparing,
     programs,
     seeds,
 )
-from jaxnet_mini.building import LayerStack
 from jaxnet_mini.callbacks import CallbackList, History, as_callbacks
-from jaxnet_mini.errors import ArgumentError, StateError
+from jaxnet_mini.compiling import CompiledStack
 from jaxnet_mini.progress import check_verbose
-from jaxnet_mini.train import Trainer, TrainState
 from jaxnet_mini.types import Layer
 
 
-class ModelOptimizer:
-    """The optimizer of a compiled model: its learning rate can be read and set."""
-
-    def __init__(self, model: "Sequential") -> None:
-        self._model = model
-
-    @property
-    def learning_rate(self) -> float:
-        """The learning rate of the next step; setting it compiles nothing anew."""
-        state = self._model.state
-        return float(optimizers.get_learning_rate(state.optimizer_state))
-
-    @learning_rate.setter
-    def learning_rate(self, value: float) -> None:
-        number = optimizers.check_learning_rate(value)
-        configured = getattr(self._model.trainer.optimizer, "learning_rate", None)
-        if callable(configured):
-            raise StateError(
-                "the learning rate follows a schedule and cannot be set: compile with "
-                "a number as learning_rate."
-            )
-        state = self._model.state
-        changed = optimizers.set_learning_rate(state.optimizer_state, number)
-        self._model.state = state._replace(optimizer_state=changed)
-
-    def __repr__(self) -> str:
-        return repr(self._model.trainer.optimizer)
-
-
-class Sequential(LayerStack):
+class Sequential(CompiledStack):
     """A stack of layers that can be trained, with Keras's methods.
 
     Args:
@@ -88,68 +55,7 @@ class Sequential(LayerStack):
     ) -> None:
         self.stop_training = False
         self.history: History | None = None
-        self._trainer: Trainer | None = None
         super().__init__(layers, name, seed)
-
-    def compile(
-        self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        metrics: Any = None,
-    ) -> None:
-        """Choose how to train; the weights stay, the optimizer starts afresh.
-
-        Args:
-            optimizer: a name, one of `jaxnet_mini.optimizers` or an optax
-                transformation.
-            loss: a name, one of `jaxnet_mini.losses` or a callable
-                ``(y_true, y_pred) -> per-example loss``.
-            metrics: one or a list of names, metrics or callables.
-
-        Raises:
-            ArgumentError, UnknownNameError: one of these is none.
-        """
-        if loss is None:
-            raise ArgumentError(
-                "compile needs a loss: for example "
-                'loss="sparse_categorical_crossentropy".'
-            )
-        several = isinstance(metrics, list | tuple)
-        chosen = () if metrics is None else tuple(metrics) if several else (metrics,)
-        self._trainer = Trainer(self.net, loss, optimizer, chosen)
-        if self._state is not None:
-            self._state = self._state._replace(optimizer_state=None)
-
-    @property
-    def trainer(self) -> Trainer:
-        """The pure functions behind ``fit``, as compiled."""
-        if self._trainer is None:
-            raise StateError(
-                "the model is not compiled: call model.compile(optimizer, loss, "
-                "metrics) first."
-            )
-        if self._trainer.net is not self.net:  # layers were added since
-            self._trainer = dataclasses.replace(self._trainer, net=self.net)
-        return self._trainer
-
-    @property
-    def optimizer(self) -> ModelOptimizer:
-        """The optimizer; ``model.optimizer.learning_rate`` can be read and set."""
-        self.trainer  # noqa: B018  (an error now, not at the first use)
-        return ModelOptimizer(self)
-
-    @property
-    def state(self) -> TrainState:
-        """Parameters, optimizer state, key and step, as the next step takes them."""
-        state = self._untrained()
-        if state.optimizer_state is None:
-            state = programs.with_optimizer(self.trainer, state)
-            self._state = state
-        return state
-
-    @state.setter
-    def state(self, state: TrainState) -> None:
-        self._state = state
 
     def fit(
         self,
