@@ -19,6 +19,7 @@ from jaxnet_mini import (
     metrics,
     models,
     optimizers,
+    regularizers,
     utils,
 )
 from jaxnet_mini.composition import serial
@@ -62,6 +63,7 @@ __all__ = [
     "models",
     "optimizers",
     "predict",
+    "regularizers",
     "serial",
     "utils",
 ]

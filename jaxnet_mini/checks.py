@@ -107,14 +107,17 @@ def as_targets(
         DataError: a class is no integer or out of range, a probability outside [0, 1].
     """
     array = as_array(value, argument)
-    shape = array.shape[1:]
-    if loss.targets == "anything":
-        if {shape, output_shape} == {(), (1,)}:
-            raise _shape_error(array, output_shape, argument)
-        return array
     if loss.targets == "classes":
         return _as_classes(array, output_shape, argument)
-    if shape != output_shape:
+    # (rows,) stands for (rows, 1), as in Keras. It is reshaped here, once and exactly:
+    # left to broadcasting, the two would make a table of (rows, rows).
+    if (*array.shape[1:], 1) == output_shape:
+        array = array[..., None]
+    elif array.shape[1:] == (*output_shape, 1):
+        array = array[..., 0]
+    if loss.targets == "anything":
+        return array
+    if array.shape[1:] != output_shape:
         raise _shape_error(array, output_shape, argument)
     if loss.targets == "probabilities":
         bad = ~((array >= 0) & (array <= 1))

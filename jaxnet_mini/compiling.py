@@ -60,6 +60,7 @@ class CompiledStack(LayerStack):
         optimizer: Any = "rmsprop",
         loss: Any = None,
         metrics: Any = None,
+        weighted_metrics: Any = None,
     ) -> None:
         """Choose how to train; the weights stay, the optimizer starts afresh.
 
@@ -69,6 +70,9 @@ class CompiledStack(LayerStack):
             loss: a name, one of `jaxnet_mini.losses` or a callable
                 ``(y_true, y_pred) -> per-example loss``.
             metrics: one or a list of names, metrics or callables.
+            weighted_metrics: likewise; these count examples by ``sample_weight`` and
+                ``class_weight``. One that stands in both is logged as
+                ``weighted_...`` here.
 
         Raises:
             ArgumentError, UnknownNameError: one of these is none.
@@ -78,9 +82,9 @@ class CompiledStack(LayerStack):
                 "compile needs a loss: for example "
                 'loss="sparse_categorical_crossentropy".'
             )
-        several = isinstance(metrics, list | tuple)
-        chosen = () if metrics is None else tuple(metrics) if several else (metrics,)
-        self._trainer = Trainer(self.net, loss, optimizer, chosen)
+        self._trainer = Trainer(
+            self.net, loss, optimizer, _several(metrics), _several(weighted_metrics)
+        )
         if self._state is not None:
             self._state = self._state._replace(optimizer_state=None)
 
@@ -114,3 +118,10 @@ class CompiledStack(LayerStack):
     @state.setter
     def state(self, state: TrainState) -> None:
         self._state = state
+
+
+def _several(metrics: Any) -> tuple[Any, ...]:
+    """Return none, one or several as a tuple."""
+    if metrics is None:
+        return ()
+    return tuple(metrics) if isinstance(metrics, list | tuple) else (metrics,)

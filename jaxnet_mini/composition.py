@@ -7,7 +7,6 @@ import contextlib
 import dataclasses
 import functools
 import inspect
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +16,7 @@ from jax import Array
 from jaxnet_mini import activations
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 from jaxnet_mini.layers import Activation, Base, Dense
+from jaxnet_mini.names import snake_case
 from jaxnet_mini.types import Layer, Params, RandomKey, Shape
 
 
@@ -69,6 +69,16 @@ class Serial(Base):
             with _naming(name):
                 x = layer.apply(params[name], x, key=layer_key, training=training)
         return x
+
+    def penalty(self, params: Params) -> Array | float:
+        pairs = zip(self.names, self.layers, strict=True)
+        return sum(penalty(layer, params[name]) for name, layer in pairs)
+
+
+def penalty(layer: Layer, params: Params) -> Array | float:
+    """Return what a layer adds to the loss; a layer without the method adds 0.0."""
+    own = getattr(layer, "penalty", None)
+    return 0.0 if own is None else own(params)
 
 
 @contextlib.contextmanager
@@ -128,16 +138,6 @@ def check_layer(layer: Any) -> None:
         f"{layer!r} is no layer{hint}: a layer is a hashable object with "
         "init(key, input_shape) and apply(params, x, *, key=None, training=False)."
     )
-
-
-def snake_case(name: str) -> str:
-    """Return Keras's default name of a class.
-
-    >>> snake_case("LayerNormalization")
-    'layer_normalization'
-    """
-    border = r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z0-9])(?=[A-Z][a-z])"
-    return re.sub(border, "_", name).lower()
 
 
 def unique_names(layers: tuple[Layer, ...]) -> tuple[str, ...]:

@@ -114,6 +114,10 @@ def _runs(stacks: list[Data], stepwise: bool) -> Iterator[tuple[Data, int, int]]
 
 
 def sums_to_logs(trainer: Trainer, sums: Sums) -> Logs:
-    """Return loss and metrics as plain floats, computed on the host in float64."""
+    """Return loss and metrics as plain floats, computed on the host in float64.
+
+    A metric of several values, such as a precision at each of some thresholds, is a
+    list.
+    """
     logs = trainer.logs(sums.value())
-    return {name: float(value) for name, value in logs.items()}
+    return {name: np.asarray(value).tolist() for name, value in logs.items()}

@@ -20,8 +20,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini import activations, initializers
+from jaxnet_mini import activations, initializers, regularizers
 from jaxnet_mini.errors import ArgumentError, ShapeError
+from jaxnet_mini.names import as_call
 from jaxnet_mini.types import Params, RandomKey, Shape, as_float
 
 
@@ -78,15 +79,7 @@ class Base:
             )
 
     def __repr__(self) -> str:
-        shown = []
-        # Positional arguments first, as Python wants them.
-        for field in sorted(dataclasses.fields(self), key=lambda f: bool(f.kw_only)):
-            value = getattr(self, field.name)
-            if field.default is dataclasses.MISSING:
-                shown.append(repr(value))
-            elif value != field.default:
-                shown.append(f"{field.name}={value!r}")
-        return f"{type(self).__name__}({', '.join(shown)})"
+        return as_call(self)
 
     def check(self, input_shape: Shape) -> None:
         """Raise a ShapeError where ``input_shape`` is not what was declared."""
@@ -115,6 +108,10 @@ class Base:
     def forward(self, params: Params, x: Array) -> Array:
         """Return the outputs of a layer that draws no random numbers."""
         return x
+
+    def penalty(self, params: Params) -> Array | float:
+        """Return what regularizers add to the loss of a batch; 0.0 where none does."""
+        return 0.0
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -151,6 +148,9 @@ class Dense(Base):
         use_bias: whether to add the bias.
         kernel_initializer: a Keras name or a callable ``(key, shape) -> array``.
         bias_initializer: likewise.
+        kernel_regularizer: a penalty on the kernel that is added to the loss: a Keras
+            name, one of `jaxnet_mini.regularizers`, a callable of the kernel, or None.
+        bias_regularizer: likewise, on the bias.
 
     Source: https://keras.io/api/layers/core_layers/dense/
 
@@ -164,6 +164,8 @@ class Dense(Base):
     use_bias: bool = True
     kernel_initializer: str | initializers.Initializer = "glorot_uniform"
     bias_initializer: str | initializers.Initializer = "zeros"
+    kernel_regularizer: str | regularizers.Penalty | None = None
+    bias_regularizer: str | regularizers.Penalty | None = None
 
     def __post_init__(self, input_dim: int | None) -> None:
         super().__post_init__(input_dim)
@@ -171,6 +173,8 @@ class Dense(Base):
         activations.get(self.activation)
         initializers.get(self.kernel_initializer)
         initializers.get(self.bias_initializer)
+        regularizers.get(self.kernel_regularizer)
+        regularizers.get(self.bias_regularizer)
 
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
         self.check(input_shape)
@@ -198,6 +202,15 @@ class Dense(Base):
         if self.use_bias:
             y = y + jnp.expand_dims(params["bias"], tuple(range(y.ndim - 1)))
         return activations.get(self.activation)(y)
+
+    def penalty(self, params: Params) -> Array | float:
+        regularized = {"kernel": self.kernel_regularizer, "bias": self.bias_regularizer}
+        total: Array | float = 0.0
+        for name, regularizer in regularized.items():
+            penalize = regularizers.get(regularizer)
+            if penalize is not None and name in params:
+                total = total + penalize(params[name])
+        return total
 
 
 @dataclasses.dataclass(frozen=True, repr=False)

@@ -302,5 +302,5 @@ class Sequential(CompiledStack):
     def _results(self, logs: dict[str, float], return_dict: bool) -> Any:
         if return_dict:
             return logs
-        values = [logs["loss"], *(logs[m.name] for m in self.trainer.metrics)]
+        values = [logs["loss"], *(logs[m.name] for m in self.trainer.all_metrics)]
         return values if len(values) > 1 else values[0]

@@ -139,6 +139,8 @@ def _named(logs: Mapping[str, Any]) -> list[str]:
 
 
 def _figure(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_figure, value))}]"
     # Four decimals, or four digits where these would show nothing, as Keras prints.
     return f"{value:.4f}" if abs(value) > 1e-3 or value == 0 else f"{value:.4e}"
 

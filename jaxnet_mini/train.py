@@ -19,6 +19,7 @@ from jax import Array
 from jaxnet_mini import composition, losses, metrics, optimizers
 from jaxnet_mini.data import Data
 from jaxnet_mini.errors import ArgumentError, ShapeError
+from jaxnet_mini.metrics import Metric
 from jaxnet_mini.types import Float, Int, Layer, Params, RandomKey, Shape
 
 
@@ -99,6 +100,7 @@ class Trainer:
         optimizer: a Keras name, one of `jaxnet_mini.optimizers`, or any optax
             transformation.
         metrics: names, `jaxnet_mini.metrics.Metric` values or callables.
+        weighted_metrics: likewise; these count examples by their weights.
 
     Where the network ends with the softmax or sigmoid that the loss expects, the loss
     is computed from what comes before it: exact where probabilities would round.
@@ -115,11 +117,19 @@ class Trainer:
     loss: Any
     optimizer: Any = "adam"
     metrics: tuple[Any, ...] = ()
+    weighted_metrics: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         composition.check_layer(self.net)
         resolved = tuple(metrics.get(metric) for metric in self.metrics)
-        names = ["loss", *(metric.name for metric in resolved)]
+        plain = {metric.name for metric in resolved}
+        weighted = tuple(
+            metric.renamed(f"weighted_{metric.name}")
+            if metric.name in plain
+            else metric
+            for metric in map(metrics.get, self.weighted_metrics)
+        )
+        names = ["loss", *(metric.name for metric in (*resolved, *weighted))]
         for name in names:
             if names.count(name) > 1:
                 raise ArgumentError(
@@ -127,8 +137,19 @@ class Trainer:
                     "rename it."
                 )
         object.__setattr__(self, "loss", losses.get(self.loss))
+        if self.loss.reduction in (None, "none"):
+            raise ArgumentError(
+                f"the loss {self.loss!r} is not reduced to one number, and training "
+                'needs one: leave reduction out, or use "sum".'
+            )
         object.__setattr__(self, "optimizer", optimizers.get(self.optimizer))
         object.__setattr__(self, "metrics", resolved)
+        object.__setattr__(self, "weighted_metrics", weighted)
+
+    @property
+    def all_metrics(self) -> tuple[Metric, ...]:
+        """The metrics, then the weighted ones."""
+        return (*self.metrics, *self.weighted_metrics)
 
     @property
     def transformation(self) -> optax.GradientTransformation:
@@ -245,14 +266,14 @@ class Trainer:
     def no_sums(self) -> Sums:
         """Return the sums of no batch."""
         zeros = {"loss": metrics.zeros(2)}
-        zeros |= {metric.name: metric.zeros() for metric in self.metrics}
+        zeros |= {metric.name: metric.zeros() for metric in self.all_metrics}
         return Sums(zeros, jax.tree.map(jnp.array, zeros))
 
     def logs(self, totals: dict[str, Any]) -> dict[str, Any]:
         """Return loss and metrics from their sums, by name in alphabetical order."""
         total, rows = totals["loss"]
         logs = {"loss": total / rows}
-        logs |= {m.name: m.result(totals[m.name]) for m in self.metrics}
+        logs |= {m.name: m.result(totals[m.name]) for m in self.all_metrics}
         return dict(sorted(logs.items()))
 
     def _step(self, state: TrainState, batch: Batch) -> tuple[TrainState, Any]:
@@ -290,21 +311,28 @@ class Trainer:
                 f"the loss returned shape {values.shape} for a batch of {rows}: return "
                 "one value per example, without a mean over the batch."
             )
-        values = metrics.mean_per_row(values)
+        per_row = metrics.mean_per_row(values)
         mask = batch.mask
-        mask = (
-            jnp.ones(rows, values.dtype) if mask is None else mask.astype(values.dtype)
-        )
+        mask = jnp.ones(rows, per_row.dtype) if mask is None else mask
+        mask = mask.astype(per_row.dtype)
         # Padding may give any value, NaN too, and 0 times NaN is NaN.
-        values = jnp.where(mask == 0.0, 0.0, values)
+        per_row = jnp.where(mask == 0.0, 0.0, per_row)
+        weight = mask
         if batch.weight is not None:
-            values = values * batch.weight.astype(values.dtype)
-        total, count = jnp.sum(values), jnp.sum(mask)
+            weight = mask * batch.weight.astype(per_row.dtype)
+            per_row = per_row * weight
+        count = jnp.sum(mask)
+        total = jnp.sum(per_row) * loss.factor(count * (values.size // rows), weight)
+        penalty = composition.penalty(self.net, params)
+        if isinstance(penalty, Array):  # else 0.0: nothing is regularized
+            total = total + penalty * count
         totals: dict[str, Any] = {"loss": (total, count)}
-        if self.metrics:
+        if self.all_metrics:
             predictions = jax.lax.stop_gradient(activation(outputs))
             for metric in self.metrics:
                 totals[metric.name] = metric.totals(batch.y, predictions, mask)
+            for metric in self.weighted_metrics:
+                totals[metric.name] = metric.totals(batch.y, predictions, weight)
         return total / count, totals
 
 

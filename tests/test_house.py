@@ -20,10 +20,14 @@ NAME = jaxnet_mini.__name__
 # From the ground up: a module imports only from floors below its own. The order is
 # that of the design, with the rooms that were added since.
 FLOORS = [
-    {"types", "errors", "version"},
-    {"activations", "arguments", "initializers", "optimizers", "seeds"}
+    {"types", "errors", "names", "version"},
+    {"activations", "arguments", "initializers", "optimizers", "regularizers", "seeds"}
     | {"callbacks", "progress"},
-    {"losses", "layers"},
+    {"losses.functions", "layers"},
+    {"losses.classes"},
+    {"losses", "metrics.base"},
+    {"metrics.means"},
+    {"metrics.accuracy", "metrics.confusion", "metrics.of_losses"},
     {"metrics", "composition", "checks"},
     {"data", "summary", "weights"},
     {"train"},

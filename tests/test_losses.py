@@ -28,12 +28,21 @@ from jaxnet_mini.layers import Activation, Dense, Dropout, Flatten
 from jaxnet_mini.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
+    CategoricalHinge,
+    CosineSimilarity,
     FunctionLoss,
+    Hinge,
     Huber,
+    KLDivergence,
+    LogCosh,
     Loss,
     MeanAbsoluteError,
+    MeanAbsolutePercentageError,
     MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
     SparseCategoricalCrossentropy,
+    SquaredHinge,
 )
 from jaxnet_mini.train import Batch, Trainer
 
@@ -60,10 +69,21 @@ def targets_for(loss, outputs, seed=1):
         return softmax(rng.normal(size=outputs.shape))
     if loss.targets == "probabilities":
         return rng.uniform(0.0, 1.0, outputs.shape).astype(np.float32)
+    if isinstance(loss, Poisson | MeanSquaredLogarithmicError):
+        return rng.poisson(3.0, outputs.shape).astype(np.float32)
+    if isinstance(loss, Hinge | SquaredHinge):
+        return rng.choice([-1.0, 1.0], outputs.shape).astype(np.float32)
+    if isinstance(loss, CategoricalHinge):
+        chosen = rng.integers(0, CLASSES, outputs.shape[:-1])
+        return np.eye(CLASSES, dtype=np.float32)[chosen]
     return rng.normal(0.0, 2.0, outputs.shape).astype(np.float32)
 
 
 def outputs_for(loss, logits):
+    if isinstance(loss, KLDivergence):
+        return softmax(logits)
+    if isinstance(loss, Poisson | MeanSquaredLogarithmicError):
+        return np.exp(logits)
     if getattr(loss, "from_logits", True):
         return logits
     return sigmoid(logits) if isinstance(loss, BinaryCrossentropy) else softmax(logits)
@@ -80,13 +100,34 @@ ALL = [
     MeanAbsoluteError(),
     Huber(),
     Huber(delta=0.3),
+    BinaryCrossentropy(label_smoothing=0.2),
+    BinaryCrossentropy(from_logits=True, label_smoothing=0.2),
+    CategoricalCrossentropy(label_smoothing=0.2),
+    CategoricalCrossentropy(from_logits=True, label_smoothing=0.2),
+    KLDivergence(),
+    Poisson(),
+    MeanAbsolutePercentageError(),
+    MeanSquaredLogarithmicError(),
+    LogCosh(),
+    Hinge(),
+    SquaredHinge(),
+    CategoricalHinge(),
+    CosineSimilarity(),
 ]
 
 
+def own(loss):
+    """The arguments of a loss beyond those that all share."""
+    fields = dataclasses.asdict(loss)
+    return {k: v for k, v in fields.items() if k not in ("reduction", "name")}
+
+
 def in_keras(keras, loss, **more):
-    return getattr(keras.losses, type(loss).__name__)(
-        **dataclasses.asdict(loss), **more
-    )
+    return getattr(keras.losses, type(loss).__name__)(**own(loss), **more)
+
+
+def test_every_loss_is_tested():
+    assert {type(loss) for loss in ALL} == set(losses.LOSSES.values())
 
 
 @pytest.mark.parametrize("logits", [LOGITS, LOGITS_2D], ids=["2d", "3d"])
@@ -132,6 +173,23 @@ FORMULAE = {
     MeanSquaredError: lambda y, z, loss: np.mean((y - z) ** 2, -1),
     MeanAbsoluteError: lambda y, z, loss: np.mean(np.abs(y - z), -1),
     Huber: lambda y, z, loss: huber(y - z, loss.delta),
+    KLDivergence: lambda y, p, loss: np.sum(y * np.log(y / p), -1),
+    Poisson: lambda y, p, loss: np.mean(p - y * np.log(p + 1e-7), -1),
+    MeanAbsolutePercentageError: lambda y, p, loss: np.mean(
+        100 * np.abs((y - p) / y), -1
+    ),
+    MeanSquaredLogarithmicError: lambda y, p, loss: np.mean(
+        (np.log1p(np.maximum(y, 1e-7)) - np.log1p(p)) ** 2, -1
+    ),
+    LogCosh: lambda y, p, loss: np.mean(np.log(np.cosh(y - p)), -1),
+    Hinge: lambda y, p, loss: np.mean(np.maximum(0, 1 - y * p), -1),
+    SquaredHinge: lambda y, p, loss: np.mean(np.maximum(0, 1 - y * p) ** 2, -1),
+    CategoricalHinge: lambda y, p, loss: np.maximum(
+        0, 1 + np.max(np.where(y == 1, 0, p), -1) - np.sum(y * p, -1)
+    ),
+    CosineSimilarity: lambda y, p, loss: (
+        -np.sum(y * p, -1) / np.linalg.norm(y, axis=-1) / np.linalg.norm(p, axis=-1)
+    ),
 }
 
 
@@ -143,11 +201,18 @@ def test_losses_are_their_formulae_in_float64(loss):
     if not getattr(loss, "from_logits", True):
         binary = isinstance(loss, BinaryCrossentropy)
         y_pred = 1 / (1 + np.exp(-logits)) if binary else np.exp(log_softmax(logits))
+    if isinstance(loss, KLDivergence | Poisson | MeanSquaredLogarithmicError):
+        probabilities = isinstance(loss, KLDivergence)
+        y_pred = np.exp(log_softmax(logits) if probabilities else logits)
+        logits = y_pred  # their formulae take outputs
     if y_true.dtype == np.float32:
         y_true = y_true.astype(np.float64)
     if isinstance(loss, CategoricalCrossentropy):
         y_true = y_true / y_true.sum(-1, keepdims=True)
-    expected = FORMULAE[type(loss)](y_true, logits, loss)
+    smoothing = getattr(loss, "label_smoothing", 0.0)
+    middle = 1 / CLASSES if isinstance(loss, CategoricalCrossentropy) else 0.5
+    smooth = y_true + smoothing * (middle - y_true) if smoothing else y_true
+    expected = FORMULAE[type(loss)](smooth, logits, loss)
     with x64():
         actual = loss.per_example(jnp.asarray(y_true), jnp.asarray(y_pred))
     assert_close(actual, expected, 1e-12)
@@ -157,9 +222,9 @@ def test_losses_are_their_formulae_in_float64(loss):
 def test_the_functions_are_the_per_example_values(loss):
     y_pred = jnp.asarray(outputs_for(loss, LOGITS))
     y_true = jnp.asarray(targets_for(loss, y_pred))
-    name = {type(losses.LOSSES[name]): name for name in losses.LOSSES if "_" in name}
-    function = getattr(losses, name.get(type(loss), "huber"))
-    values = function(y_true, y_pred, **dataclasses.asdict(loss))
+    names = [name for name, kind in losses.LOSSES.items() if kind is type(loss)]
+    function = getattr(losses, max(names, key=len))
+    values = function(y_true, y_pred, **own(loss))
     np.testing.assert_array_equal(values, loss.per_example(y_true, y_pred))
 
 
@@ -227,7 +292,7 @@ def test_large_logits_stay_finite(size):
 def test_losses_are_equal_hashable_values():
     values = [*ALL, FunctionLoss(jnp.subtract), FunctionLoss(jnp.add)]
     assert len(set(values)) == len(values)
-    assert Huber(0.3) == ALL[-1]
+    assert Huber(0.3) == Huber(delta=0.3)
     for loss in ALL:
         assert eval(repr(loss)) == loss
 
@@ -396,3 +461,76 @@ def test_an_own_loss_of_several_axes_is_averaged_per_row():
         own.step(state, batch)[1]["loss"],
         np.asarray(named.step(state, batch)[1]["loss"]),
     )
+
+
+REDUCTIONS = ["sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none"]
+
+
+@pytest.mark.parametrize("reduction", [*REDUCTIONS, None])
+@pytest.mark.parametrize("logits", [LOGITS, LOGITS_2D], ids=["2d", "3d"])
+def test_reductions_are_those_of_keras(reduction, logits):
+    y_true = targets_for(MeanSquaredError(), logits)
+    ours = MeanSquaredError(reduction=reduction)
+    per_value = RNG.uniform(size=logits.shape[:-1]).astype(np.float32)
+    weights = [None, 2.3, per_value, per_value[..., None]]
+    for weight in weights if logits.ndim == 2 else weights[:3]:
+        with keras_on_jax() as keras:
+            theirs = keras.losses.MeanSquaredError(reduction=reduction)
+            given = np.float32(weight) if isinstance(weight, float) else weight
+            expected = np.asarray(theirs(y_true, logits, given))
+        if isinstance(weight, float) and reduction == "mean_with_sample_weight":
+            # Keras divides by the number itself, ours by it for each value.
+            continue
+        # Keras gives values weighted by a column a column's shape.
+        actual = ours(y_true, logits, weight)
+        assert_close(actual, expected.reshape(actual.shape))
+
+
+def test_one_value_per_row_is_aligned_and_never_broadcast():
+    """The trap of (N,) against (N, 1), which would make (N, N)."""
+    y_true, y_pred = np.arange(4.0), np.arange(4.0)[:, None] + 1.0
+    for left, right in ((y_true, y_pred), (y_pred, y_true), (y_pred, y_pred + 1.0)):
+        values = losses.mean_squared_error(left, right)
+        assert values.shape == (4,)
+        np.testing.assert_array_equal(values, np.ones(4))
+    with raises_text(ShapeError, "y_true has shape (3,)", "y_pred has shape (4, 1)"):
+        losses.mean_squared_error(y_true[:3], y_pred)
+    with raises_text(ShapeError, "integer classes need shape (4,)", "(4, 2)"):
+        losses.sparse_categorical_crossentropy(np.zeros((4, 2)), np.ones((4, 2)))
+
+
+def test_hinge_does_not_hang_on_the_rest_of_the_batch():
+    """Keras converts zeros only where a whole batch holds zeros and ones alone."""
+    y_pred = np.array([[0.3], [0.4]], np.float32)
+    both = losses.hinge(np.array([[0.0], [-1.0]], np.float32), y_pred)
+    alone = losses.hinge(np.array([[0.0]], np.float32), y_pred[:1])
+    assert float(both[0]) == float(alone[0])
+
+
+def test_bad_arguments_of_losses():
+    with raises_text(UnknownNameError, "unknown reduction 'sums': did you mean 'sum'?"):
+        MeanSquaredError(reduction="sums")
+    with raises_text(ArgumentError, "label_smoothing must be in [0, 1], not 1.5"):
+        BinaryCrossentropy(label_smoothing=1.5)
+    with raises_text(ArgumentError, "Huber: delta", "above 0, not 0.0"):
+        Huber(delta=0.0)
+    with raises_text(
+        ArgumentError, "the loss MeanSquaredError(reduction=None)", "one number"
+    ):
+        Trainer(Dense(1), MeanSquaredError(reduction=None))
+
+
+def test_a_reduction_is_trained_on():
+    """A step descends the reduced loss, and logs are it, too."""
+    x, y = jnp.ones((6, 2)), jnp.zeros((6, 1))
+    weight = jnp.array([1.0, 2.0, 0.0, 0.0, 1.0, 1.0])
+    for reduction, scale in (("sum", 6.0), ("mean_with_sample_weight", 6.0 / 5.0)):
+        runs = {}
+        for kind in ("mean", reduction):
+            trainer = Trainer(Dense(1), MeanSquaredError(reduction=kind), "sgd")
+            state = trainer.init(jax.random.key(0), (2,))
+            after, logs = trainer.step(state, Batch(x, y, weight))
+            change = after.params["kernel"] - state.params["kernel"]
+            runs[kind] = change, logs["loss"]
+        for ours, mean in zip(runs[reduction], runs["mean"], strict=True):
+            assert_close(ours, scale * mean, 2e-5)

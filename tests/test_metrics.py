@@ -3,16 +3,35 @@
 Oracles: Keras 3.15 on JAX, scikit-learn and float64 NumPy.
 """
 
+import re
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import keras_on_jax
 from oracles import assert_close, raises_text, unchecked_types
-from sklearn.metrics import accuracy_score, top_k_accuracy_score
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+    top_k_accuracy_score,
+)
 
 from jaxnet_mini import metrics
 from jaxnet_mini.errors import ArgumentError, ShapeError, UnknownNameError
-from jaxnet_mini.metrics import Mean, Metric, RootMean
+from jaxnet_mini.metrics import (
+    AUC,
+    Mean,
+    MeanMetricWrapper,
+    Metric,
+    Precision,
+    Recall,
+    RootMeanSquaredError,
+    Sum,
+)
 
 ROWS, CLASSES = 200, 9
 RNG = np.random.default_rng(0)
@@ -22,66 +41,78 @@ ONE_HOT = np.eye(CLASSES, dtype=np.float32)[LABELS]
 BINARY = (RNG.uniform(size=(ROWS, CLASSES)) > 0.5).astype(np.float32)
 VALUES = RNG.normal(size=(ROWS, CLASSES)).astype(np.float32)
 
+SIGNS = 2.0 * BINARY - 1.0
+COUNTS = RNG.poisson(3.0, (ROWS, CLASSES)).astype(np.float32)
+SOFT = RNG.dirichlet(np.ones(CLASSES), ROWS).astype(np.float32)
+
 TARGETS = {
-    "acc": LABELS,
-    "accuracy": LABELS,
+    "auc": BINARY,
     "bce": BINARY,
     "binary_accuracy": BINARY,
     "binary_crossentropy": BINARY,
     "categorical_accuracy": ONE_HOT,
     "categorical_crossentropy": ONE_HOT,
+    "categorical_hinge": ONE_HOT,
+    "cosine_similarity": VALUES,
+    "hinge": SIGNS,
+    "kl_divergence": SOFT,
+    "log_cosh_error": VALUES,
     "mae": VALUES,
+    "mape": VALUES,
     "mean_absolute_error": VALUES,
+    "mean_absolute_percentage_error": VALUES,
     "mean_squared_error": VALUES,
+    "mean_squared_logarithmic_error": COUNTS,
     "mse": VALUES,
+    "msle": COUNTS,
+    "poisson": COUNTS,
+    "precision": BINARY,
+    "recall": BINARY,
     "root_mean_squared_error": VALUES,
     "sparse_categorical_accuracy": LABELS,
     "sparse_categorical_crossentropy": LABELS,
     "sparse_top_k_categorical_accuracy": LABELS,
+    "squared_hinge": BINARY,
     "top_k_categorical_accuracy": ONE_HOT,
 }
-# Names under which Keras has a class and not a function alone.
-CLASSES_OF_KERAS = {
-    "acc": "SparseCategoricalAccuracy",
-    "accuracy": "SparseCategoricalAccuracy",
-    "bce": "BinaryCrossentropy",
-    "mae": "MeanAbsoluteError",
-    "mse": "MeanSquaredError",
-    "root_mean_squared_error": "RootMeanSquaredError",
-    "sparse_top_k_categorical_accuracy": "SparseTopKCategoricalAccuracy",
-    "top_k_categorical_accuracy": "TopKCategoricalAccuracy",
-}
 
 
-def over_batches(metric, y_true, y_pred, batch_size):
+def over_batches(metric, y_true, y_pred, batch_size, sample_weight=None):
     """The result over an epoch whose last batch is padded and masked."""
-    totals = None
+    totals = metric.zeros()
+    weight = np.ones(len(y_true)) if sample_weight is None else sample_weight
     for first in range(0, len(y_true), batch_size):
-        y, p = y_true[first : first + batch_size], y_pred[first : first + batch_size]
+        y, p, w = (a[first : first + batch_size] for a in (y_true, y_pred, weight))
         padding = batch_size - len(y)
-        weight = np.pad(np.ones(len(y), np.float32), (0, padding))
+        w = np.pad(w.astype(np.float32), (0, padding))
         y, p = (
             np.concatenate([a, np.ones_like(a[:1]).repeat(padding, 0)]) for a in (y, p)
         )
-        new = metric.totals(jnp.asarray(y), jnp.asarray(p), jnp.asarray(weight))
-        totals = (
-            new if totals is None else [a + b for a, b in zip(totals, new, strict=True)]
-        )
-    return metric.result(tuple(totals))
+        new = metric.totals(jnp.asarray(y), jnp.asarray(p), jnp.asarray(w))
+        totals = jax.tree.map(jnp.add, totals, new)
+    return metric.result(totals)
 
 
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
 @pytest.mark.parametrize("name", sorted(metrics.METRICS))
-def test_metrics_are_those_of_keras_over_ragged_batches(name):
+def test_metrics_are_those_of_keras_over_ragged_batches(name, weighted):
     y_true = TARGETS[name]
-    camel = "".join(part.title() for part in name.split("_"))
+    weight = RNG.uniform(size=ROWS).astype(np.float32) if weighted else None
     with keras_on_jax() as keras:
-        theirs = getattr(keras.metrics, CLASSES_OF_KERAS.get(name, camel))()
-        theirs.update_state(y_true, PROBABILITIES)
+        theirs = keras.metrics.get(name)
+        theirs.update_state(y_true, PROBABILITIES, sample_weight=weight)
         expected = np.asarray(theirs.result())
     metric = metrics.get(name)
     assert metric.name == name
     for batch_size in (ROWS, 64):
-        assert_close(over_batches(metric, y_true, PROBABILITIES, batch_size), expected)
+        actual = over_batches(metric, y_true, PROBABILITIES, batch_size, weight)
+        assert_close(actual, expected, 2e-6)
+    # Called at once, and by the names that Keras users write for classes.
+    assert_close(metric(y_true, PROBABILITIES, weight), expected, 2e-6)
+    with keras_on_jax():
+        assert metrics.get(type(theirs).__name__).renamed(name) == metric
+        # Keras numbers the instances of some.
+        assert type(metric)().name == re.sub(r"_\d+$", "", theirs.name)
 
 
 def test_every_metric_is_tested():
@@ -91,8 +122,10 @@ def test_every_metric_is_tested():
 def test_accuracies_are_those_of_scikit_learn():
     predicted = PROBABILITIES.argmax(-1)
     labels = range(CLASSES)
+    assert float(
+        over_batches(metrics.get("accuracy"), LABELS, PROBABILITIES, 64)
+    ) == pytest.approx(accuracy_score(LABELS, predicted), rel=1e-6)
     for name, expected in {
-        "accuracy": accuracy_score(LABELS, predicted),
         "sparse_categorical_accuracy": accuracy_score(LABELS, predicted),
         "categorical_accuracy": accuracy_score(LABELS, predicted),
         "binary_accuracy": accuracy_score(BINARY.ravel(), PROBABILITIES.ravel() > 0.5),
@@ -184,7 +217,8 @@ def test_an_own_function_goes_by_its_name():
         return jnp.max(jnp.abs(y_true - y_pred), axis=-1)
 
     metric = metrics.get(largest_error)
-    assert metric == Mean("largest_error", largest_error)
+    assert metric == MeanMetricWrapper(largest_error)
+    assert metric == MeanMetricWrapper(largest_error, name="largest_error")
     assert metrics.get(metric) is metric
     expected = np.abs(VALUES - PROBABILITIES).max(-1).mean(dtype=np.float64)
     actual = over_batches(metric, VALUES, PROBABILITIES, 64)
@@ -196,7 +230,7 @@ def test_metrics_are_equal_hashable_values():
     assert hash(metrics.get("mse")) == hash(metrics.get("mse"))
     values = {metrics.get(name) for name in metrics.METRICS}
     assert len(values) == len(metrics.METRICS)
-    assert isinstance(metrics.get("root_mean_squared_error"), RootMean)
+    assert isinstance(metrics.get("root_mean_squared_error"), RootMeanSquaredError)
 
 
 def test_errors_name_the_metric_and_what_came():
@@ -213,7 +247,7 @@ def test_errors_name_the_metric_and_what_came():
         ),
     ):
         metrics.get(3)
-    with raises_text(ArgumentError, "not <class 'jaxnet_mini.metrics.Mean'>"):
+    with raises_text(ArgumentError, "not <class 'jaxnet_mini.metrics.means.Mean'>"):
         metrics.get(Mean)
     metric = metrics.get(lambda y_true, y_pred: jnp.mean(y_true - y_pred))
     with raises_text(
@@ -223,4 +257,151 @@ def test_errors_name_the_metric_and_what_came():
     ):
         metric.totals(jnp.ones((4, 1)), jnp.ones((4, 1)), jnp.ones(4))
     with pytest.raises(TypeError, match=r"abstract methods '?result'?, '?totals'?"):
-        Metric("own")
+        Metric()
+
+
+def test_precision_and_recall_are_those_of_scikit_learn():
+    predicted = PROBABILITIES > 0.125
+    for metric, score in (
+        (Precision(0.125), precision_score),
+        (Recall(0.125), recall_score),
+    ):
+        actual = over_batches(metric, BINARY, PROBABILITIES, 64)
+        expected = score(BINARY.ravel(), predicted.ravel())
+        assert float(actual) == pytest.approx(expected, rel=1e-6)
+    for metric, score in (
+        (Precision(0.125, class_id=3), precision_score),
+        (Recall(0.125, class_id=3), recall_score),
+    ):
+        actual = over_batches(metric, BINARY, PROBABILITIES, 64)
+        expected = score(BINARY[:, 3], predicted[:, 3])
+        assert float(actual) == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_area_comes_near_to_that_of_scikit_learn():
+    """It is a sum over thresholds, and theirs over all values that occur."""
+    y_pred = np.clip(0.3 * BINARY + RNG.uniform(0.0, 0.7, BINARY.shape), 0, 1)
+    y_pred = y_pred.astype(np.float32)
+    expected = roc_auc_score(BINARY.ravel(), y_pred.ravel())
+    actual = over_batches(AUC(2000), BINARY, y_pred, 64)
+    assert float(actual) == pytest.approx(expected, abs=1e-4)
+    expected = average_precision_score(BINARY.ravel(), y_pred.ravel())
+    actual = over_batches(AUC(2000, curve="PR"), BINARY, y_pred, 64)
+    assert float(actual) == pytest.approx(expected, abs=2e-3)
+    expected = roc_auc_score(BINARY, y_pred, average="macro")
+    actual = AUC(2000, multi_label=True, num_labels=CLASSES)(BINARY, y_pred)
+    assert float(actual) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("method", ["interpolation", "minoring", "majoring"])
+@pytest.mark.parametrize("curve", ["ROC", "PR", "PRGAIN"])
+@pytest.mark.parametrize("labels", [None, CLASSES])
+def test_areas_are_those_of_keras(curve, method, labels):
+    weights = RNG.uniform(0.5, 2.0, CLASSES).astype(np.float32)
+    options = {"multi_label": bool(labels), "num_labels": labels}
+    for thresholds in (None, [0.1, 0.05, 0.4]):
+        for label_weights in (None, weights):
+            settings = {
+                "curve": curve,
+                "summation_method": method,
+                "thresholds": thresholds,
+                **options,
+            }
+            with keras_on_jax() as keras:
+                theirs = keras.metrics.AUC(**settings, label_weights=label_weights)
+                theirs.update_state(BINARY, PROBABILITIES)
+                expected = np.asarray(theirs.result())
+            ours = AUC(**settings, label_weights=label_weights)
+            actual = over_batches(ours, BINARY, PROBABILITIES, 64)
+            # Areas are at most 1, and Keras's own sums are of float32.
+            assert abs(float(actual) - float(expected)) < 3e-6
+
+
+@pytest.mark.parametrize("kind", ["Precision", "Recall"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"thresholds": [0.3, 0.1, 0.2]},
+        {"top_k": 3},
+        {"top_k": 3, "class_id": 2},
+        {"thresholds": 0.2, "class_id": 1},
+        {"thresholds": [0.2]},
+        {"thresholds": [0.05, 0.2], "top_k": 4},
+    ],
+    ids=str,
+)
+def test_shares_are_those_of_keras(kind, options):
+    weight = RNG.uniform(size=ROWS).astype(np.float32)
+    with keras_on_jax() as keras:
+        theirs = getattr(keras.metrics, kind)(**options)
+        theirs.update_state(BINARY, PROBABILITIES, sample_weight=weight)
+        expected = np.asarray(theirs.result())
+    actual = over_batches(
+        getattr(metrics, kind)(**options), BINARY, PROBABILITIES, 64, weight
+    )
+    assert_close(actual, expected, 2e-6)
+
+
+def test_counts_are_exact_on_the_host_and_in_a_compiled_step_alike():
+    """Results take float64 NumPy sums after an epoch and traced ones in a step."""
+    for metric in (AUC(), AUC(curve="PR"), AUC(curve="PRGAIN"), Precision(), Recall()):
+        totals = metric.totals(
+            jnp.asarray(BINARY), jnp.asarray(PROBABILITIES), jnp.ones(ROWS)
+        )
+        on_host = metric.result(
+            jax.tree.map(lambda t: np.asarray(t, np.float64), totals)
+        )
+        assert isinstance(on_host, np.ndarray | np.float64)
+        assert_close(jax.jit(metric.result)(totals), on_host, 1e-5)
+
+
+def test_nothing_counted_gives_nothing_but_zeros():
+    for name in metrics.METRICS:
+        metric = metrics.get(name)
+        assert float(metric.result(metric.zeros())) == 0.0
+
+
+def test_streams_of_values_are_weighted_as_in_keras():
+    for ours, kind in ((Mean(), "Mean"), (Sum(), "Sum")):
+        for weight in (None, RNG.uniform(size=ROWS), RNG.uniform(size=VALUES.shape)):
+            with keras_on_jax() as keras:
+                theirs = getattr(keras.metrics, kind)()
+                theirs.update_state(VALUES, sample_weight=weight)
+                expected = np.asarray(theirs.result())
+            totals = ours.totals(VALUES, weight)
+            totals = jax.tree.map(jnp.add, ours.zeros(), totals)
+            # Sums of both signs cancel: compared on the scale of what is summed.
+            assert abs(float(ours.result(totals)) - float(expected)) < 2e-4
+
+
+@pytest.mark.parametrize(
+    ("make", "parts"),
+    [
+        (lambda: AUC(1), ("num_thresholds must be an integer above 1, not 1",)),
+        (lambda: AUC(curve="ROK"), ("unknown curve 'ROK'", "ROC")),
+        (lambda: AUC(multi_label=True), ("give num_labels, the number of outputs",)),
+        (lambda: AUC(num_labels=3), ("give num_labels", "multi_label=False")),
+        (lambda: AUC(thresholds=[0.5, 2.0]), ("thresholds", "[0, 1], not 2.0")),
+        (lambda: Precision(-0.5), ("Precision: thresholds", "not -0.5")),
+        (lambda: Recall(top_k=0), ("Recall: top_k", "at least 1 or None, not 0")),
+        (lambda: Recall(class_id=1.0), ("class_id", "not 1.0")),
+        (lambda: metrics.SparseTopKCategoricalAccuracy(0), ("k must be", "not 0")),
+        (lambda: metrics.BinaryAccuracy(threshold="a"), ("threshold", "'a'")),
+        (lambda: Recall(top_k=20)(BINARY, PROBABILITIES), ("top_k=20 of 9 outputs",)),
+        (lambda: Recall(class_id=9)(BINARY, PROBABILITIES), ("class_id=9", "(200, 9)")),
+    ],
+    ids=range(12),
+)
+def test_bad_arguments_are_named(make, parts):
+    kind = UnknownNameError if "unknown" in parts[0] else ArgumentError
+    with unchecked_types(), raises_text(kind, *parts):
+        make()
+
+
+def test_labels_that_do_not_fit_the_outputs_are_an_error():
+    for options in (
+        {"multi_label": True, "num_labels": 4},
+        {"label_weights": (1.0, 2.0)},
+    ):
+        with raises_text(ShapeError, "AUC:", "y_pred has shape (200, 9)"):
+            AUC(**options)(BINARY, PROBABILITIES)

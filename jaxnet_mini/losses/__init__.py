@@ -1,0 +1,148 @@
+"""Losses, as frozen values and as functions.
+
+Source: https://keras.io/api/losses/. A loss maps ``y_true`` and ``y_pred``, both with a
+leading batch axis, to one number per example; calling it returns the mean over the
+batch, as in Keras. The functions of the same names in snake case are the per-example
+values alone.
+"""
+
+from typing import Any
+
+from jaxnet_mini.errors import ArgumentError, find
+from jaxnet_mini.losses.classes import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalHinge,
+    CosineSimilarity,
+    FunctionLoss,
+    Hinge,
+    Huber,
+    KLDivergence,
+    LogCosh,
+    Loss,
+    LossFunction,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+)
+from jaxnet_mini.losses.functions import (
+    EPSILON,
+    binary_crossentropy,
+    categorical_crossentropy,
+    categorical_hinge,
+    cosine_similarity,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
+from jaxnet_mini.names import snake_case
+
+__all__ = [
+    "EPSILON",
+    "LOSSES",
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalHinge",
+    "CosineSimilarity",
+    "FunctionLoss",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCosh",
+    "Loss",
+    "LossFunction",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Poisson",
+    "SparseCategoricalCrossentropy",
+    "SquaredHinge",
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "categorical_hinge",
+    "cosine_similarity",
+    "get",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
+    "sparse_categorical_crossentropy",
+    "squared_hinge",
+]
+
+_BY_FUNCTION: dict[Any, type[Loss]] = {
+    binary_crossentropy: BinaryCrossentropy,
+    categorical_crossentropy: CategoricalCrossentropy,
+    categorical_hinge: CategoricalHinge,
+    cosine_similarity: CosineSimilarity,
+    hinge: Hinge,
+    huber: Huber,
+    kl_divergence: KLDivergence,
+    log_cosh: LogCosh,
+    mean_absolute_error: MeanAbsoluteError,
+    mean_absolute_percentage_error: MeanAbsolutePercentageError,
+    mean_squared_error: MeanSquaredError,
+    mean_squared_logarithmic_error: MeanSquaredLogarithmicError,
+    poisson: Poisson,
+    sparse_categorical_crossentropy: SparseCategoricalCrossentropy,
+    squared_hinge: SquaredHinge,
+}
+
+LOSSES: dict[str, type[Loss]] = {
+    **{function.__name__: kind for function, kind in _BY_FUNCTION.items()},
+    "bce": BinaryCrossentropy,
+    "kld": KLDivergence,
+    "mae": MeanAbsoluteError,
+    "mape": MeanAbsolutePercentageError,
+    "mse": MeanSquaredError,
+    "msle": MeanSquaredLogarithmicError,
+}
+"""Keras's names; those of classes, and capitals, stand for the same."""
+
+
+def get(loss: str | Loss | type[Loss] | LossFunction) -> Loss:
+    """Return the loss behind a Keras name, a class, one of our functions or a callable.
+
+    Raises:
+        UnknownNameError: no loss has this name.
+        ArgumentError: none of these.
+
+    >>> get("mse")
+    MeanSquaredError()
+    >>> get(sparse_categorical_crossentropy) == get("sparse_categorical_crossentropy")
+    True
+    """
+    if isinstance(loss, Loss):
+        return loss
+    if isinstance(loss, str):
+        return find(LOSSES, snake_case(loss), "loss")()
+    if isinstance(loss, type) and issubclass(loss, Loss):
+        return loss()
+    if callable(loss) and not isinstance(loss, type):
+        # Our own functions are recognised, so that their targets are checked too.
+        for function, kind in _BY_FUNCTION.items():
+            if loss is function:
+                return kind()
+        return FunctionLoss(loss)
+    raise ArgumentError(
+        f"loss must be a name, a loss or a callable, not {loss!r}: "
+        'write for example loss="sparse_categorical_crossentropy".'
+    )

@@ -1,0 +1,305 @@
+"""The losses as frozen values, which say what targets they take and how they reduce.
+
+Source: https://keras.io/api/losses/.
+"""
+
+import abc
+import dataclasses
+import math
+import numbers
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import jax.numpy as jnp
+from jax import Array
+
+from jaxnet_mini import activations
+from jaxnet_mini.errors import ArgumentError, find
+from jaxnet_mini.losses import functions
+from jaxnet_mini.names import as_call
+
+Targets: TypeAlias = Literal["classes", "probabilities", "values", "anything"]
+LossFunction: TypeAlias = Callable[[Array, Array], Array]
+
+REDUCTIONS = {
+    "sum_over_batch_size": "mean",
+    "mean": "mean",
+    "mean_with_sample_weight": "weighted",
+    "sum": "sum",
+    "none": None,
+}
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Loss(abc.ABC):
+    """The base of the losses: a frozen, hashable value.
+
+    ``targets`` tells what ``y_true`` holds: ``"classes"`` (integers, no axis of
+    outputs), ``"probabilities"`` in [0, 1] or ``"values"`` of the shape of the outputs,
+    or ``"anything"`` for a user's own function.
+
+    Args:
+        reduction: what becomes of one value per example. ``"sum_over_batch_size"``,
+            the default, or ``"mean"``: the sum divided by the number of examples;
+            ``"mean_with_sample_weight"``: divided by the sum of the weights;
+            ``"sum"``: the sum; None or ``"none"``: nothing, for calls by hand only.
+        name: what the loss is called; nothing depends on it.
+    """
+
+    targets: ClassVar[Targets] = "values"
+
+    reduction: str | None = dataclasses.field(
+        default="sum_over_batch_size", kw_only=True
+    )
+    name: str | None = dataclasses.field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.reduction is not None:
+            find(REDUCTIONS, self.reduction, "reduction")
+
+    def __repr__(self) -> str:
+        return as_call(self)
+
+    @abc.abstractmethod
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        """Return one value per example, ``(batch, ...)``."""
+
+    def on_logits(self, activation: activations.Activation) -> "Loss | None":
+        """Return the loss that takes the inputs of ``activation`` instead.
+
+        None where there is no better way than through the activation itself.
+        """
+        return None
+
+    def factor(self, rows: Array | int, weight: Array | None) -> Any:
+        """Return by what ``reduction`` multiplies the mean.
+
+        Args:
+            rows: the number of values that count.
+            weight: the weights, by which the values are multiplied already, or None
+                for ones.
+        """
+        kind = REDUCTIONS[self.reduction or "none"]
+        if kind == "sum":
+            return rows
+        if kind == "weighted" and weight is not None:
+            weights = jnp.sum(weight)
+            # Without any weight the mean is 0 too.
+            return rows / jnp.where(weights == 0.0, 1.0, weights)
+        return 1.0
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Array:
+        """Return the reduced loss of a batch; by default the mean over all values.
+
+        Args:
+            y_true: targets.
+            y_pred: outputs.
+            sample_weight: a number, or an array of weights that multiply the values:
+                one per example or one per value.
+        """
+        values = jnp.asarray(self.per_example(jnp.asarray(y_true), jnp.asarray(y_pred)))
+        weight = None
+        if sample_weight is not None:
+            weight = jnp.asarray(sample_weight, values.dtype)
+            if weight.shape == (*values.shape, 1):
+                weight = weight[..., 0]
+            spread = weight.reshape(weight.shape + (1,) * (values.ndim - weight.ndim))
+            values = values * jnp.broadcast_to(spread, values.shape)
+        if self.reduction in (None, "none"):
+            return values
+        mean: Array = jnp.mean(values) * self.factor(values.size, weight)
+        return mean
+
+
+def _share(loss: Loss, argument: str) -> None:
+    value: Any = getattr(loss, argument)
+    if not isinstance(value, numbers.Real) or not 0.0 <= float(value) <= 1.0:
+        raise ArgumentError(
+            f"{type(loss).__name__}: {argument} must be in [0, 1], not {value!r}."
+        )
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class SparseCategoricalCrossentropy(Loss):
+    """Cross-entropy of integer classes; see `sparse_categorical_crossentropy`.
+
+    >>> loss = SparseCategoricalCrossentropy()
+    >>> value = loss(jnp.array([0, 1]), jnp.array([[0.5, 0.5], [0.75, 0.25]]))
+    >>> round(float(value), 4)
+    1.0397
+    """
+
+    targets: ClassVar[Targets] = "classes"
+    from_logits: bool = False
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return functions.sparse_categorical_crossentropy(
+            y_true, y_pred, self.from_logits
+        )
+
+    def on_logits(self, activation: activations.Activation) -> Loss | None:
+        fused = not self.from_logits and activation is activations.softmax
+        return dataclasses.replace(self, from_logits=True) if fused else None
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class CategoricalCrossentropy(Loss):
+    """Cross-entropy of one-hot classes; see `categorical_crossentropy`."""
+
+    targets: ClassVar[Targets] = "probabilities"
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _share(self, "label_smoothing")
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return functions.categorical_crossentropy(
+            y_true, y_pred, self.from_logits, self.label_smoothing
+        )
+
+    def on_logits(self, activation: activations.Activation) -> Loss | None:
+        fused = not self.from_logits and activation is activations.softmax
+        return dataclasses.replace(self, from_logits=True) if fused else None
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class BinaryCrossentropy(Loss):
+    """Cross-entropy of yes and no; see `binary_crossentropy`."""
+
+    targets: ClassVar[Targets] = "probabilities"
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _share(self, "label_smoothing")
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return functions.binary_crossentropy(
+            y_true, y_pred, self.from_logits, self.label_smoothing
+        )
+
+    def on_logits(self, activation: activations.Activation) -> Loss | None:
+        fused = not self.from_logits and activation is activations.sigmoid
+        return dataclasses.replace(self, from_logits=True) if fused else None
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class KLDivergence(Loss):
+    """Divergence of two distributions; see `kl_divergence`."""
+
+    targets: ClassVar[Targets] = "probabilities"
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return functions.kl_divergence(y_true, y_pred)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Poisson(Loss):
+    """Likelihood of counts; see `poisson`."""
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return functions.poisson(y_true, y_pred)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class MeanSquaredError(Loss):
+    """Squared error; see `mean_squared_error`."""
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return functions.mean_squared_error(y_true, y_pred)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class MeanAbsoluteError(Loss):
+    """Absolute error; see `mean_absolute_error`."""
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return functions.mean_absolute_error(y_true, y_pred)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class MeanAbsolutePercentageError(Loss):
+    """Error in percent; see `mean_absolute_percentage_error`."""
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return functions.mean_absolute_percentage_error(y_true, y_pred)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class MeanSquaredLogarithmicError(Loss):
+    """Squared error of logarithms; see `mean_squared_logarithmic_error`."""
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return functions.mean_squared_logarithmic_error(y_true, y_pred)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Huber(Loss):
+    """Huber's loss; see `huber`."""
+
+    delta: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number = isinstance(self.delta, numbers.Real)
+        if not number or not (self.delta > 0.0 and math.isfinite(self.delta)):
+            raise ArgumentError(
+                f"Huber: delta must be a finite number above 0, not {self.delta!r}."
+            )
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return functions.huber(y_true, y_pred, self.delta)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class LogCosh(Loss):
+    """A smooth absolute error; see `log_cosh`."""
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return functions.log_cosh(y_true, y_pred)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Hinge(Loss):
+    """Hinge loss of -1 and 1; see `hinge`."""
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return functions.hinge(y_true, y_pred)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class SquaredHinge(Loss):
+    """Its square; see `squared_hinge`."""
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return functions.squared_hinge(y_true, y_pred)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class CategoricalHinge(Loss):
+    """Hinge loss of one-hot classes; see `categorical_hinge`."""
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return functions.categorical_hinge(y_true, y_pred)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class CosineSimilarity(Loss):
+    """Minus the cosine of an angle; see `cosine_similarity`."""
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return functions.cosine_similarity(y_true, y_pred)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class FunctionLoss(Loss):
+    """A user's own ``(y_true, y_pred) -> per-example loss``."""
+
+    targets: ClassVar[Targets] = "anything"
+    function: LossFunction
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return self.function(y_true, y_pred)

@@ -1,0 +1,199 @@
+"""Metrics, as sums that add up over batches and one result at the end.
+
+Source: https://keras.io/api/metrics/. A metric is a frozen value with pure functions:
+``totals`` makes sums from one batch, ``result`` turns the sums of a whole epoch into
+the metric. Sums of batches are added, so that it is exact over the epoch whatever the
+size of the batches. Weight 0 marks a row that is only padding.
+"""
+
+from jaxnet_mini.errors import ArgumentError, find
+from jaxnet_mini.losses.functions import (
+    binary_crossentropy,
+    categorical_crossentropy,
+    categorical_hinge,
+    hinge,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
+from jaxnet_mini.metrics.accuracy import (
+    Accuracy,
+    BinaryAccuracy,
+    CategoricalAccuracy,
+    SparseCategoricalAccuracy,
+    SparseTopKCategoricalAccuracy,
+    TopKCategoricalAccuracy,
+    accuracy,
+    binary_accuracy,
+    categorical_accuracy,
+    sparse_categorical_accuracy,
+    sparse_top_k_categorical_accuracy,
+    top_k_categorical_accuracy,
+)
+from jaxnet_mini.metrics.base import Metric, MetricFunction, zeros
+from jaxnet_mini.metrics.confusion import AUC, Precision, Recall
+from jaxnet_mini.metrics.means import (
+    FunctionMean,
+    Mean,
+    MeanMetricWrapper,
+    Sum,
+    mean_per_row,
+)
+from jaxnet_mini.metrics.of_losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalHinge,
+    CosineSimilarity,
+    Hinge,
+    KLDivergence,
+    LogCoshError,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    RootMeanSquaredError,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+    crossentropy,
+)
+from jaxnet_mini.names import snake_case
+
+__all__ = [
+    "AUC",
+    "METRICS",
+    "Accuracy",
+    "BinaryAccuracy",
+    "BinaryCrossentropy",
+    "CategoricalAccuracy",
+    "CategoricalCrossentropy",
+    "CategoricalHinge",
+    "CosineSimilarity",
+    "FunctionMean",
+    "Hinge",
+    "KLDivergence",
+    "LogCoshError",
+    "Mean",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanMetricWrapper",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Metric",
+    "MetricFunction",
+    "Poisson",
+    "Precision",
+    "Recall",
+    "RootMeanSquaredError",
+    "SparseCategoricalAccuracy",
+    "SparseCategoricalCrossentropy",
+    "SparseTopKCategoricalAccuracy",
+    "SquaredHinge",
+    "Sum",
+    "TopKCategoricalAccuracy",
+    "accuracy",
+    "binary_accuracy",
+    "binary_crossentropy",
+    "categorical_accuracy",
+    "categorical_crossentropy",
+    "categorical_hinge",
+    "crossentropy",
+    "get",
+    "hinge",
+    "kl_divergence",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_per_row",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
+    "sparse_categorical_accuracy",
+    "sparse_categorical_crossentropy",
+    "sparse_top_k_categorical_accuracy",
+    "squared_hinge",
+    "top_k_categorical_accuracy",
+    "zeros",
+]
+
+METRICS: dict[str, type[FunctionMean] | type[AUC] | type[Precision] | type[Recall]] = {
+    **{
+        snake_case(kind.__name__): kind
+        for kind in (
+            AUC,
+            BinaryAccuracy,
+            BinaryCrossentropy,
+            CategoricalAccuracy,
+            CategoricalCrossentropy,
+            CategoricalHinge,
+            CosineSimilarity,
+            Hinge,
+            KLDivergence,
+            LogCoshError,
+            MeanAbsoluteError,
+            MeanAbsolutePercentageError,
+            MeanSquaredError,
+            MeanSquaredLogarithmicError,
+            Poisson,
+            Precision,
+            Recall,
+            RootMeanSquaredError,
+            SparseCategoricalAccuracy,
+            SparseCategoricalCrossentropy,
+            SparseTopKCategoricalAccuracy,
+            SquaredHinge,
+            TopKCategoricalAccuracy,
+        )
+    },
+    "bce": BinaryCrossentropy,
+    "mae": MeanAbsoluteError,
+    "mape": MeanAbsolutePercentageError,
+    "mse": MeanSquaredError,
+    "msle": MeanSquaredLogarithmicError,
+}
+"""Keras's names; those of classes, and capitals, stand for the same."""
+
+_BY_SHAPE: dict[str, MetricFunction] = {
+    "acc": accuracy,
+    "accuracy": accuracy,
+    "crossentropy": crossentropy,
+}
+
+
+def get(metric: str | Metric | type[Metric] | MetricFunction) -> Metric:
+    """Return the metric behind a Keras name, a class, a metric or a callable.
+
+    Args:
+        metric: a name, by which the logs go then, as it is written; a `Metric` or a
+            class of such; or ``(y_true, y_pred) -> per-example values``, which goes by
+            its ``__name__``.
+
+    Raises:
+        UnknownNameError: no metric has this name.
+        ArgumentError: none of these.
+
+    >>> get("mse").name, get("AUC").name
+    ('mse', 'AUC')
+    """
+    if isinstance(metric, Metric):
+        return metric
+    if isinstance(metric, str):
+        name = snake_case(metric)
+        if name in _BY_SHAPE:
+            return MeanMetricWrapper(_BY_SHAPE[name], metric)
+        kind = find(METRICS | dict.fromkeys(_BY_SHAPE, Precision), name, "metric")
+        return kind().renamed(metric)
+    if isinstance(metric, type) and issubclass(metric, Metric):
+        return metric()
+    if callable(metric) and not isinstance(metric, type):
+        return MeanMetricWrapper(metric)
+    raise ArgumentError(
+        f"a metric must be a name, a Metric or a callable, not {metric!r}: "
+        'write for example metrics=["accuracy"].'
+    )

@@ -1,0 +1,95 @@
+"""What a metric is: sums that add up over batches, and one result at the end."""
+
+import abc
+import copy
+import dataclasses
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from jaxnet_mini.names import as_call
+from jaxnet_mini.types import Float
+
+Totals: TypeAlias = Any
+"""A pytree of sums."""
+
+MetricFunction: TypeAlias = Callable[[Array, Array], Array]
+
+
+def zeros(number: int, shape: tuple[int, ...] = ()) -> tuple[Array, ...]:
+    """Return ``number`` arrays of JAX's default float, to start sums from."""
+    dtype = jax.dtypes.canonicalize_dtype(float)
+    return tuple(jnp.zeros(shape, dtype) for _ in range(number))
+
+
+def numpy_of(array: Any) -> Any:
+    """Return ``jax.numpy`` for a JAX array and ``numpy`` for all else.
+
+    Results are computed on the host in float64, and within compiled steps by JAX.
+    """
+    return jnp if isinstance(array, Array) else np
+
+
+def over(total: Any, count: Any) -> Any:
+    """Return ``total / count``, 0 where ``count`` is 0; of JAX or NumPy arrays."""
+    xp = numpy_of(count)
+    nothing = count == 0.0
+    return xp.where(nothing, 0.0, total / xp.where(nothing, 1.0, count))
+
+
+class Metric(abc.ABC):
+    """The base of the metrics: derive a frozen, hashable value with a ``name``.
+
+    Logs go by the name. The functions are pure: ``totals`` makes sums from one batch,
+    ``result`` turns the sums of a whole epoch into the metric.
+    """
+
+    name: str
+
+    def __repr__(self) -> str:
+        return as_call(self) if dataclasses.is_dataclass(self) else super().__repr__()
+
+    @abc.abstractmethod
+    def zeros(self) -> Totals:
+        """Return the sums of no batch, see `zeros`."""
+
+    @abc.abstractmethod
+    def totals(
+        self, y_true: Array, y_pred: Array, weight: Float[Array, "batch ..."]
+    ) -> Totals:
+        """Return the sums of one batch; rows count as often as ``weight`` says.
+
+        In training it is ``(batch,)``; a call by hand may weigh single outputs.
+        """
+
+    @abc.abstractmethod
+    def result(self, totals: Totals) -> Any:
+        """Return the metric from the sums of all batches, JAX or NumPy arrays.
+
+        A scalar, or for some metrics an array of one axis.
+        """
+
+    def renamed(self, name: str) -> "Metric":
+        """Return the same metric by another name."""
+        other = copy.copy(self)
+        object.__setattr__(other, "name", name)
+        return other
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the metric of one batch.
+
+        Args:
+            y_true: targets, ``(batch, ...)``.
+            y_pred: outputs, ``(batch, ...)``.
+            sample_weight: one weight per example or per output, or None for ones.
+        """
+        y_true, y_pred = jnp.asarray(y_true), jnp.asarray(y_pred)
+        dtype = jax.dtypes.canonicalize_dtype(float)
+        weight = jnp.asarray(1.0 if sample_weight is None else sample_weight, dtype)
+        shape = y_pred.shape[: max(1, weight.ndim)]
+        weight = jnp.broadcast_to(weight, shape)
+        return self.result(self.totals(y_true, y_pred, weight))

@@ -1,0 +1,36 @@
+"""How things are written: names of classes, and frozen values as calls."""
+
+import dataclasses
+import re
+from typing import Any
+
+
+def snake_case(name: str) -> str:
+    """Return Keras's default name of a class.
+
+    >>> snake_case("LayerNormalization")
+    'layer_normalization'
+    """
+    border = r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z0-9])(?=[A-Z][a-z])"
+    return re.sub(border, "_", name).lower()
+
+
+def as_call(value: Any) -> str:
+    """Return a dataclass's value as the call that makes it, without defaults.
+
+    >>> @dataclasses.dataclass
+    ... class Point:
+    ...     x: float
+    ...     y: float = 0.0
+    >>> as_call(Point(1.0)), as_call(Point(1.0, 2.0))
+    ('Point(1.0)', 'Point(1.0, y=2.0)')
+    """
+    shown = []
+    # Positional arguments first, as Python wants them.
+    for field in sorted(dataclasses.fields(value), key=lambda f: bool(f.kw_only)):
+        argument = getattr(value, field.name)
+        if field.default is dataclasses.MISSING:
+            shown.append(repr(argument))
+        elif argument != field.default:
+            shown.append(f"{field.name}={argument!r}")
+    return f"{type(value).__name__}({', '.join(shown)})"
