@@ -33,7 +33,8 @@ from jaxnet_mini.layers import (
     Rescaling,
 )
 from jaxnet_mini.models import Sequential
-from jaxnet_mini.train import Batch, Trainer, TrainState, predict
+from jaxnet_mini.states import Batch, TrainState
+from jaxnet_mini.train import Trainer, predict
 from jaxnet_mini.types import Layer
 from jaxnet_mini.version import __version__
 

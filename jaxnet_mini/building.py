@@ -13,7 +13,7 @@ from jaxnet_mini import checks, composition, programs, seeds, summary, weights
 from jaxnet_mini.composition import LayerOutline, Serial
 from jaxnet_mini.errors import ArgumentError, ShapeError, StateError
 from jaxnet_mini.layers import Input, check_shape
-from jaxnet_mini.train import TrainState
+from jaxnet_mini.states import TrainState
 from jaxnet_mini.types import Layer, Params, RandomKey, Shape
 from jaxnet_mini.weights import Weight
 

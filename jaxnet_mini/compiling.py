@@ -10,7 +10,8 @@ from typing import Any
 from jaxnet_mini import optimizers, programs
 from jaxnet_mini.building import LayerStack
 from jaxnet_mini.errors import ArgumentError, StateError
-from jaxnet_mini.train import Trainer, TrainState
+from jaxnet_mini.states import TrainState
+from jaxnet_mini.train import Trainer
 from jaxnet_mini.types import Layer
 
 

@@ -19,7 +19,8 @@ from jaxnet_mini.data import Data
 from jaxnet_mini.errors import NonFiniteError
 from jaxnet_mini.inference import evaluate, sums_to_logs
 from jaxnet_mini.progress import REDRAW_SECONDS, Bar, Stopwatch
-from jaxnet_mini.train import Progress, Sums, Trainer, TrainState
+from jaxnet_mini.states import Progress, Sums, TrainState
+from jaxnet_mini.train import Trainer
 
 QUIET_SECONDS = 1.0
 """Without a bar the host still looks in once a second, so that Ctrl-C works."""

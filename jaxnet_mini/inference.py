@@ -11,7 +11,8 @@ from jaxnet_mini import data, programs
 from jaxnet_mini.callbacks import CallbackList, Logs
 from jaxnet_mini.data import Data
 from jaxnet_mini.progress import Bar, Stopwatch
-from jaxnet_mini.train import Sums, Trainer
+from jaxnet_mini.states import Sums
+from jaxnet_mini.train import Trainer
 
 
 def evaluate(

@@ -41,7 +41,8 @@ from jaxnet_mini.losses import (
     SparseCategoricalCrossentropy,
 )
 from jaxnet_mini.optimizers import SGD
-from jaxnet_mini.train import Batch, Trainer
+from jaxnet_mini.states import Batch
+from jaxnet_mini.train import Trainer
 
 TOLERANCE = 1e-6
 ROWS, CLASSES = 5, 4

@@ -21,7 +21,15 @@ NAME = jaxnet_mini.__name__
 # that of the design, with the rooms that were added since.
 FLOORS = [
     {"types", "errors", "names", "version"},
-    {"activations", "arguments", "initializers", "optimizers", "regularizers", "seeds"}
+    {"states"}
+    | {
+        "activations",
+        "arguments",
+        "initializers",
+        "optimizers",
+        "regularizers",
+        "seeds",
+    }
     | {"callbacks", "progress"},
     {"losses.functions", "layers"},
     {"losses.classes"},

@@ -44,7 +44,8 @@ from jaxnet_mini.losses import (
     SparseCategoricalCrossentropy,
     SquaredHinge,
 )
-from jaxnet_mini.train import Batch, Trainer
+from jaxnet_mini.states import Batch
+from jaxnet_mini.train import Trainer
 
 ROWS, CLASSES = 12, 5
 RNG = np.random.default_rng(0)

@@ -39,13 +39,8 @@ from jaxnet_mini.layers import (
     Rescaling,
 )
 from jaxnet_mini.optimizers import SGD, Adam, set_learning_rate
-from jaxnet_mini.train import (
-    Batch,
-    Trainer,
-    TrainState,
-    all_finite,
-    predict,
-)
+from jaxnet_mini.states import Batch, TrainState
+from jaxnet_mini.train import Trainer, all_finite, predict
 
 KEY = jax.random.key(0)
 compiled_step = jax.jit(Trainer.step, static_argnums=0)

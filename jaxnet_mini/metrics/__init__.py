@@ -6,6 +6,9 @@ the metric. Sums of batches are added, so that it is exact over the epoch whatev
 size of the batches. Weight 0 marks a row that is only padding.
 """
 
+import functools
+from collections.abc import Callable
+
 from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.losses.functions import (
     binary_crossentropy,
@@ -122,7 +125,7 @@ __all__ = [
     "zeros",
 ]
 
-METRICS: dict[str, type[FunctionMean] | type[AUC] | type[Precision] | type[Recall]] = {
+METRICS: dict[str, Callable[[], Metric]] = {
     **{
         snake_case(kind.__name__): kind
         for kind in (
@@ -151,19 +154,16 @@ METRICS: dict[str, type[FunctionMean] | type[AUC] | type[Precision] | type[Recal
             TopKCategoricalAccuracy,
         )
     },
+    "acc": functools.partial(MeanMetricWrapper, accuracy),
+    "accuracy": functools.partial(MeanMetricWrapper, accuracy),
     "bce": BinaryCrossentropy,
+    "crossentropy": functools.partial(MeanMetricWrapper, crossentropy),
     "mae": MeanAbsoluteError,
     "mape": MeanAbsolutePercentageError,
     "mse": MeanSquaredError,
     "msle": MeanSquaredLogarithmicError,
 }
 """Keras's names; those of classes, and capitals, stand for the same."""
-
-_BY_SHAPE: dict[str, MetricFunction] = {
-    "acc": accuracy,
-    "accuracy": accuracy,
-    "crossentropy": crossentropy,
-}
 
 
 def get(metric: str | Metric | type[Metric] | MetricFunction) -> Metric:
@@ -184,11 +184,7 @@ def get(metric: str | Metric | type[Metric] | MetricFunction) -> Metric:
     if isinstance(metric, Metric):
         return metric
     if isinstance(metric, str):
-        name = snake_case(metric)
-        if name in _BY_SHAPE:
-            return MeanMetricWrapper(_BY_SHAPE[name], metric)
-        kind = find(METRICS | dict.fromkeys(_BY_SHAPE, Precision), name, "metric")
-        return kind().renamed(metric)
+        return find(METRICS, snake_case(metric), "metric")().renamed(metric)
     if isinstance(metric, type) and issubclass(metric, Metric):
         return metric()
     if callable(metric) and not isinstance(metric, type):
