@@ -124,6 +124,7 @@ class Sequential(CompiledStack):
         if seed is not None:
             seeds.check_seed(seed)
         outline = self._outline_for(x)
+        trainer = preparing.trainer_for(trainer, outline)
         examples = preparing.examples(
             trainer, outline, x, y, sample_weight, class_weight
         )
@@ -211,6 +212,7 @@ class Sequential(CompiledStack):
         hooks = as_callbacks(callbacks)
         batch_size = arguments.check_batch_size(batch_size)
         outline = self._outline_for(x)
+        trainer = preparing.trainer_for(trainer, outline)
         examples = preparing.examples(trainer, outline, x, y, sample_weight)
         stacks = data.batches(*examples, batch_size)
         preparing.rehearse(trainer, outline, examples, batch_size)
@@ -267,6 +269,7 @@ class Sequential(CompiledStack):
         """
         trainer = self.trainer
         outline = self._outline_for(x)
+        trainer = preparing.trainer_for(trainer, outline)
         examples = preparing.examples(
             trainer, outline, x, y, sample_weight, class_weight
         )

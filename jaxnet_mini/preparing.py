@@ -1,5 +1,6 @@
 """Data checked against a model, before anything is compiled or changed."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,6 +47,18 @@ def examples(
         last.output_shape,
         prefix,
     )
+
+
+def trainer_for(trainer: Trainer, outline: tuple[LayerOutline, ...]) -> Trainer:
+    """Return the trainer with metrics that know how many outputs there are."""
+    outputs = outline[-1].output_shape[-1:]
+    if not outputs:
+        return trainer
+    metrics = tuple(metric.for_outputs(*outputs) for metric in trainer.metrics)
+    weighted = tuple(m.for_outputs(*outputs) for m in trainer.weighted_metrics)
+    if metrics == trainer.metrics and weighted == trainer.weighted_metrics:
+        return trainer
+    return dataclasses.replace(trainer, metrics=metrics, weighted_metrics=weighted)
 
 
 def rehearse(

@@ -490,29 +490,8 @@ row(
     "y holds nan at row 4, position 2",
 )
 
-# (N,) against (N, 1)
+# Shapes that would broadcast
 
-for kind in ("value", "binary", "own"):
-    row(
-        f"(N,) against (N, 1), {kind}",
-        kind,
-        lambda m: m.fit(X, YES_NO),
-        ShapeError,
-        "y has shape (48,)",
-        "(48, 1)",
-        "use y.reshape(48, 1)",
-        fix=lambda m: m.fit(X, YES_NO.reshape(48, 1).astype("float32"), verbose=0),
-    )
-row(
-    "(N, 1) against (N,)",
-    "own",
-    lambda m: stack(Reduced(), loss=squares).fit(X, VALUES.reshape(-1, 1)),
-    ShapeError,
-    "y has shape (48, 1)",
-    "outputs have shape (48,)",
-    "use y.reshape(48,)",
-    fix=lambda m: stack(Reduced(), loss=squares).fit(X, VALUES, verbose=0),
-)
 row(
     "(N, 2) against (N, 1)",
     "value",
@@ -522,17 +501,6 @@ row(
     "(48, 1)",
     "change the last layer's units",
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class Reduced:
-    """A user's layer that leaves no axis of features."""
-
-    def init(self, key, input_shape):
-        return (), {"scale": jnp.ones(input_shape)}
-
-    def apply(self, params, x, **_):
-        return x @ params["scale"]
 
 
 # NaN, infinity and what does not fit 32 bits
@@ -984,13 +952,12 @@ both(
     "x holds nan at row 40, position 2",
 )
 row(
-    "validation (N,) against (N, 1)",
+    "validation (N, 2) against (N, 1)",
     "value",
-    lambda m: m.fit(X, VALUES.reshape(-1, 1), validation_data=(X, VALUES)),
+    lambda m: m.fit(X, VALUES, validation_data=(X, X[:, :2])),
     ShapeError,
-    "validation y has shape (48,)",
+    "validation y has shape (48, 2)",
     "(48, 1)",
-    "reshape(48, 1)",
 )
 
 # Counts
@@ -1362,7 +1329,7 @@ row(
 row(
     "metric named loss",
     "trained",
-    lambda m: m.compile("adam", "mse", [metrics.Mean("loss", squares)]),
+    lambda m: m.compile("adam", "mse", [metrics.MeanMetricWrapper(squares, "loss")]),
     ArgumentError,
     "go by the name 'loss'",
 )

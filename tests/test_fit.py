@@ -776,3 +776,94 @@ def test_random_layers_draw_anew_at_every_step_and_never_in_evaluation():
     history = model.fit(x, x, epochs=2, validation_data=(x, x), verbose=0)
     assert history.history["loss"][0] != history.history["loss"][1]
     assert history.history["val_loss"] == [0.0, 0.0]
+
+
+# Targets, weights and metrics as Keras users give them
+
+
+@pytest.mark.parametrize("loss", ["mse", "binary_crossentropy", "own"])
+def test_flat_targets_stand_for_a_column_and_are_never_broadcast(loss):
+    """The trap of (N,) against (N, 1): broadcast, they would train on nonsense."""
+
+    def own(y_true, y_pred):
+        assert y_true.shape == y_pred.shape
+        return jnp.mean(jnp.square(y_true - y_pred), axis=-1)
+
+    x, _ = problem()
+    y = (x.sum(1) > 0).astype(np.float32)
+    runs = []
+    for targets in (y, y[:, None]):
+        model = jn.Sequential([jn.Dense(1, "sigmoid", input_shape=(FEATURES,))])
+        model.compile("adam", own if loss == "own" else loss, ["accuracy", "AUC"])
+        history = model.fit(x, targets, validation_split=0.25, seed=0, **CALL)
+        runs.append((model, history))
+        assert model.evaluate(x, targets, verbose=0)[1] > 0.0
+        model.train_on_batch(x[:8], targets[:8])
+    (model, history), (other, expected) = runs
+    assert_same(model, history, other, expected)
+
+
+def test_weighted_metrics_count_examples_by_their_weights():
+    x, y = problem()
+    weight = np.random.default_rng(2).uniform(0.0, 2.0, len(x)).astype(np.float32)
+    settings = {"epochs": 2, "batch_size": 16, "shuffle": False, "verbose": 0}
+    ours = jn.Sequential([jn.Dense(CLASSES, "softmax", input_shape=(FEATURES,))])
+    with keras_on_jax() as keras:
+        theirs = keras.Sequential(
+            [
+                keras.layers.Input((FEATURES,)),
+                keras.layers.Dense(CLASSES, "softmax"),
+            ]
+        )
+        theirs.set_weights(ours.get_weights())
+        compiled = {
+            "optimizer": "sgd",
+            "loss": "sparse_categorical_crossentropy",
+            "metrics": ["accuracy"],
+            "weighted_metrics": ["accuracy", "sparse_categorical_crossentropy"],
+        }
+        theirs.compile(**compiled)
+        logs = theirs.fit(
+            x, y, sample_weight=weight, validation_data=(x, y, weight), **settings
+        ).history
+        # As a list, Keras gives the accuracy twice.
+        values = theirs.evaluate(
+            x, y, sample_weight=weight, verbose=0, return_dict=True
+        )
+    ours.compile(**compiled)
+    history = ours.fit(
+        x, y, sample_weight=weight, validation_data=(x, y, weight), **settings
+    ).history
+    assert list(history) == list(logs)
+    assert "weighted_accuracy" in history
+    assert history["weighted_accuracy"] != history["accuracy"]
+    for name, expected in logs.items():
+        assert_close(history[name], expected, 1e-5)
+    actual = ours.evaluate(x, y, sample_weight=weight, verbose=0, return_dict=True)
+    for name in history:
+        if not name.startswith("val_"):
+            assert_close(actual[name], values[name], 1e-5)
+    listed = ours.evaluate(x, y, sample_weight=weight, verbose=0)
+    names = ["loss", "accuracy", "weighted_accuracy", "sparse_categorical_crossentropy"]
+    assert listed == [actual[name] for name in names]
+
+
+def test_metrics_of_counts_are_exact_over_an_epoch_whatever_the_batch():
+    """And through validation; an array of thresholds is a list in the logs."""
+    x, _ = problem(50)
+    y = (x[:, :2] > 0).astype(np.float32)
+    both = [jn.metrics.Precision([0.3, 0.6]), jn.metrics.AUC(multi_label=True)]
+    model = jn.Sequential([jn.Dense(2, "sigmoid", input_shape=(FEATURES,))])
+    model.compile("sgd", "binary_crossentropy", [*both, "recall"])
+    results = [
+        model.evaluate(x, y, batch_size=size, verbose=0, return_dict=True)
+        for size in (50, 7, 32)
+    ]
+    y_pred = model.predict(x)
+    for metric in both:
+        expected = np.asarray(metric(y, y_pred))
+        for result in results:
+            assert_close(result[metric.name], expected)
+    assert isinstance(results[0]["precision"], list)
+    history = model.fit(x, y, epochs=2, validation_split=0.2, verbose=2)
+    assert len(history.history["val_precision"][1]) == 2

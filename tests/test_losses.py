@@ -494,7 +494,12 @@ def test_one_value_per_row_is_aligned_and_never_broadcast():
         values = losses.mean_squared_error(left, right)
         assert values.shape == (4,)
         np.testing.assert_array_equal(values, np.ones(4))
-    with raises_text(ShapeError, "y_true has shape (3,)", "y_pred has shape (4, 1)"):
+    with raises_text(
+        ShapeError,
+        "y_true has shape (3,)",
+        "y_pred has shape (4, 1)",
+        "both must have the same shape",
+    ):
         losses.mean_squared_error(y_true[:3], y_pred)
     with raises_text(ShapeError, "integer classes need shape (4,)", "(4, 2)"):
         losses.sparse_categorical_crossentropy(np.zeros((4, 2)), np.ones((4, 2)))

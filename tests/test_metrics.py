@@ -363,6 +363,32 @@ def test_counts_are_exact_on_the_host_and_in_a_compiled_step_alike():
         assert_close(jax.jit(metric.result)(totals), on_host, 1e-5)
 
 
+def test_metrics_by_hand_take_what_keras_takes():
+    column = np.array([[0.5], [2.0]], np.float32)
+    for name in ("kl_divergence", "mse", "auc", "precision"):
+        y_true, y_pred = BINARY[:2], PROBABILITIES[:2]
+        with keras_on_jax() as keras:
+            theirs = keras.metrics.get(name)
+            theirs.update_state(y_true, y_pred, sample_weight=column)
+            expected = np.asarray(theirs.result())
+        assert_close(metrics.get(name)(y_true, y_pred, column), expected, 2e-6)
+    flat = BINARY[:, 0], PROBABILITIES[:, 0]
+    for name in ("root_mean_squared_error", "bce", "mae", "auc"):
+        with keras_on_jax() as keras:
+            theirs = keras.metrics.get(name)
+            theirs.update_state(*flat)
+            expected = np.asarray(theirs.result())
+        assert_close(metrics.get(name)(*flat), expected, 2e-6)
+
+
+def test_the_number_of_labels_is_that_of_the_outputs():
+    assert AUC(multi_label=True).for_outputs(9) == AUC(multi_label=True, num_labels=9)
+    assert AUC().for_outputs(9) == AUC()
+    ours = AUC(multi_label=True)(BINARY, PROBABILITIES)
+    expected = AUC(multi_label=True, num_labels=9)(BINARY, PROBABILITIES)
+    assert float(ours) == float(expected)
+
+
 def test_nothing_counted_gives_nothing_but_zeros():
     for name in metrics.METRICS:
         metric = metrics.get(name)
@@ -387,8 +413,8 @@ def test_streams_of_values_are_weighted_as_in_keras():
     [
         (lambda: AUC(1), ("num_thresholds must be an integer above 1, not 1",)),
         (lambda: AUC(curve="ROK"), ("unknown curve 'ROK'", "ROC")),
-        (lambda: AUC(multi_label=True), ("give num_labels, the number of outputs",)),
-        (lambda: AUC(num_labels=3), ("give num_labels", "multi_label=False")),
+        (lambda: AUC(multi_label=True).zeros(), ("num_labels, the number of outputs",)),
+        (lambda: AUC(num_labels=3), ("num_labels=3 without multi_label=True",)),
         (lambda: AUC(thresholds=[0.5, 2.0]), ("thresholds", "[0, 1], not 2.0")),
         (lambda: Precision(-0.5), ("Precision: thresholds", "not -0.5")),
         (lambda: Recall(top_k=0), ("Recall: top_k", "at least 1 or None, not 0")),

@@ -37,7 +37,7 @@ def aligned(y_true: Any, y_pred: Any) -> tuple[Array, Array]:
     if y_true.shape != y_pred.shape:
         raise ShapeError(
             f"y_true has shape {y_true.shape} and y_pred has shape {y_pred.shape}: "
-            "give both the same shape, (batch, ..., units)."
+            "both must have the same shape, (batch, ..., units)."
         )
     return y_true, y_pred
 

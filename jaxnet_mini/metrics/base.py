@@ -41,6 +41,28 @@ def over(total: Any, count: Any) -> Any:
     return xp.where(nothing, 0.0, total / xp.where(nothing, 1.0, count))
 
 
+def as_batch(
+    y_true: Any, y_pred: Any, sample_weight: Any = None
+) -> tuple[Array, Array, Array]:
+    """Return what was given by hand as `Metric.totals` takes it.
+
+    Args:
+        y_true: targets, ``(batch, ...)``.
+        y_pred: outputs, ``(batch, ...)``; ``(batch,)`` is one output an example.
+        sample_weight: a number, ``(batch,)``, ``(batch, 1)`` or one weight per output;
+            None stands for 1.
+    """
+    y_true, y_pred = jnp.asarray(y_true), jnp.asarray(y_pred)
+    if y_true.ndim == y_pred.ndim == 1:
+        y_true, y_pred = y_true[:, None], y_pred[:, None]
+    dtype = jax.dtypes.canonicalize_dtype(float)
+    weight = jnp.asarray(1.0 if sample_weight is None else sample_weight, dtype)
+    if weight.ndim == y_pred.ndim and weight.shape[-1] == 1:
+        weight = weight[..., 0]
+    shape = y_pred.shape[: max(1, weight.ndim)]
+    return y_true, y_pred, jnp.broadcast_to(weight, shape)
+
+
 class Metric(abc.ABC):
     """The base of the metrics: derive a frozen, hashable value with a ``name``.
 
@@ -73,6 +95,10 @@ class Metric(abc.ABC):
         A scalar, or for some metrics an array of one axis.
         """
 
+    def for_outputs(self, outputs: int) -> "Metric":
+        """Return the metric for a network of so many outputs; mostly itself."""
+        return self
+
     def renamed(self, name: str) -> "Metric":
         """Return the same metric by another name."""
         other = copy.copy(self)
@@ -87,9 +113,4 @@ class Metric(abc.ABC):
             y_pred: outputs, ``(batch, ...)``.
             sample_weight: one weight per example or per output, or None for ones.
         """
-        y_true, y_pred = jnp.asarray(y_true), jnp.asarray(y_pred)
-        dtype = jax.dtypes.canonicalize_dtype(float)
-        weight = jnp.asarray(1.0 if sample_weight is None else sample_weight, dtype)
-        shape = y_pred.shape[: max(1, weight.ndim)]
-        weight = jnp.broadcast_to(weight, shape)
-        return self.result(self.totals(y_true, y_pred, weight))
+        return self.result(self.totals(*as_batch(y_true, y_pred, sample_weight)))

@@ -206,7 +206,7 @@ class AUC(Metric):
         thresholds: instead of evenly spaced ones; 0 and 1 are added.
         multi_label: whether each output is a curve of its own; the result is the mean
             of the areas.
-        num_labels: the number of outputs, needed with ``multi_label``.
+        num_labels: the number of outputs with ``multi_label``; a model knows it.
         label_weights: weights of the outputs, one each.
         from_logits: whether outputs come before the sigmoid.
 
@@ -243,11 +243,10 @@ class AUC(Metric):
                 "AUC: num_thresholds must be an integer above 1, not "
                 f"{self.num_thresholds!r}."
             )
-        if bool(self.num_labels) != self.multi_label:
+        if self.num_labels is not None and not self.multi_label:
             raise ArgumentError(
-                f"AUC: multi_label={self.multi_label} and num_labels="
-                f"{self.num_labels!r}: give num_labels, the number of outputs, with "
-                "multi_label=True and only then."
+                f"AUC: num_labels={self.num_labels!r} without multi_label=True: give "
+                "both or neither."
             )
 
     @property
@@ -259,7 +258,17 @@ class AUC(Metric):
         # Outputs of exactly 0 and 1 lie within the ends.
         return (-EPSILON, *sorted(inner), 1.0 + EPSILON)
 
+    def for_outputs(self, outputs: int) -> Metric:
+        if self.multi_label and self.num_labels is None:
+            return dataclasses.replace(self, num_labels=outputs)
+        return self
+
     def zeros(self) -> Totals:
+        if self.multi_label and self.num_labels is None:
+            raise ArgumentError(
+                "AUC: with multi_label=True the sums need num_labels, the number of "
+                "outputs: give it."
+            )
         return zeros(2, (self.num_thresholds + 1, self.num_labels or 1))
 
     def totals(
@@ -283,7 +292,7 @@ class AUC(Metric):
             shares = jnp.asarray(self.label_weights, weight.dtype)
             axes = tuple(range(weight.ndim - 1))
             weight = weight * jnp.expand_dims(shares, axes)
-        shape = (-1, self.num_labels or 1)
+        shape = (-1, outputs if self.multi_label else 1)
         y_true, y_pred, weight = (a.reshape(shape) for a in (y_true, y_pred, weight))
         return _histogram(y_true, y_pred, weight, self._bounds)
 
@@ -332,4 +341,4 @@ def _interpolated(tp: Any, fp: Any, fn: Any) -> Any:
     xp, both = numpy_of(p), (p[:-1] > 0.0) & (p[1:] > 0.0)
     ratio = xp.where(both, over(p[:-1], p[1:]), 1.0)
     area = slope * (steps + intercept * xp.log(ratio))
-    return over(area, tp[1:] + fn[1:]).sum(axis=0)
+    return over(area, xp.maximum(tp[1:] + fn[1:], 0.0)).sum(axis=0)
