@@ -136,6 +136,8 @@ class Sequential(CompiledStack):
         elif arguments.check_share(validation_split):
             at = arguments.split(len(examples.x), validation_split)
             examples, validation = examples.rows(0, at), examples.rows(at)
+            if class_weight is not None:  # which is for training alone
+                validation = validation._replace(weight=None)
         due = arguments.due_epochs(validation_freq)
         resident = data.resident(examples, batch_size)
         stacks = []

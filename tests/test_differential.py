@@ -1,0 +1,221 @@
+"""Fifty random dense networks, trained here and by Keras from the same weights.
+
+Each takes 100 steps in the same order; every logged value and every weight must agree.
+What is drawn: depth, widths, activations, normalization, loss, metrics, optimizer,
+regularizers, batch size, weights of examples and of classes, and how is validated.
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import keras_on_jax
+from oracles import assert_close
+
+import jaxnet_mini as jn
+
+CASES = 50
+STEPS = 100
+TOLERANCE = 1e-4
+
+INSIDE = ["relu", "tanh", "sigmoid", "elu", "selu", "gelu", "softplus", "silu", None]
+# loss: activations of the last layer that go with it, metrics that can be computed
+ENDS: dict[str, tuple[list[str | None], list[str]]] = {
+    "sparse_categorical_crossentropy": (
+        ["softmax"],
+        ["accuracy", "sparse_categorical_crossentropy"],
+    ),
+    "categorical_crossentropy": (
+        ["softmax"],
+        ["accuracy", "top_k_categorical_accuracy", "mse", "AUC"],
+    ),
+    "binary_crossentropy": (
+        ["sigmoid"],
+        ["accuracy", "Precision", "Recall", "AUC", "mae"],
+    ),
+    "mean_squared_error": (
+        [None, "tanh"],
+        ["mae", "root_mean_squared_error", "cosine_similarity"],
+    ),
+    "mean_absolute_error": ([None], ["mse"]),
+    "huber": ([None, "softsign"], ["mse", "mae"]),
+    "log_cosh": ([None], ["mse"]),
+    "kl_divergence": (["softmax"], ["mae"]),
+    "poisson": (["exponential", "softplus"], ["mse"]),
+    "squared_hinge": (["tanh", None], ["hinge"]),
+}
+# A gradient that would be zero but for rounding is a step of Adam's where epsilon is as
+# small as by default, and in these two libraries another one.
+EPSILON = {"epsilon": 1e-5}
+OPTIMIZERS: list[tuple[str, dict[str, Any]]] = [
+    ("SGD", {"learning_rate": 0.02}),
+    ("SGD", {"learning_rate": 0.01, "momentum": 0.9}),
+    ("SGD", {"learning_rate": 0.01, "momentum": 0.8, "nesterov": True}),
+    ("Adam", {"learning_rate": 0.003, **EPSILON}),
+    ("Adam", {"beta_1": 0.8, "beta_2": 0.99, **EPSILON}),
+    ("AdamW", {"learning_rate": 0.002, "weight_decay": 0.01, **EPSILON}),
+    ("RMSprop", EPSILON),
+    ("Adagrad", {"learning_rate": 0.01}),
+]
+REGULARIZERS: list[tuple[str, dict[str, float]] | None] = [
+    None,
+    None,
+    ("L1", {"l1": 1e-3}),
+    ("L2", {"l2": 1e-2}),
+    ("L1L2", {"l1": 1e-3, "l2": 1e-3}),
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One network and one way of training it, for both libraries alike."""
+
+    features: int
+    units: tuple[int, ...]
+    activations: tuple[str | None, ...]
+    regularizers: tuple[Any, ...]
+    normalized: tuple[bool, ...]
+    loss: str
+    metrics: tuple[str, ...]
+    optimizer: tuple[str, dict[str, Any]]
+    fit: dict[str, Any]
+    x: Any
+    y: Any
+
+    def build(self, library: Any) -> Any:
+        layers = library.layers
+        stack = [layers.Input((self.features,))]
+        for n, units in enumerate(self.units):
+            chosen = self.regularizers[n]
+            penalty = chosen and getattr(library.regularizers, chosen[0])(**chosen[1])
+            stack.append(
+                layers.Dense(units, self.activations[n], kernel_regularizer=penalty)
+            )
+            if self.normalized[n]:
+                stack.append(layers.LayerNormalization())
+        model = library.Sequential(stack)
+        name, options = self.optimizer
+        model.compile(
+            optimizer=getattr(library.optimizers, name)(**options),
+            loss=self.loss,
+            metrics=list(self.metrics),
+        )
+        return model
+
+
+def draw(seed: int) -> Case:
+    rng = np.random.default_rng(seed)
+
+    def pick(options: Any) -> Any:
+        return options[rng.integers(len(options))]
+
+    # Each loss in turn, so that none is left out.
+    loss = sorted(ENDS)[seed % len(ENDS)]
+    ends, metrics = ENDS[loss]
+    depth = int(rng.integers(1, 5))
+    outputs = int(rng.integers(2, 8))
+    if loss not in ("sparse_categorical_crossentropy", "categorical_crossentropy"):
+        outputs = pick([1, outputs]) if loss != "kl_divergence" else outputs
+    units = (*(int(rng.integers(2, 33)) for _ in range(depth - 1)), outputs)
+    batch_size = int(pick([8, 16, 32, 50]))
+    epochs = int(pick([2, 4, 5]))
+    rows = batch_size * (STEPS // epochs)
+    if rng.integers(3) == 0:  # the last batch is not full
+        rows -= int(rng.integers(1, batch_size - 1))
+    features = int(rng.integers(1, 20))
+    fit: dict[str, Any] = {"batch_size": batch_size, "epochs": epochs}
+
+    validation = pick([None, None, "split", "data"])
+    held_out = rows // 4 if validation == "split" else 0
+    x = rng.normal(size=(rows + held_out, features)).astype(np.float32)
+    y = targets(loss, x, outputs, rng)
+    if validation == "split":
+        total = rows + held_out
+        fit["validation_split"] = (held_out + 0.5) / total
+        assert int(total * (1.0 - fit["validation_split"])) in (rows - 1, rows)
+    elif validation == "data":
+        other = rng.normal(size=(37, features)).astype(np.float32)
+        held = [other, targets(loss, other, outputs, rng)]
+        if rng.integers(2):
+            held.append(rng.uniform(0.0, 2.0, 37).astype(np.float32))
+        fit["validation_data"] = tuple(held)
+    weights = pick([None, "examples", "classes"])
+    if weights == "classes" and "categorical" in loss:
+        chosen = rng.uniform(0.2, 3.0, outputs)
+        fit["class_weight"] = dict(enumerate(map(float, chosen)))
+    elif weights:
+        fit["sample_weight"] = rng.uniform(0.0, 2.0, len(x)).astype(np.float32)
+    return Case(
+        features=features,
+        units=units,
+        activations=(*(pick(INSIDE) for _ in range(depth - 1)), pick(ends)),
+        regularizers=tuple(pick(REGULARIZERS) for _ in range(depth)),
+        normalized=(*(rng.integers(4) == 0 for _ in range(depth - 1)), False),
+        loss=loss,
+        metrics=tuple(m for m in metrics if rng.integers(2)),
+        optimizer=pick(OPTIMIZERS),
+        fit=fit,
+        x=x,
+        y=y,
+    )
+
+
+def targets(loss: str, x: Any, outputs: int, rng: Any) -> Any:
+    """Targets that hang on ``x``, so that there is something to learn."""
+    values = np.tanh(x @ rng.normal(size=(x.shape[1], outputs)))
+    values += 0.3 * rng.normal(size=values.shape)
+    classes = values.argmax(-1)
+    if loss == "sparse_categorical_crossentropy":
+        return classes
+    if loss == "categorical_crossentropy":
+        return np.eye(outputs, dtype=np.float32)[classes]
+    if loss == "kl_divergence":
+        return (np.exp(values) / np.exp(values).sum(-1, keepdims=True)).astype("f")
+    if loss == "binary_crossentropy":
+        values = (values > 0).astype(np.float32)
+    elif loss == "squared_hinge":
+        values = np.where(values > 0, 1.0, -1.0)
+    elif loss == "poisson":
+        values = rng.poisson(np.exp(values)).astype(np.float32)
+    # As users often write a single column; Keras's metric hinge broadcasts this one.
+    flat = outputs == 1 and loss != "squared_hinge" and rng.integers(2)
+    return (values[:, 0] if flat else values).astype(np.float32)
+
+
+@pytest.mark.parametrize("seed", range(CASES))
+def test_a_random_network_trains_as_in_keras(seed):
+    case = draw(seed)
+    settings = {**case.fit, "shuffle": False, "verbose": 0}
+    ours = case.build(jn)
+    with keras_on_jax() as keras:
+        theirs = case.build(keras)
+        theirs.set_weights(ours.get_weights())
+        logs = theirs.fit(case.x, case.y, **settings).history
+        steps = int(theirs.optimizer.iterations.numpy())
+        weights = theirs.get_weights()
+        prediction = theirs.predict(case.x[:20], verbose=0)
+    history = ours.fit(case.x, case.y, **settings).history
+    assert int(ours.state.step) == steps
+    assert STEPS - 5 <= steps <= STEPS
+    names = {name.lower() for name in history}
+    assert names == {name.lower() for name in logs}
+    for name, values in history.items():
+        assert_close(values, logs[name], TOLERANCE)
+    for own, other in zip(ours.get_weights(), weights, strict=True):
+        assert_close(own, other, TOLERANCE)
+    assert_close(ours.predict(case.x[:20]), prediction, TOLERANCE)
+
+
+def test_the_cases_are_many_and_different():
+    cases = [draw(seed) for seed in range(CASES)]
+    assert {case.loss for case in cases} == set(ENDS)
+    assert {case.optimizer[0] for case in cases} == {name for name, _ in OPTIMIZERS}
+    assert {len(case.units) for case in cases} == {1, 2, 3, 4}
+    for key in ("sample_weight", "class_weight", "validation_split", "validation_data"):
+        assert sum(key in case.fit for case in cases) >= 5
+    assert sum(any(case.regularizers) for case in cases) >= 20
+    assert sum(any(case.normalized) for case in cases) >= 5
+    assert sum(case.y.ndim == 1 and case.units[-1] == 1 for case in cases) >= 3
+    inside = {a for case in cases for a in case.activations[:-1]}
+    assert inside == set(INSIDE)
