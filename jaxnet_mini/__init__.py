@@ -19,6 +19,7 @@ from jaxnet_mini import (
     metrics,
     models,
     optimizers,
+    plotting,
     regularizers,
     utils,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "metrics",
     "models",
     "optimizers",
+    "plotting",
     "predict",
     "regularizers",
     "serial",

@@ -31,6 +31,7 @@ FLOORS = [
         "seeds",
     }
     | {"callbacks", "progress"},
+    {"plotting"},
     {"losses.functions", "layers"},
     {"losses.classes"},
     {"losses", "metrics.base"},
