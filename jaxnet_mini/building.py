@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from jaxnet_mini import checks, composition, programs, seeds, summary, weights
+from jaxnet_mini import checks, composition, drawing, programs, seeds, summary, weights
 from jaxnet_mini.composition import LayerOutline, Serial
 from jaxnet_mini.errors import ArgumentError, ShapeError, StateError
 from jaxnet_mini.layers import Input, check_shape
@@ -153,11 +153,7 @@ class LayerStack:
 
         ``params`` holds a ``jax.ShapeDtypeStruct`` in place of each array.
         """
-        if self.built:
-            return self._outline
-        names = composition.unique_names(self._net.layers)
-        pairs = zip(names, self._net.layers, strict=True)
-        return tuple(LayerOutline(name, layer, (), (), {}) for name, layer in pairs)
+        return self._outline if self.built else composition.unbuilt_outline(self._net)
 
     def _known_shape(self) -> Shape:
         if not self._net.layers:
@@ -263,6 +259,10 @@ class LayerStack:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows of a model at the end of a cell."""
+        return drawing.to_html(self)
 
     def _outline_for(self, x: Any) -> tuple[LayerOutline, ...]:
         """Return the outline, made for the shape of ``x`` where none was known."""

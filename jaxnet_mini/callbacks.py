@@ -143,6 +143,8 @@ class History(Callback):
     Attributes:
         history: names of logs, in alphabetical order, to lists of one float an epoch.
         epoch: the epochs' indices.
+        epochs_of: the same for each name in ``history``: with a ``validation_freq``
+            not every epoch has all.
         params: ``epochs``, ``steps`` and ``verbose`` of the call.
         timing: ``compile_seconds`` (a float), ``epoch_seconds`` and
             ``samples_per_second`` (lists, training alone, without compilation and
@@ -152,6 +154,7 @@ class History(Callback):
     def __init__(self) -> None:
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
+        self.epochs_of: dict[str, list[int]] = {}
         self.timing: dict[str, Any] = {
             "compile_seconds": 0.0,
             "epoch_seconds": [],
@@ -162,6 +165,7 @@ class History(Callback):
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+            self.epochs_of.setdefault(name, []).append(epoch)
 
 
 class LambdaCallback(Callback):

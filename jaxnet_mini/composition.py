@@ -242,6 +242,12 @@ def outline(
     return tuple(parts)
 
 
+def unbuilt_outline(net: Serial) -> tuple[LayerOutline, ...]:
+    """Return the outline of each layer where no shape is known: ``()``, no params."""
+    pairs = zip(net.names, net.layers, strict=True)
+    return tuple(LayerOutline(name, layer, (), (), {}) for name, layer in pairs)
+
+
 def _shapes(params: Params) -> Any:
     if isinstance(params, dict):
         return {name: _shapes(value) for name, value in params.items()}

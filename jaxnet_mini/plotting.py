@@ -16,7 +16,7 @@ import math
 import numbers
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ from jaxnet_mini.errors import ArgumentError, DataError, ShapeError, find, impor
 
 if TYPE_CHECKING:
     import matplotlib.figure
+
+Names: TypeAlias = Sequence[str] | Mapping[int, str] | NDArray[Any]
 
 BLUE = "#0072B2"
 VERMILION = "#D55E00"
@@ -52,7 +54,7 @@ def curves(
     >>> [axes.get_title() for axes in figure.axes]
     ['loss']
     """
-    logs = _logs(history)
+    epochs, logs = _logs(history)
     known = {name.removeprefix("val_"): name for name in logs}
     if metrics is None:
         chosen = sorted(known, key=lambda name: name != "loss")
@@ -62,10 +64,6 @@ def curves(
             find(known, metric, "metric")
     if not chosen:
         raise ArgumentError("there is no metric to draw: train an epoch first.")
-    last = max(len(values) for values in logs.values())
-    # An ``initial_epoch`` moves the first one; a dictionary does not know of it.
-    first = next(iter(getattr(history, "epoch", ())), 0) + 1
-    epochs = np.arange(first, first + last)
     columns = {1: 1, 2: 2, 4: 2}.get(len(chosen), 3)
     rows = math.ceil(len(chosen) / columns)
     figure = _figure(max(4.6 * columns, 5.5), 3.4 * rows)
@@ -75,8 +73,8 @@ def curves(
     return figure
 
 
-def _logs(history: Any) -> dict[str, NDArray[np.float64]]:
-    """Return what was logged as arrays of one length."""
+def _logs(history: Any) -> tuple[NDArray[np.int64], dict[str, NDArray[np.float64]]]:
+    """Return the epochs, from 1, and what was logged, NaN where nothing was."""
     logs = getattr(history, "history", history)
     if not isinstance(logs, Mapping):
         raise ArgumentError(
@@ -95,14 +93,22 @@ def _logs(history: Any) -> dict[str, NDArray[np.float64]]:
                 f"{values!r}."
             )
     most = max(map(len, arrays.values()), default=0)
+    # Only what fit returned knows of an ``initial_epoch`` and of a
+    # ``validation_freq``; a dictionary starts with the first epoch.
+    indices = np.asarray(getattr(history, "epoch", range(most)), np.int64)
+    places = getattr(history, "epochs_of", {})
     for name, values in arrays.items():
-        if len(values) != most:
+        if len(values) == len(indices):
+            continue
+        if len(places.get(name, ())) != len(values):
             raise DataError(
-                f"history[{name!r}] has {len(values)} values for {most} epochs, and at "
-                "which of them they were logged is not known: put float('nan') where "
-                "nothing was logged."
+                f"history[{name!r}] has {len(values)} values for {len(indices)} "
+                "epochs, and at which of them they were logged is not known: give what "
+                "fit returned, or put float('nan') where nothing was logged."
             )
-    return arrays
+        arrays[name] = np.full(len(indices), np.nan)
+        arrays[name][np.isin(indices, places[name])] = values
+    return indices + 1, arrays
 
 
 def _draw_metric(
@@ -146,7 +152,7 @@ def show_images(
     images: Any,
     labels: Any = None,
     predictions: Any = None,
-    names: Sequence[str] | Mapping[int, str] | None = None,
+    names: Names | None = None,
     columns: int | None = None,
 ) -> "matplotlib.figure.Figure":
     """Draw images in a grid, with their labels and what a model takes them for.
@@ -178,10 +184,9 @@ def show_images(
     rows = len(pixels)
     if columns is None:
         columns = min(rows, 5 if rows <= 25 else 10)
-    if isinstance(columns, bool) or not isinstance(columns, numbers.Integral):
-        columns = 0
-    if columns < 1:
-        raise ArgumentError("columns must be a positive integer: how many in a row.")
+    whole = isinstance(columns, numbers.Integral) and not isinstance(columns, bool)
+    if not whole or columns < 1:
+        raise ArgumentError(f"columns must be a positive integer, not {columns!r}.")
     true = None if labels is None else _classes(labels, "labels", rows)[0]
     taken, chances = None, None
     if predictions is not None:
@@ -202,7 +207,7 @@ def show_images(
         if wrong:
             title += f", not {label}"
         if chances is not None:
-            title += f" ({_percent(chances[row])})"
+            title += f" ({_percent(float(chances[row]))})"
         drawn = axes.set_title(_wrapped(title, 18), fontsize=9, parse_math=False)
         if label is not None:
             drawn.set(color=VERMILION if wrong else BLUE)
@@ -236,13 +241,16 @@ def _pixels(images: Any) -> NDArray[Any]:
             f"{MOST_IMAGES}, for example images[:25]."
         )
     if not np.isfinite(pixels).all():
-        raise DataError("images holds NaN or infinity: look at them before they do.")
+        raise DataError(
+            "images holds NaN or infinity: put numbers there, for example with "
+            "np.nan_to_num(images)."
+        )
     if pixels.ndim == 4:
         greatest = 1 if pixels.dtype.kind in "bf" else 255
         if pixels.min() < 0 or pixels.max() > greatest:
             raise DataError(
                 f"images in colour must be in 0-{greatest} as {pixels.dtype}, not in "
-                f"{pixels.min()} to {pixels.max()}: divide or shift them."
+                f"{pixels.min()} to {pixels.max()}: scale them to that."
             )
     # matplotlib wants bytes or floats of a few sizes for colours.
     return pixels.astype(
@@ -253,7 +261,7 @@ def _pixels(images: Any) -> NDArray[Any]:
 def confusion_matrix(
     y_true: Any,
     y_pred: Any,
-    names: Sequence[str] | Mapping[int, str] | None = None,
+    names: Names | None = None,
 ) -> "matplotlib.figure.Figure":
     """Draw how often each class was taken for each: rows are true, columns predicted.
 
@@ -286,11 +294,15 @@ def confusion_matrix(
         )
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (true, taken), 1)
+    right = int(counts.trace())
+    title = f"{right:,} of {len(true):,} right ({_percent(right / len(true))})"
     words = [_word(i, names) for i in range(classes)]
     # In inches: a digit or letter is about 0.085 wide in this size.
     side = classes * max(0.42, 0.1 + 0.085 * len(f"{counts.max():,}"))
     beside = 0.085 * max(map(len, words))
-    figure = _figure(max(side + beside + 0.9, 4.0), max(side + 0.7 * beside + 1.1, 3.6))
+    width = max(side + beside + 0.9, 0.12 * len(title), 3.6)
+    figure = _figure(width, max(side + 0.7 * beside + 1.1, 3.6))
+    figure.suptitle(title)
     axes: Any = figure.add_subplot()
     picture = axes.imshow(counts, cmap="cividis", vmin=0)
     for (row, column), number in np.ndenumerate(counts):
@@ -308,8 +320,6 @@ def confusion_matrix(
     )
     axes.set_ylabel("true")
     axes.set_xlabel("predicted")
-    right = int(counts.trace())
-    axes.set_title(f"{right:,} of {len(true):,} right ({_percent(right / len(true))})")
     return figure
 
 
@@ -351,7 +361,7 @@ def _classes(
     return flat.astype(np.int64), None
 
 
-def _word(number: Any, names: Sequence[str] | Mapping[int, str] | None) -> str:
+def _word(number: Any, names: Names | None) -> str:
     number = int(number)
     if names is None:
         return str(number)

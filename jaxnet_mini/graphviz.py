@@ -1,0 +1,234 @@
+"""Drawings by Graphviz, through pydot (the extra ``draw``), as Keras makes them.
+
+Source: https://keras.io/api/utils/model_plotting_utils/
+"""
+
+import importlib.util
+import itertools
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxnet_mini import arguments, composition
+from jaxnet_mini.composition import LayerOutline, Serial
+from jaxnet_mini.drawing import (
+    BLUE,
+    BORDER,
+    GREY,
+    PAPER,
+    activation_name,
+    escaped,
+    parts_of,
+    shape_text,
+    svg,
+)
+from jaxnet_mini.errors import ArgumentError, MissingExtraError, find, import_extra
+from jaxnet_mini.summary import count
+
+if TYPE_CHECKING:
+    import pydot
+
+DIRECTIONS = {direction: direction for direction in ("TB", "LR", "BT", "RL")}
+
+
+def model_to_dot(
+    model: Any,
+    show_shapes: bool = False,
+    show_dtype: bool = False,
+    show_layer_names: bool = True,
+    rankdir: str = "TB",
+    expand_nested: bool = False,
+    dpi: int = 200,
+    show_layer_activations: bool = False,
+    show_trainable: bool = False,
+) -> "pydot.Dot":
+    """Return a model as a graph of pydot, a node a layer.
+
+    Where Graphviz is installed, ``.create(prog="dot", format="svg")`` draws it.
+
+    Args:
+        model: a `Sequential`; its shapes are ``?`` until it is built.
+        show_shapes: whether to show the shapes of inputs and outputs and the number of
+            parameters.
+        show_dtype: whether to show the dtype of the outputs for floats.
+        show_layer_names: whether to show names beside classes.
+        rankdir: ``"TB"`` from top to bottom, ``"LR"`` from left to right, ``"BT"`` and
+            ``"RL"`` the other way round.
+        expand_nested: whether to draw the layers within a `serial` too.
+        dpi: dots an inch, of images.
+        show_layer_activations: whether to show activations.
+        show_trainable: whether to mark the layers that have parameters to train.
+
+    Raises:
+        MissingExtraError: pydot is not installed.
+        ArgumentError: ``model`` is no model, or ``dpi`` no positive integer.
+        UnknownNameError: ``rankdir`` is none of the four.
+    """
+    library = import_extra("pydot", "draw")
+    parts = parts_of(model)
+    graph: pydot.Dot = library.Dot(
+        rankdir=find(DIRECTIONS, rankdir, "rankdir"),
+        dpi=arguments.check_count("dpi", dpi),
+    )
+    graph.set_node_defaults(shape="plain", fontname="Helvetica")
+    shown = {
+        "names": show_layer_names,
+        "activations": show_layer_activations,
+        "shapes": show_shapes,
+        "dtype": show_dtype,
+        "trainable": show_trainable,
+        "nested": expand_nested,
+    }
+    nodes = _add_nodes(graph, "layer", parts, model.built, shown)
+    for source, target in itertools.pairwise(nodes):
+        graph.add_edge(library.Edge(source, target))
+    return graph
+
+
+def plot_model(
+    model: Any,
+    to_file: str | Path = "model.png",
+    show_shapes: bool = False,
+    show_dtype: bool = False,
+    show_layer_names: bool = False,
+    rankdir: str = "TB",
+    expand_nested: bool = False,
+    dpi: int = 200,
+    show_layer_activations: bool = False,
+    show_trainable: bool = False,
+) -> Any:
+    """Write a drawing of a model to a file.
+
+    Graphviz draws it, with pydot. Without them a ``.svg`` file is the library's own
+    drawing, `drawing.svg`, which always shows everything, from top to bottom.
+
+    Args:
+        model: a `Sequential`.
+        to_file: ends in ``.png``, ``.svg``, ``.pdf`` or ``.dot``.
+        show_shapes: this and all others as in `model_to_dot`.
+        show_dtype: likewise.
+        show_layer_names: likewise.
+        rankdir: likewise.
+        expand_nested: likewise.
+        dpi: likewise.
+        show_layer_activations: likewise.
+        show_trainable: likewise.
+
+    Returns:
+        In a notebook what shows the drawing there, for ``.png`` and ``.svg``; else
+        None.
+
+    Raises:
+        MissingExtraError: Graphviz or pydot is not installed and the file no ``.svg``.
+        ArgumentError: another ending, or as `model_to_dot`.
+    """
+    path = Path(to_file)
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in ("png", "svg", "pdf", "dot"):
+        raise ArgumentError(
+            f"to_file must end in .png, .svg, .pdf or .dot, not {path.name!r}."
+        )
+    drawn_here = shutil.which("dot") is not None
+    if not drawn_here and kind in ("png", "pdf"):
+        raise MissingExtraError(
+            f"a .{kind} file is drawn by Graphviz, which is not installed: install it "
+            "(https://graphviz.org/download/), or give to_file='model.svg', which "
+            "needs neither Graphviz nor pydot."
+        )
+    if kind == "svg" and not (drawn_here and importlib.util.find_spec("pydot")):
+        path.write_text(svg(model), "utf-8")
+    else:
+        graph: Any = model_to_dot(
+            model,
+            show_shapes=show_shapes,
+            show_dtype=show_dtype,
+            show_layer_names=show_layer_names,
+            rankdir=rankdir,
+            expand_nested=expand_nested,
+            dpi=dpi,
+            show_layer_activations=show_layer_activations,
+            show_trainable=show_trainable,
+        )
+        if kind == "dot":
+            path.write_text(graph.to_string(), "utf-8")
+        else:
+            path.write_bytes(graph.create(prog="dot", format=kind))
+    # Loaded by every notebook, and by nothing else that could show a picture.
+    display = sys.modules.get("IPython.display")
+    if display is None or kind not in ("png", "svg"):
+        return None
+    shown = display.Image if kind == "png" else display.SVG
+    return shown(filename=str(path))
+
+
+def _add_nodes(
+    graph: Any,
+    prefix: str,
+    parts: Sequence[LayerOutline],
+    built: bool,
+    shown: Mapping[str, bool],
+) -> list[str]:
+    """Add a node a layer; return their names in the order of the layers."""
+    library = import_extra("pydot", "draw")
+    nodes = []
+    for number, part in enumerate(parts):
+        name = f"{prefix}_{number}"
+        if shown["nested"] and isinstance(part.layer, Serial) and part.layer.layers:
+            cluster = library.Cluster(
+                name,
+                label=f"<{escaped(part.name)}>",
+                fontname="Helvetica",
+                style="dashed",
+                labeljust="l",
+            )
+            inside = composition.unbuilt_outline(part.layer)
+            if built:
+                inside = composition.outline(part.layer, part.input_shape)
+            nodes += _add_nodes(cluster, name, inside, built, shown)
+            graph.add_subgraph(cluster)
+        else:
+            graph.add_node(library.Node(name, label=_label(part, built, shown)))
+            nodes.append(name)
+    return nodes
+
+
+def _label(part: LayerOutline, built: bool, shown: Mapping[str, bool]) -> str:
+    """Return a table in Graphviz's likeness of HTML: a head and a row a fact."""
+    head = f"<b>{escaped(type(part.layer).__name__)}</b>"
+    if shown["names"]:
+        head = f"<b>{escaped(part.name)}</b> ({escaped(type(part.layer).__name__)})"
+    facts = []
+    activation = activation_name(part.layer)
+    if shown["activations"] and activation is not None:
+        facts.append(("Activation", activation))
+    if shown["shapes"]:
+        facts += [
+            ("Input shape", shape_text(part.input_shape) if built else "?"),
+            ("Output shape", shape_text(part.output_shape) if built else "?"),
+            ("Parameters", f"{count(part.params):,}" if built else "?"),
+        ]
+    if shown["dtype"]:
+        facts.append(("Output dtype", _output_dtype(part) if built else "?"))
+    if shown["trainable"] and count(part.params):
+        facts.append(("Trainable", "yes"))
+    colour = BLUE if count(part.params) else GREY
+    rows = "".join(
+        f'<tr><td align="left">{name}</td><td align="left">{escaped(value)}</td></tr>'
+        for name, value in facts
+    )
+    return (
+        f'<<table border="0" cellborder="1" cellspacing="0" cellpadding="6" '
+        f'color="{BORDER}"><tr><td colspan="2" bgcolor="{colour}">'
+        f'<font color="{PAPER}">{head}</font></td></tr>{rows}</table>>'
+    )
+
+
+def _output_dtype(part: LayerOutline) -> str:
+    """Return the dtype of a layer's outputs for floats, without computing any."""
+    x = jax.ShapeDtypeStruct((1, *part.input_shape), jnp.result_type(float))
+    return str(jax.eval_shape(part.layer.apply, part.params, x).dtype)
