@@ -3,33 +3,31 @@
 Every function returns a ``matplotlib.figure.Figure`` that shows itself at the end of a
 notebook's cell and is written to a file with ``figure.savefig("curves.png")``. Figures
 are made without pyplot: no window opens and no global state is kept.
-
-Two colours of Okabe and Ito's palette and the map cividis are used throughout: both
-stay apart for colour-blind people. Where a colour says something, a word says it too.
-
-Sources: https://jfly.uni-koeln.de/color/ and Nuñez et al. 2018 (cividis).
 """
 
-import functools
-import io
 import math
 import numbers
-import textwrap
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini.errors import ArgumentError, DataError, ShapeError, find, import_extra
+from jaxnet_mini.errors import ArgumentError, DataError, ShapeError, find
+from jaxnet_mini.figures import (
+    BLUE,
+    VERMILION,
+    Names,
+    classes_of,
+    new_figure,
+    percent,
+    word_for,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     import matplotlib.figure
 
-Names: TypeAlias = Sequence[str] | Mapping[int, str] | NDArray[Any]
-
-BLUE = "#0072B2"
-VERMILION = "#D55E00"
 MOST_IMAGES = 100
 MOST_CLASSES = 100
 
@@ -66,7 +64,7 @@ def curves(
         raise ArgumentError("there is no metric to draw: train an epoch first.")
     columns = {1: 1, 2: 2, 4: 2}.get(len(chosen), 3)
     rows = math.ceil(len(chosen) / columns)
-    figure = _figure(max(4.6 * columns, 5.5), 3.4 * rows)
+    figure = new_figure(max(4.6 * columns, 5.5), 3.4 * rows)
     for place, metric in enumerate(chosen, 1):
         axes = figure.add_subplot(rows, columns, place)
         _draw_metric(axes, metric, epochs, logs.get(metric), logs.get(f"val_{metric}"))
@@ -133,7 +131,7 @@ def _draw_metric(
             epochs[finite], values[finite], style, color=colour, label=label,
             marker=shown, markersize=4,
         )  # fmt: skip
-    axes.set_title(_wrapped(metric, 46), parse_math=False)
+    axes.set_title(wrapped(metric, 46), parse_math=False)
     axes.set_xlabel("epoch")
     axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
     axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
@@ -187,28 +185,28 @@ def show_images(
     whole = isinstance(columns, numbers.Integral) and not isinstance(columns, bool)
     if not whole or columns < 1:
         raise ArgumentError(f"columns must be a positive integer, not {columns!r}.")
-    true = None if labels is None else _classes(labels, "labels", rows)[0]
+    true = None if labels is None else classes_of(labels, "labels", rows)[0]
     taken, chances = None, None
     if predictions is not None:
-        taken, chances = _classes(predictions, "predictions", rows)
+        taken, chances = classes_of(predictions, "predictions", rows)
     high = math.ceil(rows / columns)
-    figure = _figure(max(1.5 * columns, 3.0), 1.85 * high)
+    figure = new_figure(max(1.5 * columns, 3.0), 1.85 * high)
     limits = (pixels.min(), pixels.max())
     for row, image in enumerate(pixels):
         axes = figure.add_subplot(high, columns, row + 1, xticks=[], yticks=[])
         axes.imshow(image, cmap="gray", vmin=limits[0], vmax=limits[1])
-        label = None if true is None else _word(true[row], names)
+        label = None if true is None else word_for(true[row], names)
         if taken is None:
             if label is not None:
-                axes.set_title(_wrapped(label, 18), fontsize=9, parse_math=False)
+                axes.set_title(wrapped(label, 18), fontsize=9, parse_math=False)
             continue
         wrong = true is not None and true[row] != taken[row]
-        title = _word(taken[row], names)
+        title = word_for(taken[row], names)
         if wrong:
             title += f", not {label}"
         if chances is not None:
-            title += f" ({_percent(float(chances[row]))})"
-        drawn = axes.set_title(_wrapped(title, 18), fontsize=9, parse_math=False)
+            title += f" ({percent(float(chances[row]))})"
+        drawn = axes.set_title(wrapped(title, 18), fontsize=9, parse_math=False)
         if label is not None:
             drawn.set(color=VERMILION if wrong else BLUE)
         if wrong:
@@ -279,8 +277,8 @@ def confusion_matrix(
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['1', '0', '1', '1']
     """
-    true, _ = _classes(y_true, "y_true")
-    taken, _ = _classes(y_pred, "y_pred", len(true))
+    true, _ = classes_of(y_true, "y_true")
+    taken, _ = classes_of(y_pred, "y_pred", len(true))
     classes = int(max(true.max(), taken.max())) + 1
     for given in (y_true, y_pred):
         if np.ndim(given) == 2:
@@ -295,13 +293,13 @@ def confusion_matrix(
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (true, taken), 1)
     right = int(counts.trace())
-    title = f"{right:,} of {len(true):,} right ({_percent(right / len(true))})"
-    words = [_word(i, names) for i in range(classes)]
+    title = f"{right:,} of {len(true):,} right ({percent(right / len(true))})"
+    words = [word_for(i, names) for i in range(classes)]
     # In inches: a digit or letter is about 0.085 wide in this size.
     side = classes * max(0.42, 0.1 + 0.085 * len(f"{counts.max():,}"))
     beside = 0.085 * max(map(len, words))
     width = max(side + beside + 0.9, 0.12 * len(title), 3.6)
-    figure = _figure(width, max(side + 0.7 * beside + 1.1, 3.6))
+    figure = new_figure(width, max(side + 0.7 * beside + 1.1, 3.6))
     figure.suptitle(title)
     axes: Any = figure.add_subplot()
     picture = axes.imshow(counts, cmap="cividis", vmin=0)
@@ -321,82 +319,3 @@ def confusion_matrix(
     axes.set_ylabel("true")
     axes.set_xlabel("predicted")
     return figure
-
-
-def _classes(
-    values: Any, argument: str, rows: int | None = None
-) -> tuple[NDArray[np.int64], NDArray[Any] | None]:
-    """Return the class of each row, and its probability where one was given."""
-    array = np.asarray(values)
-    if array.dtype.kind not in "biuf" or array.ndim not in (1, 2) or array.size == 0:
-        raise DataError(
-            f"{argument} must be classes of shape (rows,) or probabilities of shape "
-            f"(rows, classes), not {array.dtype} of shape {array.shape}."
-        )
-    if rows is not None and len(array) != rows:
-        raise DataError(
-            f"{argument} has {len(array)} rows and {rows} are needed: give one row "
-            "for each."
-        )
-    if not np.isfinite(array).all():
-        raise DataError(f"{argument} holds NaN or infinity: no class is known there.")
-    chances: NDArray[Any] | None = None
-    if array.ndim == 2 and array.shape[1] > 1:
-        # Logits have an arg-max too, but are no percentages.
-        if array.min() >= 0.0 and np.allclose(array.sum(1), 1.0, atol=1e-2):
-            chances = array.max(1)
-        return array.argmax(1), chances
-    flat = array.reshape(len(array))
-    if (
-        array.ndim == 2
-        and array.dtype.kind == "f"
-        and 0.0 <= flat.min() <= flat.max() <= 1.0
-    ):
-        return (flat > 0.5).astype(np.int64), np.maximum(flat, 1.0 - flat)
-    if flat.min() < 0 or (flat != np.floor(flat)).any():
-        raise DataError(
-            f"{argument} must be whole numbers from 0 on, not in {flat.min()} to "
-            f"{flat.max()}: give classes, or probabilities of shape (rows, classes)."
-        )
-    return flat.astype(np.int64), None
-
-
-def _word(number: Any, names: Names | None) -> str:
-    number = int(number)
-    if names is None:
-        return str(number)
-    try:
-        return str(names[number])
-    except (IndexError, KeyError):
-        raise ArgumentError(
-            f"names has {len(names)} words and none for class {number}: give one for "
-            "each class, counted from 0."
-        ) from None
-
-
-def _percent(share: float) -> str:
-    """Return a share in percent; only the whole is called 100 %."""
-    return "100%" if share >= 1.0 else f"{min(share, 0.999):.1%}"
-
-
-def _wrapped(text: str, width: int) -> str:
-    return "\n".join(textwrap.wrap(text, width))
-
-
-def _figure(width: float, height: float) -> "matplotlib.figure.Figure":
-    """Return an empty figure of this size in inches that notebooks show."""
-    made_by = import_extra("matplotlib.figure", "plot")
-    drawn_by = import_extra("matplotlib.backends.backend_agg", "plot")
-    figure: Any = made_by.Figure(figsize=(width, height), layout="constrained")
-    drawn_by.FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
-    # Notebooks show figures of pyplot by themselves, and this is none.
-    figure._repr_png_ = functools.partial(_png, figure)
-    drawable: matplotlib.figure.Figure = figure
-    return drawable
-
-
-def _png(figure: Any) -> bytes:
-    written = io.BytesIO()
-    figure.savefig(written, format="png")
-    return written.getvalue()

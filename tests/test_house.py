@@ -31,6 +31,7 @@ FLOORS = [
         "seeds",
     }
     | {"callbacks", "progress"},
+    {"figures"},
     {"plotting"},
     {"losses.functions", "layers"},
     {"losses.classes"},

@@ -16,7 +16,7 @@ from IPython.core.formatters import DisplayFormatter
 from matplotlib.colors import to_rgb
 
 import jaxnet_mini as jn
-from jaxnet_mini import plotting
+from jaxnet_mini import figures, plotting
 from jaxnet_mini.datasets import digits
 from jaxnet_mini.errors import (
     ArgumentError,
@@ -270,11 +270,11 @@ def test_wrong_predictions_stand_out_by_words_frame_weight_and_colour():
     figure = plotting.show_images(np.zeros((2, 4, 4)), [7, 9], [7, 7])
     right, wrong = figure.axes
     assert (right.get_title(), wrong.get_title()) == ("7", "7, not 9")
-    assert to_rgb(right.title.get_color()) == to_rgb(plotting.BLUE)
-    assert to_rgb(wrong.title.get_color()) == to_rgb(plotting.VERMILION)
+    assert to_rgb(right.title.get_color()) == to_rgb(figures.BLUE)
+    assert to_rgb(wrong.title.get_color()) == to_rgb(figures.VERMILION)
     assert right.title.get_fontweight() != wrong.title.get_fontweight() == "bold"
     for spine in wrong.spines.values():
-        assert to_rgb(spine.get_edgecolor()) == to_rgb(plotting.VERMILION)
+        assert to_rgb(spine.get_edgecolor()) == to_rgb(figures.VERMILION)
         assert spine.get_linewidth() > right.spines["left"].get_linewidth()
 
 
@@ -655,7 +655,7 @@ def test_the_measure_of_colours_sees_what_is_confused():
 
 
 def test_titles_and_counts_have_contrast():
-    for colour in (plotting.BLUE, plotting.VERMILION):
+    for colour in (figures.BLUE, figures.VERMILION):
         assert contrast(colour, "white") > 3.5
     counts = np.arange(100)
     classes = np.repeat(np.arange(100) // 10, counts), np.repeat(counts % 10, counts)
