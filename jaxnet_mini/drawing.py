@@ -151,14 +151,16 @@ def to_html(model: Any) -> str:
         ArgumentError: ``model`` is no model.
     """
     parts, name = parts_of(model), escaped(model.name)
-    rows = []
+    rows, to_the_right = [], '<td style="text-align: right">'
     for part in parts:
-        cells = [f"{part.name} ({type(part.layer).__name__})", "?", "0 (unbuilt)"]
-        if model.built:
-            cells[1:] = [shape_text(part.output_shape), f"{count(part.params):,}"]
-        rows.append("".join(f"<td>{escaped(cell)}</td>" for cell in cells))
+        shape = shape_text(part.output_shape) if model.built else "?"
+        number = f"{count(part.params):,}" if model.built else "0 (unbuilt)"
+        rows.append(
+            f"<td>{escaped(part.name)} ({escaped(type(part.layer).__name__)})</td>"
+            f"<td>{shape}</td>{to_the_right}{number}</td>"
+        )
     total = f"{count([part.params for part in parts]):,}"
-    rows.append(f'<td colspan="2"><b>Total params</b></td><td>{total}</td>')
+    rows.append(f'<td colspan="2"><b>Total params</b></td>{to_the_right}{total}</td>')
     table = "\n".join(f"<tr>{row}</tr>" for row in rows)
     image = base64.b64encode(svg(model).encode()).decode()
     return (

@@ -298,7 +298,7 @@ def confusion_matrix(
     # In inches: a digit or letter is about 0.085 wide in this size.
     side = classes * max(0.42, 0.1 + 0.085 * len(f"{counts.max():,}"))
     beside = 0.085 * max(map(len, words))
-    width = max(side + beside + 0.9, 0.12 * len(title), 3.6)
+    width = max(side + beside + 0.9, 3.6)
     figure = new_figure(width, max(side + 0.7 * beside + 1.1, 3.6))
     figure.suptitle(title)
     axes: Any = figure.add_subplot()

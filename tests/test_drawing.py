@@ -174,6 +174,12 @@ def test_no_text_leaves_its_box(model):
     assert inside >= len(frames)
 
 
+def test_long_names_are_folded_and_nothing_is_lost():
+    root = ElementTree.fromstring(drawing.svg(odd_model()))
+    assert float(root.get("width")) < 450
+    assert f"{LONG}(Dense)" in "".join("".join(root.itertext()).split())
+
+
 def test_boxes_stand_below_each_other_with_arrows_between(model):
     root = ElementTree.fromstring(drawing.svg(model))
     frames = [
@@ -291,6 +297,7 @@ def test_a_notebook_shows_the_table_and_the_drawing():
         ["dense_1 (Dense)", "(None, 10)", "650"],
         ["Total params", "4,810"],
     ]
+    assert shown["text/html"].count('<td style="text-align: right">') == 5
     assert page.image["alt"] == "Drawing of the model sequential"
     kind, data = page.image["src"].split(",")
     assert kind == "data:image/svg+xml;base64"

@@ -525,7 +525,8 @@ def test_counts_are_those_of_scikit_learn(classes):
 
 
 def test_two_classes_of_one_output():
-    true, chances = np.array([0, 1, 1, 0]), np.array([[0.2], [0.8], [0.4], [0.9]])
+    true = np.array([0, 1, 1, 0, 1])
+    chances = np.array([[0.2], [0.8], [0.4], [0.9], [0.55]])
     figure = plotting.confusion_matrix(true, chances)
     expected = sklearn.metrics.confusion_matrix(true, chances[:, 0] > 0.5)
     np.testing.assert_array_equal(counts_of(figure), expected)
@@ -568,6 +569,23 @@ def test_counts_can_be_read(classes, largest):
         assert y0 < box.y0 < box.y1 < y1
     for one, other in itertools.pairwise(axes.get_yticklabels()):
         assert not one.get_window_extent().overlaps(other.get_window_extent())
+    # Slanted words overlap only as their outlines' rectangles do.
+    assert {label.get_rotation() for label in axes.get_xticklabels()} == {45.0}
+
+
+def test_short_names_stand_upright_and_apart():
+    counts = np.zeros(987_654, int)
+    counts[:9] = range(9)
+    figure = plotting.confusion_matrix(counts, counts, [*"abcdefg", "hij", "klm"])
+    check_readable(figure)
+    for one, other in itertools.pairwise(figure.axes[0].get_xticklabels()):
+        assert one.get_rotation() == 0.0
+        assert not one.get_window_extent().overlaps(other.get_window_extent())
+
+
+def test_the_title_of_a_small_matrix_has_room():
+    classes = np.ones(9_876_543, np.int8)
+    check_readable(plotting.confusion_matrix(classes, classes))
 
 
 def test_more_classes_than_a_picture_can_show():
