@@ -292,24 +292,17 @@ def confusion_matrix(
         )
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (true, taken), 1)
-    right = int(counts.trace())
-    title = f"{right:,} of {len(true):,} right ({percent(right / len(true))})"
     words = [word_for(i, names) for i in range(classes)]
     # In inches: a digit or letter is about 0.085 wide in this size.
     side = classes * max(0.42, 0.1 + 0.085 * len(f"{counts.max():,}"))
     beside = 0.085 * max(map(len, words))
     width = max(side + beside + 0.9, 3.6)
     figure = new_figure(width, max(side + 0.7 * beside + 1.1, 3.6))
-    figure.suptitle(title)
+    right = int(counts.trace())
+    figure.suptitle(f"{right:,} of {len(true):,} right ({percent(right / len(true))})")
     axes: Any = figure.add_subplot()
     picture = axes.imshow(counts, cmap="cividis", vmin=0)
-    for (row, column), number in np.ndenumerate(counts):
-        red, green, blue, _ = picture.to_rgba(number)
-        luminance = 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2
-        axes.text(
-            column, row, f"{number:,}", ha="center", va="center", fontsize=9,
-            color="black" if luminance > 0.18 else "white",
-        )  # fmt: skip
+    _write_counts(axes, picture, counts)
     axes.set_yticks(range(classes), words, parse_math=False)
     slanted = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
     upright = all(len(word) <= 3 for word in words)
@@ -319,3 +312,14 @@ def confusion_matrix(
     axes.set_ylabel("true")
     axes.set_xlabel("predicted")
     return figure
+
+
+def _write_counts(axes: Any, picture: Any, counts: NDArray[np.int64]) -> None:
+    """Write each count into its cell, black or white, whichever is readable there."""
+    for (row, column), number in np.ndenumerate(counts):
+        red, green, blue, _ = picture.to_rgba(number)
+        luminance = 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2
+        axes.text(
+            column, row, f"{number:,}", ha="center", va="center", fontsize=9,
+            color="black" if luminance > 0.18 else "white",
+        )  # fmt: skip
