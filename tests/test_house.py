@@ -317,7 +317,7 @@ KERAS_PATHS = {
     "datasets": "fashion_mnist mnist",
     "datasets.fashion_mnist": "load_data",
     "datasets.mnist": "load_data",
-    "utils": "set_random_seed",
+    "utils": "model_to_dot plot_model set_random_seed",
 }
 
 
