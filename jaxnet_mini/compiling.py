@@ -4,12 +4,16 @@ The state of training, parameters with the optimizer's own, is held here.
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jaxnet_mini import optimizers, programs
+import optax
+
+from jaxnet_mini import configs, optimizers, plain, programs
 from jaxnet_mini.building import LayerStack
+from jaxnet_mini.configs import CustomObjects
 from jaxnet_mini.errors import ArgumentError, StateError
+from jaxnet_mini.metrics import Metric
 from jaxnet_mini.states import TrainState
 from jaxnet_mini.train import Trainer
 from jaxnet_mini.types import Layer
@@ -119,6 +123,65 @@ class CompiledStack(LayerStack):
     @state.setter
     def state(self, state: TrainState) -> None:
         self._state = state
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Return what `compile` was given as plain JSON; None before it.
+
+        Raises:
+            ArgumentError: something in it has no name to find it by.
+        """
+        return None if self._trainer is None else self._compile_config({})
+
+    def _compile_config(self, own: dict[str, Any]) -> dict[str, Any]:
+        trainer = self.trainer
+        if isinstance(trainer.optimizer, optax.GradientTransformation):
+            raise ArgumentError(
+                "the optimizer cannot be saved: an optax transformation is functions "
+                "without names. Save the weights alone with model.save_weights, or "
+                "compile with a subclass of jaxnet_mini.optimizers.Optimizer whose "
+                "factory makes it."
+            )
+
+        def listed(metrics: tuple[Metric, ...]) -> list[Any]:
+            return [
+                configs.to_config(metric, f"the metric {metric.name!r}", own)
+                for metric in metrics
+            ]
+
+        return {
+            "optimizer": configs.to_config(trainer.optimizer, "the optimizer", own),
+            "loss": configs.to_config(trainer.loss, "the loss", own),
+            "metrics": listed(trainer.metrics),
+            "weighted_metrics": listed(trainer.weighted_metrics),
+        }
+
+    def compile_from_config(
+        self, config: Mapping[str, Any], custom_objects: CustomObjects | None = None
+    ) -> None:
+        """Compile as `get_compile_config` says.
+
+        Args:
+            config: what it returned.
+            custom_objects: the user's own classes and functions in it, by name.
+
+        Raises:
+            UnknownNameError, ArgumentError: it describes no optimizer, loss or metric.
+        """
+        one, several = dict | str, list
+        entries: dict[str, Any] = {
+            "optimizer": one,
+            "loss": one,
+            "metrics": several,
+            "weighted_metrics": several,
+        }
+        plain.check_keys(config, entries, "the compile settings")
+        configs.check_custom(list(config.values()), custom_objects)
+        self.compile(
+            **{
+                entry: configs.from_config(config[entry], custom_objects, entry)
+                for entry in entries
+            }
+        )
 
 
 def _several(metrics: Any) -> tuple[Any, ...]:
