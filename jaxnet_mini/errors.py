@@ -49,6 +49,10 @@ class DownloadError(JaxnetError, OSError):
     """A data set could be found nowhere and not be downloaded whole."""
 
 
+class FileError(JaxnetError, OSError):
+    """A file that cannot be written or read, or does not hold what it should."""
+
+
 class MissingExtraError(JaxnetError, ImportError):
     """An optional dependency is needed and not installed."""
 

@@ -1,7 +1,7 @@
 """Weights by name: paths such as ``dense/kernel`` for the leaves of the parameters."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from jaxnet_mini.composition import LayerOutline
 from jaxnet_mini.errors import ShapeError
 from jaxnet_mini.types import Params, Shape
+
+MOST_SHOWN = 5
+"""How many differences one message names."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +80,42 @@ def shapes(outline: Iterable[LayerOutline]) -> dict[str, jax.ShapeDtypeStruct]:
     for part in outline:
         walk(part.name, part.params)
     return found
+
+
+def check(
+    expected: Mapping[str, jax.ShapeDtypeStruct], found: Mapping[str, Any], source: str
+) -> None:
+    """Check that arrays are those of a model, by path, shape and dtype.
+
+    Args:
+        expected: what the model has.
+        found: arrays, or what has shape and dtype in their place.
+        source: where they come from, as the message calls it.
+
+    Raises:
+        ShapeError: they differ; the message names the first differences.
+    """
+    differences = []
+    for path in [*expected, *sorted(found.keys() - expected.keys())]:
+        if path not in found:
+            differences.append(f"{path} is missing there")
+        elif path not in expected:
+            differences.append(f"{path} is there and not in the model")
+        else:
+            for what in ("shape", "dtype"):
+                here, there = (getattr(of[path], what) for of in (expected, found))
+                if tuple(here) != tuple(there) if what == "shape" else here != there:
+                    differences.append(
+                        f"{path} has {what} {there} there and {here} in the model"
+                    )
+    if not differences:
+        return
+    shown, more = differences[:MOST_SHOWN], len(differences) - MOST_SHOWN
+    rest = f"; and {more} more" if more > 0 else ""
+    raise ShapeError(
+        f"{source} does not fit the model, and nothing was changed: "
+        f"{'; '.join(shown)}{rest}. Load it into a model of the same layers."
+    )
 
 
 def fitting(path: str, expected: jax.ShapeDtypeStruct, value: Any) -> Array:

@@ -1,0 +1,215 @@
+"""Weights and models as files: one safetensors file, and no code in it.
+
+Weights stand in it by their paths, such as ``dense/kernel``; all else, such as the
+optimizer's state, under names that start with a slash, which no path does. One entry
+of the file's metadata, ``jaxnet_mini``, holds JSON that says what the file is.
+
+Source: https://huggingface.co/docs/safetensors.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxnet_mini import plain
+from jaxnet_mini.errors import ArgumentError, FileError
+
+FilePath: TypeAlias = str | os.PathLike[str]
+
+Header: TypeAlias = dict[str, Any]
+
+SUFFIX = ".safetensors"
+WEIGHTS_SUFFIX = ".weights.safetensors"
+
+VERSION = 1
+"""The version of the format; a reader refuses those above its own."""
+
+MOST_HEADER_BYTES = 2**25
+"""A header of 32 MiB describes far more layers than anyone stacks."""
+
+DTYPES = {
+    "BOOL": np.dtype(np.bool_),
+    "U8": np.dtype(np.uint8),
+    "U16": np.dtype(np.uint16),
+    "U32": np.dtype(np.uint32),
+    "U64": np.dtype(np.uint64),
+    "I8": np.dtype(np.int8),
+    "I16": np.dtype(np.int16),
+    "I32": np.dtype(np.int32),
+    "I64": np.dtype(np.int64),
+    "F16": np.dtype(np.float16),
+    "BF16": np.dtype(jnp.bfloat16),
+    "F32": np.dtype(np.float32),
+    "F64": np.dtype(np.float64),
+}
+"""The dtypes of arrays in a file, by safetensors's names."""
+
+
+class Contents(NamedTuple):
+    """What a file holds: our own JSON, None where it has none, and the arrays."""
+
+    header: Header | None
+    arrays: dict[str, NDArray[Any]]
+
+
+def writable(path: FilePath, suffix: str, overwrite: bool) -> Path:
+    """Return where to write, or raise before anything is computed.
+
+    Raises:
+        FileError: another suffix; a folder that does not exist; a file that does and
+            is not to be overwritten.
+    """
+    chosen, source = Path(path), repr(os.fspath(path))
+    if suffix == SUFFIX and chosen.name.endswith(WEIGHTS_SUFFIX):
+        raise FileError(
+            f"{source} is a name for weights alone: drop '.weights' from it to save "
+            "the whole model, or call model.save_weights."
+        )
+    if not chosen.name.endswith(suffix):
+        raise FileError(
+            f"the name of the file must end in {suffix!r}, and {source} does not."
+        )
+    # A link stays a link: what it points to is written.
+    chosen = Path(os.path.realpath(chosen))
+    if not chosen.parent.is_dir():
+        raise FileError(
+            f"the folder {os.fspath(chosen.parent)!r} does not exist: create it first, "
+            "for example with pathlib.Path.mkdir(parents=True)."
+        )
+    if chosen.is_dir():
+        raise FileError(f"{source} is a folder: give the name of a file.")
+    if chosen.exists() and not overwrite:
+        raise FileError(
+            f"{source} exists already: give overwrite=True or another name."
+        )
+    return chosen
+
+
+def write(path: Path, arrays: Mapping[str, Any], header: Header) -> None:
+    """Write a file as a whole, or leave what was there.
+
+    Args:
+        path: as `writable` returns it.
+        arrays: by name; of any memory layout.
+        header: JSON; the format's version is added.
+
+    Raises:
+        FileError: an array has a dtype that no file holds, or the disk refuses.
+    """
+    from safetensors.numpy import save
+
+    tensors = {}
+    for name, value in arrays.items():
+        # Not np.ascontiguousarray, which gives scalars an axis. What is not contiguous
+        # would be written in the order of its memory.
+        tensors[name] = np.asarray(value, order="C")
+        if tensors[name].dtype not in DTYPES.values():
+            raise FileError(
+                f"{name!r} has the dtype {tensors[name].dtype} and cannot be saved: "
+                f"known are {', '.join(dtype.name for dtype in DTYPES.values())}."
+            )
+    text = json.dumps(header | {"version": VERSION}, allow_nan=False)
+    # One entry: several would be written in an order of their own in each run.
+    contents = save(tensors, metadata={"jaxnet_mini": text})
+    try:
+        with _replacing(path) as part:
+            part.write(contents)
+    except OSError as error:
+        raise FileError(f"{os.fspath(path)!r} cannot be written: {error}.") from None
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[Any]:
+    """Open a new file beside ``path``, which takes its place once all is on disk."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        # Not tempfile, whose files nobody else may read.
+        with part.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def readable(path: FilePath) -> Path:
+    """Return where to read.
+
+    Raises:
+        FileError: there is no such file.
+    """
+    chosen = Path(path)
+    if not chosen.is_file():
+        raise FileError(f"there is no file {os.fspath(path)!r}.")
+    return chosen
+
+
+def read(path: FilePath) -> Contents:
+    """Read a safetensors file, written by this library or another.
+
+    Raises:
+        FileError: it is none, it is damaged, or newer than this library.
+    """
+    import safetensors
+
+    data = readable(path).read_bytes()
+    try:
+        header, arrays = _contents(data)
+    except (ArgumentError, safetensors.SafetensorError) as error:
+        raise FileError(
+            f"{os.fspath(path)!r} is no intact safetensors file: {error}"
+        ) from None
+    return Contents(None if header is None else _current(header, path), arrays)
+
+
+def _contents(data: bytes) -> tuple[Header | None, dict[str, NDArray[Any]]]:
+    from safetensors import deserialize
+
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or length > min(len(data) - 8, MOST_HEADER_BYTES):
+        raise ArgumentError("it is cut off, or of another format.")
+    read_tensors: Any = deserialize  # it has no annotations
+    tensors = read_tensors(data)
+    metadata = plain.parse(data[8 : 8 + length]).get("__metadata__") or {}
+    arrays = {}
+    for name, tensor in tensors:
+        dtype = DTYPES.get(tensor["dtype"])
+        if dtype is None:
+            raise ArgumentError(f"{name!r} has the dtype {tensor['dtype']}.")
+        arrays[name] = np.ndarray(tensor["shape"], dtype, bytes(tensor["data"]))
+    own = metadata.get("jaxnet_mini")
+    return None if own is None else plain.parse(own), arrays
+
+
+def _current(header: Header, path: FilePath) -> Header:
+    version = header.pop("version", None)
+    if type(version) is not int or version < 1:
+        raise FileError(
+            f"{os.fspath(path)!r} has {version!r} for the version of its format: it "
+            "was not written by this library."
+        )
+    if version > VERSION:
+        raise FileError(
+            f"{os.fspath(path)!r} has version {version} of its format, and this "
+            f"jaxnet_mini reads up to {VERSION}: upgrade jaxnet_mini."
+        )
+    return header
+
+
+def read_weights(path: FilePath) -> dict[str, NDArray[Any]]:
+    """Return the weights in a safetensors file by path, those of a whole model too.
+
+    Raises:
+        FileError: as `read`.
+    """
+    arrays = read(path).arrays
+    return {name: value for name, value in arrays.items() if not name.startswith("/")}
