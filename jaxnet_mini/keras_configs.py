@@ -1,0 +1,275 @@
+"""Keras's configurations of dense Sequential models, in the words of this library.
+
+They are translated into what `jaxnet_mini.configs` reads and checks; nothing that they
+name is imported or evaluated. What has no counterpart here is an error that says so,
+for a model that computes something else than it did in Keras would help nobody.
+
+Source: https://keras.io/guides/serialization_and_saving/.
+"""
+
+import dataclasses
+import re
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+
+from jaxnet_mini import initializers, losses, metrics, seeds
+from jaxnet_mini.configs import find_class
+from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.names import snake_case
+from jaxnet_mini.plain import Json
+
+ACTIVATION_LAYERS: dict[str, dict[str, Any]] = {
+    "ELU": {"elu": {"alpha": 1.0}},
+    "LeakyReLU": {"leaky_relu": {"negative_slope": 0.2}},
+    "ReLU": {
+        "relu": {"max_value": None, "negative_slope": 0.0, "threshold": 0.0},
+        "relu6": {"max_value": 6.0, "negative_slope": 0.0, "threshold": 0.0},
+    },
+    "Softmax": {"softmax": {"axis": -1}},
+}
+"""Keras's layers that are one function, by the arguments that our functions have."""
+
+LAYERS = (
+    "Activation",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "LayerNormalization",
+    "Rescaling",
+)
+
+IGNORED = {"data_format", "dtype", "ema_momentum", "name", "seed"}
+"""Arguments that change nothing that a model here computes, or are read elsewhere."""
+
+EXECUTION = {"jit_compile", "run_eagerly", "steps_per_execution"}
+"""Settings of how Keras runs its steps."""
+
+NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "axis": (-1, [-1]),
+    "center": (True,),
+    "label_smoothing": (0.0,),
+    "reduction": ("sum_over_batch_size",),
+    "scale": (True,),
+    "trainable": (True,),
+}
+"""Values of arguments that our classes lack; of all others None and False."""
+
+INITIALIZERS: dict[str, dict[str, Any]] = {
+    "Orthogonal": {"gain": 1.0},
+    "RandomNormal": {"mean": 0.0, "stddev": 0.05},
+    "RandomUniform": {"minval": -0.05, "maxval": 0.05},
+    "TruncatedNormal": {"mean": 0.0, "stddev": 0.05},
+}
+"""Initializers with arguments, by those that ours of the same name have."""
+
+
+def architecture(config: dict[str, Json], own: Collection[str]) -> dict[str, Json]:
+    """Return the architecture that Keras wrote as `jaxnet_mini.configs` has it.
+
+    Args:
+        config: the contents of ``config.json``.
+        own: the names of the user's own functions, which go before ours.
+
+    Raises:
+        ArgumentError: it is no Sequential, or a layer has no counterpart here.
+    """
+    kind, arguments = _class(config, "the model")
+    if kind != "Sequential":
+        raise ArgumentError(f"the model is a {kind}, and only a Sequential is read.")
+    entries = arguments.get("layers")
+    if not isinstance(entries, list) or not entries:
+        raise ArgumentError("the model has no layers.")
+    shape = arguments.get("build_input_shape")
+    kind, first = _class(entries[0], "the first layer")
+    if kind == "InputLayer":
+        shape, entries = first.get("batch_shape"), entries[1:]
+        _neutral(first, {"batch_shape"}, "the input")
+    if not isinstance(shape, list) or any(type(size) is not int for size in shape[1:]):
+        raise ArgumentError(
+            f"the input shape is {shape}: build the model in Keras with a shape that "
+            "is known but for the batch axis, and save it again."
+        )
+    return {
+        "name": arguments.get("name"),
+        "seed": seeds.default_seed(),
+        "input_shape": shape[1:],
+        "layers": [_layer(entry, own) for entry in entries],
+    }
+
+
+def _class(entry: Json, where: str) -> tuple[str, dict[str, Any]]:
+    """Return the class that Keras names, and its arguments."""
+    if isinstance(entry, dict):
+        name, config = entry.get("class_name"), entry.get("config")
+        if isinstance(name, str) and isinstance(config, dict):
+            if entry.get("registered_name") not in (None, name):
+                raise ArgumentError(
+                    f"{where} is of a class of its author's own, "
+                    f"{entry['registered_name']!r}: build the model here and call "
+                    "model.load_weights."
+                )
+            return name, config
+    raise ArgumentError(f"{where} is described in a way unknown here.")
+
+
+def _layer(entry: Json, own: Collection[str]) -> Json:
+    kind, config = _class(entry, "a layer")
+    where = f"the layer {config.get('name')!r}, a {kind},"
+    name = re.sub(r"\s", "_", str(config.get("name")))
+    policy = config.get("dtype")
+    if isinstance(policy, dict):
+        policy = policy.get("config", {}).get("name")
+    if policy not in ("float32", None):
+        raise ArgumentError(f"{where} computes in {policy!r}: only float32 is read.")
+    if kind in ACTIVATION_LAYERS:
+        arguments = {"activation": _function_of(kind, config, where)}
+        kind = "Activation"
+    elif kind in LAYERS:
+        arguments = _arguments(f"layers.{kind}", config, where, own)
+    else:
+        known = ", ".join(sorted((*LAYERS, *ACTIVATION_LAYERS)))
+        raise ArgumentError(
+            f"{where} has no counterpart here. Keras's layers that are read: {known}."
+        )
+    return {"class": f"layers.{kind}", "config": arguments | {"name": name}}
+
+
+def _function_of(kind: str, config: dict[str, Any], where: str) -> str:
+    """Return the name of the function that a layer such as ReLU applies."""
+    for name, wanted in ACTIVATION_LAYERS[kind].items():
+        if all(config.get(argument) == value for argument, value in wanted.items()):
+            _neutral(config, wanted, where)
+            return name
+    given = {argument: config.get(argument) for argument in wanted}
+    raise ArgumentError(f"{where} has {given}: only {wanted} is supported.")
+
+
+def _arguments(
+    name: str, config: dict[str, Any], where: str, own: Collection[str]
+) -> dict[str, Json]:
+    """Return the arguments that our class of a name has, translated.
+
+    Raises:
+        ArgumentError: there are others, and they say something.
+    """
+    fields = {field.name for field in dataclasses.fields(find_class(name))}
+    _neutral(config, fields, where)
+    arguments = {}
+    for argument in fields & config.keys():
+        value = config[argument]
+        if argument == "activation":
+            value = _function(value, where, own, ())
+        elif argument.endswith("_initializer"):
+            value = _initializer(value, where)
+        elif argument.endswith("_regularizer") and value is not None:
+            kind, inner = _class(value, f"{where} {argument}")
+            kind = f"regularizers.{kind}"
+            inner = _arguments(kind, inner, f"{where} {argument}", own)
+            value = {"class": kind, "config": inner}
+        elif isinstance(value, dict):
+            raise ArgumentError(
+                f"{where} has for {argument} a {value.get('class_name')!r}, which is "
+                "not supported."
+            )
+        if value is not ...:
+            arguments[argument] = _short(value)
+    return arguments
+
+
+def _neutral(config: dict[str, Any], known: Collection[str], where: str) -> None:
+    """Raise where an argument that is not known here says something."""
+    for argument, value in config.items():
+        # The weights come from the file, whatever they began with.
+        ignored = argument in IGNORED or argument.endswith("_initializer")
+        neutral = NEUTRAL.get(argument, (None, False))
+        if argument not in known and not ignored and value not in neutral:
+            shown = value.get("class_name") if isinstance(value, dict) else value
+            raise ArgumentError(f"{where} has {argument}={shown!r}: not supported.")
+
+
+def _short(value: Json) -> Json:
+    """Return the shortest float64 that is the same float32, as the user wrote it."""
+    if isinstance(value, float) and abs(value) < np.finfo(np.float32).max:
+        single = np.float32(value)
+        return float(str(single)) if float(single) == value else value
+    return value
+
+
+def _initializer(value: Json, where: str) -> Any:
+    """Return the name of an initializer; ``...`` for the default where we have none.
+
+    The weights come from the file, whatever they began with.
+    """
+    if isinstance(value, str):
+        return value if value in initializers.INITIALIZERS else ...
+    kind, config = _class(value, f"{where} an initializer")
+    name = snake_case(kind)
+    wanted = INITIALIZERS.get(kind, {})
+    same = all(config.get(argument) == value for argument, value in wanted.items())
+    return name if same and name in initializers.INITIALIZERS else ...
+
+
+def _function(
+    value: Json, where: str, own: Collection[str], known: Collection[str]
+) -> Json:
+    """Translate what is a name, a user's function or, for activations, a layer.
+
+    Args:
+        value: what Keras wrote.
+        where: what messages call it.
+        own: the names of the user's own functions.
+        known: names that Keras writes for its own functions too.
+    """
+    if isinstance(value, str | None):
+        return value
+    name = value.get("config") if isinstance(value, dict) else None
+    if isinstance(name, str) and value.get("class_name") == "function":
+        return name if name in known and name not in own else {"function": name}
+    if isinstance(value, dict) and "class_name" not in value:
+        raise ArgumentError(
+            f"{where} holds a lambda, that is code: nothing is run from a file."
+        )
+    kind, config = _class(value, where)
+    if kind in ACTIVATION_LAYERS:
+        return _function_of(kind, config, where)
+    raise ArgumentError(f"{where} holds a {kind}: not supported there.")
+
+
+def settings(config: dict[str, Json], own: Collection[str]) -> dict[str, Json] | None:
+    """Return the compile settings likewise; None where there are none.
+
+    Raises:
+        ArgumentError, UnknownNameError: something has no counterpart here.
+    """
+    compiled = config.get("compile_config")
+    if not compiled:
+        return None
+    if not isinstance(compiled, dict):
+        raise ArgumentError("they must be a dictionary.")
+    known = {"optimizer", "loss", "metrics", "weighted_metrics"}
+    _neutral(compiled, known | EXECUTION, "compile")
+
+    def part(value: Json, kind: str, names: Collection[str]) -> Json:
+        where = {"optimizers": "the optimizer", "losses": "the loss"}.get(
+            kind, "a metric"
+        )
+        if isinstance(value, dict) and isinstance(value.get("config"), dict):
+            name, arguments = _class(value, where)
+            name = f"{kind}.{name}"
+            arguments = _arguments(name, arguments, where, own)
+            return {"class": name, "config": arguments}
+        return _function(value, where, own, names)
+
+    return {
+        "optimizer": part(compiled.get("optimizer"), "optimizers", ()),
+        "loss": part(compiled.get("loss"), "losses", losses.LOSSES),
+        **{
+            entry: [
+                part(metric, "metrics", metrics.METRICS)
+                for metric in compiled.get(entry) or ()
+            ]
+            for entry in ("metrics", "weighted_metrics")
+        },
+    }

@@ -1,0 +1,631 @@
+"""Files that Keras itself writes here, and what is refused of them."""
+
+import io
+import json
+import sys
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+from conftest import keras_on_jax
+from oracles import raises_text
+
+import jaxnet_mini as jn
+from jaxnet_mini import configs, keras_configs, models
+from jaxnet_mini.errors import ArgumentError, FileError, ShapeError, UnknownNameError
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(7, 4, 3)).astype(np.float32)
+
+
+def written(folder, build, compiled=None, name="model.keras"):
+    """Let Keras write a model of random weights.
+
+    Returns:
+        The file's path and Keras's predictions for ``X``.
+    """
+    path = folder / name
+    with keras_on_jax() as keras:
+        keras.utils.clear_session()
+        model = keras.Sequential(build(keras.layers, keras))
+        if compiled is not None:
+            model.compile(**compiled(keras))
+        # Small, or a softmax meets Keras's clipping of probabilities.
+        new = [RNG.normal(0.0, 0.5, w.shape) for w in model.get_weights()]
+        model.set_weights(new)
+        (model.save_weights if name.endswith(".h5") else model.save)(path)
+        if model.input_shape[1:] != X.shape[1:]:
+            return path, None
+        return path, np.asarray(model(X))
+
+
+def dense_model(layers, keras):
+    """Names of layers that are those of other groups in the file."""
+    return [
+        keras.Input((4, 3)),
+        layers.Rescaling(1 / 255.0, offset=0.1),
+        layers.Flatten(name="an odd name"),
+        layers.Dense(6, "relu", name="dense_1"),
+        layers.LayerNormalization(epsilon=0.1),
+        layers.Dense(5, activation="gelu", name="dense"),
+        layers.Dropout(0.5, seed=3),
+        layers.Dense(
+            5, activation=keras.activations.leaky_relu, use_bias=False, name="dense_2"
+        ),
+        layers.LayerNormalization(name="layers"),
+        layers.Dense(4, name="vars"),
+        layers.Activation("softmax"),
+    ]
+
+
+def same_layers():
+    return [
+        jn.Rescaling(1 / 255.0, offset=0.1, input_shape=(4, 3)),
+        jn.Flatten(),
+        jn.Dense(6, "relu"),
+        jn.LayerNormalization(epsilon=0.1),
+        jn.Dense(5, "gelu"),
+        jn.Dropout(0.5),
+        jn.Dense(5, "leaky_relu", use_bias=False, name="middle"),
+        jn.LayerNormalization(),
+        jn.Dense(4, "softmax", name="out"),
+    ]
+
+
+def assert_predicts(model, expected):
+    np.testing.assert_allclose(model.predict(X), expected, rtol=1e-6, atol=1e-6)
+
+
+# Weights
+
+
+@pytest.mark.parametrize("name", ["model.weights.h5", "model.keras"])
+def test_weights_load_by_the_order_of_layers(tmp_path, name):
+    path, expected = written(tmp_path, dense_model, name=name)
+    model = jn.Sequential(same_layers())
+    assert not np.allclose(model.predict(X), expected, atol=1e-2)
+    model.load_weights(path)
+    assert_predicts(model, expected)
+
+
+def test_twelve_layers_of_a_class_keep_their_order(tmp_path):
+    """In a file dense_10 stands before dense_2."""
+    path, expected = written(
+        tmp_path,
+        lambda layers, keras: [
+            keras.Input((4, 3)),
+            *(layers.Dense(3, "tanh") for _ in range(12)),
+        ],
+        name="model.weights.h5",
+    )
+    model = jn.Sequential([jn.Input((4, 3)), *(jn.Dense(3, "tanh") for _ in range(12))])
+    model.load_weights(str(path))
+    assert_predicts(model, expected)
+
+
+def test_weights_of_a_trained_model_load(tmp_path):
+    """With the state of its optimizer in the file, which is left there."""
+    path = tmp_path / "model.keras"
+    with keras_on_jax() as keras:
+        model = keras.Sequential([keras.layers.Dropout(0.5), keras.layers.Dense(2)])
+        model.compile("adam", "mse")
+        model.fit(X[:, 0], X[:, 0, :2], verbose=0)
+        model.save(path)
+        expected = np.asarray(model(X[:, 0]))
+    again = models.load_model(path)
+    np.testing.assert_allclose(again.predict(X[:, 0]), expected, rtol=1e-6, atol=1e-6)
+    assert int(again.state.step) == 0
+
+
+def test_other_layers_say_what_differs(tmp_path):
+    path, _ = written(tmp_path, dense_model, name="model.weights.h5")
+    model = jn.Sequential([jn.Dense(6, input_dim=12), jn.Dense(9), jn.Dense(5)])
+    before = model.get_weights()
+    with raises_text(
+        ShapeError,
+        f"{str(path)!r} does not fit the model, and nothing was changed: "
+        "dense_1/kernel has shape (6, 5) there and (6, 9) in the model; "
+        "dense_1/bias has shape (5,) there and (9,) in the model; "
+        "dense_2/kernel has shape (5, 5) there and (9, 5) in the model; "
+        "dense_2/bias is missing there; "
+        "layers/dense_3/vars/0 is there and not in the model; and 5 more. ",
+    ):
+        model.load_weights(path)
+    for array, same in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(array, same)
+    few = jn.Sequential([jn.Dense(6, input_dim=12, use_bias=False)])
+    with raises_text(ShapeError, "dense/1 is there and not in the model"):
+        few.load_weights(path)
+
+
+# Architecture and compile settings
+
+
+def test_a_whole_model_comes_back(tmp_path):
+    path, expected = written(
+        tmp_path,
+        dense_model,
+        lambda keras: {
+            "optimizer": keras.optimizers.AdamW(0.02, weight_decay=0.01),
+            "loss": keras.losses.CategoricalCrossentropy(label_smoothing=0.0),
+            "metrics": ["accuracy", keras.metrics.TopKCategoricalAccuracy(k=2)],
+            "weighted_metrics": [keras.metrics.MeanSquaredError(name="spread")],
+        },
+    )
+    model = models.load_model(path)
+    assert_predicts(model, expected)
+    assert [part.name for part in model.outline] == [
+        "rescaling",
+        "an_odd_name",
+        "dense_1",
+        "layer_normalization",
+        "dense",
+        "dropout",
+        "dense_2",
+        "layers",
+        "vars",
+        "activation",
+    ]
+    assert model.layers[3] == jn.LayerNormalization(0.1, name="layer_normalization")
+    assert model.input_shape == (None, 4, 3)
+    trainer = model.trainer
+    assert trainer.optimizer == jn.optimizers.AdamW(0.02, weight_decay=0.01)
+    assert type(trainer.loss) is jn.losses.CategoricalCrossentropy
+    names = [metric.name for metric in trainer.all_metrics]
+    assert names == ["accuracy", "top_k_categorical_accuracy", "spread"]
+    model.fit(X, np.eye(4, dtype=np.float32)[RNG.integers(0, 4, 7)], verbose=0)
+    model.save(tmp_path / "model.safetensors")
+    again = models.load_model(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
+def test_training_goes_on_as_in_keras(tmp_path):
+    """A loaded model takes the steps that Keras takes."""
+    path, _ = written(
+        tmp_path,
+        lambda layers, keras: [
+            keras.Input((4, 3)),
+            layers.Flatten(),
+            layers.Dense(8, "relu", kernel_regularizer=keras.regularizers.L2(0.02)),
+            layers.Dense(3, "softmax", bias_regularizer="l1"),
+        ],
+        lambda keras: {
+            "optimizer": keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True),
+            "loss": "sparse_categorical_crossentropy",
+        },
+    )
+    y = RNG.integers(0, 3, len(X))
+    model = models.load_model(path)
+    ours = model.fit(X, y, epochs=5, shuffle=False, verbose=0)
+    with keras_on_jax() as keras:
+        theirs = keras.models.load_model(path)
+        logs = theirs.fit(X, y, epochs=5, shuffle=False, verbose=0)
+        weights = theirs.get_weights()
+    np.testing.assert_allclose(ours.history["loss"], logs.history["loss"], rtol=1e-4)
+    for array, expected in zip(model.get_weights(), weights, strict=True):
+        np.testing.assert_allclose(array, expected, rtol=1e-4, atol=1e-5)
+
+
+ACTIVATION_LAYERS = {
+    "relu": lambda layers: layers.ReLU(),
+    "relu6": lambda layers: layers.ReLU(max_value=6),
+    "softmax": lambda layers: layers.Softmax(),
+    "leaky_relu": lambda layers: layers.LeakyReLU(negative_slope=0.2),
+    "elu": lambda layers: layers.ELU(),
+    "tanh": lambda layers: layers.Activation("tanh"),
+}
+
+
+@pytest.mark.parametrize("name", ACTIVATION_LAYERS)
+@pytest.mark.parametrize("inside", [False, True])
+def test_layers_that_are_functions_come_back(tmp_path, name, inside):
+    """On their own and as the activation of another layer."""
+    path, expected = written(
+        tmp_path,
+        lambda layers, keras: [
+            keras.Input((4, 3)),
+            *(
+                [layers.Dense(9, activation=ACTIVATION_LAYERS[name](layers))]
+                if inside
+                else [layers.Dense(9), ACTIVATION_LAYERS[name](layers)]
+            ),
+        ],
+    )
+    if inside and name == "tanh":
+        with raises_text(ArgumentError, "holds a Activation: not supported there"):
+            models.load_model(path)
+        return
+    model = models.load_model(path)
+    assert model.layers[-1].activation == name
+    assert_predicts(model, expected)
+
+
+KEPT = ["GlorotNormal", "HeUniform", "Orthogonal", "Zeros", "RandomNormal"]
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_initializers_come_back(tmp_path, kind):
+    path, expected = written(
+        tmp_path,
+        lambda layers, keras: [
+            keras.Input((4, 3)),
+            layers.Dense(2, kernel_initializer=getattr(keras.initializers, kind)()),
+        ],
+    )
+    model = models.load_model(path)
+    name = "".join(f"_{c.lower()}" if c.isupper() else c for c in kind)[1:]
+    assert model.layers[0].kernel_initializer == name
+    assert_predicts(model, expected)
+
+
+def test_initializers_that_are_not_ours_matter_to_no_weight(tmp_path):
+    path, expected = written(
+        tmp_path,
+        lambda layers, keras: [
+            keras.Input((4, 3)),
+            layers.Dense(2, kernel_initializer=keras.initializers.Constant(0.5)),
+            layers.Dense(2, kernel_initializer=keras.initializers.RandomNormal(1.0)),
+            layers.LayerNormalization(gamma_initializer="zeros"),
+        ],
+    )
+    model = models.load_model(path)
+    assert model.layers[0].kernel_initializer == "glorot_uniform"
+    assert model.layers[1].kernel_initializer == "glorot_uniform"
+    assert_predicts(model, expected)
+
+
+def small(layers, keras):
+    return [keras.Input((4, 3)), layers.Dense(2)]
+
+
+def optimizer_of(name):
+    return lambda keras: {
+        "optimizer": getattr(keras.optimizers, name)(0.03),
+        "loss": "mse",
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["Adam", "AdamW", "SGD", "RMSprop", "Adagrad", "Lion", "Nadam"]
+)
+def test_optimizers_come_back(tmp_path, name):
+    path, _ = written(tmp_path, small, optimizer_of(name))
+    optimizer = models.load_model(path).trainer.optimizer
+    assert type(optimizer) is getattr(jn.optimizers, name)
+    assert optimizer.learning_rate == 0.03
+
+
+LOSSES = {
+    "mse": jn.losses.MeanSquaredError,
+    "MeanAbsoluteError": jn.losses.MeanAbsoluteError,
+    "BinaryCrossentropy": jn.losses.BinaryCrossentropy,
+    "CategoricalHinge": jn.losses.CategoricalHinge,
+    "KLDivergence": jn.losses.KLDivergence,
+    "huber": jn.losses.Huber,
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("form", ["name", "value"])
+def test_losses_come_back(tmp_path, name, form):
+    def compiled(keras):
+        loss = keras.losses.get(name) if form == "value" else name
+        loss = loss() if isinstance(loss, type) else loss
+        return {"loss": loss, "metrics": [loss] if name == "mse" else []}
+
+    path, _ = written(tmp_path, small, compiled)
+    trainer = models.load_model(path).trainer
+    assert type(trainer.loss) is LOSSES[name]
+    assert len(trainer.metrics) == (name == "mse")
+
+
+def my_function(x):
+    return x * 2.0
+
+
+def my_loss(y_true, y_pred):
+    return ((y_true - y_pred) ** 2).mean(-1) * 3.0
+
+
+def test_own_functions_are_given(tmp_path):
+    path, expected = written(
+        tmp_path,
+        lambda layers, keras: [keras.Input((4, 3)), layers.Dense(2, my_function)],
+        lambda keras: {"loss": my_loss, "metrics": [my_loss]},
+    )
+    with raises_text(UnknownNameError, 'custom_objects={"my_function": my_function}'):
+        models.load_model(path)
+    layers = {"my_function": my_function}
+    with raises_text(
+        UnknownNameError, "which compile=False leaves out", '{"my_loss": my_loss}'
+    ):
+        models.load_model(path, layers)
+    assert_predicts(models.load_model(path, layers, compile=False), expected)
+    model = models.load_model(path, layers | {"my_loss": my_loss})
+    assert_predicts(model, expected)
+    assert model.trainer.loss == jn.losses.FunctionLoss(my_loss)
+
+
+UNSUPPORTED_LAYERS = [
+    (lambda layers, keras: layers.Lambda(my_function), "'lambda', a Lambda, has no"),
+    (lambda layers, keras: layers.BatchNormalization(), "a BatchNormalization, has no"),
+    (lambda layers, keras: layers.PReLU(), "a PReLU, has no counterpart here"),
+    (lambda layers, keras: keras.Sequential([layers.Dense(2)]), "a Sequential, has no"),
+    (
+        lambda layers, keras: layers.Dense(2, lambda x: x),
+        "holds a lambda, that is code",
+    ),
+    (lambda layers, keras: layers.Dense(2, kernel_constraint="non_neg"), "'NonNeg'"),
+    (lambda layers, keras: layers.Dense(2, activity_regularizer="l1"), "='L1'"),
+    (lambda layers, keras: layers.Dense(2, trainable=False), "trainable=False"),
+    (lambda layers, keras: layers.Dense(2, dtype="float16"), "in 'float16': only"),
+    (lambda layers, keras: layers.Dense(2, "hard_shrink"), "unknown activation"),
+    (lambda layers, keras: layers.LayerNormalization(center=False), "center=False"),
+    (lambda layers, keras: layers.LayerNormalization(scale=False), "scale=False"),
+    (lambda layers, keras: layers.LayerNormalization(axis=1), "axis=[1]"),
+    (lambda layers, keras: layers.LeakyReLU(0.3), "only {'negative_slope': 0.2} is"),
+    (lambda layers, keras: layers.ReLU(threshold=1.0), "'threshold': 1.0"),
+    (lambda layers, keras: layers.Softmax(axis=1), "'axis': 1"),
+    (lambda layers, keras: layers.Rescaling([1.0, 2.0, 3.0]), "scale must be of type"),
+    (
+        lambda layers, keras: layers.Dropout(0.5, noise_shape=(None, 1, 3)),
+        "noise_shape",
+    ),
+]
+
+
+@pytest.mark.parametrize(("layer", "why"), UNSUPPORTED_LAYERS)
+def test_what_is_not_supported_is_named(tmp_path, layer, why):
+    path, _ = written(
+        tmp_path,
+        lambda layers, keras: [keras.Input((4, 3)), layer(layers, keras)],
+    )
+    with pytest.raises((ArgumentError, UnknownNameError)) as caught:
+        models.load_model(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert why in str(caught.value)
+
+
+def test_layers_of_anybody_else_are_named(tmp_path):
+    with keras_on_jax() as keras:
+
+        @keras.saving.register_keras_serializable("theirs")
+        class Gate(keras.layers.Layer):
+            def call(self, x):
+                return x
+
+    path, _ = written(tmp_path, lambda layers, keras: [keras.Input((4, 3)), Gate()])
+    with raises_text(ArgumentError, "of a class of its author's own, 'theirs>Gate'"):
+        models.load_model(path)
+
+
+def test_models_of_other_kinds_are_named(tmp_path):
+    path = tmp_path / "model.keras"
+    with keras_on_jax() as keras:
+        x = keras.Input((3,))
+        keras.Model(x, keras.layers.Dense(2)(x)).save(path)
+    with raises_text(ArgumentError, "the model is a Functional, and only a Sequential"):
+        models.load_model(path)
+    model = jn.Sequential([jn.Dense(2, input_dim=3)])
+    model.load_weights(path)
+
+
+UNSUPPORTED_SETTINGS = [
+    (lambda keras: keras.optimizers.Adam(clipnorm=1.0), "clipnorm=1.0: not supported"),
+    (lambda keras: keras.optimizers.Adam(weight_decay=0.1), "weight_decay=0.1: not"),
+    (lambda keras: keras.optimizers.Adam(amsgrad=True), "amsgrad=True: not supported"),
+    (lambda keras: keras.optimizers.Adam(use_ema=True), "use_ema=True: not supported"),
+    (lambda keras: keras.optimizers.Adamax(), "unknown class 'optimizers.Adamax'"),
+    (
+        lambda keras: keras.optimizers.SGD(
+            keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
+        ),
+        "has for learning_rate a 'ExponentialDecay', which is not supported",
+    ),
+]
+
+
+@pytest.mark.parametrize(("optimizer", "why"), UNSUPPORTED_SETTINGS)
+def test_settings_that_are_not_supported_are_named_and_can_be_left_out(
+    tmp_path, optimizer, why
+):
+    path, expected = written(
+        tmp_path, small, lambda keras: {"optimizer": optimizer(keras), "loss": "mse"}
+    )
+    with pytest.raises((ArgumentError, UnknownNameError)) as caught:
+        models.load_model(path)
+    left_out = f"{path}: the compile settings, which compile=False leaves out: "
+    assert str(caught.value).startswith(left_out)
+    assert why in str(caught.value)
+    assert_predicts(models.load_model(path, compile=False), expected)
+
+
+def test_models_without_a_shape_have_no_weights(tmp_path):
+    path = tmp_path / "model.keras"
+    with keras_on_jax() as keras:
+        keras.Sequential([keras.layers.Dense(2)]).save(path)
+    with raises_text(ArgumentError, "the input shape is None: build the model"):
+        models.load_model(path)
+    with keras_on_jax() as keras:
+        keras.Sequential([keras.Input((None, 3)), keras.layers.Dense(2)]).save(path)
+    with raises_text(ArgumentError, "the input shape is [None, None, 3]: build"):
+        models.load_model(path)
+
+
+# Files that are not what they should be
+
+
+def test_old_formats_say_how_to_go_on(tmp_path):
+    path, _ = written(tmp_path, small)
+    old = tmp_path / "model.h5"
+    with keras_on_jax() as keras:
+        keras.models.load_model(path).save(old)
+    model = jn.Sequential([jn.Input((4, 3)), jn.Dense(2)])
+    for load in (models.load_model, model.load_weights):
+        with raises_text(FileError, "not in a format of Keras 3", "write it anew with"):
+            load(old)
+    weights, _ = written(tmp_path, small, name="model.weights.h5")
+    with raises_text(FileError, "holds weights only: build the model"):
+        models.load_model(weights)
+
+
+def repacked(path, change, compression=zipfile.ZIP_STORED):
+    """The archive again, with other parts."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    change(parts)
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+
+
+def test_damaged_archives_are_refused(tmp_path):
+    path, _ = written(tmp_path, small)
+    whole = path.read_bytes()
+    for data in (b"", whole[: len(whole) // 2], b"PK" + b"0" * 100):
+        path.write_bytes(data)
+        with raises_text(FileError, "is no intact .keras file: "):
+            models.load_model(path)
+    for name in ("config.json", "model.weights.h5"):
+        path.write_bytes(whole)
+        repacked(path, lambda parts, name=name: parts.pop(name))
+        with raises_text(FileError, f"has no {name}, which Keras 3 writes"):
+            models.load_model(path)
+    path.write_bytes(whole)
+    repacked(path, lambda parts: parts.update({"model.weights.h5": b"0" * 99}))
+    with raises_text(FileError, "is no HDF5 file: "):
+        models.load_model(path)
+    path.write_bytes(whole)
+    repacked(path, lambda parts: parts.update({"config.json": b"{"}))
+    with raises_text(ArgumentError, f"{path}: its JSON cannot be read"):
+        models.load_model(path)
+    path.write_bytes(whole)
+    repacked(path, lambda parts: None, zipfile.ZIP_DEFLATED)
+    with raises_text(FileError, "is compressed or too large"):
+        models.load_model(path)
+    absent = tmp_path / "absent.keras"
+    with raises_text(FileError, f"there is no file {str(absent)!r}"):
+        models.load_model(absent)
+
+
+def changed_weights(path, change):
+    def edit(parts):
+        buffer = io.BytesIO(parts["model.weights.h5"])
+        with h5py.File(buffer, "r+") as file:
+            change(file)
+        parts["model.weights.h5"] = buffer.getvalue()
+
+    repacked(path, edit)
+
+
+def as_external_link(file):
+    del file["layers/dense/vars/0"]
+    file["layers/dense/vars/0"] = h5py.ExternalLink("/etc/passwd", "/x")
+
+
+def as_soft_link(file):
+    del file["layers/dense/vars/0"]
+    file["layers/dense/vars/0"] = h5py.SoftLink("/layers/dense/vars/1")
+
+
+def as_external_data(file):
+    del file["layers/dense/vars/0"]
+    file["layers/dense/vars"].create_dataset(
+        "0", (3, 2), "<f4", external=[("/etc/passwd", 0, 24)]
+    )
+
+
+def as_virtual_data(file):
+    del file["layers/dense/vars/0"]
+    layout = h5py.VirtualLayout((3, 2), "<f4")
+    layout[:] = h5py.VirtualSource("/etc/passwd", "x", (3, 2))
+    file["layers/dense/vars"].create_virtual_dataset("0", layout)
+
+
+@pytest.mark.parametrize(
+    "change", [as_external_link, as_soft_link, as_external_data, as_virtual_data]
+)
+def test_no_other_file_is_read_through_one(tmp_path, change):
+    path, _ = written(tmp_path, small)
+    changed_weights(path, change)
+    with raises_text(FileError, "does not hold '0' where Keras 3 writes it"):
+        models.load_model(path)
+
+
+def test_files_of_other_layouts_are_refused(tmp_path):
+    path, _ = written(tmp_path, small)
+    changed_weights(path, lambda file: file.move("layers", "_layers"))
+    with raises_text(FileError, "does not hold 'layers' where Keras 3 writes it"):
+        models.load_model(path)
+    path, _ = written(tmp_path, small)
+    changed_weights(
+        path, lambda file: file.move("layers/dense/vars", "layers/d/e/vars")
+    )
+    with raises_text(FileError, "weights of a layer inside the layer 'd'"):
+        models.load_model(path)
+
+
+def test_sizes_are_checked_before_memory_is_taken(tmp_path):
+    path, _ = written(tmp_path, small)
+
+    def huge(file):
+        del file["layers/dense/vars/0"]
+        shape = (10**6, 10**6)
+        file["layers/dense/vars"].create_dataset("0", shape, "<f4", chunks=(100, 100))
+
+    changed_weights(path, huge)
+    with raises_text(ShapeError, "dense/kernel has shape (1000000, 1000000) there"):
+        models.load_model(path)
+
+
+def test_nothing_is_imported_or_written(tmp_path):
+    path, _ = written(tmp_path, small)
+    models.load_model(path)
+
+    def foreign(parts):
+        config = json.loads(parts["config.json"])
+        layer = config["config"]["layers"][1]
+        layer.update(module="antigravity", class_name="Gate", registered_name="a>Gate")
+        parts["config.json"] = json.dumps(config).encode()
+
+    repacked(path, foreign)
+    before, files = set(sys.modules), set(tmp_path.iterdir())
+    with raises_text(ArgumentError, "of a class of its author's own"):
+        models.load_model(path)
+    assert set(sys.modules) == before
+    assert set(tmp_path.iterdir()) == files
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ({}, "the model is described in a way unknown here"),
+        ({"class_name": "Sequential", "config": {}}, "the model has no layers"),
+        (
+            {"class_name": "Sequential", "config": {"layers": [3]}},
+            "the first layer is described in a way unknown here",
+        ),
+        (
+            {"class_name": "Sequential", "config": {"layers": {"a": 1}}},
+            "the model has no layers",
+        ),
+    ],
+)
+def test_configurations_that_describe_nothing(config, why):
+    with raises_text(ArgumentError, why):
+        keras_configs.architecture(config, ())
+
+
+def test_the_tables_are_of_our_own_names():
+    for kind in keras_configs.LAYERS:
+        assert f"layers.{kind}" in configs.CLASSES
+    for functions in keras_configs.ACTIVATION_LAYERS.values():
+        assert set(functions) <= set(jn.activations.ACTIVATIONS)
+
+
+def test_a_missing_h5py_says_what_to_install(tmp_path, monkeypatch):
+    path, _ = written(tmp_path, small)
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with raises_text(jn.errors.MissingExtraError, 'install "jaxnet-mini[keras]"'):
+        models.load_model(path)
