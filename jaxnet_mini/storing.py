@@ -1,0 +1,236 @@
+"""What of a model goes into files: what it is, its weights, the state of training."""
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from jaxnet_mini import configs, keras_configs, keras_files, plain, saving, weights
+from jaxnet_mini.compiling import CompiledStack
+from jaxnet_mini.configs import CustomObjects
+from jaxnet_mini.errors import FileError, find
+from jaxnet_mini.saving import FilePath
+from jaxnet_mini.states import TrainState
+
+Stored = TypeVar("Stored", bound="StoredStack")
+
+# No path of a weight starts with a slash.
+KEY = "/key"
+STEP = "/step"
+OPTIMIZER = "/optimizer/"
+
+LEFT_OUT = "the compile settings, which compile=False leaves out"
+
+KEYS = {"threefry2x32": 2, "rbg": 4, "unsafe_rbg": 4}
+"""JAX's kinds of keys, and how many 32-bit numbers one has."""
+
+
+class StoredStack(CompiledStack):
+    """A `CompiledStack` that can be written into a file and read again."""
+
+    # Architecture
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the architecture as plain JSON, for `from_config`.
+
+        Raises:
+            ArgumentError: a layer holds what has no name to find it by.
+        """
+        return self._config({})
+
+    def _config(self, own: dict[str, Any]) -> dict[str, Any]:
+        layers = [
+            configs.to_config(part.layer, f"the layer {part.name!r}", own)
+            for part in self.outline
+        ]
+        shape = list(self._known_shape()) if self.built else None
+        named = {"name": self.name, "seed": self.seed}
+        return named | {"input_shape": shape, "layers": layers}
+
+    @classmethod
+    def from_config(
+        cls: type[Stored],
+        config: Mapping[str, Any],
+        custom_objects: CustomObjects | None = None,
+    ) -> Stored:
+        """Return a model of the architecture that `get_config` gave, with new weights.
+
+        Args:
+            config: what `get_config` returned.
+            custom_objects: the user's own classes and functions in it, by name.
+
+        Raises:
+            UnknownNameError, ArgumentError, ShapeError: it describes no model.
+        """
+        entries = {"name": str, "seed": int, "input_shape": list | None, "layers": list}
+        plain.check_keys(config, entries, "the architecture")
+        layers = configs.from_config(config["layers"], custom_objects, "layers")
+        model = cls(layers, config["name"], config["seed"])
+        if config["input_shape"] is not None:
+            model.build((None, *config["input_shape"]))
+        return model
+
+    def to_json(self, **arguments: Any) -> str:
+        """Return the architecture as a text, for `models.model_from_json`.
+
+        Args:
+            arguments: passed on to ``json.dumps``, such as ``indent=2``.
+        """
+        return json.dumps(self.get_config(), **arguments)
+
+    # Weights
+
+    def save_weights(self, path: FilePath, overwrite: bool = True) -> None:
+        """Write all weights, by path, into a safetensors file.
+
+        Args:
+            path: a name that ends in ``.weights.safetensors``.
+            overwrite: whether a file of this name may be replaced.
+
+        Raises:
+            StateError: the input shape, and so the weights, are not known yet.
+            FileError: the file cannot be written; what was there is there still.
+        """
+        self._known_shape()
+        target = saving.writable(path, saving.WEIGHTS_SUFFIX, overwrite)
+        saving.write(target, weights.by_path(self.params), {"format": "weights"})
+
+    def load_weights(self, path: FilePath) -> None:
+        """Replace all weights by those in a file; the optimizer's state stays.
+
+        Args:
+            path: a ``.safetensors`` file, of weights alone or of a whole model, or one
+                of Keras 3: ``.weights.h5`` or ``.keras``.
+
+        Raises:
+            StateError: the input shape, and so the weights, are not known yet.
+            FileError: there is no such file, or it is damaged.
+            ShapeError: it holds the weights of other layers; the message says which
+                and how, and nothing has changed.
+        """
+        self._known_shape()
+        if keras_files.is_keras(path):
+            found = keras_files.read_weights(path, self._outline)
+        else:
+            found = saving.read_weights(path)
+            source = repr(os.fspath(path))
+            weights.check(weights.shapes(self._outline), found, source)
+        self._replace(found)
+
+    # All of it
+
+    def save(self, path: FilePath, overwrite: bool = True) -> None:
+        """Write the whole model into one safetensors file, for `models.load_model`.
+
+        It holds the architecture, the compile settings, all weights, the optimizer's
+        state, the number of steps and the key, so that training goes on as it would
+        have. It holds no code: a user's own layers, losses and other functions stand
+        in it by name.
+
+        Args:
+            path: a name that ends in ``.safetensors``.
+            overwrite: whether a file of this name may be replaced.
+
+        Raises:
+            StateError: the input shape, and so the weights, are not known yet.
+            ArgumentError: a layer, the loss or the optimizer has no name to find it
+                by, such as a lambda or an optax transformation.
+            FileError: the file cannot be written; what was there is there still.
+        """
+        self._known_shape()
+        target = saving.writable(path, saving.SUFFIX, overwrite)
+        own: dict[str, Any] = {}
+        model = self._config(own)
+        compiled = None if self._trainer is None else self._compile_config(own)
+        state = self._untrained()
+        trained = state.optimizer_state is not None
+        key = {"key": str(jax.random.key_impl(state.key)), "optimizer": trained}
+        arrays = weights.by_path(state.params)
+        arrays |= {KEY: jax.random.key_data(state.key), STEP: state.step}
+        for name, value in weights.by_path(state.optimizer_state).items():
+            arrays[f"{OPTIMIZER}{name}"] = value
+        header = {"format": "model", "model": model, "compile": compiled, "state": key}
+        saving.write(target, arrays, header)
+
+    @classmethod
+    def _load(
+        cls: type[Stored],
+        path: FilePath,
+        custom_objects: CustomObjects | None,
+        compile: bool,
+    ) -> Stored:
+        """Return the model in a file; see `models.load_model`."""
+        source, own = os.fspath(path), custom_objects or {}
+        if keras_files.is_keras(path):
+            config = keras_files.read_config(path)
+            with plain.locating(source):
+                model = cls.from_config(keras_configs.architecture(config, own), own)
+                if compile:
+                    with plain.locating(LEFT_OUT):
+                        model._compile_as(keras_configs.settings(config, own), own)
+            model.load_weights(path)
+            return model
+        contents = saving.read(path)
+        header = contents.header
+        if header is None or header.get("format") != "model":
+            holds = "weights only" if header else "no model that model.save wrote"
+            raise FileError(
+                f"{source!r} holds {holds}: build the model, then call "
+                "model.load_weights."
+            )
+        with plain.locating(source):
+            entries = {"format": str, "model": dict, "state": dict}
+            plain.check_keys(header, entries | {"compile": dict | None}, "the header")
+            model = cls.from_config(header["model"], own)
+            if compile:
+                with plain.locating(LEFT_OUT):
+                    model._compile_as(header["compile"], own)
+            model._restore(header["state"], contents.arrays)
+        return model
+
+    def _compile_as(self, settings: Any, custom_objects: CustomObjects) -> None:
+        if settings is not None:
+            self.compile_from_config(settings, custom_objects)
+
+    def _restore(
+        self, state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+    ) -> None:
+        """Take over all that changes in training, once it was checked as a whole."""
+        plain.check_keys(state, {"key": str, "optimizer": bool}, "the state")
+        numbers = find(KEYS, state["key"], "kind of key")
+        self._known_shape()
+        params = {part.name: part.params for part in self._outline}
+        optimizer = None
+        expected = weights.shapes(self._outline)
+        expected[KEY] = jax.ShapeDtypeStruct((numbers,), np.uint32)
+        expected[STEP] = jax.ShapeDtypeStruct((), np.int32)
+        if self._trainer is None or not state["optimizer"]:
+            arrays = {n: v for n, v in arrays.items() if not n.startswith(OPTIMIZER)}
+        else:
+            optimizer = jax.eval_shape(self.trainer.optimizer.init, params)
+            held = weights.by_path(optimizer)
+            expected |= {f"{OPTIMIZER}{name}": leaf for name, leaf in held.items()}
+        weights.check(expected, arrays, "the file")
+
+        def placed(prefix: str, tree: Any) -> Any:
+            names = weights.by_path(tree)
+            leaves = [_placed(arrays[f"{prefix}{name}"]) for name in names]
+            return jax.tree.unflatten(jax.tree.structure(tree), leaves)
+
+        self._state = TrainState(
+            placed("", params),
+            placed(OPTIMIZER, optimizer),
+            jax.random.wrap_key_data(_placed(arrays[KEY]), impl=state["key"]),
+            _placed(arrays[STEP]),
+        )
+
+
+def _placed(array: NDArray[Any]) -> Array:
+    # A copy: on a CPU JAX may take an array over, with the whole file behind it.
+    return jnp.array(array)
