@@ -301,7 +301,7 @@ def test_all_is_complete():
 KERAS_PATHS = {
     "Input": "Input",
     "Sequential": "Sequential",
-    "models": "Sequential",
+    "models": "Sequential load_model model_from_json clone_model",
     "layers": "Dense Flatten Activation Dropout Rescaling LayerNormalization Input",
     "optimizers": "Adam AdamW SGD RMSprop Adagrad Lion Nadam",
     "losses": "SparseCategoricalCrossentropy CategoricalCrossentropy "
