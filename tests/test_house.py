@@ -23,12 +23,15 @@ FLOORS = [
     {"types", "errors", "names", "version"},
     {"activations", "arguments", "initializers", "optimizers", "plain"}
     | {"regularizers", "seeds", "states"}
-    | {"callbacks", "progress"},
+    | {"callbacks.base", "progress"},
     {"figures"},
     {"plotting"},
-    {"losses.functions", "layers"},
-    {"losses.classes"},
-    {"losses", "metrics.base"},
+    {"losses.functions", "layers"}
+    | {f"callbacks.{name}" for name in ("history", "lambda_callback", "monitor")}
+    | {f"callbacks.{name}" for name in ("csv_logger", "tensorboard")},
+    {"losses.classes"}
+    | {"callbacks.checkpoint", "callbacks.early_stopping", "callbacks.learning_rate"},
+    {"callbacks", "losses", "metrics.base"},
     {"metrics.means"},
     {"metrics.accuracy", "metrics.confusion", "metrics.of_losses"},
     {"metrics", "composition", "checks"},
@@ -128,7 +131,7 @@ def test_imports_have_no_cycle():
 def test_imports_are_read_as_python_reads_them():
     """The reader above finds each way of writing an import."""
     assert {"activations", "types", "errors"} <= IMPORTS["layers"]
-    assert {"errors"} <= IMPORTS["callbacks"]
+    assert {"callbacks.base", "callbacks.history"} <= IMPORTS["callbacks"]
     assert {"checks", "fitting", "storing"} <= IMPORTS["models"]
 
 
@@ -152,10 +155,14 @@ def calls_of(tree, name):
 def test_only_verbose_callbacks_print():
     """And a download, on stderr; all else a person sees goes through a console."""
     printing = {name for name, tree in TREES.items() if calls_of(tree, "print")}
-    assert printing == {"callbacks", "datasets.download"}
-    for function in ast.walk(TREES["callbacks"]):
-        if isinstance(function, ast.FunctionDef) and function.name != "on_train_end":
+    assert printing == {"callbacks.base", "datasets.download"}
+    for function in ast.walk(TREES["callbacks.base"]):
+        if isinstance(function, ast.FunctionDef) and function.name != "say":
             assert not calls_of(function, "print"), function.name
+    said = {name: calls_of(tree, "say") for name, tree in TREES.items()}
+    for name, calls in said.items():
+        assert {ast.unparse(call.args[0]) for call in calls} <= {"self.verbose"}, name
+    assert sum(map(bool, said.values())) == 3
     for call in calls_of(TREES["datasets.download"], "print"):
         assert "sys.stderr" in {ast.unparse(word.value) for word in call.keywords}
 
@@ -206,6 +213,8 @@ def modules_added():
         "http.client",
         "ssl",
         "pandas",
+        "tensorboardX",
+        "google.protobuf",
         "tensorflow",
         "torch",
         "beartype",
@@ -309,7 +318,9 @@ KERAS_PATHS = {
     "metrics": "sparse_categorical_accuracy categorical_accuracy binary_accuracy",
     "activations": "relu softmax sigmoid tanh gelu",
     "initializers": "get",
-    "callbacks": "Callback EarlyStopping History LambdaCallback",
+    "callbacks": "Callback CallbackList CSVLogger EarlyStopping History "
+    "LambdaCallback LearningRateScheduler ModelCheckpoint "
+    "ReduceLROnPlateau TensorBoard",
     "datasets": "fashion_mnist mnist",
     "datasets.fashion_mnist": "load_data",
     "datasets.mnist": "load_data",

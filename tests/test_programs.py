@@ -6,6 +6,7 @@ Everything here is counted, nothing is timed.
 import contextlib
 import dataclasses
 import gc
+import os
 from typing import Any
 
 import jax
@@ -15,7 +16,16 @@ from oracles import assert_trees_identical
 
 import jaxnet_mini as jn
 from jaxnet_mini import fitting, optimizers, programs, train
-from jaxnet_mini.callbacks import Callback, EarlyStopping, LambdaCallback
+from jaxnet_mini.callbacks import (
+    Callback,
+    CSVLogger,
+    EarlyStopping,
+    LambdaCallback,
+    LearningRateScheduler,
+    ModelCheckpoint,
+    ReduceLROnPlateau,
+    TensorBoard,
+)
 from jaxnet_mini.layers import Dense, Dropout
 
 COMPILED: list[str] = []
@@ -281,6 +291,45 @@ def test_stopping_early_and_restoring_compile_nothing(warm):
     stopping = EarlyStopping("val_loss", patience=1, restore_best_weights=True)
     model.fit(x, y, epochs=3, validation_data=(x, y), verbose=0, callbacks=stopping)
     compilations.assert_none()
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        LearningRateScheduler(lambda epoch: 0.1 / (1 + epoch)),
+        LearningRateScheduler(lambda epoch, rate: 0.5 * rate),
+        ReduceLROnPlateau("loss", patience=1, min_delta=1e9),
+        ModelCheckpoint("{epoch}.safetensors"),
+        CSVLogger(os.devnull),
+    ],
+    ids=lambda callback: type(callback).__name__,
+)
+def test_callbacks_compile_nothing_and_keep_the_loop_whole(warm, monkeypatch, callback):
+    model, x, y = warm
+    monkeypatch.setattr(type(model), "save", lambda *_, **__: None, raising=False)
+    monkeypatch.setattr(fitting.Pace, "steps", lambda pace, left: left)
+    compilations = Compilations()
+    with counted(monkeypatch, (programs, "loop")) as counts:
+        history = model.fit(x, y, epochs=4, verbose=0, callbacks=callback)
+    compilations.assert_none()
+    # Once without steps, and once for each epoch.
+    assert counts["loop"] == 5
+    if isinstance(callback, LearningRateScheduler | ReduceLROnPlateau):
+        assert len(set(history.history["learning_rate"])) >= 3
+
+
+@pytest.mark.parametrize(("update_freq", "runs"), [("epoch", 5), (2, 17)])
+def test_tensorboard_watches_batches_where_it_is_told_to(
+    warm, monkeypatch, tmp_path, update_freq, runs
+):
+    model, x, y = warm
+    monkeypatch.setattr(fitting.Pace, "steps", lambda pace, left: left)
+    board = TensorBoard(tmp_path, update_freq=update_freq, histogram_freq=1)
+    compilations = Compilations()
+    with counted(monkeypatch, (programs, "loop")) as counts:
+        model.fit(x, y, epochs=4, verbose=0, callbacks=board)
+    compilations.assert_none()
+    assert counts["loop"] == runs
 
 
 def test_compiling_again_with_the_same_words_compiles_nothing(warm):

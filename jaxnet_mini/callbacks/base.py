@@ -1,0 +1,151 @@
+"""Callbacks: Keras's hooks, and what calls them.
+
+Hooks are called on the host between runs of the compiled loop. A callback with a hook
+for batches makes the loop run one step at a time, with the same executable; all others
+leave it running from redraw to redraw.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, TypeAlias
+
+from jaxnet_mini.errors import ArgumentError
+
+Logs: TypeAlias = dict[str, Any]
+
+Real: TypeAlias = float | int
+"""What an argument that is a number takes; ``1`` is as good as ``1.0``."""
+
+
+class Callback:
+    """The base of all callbacks; override what you need.
+
+    ``self.model`` is the model in training and ``self.params`` a dictionary with
+    ``epochs``, ``steps`` and ``verbose``. ``logs`` maps names to floats; on batches
+    they are the averages of the epoch so far. ``self.model.stop_training = True`` ends
+    training after the batch or epoch.
+
+    Attributes:
+        idle: hooks of the class that have nothing to do as this callback is set. A
+            hook for batches that is named here does not make the loop run stepwise.
+    """
+
+    model: Any = None
+    params: dict[str, Any]
+    idle: tuple[Callable[..., None], ...] = ()
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Receive the parameters of the call."""
+        self.params = params
+
+    def set_model(self, model: Any) -> None:
+        """Receive the model."""
+        self.model = model
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Called before the first epoch."""
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Called after the last epoch."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Called before an epoch; epochs count from 0."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Called after an epoch and its validation."""
+
+    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Short for `on_train_batch_begin`."""
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Short for `on_train_batch_end`."""
+
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Called before a training step."""
+        self.on_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Called after a training step."""
+        self.on_batch_end(batch, logs)
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """Called before an evaluation, also one within ``fit``."""
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        """Called after an evaluation."""
+
+    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Called before a batch of an evaluation."""
+
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Called after a batch of an evaluation."""
+
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
+        """Called before a prediction."""
+
+    def on_predict_end(self, logs: Logs | None = None) -> None:
+        """Called after a prediction."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Called before a batch of a prediction."""
+
+    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Called after a batch of a prediction; ``logs["outputs"]`` are its outputs."""
+
+
+def _acts(callback: Callback, hook: str) -> bool:
+    method = getattr(callback, hook)
+    function = getattr(method, "__func__", method)
+    return function is not getattr(Callback, hook) and function not in callback.idle
+
+
+class CallbackList:
+    """Calls the hooks of several callbacks in order."""
+
+    def __init__(
+        self, callbacks: Iterable[Callback], model: Any, params: dict[str, Any]
+    ) -> None:
+        self.callbacks = list(callbacks)
+        for callback in self.callbacks:
+            callback.set_model(model)
+            callback.set_params(params)
+
+    def watches_batches(self, job: Literal["train", "test", "predict"]) -> bool:
+        """Tell whether a callback has something to do at the batches of ``job``."""
+        hooks = [f"on_{job}_batch_begin", f"on_{job}_batch_end"]
+        if job == "train":
+            hooks += ["on_batch_begin", "on_batch_end"]
+        return any(_acts(c, hook) for c in self.callbacks for hook in hooks)
+
+    def call(self, hook: str, *arguments: Any) -> None:
+        """Call ``hook`` of every callback."""
+        for callback in self.callbacks:
+            getattr(callback, hook)(*arguments)
+
+
+def as_callbacks(callbacks: Any) -> list[Callback]:
+    """Return one callback or several as a list.
+
+    Raises:
+        ArgumentError: one of them is no `Callback`.
+    """
+    if callbacks is None:
+        return []
+    several = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
+    for callback in several:
+        if isinstance(callback, type):
+            raise ArgumentError(
+                f"callbacks holds the class {callback.__name__}: write "
+                f"{callback.__name__}(...) to make a callback of it."
+            )
+        if not isinstance(callback, Callback):
+            raise ArgumentError(
+                f"callbacks holds {callback!r}, which is no Callback: derive its class "
+                "from jaxnet_mini.callbacks.Callback."
+            )
+    return list(several)
+
+
+def say(verbose: int, message: str) -> None:
+    """Print a line, unless ``verbose`` is 0."""
+    if verbose > 0:
+        print(message)

@@ -1,0 +1,164 @@
+"""Saving the model while it is trained."""
+
+import os
+import string
+from pathlib import Path
+
+from jaxnet_mini.arguments import check_count
+from jaxnet_mini.callbacks.base import Logs, Real, say
+from jaxnet_mini.callbacks.monitor import MonitorCallback
+from jaxnet_mini.errors import ArgumentError, find
+
+WEIGHTS = ".weights.safetensors"
+MODEL = ".safetensors"
+
+
+class ModelCheckpoint(MonitorCallback):
+    """Save the model, or its weights, after each epoch or every so many batches.
+
+    Args:
+        filepath: the path of the file, which may hold ``{epoch:02d}``, ``{batch:03d}``
+            and names in the logs such as ``{val_loss:.2f}``; epochs and batches count
+            from 1 there. It ends in ``.weights.safetensors`` with
+            ``save_weights_only``, else in ``.safetensors``. Folders are made.
+        monitor: the name in the logs that ``save_best_only`` goes by.
+        verbose: 1 prints when the model is saved.
+        save_best_only: whether to save only where ``monitor`` is better than ever.
+        save_weights_only: whether to call ``model.save_weights`` instead of
+            ``model.save``.
+        mode: ``"min"``, ``"max"`` or ``"auto"``, which goes by the name.
+        save_freq: ``"epoch"``, or a number of batches, which are counted on from
+            epoch to epoch; it makes the loop run one step at a time.
+        initial_value_threshold: what the first value has to beat.
+
+    Attributes:
+        best: the best value so far, which another ``fit`` goes on with; None before
+            the first.
+
+    Raises:
+        ArgumentError: ``filepath`` ends otherwise or holds what cannot be filled in,
+            or ``save_freq`` is neither; when training begins, where ``mode="auto"``
+            cannot tell; when a file is saved, where the logs lack a name in
+            ``filepath``.
+
+    Source: https://keras.io/api/callbacks/model_checkpoint/
+    """
+
+    def __init__(
+        self,
+        filepath: str | os.PathLike[str],
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
+        mode: str = "auto",
+        save_freq: int | str = "epoch",
+        initial_value_threshold: Real | None = None,
+    ) -> None:
+        super().__init__(monitor, mode, initial_value_threshold)
+        self.filepath = os.fspath(filepath)
+        self.verbose = verbose
+        self.save_best_only = save_best_only
+        self.save_weights_only = save_weights_only
+        self.save_freq = save_freq
+        # Batches between two files; None where epochs are meant.
+        self._every: int | None = None
+        if save_freq == "epoch":
+            self.idle = (ModelCheckpoint.on_train_batch_end,)
+        elif isinstance(save_freq, str):
+            raise ArgumentError(
+                f"ModelCheckpoint: save_freq must be 'epoch' or a number of batches, "
+                f"not {save_freq!r}."
+            )
+        else:
+            self._every = check_count("save_freq", save_freq)
+        self._check_suffix()
+        self._check_fields()
+        self._epoch = 0
+        self._batches = 0
+
+    def _check_suffix(self) -> None:
+        wanted = WEIGHTS if self.save_weights_only else MODEL
+        is_weights = self.filepath.endswith(WEIGHTS)
+        if not self.filepath.endswith(wanted) or is_weights > self.save_weights_only:
+            job = "the weights" if self.save_weights_only else "the whole model"
+            other = "" if self.save_weights_only else f" and not in {WEIGHTS!r}"
+            raise ArgumentError(
+                f"ModelCheckpoint: filepath must end in {wanted!r}{other} to save "
+                f"{job} (save_weights_only={self.save_weights_only}), not "
+                f"{self.filepath!r}."
+            )
+
+    def _check_fields(self) -> None:
+        """Let what cannot be filled in fail before anything is trained."""
+        try:
+            parsed = list(string.Formatter().parse(self.filepath))
+            fields = [name for _, name, *_ in parsed if name is not None]
+            if not all(name.isidentifier() for name in fields):
+                raise ValueError("write a name between { and }")
+            example = dict.fromkeys(fields, 0.0) | {"epoch": 1, "batch": 1}
+            self.filepath.format(**example)
+        except (ValueError, LookupError) as error:
+            raise ArgumentError(
+                f"ModelCheckpoint: filepath {self.filepath!r} cannot be filled in: "
+                f"{error}. Write for example '{{epoch:02d}}-{{val_loss:.2f}}{MODEL}'."
+            ) from None
+        if "batch" in fields and self._every is None:
+            raise ArgumentError(
+                f"ModelCheckpoint: filepath {self.filepath!r} holds {{batch}}, and "
+                "save_freq='epoch' knows of none: give save_freq a number of batches, "
+                "or leave {batch} out."
+            )
+        self._fields = fields
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        if self.save_best_only:
+            self.sign  # noqa: B018  (an error now, not after an epoch)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self._batches += 1
+        if self._every is not None and self._batches >= self._every:
+            self._batches = 0
+            self._save(self._epoch, (logs or {}) | {"batch": batch + 1})
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if self._every is None:
+            self._save(epoch, logs or {})
+
+    def _save(self, epoch: int, logs: Logs) -> None:
+        values = logs | {"epoch": epoch + 1}
+        for name in self._fields:
+            find(
+                values,
+                name,
+                "log in ModelCheckpoint's filepath (val_ needs validation_data)",
+            )
+        path = self.filepath.format(**values)
+        if not self._is_due(epoch, logs, path):
+            return
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        save = self.model.save_weights if self.save_weights_only else self.model.save
+        save(path, overwrite=True)
+
+    def _is_due(self, epoch: int, logs: Logs, path: str) -> bool:
+        start = f"Epoch {epoch + 1}: "
+        current = None
+        if self.save_best_only:
+            current = self.monitored(logs, "the model is saved all the same")
+        if current is None:
+            say(self.verbose, f"{start}saving model to {path}")
+            return True
+        best = "None" if self.best is None else f"{self.best:.5f}"
+        if not self.improves(current, self.best):
+            say(self.verbose, f"{start}{self.monitor} did not improve from {best}")
+            return False
+        say(
+            self.verbose,
+            f"{start}{self.monitor} improved from {best} to {current:.5f}, saving "
+            f"model to {path}",
+        )
+        self.best = current
+        return True

@@ -1,0 +1,96 @@
+"""What the callbacks share that watch one value in the logs."""
+
+import re
+import warnings
+
+from jaxnet_mini.callbacks.base import Callback, Logs, Real
+from jaxnet_mini.errors import ArgumentError, find
+
+# The last of these words in a name says which way is up: an accuracy's loss is a loss.
+_LARGER_IS_BETTER = re.compile(
+    "acc|accuracy|auc|precision|recall|sensitivity|specificity|f1|fbeta|r2|similarity"
+)
+_SMALLER_IS_BETTER = re.compile(
+    "loss|error|crossentropy|divergence|poisson|hinge|huber|cosh|logcosh|mse|mae|mape"
+    "|msle|rmse|bce"
+)
+
+
+class MonitorCallback(Callback):
+    """The base of callbacks that watch whether a value in the logs gets better.
+
+    Args:
+        monitor: a name in the logs.
+        mode: ``"min"``, ``"max"`` or ``"auto"``, which goes by the name and, where
+            that says nothing, by the class of the model's metric of this name.
+        baseline: the value to beat at first.
+        min_delta: the least change that counts as an improvement.
+
+    Attributes:
+        best: the best value so far; None before the first.
+
+    Raises:
+        UnknownNameError: another ``mode``.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        mode: str = "auto",
+        baseline: Real | None = None,
+        min_delta: Real = 0,
+    ) -> None:
+        self.monitor = monitor
+        self.mode = mode
+        self.best: Real | None = baseline
+        self.min_delta = abs(min_delta)
+        signs = {"min": -1, "max": 1, "auto": _sign_of(monitor.split("_"))}
+        self._sign = find(signs, mode, "mode")
+
+    @property
+    def sign(self) -> int:
+        """1 where larger values are better, -1 where smaller ones are.
+
+        Raises:
+            ArgumentError: ``mode="auto"`` cannot tell.
+        """
+        if not self._sign:
+            trainer = getattr(self.model, "trainer", None)
+            for metric in getattr(trainer, "metrics", ()):
+                if metric.name == self.monitor.removeprefix("val_"):
+                    words = re.findall("[A-Z]+[a-z0-9]*", type(metric).__name__)
+                    self._sign = _sign_of([word.lower() for word in words])
+        if not self._sign:
+            raise ArgumentError(
+                f"{type(self).__name__}: mode='auto' does not know whether a larger or "
+                f"a smaller {self.monitor!r} is better: give mode='min' or mode='max'."
+            )
+        return self._sign
+
+    def improves(self, value: Real, reference: Real | None) -> bool:
+        """Tell whether ``value`` is better than ``reference``, which may be None."""
+        if reference is None:
+            return True
+        return self.sign * value - self.min_delta > self.sign * reference
+
+    def monitored(self, logs: Logs, consequence: str) -> Real | None:
+        """Return the monitored value, or None after a warning where there is none."""
+        value: Real | None = logs.get(self.monitor)
+        if value is None:
+            warnings.warn(
+                f"{type(self).__name__} monitors {self.monitor!r}, which is not in the "
+                f"logs ({', '.join(logs)}): {consequence}. Give fit validation_data "
+                "for names with val_, or monitor another name.",
+                stacklevel=3,
+            )
+        return value
+
+
+def _sign_of(words: list[str]) -> int:
+    """Return 1 or -1 by the last word that says which way is better, else 0."""
+    for word in reversed(words):
+        if _LARGER_IS_BETTER.fullmatch(word):
+            return 1
+        if _SMALLER_IS_BETTER.fullmatch(word):
+            return -1
+    return 0

@@ -1,0 +1,172 @@
+"""CSVLogger: the file that Keras 3.15 writes, and what readers make of it."""
+
+import csv
+
+import numpy as np
+import pytest
+from classifier import data, ours, theirs
+from conftest import keras_on_jax
+from hypothesis import given, settings, strategies
+from oracles import raises_text
+
+from jaxnet_mini.callbacks import (
+    CSVLogger,
+    LambdaCallback,
+    LearningRateScheduler,
+)
+from jaxnet_mini.errors import ArgumentError
+
+CALL = {"batch_size": 8, "shuffle": False, "verbose": 0}
+
+
+def written_by(callback, path, logs):
+    """The file after training of so many epochs, without training."""
+    callback.on_train_begin({})
+    for epoch, entries in enumerate(logs):
+        callback.on_epoch_end(epoch, dict(entries))
+    callback.on_train_end({})
+    return path.read_bytes()
+
+
+NAMES = strategies.sampled_from(["loss", "accuracy", "val_loss", "val_accuracy", "lr"])
+FLOATS = strategies.floats() | strategies.sampled_from([float("nan"), float("inf")])
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    logs=strategies.lists(
+        strategies.dictionaries(NAMES, FLOATS, min_size=1), min_size=1, max_size=4
+    ),
+    separator=strategies.sampled_from([",", ";", "\t", "|"]),
+    append=strategies.booleans(),
+)
+def test_the_file_is_that_of_keras_to_the_byte(
+    logs, separator, append, tmp_path_factory
+):
+    folder = tmp_path_factory.mktemp("logs")
+    setting = {"separator": separator, "append": append}
+    with keras_on_jax() as keras:
+        path = folder / "theirs.csv"
+        callback = keras.callbacks.CSVLogger(path, **setting)
+        expected = [written_by(callback, path, logs) for _ in range(2)]
+    path = folder / "ours.csv"
+    callback = CSVLogger(path, **setting)
+    assert [written_by(callback, path, logs) for _ in range(2)] == expected
+
+
+def rows_of(path, separator=","):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file, delimiter=separator))
+
+
+def test_every_number_of_the_history_comes_back_from_the_file(tmp_path):
+    path = tmp_path / "log.csv"
+    history = ours().fit(
+        *data(), epochs=3, validation_split=0.25, callbacks=CSVLogger(path), **CALL
+    )
+    rows = rows_of(path)
+    assert [int(row.pop("epoch")) for row in rows] == [0, 1, 2]
+    read = {name: [float(row[name]) for row in rows] for name in rows[0]}
+    assert read == history.history
+
+
+def test_an_epoch_without_validation_is_na(tmp_path):
+    path = tmp_path / "log.csv"
+    call = {"epochs": 4, "validation_split": 0.25, "validation_freq": 2} | CALL
+    history = ours().fit(*data(), callbacks=CSVLogger(path), **call)
+    values = [row["val_loss"] for row in rows_of(path)]
+    assert values[::2] == ["NA", "NA"]
+    assert [float(value) for value in values[1::2]] == history.history["val_loss"]
+    # What is read as NaN by genfromtxt, as by pandas.
+    table = np.genfromtxt(path, delimiter=",", names=True, missing_values="NA")
+    assert np.isnan(table["val_loss"]).tolist() == [True, False, True, False]
+
+
+def test_training_goes_on_in_the_same_file(tmp_path):
+    path = tmp_path / "log.tsv"
+    model = ours()
+    for first in (0, 2):
+        logger = CSVLogger(path, separator="\t", append=True)
+        call = {"initial_epoch": first, "epochs": first + 2} | CALL
+        model.fit(*data(), callbacks=logger, **call)
+    assert path.read_text().count("epoch") == 1
+    assert [row["epoch"] for row in rows_of(path, "\t")] == ["0", "1", "2", "3"]
+    # Without append it begins anew.
+    model.fit(*data(), callbacks=CSVLogger(path), **CALL)
+    assert [row["epoch"] for row in rows_of(path)] == ["0"]
+
+
+def test_a_header_of_another_order_is_followed(tmp_path):
+    """Keras writes the numbers under other names."""
+    path = tmp_path / "log.csv"
+    path.write_text("loss,epoch,accuracy,val_loss,note\r\n")
+    history = ours().fit(*data(), callbacks=CSVLogger(path, append=True), **CALL)
+    (row,) = rows_of(path)
+    assert float(row["loss"]) == history.history["loss"][0]
+    assert float(row["accuracy"]) == history.history["accuracy"][0]
+    assert (row["epoch"], row["val_loss"], row["note"]) == ("0", "NA", "NA")
+
+
+def test_a_file_without_a_column_is_not_appended_to(tmp_path):
+    path = tmp_path / "log.csv"
+    model = ours()
+    model.fit(*data(), callbacks=CSVLogger(path), **CALL)
+    before = path.read_bytes()
+    scheduler = LearningRateScheduler(lambda epoch: 0.1)
+    with raises_text(
+        ArgumentError,
+        "CSVLogger",
+        repr(str(path)),
+        "the columns epoch, accuracy, loss, val_accuracy, val_loss",
+        "none for learning_rate",
+        "another filename, or append=False",
+    ):
+        model.fit(*data(), callbacks=[scheduler, CSVLogger(path, append=True)], **CALL)
+    assert path.read_bytes() == before
+    # The fixes that the message gives.
+    for logger in (CSVLogger(tmp_path / "new.csv", append=True), CSVLogger(path)):
+        model.fit(*data(), callbacks=[scheduler, logger], **CALL)
+        assert float(rows_of(path.parent / logger.filename)[0]["learning_rate"]) > 0.0
+
+
+def test_an_interrupted_training_leaves_whole_rows(tmp_path):
+    path = tmp_path / "log.csv"
+
+    def interrupt(epoch, logs):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    callbacks = [CSVLogger(path), LambdaCallback(on_epoch_begin=interrupt)]
+    with pytest.raises(KeyboardInterrupt):
+        ours().fit(*data(), epochs=9, callbacks=callbacks, **CALL)
+    assert len(rows_of(path)) == 2
+
+
+def test_a_path_that_cannot_be_written_costs_no_epoch(tmp_path):
+    model = ours()
+    callback = CSVLogger(tmp_path / "absent" / "log.csv")
+    with pytest.raises(FileNotFoundError, match="absent"):
+        model.fit(*data(), callbacks=callback, **CALL)
+    assert int(model.state.step) == 0
+
+
+@pytest.mark.parametrize("separator", ["", ", "])
+def test_a_separator_is_one_character(separator):
+    with raises_text(ArgumentError, "separator must be one character", repr(separator)):
+        CSVLogger("log.csv", separator=separator)
+
+
+def test_keras_trains_to_the_same_file(tmp_path):
+    with keras_on_jax() as keras:
+        model = ours()
+        other = theirs(model.get_weights())
+        path = tmp_path / "theirs.csv"
+        logger = keras.callbacks.CSVLogger(path)
+        other.fit(*data(), epochs=2, callbacks=[logger], **CALL)
+    model.fit(*data(), epochs=2, callbacks=CSVLogger(tmp_path / "ours.csv"), **CALL)
+    expected, rows = rows_of(path), rows_of(tmp_path / "ours.csv")
+    assert list(rows[0]) == list(expected[0])
+    for row, their_row in zip(rows, expected, strict=True):
+        for name in ("epoch", "loss", "accuracy"):
+            assert float(row[name]) == pytest.approx(float(their_row[name]), rel=1e-5)
+        assert row["val_loss"] == their_row["val_loss"] == "NA"
