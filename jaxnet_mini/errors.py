@@ -42,7 +42,13 @@ class StateError(JaxnetError, RuntimeError):
 
 
 class NonFiniteError(JaxnetError, FloatingPointError):
-    """The loss or a weight turned NaN or infinite during training."""
+    """The loss or a weight turned NaN or infinite during training.
+
+    Attributes:
+        batch: the step within its epoch, from 0.
+    """
+
+    batch: int = 0
 
 
 class DownloadError(JaxnetError, OSError):

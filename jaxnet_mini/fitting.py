@@ -6,6 +6,7 @@ and calls the callbacks in between. All numbers come from the pure functions of
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -126,7 +127,8 @@ def train_epochs(
         verbose: 0, 1 or 2.
 
     Raises:
-        NonFiniteError: the loss or a weight turned NaN or infinite.
+        NonFiniteError: the loss or a weight turned NaN or infinite, and no callback
+            makes that an orderly end.
     """
     program = trainer.program()
     compiling = Stopwatch()
@@ -202,10 +204,17 @@ def _train_epoch(
                 callbacks.call("on_train_batch_begin", done, {})
             watch.start()
             bounds = (step, step + length)
-            sums = run_steps(
+            sums, failure = run_steps(
                 learner, program, examples, order, bounds, sums, (epoch, done)
             )
             logs = sums_to_logs(trainer, sums)
+            if failure is not None:
+                length = failure.batch + 1 - done
+                logs["loss"] = math.nan
+                learner.stop_training = False
+                callbacks.call("on_non_finite", failure)
+                if not learner.stop_training:
+                    raise failure
             pace.ran(length, watch.stop())
             step += length
             done += length
@@ -225,7 +234,7 @@ def run_steps(
     bounds: tuple[int, int],
     sums: Sums,
     where: tuple[int, int],
-) -> Sums:
+) -> tuple[Sums, NonFiniteError | None]:
     """Run the steps within ``bounds``; keep the new state and return the sums.
 
     Args:
@@ -237,9 +246,10 @@ def run_steps(
         sums: those of the steps before.
         where: epoch and step within it, for the message of an error.
 
-    Raises:
-        NonFiniteError: the loss or a weight turned NaN or infinite; the learner keeps
-            the last state in which all weights were finite.
+    Returns:
+        The sums, and None; or, where the loss or a weight turned NaN or infinite, the
+        error to raise. The learner then keeps the last state in which all weights were
+        finite.
     """
     before = learner.state
     after: Progress = programs.loop(program, before, examples, order, *bounds, sums)
@@ -247,18 +257,20 @@ def run_steps(
     failed, finite = jax.device_get((after.failed, finite))
     if failed < 0 and finite.all():
         learner.state = after.state
-        return after.sums
+        return after.sums, None
     first, last = bounds
     end = last if failed < 0 else int(failed)
     step, state, culprit = _last_finite(program, before, examples, order, first, end)
     learner.state = state
     epoch, done = where
-    raise NonFiniteError(
+    error = NonFiniteError(
         f"{culprit} turned NaN or infinite in epoch {epoch + 1} at step "
         f"{done + step - first + 1}: the model keeps the weights from before. Try a "
         "smaller learning rate, or clip gradients with optax.chain("
         "optax.clip_by_global_norm(1.0), ...)."
     )
+    error.batch = done + step - first
+    return after.sums, error
 
 
 def _last_finite(

@@ -112,7 +112,8 @@ class Sequential(StoredStack):
             StateError: before ``compile``.
             ArgumentError, DataError, ShapeError: bad input; nothing has changed then.
             NonFiniteError: the loss or a weight turned NaN or infinite; the model
-                keeps the last finite weights.
+                keeps the last finite weights. `callbacks.TerminateOnNaN` makes an
+                orderly end of it.
 
         Source: https://keras.io/api/models/model_training_apis/
         """
@@ -285,9 +286,11 @@ class Sequential(StoredStack):
         order = data.order((0,), 0, rows, rows, shuffle=False)
         step = int(self.state.step)
         none = programs.no_sums(trainer)
-        sums = fitting.run_steps(
+        sums, failure = fitting.run_steps(
             self, trainer.program(), resident, order, (0, 1), none, (0, step)
         )
+        if failure is not None:
+            raise failure
         return self._results(inference.sums_to_logs(trainer, sums), return_dict)
 
     def test_on_batch(

@@ -13,6 +13,7 @@ from jaxnet_mini.callbacks import (
     CSVLogger,
     LambdaCallback,
     LearningRateScheduler,
+    TerminateOnNaN,
 )
 from jaxnet_mini.errors import ArgumentError
 
@@ -140,6 +141,19 @@ def test_an_interrupted_training_leaves_whole_rows(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         ours().fit(*data(), epochs=9, callbacks=callbacks, **CALL)
     assert len(rows_of(path)) == 2
+
+
+def test_an_epoch_that_turned_nan_is_a_row_like_any_other(tmp_path):
+    path = tmp_path / "log.csv"
+    x, y = data()
+    model = ours()
+    model.optimizer.learning_rate = 1e38
+    history = model.fit(
+        x, y, epochs=9, callbacks=[TerminateOnNaN(), CSVLogger(path)], **CALL
+    )
+    rows = rows_of(path)
+    assert len(rows) == len(history.epoch)
+    assert rows[-1]["loss"] == "nan"
 
 
 def test_a_path_that_cannot_be_written_costs_no_epoch(tmp_path):

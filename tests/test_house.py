@@ -28,7 +28,7 @@ FLOORS = [
     {"plotting"},
     {"losses.functions", "layers"}
     | {f"callbacks.{name}" for name in ("history", "lambda_callback", "monitor")}
-    | {f"callbacks.{name}" for name in ("csv_logger", "tensorboard")},
+    | {f"callbacks.{name}" for name in ("csv_logger", "tensorboard", "terminate")},
     {"losses.classes"}
     | {"callbacks.checkpoint", "callbacks.early_stopping", "callbacks.learning_rate"},
     {"callbacks", "losses", "metrics.base"},
@@ -161,8 +161,10 @@ def test_only_verbose_callbacks_print():
             assert not calls_of(function, "print"), function.name
     said = {name: calls_of(tree, "say") for name, tree in TREES.items()}
     for name, calls in said.items():
-        assert {ast.unparse(call.args[0]) for call in calls} <= {"self.verbose"}, name
-    assert sum(map(bool, said.values())) == 3
+        # One speaks always, as Keras's does: its line tells why training ended.
+        verbose = "1" if name == "callbacks.terminate" else "self.verbose"
+        assert {ast.unparse(call.args[0]) for call in calls} <= {verbose}, name
+    assert sum(map(bool, said.values())) == 4
     for call in calls_of(TREES["datasets.download"], "print"):
         assert "sys.stderr" in {ast.unparse(word.value) for word in call.keywords}
 
@@ -320,7 +322,7 @@ KERAS_PATHS = {
     "initializers": "get",
     "callbacks": "Callback CallbackList CSVLogger EarlyStopping History "
     "LambdaCallback LearningRateScheduler ModelCheckpoint "
-    "ReduceLROnPlateau TensorBoard",
+    "ReduceLROnPlateau TensorBoard TerminateOnNaN",
     "datasets": "fashion_mnist mnist",
     "datasets.fashion_mnist": "load_data",
     "datasets.mnist": "load_data",

@@ -25,6 +25,7 @@ from jaxnet_mini.callbacks import (
     ModelCheckpoint,
     ReduceLROnPlateau,
     TensorBoard,
+    TerminateOnNaN,
 )
 from jaxnet_mini.layers import Dense, Dropout
 
@@ -301,6 +302,7 @@ def test_stopping_early_and_restoring_compile_nothing(warm):
         ReduceLROnPlateau("loss", patience=1, min_delta=1e9),
         ModelCheckpoint("{epoch}.safetensors"),
         CSVLogger(os.devnull),
+        TerminateOnNaN(),
     ],
     ids=lambda callback: type(callback).__name__,
 )

@@ -15,6 +15,7 @@ from jaxnet_mini.callbacks.learning_rate import (
 )
 from jaxnet_mini.callbacks.monitor import MonitorCallback
 from jaxnet_mini.callbacks.tensorboard import TensorBoard
+from jaxnet_mini.callbacks.terminate import TerminateOnNaN
 
 __all__ = [
     "CSVLogger",
@@ -29,5 +30,6 @@ __all__ = [
     "MonitorCallback",
     "ReduceLROnPlateau",
     "TensorBoard",
+    "TerminateOnNaN",
     "as_callbacks",
 ]

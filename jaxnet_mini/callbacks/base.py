@@ -8,7 +8,7 @@ leave it running from redraw to redraw.
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias
 
-from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.errors import ArgumentError, NonFiniteError
 
 Logs: TypeAlias = dict[str, Any]
 
@@ -66,6 +66,15 @@ class Callback:
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Called after a training step."""
         self.on_batch_end(batch, logs)
+
+    def on_non_finite(self, error: NonFiniteError) -> None:
+        """Called when the loss or a weight turned NaN or infinite in training.
+
+        The model has its last finite weights back. ``error.batch`` is the step within
+        the epoch, from 0. The error is raised after this, unless a callback sets
+        ``self.model.stop_training = True``: then the epoch ends here, its loss is
+        NaN in the logs, and training ends in good order. Keras has no such hook.
+        """
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
         """Called before an evaluation, also one within ``fit``."""
