@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxnet_mini import data, programs, weights
-from jaxnet_mini.callbacks import CallbackList, History, Logs
+from jaxnet_mini.callbacks import CallbackList, History, Logs, ProgbarLogger
 from jaxnet_mini.data import Data
 from jaxnet_mini.errors import NonFiniteError
 from jaxnet_mini.inference import evaluate, sums_to_logs
-from jaxnet_mini.progress import REDRAW_SECONDS, Bar, Stopwatch
+from jaxnet_mini.progress import Bar, Stopwatch
 from jaxnet_mini.states import Progress, Sums, TrainState
 from jaxnet_mini.train import Trainer
 
@@ -145,10 +145,11 @@ def train_epochs(
     jax.block_until_ready(results)
     history.timing["compile_seconds"] = compiling.stop()
     callbacks.call("on_train_begin", {})
+    progbar = ProgbarLogger.among(callbacks.callbacks)
     pace: Pace | None = None
     logs: Logs = {}
     for epoch in range(plan.initial_epoch, plan.epochs):
-        bar = Bar(
+        bar = progbar.bar(
             f"Epoch {epoch + 1}/{plan.epochs}",
             plan.steps,
             plan.steps * plan.batch_size if plan.steps_per_epoch else plan.rows,
@@ -157,7 +158,7 @@ def train_epochs(
         try:
             if epoch == plan.initial_epoch:
                 bar.compiled(compiling.seconds)
-            pace = pace or Pace(REDRAW_SECONDS if bar.redraws else QUIET_SECONDS)
+            pace = pace or Pace(progbar.seconds if bar.redraws else QUIET_SECONDS)
             callbacks.call("on_epoch_begin", epoch, {})
             logs = _train_epoch(
                 learner, trainer, examples, plan, epoch, callbacks, bar, pace

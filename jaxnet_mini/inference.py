@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxnet_mini import data, programs
-from jaxnet_mini.callbacks import CallbackList, Logs
+from jaxnet_mini.callbacks import CallbackList, Logs, ProgbarLogger
 from jaxnet_mini.data import Data
-from jaxnet_mini.progress import Bar, Stopwatch
+from jaxnet_mini.progress import Stopwatch
 from jaxnet_mini.states import Sums
 from jaxnet_mini.train import Trainer
 
@@ -28,7 +28,7 @@ def evaluate(
     rows, steps = _extent(stacks)
     watch = Stopwatch()
     sums = programs.no_sums(trainer)
-    bar = Bar("Evaluate", steps, rows, verbose)
+    bar = ProgbarLogger.among(callbacks.callbacks).bar("Evaluate", steps, rows, verbose)
     try:
         if verbose:
             watch.start()
@@ -68,7 +68,7 @@ def predict(
     rows, steps = _extent(stacks)
     watch = Stopwatch()
     pieces: list[Any] = []
-    bar = Bar("Predict", steps, rows, verbose)
+    bar = ProgbarLogger.among(callbacks.callbacks).bar("Predict", steps, rows, verbose)
     try:
         callbacks.call("on_predict_begin", {})
         done = 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from jaxnet_mini.errors import ArgumentError
@@ -29,12 +29,25 @@ class Bar:
         rows: the number of examples in all of them.
         verbose: 0 silent; 1 a bar on a terminal, else a line at the end; 2 a line at
             the end.
+        metrics: the names of the logs to show, each with that of the validation; None
+            shows all.
+        every: the seconds between two redraws.
     """
 
-    def __init__(self, label: str, steps: int, rows: int, verbose: int) -> None:
+    def __init__(
+        self,
+        label: str,
+        steps: int,
+        rows: int,
+        verbose: int,
+        metrics: Sequence[str] | None = None,
+        every: float = REDRAW_SECONDS,
+    ) -> None:
         self.label = label
         self.steps = steps
         self.rows = rows
+        self.metrics = metrics
+        self.every = every
         self.step = 0
         self.seconds = 0.0
         self._live: Any = None
@@ -68,8 +81,10 @@ class Bar:
 
     def update(self, step: int, seconds: float, logs: Mapping[str, Any]) -> None:
         """Show that ``step`` batches took ``seconds`` of the job's own time."""
+        # A callback that watches batches leads here after each of them.
+        due = seconds // self.every > self.seconds // self.every
         self.step, self.seconds = step, seconds
-        if self._live is not None and step < self.steps:
+        if self._live is not None and due and step < self.steps:
             self._live.update(self._render(logs), refresh=True)
 
     def end(self, logs: Mapping[str, Any]) -> None:
@@ -81,7 +96,8 @@ class Bar:
         elif self._console is not None:
             figures = [f"{self.label}: {self.step}/{self.steps} steps", self._speed()]
             line = ", ".join(figures)
-            self._console.print(" - ".join([line, *_named(logs)]), soft_wrap=True)
+            line = " - ".join([line, *_named(self._shown(logs))])
+            self._console.print(line, soft_wrap=True)
 
     def abandon(self) -> None:
         """Leave the terminal in order when the job ends early."""
@@ -92,6 +108,12 @@ class Bar:
                 self._live.stop()
             self._console.show_cursor(True)
             self._live = None
+
+    def _shown(self, logs: Mapping[str, Any]) -> Mapping[str, Any]:
+        if self.metrics is None:
+            return logs
+        names = [f"{prefix}{name}" for name in self.metrics for prefix in ("", "val_")]
+        return {name: logs[name] for name in names if name in logs}
 
     def _speed(self) -> str:
         speed = _seconds(self.seconds)
@@ -116,8 +138,8 @@ class Bar:
             (line * (BAR_WIDTH - full), "bright_black"),
             f" {self.step}/{self.steps} {share:4.0%} {self._speed()}{left}",
         )
-        if logs:
-            text.append("\n  " + " - ".join(_named(logs)))
+        if named := _named(self._shown(logs)):
+            text.append("\n  " + " - ".join(named))
         return text
 
 

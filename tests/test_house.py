@@ -28,7 +28,8 @@ FLOORS = [
     {"plotting"},
     {"losses.functions", "layers"}
     | {f"callbacks.{name}" for name in ("history", "lambda_callback", "monitor")}
-    | {f"callbacks.{name}" for name in ("csv_logger", "tensorboard", "terminate")},
+    | {f"callbacks.{name}" for name in ("csv_logger", "tensorboard", "terminate")}
+    | {"callbacks.progbar"},
     {"losses.classes"}
     | {"callbacks.checkpoint", "callbacks.early_stopping", "callbacks.learning_rate"},
     {"callbacks", "losses", "metrics.base"},
@@ -321,7 +322,7 @@ KERAS_PATHS = {
     "activations": "relu softmax sigmoid tanh gelu",
     "initializers": "get",
     "callbacks": "Callback CallbackList CSVLogger EarlyStopping History "
-    "LambdaCallback LearningRateScheduler ModelCheckpoint "
+    "LambdaCallback LearningRateScheduler ModelCheckpoint ProgbarLogger "
     "ReduceLROnPlateau TensorBoard TerminateOnNaN",
     "datasets": "fashion_mnist mnist",
     "datasets.fashion_mnist": "load_data",

@@ -23,6 +23,7 @@ from jaxnet_mini.callbacks import (
     LambdaCallback,
     LearningRateScheduler,
     ModelCheckpoint,
+    ProgbarLogger,
     ReduceLROnPlateau,
     TensorBoard,
     TerminateOnNaN,
@@ -303,6 +304,7 @@ def test_stopping_early_and_restoring_compile_nothing(warm):
         ModelCheckpoint("{epoch}.safetensors"),
         CSVLogger(os.devnull),
         TerminateOnNaN(),
+        ProgbarLogger(),
     ],
     ids=lambda callback: type(callback).__name__,
 )

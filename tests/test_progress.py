@@ -328,7 +328,7 @@ def test_callbacks_may_print_between_the_lines(capfd):
 TRAIN = """
     import numpy as np
     import jaxnet_mini as jn
-    from jaxnet_mini.callbacks import LambdaCallback
+    from jaxnet_mini.callbacks import LambdaCallback, ProgbarLogger
 
     x = np.linspace(-1.0, 1.0, 512, dtype=np.float32)[:, None]
     model = jn.Sequential([jn.Dense(8, "tanh", input_shape=(1,)), jn.Dense(1)])
@@ -381,7 +381,8 @@ def test_a_terminal_shows_a_bar_that_is_redrawn():
             on_train_batch_end=lambda batch, logs: None,
             on_epoch_end=lambda epoch, logs: print("after", epoch),
         )
-        model.fit(x, x, epochs=2, validation_split=0.5, callbacks=stepwise)
+        callbacks = [stepwise, ProgbarLogger(seconds=1e-9)]
+        model.fit(x, x, epochs=2, validation_split=0.5, callbacks=callbacks)
         model.evaluate(x, x)
         model.predict(x, verbose=1)
         """

@@ -14,6 +14,7 @@ from jaxnet_mini.callbacks.learning_rate import (
     ReduceLROnPlateau,
 )
 from jaxnet_mini.callbacks.monitor import MonitorCallback
+from jaxnet_mini.callbacks.progbar import ProgbarLogger
 from jaxnet_mini.callbacks.tensorboard import TensorBoard
 from jaxnet_mini.callbacks.terminate import TerminateOnNaN
 
@@ -28,6 +29,7 @@ __all__ = [
     "Logs",
     "ModelCheckpoint",
     "MonitorCallback",
+    "ProgbarLogger",
     "ReduceLROnPlateau",
     "TensorBoard",
     "TerminateOnNaN",
