@@ -1,7 +1,6 @@
 """EarlyStopping against Keras 3.15, and which way its monitor is better."""
 
 import itertools
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import given, settings, strategies
 from oracles import assert_trees_identical, raises_text
 
 import jaxnet_mini as jn
+from jaxnet_mini import metrics
 from jaxnet_mini.callbacks import (
     Callback,
     EarlyStopping,
@@ -175,6 +175,8 @@ def test_the_mode_auto_finds_kerass_direction(loss, outputs, activation, metric)
         ("auc_1", True),
         ("val_f1_score", True),
         ("cosine_similarity", True),
+        ("val_AUC", True),
+        ("MeanSquaredError", False),
         ("hinge", False),
         ("val_kl_divergence", False),
         ("log_cosh", False),
@@ -187,23 +189,40 @@ def test_the_mode_auto_goes_by_the_words_of_a_name(monitor, larger):
     assert (EarlyStopping(monitor).sign == 1) is larger
 
 
-class F1Score:
-    name = "quality"
+@pytest.mark.parametrize(
+    ("metric", "sign"),
+    [
+        (metrics.Recall(name="quality"), 1),
+        (metrics.AUC(name="quality"), 1),
+        (metrics.CategoricalAccuracy(name="quality"), 1),
+        (metrics.MeanSquaredError(name="quality"), -1),
+        (metrics.LogCoshError(name="quality"), -1),
+        (metrics.MeanMetricWrapper(metrics.mean_absolute_error, name="quality"), -1),
+        (metrics.MeanMetricWrapper(metrics.accuracy, name="quality"), 1),
+    ],
+    ids=str,
+)
+def test_the_mode_auto_goes_by_what_is_behind_a_name_of_ones_own(metric, sign):
+    model = ours()
+    for monitor in ("quality", "val_quality"):
+        for where in ("metrics", "weighted_metrics"):
+            loss = "sparse_categorical_crossentropy"
+            model.compile("adam", loss, **{where: [metric]})
+            callback = EarlyStopping(monitor)
+            callback.set_model(model)
+            assert callback.sign == sign
 
 
-class MeanSquaredError:
-    name = "distance"
-
-
-@pytest.mark.parametrize(("monitor", "sign"), [("quality", 1), ("val_distance", -1)])
-def test_the_mode_auto_goes_by_the_class_of_a_metric_with_a_name_of_its_own(
-    monitor, sign
-):
-    model = OurModel()
-    model.trainer = SimpleNamespace(metrics=(F1Score(), MeanSquaredError()))
-    callback = EarlyStopping(monitor)
-    callback.set_model(model)
-    assert callback.sign == sign
+@pytest.mark.parametrize("name", sorted(metrics.METRICS))
+def test_the_mode_auto_knows_every_metric_by_name(name):
+    """And calls a direction as Keras does, where Keras knows one."""
+    with keras_on_jax() as keras:
+        larger = None
+        if name not in ("acc", "accuracy", "crossentropy"):
+            larger = getattr(keras.metrics.get(name), "_direction", None)
+    sign = EarlyStopping(f"val_{name}").sign
+    assert sign == EarlyStopping(metrics.get(name).name).sign
+    assert larger is None or larger == {1: "up", -1: "down"}[sign]
 
 
 def score(y_true, y_pred):

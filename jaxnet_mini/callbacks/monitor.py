@@ -5,6 +5,7 @@ import warnings
 
 from jaxnet_mini.callbacks.base import Callback, Logs, Real
 from jaxnet_mini.errors import ArgumentError, find
+from jaxnet_mini.names import snake_case
 
 # The last of these words in a name says which way is up: an accuracy's loss is a loss.
 _LARGER_IS_BETTER = re.compile(
@@ -22,7 +23,7 @@ class MonitorCallback(Callback):
     Args:
         monitor: a name in the logs.
         mode: ``"min"``, ``"max"`` or ``"auto"``, which goes by the name and, where
-            that says nothing, by the class of the model's metric of this name.
+            that says nothing, by the class or function behind the model's metric.
         baseline: the value to beat at first.
         min_delta: the least change that counts as an improvement.
 
@@ -44,7 +45,7 @@ class MonitorCallback(Callback):
         self.mode = mode
         self.best: Real | None = baseline
         self.min_delta = abs(min_delta)
-        signs = {"min": -1, "max": 1, "auto": _sign_of(monitor.split("_"))}
+        signs = {"min": -1, "max": 1, "auto": _sign_of(monitor)}
         self._sign = find(signs, mode, "mode")
 
     @property
@@ -56,10 +57,10 @@ class MonitorCallback(Callback):
         """
         if not self._sign:
             trainer = getattr(self.model, "trainer", None)
-            for metric in getattr(trainer, "metrics", ()):
+            for metric in getattr(trainer, "all_metrics", ()):
                 if metric.name == self.monitor.removeprefix("val_"):
-                    words = re.findall("[A-Z]+[a-z0-9]*", type(metric).__name__)
-                    self._sign = _sign_of([word.lower() for word in words])
+                    kind = getattr(metric, "fn", type(metric))
+                    self._sign = _sign_of(getattr(kind, "__name__", ""))
         if not self._sign:
             raise ArgumentError(
                 f"{type(self).__name__}: mode='auto' does not know whether a larger or "
@@ -86,9 +87,9 @@ class MonitorCallback(Callback):
         return value
 
 
-def _sign_of(words: list[str]) -> int:
+def _sign_of(name: str) -> int:
     """Return 1 or -1 by the last word that says which way is better, else 0."""
-    for word in reversed(words):
+    for word in reversed(snake_case(name).split("_")):
         if _LARGER_IS_BETTER.fullmatch(word):
             return 1
         if _SMALLER_IS_BETTER.fullmatch(word):

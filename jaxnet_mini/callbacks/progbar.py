@@ -54,6 +54,6 @@ class ProgbarLogger(Callback):
         self._check()
 
     def _check(self) -> None:
-        known = {"loss": 0} | {m.name: 0 for m in self.model.trainer.metrics}
+        known = {"loss": 0} | {m.name: 0 for m in self.model.trainer.all_metrics}
         for name in self.metrics or ():
             find(known, name, "metric of the progress bar")
