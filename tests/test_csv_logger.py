@@ -1,6 +1,7 @@
 """CSVLogger: the file that Keras 3.15 writes, and what readers make of it."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from conftest import keras_on_jax
 from hypothesis import given, settings, strategies
 from oracles import raises_text
 
+from jaxnet_mini import metrics
 from jaxnet_mini.callbacks import (
     CSVLogger,
     LambdaCallback,
@@ -184,3 +186,15 @@ def test_keras_trains_to_the_same_file(tmp_path):
         for name in ("epoch", "loss", "accuracy"):
             assert float(row[name]) == pytest.approx(float(their_row[name]), rel=1e-5)
         assert row["val_loss"] == their_row["val_loss"] == "NA"
+
+
+def test_a_metric_of_several_numbers_is_a_list_in_one_cell(tmp_path):
+    path = tmp_path / "log.csv"
+    model = ours()
+    several = metrics.Precision(thresholds=[0.25, 0.5])
+    model.compile("adam", "categorical_crossentropy", [several])
+    x, y = data()
+    one_hot = np.eye(3, dtype=np.float32)[y]
+    history = model.fit(x, one_hot, callbacks=CSVLogger(path), **CALL)
+    (row,) = rows_of(path)
+    assert json.loads(row["precision"]) == history.history["precision"][0]

@@ -305,3 +305,14 @@ def test_training_ends_where_kerass_ends():
     history = model.fit(*data(), callbacks=[EarlyStopping(**setting)], **call)
     assert history.epoch == expected.epoch
     assert len(history.epoch) < 30
+
+
+def test_a_monitor_of_several_numbers_is_a_warning():
+    model = ours()
+    several = metrics.Precision(thresholds=[0.25, 0.5])
+    model.compile("adam", "categorical_crossentropy", [several])
+    x, y = data()
+    call = {"epochs": 2, "callbacks": EarlyStopping("precision"), "verbose": 0}
+    with pytest.warns(UserWarning, match=r"'precision'.*not one number but \[.*anoth"):
+        history = model.fit(x, np.eye(3, dtype=np.float32)[y], **call)
+    assert history.epoch == [0, 1]

@@ -127,7 +127,7 @@ def test_without_the_monitor_it_warns_and_saves_all_the_same(folder):
     model = OurModel()
     callback.set_model(model)
     callback.on_train_begin({})
-    with pytest.warns(UserWarning, match=r"'val_accuracy'.*\(loss\).*saved all the"):
+    with pytest.warns(UserWarning, match=r"'val_accuracy'.*\(loss\).*saves all the"):
         callback.on_epoch_end(0, {"loss": 1.0})
     assert model.saved == [("save", str(path), True)]
 

@@ -16,6 +16,7 @@ from tensorboardX.crc32c import crc32c
 from tensorboardX.proto.event_pb2 import Event
 
 import jaxnet_mini as jn
+from jaxnet_mini import metrics
 from jaxnet_mini.callbacks import CallbackList, LambdaCallback, TensorBoard
 from jaxnet_mini.errors import ArgumentError, MissingExtraError
 
@@ -199,3 +200,16 @@ def test_a_frequency_is_a_word_or_a_number(update_freq):
 def test_a_frequency_of_histograms_is_a_number():
     with raises_text(ArgumentError, "histogram_freq must be an integer", "-1"):
         TensorBoard(histogram_freq=-1)
+
+
+def test_a_metric_of_several_numbers_is_several_series(tmp_path):
+    model = ours()
+    several = metrics.Precision(thresholds=[0.25, 0.5])
+    model.compile("adam", "categorical_crossentropy", [several])
+    x, y = data()
+    one_hot = np.eye(3, dtype=np.float32)[y]
+    history = model.fit(x, one_hot, callbacks=TensorBoard(tmp_path), **CALL)
+    found = written_in(tmp_path)
+    for index in (0, 1):
+        values = [entry[index] for entry in history.history["precision"]]
+        assert_series(found, ("train", f"epoch_precision_{index}"), range(3), values)

@@ -147,7 +147,7 @@ class ModelCheckpoint(MonitorCallback):
         start = f"Epoch {epoch + 1}: "
         current = None
         if self.save_best_only:
-            current = self.monitored(logs, "the model is saved all the same")
+            current = self.monitored(logs, "saves all the same")
         if current is None:
             say(self.verbose, f"{start}saving model to {path}")
             return True

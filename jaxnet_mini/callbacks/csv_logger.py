@@ -14,8 +14,9 @@ class CSVLogger(Callback):
 
     The columns are ``epoch``, from 0, and the names of the first epoch's logs in
     alphabetical order; where it has no validation, columns for that follow. What is
-    missing in an epoch is ``NA``, which pandas reads as NaN. Each row is written at
-    once, so that an interrupted training leaves a whole file.
+    missing in an epoch is ``NA``, which pandas reads as NaN; a metric of several
+    numbers is a list in one cell. Each row is written at once, so that an interrupted
+    training leaves a whole file.
 
     Args:
         filename: the path of the file; its folder must exist.

@@ -63,7 +63,7 @@ class EarlyStopping(MonitorCallback):
         self._forget()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        current = self.monitored(logs or {}, "it does nothing in this epoch")
+        current = self.monitored(logs or {}, "does nothing in this epoch")
         if current is None or epoch < self.start_from_epoch:
             return
         if self.restore_best_weights and self.best_weights is None:

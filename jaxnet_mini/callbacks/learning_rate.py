@@ -146,7 +146,7 @@ class ReduceLROnPlateau(MonitorCallback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         logs = {} if logs is None else logs
         logs["learning_rate"] = self.model.optimizer.learning_rate
-        current = self.monitored(logs, "it does nothing in this epoch")
+        current = self.monitored(logs, "does nothing in this epoch")
         if current is None:
             return
         if self.cooldown_counter > 0:

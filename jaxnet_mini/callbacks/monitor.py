@@ -3,6 +3,8 @@
 import re
 import warnings
 
+import numpy as np
+
 from jaxnet_mini.callbacks.base import Callback, Logs, Real
 from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.names import snake_case
@@ -78,13 +80,18 @@ class MonitorCallback(Callback):
         """Return the monitored value, or None after a warning where there is none."""
         value: Real | None = logs.get(self.monitor)
         if value is None:
-            warnings.warn(
-                f"{type(self).__name__} monitors {self.monitor!r}, which is not in the "
-                f"logs ({', '.join(logs)}): {consequence}. Give fit validation_data "
-                "for names with val_, or monitor another name.",
-                stacklevel=3,
-            )
-        return value
+            found = f"is not in the logs ({', '.join(logs)})"
+            advice = "give fit validation_data for names with val_, or "
+        elif np.ndim(value):
+            found, advice = f"is not one number but {value}", ""
+        else:
+            return value
+        warnings.warn(
+            f"{type(self).__name__} monitors {self.monitor!r}, which {found}, and "
+            f"{consequence}: {advice}monitor another name.",
+            stacklevel=3,
+        )
+        return None
 
 
 def _sign_of(name: str) -> int:

@@ -87,7 +87,11 @@ class TensorBoard(Callback):
     ) -> None:
         writer = self._writer(name)
         for log, value in logs.items():
-            writer.add_scalar(form.format(log), value, step)
+            if isinstance(value, list):  # of a metric with several thresholds
+                for index, entry in enumerate(value):
+                    writer.add_scalar(form.format(f"{log}_{index}"), entry, step)
+            else:
+                writer.add_scalar(form.format(log), value, step)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._batches = 0
