@@ -100,6 +100,11 @@ def test_the_bar_is_drawn_so_many_times_a_second(terminal, monkeypatch, every):
     assert drawn == [every * number for number in range(1, int(9.99 / every) + 1)]
 
 
+def test_the_bar_is_given_what_was_asked_for():
+    bar = ProgbarLogger(["mae"], seconds=7.5).bar("Epoch 1/1", 10, 320, 0)
+    assert (bar.metrics, bar.every) == (["mae"], 7.5)
+
+
 def test_pieces_of_about_that_length_are_nearly_all_drawn(terminal, monkeypatch):
     bar = Bar("Epoch 1/1", 1000, 32000, 1, every=0.25)
     times = [0.24 * piece for piece in range(1, 26)]

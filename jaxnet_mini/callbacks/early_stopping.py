@@ -77,7 +77,7 @@ class EarlyStopping(MonitorCallback):
             if self.improves(current, self.baseline):
                 self.wait = 0
             return
-        if self.wait >= self.patience and epoch > 0:
+        if self.wait >= self.patience:
             self.stopped_epoch = epoch
             self.model.stop_training = True
 
