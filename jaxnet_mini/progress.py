@@ -90,7 +90,7 @@ class Bar:
     def end(self, logs: Mapping[str, Any]) -> None:
         """Show the result."""
         if self._live is not None:
-            self._live.update(self._render(logs))
+            self._live.update(self._render(logs, ended=True))
             self._live.stop()
             self._live = None
         elif self._console is not None:
@@ -122,12 +122,12 @@ class Bar:
             speed += f", {done / self.seconds:,.0f} samples/s"
         return speed
 
-    def _render(self, logs: Mapping[str, Any]) -> Text:
+    def _render(self, logs: Mapping[str, Any], ended: bool = False) -> Text:
         from rich.text import Text
 
         share = self.step / self.steps
         left = ""
-        if 0 < self.step < self.steps:
+        if 0 < self.step < self.steps and not ended:
             left = f", {_seconds(self.seconds / share * (1 - share))} left"
         # One text renders in a third of the time of rich's own bar in a table.
         line = "━" if self._console.encoding.startswith("utf") else "-"

@@ -191,6 +191,14 @@ def test_what_is_left_goes_by_the_time_of_the_job_without_compilation(terminal, 
     bar.abandon()
 
 
+def test_when_a_job_has_ended_early_nothing_is_left(terminal):
+    bar = Bar("Epoch 1/5", 10, 320, 1)
+    bar.update(4, 2.0, LOGS)
+    assert "left" in terminal()[-2]
+    bar.end(LOGS)
+    assert re.fullmatch(r"Epoch 1/5 .* 4/10  40% 2\.0 s, 64 samples/s", terminal()[-2])
+
+
 def test_before_the_first_step_nothing_is_foretold(terminal):
     bar = Bar("Epoch 1/1", 100, 3200, 1)
     drawn = " ".join(terminal())
