@@ -208,14 +208,16 @@ def _train_epoch(
             sums, failure = run_steps(
                 learner, program, examples, order, bounds, sums, (epoch, done)
             )
-            logs = sums_to_logs(trainer, sums)
             if failure is not None:
-                length = failure.batch + 1 - done
-                logs["loss"] = math.nan
+                # Only what is asked for now counts as an answer.
                 learner.stop_training = False
                 callbacks.call("on_non_finite", failure)
                 if not learner.stop_training:
                     raise failure
+                length = failure.batch + 1 - done
+            logs = sums_to_logs(trainer, sums)
+            if failure is not None:
+                logs["loss"] = math.nan
             pace.ran(length, watch.stop())
             step += length
             done += length

@@ -103,6 +103,7 @@ def test_the_bar_is_drawn_so_many_times_a_second(terminal, monkeypatch, every):
 def test_the_bar_is_given_what_was_asked_for():
     bar = ProgbarLogger(["mae"], seconds=7.5).bar("Epoch 1/1", 10, 320, 0)
     assert (bar.metrics, bar.every) == (["mae"], 7.5)
+    assert ProgbarLogger(seconds=2).bar("Epoch 1/1", 10, 320, 0).every == 2.0
 
 
 def test_pieces_of_about_that_length_are_nearly_all_drawn(terminal, monkeypatch):

@@ -38,7 +38,8 @@ class ModelCheckpoint(MonitorCallback):
     Raises:
         ArgumentError: ``filepath`` ends otherwise or holds what cannot be filled in,
             or ``save_freq`` is neither; when training begins, where ``mode="auto"``
-            cannot tell; when a file is saved, where the logs lack a name in
+            cannot tell.
+        UnknownNameError: when a file is saved, where the logs lack a name in
             ``filepath``.
 
     Source: https://keras.io/api/callbacks/model_checkpoint/

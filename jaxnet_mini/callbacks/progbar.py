@@ -35,7 +35,7 @@ class ProgbarLogger(Callback):
                 "give verbose=0."
             )
         self.metrics = metrics
-        self.seconds = seconds
+        self.seconds = float(seconds)
 
     @staticmethod
     def among(callbacks: Iterable[Callback]) -> "ProgbarLogger":
