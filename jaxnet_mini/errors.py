@@ -42,13 +42,10 @@ class StateError(JaxnetError, RuntimeError):
 
 
 class NonFiniteError(JaxnetError, FloatingPointError):
-    """The loss or a weight turned NaN or infinite during training.
-
-    Attributes:
-        batch: the step within its epoch, from 0.
-    """
+    """The loss or a weight turned NaN or infinite during training."""
 
     batch: int = 0
+    """The step within its epoch, from 0."""
 
 
 class DownloadError(JaxnetError, OSError):

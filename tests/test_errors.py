@@ -784,16 +784,6 @@ row(
     "unknown optimizer 'xyzzy': Known: adagrad, adam, adamw",
 )
 row("mode None", "trained", lambda m: EarlyStopping(mode=None), UnknownNameError, "min")
-row(
-    "mode auto of an unknown name",
-    "trained",
-    lambda m: EarlyStopping("val_charm"),
-    ArgumentError,
-    "mode='auto'",
-    "'val_charm'",
-    "mode='min' or mode='max'",
-    fix=lambda m: EarlyStopping("val_charm", mode="max"),
-)
 
 # Before its time
 
