@@ -156,6 +156,19 @@ def test_the_model_and_its_params_are_known_to_a_callback_before_the_first_hook(
     assert history.model is model
 
 
+# History
+
+
+def test_a_history_plots_its_curves():
+    history = ours().fit(*data(), epochs=3, validation_split=0.25, verbose=0)
+    accuracy, loss = history.plot(["accuracy", "loss"]).axes
+    for axes, name in ((accuracy, "accuracy"), (loss, "loss")):
+        drawn = [line.get_ydata() for line in axes.lines]
+        for values in (history.history[name], history.history[f"val_{name}"]):
+            assert any(np.array_equal(line, values) for line in drawn), name
+    assert len(history.plot().axes) == 2
+
+
 # LambdaCallback
 
 

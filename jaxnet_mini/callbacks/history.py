@@ -1,8 +1,13 @@
 """What ``fit`` returns."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
+from jaxnet_mini import plotting
 from jaxnet_mini.callbacks.base import Callback, Logs
+
+if TYPE_CHECKING:
+    import matplotlib.figure
 
 
 class History(Callback):
@@ -11,6 +16,8 @@ class History(Callback):
     Attributes:
         history: names of logs, in alphabetical order, to lists of one float an epoch.
         epoch: the epochs' indices.
+        epochs_of: names of logs to the indices of the epochs that logged them, which
+            for a validation that is not done after every epoch are fewer.
         params: ``epochs``, ``steps`` and ``verbose`` of the call.
         timing: ``compile_seconds`` (a float), ``epoch_seconds`` and
             ``samples_per_second`` (lists, training alone, without compilation and
@@ -20,6 +27,7 @@ class History(Callback):
     def __init__(self) -> None:
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
+        self.epochs_of: dict[str, list[int]] = {}
         self.timing: dict[str, Any] = {
             "compile_seconds": 0.0,
             "epoch_seconds": [],
@@ -30,3 +38,10 @@ class History(Callback):
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+            self.epochs_of.setdefault(name, []).append(epoch)
+
+    def plot(
+        self, metrics: str | Sequence[str] | None = None
+    ) -> "matplotlib.figure.Figure":
+        """Draw the curves of training and validation, see `plotting.curves`."""
+        return plotting.curves(self, metrics)
