@@ -37,6 +37,7 @@ def evaluate(
             )
             bar.compiled(watch.stop())
             watch = Stopwatch()
+        callbacks.model.stop_evaluating = False
         callbacks.call("on_test_begin", {})
         done = 0
         watch.start()
@@ -52,6 +53,8 @@ def evaluate(
                 if stepwise:
                     callbacks.call("on_test_batch_end", done - 1, logs)
                 bar.update(done, watch.seconds, logs)
+                if callbacks.model.stop_evaluating:
+                    break
                 watch.start()
         callbacks.call("on_test_end", logs)
         bar.end(logs)
@@ -70,6 +73,7 @@ def predict(
     pieces: list[Any] = []
     bar = ProgbarLogger.among(callbacks.callbacks).bar("Predict", steps, rows, verbose)
     try:
+        callbacks.model.stop_predicting = False
         callbacks.call("on_predict_begin", {})
         done = 0
         watch.start()
@@ -89,6 +93,9 @@ def predict(
             watch.stop()
             bar.update(done, watch.seconds, {})
             watch.start()
+            if callbacks.model.stop_predicting:
+                rows = min(rows, done * stack.x.shape[1])
+                break
         flat = [np.asarray(piece).reshape(-1, *piece.shape[2:]) for piece in pieces]
         callbacks.call("on_predict_end", {})
         bar.update(done, watch.seconds + watch.stop(), {})

@@ -57,6 +57,8 @@ class Sequential(StoredStack):
         seed: int | None = None,
     ) -> None:
         self.stop_training = False
+        self.stop_evaluating = False
+        self.stop_predicting = False
         self.history: History | None = None
         super().__init__(layers, name, seed)
 

@@ -25,12 +25,20 @@ def as_call(value: Any) -> str:
     >>> as_call(Point(1.0)), as_call(Point(1.0, 2.0))
     ('Point(1.0)', 'Point(1.0, y=2.0)')
     """
+
+    def write(argument: Any) -> str:
+        # A function by its name: its own repr is its address.
+        named = callable(argument) and not dataclasses.is_dataclass(argument)
+        return (
+            getattr(argument, "__name__", repr(argument)) if named else repr(argument)
+        )
+
     shown = []
     # Positional arguments first, as Python wants them.
     for field in sorted(dataclasses.fields(value), key=lambda f: bool(f.kw_only)):
         argument = getattr(value, field.name)
         if field.default is dataclasses.MISSING:
-            shown.append(repr(argument))
+            shown.append(write(argument))
         elif argument != field.default:
-            shown.append(f"{field.name}={argument!r}")
+            shown.append(f"{field.name}={write(argument)}")
     return f"{type(value).__name__}({', '.join(shown)})"

@@ -50,7 +50,13 @@ class Sums(NamedTuple):
         new = jax.tree.map(lambda s, n: n.astype(s.dtype), self.total, new)
         new = jax.tree.map(jnp.subtract, new, self.lost)
         total = jax.tree.map(jnp.add, self.total, new)
-        lost = jax.tree.map(lambda t, s, n: (t - s) - n, total, self.total, new)
+        # Of an infinite sum nothing is lost, and infinity less itself is NaN.
+        lost = jax.tree.map(
+            lambda t, s, n: jnp.where(jnp.isfinite(t), (t - s) - n, 0.0),
+            total,
+            self.total,
+            new,
+        )
         return Sums(total, lost)
 
     def value(self) -> dict[str, Any]:

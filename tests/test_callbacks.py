@@ -236,3 +236,38 @@ def test_what_is_no_callback_is_refused_before_anything_runs(given, parts, job):
         else:
             getattr(model, job)(*data(), callbacks=given, verbose=0)
     assert_trees_identical(model.get_weights(), before)
+
+
+# Stopping early
+
+
+def test_a_callback_ends_an_evaluation_and_a_prediction_as_in_keras():
+    x, y = data()
+
+    def stopping(base, job):
+        class Stop(base):
+            def on_test_batch_end(self, batch, logs=None):
+                self.model.stop_evaluating = job == "test" and batch == 1
+
+            def on_predict_batch_end(self, batch, logs=None):
+                self.model.stop_predicting = job == "predict" and batch == 1
+
+        return Stop()
+
+    model = ours()
+    with keras_on_jax() as keras:
+        other = theirs(model.get_weights())
+        stop = stopping(keras.callbacks.Callback, "test")
+        settings = {"batch_size": 8, "verbose": 0, "callbacks": [stop]}
+        expected = other.evaluate(x, y, return_dict=True, **settings)
+        settings["callbacks"] = [stopping(keras.callbacks.Callback, "predict")]
+        outputs = other.predict(x, **settings)
+    logs = model.evaluate(
+        x, y, 8, 0, callbacks=stopping(Callback, "test"), return_dict=True
+    )
+    assert logs == pytest.approx(expected, rel=1e-6)
+    own = model.predict(x, batch_size=8, callbacks=stopping(Callback, "predict"))
+    assert own.shape == outputs.shape == (16, outputs.shape[1])
+    np.testing.assert_allclose(own, outputs, rtol=1e-5, atol=1e-6)
+    # The next time nothing is stopped.
+    assert len(model.predict(x, batch_size=8)) == len(x)

@@ -731,3 +731,12 @@ def test_a_metric_named_loss_is_refused():
 
     with raises_text(ArgumentError, "two metrics go by the name 'loss' in the logs"):
         Trainer(NET, LOSS, "sgd", metrics=(loss,))
+
+
+def test_an_infinite_loss_is_reported_as_infinite():
+    """Compensated sums subtract what was added, and infinity less itself is NaN."""
+    sums = Trainer(Dense(1), "mse", "sgd").no_sums()
+    for value in (1.0, np.inf, 2.0):
+        sums = sums.add({"loss": (jnp.float32(value), jnp.float32(1.0))})
+    assert float(sums.value()["loss"][0]) == np.inf
+    assert float(sums.value()["loss"][1]) == 3.0

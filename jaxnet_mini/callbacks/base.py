@@ -22,7 +22,8 @@ class Callback:
     ``self.model`` is the model in training and ``self.params`` a dictionary with
     ``epochs``, ``steps`` and ``verbose``. ``logs`` maps names to floats; on batches
     they are the averages of the epoch so far. ``self.model.stop_training = True`` ends
-    training after the batch or epoch.
+    training after the batch or epoch, ``stop_evaluating`` an evaluation and
+    ``stop_predicting`` a prediction after the batch.
 
     Attributes:
         idle: hooks of the class that have nothing to do as this callback is set. A
@@ -114,6 +115,7 @@ class CallbackList:
         self, callbacks: Iterable[Callback], model: Any, params: dict[str, Any]
     ) -> None:
         self.callbacks = list(callbacks)
+        self.model = model
         for callback in self.callbacks:
             callback.set_model(model)
             callback.set_params(params)

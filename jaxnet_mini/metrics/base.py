@@ -48,16 +48,14 @@ def as_batch(
 
     Args:
         y_true: targets, ``(batch, ...)``.
-        y_pred: outputs, ``(batch, ...)``; ``(batch,)`` is one output an example.
+        y_pred: outputs, ``(batch, ...)``.
         sample_weight: a number, ``(batch,)``, ``(batch, 1)`` or one weight per output;
             None stands for 1.
     """
     y_true, y_pred = jnp.asarray(y_true), jnp.asarray(y_pred)
-    if y_true.ndim == y_pred.ndim == 1:
-        y_true, y_pred = y_true[:, None], y_pred[:, None]
     dtype = jax.dtypes.canonicalize_dtype(float)
     weight = jnp.asarray(1.0 if sample_weight is None else sample_weight, dtype)
-    if weight.ndim == y_pred.ndim and weight.shape[-1] == 1:
+    if weight.ndim == y_pred.ndim > 1 and weight.shape[-1] == 1:
         weight = weight[..., 0]
     shape = y_pred.shape[: max(1, weight.ndim)]
     return y_true, y_pred, jnp.broadcast_to(weight, shape)

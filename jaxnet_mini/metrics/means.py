@@ -100,7 +100,10 @@ class FunctionMean(Metric):
 
     @abc.abstractmethod
     def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        """Return ``(batch,)`` or ``(batch, ...)``."""
+        """Return ``(batch,)`` or ``(batch, ...)``.
+
+        Targets and outputs of one axis come as ``(batch, 1)``.
+        """
 
     def zeros(self) -> Totals:
         return Mean().zeros()
@@ -108,6 +111,8 @@ class FunctionMean(Metric):
     def totals(
         self, y_true: Array, y_pred: Array, weight: Float[Array, "batch ..."]
     ) -> Totals:
+        if y_true.ndim == y_pred.ndim == 1:  # one output an example
+            y_true, y_pred = y_true[:, None], y_pred[:, None]
         values = jnp.asarray(self.per_example(y_true, y_pred))
         if values.shape[:1] != weight.shape[:1]:
             raise ShapeError(
