@@ -89,7 +89,8 @@ def test_outputs_are_those_of_keras(layer, input_shape):
     assert_close(y, keras_outputs(layer, params, x))
 
 
-@pytest.mark.parametrize("name", sorted(activations.ACTIVATIONS))
+# Keras 3.15's sparsemax sums to 1 only where a single entry is left above 0.
+@pytest.mark.parametrize("name", sorted({*activations.ACTIVATIONS} - {"sparsemax"}))
 def test_activations_are_those_of_keras(name):
     x = normal(40, 7, scale=3.0)
     with keras_on_jax() as keras:
@@ -108,15 +109,30 @@ def erf(x):
     return np.vectorize(math.erf)(x)
 
 
+def nearest_probabilities(x):
+    """The point nearest to ``x`` whose entries are positive and sum to 1.
+
+    It is ``max(x - t, 0)`` for one ``t``, found by halving where it must lie.
+    """
+    low, high = x.min() - 1.0, x.max()
+    for _ in range(100):
+        middle = (low + high) / 2
+        above = np.maximum(x - middle, 0).sum() > 1
+        low, high = (middle, high) if above else (low, middle)
+    return np.maximum(x - high, 0)
+
+
 SCALE, ALPHA = 1.0507009873554805, 1.6732632423543772
 FORMULAE = {
     "celu": lambda x: np.maximum(x, 0) + np.minimum(0, np.expm1(x)),
     "elu": lambda x: np.where(x > 0, x, np.expm1(x)),
     "exponential": np.exp,
     "gelu": lambda x: x * (1 + erf(x / np.sqrt(2))) / 2,
+    "hard_shrink": lambda x: np.where(np.abs(x) > 0.5, x, 0),
     "hard_sigmoid": lambda x: np.clip(x / 6 + 0.5, 0, 1),
     "hard_silu": lambda x: x * np.clip(x / 6 + 0.5, 0, 1),
     "hard_swish": lambda x: x * np.clip(x / 6 + 0.5, 0, 1),
+    "hard_tanh": lambda x: np.clip(x, -1, 1),
     "leaky_relu": lambda x: np.where(x > 0, x, 0.2 * x),
     "linear": lambda x: x,
     "log_sigmoid": lambda x: -np.log1p(np.exp(-x)),
@@ -127,11 +143,19 @@ FORMULAE = {
     "selu": lambda x: SCALE * np.where(x > 0, x, ALPHA * np.expm1(x)),
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "silu": lambda x: x / (1 + np.exp(-x)),
+    "soft_shrink": lambda x: x - np.clip(x, -0.5, 0.5),
     "softmax": lambda x: np.exp(x) / np.exp(x).sum(-1, keepdims=True),
     "softplus": lambda x: np.log1p(np.exp(x)),
     "softsign": lambda x: x / (1 + np.abs(x)),
+    "sparse_plus": lambda x: np.where(
+        np.abs(x) < 1, (x + 1) ** 2 / 4, np.maximum(x, 0)
+    ),
+    "sparse_sigmoid": lambda x: np.clip((x + 1) / 2, 0, 1),
+    "sparsemax": lambda x: np.apply_along_axis(nearest_probabilities, -1, x),
+    "squareplus": lambda x: (x + np.sqrt(x**2 + 4)) / 2,
     "swish": lambda x: x / (1 + np.exp(-x)),
     "tanh": np.tanh,
+    "tanh_shrink": lambda x: x - np.tanh(x),
 }
 
 
@@ -143,6 +167,45 @@ def test_activations_are_their_formulae_in_float64(name):
     assert ours.dtype == np.float64
     # Near 0 a formula written out plainly loses digits itself.
     assert_close(ours, FORMULAE[name](x), 1e-13)
+
+
+@pytest.mark.parametrize("negative_slope", [0.0, 0.3])
+@pytest.mark.parametrize("max_value", [None, 2.0])
+@pytest.mark.parametrize("threshold", [0.0, 1.0, -1.0])
+def test_relu_with_the_arguments_of_keras(negative_slope, max_value, threshold):
+    x = np.random.default_rng(1).normal(0.0, 3.0, (40, 7))
+    with x64():
+        ours = activations.relu(jnp.asarray(x), negative_slope, max_value, threshold)
+    highest = np.inf if max_value is None else max_value
+    below = negative_slope * (x - threshold)
+    assert_close(ours, np.where(x > threshold, np.minimum(x, highest), below), 1e-13)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "formula"),
+    [
+        ("hard_shrink", {"threshold": 2.0}, lambda x: np.where(abs(x) > 2, x, 0)),
+        ("soft_shrink", {"threshold": 2.0}, lambda x: x - np.clip(x, -2, 2)),
+        (
+            "threshold",
+            {"threshold": 2.0, "default_value": -7.0},
+            lambda x: np.where(x > 2, x, -7),
+        ),
+        (
+            "sparsemax",
+            {"axis": 0},
+            lambda x: np.apply_along_axis(nearest_probabilities, 0, x),
+        ),
+        ("glu", {}, lambda x: x[:, :3] / (1 + np.exp(-x[:, 3:]))),
+        ("glu", {"axis": 0}, lambda x: x[:20] / (1 + np.exp(-x[20:]))),
+    ],
+    ids=named,
+)
+def test_activations_with_arguments(name, arguments, formula):
+    x = np.random.default_rng(1).normal(0.0, 3.0, (40, 6))
+    with x64():
+        ours = getattr(activations, name)(jnp.asarray(x), **arguments)
+    assert_close(ours, formula(x), 1e-13)
 
 
 def test_trap_gelu_is_exact_and_leaky_relu_has_the_slope_of_keras():
