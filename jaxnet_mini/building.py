@@ -112,14 +112,35 @@ class LayerStack:
 
         Raises:
             ArgumentError: it is no such shape.
-            ShapeError: a layer cannot take what comes to it.
+            ShapeError: a layer cannot take what comes to it, or another shape is fixed.
         """
-        if not isinstance(input_shape, tuple | list) or not input_shape:
-            raise ArgumentError(
-                "input_shape must be a tuple that starts with the batch axis, such as "
-                f"(None, 28, 28), not {input_shape!r}."
+        shape = _without_batch_axis(input_shape)
+        if self._shape not in (None, shape):
+            raise ShapeError(
+                f"the model takes inputs of shape {self._shape} and build was given "
+                f"{shape}: make a new model for other inputs."
             )
-        self._rebuild(self._net.layers, check_shape(input_shape[1:], "input_shape"))
+        self._rebuild(self._net.layers, shape)
+
+    def compute_output_shape(
+        self, input_shape: Sequence[int | None]
+    ) -> tuple[int | None, ...]:
+        """Return the shape of the outputs; both shapes have the batch axis.
+
+        Nothing is built, and weights need not exist.
+
+        Raises:
+            ArgumentError: ``input_shape`` is no such shape.
+            ShapeError: a layer cannot take what comes to it.
+
+        >>> from jaxnet_mini.layers import Dense
+        >>> LayerStack([Dense(4), Dense(8)]).compute_output_shape((None, 2))
+        (None, 8)
+        """
+        shape = _without_batch_axis(input_shape)
+        for part in composition.outline(self._net, shape):
+            shape = part.output_shape
+        return (input_shape[0], *shape)
 
     @property
     def net(self) -> Serial:
@@ -130,6 +151,13 @@ class LayerStack:
     def layers(self) -> list[Layer]:
         """The layers, without the `Input`."""
         return list(self._net.layers)
+
+    @layers.setter
+    def layers(self, _: Any) -> None:
+        raise AttributeError(
+            "model.layers cannot be assigned. Use `add()` and `pop()`, or make a new "
+            "model of these layers."
+        )
 
     @property
     def built(self) -> bool:
@@ -280,3 +308,12 @@ class LayerStack:
     def _check_features(self, shape: Sequence[int]) -> None:
         expected = self._known_shape()
         checks.check_features(shape, expected, self._outline[0].name, "x")
+
+
+def _without_batch_axis(input_shape: Any) -> Shape:
+    if not isinstance(input_shape, tuple | list) or not input_shape:
+        raise ArgumentError(
+            "input_shape must be a tuple that starts with the batch axis, such as "
+            f"(None, 28, 28), not {input_shape!r}."
+        )
+    return check_shape(input_shape[1:], "input_shape")

@@ -400,6 +400,30 @@ def test_building_again_for_another_shape_changes_nothing_where_it_cannot():
     assert_trees_identical(model.get_weights(), before)
 
 
+@pytest.mark.parametrize("first", [[jn.Input((4,))], []], ids=["Input", "built"])
+def test_a_shape_that_is_fixed_stays_so(first):
+    model = small(*first, jn.Dense(3))
+    model.build((None, 4))
+    with raises_text(ShapeError, "inputs of shape (4,)", "given (5,)", "new model"):
+        model.build((None, 5))
+    assert model.input_shape == (None, 4)
+
+
+def test_compute_output_shape_builds_nothing():
+    model = small(jn.Flatten(), jn.Dense(3))
+    assert model.compute_output_shape((None, 2, 4)) == (None, 3)
+    assert model.compute_output_shape((7, 5)) == (7, 3)
+    assert not model.built
+    with raises_text(ArgumentError, "starts with the batch axis", "not ()"):
+        model.compute_output_shape(())
+
+
+def test_layers_are_added_not_assigned():
+    model = small(jn.Dense(3))
+    with raises_text(AttributeError, "model.layers", "`add()` and `pop()`"):
+        model.layers = [jn.Dense(4)]
+
+
 # Evaluating and predicting
 
 
