@@ -4,10 +4,14 @@ Source: https://keras.io/api/layers/initializers/ and ``jax.nn.initializers``. E
 called as ``initializer(key, shape)`` and returns an array of JAX's default float type.
 """
 
+import dataclasses
+import math
+import numbers
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 from jax.nn import initializers
 
@@ -20,6 +24,28 @@ Initializer: TypeAlias = Callable[..., Array]
 def random_uniform(key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
     """Draw uniformly from [-0.05, 0.05), Keras's range; JAX's own starts at 0."""
     return jax.random.uniform(key, shape, dtype, minval=-0.05, maxval=0.05)
+
+
+@dataclasses.dataclass(frozen=True)
+class Constant:
+    """Give every entry the same value.
+
+    >>> Constant(0.5)(jax.random.key(0), (2,))
+    Array([0.5, 0.5], dtype=float32)
+    """
+
+    value: float = 0.0
+
+    def __post_init__(self) -> None:
+        real = isinstance(self.value, numbers.Real)
+        if not real or not math.isfinite(self.value):
+            raise ArgumentError(
+                f"Constant: value must be a finite number, not {self.value!r}."
+            )
+
+    def __call__(self, key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
+        """Return an array of ``shape``; ``key`` is not used."""
+        return jnp.full(shape, self.value, dtype)
 
 
 glorot_normal = initializers.glorot_normal()

@@ -318,6 +318,15 @@ VARIANCES = {
 }
 
 
+def test_constant_gives_one_value():
+    layer = Dense(3, kernel_initializer=initializers.Constant(value=0.25))
+    assert layer == Dense(3, kernel_initializer=initializers.Constant(0.25))
+    kernel = layer.init(KEY, (2,))[1]["kernel"]
+    np.testing.assert_array_equal(kernel, np.full((2, 3), 0.25, np.float32))
+    with raises_text(ArgumentError, "Constant: value", "finite", "not nan"):
+        initializers.Constant(math.nan)
+
+
 def test_every_initializer_is_tested():
     assert sorted(VARIANCES) == sorted(initializers.INITIALIZERS)
     assert sorted(FORMULAE) == sorted(activations.ACTIVATIONS)
