@@ -1,0 +1,57 @@
+"""Classes as vectors, for the losses and metrics that want them so."""
+
+import numbers
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxnet_mini.checks import as_array, position
+from jaxnet_mini.errors import ArgumentError, DataError
+
+
+def to_categorical(x: Any, num_classes: int | None = None) -> NDArray[Any] | jax.Array:
+    """Return integer classes as vectors that are 1 at their class and 0 elsewhere.
+
+    Args:
+        x: classes from 0, of any shape; a last axis of one class is dropped.
+        num_classes: the length of the vectors; by default the largest class and one.
+
+    Returns:
+        ``float32``, ``(*x.shape, num_classes)``; a JAX array where ``x`` is one, else
+        a NumPy array.
+
+    Raises:
+        DataError: an entry is no whole number from 0 to ``num_classes - 1``; or there
+            is no entry.
+
+    Source: https://keras.io/api/utils/python_utils/
+
+    >>> to_categorical([0, 2])
+    array([[1., 0., 0.],
+           [0., 0., 1.]], dtype=float32)
+    """
+    whole = isinstance(num_classes, numbers.Integral) and num_classes > 0
+    if num_classes is not None and not whole:
+        raise ArgumentError(
+            f"num_classes must be a positive integer or None, not {num_classes!r}."
+        )
+    classes = as_array(x, "x")
+    if classes.ndim > 1 and classes.shape[-1] == 1:
+        classes = classes[..., 0]
+    limit = np.inf if num_classes is None else int(num_classes)
+    # Written so that NaN and infinity fail too.
+    good = (classes >= 0) & (classes < limit) & (classes == np.floor(classes))
+    if not good.all():
+        where, value = position(classes, ~good)
+        allowed = "" if num_classes is None else f" to {num_classes - 1}"
+        raise DataError(
+            f"x holds {value} at {where}, and classes must be whole numbers from "
+            f"0{allowed}: number them with np.unique(x, return_inverse=True)[1]."
+        )
+    number = int(np.max(classes)) + 1 if num_classes is None else int(num_classes)
+    vectors = np.zeros((*classes.shape, number), np.float32)
+    np.put_along_axis(vectors, classes.astype(np.int64)[..., None], 1.0, axis=-1)
+    return jnp.asarray(vectors) if isinstance(x, jax.Array) else vectors

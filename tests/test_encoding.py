@@ -1,0 +1,71 @@
+"""One-hot vectors, as Keras makes them."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from conftest import keras_on_jax
+from oracles import named, raises_text
+
+from jaxnet_mini.errors import ArgumentError, DataError
+from jaxnet_mini.utils import to_categorical
+
+CLASSES = np.random.default_rng(0).integers(0, 5, (4, 3))
+
+
+@pytest.mark.parametrize(
+    ("x", "num_classes"),
+    [
+        ([0, 2, 5], None),
+        ([0, 2, 5], 9),
+        ([1], None),
+        (np.array([[0], [3]], np.uint8), None),
+        (np.array([0.0, 2.0]), None),
+        (np.array([True, False]), None),
+        (CLASSES, None),
+        (CLASSES[..., None], 7),
+    ],
+    ids=named,
+)
+def test_vectors_are_those_of_keras(x, num_classes):
+    ours = to_categorical(x, num_classes)
+    with keras_on_jax() as keras:
+        theirs = keras.utils.to_categorical(x, num_classes)
+    assert isinstance(ours, np.ndarray)
+    assert ours.dtype == np.float32
+    np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_jax_array_gives_one():
+    ours = to_categorical(jnp.asarray(CLASSES), 5)
+    assert isinstance(ours, jax.Array)
+    np.testing.assert_array_equal(ours, np.eye(5)[CLASSES])
+
+
+@pytest.mark.parametrize(
+    ("x", "num_classes", "parts"),
+    [
+        ([0, -1], None, ("-1 at row 1", "whole numbers from 0:")),
+        ([[0, 1], [0, 3]], 3, ("3 at row 1, position 1", "from 0 to 2:")),
+        ([0.5], None, ("0.5 at row 0", "np.unique(x, return_inverse=True)[1]")),
+        ([np.nan], None, ("nan at row 0",)),
+        ([np.inf], None, ("inf at row 0",)),
+        ([], None, ("x is empty",)),
+    ],
+    ids=named,
+)
+def test_trap_classes_out_of_range_are_errors(x, num_classes, parts):
+    """Keras takes -1 for the last class, and cuts 0.5 off."""
+    with raises_text(DataError, *parts):
+        to_categorical(x, num_classes)
+
+
+def test_what_the_message_advises_works():
+    labels = np.unique([7.5, -1.0, 7.5], return_inverse=True)[1]
+    np.testing.assert_array_equal(to_categorical(labels), [[0, 1], [1, 0], [0, 1]])
+
+
+@pytest.mark.parametrize("num_classes", [0, -2])
+def test_num_classes_is_a_positive_integer(num_classes):
+    with raises_text(ArgumentError, "num_classes", f"not {num_classes}"):
+        to_categorical([0], num_classes)
