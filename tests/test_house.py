@@ -36,7 +36,7 @@ FLOORS = [
     {"metrics.means"},
     {"metrics.accuracy", "metrics.confusion", "metrics.of_losses"},
     {"metrics", "composition", "checks"},
-    {"configs", "data", "encoding", "summary", "weights"},
+    {"configs", "data", "preprocessing", "summary", "weights"},
     {"saving", "keras_configs", "drawing"},
     {"keras_files", "graphviz"},
     {"train"},
@@ -327,7 +327,7 @@ KERAS_PATHS = {
     "datasets": "fashion_mnist mnist",
     "datasets.fashion_mnist": "load_data",
     "datasets.mnist": "load_data",
-    "utils": "model_to_dot plot_model set_random_seed to_categorical",
+    "utils": "model_to_dot normalize plot_model set_random_seed to_categorical",
 }
 
 

@@ -1,4 +1,4 @@
-"""One-hot vectors, as Keras makes them."""
+"""One-hot vectors and norms, as Keras makes them."""
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ from conftest import keras_on_jax
 from oracles import named, raises_text
 
 from jaxnet_mini.errors import ArgumentError, DataError
-from jaxnet_mini.utils import to_categorical
+from jaxnet_mini.utils import normalize, to_categorical
 
 CLASSES = np.random.default_rng(0).integers(0, 5, (4, 3))
 
@@ -69,3 +69,28 @@ def test_what_the_message_advises_works():
 def test_num_classes_is_a_positive_integer(num_classes):
     with raises_text(ArgumentError, "num_classes", f"not {num_classes}"):
         to_categorical([0], num_classes)
+
+
+@pytest.mark.parametrize("order", [1, 2, np.inf])
+@pytest.mark.parametrize("axis", [-1, 1])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_normalize_divides_by_the_norm_as_keras_does(dtype, axis, order):
+    x = np.random.default_rng(1).integers(0, 256, (4, 3, 5)).astype(dtype)
+    x[0] = 0
+    ours = normalize(x, axis, order)
+    with keras_on_jax() as keras:
+        theirs = keras.utils.normalize(x, axis, order)
+    assert ours.dtype == (np.float32 if dtype is np.uint8 else dtype)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+def test_trap_normalize_takes_axis_0_for_the_first():
+    """Keras 3.15 divides along the last one then."""
+    x = np.array([[3.0, 0.0], [4.0, 0.0]])
+    np.testing.assert_allclose(normalize(x, axis=0), [[0.6, 0.0], [0.8, 0.0]])
+
+
+def test_normalize_gives_a_jax_array_for_one():
+    ours = normalize(jnp.array([[3.0, 4.0]]))
+    assert isinstance(ours, jax.Array)
+    np.testing.assert_allclose(ours, [[0.6, 0.8]], rtol=1e-6)

@@ -1,4 +1,4 @@
-"""Classes as vectors, for the losses and metrics that want them so."""
+"""What users do to their arrays before training."""
 
 import numbers
 from typing import Any
@@ -55,3 +55,30 @@ def to_categorical(x: Any, num_classes: int | None = None) -> NDArray[Any] | jax
     vectors = np.zeros((*classes.shape, number), np.float32)
     np.put_along_axis(vectors, classes.astype(np.int64)[..., None], 1.0, axis=-1)
     return jnp.asarray(vectors) if isinstance(x, jax.Array) else vectors
+
+
+def normalize(
+    x: Any, axis: int = -1, order: int | float = 2
+) -> NDArray[Any] | jax.Array:
+    """Return ``x`` divided by its norm along an axis; what is all 0 stays so.
+
+    Args:
+        x: numbers, ``(rows, ...)``.
+        axis: along which the norm is taken.
+        order: 2 is the length, 1 the sum of absolute values, ``np.inf`` the largest.
+
+    Returns:
+        Floats of the shape of ``x``, ``float32`` for integers; a JAX array where ``x``
+        is one, else a NumPy array.
+
+    Source: https://keras.io/api/utils/python_utils/
+
+    >>> normalize([[3, 4], [0, 0]])
+    array([[0.6, 0.8],
+           [0. , 0. ]], dtype=float32)
+    """
+    array = as_array(x, "x")
+    floats = array if array.dtype.kind == "f" else array.astype(np.float32)
+    norm = np.linalg.norm(floats, order, axis, keepdims=True)
+    normalized = floats / np.where(norm == 0, np.ones_like(norm), norm)
+    return jnp.asarray(normalized) if isinstance(x, jax.Array) else normalized
