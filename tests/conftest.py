@@ -16,6 +16,8 @@ os.environ["COLUMNS"] = "80"
 import jax
 import pytest
 
+pytest_plugins = ["conformance.plugin"]
+
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

@@ -1,0 +1,409 @@
+"""What stands in the place of Keras's names: this library, and as little as may be.
+
+Most of what Keras's tests call is the library itself, a module for a module. Where a
+Keras object changes and one of this library does not (layers, metrics), an adapter
+holds the state and hands everything on; none of them computes.
+"""
+
+import json
+import pkgutil
+import sys
+import types
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from conftest import keras_on_jax
+
+import jaxnet_mini as jn
+
+with keras_on_jax() as keras:
+    from keras.src import backend, testing
+
+KerasTensor = backend.KerasTensor
+
+# What tests use to prepare and compare: it is Keras's own and stays so.
+TOOLS = ("backend", "ops", "dtype_policies", "testing.test_utils")
+
+
+class NotMirroredError(Exception):
+    """A test has used a name of Keras that has no counterpart here."""
+
+
+class Absent:
+    """Such a name: it can be imported, and whatever uses it fails."""
+
+    def __init__(self, path):
+        self._path = path
+
+    def __getattr__(self, name):
+        raise NotMirroredError(f"{self._path}.{name}")
+
+    def __call__(self, *args, **kwargs):
+        raise NotMirroredError(self._path)
+
+
+class Loss(jn.losses.Loss):
+    """The base that Keras's tests derive from; they write ``call`` for its method."""
+
+    def per_example(self, y_true, y_pred):
+        return self.call(y_true, y_pred)
+
+
+class Losses:
+    Loss = Loss
+
+    def __getattr__(self, name):
+        return getattr(jn.losses, name)
+
+
+class Sequential(jn.Sequential):
+    """Calling it on a symbol of Keras gives one of the shape that comes out."""
+
+    def __call__(self, x):
+        if not isinstance(x, KerasTensor):
+            return super().__call__(x)
+        self.build(x.shape)
+        return KerasTensor(self.compute_output_shape(x.shape))
+
+    class Functional:
+        """What Keras's tests want to find inside a model."""
+
+    @property
+    def _functional(self):
+        return self.Functional()
+
+
+def build_input(shape=None, batch_size=None, batch_shape=None):
+    """Shapes here have no batch axis, and batches of any size are taken."""
+    return jn.Input(shape if batch_shape is None else batch_shape[1:])
+
+
+class LayerWithWeights:
+    """A layer of its own, as Keras's are: a model of one layer."""
+
+    kind = None
+    non_trainable_weights = ()
+    non_trainable_variables = ()
+
+    def __init__(self, *args, **kwargs):
+        self.frozen = self.kind(*args, **kwargs)
+        self.model = Sequential([self.frozen])
+
+    def __call__(self, x):
+        return self.model(x)
+
+    def __getattr__(self, name):
+        return getattr(self.model, name)
+
+    @property
+    def trainable_weights(self):
+        return self.model.weights
+
+    @property
+    def params(self):
+        return next(iter(self.model.params.values()))
+
+    @property
+    def kernel(self):
+        return self.params["kernel"]
+
+    @property
+    def bias(self):
+        return self.params.get("bias")
+
+    @property
+    def losses(self):
+        each = [self.frozen.penalty({name: v}) for name, v in self.params.items()]
+        return [penalty for penalty in each if isinstance(penalty, jax.Array)]
+
+    def _flatten_layers(self, *_):
+        return []  # where Keras looks for generators of random numbers
+
+
+class Value:
+    """A frozen value, with the methods by which Keras's tests look at one."""
+
+    kind = None
+
+    def __init__(self, *args, **kwargs):
+        self.frozen = self.kind(*args, **kwargs)
+
+    def __getattr__(self, name):
+        return getattr(self.frozen, name)
+
+    def get_config(self):
+        return through_json(self.frozen)["config"]
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+class Regularizer(Value):
+    def __call__(self, variable):
+        return self.frozen(variable.value)
+
+
+class Metric(Value):
+    """A metric that remembers, as Keras's do: it adds up the totals of its calls."""
+
+    _dtype = "float32"
+
+    def __init__(self, *args, dtype=_dtype, **kwargs):
+        if dtype != self._dtype:
+            raise NotMirroredError(f"dtype={dtype!r}")
+        super().__init__(*args, **kwargs)
+        self.reset_state()
+
+    def get_config(self):
+        return super().get_config() | {"dtype": self._dtype}
+
+    @property
+    def variables(self):
+        return jax.tree.leaves(self.totals)
+
+    def totals_of(self, *args, **kwargs):
+        """The totals of a call: what it returns where the result is the totals."""
+        stop = {"result": lambda self, totals: totals}
+        return type("Stopped", (self.kind,), stop)(**vars(self.frozen))(*args, **kwargs)
+
+    def reset_state(self):
+        self.totals = self.frozen.zeros()
+
+    def update_state(self, *args, **kwargs):
+        new = self.totals_of(*args, **kwargs)
+        self.totals = jax.tree.map(jnp.add, self.totals, new)
+
+    def result(self):
+        return self.frozen.result(self.totals)
+
+    def __call__(self, *args, **kwargs):
+        self.update_state(*args, **kwargs)
+        return self.result()
+
+
+class Stream(Metric):
+    """`Mean` or `Sum`, whose values are no outputs."""
+
+    def totals_of(self, values, sample_weight=None):
+        return self.frozen.totals(values, sample_weight)
+
+
+class Counts(Metric):
+    """`Precision`, `Recall` or `AUC`: their totals tell what Keras keeps too."""
+
+    @property
+    def thresholds(self):
+        return self.frozen._bounds
+
+    @property
+    def true_positives(self):
+        return jn.metrics.confusion._counts(self.totals[0])[0]
+
+    @property
+    def false_positives(self):
+        return jn.metrics.confusion._counts(self.totals[1])[0]
+
+    @property
+    def false_negatives(self):
+        return jn.metrics.confusion._counts(self.totals[0])[1]
+
+
+class AUC(Counts):
+    """Keras finds the number of labels in the first batch; here it is an argument."""
+
+    def __init__(self, *args, **kwargs):
+        self.given = args, kwargs
+        multi_label = kwargs.get("multi_label")
+        super().__init__(*args, **kwargs | ({"num_labels": 1} if multi_label else {}))
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        labels = y_pred.shape[-1]
+        if self.frozen.multi_label and self.frozen.num_labels != labels:
+            args, kwargs = self.given
+            super().__init__(*args, **kwargs, num_labels=labels)
+        super().update_state(y_true, y_pred, sample_weight)
+
+
+class Symbol:
+    """What Keras's ``Input`` gives: a symbol, of a shape with the batch axis."""
+
+    def __new__(cls, batch_shape):
+        return KerasTensor(batch_shape)
+
+
+class Adapters:
+    """Classes of a module, each with an adapter around it; all else as it is."""
+
+    def __init__(self, module, adapter, **others):
+        self.module, self.adapter, self.others = module, adapter, others
+
+    def __getattr__(self, name):
+        found = getattr(self.module, name)
+        if not isinstance(found, type):
+            return found
+        return type(name, (self.others.get(name, self.adapter),), {"kind": found})
+
+
+def through_json(value):
+    """The configuration of a frozen value, as a file would hold it."""
+    from jaxnet_mini import configs
+
+    return json.loads(json.dumps(configs.to_config(value)))
+
+
+class TestCase(testing.TestCase):
+    """Keras's, but for what it does with the classes of Keras alone."""
+
+    def run_class_serialization_test(self, instance, custom_objects=None):
+        """To JSON and back gives an equal value, in this library's own form."""
+        from jaxnet_mini import configs
+
+        value = getattr(instance, "frozen", instance)
+        revived = configs.from_config(through_json(value), custom_objects)
+        assert revived == value
+        return revived
+
+    def run_layer_test(self, layer_cls, init_kwargs, **kwargs):
+        """Keras's, without masks, reduced precision and its own training."""
+        if kwargs.get("expected_output_sparse"):
+            raise NotMirroredError("sparse tensors")
+        left_out = {
+            "supports_masking": None,
+            "run_training_check": False,
+            "run_mixed_precision_check": False,
+        }
+        super().run_layer_test(layer_cls, init_kwargs, **kwargs | left_out)
+        self.train(layer_cls(**init_kwargs).model, **kwargs)
+
+    def train(self, model, input_shape=None, input_data=None, **_):
+        """One step, in place of Keras's."""
+        x = np.ones(input_shape) if input_data is None else input_data
+        model.compile("sgd", "mse")
+        model.fit(x, np.zeros(model.compute_output_shape(x.shape)), verbose=0)
+
+
+class EarlyStopping(jn.callbacks.EarlyStopping):
+    """It keeps ``model.params``; the models that Keras's tests make up have no such."""
+
+    def set_model(self, model):
+        if not isinstance(model, jn.Sequential):
+            kind = type(model)
+            kind.params = property(kind.get_weights, kind.set_weights)
+        super().set_model(model)
+
+
+class MonitorCallback(jn.callbacks.MonitorCallback):
+    def _set_monitor_op(self):
+        return self.sign
+
+    def _is_improvement(self, value, reference):
+        return self.improves(value, reference)
+
+
+class Callbacks:
+    EarlyStopping = EarlyStopping
+    MonitorCallback = MonitorCallback
+
+    def __getattr__(self, name):
+        return getattr(jn.callbacks, name)
+
+
+class ModelWithRate:
+    """Keras's learning rate is a variable; this one is read, and has a ``value``."""
+
+    def __init__(self, layers):
+        self.model = Sequential(layers)
+
+    def __getattr__(self, name):
+        return getattr(self.model, name)
+
+    @property
+    def optimizer(self):
+        rate = np.float32(self.model.optimizer.learning_rate)
+        return types.SimpleNamespace(learning_rate=types.SimpleNamespace(value=rate))
+
+
+class Layers:
+    """The frozen layers themselves."""
+
+    Input = staticmethod(build_input)
+
+    def __getattr__(self, name):
+        return getattr(jn.layers, name)
+
+
+def validate_float_arg(value, name):
+    """What Keras checks an argument with is here a part of making the value."""
+    return jn.regularizers.L1(value).l1
+
+
+class Models:
+    Sequential = Sequential
+    Functional = Sequential.Functional
+
+
+class Utils:
+    """What stands in modules of Keras that are no part of its public face."""
+
+    @staticmethod
+    def print_summary(model, print_fn):
+        model.summary(print_fn=print_fn)
+
+
+def unchanged(*_, **__):
+    """A decorator that changes nothing."""
+    return lambda decorated: decorated
+
+
+TESTING = types.SimpleNamespace(**{**vars(testing), "TestCase": TestCase})
+FACES = {
+    "activations": jn.activations,
+    "callbacks": Callbacks(),
+    "initializers": jn.initializers,
+    "layers": Layers(),
+    "losses": Losses(),
+    "metrics": Adapters(
+        jn.metrics,
+        Metric,
+        Mean=Stream,
+        Sum=Stream,
+        AUC=AUC,
+        Precision=Counts,
+        Recall=Counts,
+    ),
+    "models": Models(),
+    "optimizers": jn.optimizers,
+    "regularizers.regularizers.validate_float_arg": validate_float_arg,
+    "regularizers": Adapters(jn.regularizers, Regularizer),
+    "testing": TESTING,
+    "utils.numerical_utils": jn.utils,
+    "utils.summary_utils": Utils(),
+    # Of the conftest of Keras's repository, which is not in the wheel.
+    "conftest": types.SimpleNamespace(skip_if_backend=unchanged),
+    "saving": types.SimpleNamespace(register_keras_serializable=unchanged),
+}
+# Where a file's tests call layers by themselves, or read the learning rate.
+WITH_RATE = {"models": types.SimpleNamespace(Sequential=ModelWithRate)}
+OF_FILE = {
+    "callbacks/learning_rate_scheduler_test.py": WITH_RATE,
+    "callbacks/reduce_lr_on_plateau_test.py": WITH_RATE,
+    "layers/core/dense_test.py": {"layers": Adapters(jn.layers, LayerWithWeights)},
+    "layers/reshaping/flatten_test.py": {
+        "layers": Adapters(jn.layers, LayerWithWeights, Input=Symbol)
+    },
+}
+
+
+def find(file, path):
+    """What a test file gets for a name of Keras, given in full."""
+    name = path.removeprefix("keras.src.")
+    if any(name == tool or name.startswith(tool + ".") for tool in TOOLS):
+        return pkgutil.resolve_name(path)
+    for room, face in (FACES | OF_FILE.get(file, {})).items():
+        if name == room or name.startswith(room + "."):
+            # One module here stands for all of Keras's in the room.
+            inner = path not in sys.modules and name != room
+            return getattr(face, name.split(".")[-1], Absent(path)) if inner else face
+    return Absent(path)

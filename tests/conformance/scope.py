@@ -1,0 +1,27 @@
+"""Which of Keras's test files are run, and by what name the README's table has them."""
+
+SCOPE = {
+    "losses/losses_test.py": "losses",
+    "losses/loss_test.py": "losses",
+    "metrics/accuracy_metrics_test.py": "metrics",
+    "metrics/confusion_metrics_test.py": "metrics",
+    "metrics/hinge_metrics_test.py": "metrics",
+    "metrics/probabilistic_metrics_test.py": "metrics",
+    "metrics/reduction_metrics_test.py": "metrics",
+    "metrics/regression_metrics_test.py": "metrics",
+    "regularizers/regularizers_test.py": "regularizers",
+    "activations/activations_test.py": "activations",
+    "layers/core/dense_test.py": "layers",
+    "layers/reshaping/flatten_test.py": "layers",
+    "models/sequential_test.py": "models",
+    "callbacks/csv_logger_test.py": "callbacks",
+    "callbacks/early_stopping_test.py": "callbacks",
+    "callbacks/lambda_callback_test.py": "callbacks",
+    "callbacks/learning_rate_scheduler_test.py": "callbacks",
+    "callbacks/model_checkpoint_test.py": "callbacks",
+    "callbacks/monitor_callback_test.py": "callbacks",
+    "callbacks/reduce_lr_on_plateau_test.py": "callbacks",
+    "callbacks/terminate_on_nan_test.py": "callbacks",
+    "utils/numerical_utils_test.py": "utils",
+    "utils/summary_utils_test.py": "utils",
+}
