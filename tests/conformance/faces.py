@@ -140,13 +140,20 @@ class Value:
         return cls(**config)
 
 
+class Function(Value):
+    """A loss, which is called as it is."""
+
+    def __call__(self, *args, **kwargs):
+        return self.frozen(*args, **kwargs)
+
+
 class Regularizer(Value):
     def __call__(self, variable):
         return self.frozen(variable.value)
 
 
 class Metric(Value):
-    """A metric that remembers, as Keras's do: it adds up the totals of its calls."""
+    """A metric that remembers, as Keras's do: it adds up the totals of batches."""
 
     _dtype = "float32"
 
@@ -163,17 +170,20 @@ class Metric(Value):
     def variables(self):
         return jax.tree.leaves(self.totals)
 
-    def totals_of(self, *args, **kwargs):
-        """The totals of a call: what it returns where the result is the totals."""
-        stop = {"result": lambda self, totals: totals}
-        return type("Stopped", (self.kind,), stop)(**vars(self.frozen))(*args, **kwargs)
+    @property
+    def totals(self):
+        return self.frozen.zeros() if self.seen is None else self.seen
 
     def reset_state(self):
-        self.totals = self.frozen.zeros()
+        self.seen = None
 
-    def update_state(self, *args, **kwargs):
-        new = self.totals_of(*args, **kwargs)
-        self.totals = jax.tree.map(jnp.add, self.totals, new)
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        batch = jn.metrics.base.as_batch(y_true, y_pred, sample_weight)
+        self.frozen = self.frozen.for_outputs(batch[1].shape[-1])
+        self.add(self.frozen.totals(*batch))
+
+    def add(self, new):
+        self.seen = jax.tree.map(jnp.add, self.totals, new)
 
     def result(self):
         return self.frozen.result(self.totals)
@@ -186,8 +196,8 @@ class Metric(Value):
 class Stream(Metric):
     """`Mean` or `Sum`, whose values are no outputs."""
 
-    def totals_of(self, values, sample_weight=None):
-        return self.frozen.totals(values, sample_weight)
+    def update_state(self, values, sample_weight=None):
+        self.add(self.frozen.totals(values, sample_weight))
 
 
 class Counts(Metric):
@@ -208,22 +218,6 @@ class Counts(Metric):
     @property
     def false_negatives(self):
         return jn.metrics.confusion._counts(self.totals[0])[1]
-
-
-class AUC(Counts):
-    """Keras finds the number of labels in the first batch; here it is an argument."""
-
-    def __init__(self, *args, **kwargs):
-        self.given = args, kwargs
-        multi_label = kwargs.get("multi_label")
-        super().__init__(*args, **kwargs | ({"num_labels": 1} if multi_label else {}))
-
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        labels = y_pred.shape[-1]
-        if self.frozen.multi_label and self.frozen.num_labels != labels:
-            args, kwargs = self.given
-            super().__init__(*args, **kwargs, num_labels=labels)
-        super().update_state(y_true, y_pred, sample_weight)
 
 
 class Symbol:
@@ -369,7 +363,7 @@ FACES = {
         Metric,
         Mean=Stream,
         Sum=Stream,
-        AUC=AUC,
+        AUC=Counts,
         Precision=Counts,
         Recall=Counts,
     ),
@@ -384,11 +378,12 @@ FACES = {
     "conftest": types.SimpleNamespace(skip_if_backend=unchanged),
     "saving": types.SimpleNamespace(register_keras_serializable=unchanged),
 }
-# Where a file's tests call layers by themselves, or read the learning rate.
+# Where a file's tests call layers by themselves, look at losses or the learning rate.
 WITH_RATE = {"models": types.SimpleNamespace(Sequential=ModelWithRate)}
 OF_FILE = {
     "callbacks/learning_rate_scheduler_test.py": WITH_RATE,
     "callbacks/reduce_lr_on_plateau_test.py": WITH_RATE,
+    "losses/losses_test.py": {"losses": Adapters(jn.losses, Function)},
     "layers/core/dense_test.py": {"layers": Adapters(jn.layers, LayerWithWeights)},
     "layers/reshaping/flatten_test.py": {
         "layers": Adapters(jn.layers, LayerWithWeights, Input=Symbol)

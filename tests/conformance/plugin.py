@@ -42,13 +42,14 @@ def pytest_report_teststatus(report):
 
 
 def pytest_terminal_summary(terminalreporter):
-    counts = collections.defaultdict(collections.Counter)
+    counts = {}
     why = collections.Counter()
     for outcome in ("passed", "failed", "not applicable"):
         for report in terminalreporter.stats.get(outcome, []):
             if report.nodeid.startswith(GENERATED):
                 file = report.nodeid.removeprefix(GENERATED).split("::")[0]
-                counts[file.rpartition(".")[0]][outcome] += 1
+                seen = counts.setdefault(file.rpartition(".")[0], collections.Counter())
+                seen[outcome] += 1
                 if outcome == "not applicable":
                     why[report.not_applicable.split(":")[0]] += 1
     if not counts:
@@ -56,6 +57,7 @@ def pytest_terminal_summary(terminalreporter):
     write = terminalreporter.write_line
     terminalreporter.write_sep("=", "Keras's own tests over this library")
     write(f"{'':42}{'passed':>8}{'failed':>8}{'not applicable':>16}")
+    counts = dict(sorted(counts.items()))
     counts["all"] = sum(counts.values(), collections.Counter())
     for file, found in counts.items():
         numbers = found["passed"], found["failed"], found["not applicable"]

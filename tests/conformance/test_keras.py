@@ -3,6 +3,7 @@
 The classes are made here and collected by pytest as any others.
 """
 
+import numpy as np
 import pytest
 from conftest import keras_on_jax
 from oracles import unchecked_types
@@ -14,6 +15,7 @@ from conformance.scope import SCOPE
 @pytest.fixture(autouse=True)
 def as_a_user_of_keras():
     """JAX's defaults and the library without checks of annotations."""
+    np.random.seed(0)  # noqa: NPY002  (Keras's tests draw from it)
     with keras_on_jax(), unchecked_types():
         yield
 

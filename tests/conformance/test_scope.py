@@ -1,8 +1,11 @@
 """The run as a whole: what is left out, how much is left, and what the README says."""
 
-import pytest
+import re
 
-from conformance import loading
+import pytest
+from conftest import keras_on_jax
+
+from conformance import loading, table
 from conformance.scope import SCOPE
 
 
@@ -27,3 +30,13 @@ def test_every_exclusion_has_a_reason_of_one_line():
             assert reason.strip()
             assert "\n" not in reason
             assert len(reason) <= 100
+
+
+def test_the_readme_has_the_table_of_this_run():
+    block = table.written()
+    assert block, "the README has lost the comments between which the table stands"
+    with keras_on_jax() as keras:
+        of = re.search(r"Keras (\S+)'s own", block)[1]
+        if keras.__version__ != of:
+            pytest.skip(f"the table is of Keras {of}, and {keras.__version__} is here.")
+    assert block == table.made(), "run PYTHONPATH=tests python -m conformance.table"
