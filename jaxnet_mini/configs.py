@@ -61,6 +61,7 @@ def _functions(kind: str, module: types.ModuleType) -> dict[str, Any]:
 CLASSES: dict[str, type] = {
     **_classes("layers", layers, layers.Base),
     "layers.Serial": composition.Serial,
+    "initializers.Constant": initializers.Constant,
     **_classes("losses", losses, losses.Loss),
     **_classes("metrics", metrics, metrics.Metric),
     **_classes("optimizers", optimizers, optimizers.Optimizer),

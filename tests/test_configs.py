@@ -67,8 +67,10 @@ shape = st.none() | st.lists(positive, max_size=3).map(tuple)
 activation = st.sampled_from([None, *activations.ACTIVATIONS]) | st.sampled_from(
     list(activations.ACTIVATIONS.values())
 )
-initializer = st.sampled_from(list(initializers.INITIALIZERS)) | st.sampled_from(
-    list(initializers.INITIALIZERS.values())
+initializer = (
+    st.sampled_from(list(initializers.INITIALIZERS))
+    | st.sampled_from(list(initializers.INITIALIZERS.values()))
+    | number.map(initializers.Constant)
 )
 regularizer = st.sampled_from(
     [None, "l2", regularizers.L1(0.5), regularizers.L1L2(0.1, 0.2)]
@@ -151,7 +153,8 @@ def test_networks_come_back(parts):
 
 
 def test_the_table_has_the_public_classes():
-    assert set(PUBLIC) | {"layers.Serial"} == set(configs.CLASSES)
+    elsewhere = {"layers.Serial", "initializers.Constant"}
+    assert set(PUBLIC) | elsewhere == set(configs.CLASSES)
 
 
 @pytest.mark.parametrize("table", ["ACTIVATIONS", "INITIALIZERS"])

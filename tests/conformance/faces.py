@@ -16,6 +16,7 @@ import numpy as np
 from conftest import keras_on_jax
 
 import jaxnet_mini as jn
+from jaxnet_mini import configs
 
 with keras_on_jax() as keras:
     from keras.src import backend, testing
@@ -242,8 +243,6 @@ class Adapters:
 
 def through_json(value):
     """The configuration of a frozen value, as a file would hold it."""
-    from jaxnet_mini import configs
-
     return json.loads(json.dumps(configs.to_config(value)))
 
 
@@ -252,8 +251,6 @@ class TestCase(testing.TestCase):
 
     def run_class_serialization_test(self, instance, custom_objects=None):
         """To JSON and back gives an equal value, in this library's own form."""
-        from jaxnet_mini import configs
-
         value = getattr(instance, "frozen", instance)
         revived = configs.from_config(through_json(value), custom_objects)
         assert revived == value
