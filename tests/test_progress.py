@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import numpy as np
 import pytest
@@ -334,6 +335,10 @@ def test_callbacks_may_print_between_the_lines(capfd):
 
 
 TRAIN = """
+    import signal
+    # A shell's job in the background ignores Ctrl-C, and so would its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
     import numpy as np
     import jaxnet_mini as jn
     from jaxnet_mini.callbacks import LambdaCallback, ProgbarLogger
@@ -362,8 +367,9 @@ def on_a_terminal(script, interrupt_at=None):
     )
     os.close(inside)
     drawn = b""
+    latest = time.monotonic() + 120.0
     try:
-        while select.select([outside], [], [], 60.0)[0]:
+        while time.monotonic() < latest and select.select([outside], [], [], 60.0)[0]:
             try:
                 piece = os.read(outside, 1 << 16)
             except OSError:  # The other side is closed.
