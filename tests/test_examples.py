@@ -79,10 +79,22 @@ def test_readme_twelve_lines_run(tmp_path: Path, fashion_mnist_folder: Path) -> 
     assert shape == "(10000, 10)"
 
 
+def test_readme_keeps_and_shows_the_model(
+    tmp_path: Path, fashion_mnist_folder: Path
+) -> None:
+    code = blocks("python")[0].replace("epochs=5", "epochs=1") + blocks("python")[1]
+    code += "\nprint((model.predict(x_test / 255.0) == probabilities).all())"
+    printed = run(["-c", code], tmp_path, JAXNET_MINI_DATA=str(fashion_mnist_folder))
+    assert printed.splitlines()[-1] == "True"
+    for picture in ("curves.png", "confusion.png"):
+        assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
+    assert "784" in (tmp_path / "model.svg").read_text(encoding="utf-8")
+
+
 def test_readme_functional_core_runs(tmp_path: Path) -> None:
     data = "import numpy as np; images = np.ones((4, 28, 28), np.float32)\n"
     data += "labels = np.arange(4)\n"
-    printed = run(["-c", data + blocks("python")[1] + "\nprint(logs)"], tmp_path)
+    printed = run(["-c", data + blocks("python")[2] + "\nprint(logs)"], tmp_path)
     assert re.search(r"'accuracy': .*'loss'", printed)
 
 
