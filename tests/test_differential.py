@@ -141,8 +141,9 @@ def draw(seed: int) -> Case:
             held.append(rng.uniform(0.0, 2.0, 37).astype(np.float32))
         fit["validation_data"] = tuple(held)
     weights = pick([None, "examples", "classes"])
-    if weights == "classes" and "categorical" in loss:
-        chosen = rng.uniform(0.2, 3.0, outputs)
+    binary = loss == "binary_crossentropy" and outputs == 1
+    if weights == "classes" and ("categorical" in loss or binary):
+        chosen = rng.uniform(0.2, 3.0, max(2, outputs))
         fit["class_weight"] = dict(enumerate(map(float, chosen)))
     elif weights:
         fit["sample_weight"] = rng.uniform(0.0, 2.0, len(x)).astype(np.float32)
