@@ -94,8 +94,12 @@ ARGUMENTS = {
     "summation_method": st.sampled_from(["interpolation", "majoring", "minoring"]),
     "thresholds": st.none() | st.lists(share, min_size=1, max_size=3).map(tuple),
     "num_thresholds": st.integers(2, 50),
+    "precision": share,
     "rate": share,
+    "recall": share,
+    "sensitivity": share,
     "shape": st.lists(positive, min_size=1, max_size=3).map(tuple),
+    "specificity": share,
     "units": positive,
 }
 BY_TYPE = {bool: st.booleans(), int: positive, float: number, str: name.filter(bool)}

@@ -852,9 +852,15 @@ def test_metrics_of_counts_are_exact_over_an_epoch_whatever_the_batch():
     """And through validation; an array of thresholds is a list in the logs."""
     x, _ = problem(50)
     y = (x[:, :2] > 0).astype(np.float32)
-    both = [jn.metrics.Precision([0.3, 0.6]), jn.metrics.AUC(multi_label=True)]
+    both = [
+        jn.metrics.Precision([0.3, 0.6]),
+        jn.metrics.AUC(multi_label=True),
+        jn.metrics.F1Score(threshold=0.5),
+        jn.metrics.FalsePositives(),
+        jn.metrics.PrecisionAtRecall(0.6),
+    ]
     model = jn.Sequential([jn.Dense(2, "sigmoid", input_shape=(FEATURES,))])
-    model.compile("sgd", "binary_crossentropy", [*both, "recall"])
+    model.compile("sgd", "binary_crossentropy", [*both, "recall", "r2_score"])
     results = [
         model.evaluate(x, y, batch_size=size, verbose=0, return_dict=True)
         for size in (50, 7, 32)
@@ -864,6 +870,10 @@ def test_metrics_of_counts_are_exact_over_an_epoch_whatever_the_batch():
         expected = np.asarray(metric(y, y_pred))
         for result in results:
             assert_close(result[metric.name], expected)
-    assert isinstance(results[0]["precision"], list)
+    for result in results:  # It is near to 0, on a scale of 1.
+        expected = float(jn.metrics.R2Score()(y, y_pred))
+        assert abs(result["r2_score"] - expected) < 1e-6
+    for name in ("precision", "f1_score"):
+        assert isinstance(results[0][name], list)
     history = model.fit(x, y, epochs=2, validation_split=0.2, verbose=2)
     assert len(history.history["val_precision"][1]) == 2

@@ -33,8 +33,10 @@ FLOORS = [
     {"losses.classes"}
     | {"callbacks.checkpoint", "callbacks.early_stopping", "callbacks.learning_rate"},
     {"callbacks", "losses", "metrics.base"},
-    {"metrics.means"},
-    {"metrics.accuracy", "metrics.confusion", "metrics.of_losses"},
+    {"metrics.means", "metrics.thresholds"},
+    {"metrics.accuracy", "metrics.confusion", "metrics.of_losses"}
+    | {"metrics.counts", "metrics.tradeoffs", "metrics.by_output"},
+    {"metrics.fscore", "metrics.r2"},
     {"metrics", "composition", "checks"},
     {"configs", "data", "preprocessing", "summary", "weights"},
     {"saving", "keras_configs", "drawing"},

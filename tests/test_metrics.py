@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from conftest import keras_on_jax
 from oracles import assert_close, raises_text, unchecked_types
+from ragged import over_batches
 from sklearn.metrics import (
     accuracy_score,
     average_precision_score,
@@ -24,11 +25,16 @@ from jaxnet_mini import metrics
 from jaxnet_mini.errors import ArgumentError, ShapeError, UnknownNameError
 from jaxnet_mini.metrics import (
     AUC,
+    F1Score,
+    FBetaScore,
     Mean,
     MeanMetricWrapper,
     Metric,
     Precision,
+    PrecisionAtRecall,
+    R2Score,
     Recall,
+    RecallAtPrecision,
     RootMeanSquaredError,
     Sum,
 )
@@ -57,6 +63,10 @@ TARGETS = {
     "categorical_hinge": ONE_HOT,
     "cosine_similarity": VALUES,
     "crossentropy": LABELS,
+    "f1_score": ONE_HOT,
+    "f_beta_score": ONE_HOT,
+    "false_negatives": BINARY,
+    "false_positives": BINARY,
     "hinge": SIGNS,
     "kl_divergence": SOFT,
     "log_cosh_error": VALUES,
@@ -70,6 +80,7 @@ TARGETS = {
     "msle": COUNTS,
     "poisson": COUNTS,
     "precision": BINARY,
+    "r2_score": VALUES,
     "recall": BINARY,
     "root_mean_squared_error": VALUES,
     "sparse_categorical_accuracy": LABELS,
@@ -77,23 +88,9 @@ TARGETS = {
     "sparse_top_k_categorical_accuracy": LABELS,
     "squared_hinge": BINARY,
     "top_k_categorical_accuracy": ONE_HOT,
+    "true_negatives": BINARY,
+    "true_positives": BINARY,
 }
-
-
-def over_batches(metric, y_true, y_pred, batch_size, sample_weight=None):
-    """The result over an epoch whose last batch is padded and masked."""
-    totals = metric.zeros()
-    weight = np.ones(len(y_true)) if sample_weight is None else sample_weight
-    for first in range(0, len(y_true), batch_size):
-        y, p, w = (a[first : first + batch_size] for a in (y_true, y_pred, weight))
-        padding = batch_size - len(y)
-        w = np.pad(w.astype(np.float32), (0, padding))
-        y, p = (
-            np.concatenate([a, np.ones_like(a[:1]).repeat(padding, 0)]) for a in (y, p)
-        )
-        new = metric.totals(jnp.asarray(y), jnp.asarray(p), jnp.asarray(w))
-        totals = jax.tree.map(jnp.add, totals, new)
-    return metric.result(totals)
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
@@ -391,8 +388,8 @@ def test_the_number_of_labels_is_that_of_the_outputs():
 
 def test_nothing_counted_gives_nothing_but_zeros():
     for name in metrics.METRICS:
-        metric = metrics.get(name)
-        assert float(metric.result(metric.zeros())) == 0.0
+        metric = metrics.get(name).for_outputs(CLASSES)
+        assert not np.any(metric.result(metric.zeros()))
 
 
 def test_streams_of_values_are_weighted_as_in_keras():
@@ -420,11 +417,20 @@ def test_streams_of_values_are_weighted_as_in_keras():
         (lambda: Recall(top_k=0), ("Recall: top_k", "at least 1 or None, not 0")),
         (lambda: Recall(class_id=1.0), ("class_id", "not 1.0")),
         (lambda: metrics.SparseTopKCategoricalAccuracy(0), ("k must be", "not 0")),
+        (lambda: F1Score(average="mikro"), ("unknown average 'mikro'", "'micro'")),
+        (lambda: F1Score().zeros(), ("F1Score: the sums need num_outputs",)),
+        (lambda: F1Score(threshold=0.0), ("F1Score: threshold", "(0, 1]", "not 0.0")),
+        (lambda: FBetaScore(beta=0.0), ("FBetaScore: beta", "above 0, not 0.0")),
+        (lambda: R2Score("mean"), ("unknown class_aggregation 'mean'", "uniform")),
+        (lambda: R2Score(num_regressors=-1), ("R2Score: num_regressors", "0, not -1")),
+        (lambda: metrics.TruePositives([None]), ("TruePositives: thr", "not None")),
+        (lambda: RecallAtPrecision(2), ("precision must be", "[0, 1], not 2")),
+        (lambda: PrecisionAtRecall(0.5, 0), ("num_thresholds", "at least 1, not 0")),
         (lambda: metrics.BinaryAccuracy(threshold="a"), ("threshold", "'a'")),
         (lambda: Recall(top_k=20)(BINARY, PROBABILITIES), ("top_k=20 of 9 outputs",)),
         (lambda: Recall(class_id=9)(BINARY, PROBABILITIES), ("class_id=9", "(200, 9)")),
     ],
-    ids=range(12),
+    ids=range(21),
 )
 def test_bad_arguments_are_named(make, parts):
     kind = UnknownNameError if "unknown" in parts[0] else ArgumentError
@@ -433,6 +439,8 @@ def test_bad_arguments_are_named(make, parts):
 
 
 def test_labels_that_do_not_fit_the_outputs_are_an_error():
+    with raises_text(ShapeError, "R2Score: num_outputs is 4", "shape (200, 9)"):
+        R2Score(num_outputs=4)(VALUES, PROBABILITIES)
     for options in (
         {"multi_label": True, "num_labels": 4},
         {"label_weights": (1.0, 2.0)},

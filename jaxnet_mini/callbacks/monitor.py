@@ -12,10 +12,11 @@ from jaxnet_mini.names import snake_case
 # The last of these words in a name says which way is up: an accuracy's loss is a loss.
 _LARGER_IS_BETTER = re.compile(
     "acc|accuracy|auc|precision|recall|sensitivity|specificity|f1|fbeta|r2|similarity"
+    "|true"
 )
 _SMALLER_IS_BETTER = re.compile(
     "loss|error|crossentropy|divergence|poisson|hinge|huber|cosh|logcosh|mse|mae|mape"
-    "|msle|rmse|bce"
+    "|msle|rmse|bce|false"
 )
 
 
@@ -96,7 +97,8 @@ class MonitorCallback(Callback):
 
 def _sign_of(name: str) -> int:
     """Return 1 or -1 by the last word that says which way is better, else 0."""
-    for word in reversed(snake_case(name).split("_")):
+    words = snake_case(name).replace("f_beta", "fbeta").split("_")
+    for word in reversed(words):
         if _LARGER_IS_BETTER.fullmatch(word):
             return 1
         if _SMALLER_IS_BETTER.fullmatch(word):

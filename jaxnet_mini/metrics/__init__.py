@@ -41,6 +41,13 @@ from jaxnet_mini.metrics.accuracy import (
 )
 from jaxnet_mini.metrics.base import Metric, MetricFunction, zeros
 from jaxnet_mini.metrics.confusion import AUC, Precision, Recall
+from jaxnet_mini.metrics.counts import (
+    FalseNegatives,
+    FalsePositives,
+    TrueNegatives,
+    TruePositives,
+)
+from jaxnet_mini.metrics.fscore import F1Score, FBetaScore
 from jaxnet_mini.metrics.means import (
     FunctionMean,
     Mean,
@@ -66,6 +73,13 @@ from jaxnet_mini.metrics.of_losses import (
     SquaredHinge,
     crossentropy,
 )
+from jaxnet_mini.metrics.r2 import R2Score
+from jaxnet_mini.metrics.tradeoffs import (
+    PrecisionAtRecall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+)
 from jaxnet_mini.names import snake_case
 
 __all__ = [
@@ -78,6 +92,10 @@ __all__ = [
     "CategoricalCrossentropy",
     "CategoricalHinge",
     "CosineSimilarity",
+    "F1Score",
+    "FBetaScore",
+    "FalseNegatives",
+    "FalsePositives",
     "FunctionMean",
     "Hinge",
     "KLDivergence",
@@ -92,14 +110,21 @@ __all__ = [
     "MetricFunction",
     "Poisson",
     "Precision",
+    "PrecisionAtRecall",
+    "R2Score",
     "Recall",
+    "RecallAtPrecision",
     "RootMeanSquaredError",
+    "SensitivityAtSpecificity",
     "SparseCategoricalAccuracy",
     "SparseCategoricalCrossentropy",
     "SparseTopKCategoricalAccuracy",
+    "SpecificityAtSensitivity",
     "SquaredHinge",
     "Sum",
     "TopKCategoricalAccuracy",
+    "TrueNegatives",
+    "TruePositives",
     "accuracy",
     "binary_accuracy",
     "binary_crossentropy",
@@ -136,6 +161,10 @@ METRICS: dict[str, Callable[[], Metric]] = {
             CategoricalCrossentropy,
             CategoricalHinge,
             CosineSimilarity,
+            F1Score,
+            FBetaScore,
+            FalseNegatives,
+            FalsePositives,
             Hinge,
             KLDivergence,
             LogCoshError,
@@ -145,6 +174,7 @@ METRICS: dict[str, Callable[[], Metric]] = {
             MeanSquaredLogarithmicError,
             Poisson,
             Precision,
+            R2Score,
             Recall,
             RootMeanSquaredError,
             SparseCategoricalAccuracy,
@@ -152,6 +182,8 @@ METRICS: dict[str, Callable[[], Metric]] = {
             SparseTopKCategoricalAccuracy,
             SquaredHinge,
             TopKCategoricalAccuracy,
+            TrueNegatives,
+            TruePositives,
         )
     },
     "acc": functools.partial(MeanMetricWrapper, accuracy),

@@ -41,6 +41,14 @@ def over(total: Any, count: Any) -> Any:
     return xp.where(nothing, 0.0, total / xp.where(nothing, 1.0, count))
 
 
+def weighed(values: Array, weight: Array) -> Array:
+    """Return values times weights of the same shape.
+
+    What counts for nothing may hold anything, infinity too, and 0 times that is NaN.
+    """
+    return jnp.where(weight == 0.0, 0.0, values) * weight
+
+
 def as_batch(
     y_true: Any, y_pred: Any, sample_weight: Any = None
 ) -> tuple[Array, Array, Array]:

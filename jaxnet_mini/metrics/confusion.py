@@ -1,9 +1,4 @@
-"""Precision, recall and the area under a curve, from counts at thresholds.
-
-Each output is a yes where it is above a threshold. What adds up over batches is a
-histogram: how much weight of true and of false targets has an output above exactly
-``k`` of the thresholds. Counts at every threshold follow from it at the end, exactly.
-"""
+"""Precision, recall and the area under a curve, from counts at thresholds."""
 
 import dataclasses
 import numbers
@@ -19,65 +14,22 @@ from numpy.typing import NDArray
 from jaxnet_mini.errors import ArgumentError, ShapeError, find
 from jaxnet_mini.losses.functions import EPSILON, aligned
 from jaxnet_mini.metrics.base import Metric, Totals, numpy_of, over, zeros
+from jaxnet_mini.metrics.thresholds import (
+    AtThresholds,
+    bounds_of,
+    check_integer,
+    check_thresholds,
+    counts,
+    freeze,
+    histogram,
+    in_order,
+    spread,
+)
 from jaxnet_mini.types import Float
 
 
-def _histogram(
-    y_true: Array, y_pred: Array, weight: Array, thresholds: tuple[float, ...]
-) -> tuple[Array, Array]:
-    """Return the weights of true and of false targets by how many thresholds they pass.
-
-    Args:
-        y_true: ``(outputs, labels)``; what is not 0 is true.
-        y_pred: ``(outputs, labels)``.
-        weight: ``(outputs, labels)``.
-        thresholds: in ascending order.
-
-    Returns:
-        Two arrays ``(len(thresholds) + 1, labels)``.
-    """
-    bounds = jnp.asarray(thresholds, y_pred.dtype)
-    passed = jnp.sum((y_pred[..., None] > bounds[None, None]).astype(jnp.int32), -1)
-    true = (y_true != 0.0).astype(weight.dtype)
-    labels = jnp.arange(y_pred.shape[1], dtype=jnp.int32)
-    empty = jnp.zeros((len(thresholds) + 1, y_pred.shape[1]), weight.dtype)
-    place = (passed, jnp.broadcast_to(labels, passed.shape))
-    return (
-        empty.at[place].add(weight * true),
-        empty.at[place].add(weight * (1.0 - true)),
-    )
-
-
-def _counts(histogram: Any) -> tuple[Any, Any]:
-    """Return the weights above and not above each threshold, JAX or NumPy arrays."""
-    above = histogram[::-1].cumsum(axis=0)[::-1][1:]
-    return above, histogram.cumsum(axis=0)[:-1]
-
-
-def _spread(weight: Array, shape: tuple[int, ...]) -> Array:
-    weight = jnp.expand_dims(weight, tuple(range(weight.ndim, len(shape))))
-    return jnp.broadcast_to(weight, shape)
-
-
-def _check_thresholds(metric: Any, values: tuple[Any, ...]) -> None:
-    for value in values:
-        real = isinstance(value, numbers.Real)
-        if not real or not 0.0 <= value <= 1.0:
-            raise ArgumentError(
-                f"{type(metric).__name__}: thresholds must be numbers in [0, 1], not "
-                f"{value!r}."
-            )
-
-
-def _freeze(metric: Any, argument: str) -> None:
-    """Make a tuple of a list or an array, so that the metric is hashable."""
-    value = getattr(metric, argument)
-    if isinstance(value, list | np.ndarray):
-        object.__setattr__(metric, argument, tuple(float(v) for v in value))
-
-
 @dataclasses.dataclass(frozen=True, repr=False)
-class _Share(Metric):
+class _Share(AtThresholds):
     """What `Precision` and `Recall` share."""
 
     thresholds: float | Sequence[float] | NDArray[Any] | None = None
@@ -86,28 +38,16 @@ class _Share(Metric):
     name: str = ""
 
     def __post_init__(self) -> None:
-        _freeze(self, "thresholds")
-        if self.thresholds is not None:
-            _check_thresholds(self, self._bounds)
-        for argument, least in (("top_k", 1), ("class_id", 0)):
-            value = getattr(self, argument)
-            whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-            if value is not None and (not whole or value < least):
-                raise ArgumentError(
-                    f"{type(self).__name__}: {argument} must be an integer of at least "
-                    f"{least} or None, not {value!r}."
-                )
+        freeze(self, "thresholds")
+        check_thresholds(self, self.thresholds)
+        check_integer(self, "top_k", least=1, optional=True)
+        check_integer(self, "class_id", least=0, optional=True)
 
     @property
-    def _bounds(self) -> tuple[Any, ...]:
-        if self.thresholds is None:
-            return (0.5,) if self.top_k is None else (-np.inf,)
-        if isinstance(self.thresholds, tuple):
-            return self.thresholds
-        return (self.thresholds,)
-
-    def zeros(self) -> Totals:
-        return zeros(2, (len(self._bounds) + 1, 1))
+    def bounds(self) -> tuple[Any, ...]:
+        if self.thresholds is None and self.top_k is not None:
+            return (-np.inf,)
+        return bounds_of(self.thresholds)
 
     def totals(
         self, y_true: Array, y_pred: Array, weight: Float[Array, "batch ..."]
@@ -123,26 +63,7 @@ class _Share(Metric):
             _, largest = jax.lax.top_k(y_pred, self.top_k)
             among = jnp.sum(jax.nn.one_hot(largest, outputs), axis=-2) > 0.0
             y_pred = jnp.where(among, y_pred, -jnp.inf)
-        weight = _spread(weight, y_pred.shape)
-        if self.class_id is not None:
-            if y_pred.ndim < 2 or self.class_id >= outputs:
-                raise ArgumentError(
-                    f"{type(self).__name__}: class_id={self.class_id} of outputs of "
-                    f"shape {y_pred.shape}: it counts the outputs from 0."
-                )
-            y_true, y_pred, weight = (
-                array[..., self.class_id] for array in (y_true, y_pred, weight)
-            )
-        y_true, y_pred, weight = (a.reshape(-1, 1) for a in (y_true, y_pred, weight))
-        return _histogram(y_true, y_pred, weight, tuple(sorted(self._bounds)))
-
-    def _in_order(self, values: Any) -> Any:
-        """Return the values of sorted thresholds in the order of the thresholds."""
-        values = values[:, 0]
-        if not isinstance(self.thresholds, tuple) or len(self.thresholds) == 1:
-            return values[0]
-        order = np.argsort(np.argsort(np.asarray(self.thresholds), kind="stable"))
-        return values[order]
+        return super().totals(y_true, y_pred, weight)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -166,8 +87,8 @@ class Precision(_Share):
     name: str = "precision"
 
     def result(self, totals: Totals) -> Any:
-        true, false = (_counts(histogram)[0] for histogram in totals)
-        return self._in_order(over(true, true + false))
+        true, false = (counts(h)[0] for h in totals)
+        return in_order(over(true, true + false), self.thresholds)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -186,13 +107,15 @@ class Recall(_Share):
     name: str = "recall"
 
     def result(self, totals: Totals) -> Any:
-        found, missed = _counts(totals[0])
-        return self._in_order(over(found, found + missed))
+        found, missed = counts(totals[0])
+        return in_order(over(found, found + missed), self.thresholds)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class AUC(Metric):
     """The area under a curve that runs through thresholds from 0 to 1.
+
+    Outputs below 0 count as 0, and those above 1 as 1.
 
     Args:
         num_thresholds: how many thresholds, evenly spaced.
@@ -231,10 +154,10 @@ class AUC(Metric):
         find({"ROC": 0, "PR": 0, "PRGAIN": 0}, self.curve, "curve")
         methods = {"interpolation": 0, "minoring": 0, "majoring": 0}
         find(methods, self.summation_method, "summation_method")
-        _freeze(self, "thresholds")
-        _freeze(self, "label_weights")
+        freeze(self, "thresholds")
+        freeze(self, "label_weights")
+        check_thresholds(self, self.thresholds)
         if self.thresholds is not None:
-            _check_thresholds(self, tuple(self.thresholds))
             object.__setattr__(self, "num_thresholds", len(self.thresholds) + 2)
         if not isinstance(self.num_thresholds, numbers.Integral) or (
             self.num_thresholds < 2
@@ -250,7 +173,8 @@ class AUC(Metric):
             )
 
     @property
-    def _bounds(self) -> tuple[float, ...]:
+    def bounds(self) -> tuple[float, ...]:
+        """The thresholds in ascending order, with ends that part nothing."""
         inner = self.thresholds
         if inner is None:
             last = self.num_thresholds - 1
@@ -275,9 +199,11 @@ class AUC(Metric):
         self, y_true: Array, y_pred: Array, weight: Float[Array, "batch ..."]
     ) -> Totals:
         y_true, y_pred = aligned(y_true, y_pred)
-        weight = _spread(weight, y_pred.shape)
+        weight = spread(weight, y_pred.shape)
         if self.from_logits:
             y_pred = jax.nn.sigmoid(y_pred)
+        # The curve goes from end to end only where the outer thresholds part nothing.
+        y_pred = jnp.clip(y_pred, 0.0, 1.0)
         outputs = y_pred.shape[-1] if y_pred.ndim > 1 else 1
         for argument, expected in (
             ("num_labels", self.num_labels),
@@ -294,10 +220,10 @@ class AUC(Metric):
             weight = weight * jnp.expand_dims(shares, axes)
         shape = (-1, outputs if self.multi_label else 1)
         y_true, y_pred, weight = (a.reshape(shape) for a in (y_true, y_pred, weight))
-        return _histogram(y_true, y_pred, weight, self._bounds)
+        return histogram(y_true, y_pred, weight, self.bounds)
 
     def result(self, totals: Totals) -> Any:
-        (tp, fn), (fp, tn) = (_counts(histogram) for histogram in totals)
+        (tp, fn), (fp, tn) = (counts(h) for h in totals)
         if self.curve == "PR" and self.summation_method == "interpolation":
             areas = _interpolated(tp, fp, fn)
         else:

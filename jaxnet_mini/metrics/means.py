@@ -8,7 +8,14 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.errors import ShapeError
-from jaxnet_mini.metrics.base import Metric, MetricFunction, Totals, over, zeros
+from jaxnet_mini.metrics.base import (
+    Metric,
+    MetricFunction,
+    Totals,
+    over,
+    weighed,
+    zeros,
+)
 from jaxnet_mini.types import Float, as_float
 
 
@@ -27,11 +34,6 @@ def _numbers(values: Any, weight: Any) -> tuple[Array, Array]:
         weight = weight[..., 0]
     # The weights' dtype: values may be of a short one, in which counts would not fit.
     return values.astype(weight.dtype), weight
-
-
-def _product(values: Array, weight: Array) -> Array:
-    # What counts for nothing may hold anything, infinity too, and 0 times that is NaN.
-    return jnp.where(weight == 0.0, 0.0, values) * weight
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Mean:
         values, weight = _numbers(values, weight)
         values = jnp.mean(values, axis=tuple(range(weight.ndim, values.ndim)))
         weight = jnp.broadcast_to(weight, values.shape)
-        total = jnp.sum(mean_per_row(_product(values, weight)))
+        total = jnp.sum(mean_per_row(weighed(values, weight)))
         return total, jnp.sum(mean_per_row(weight))
 
     def result(self, totals: Totals) -> Any:
@@ -88,7 +90,7 @@ class Sum:
         """Return the sum of values times weights, which are as those of a `Mean`."""
         values, weight = _numbers(values, weight)
         axes = tuple(range(weight.ndim, values.ndim))
-        return (jnp.sum(_product(values, jnp.expand_dims(weight, axes))),)
+        return (jnp.sum(weighed(values, jnp.expand_dims(weight, axes))),)
 
     def result(self, totals: Totals) -> Any:
         """Return the sum."""
