@@ -19,7 +19,7 @@ import jaxnet_mini as jn
 from jaxnet_mini import configs
 
 with keras_on_jax() as keras:
-    from keras.src import backend, testing
+    from keras.src import backend, ops, testing
 
 KerasTensor = backend.KerasTensor
 
@@ -66,6 +66,10 @@ class Sequential(jn.Sequential):
             return super().__call__(x)
         self.build(x.shape)
         return KerasTensor(self.compute_output_shape(x.shape))
+
+    def compile(self, *args, metrics=(), **kwargs):
+        frozen = [getattr(metric, "frozen", metric) for metric in metrics]
+        super().compile(*args, metrics=frozen, **kwargs)
 
     class Functional:
         """What Keras's tests want to find inside a model."""
@@ -156,7 +160,7 @@ class Regularizer(Value):
 class Metric(Value):
     """A metric that remembers, as Keras's do: it adds up the totals of batches."""
 
-    _dtype = "float32"
+    _dtype = dtype = "float32"
 
     def __init__(self, *args, dtype=_dtype, **kwargs):
         if dtype != self._dtype:
@@ -202,23 +206,23 @@ class Stream(Metric):
 
 
 class Counts(Metric):
-    """`Precision`, `Recall` or `AUC`: their totals tell what Keras keeps too."""
+    """A metric of counts: its totals tell what Keras keeps too."""
 
     @property
     def thresholds(self):
-        return self.frozen._bounds
+        return self.frozen.bounds
 
     @property
     def true_positives(self):
-        return jn.metrics.confusion._counts(self.totals[0])[0]
+        return jn.metrics.thresholds.counts(self.totals[0])[0]
 
     @property
     def false_positives(self):
-        return jn.metrics.confusion._counts(self.totals[1])[0]
+        return jn.metrics.thresholds.counts(self.totals[1])[0]
 
     @property
     def false_negatives(self):
-        return jn.metrics.confusion._counts(self.totals[0])[1]
+        return jn.metrics.thresholds.counts(self.totals[0])[1]
 
 
 class Symbol:
@@ -275,7 +279,15 @@ class TestCase(testing.TestCase):
         model.fit(x, np.zeros(model.compute_output_shape(x.shape)), verbose=0)
 
 
-class EarlyStopping(jn.callbacks.EarlyStopping):
+class Monitor:
+    """What better means, as the function of Keras that compares."""
+
+    @property
+    def monitor_op(self):
+        return {1: ops.greater, -1: ops.less}[self.sign]
+
+
+class EarlyStopping(Monitor, jn.callbacks.EarlyStopping):
     """It keeps ``model.params``; the models that Keras's tests make up have no such."""
 
     def set_model(self, model):
@@ -285,7 +297,7 @@ class EarlyStopping(jn.callbacks.EarlyStopping):
         super().set_model(model)
 
 
-class MonitorCallback(jn.callbacks.MonitorCallback):
+class MonitorCallback(Monitor, jn.callbacks.MonitorCallback):
     def _set_monitor_op(self):
         return self.sign
 

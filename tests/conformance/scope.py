@@ -5,6 +5,7 @@ SCOPE = {
     "losses/loss_test.py": "losses",
     "metrics/accuracy_metrics_test.py": "metrics",
     "metrics/confusion_metrics_test.py": "metrics",
+    "metrics/f_score_metrics_test.py": "metrics",
     "metrics/hinge_metrics_test.py": "metrics",
     "metrics/probabilistic_metrics_test.py": "metrics",
     "metrics/reduction_metrics_test.py": "metrics",
