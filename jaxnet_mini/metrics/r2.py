@@ -20,7 +20,7 @@ class R2Score(ByOutput):
 
     It is 0 for outputs that are the mean of the targets, and for targets that are
     constant. Sums are of float32: standardize targets whose mean is beyond a hundred
-    times their deviation.
+    times their deviation. From a thousand times on they count as constant.
 
     Args:
         class_aggregation: ``"uniform_average"``: the mean over the outputs;
