@@ -310,7 +310,7 @@ def predict(
 def all_finite(tree: Any) -> Array:
     """Return for each leaf of ``tree``, in order, whether it is finite throughout."""
     leaves = jax.tree.leaves(tree)
-    return jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves])
+    return jnp.array([jnp.all(jnp.isfinite(leaf)) for leaf in leaves], bool)
 
 
 def _mask(rows: Array, index: Array | int, batch_size: int) -> Array:

@@ -683,6 +683,7 @@ def test_a_loss_that_diverges_is_reported_where_numpy_sees_it():
 def test_all_finite_tells_leaf_by_leaf():
     tree = {"a": jnp.ones(3), "b": jnp.array([1.0, jnp.nan]), "c": jnp.array(jnp.inf)}
     assert all_finite(tree).tolist() == [True, False, False]
+    assert all_finite({}).tolist() == []
 
 
 # Values and errors
