@@ -15,7 +15,7 @@ from jax import Array
 
 from jaxnet_mini import activations
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
-from jaxnet_mini.layers import Activation, Base, Dense
+from jaxnet_mini.layers import Activation, Base, Dense, Identity, Softmax
 from jaxnet_mini.names import snake_case
 from jaxnet_mini.types import Layer, Params, RandomKey, Shape
 
@@ -177,12 +177,18 @@ def without_last_activation(layer: Layer) -> tuple[Layer, activations.Activation
     """
     if type(layer) is Serial and layer.layers:
         *first, last = layer.layers
-        last, activation = without_last_activation(last)
-        return dataclasses.replace(layer, layers=(*first, last)), activation
+        bare, activation = without_last_activation(last)
+        if isinstance(bare, Identity) and bare is not last:
+            # Parameters go by the names of layers, and this one's came from its class.
+            bare = dataclasses.replace(bare, name=layer.names[-1])
+        return dataclasses.replace(layer, layers=(*first, bare)), activation
     # A subclass may do more after the activation, and so keeps it.
     if type(layer) is Dense or type(layer) is Activation:
         activation = activations.get(layer.activation)
         return dataclasses.replace(layer, activation=None), activation
+    if type(layer) is Softmax:
+        place = Identity(input_shape=layer.input_shape, name=layer.name)
+        return place, activations.softmax
     return layer, activations.linear
 
 

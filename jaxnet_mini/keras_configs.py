@@ -29,15 +29,24 @@ ACTIVATION_LAYERS: dict[str, dict[str, Any]] = {
     },
     "Softmax": {"softmax": {"axis": -1}},
 }
-"""Keras's layers that are one function, by the arguments that our functions have."""
+"""Layers that are the activation of another, by the arguments that functions have."""
 
 LAYERS = (
     "Activation",
     "Dense",
     "Dropout",
+    "ELU",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
+    "Identity",
     "LayerNormalization",
+    "LeakyReLU",
+    "PReLU",
+    "ReLU",
     "Rescaling",
+    "Reshape",
+    "Softmax",
 )
 
 IGNORED = {"data_format", "dtype", "ema_momentum", "name", "seed"}
@@ -123,16 +132,12 @@ def _layer(entry: Json, own: Collection[str]) -> Json:
         policy = policy.get("config", {}).get("name")
     if policy not in ("float32", None):
         raise ArgumentError(f"{where} computes in {policy!r}: only float32 is read.")
-    if kind in ACTIVATION_LAYERS:
-        arguments = {"activation": _function_of(kind, config, where)}
-        kind = "Activation"
-    elif kind in LAYERS:
-        arguments = _arguments(f"layers.{kind}", config, where, own)
-    else:
-        known = ", ".join(sorted((*LAYERS, *ACTIVATION_LAYERS)))
+    if kind not in LAYERS:
         raise ArgumentError(
-            f"{where} has no counterpart here. Keras's layers that are read: {known}."
+            f"{where} has no counterpart here. Keras's layers that are read: "
+            f"{', '.join(LAYERS)}."
         )
+    arguments = _arguments(f"layers.{kind}", config, where, own)
     return {"class": f"layers.{kind}", "config": arguments | {"name": name}}
 
 
@@ -143,7 +148,9 @@ def _function_of(kind: str, config: dict[str, Any], where: str) -> str:
             _neutral(config, wanted, where)
             return name
     given = {argument: config.get(argument) for argument in wanted}
-    raise ArgumentError(f"{where} has {given}: only {wanted} is supported.")
+    raise ArgumentError(
+        f"{where} has {given}: inside a layer only {wanted} is supported."
+    )
 
 
 def _arguments(

@@ -25,9 +25,12 @@ from jaxnet_mini.layers import (
     Dense,
     Dropout,
     Flatten,
+    Identity,
     Input,
     LayerNormalization,
+    ReLU,
     Rescaling,
+    Softmax,
 )
 from jaxnet_mini.optimizers import Adam
 from jaxnet_mini.train import Trainer
@@ -206,6 +209,29 @@ def test_two_layers_of_one_own_name_are_refused():
             serial(Dense(3), serial(Activation(None))),
             "sigmoid",
         ),
+        (Softmax(), Identity(), "softmax"),
+        (
+            Softmax(input_shape=(3,), name="head"),
+            Identity(input_shape=(3,), name="head"),
+            "softmax",
+        ),
+        (
+            serial(Dense(3), Softmax(name="head")),
+            serial(Dense(3), Identity(name="head")),
+            "softmax",
+        ),
+        (
+            serial(Softmax(), Dense(3), Softmax()),
+            serial(Softmax(), Dense(3), Identity(name="softmax_1")),
+            "softmax",
+        ),
+        (
+            serial(Dense(3), serial(Softmax(), name="inner")),
+            serial(Dense(3), serial(Identity(name="softmax"), name="inner")),
+            "softmax",
+        ),
+        (serial(Dense(3), Identity()), serial(Dense(3), Identity()), "linear"),
+        (serial(Dense(3), ReLU()), serial(Dense(3), ReLU()), "linear"),
         (serial(), serial(), "linear"),
         (Dropout(0.5), Dropout(0.5), "linear"),
     ],

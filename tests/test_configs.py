@@ -82,6 +82,8 @@ name = st.none() | st.from_regex(r"[a-z]\w{0,8}", fullmatch=True)
 
 ARGUMENTS = {
     "activation": activation,
+    "alpha_initializer": initializer,
+    "alpha_regularizer": regularizer,
     "bias_initializer": initializer,
     "curve": st.sampled_from(["ROC", "PR"]),
     "epsilon": number,
@@ -95,11 +97,14 @@ ARGUMENTS = {
     "thresholds": st.none() | st.lists(share, min_size=1, max_size=3).map(tuple),
     "num_thresholds": st.integers(2, 50),
     "precision": share,
+    "max_value": st.none() | number,
     "rate": share,
     "recall": share,
     "sensitivity": share,
     "shape": st.lists(positive, min_size=1, max_size=3).map(tuple),
     "specificity": share,
+    "shared_axes": st.none() | positive | st.lists(positive, max_size=3).map(tuple),
+    "target_shape": st.lists(positive, max_size=3).map(lambda axes: (*axes, -1)),
     "units": positive,
 }
 BY_TYPE = {bool: st.booleans(), int: positive, float: number, str: name.filter(bool)}
@@ -183,6 +188,14 @@ def test_every_argument_is_written():
     }
     assert set(config["config"]) == {f.name for f in dataclasses.fields(jn.Dense)}
     assert config["config"]["kernel_initializer"] == "glorot_uniform"
+
+
+def test_names_in_files_written_before_are_those_of_today():
+    """They say nothing of the modules that classes are in."""
+    kinds = "Activation Base Dense Dropout Flatten Input LayerNormalization Rescaling"
+    for kind in kinds.split():
+        assert configs.CLASSES[f"layers.{kind}"] is getattr(layers, kind)
+    assert all(known.count(".") == 1 for known in configs.CLASSES)
 
 
 def test_an_argument_that_is_absent_has_its_default():

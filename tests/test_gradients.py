@@ -24,12 +24,21 @@ from oracles import (
 from jaxnet_mini import activations
 from jaxnet_mini.composition import serial
 from jaxnet_mini.layers import (
+    ELU,
     Activation,
     Dense,
     Dropout,
     Flatten,
+    GaussianDropout,
+    GaussianNoise,
+    Identity,
     LayerNormalization,
+    LeakyReLU,
+    PReLU,
+    ReLU,
     Rescaling,
+    Reshape,
+    Softmax,
 )
 from jaxnet_mini.losses import (
     BinaryCrossentropy,
@@ -90,7 +99,7 @@ def targets_for(loss, shape=(ROWS, CLASSES)):
 
 
 def every_layer(activation, *head):
-    """Every layer once: on two axes of features, on one, and within each other."""
+    """The first layers once: on two axes of features, on one, and in each other."""
     return serial(
         Rescaling(0.7, offset=0.1),
         Dense(4, activation),
@@ -182,7 +191,17 @@ LAYERS = [
     (LayerNormalization(), (6,)),
     (LayerNormalization(epsilon=1e-6), (2, 6)),
     (Dropout(0.5), (2, 3)),
+    (GaussianDropout(0.5), (2, 3)),
+    (GaussianNoise(0.5), (2, 3)),
     (Activation("softmax"), (2, 3)),
+    (Softmax(), (2, 3)),
+    (ReLU(max_value=1.0, negative_slope=0.2, threshold=0.3), (2, 3)),
+    (LeakyReLU(), (2, 3)),
+    (ELU(0.7), (2, 3)),
+    (PReLU(), (2, 3)),
+    (PReLU(shared_axes=1), (2, 3)),
+    (Identity(), (2, 3)),
+    (Reshape((3, -1)), (2, 3)),
     (serial(Dense(3, "tanh"), serial(Dense(2))), (4,)),
 ]
 

@@ -18,13 +18,22 @@ from jaxnet_mini import activations, initializers
 from jaxnet_mini.composition import serial
 from jaxnet_mini.errors import ArgumentError, ShapeError, UnknownNameError
 from jaxnet_mini.layers import (
+    ELU,
     Activation,
     Dense,
     Dropout,
     Flatten,
+    GaussianDropout,
+    GaussianNoise,
+    Identity,
     Input,
     LayerNormalization,
+    LeakyReLU,
+    PReLU,
+    ReLU,
     Rescaling,
+    Reshape,
+    Softmax,
 )
 from jaxnet_mini.types import Layer, as_float
 
@@ -76,6 +85,13 @@ LAYERS = [
     (LayerNormalization(), (7,)),
     (LayerNormalization(epsilon=0.1), (5, 7)),
     (Dropout(0.4), (5, 3)),
+    (GaussianDropout(0.4), (5, 3)),
+    (GaussianNoise(0.4), (5, 3)),
+    (Identity(), (5, 3)),
+    (Reshape((3, 5)), (5, 3)),
+    (Reshape((-1,)), (2, 5, 3)),
+    (Reshape((1, -1, 6)), (2, 5, 3)),
+    (Reshape((2, 2, 1)), (4,)),
 ]
 
 
@@ -377,62 +393,6 @@ def test_a_callable_is_an_initializer():
     assert np.all(np.asarray(params["kernel"]) == 7.0)
 
 
-# Dropout
-
-
-def test_dropout_drops_its_share_and_scales_the_rest():
-    rate, x = 0.3, jnp.asarray(normal(200, 500) + 10.0)
-    y = np.asarray(Dropout(rate).apply({}, x, key=KEY, training=True))
-    kept = y != 0.0
-    standard_error = math.sqrt(rate * (1 - rate) / y.size)
-    assert abs(1 - kept.mean() - rate) <= 5 * standard_error
-    assert_close(y[kept], np.asarray(x)[kept] / (1 - rate))
-    # What is dropped here says nothing about what is dropped there.
-    assert abs(np.corrcoef(kept[:, 0], kept[:, 1])[0, 1]) < 0.3
-    assert abs(np.corrcoef(kept[0], kept[1])[0, 1]) < 0.2
-
-
-def test_dropout_keeps_the_expectation():
-    x = jnp.full((1000, 1000), 2.0)
-    y = np.asarray(Dropout(0.75).apply({}, x, key=KEY, training=True), np.float64)
-    deviation = 2.0 * math.sqrt(0.75 / 0.25)
-    assert abs(y.mean() - 2.0) <= 5 * deviation / 1000
-
-
-def test_dropout_is_the_identity_in_inference_and_at_rate_0():
-    x = jnp.asarray(normal(4, 3))
-    assert Dropout(0.5).apply({}, x) is x
-    assert Dropout(0.5).apply({}, x, key=KEY) is x
-    assert Dropout(0.0).apply({}, x, training=True) is x
-
-
-def test_dropout_draws_from_its_key_alone():
-    x = jnp.ones((20, 20))
-    first, same, other = (
-        np.asarray(Dropout(0.5).apply({}, x, key=jax.random.key(n), training=True))
-        for n in (1, 1, 2)
-    )
-    np.testing.assert_array_equal(first, same)
-    assert 0.3 < np.mean(first != other) < 0.7
-
-
-def test_two_dropouts_in_a_net_drop_different_places():
-    net = serial(Dropout(0.5), Dropout(0.5))
-    y = np.asarray(
-        net.apply(net.init(KEY, (9,))[1], jnp.ones((900, 9)), key=KEY, training=True)
-    )
-    assert np.mean(y == 4.0) == pytest.approx(0.25, abs=0.03)
-
-
-def test_dropout_in_training_needs_a_key_and_says_how_to_give_one():
-    layer, x = Dropout(0.5), jnp.ones((4, 3))
-    with raises_text(
-        ArgumentError, "Dropout(0.5)", "give apply a key", "key=jax.random.key(0)"
-    ):
-        layer.apply({}, x, training=True)
-    layer.apply({}, x, training=True, key=jax.random.key(0))
-
-
 # Values: equal, hashable, printable, unchangeable
 
 # Pairwise different.
@@ -458,6 +418,26 @@ CONFIGURATIONS = [
     lambda: Activation("relu", name="own"),
     lambda: Dropout(0.5),
     lambda: Dropout(0.25),
+    lambda: GaussianDropout(0.25),
+    lambda: GaussianNoise(0.25),
+    lambda: Identity(),
+    lambda: Identity(name="own"),
+    lambda: Reshape((4, 7)),
+    lambda: Reshape((4, -1)),
+    lambda: ReLU(),
+    lambda: ReLU(6.0),
+    lambda: ReLU(negative_slope=0.1),
+    lambda: ReLU(threshold=0.1),
+    lambda: LeakyReLU(),
+    lambda: LeakyReLU(0.1),
+    lambda: ELU(),
+    lambda: ELU(0.5),
+    lambda: Softmax(),
+    lambda: PReLU(),
+    lambda: PReLU("ones"),
+    lambda: PReLU(alpha_regularizer="l2"),
+    lambda: PReLU(shared_axes=(1,)),
+    lambda: PReLU(shared_axes=(1, 2)),
     lambda: Rescaling(0.5),
     lambda: Rescaling(0.5, 1.0),
     lambda: Rescaling(0.5, input_shape=(2, 2)),
@@ -576,14 +556,6 @@ def test_a_name_must_be_a_word(name, unchecked):
         Dense(3, name=name)
 
 
-@pytest.mark.parametrize("rate", [-0.1, 1.0, 2.0, math.nan, True, "0.5", None])
-def test_a_rate_must_be_a_share(rate, unchecked):
-    with raises_text(
-        ArgumentError, f"rate is the share of inputs to drop, in [0, 1), not {rate!r}."
-    ):
-        Dropout(rate)
-
-
 @pytest.mark.parametrize("argument", ["scale", "offset"])
 @pytest.mark.parametrize("value", [math.nan, math.inf, "1", None])
 def test_scale_and_offset_must_be_finite_numbers(argument, value, unchecked):
@@ -639,6 +611,11 @@ def test_what_is_neither_name_nor_callable_is_no_activation_or_initializer(unche
         Flatten(input_shape=(4,)),
         Activation("relu", input_shape=(4,)),
         Dropout(0.5, input_shape=(4,)),
+        GaussianNoise(0.5, input_shape=(4,)),
+        Identity(input_shape=(4,)),
+        Reshape((2, -1), input_shape=(4,)),
+        ReLU(input_shape=(4,)),
+        PReLU(input_shape=(4,)),
         Rescaling(0.5, input_shape=(4,)),
         LayerNormalization(input_shape=(4,)),
         Input((4,)),
@@ -680,3 +657,43 @@ def test_trap_broadcasting_layer_normalization_refuses_other_features(features):
     _, params = LayerNormalization().init(KEY, (features,))
     with raises_text(ShapeError, f"parameters for {features} features", "shape (6, 5)"):
         LayerNormalization().apply(params, jnp.ones((6, 5)))
+
+
+# Reshape
+
+
+def test_reshape_keeps_integers_and_the_order_of_values():
+    x = jnp.arange(24, dtype=jnp.uint8).reshape(2, 3, 4)
+    y = Reshape((2, -1)).apply({}, x)
+    assert y.dtype == jnp.uint8
+    np.testing.assert_array_equal(y, np.arange(24).reshape(2, 2, 6))
+
+
+@pytest.mark.parametrize("target", [(5,), (4, 4), (5, -1), (13,)])
+def test_reshape_refuses_a_shape_that_is_not_filled(target):
+    layer = Reshape(target)
+    with raises_text(
+        ShapeError,
+        f"{layer!r} got an example of shape (3, 4), whose 12 values do not fill that "
+        "shape: change target_shape.",
+    ):
+        layer.init(KEY, (3, 4))
+    with raises_text(ShapeError, "whose 12 values"):
+        layer.apply({}, jnp.ones((2, 3, 4)))
+
+
+@pytest.mark.parametrize(
+    "target", [None, 4, "4", (0, 4), (-2, 4), (-1, -1), (2.0, 2), (None, 4), (True,)]
+)
+def test_a_target_shape_must_be_a_shape(target, unchecked):
+    with raises_text(
+        ArgumentError,
+        "target_shape must be a tuple of positive integers without the batch axis, at "
+        f"most one of them -1, such as (7, -1), not {target!r}.",
+    ):
+        Reshape(target)
+
+
+def test_a_target_shape_may_be_a_list(unchecked):
+    assert Reshape([np.int64(2), -1]) == Reshape((2, -1))
+    assert type(Reshape([np.int64(2), -1]).target_shape[0]) is int

@@ -24,7 +24,7 @@ from oracles import (
 from jaxnet_mini import activations, losses
 from jaxnet_mini.composition import serial, without_last_activation
 from jaxnet_mini.errors import ArgumentError, ShapeError, UnknownNameError
-from jaxnet_mini.layers import Activation, Dense, Dropout, Flatten
+from jaxnet_mini.layers import Activation, Dense, Dropout, Flatten, Softmax
 from jaxnet_mini.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -379,6 +379,9 @@ def sure(layers, rows):
         (Dense(2, jax.nn.softmax),),
         (Dense(2), Activation("softmax")),
         (Dense(2), serial(Flatten(), Activation("softmax"))),
+        (Dense(2), Softmax()),
+        (Dense(2), Softmax(axis=-1, name="probabilities")),
+        (Dense(2), serial(Flatten(), Softmax())),
     ],
     ids=named,
 )
@@ -430,6 +433,18 @@ def test_trap_a_subclass_of_dense_keeps_its_activation():
     _, logs = trainer.step(state, (x, y))
     expected = trainer.loss(y, layer.apply(state.params, x))
     assert_close(logs["loss"], np.asarray(expected))
+
+
+class Tempered(Softmax):
+    """The same for a layer of its own."""
+
+    def forward(self, params, x):
+        return super().forward(params, x * 0.5)
+
+
+def test_trap_a_subclass_of_softmax_stays_in_place():
+    net = serial(Dense(3), Tempered())
+    assert without_last_activation(net) == (net, activations.linear)
 
 
 def test_dropout_after_the_softmax_is_not_fused():

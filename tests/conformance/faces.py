@@ -84,22 +84,53 @@ def build_input(shape=None, batch_size=None, batch_shape=None):
     return jn.Input(shape if batch_shape is None else batch_shape[1:])
 
 
-class LayerWithWeights:
-    """A layer of its own, as Keras's are: a model of one layer."""
+class Value:
+    """A frozen value, with the methods by which Keras's tests look at one."""
 
     kind = None
+
+    def __init__(self, *args, **kwargs):
+        self.frozen = self.kind(*args, **kwargs)
+
+    def __getattr__(self, name):
+        return getattr(self.frozen, name)
+
+    def get_config(self):
+        return through_json(self.frozen)["config"]
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+class LayerWithWeights(Value):
+    """A layer of its own, as Keras's are: a model of one layer."""
+
     non_trainable_weights = ()
     non_trainable_variables = ()
 
     def __init__(self, *args, **kwargs):
-        self.frozen = self.kind(*args, **kwargs)
+        random = issubclass(self.kind, jn.layers.regularization.Random)
+        # A key is given with each call here, and a seed with the layer in Keras.
+        self._seed_generators = [kwargs.pop("seed", 0)] if random else []
+        if kwargs.pop("dtype", "float32") != "float32":
+            raise NotMirroredError("dtype")
+        super().__init__(*args, **kwargs)
         self.model = Sequential([self.frozen])
 
-    def __call__(self, x):
-        return self.model(x)
+    def __call__(self, x, training=False):
+        if isinstance(x, KerasTensor):
+            return self.model(x)
+        if not self.model.built:
+            self.model.build(x.shape)
+        key = jax.random.key(*self._seed_generators) if training else None
+        x = jnp.asarray(x)
+        return self.frozen.apply(self.params, x, key=key, training=training)
 
     def __getattr__(self, name):
-        return getattr(self.model, name)
+        if name in ("beta", "gamma"):
+            return self.params[name]
+        return getattr(self.model if hasattr(self.model, name) else self.frozen, name)
 
     @property
     def trainable_weights(self):
@@ -123,26 +154,7 @@ class LayerWithWeights:
         return [penalty for penalty in each if isinstance(penalty, jax.Array)]
 
     def _flatten_layers(self, *_):
-        return []  # where Keras looks for generators of random numbers
-
-
-class Value:
-    """A frozen value, with the methods by which Keras's tests look at one."""
-
-    kind = None
-
-    def __init__(self, *args, **kwargs):
-        self.frozen = self.kind(*args, **kwargs)
-
-    def __getattr__(self, name):
-        return getattr(self.frozen, name)
-
-    def get_config(self):
-        return through_json(self.frozen)["config"]
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**config)
+        return [self]  # where Keras looks for generators of random numbers
 
 
 class Function(Value):
@@ -228,8 +240,8 @@ class Counts(Metric):
 class Symbol:
     """What Keras's ``Input`` gives: a symbol, of a shape with the batch axis."""
 
-    def __new__(cls, batch_shape):
-        return KerasTensor(batch_shape)
+    def __new__(cls, shape=None, batch_shape=None):
+        return KerasTensor(batch_shape or (None, *shape))
 
 
 class Adapters:
@@ -261,13 +273,14 @@ class TestCase(testing.TestCase):
         return revived
 
     def run_layer_test(self, layer_cls, init_kwargs, **kwargs):
-        """Keras's, without masks, reduced precision and its own training."""
+        """Keras's, without masks, reduced precision, its building and training."""
         if kwargs.get("expected_output_sparse"):
             raise NotMirroredError("sparse tensors")
         left_out = {
             "supports_masking": None,
             "run_training_check": False,
             "run_mixed_precision_check": False,
+            "assert_built_after_instantiation": False,
         }
         super().run_layer_test(layer_cls, init_kwargs, **kwargs | left_out)
         self.train(layer_cls(**init_kwargs).model, **kwargs)
@@ -387,16 +400,14 @@ FACES = {
     "conftest": types.SimpleNamespace(skip_if_backend=unchanged),
     "saving": types.SimpleNamespace(register_keras_serializable=unchanged),
 }
-# Where a file's tests call layers by themselves, look at losses or the learning rate.
+# Where the tests of a file, or of a folder, call layers by themselves, look at losses
+# or the learning rate.
 WITH_RATE = {"models": types.SimpleNamespace(Sequential=ModelWithRate)}
 OF_FILE = {
     "callbacks/learning_rate_scheduler_test.py": WITH_RATE,
     "callbacks/reduce_lr_on_plateau_test.py": WITH_RATE,
     "losses/losses_test.py": {"losses": Adapters(jn.losses, Function)},
-    "layers/core/dense_test.py": {"layers": Adapters(jn.layers, LayerWithWeights)},
-    "layers/reshaping/flatten_test.py": {
-        "layers": Adapters(jn.layers, LayerWithWeights, Input=Symbol)
-    },
+    "layers": {"layers": Adapters(jn.layers, LayerWithWeights, Input=Symbol)},
 }
 
 
@@ -405,7 +416,8 @@ def find(file, path):
     name = path.removeprefix("keras.src.")
     if any(name == tool or name.startswith(tool + ".") for tool in TOOLS):
         return pkgutil.resolve_name(path)
-    for room, face in (FACES | OF_FILE.get(file, {})).items():
+    own = OF_FILE.get(file, OF_FILE.get(file.split("/")[0], {}))
+    for room, face in (FACES | own).items():
         if name == room or name.startswith(room + "."):
             # One module here stands for all of Keras's in the room.
             inner = path not in sys.modules and name != room

@@ -1,0 +1,134 @@
+"""What all layers share: shapes that are checked, names, penalties."""
+
+import dataclasses
+import math
+import numbers
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from jax import Array
+
+from jaxnet_mini import regularizers
+from jaxnet_mini.errors import ArgumentError, ShapeError
+from jaxnet_mini.names import as_call
+from jaxnet_mini.types import Params, RandomKey, Shape
+
+
+def positive(value: Any, argument: str) -> int:
+    """Return ``value`` as an int.
+
+    Raises:
+        ArgumentError: no positive integer.
+    """
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not whole or value <= 0:
+        raise ArgumentError(f"{argument} must be a positive integer, not {value!r}.")
+    return int(value)
+
+
+def finite(value: Any, argument: str, least: float = -math.inf) -> None:
+    """Check that ``value`` is a finite number of at least ``least``.
+
+    Raises:
+        ArgumentError: it is none.
+    """
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not number or not (math.isfinite(value) and value >= least):
+        bound = "" if least == -math.inf else f" of at least {least:g}"
+        raise ArgumentError(
+            f"{argument} must be a finite number{bound}, not {value!r}."
+        )
+
+
+def check_shape(value: Any, argument: str) -> Shape:
+    """Return ``value`` as a shape without the batch axis.
+
+    Raises:
+        ArgumentError: no tuple of positive integers.
+    """
+    if isinstance(value, numbers.Integral):
+        value = (value,)
+    if not isinstance(value, tuple | list):
+        raise ArgumentError(
+            f"{argument} must be a tuple of positive integers without the batch axis, "
+            f"such as (28, 28), not {value!r}."
+        )
+    return tuple(positive(size, f"every axis of {argument}") for size in value)
+
+
+def total_penalty(
+    params: Params, wanted: Mapping[str, str | regularizers.Penalty | None]
+) -> Array | float:
+    """Return the sum of what regularizers give for parameters of the same names."""
+    total: Array | float = 0.0
+    for name, regularizer in wanted.items():
+        penalize = regularizers.get(regularizer)
+        if penalize is not None and name in params:
+            total = total + penalize(params[name])
+    return total
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Base:
+    """What all layers here share: a declared input shape, a name, a short ``repr``.
+
+    On its own it passes its input on and has no parameters.
+    """
+
+    input_shape: Shape | None = dataclasses.field(default=None, kw_only=True)
+    input_dim: dataclasses.InitVar[int | None] = dataclasses.field(
+        default=None, kw_only=True
+    )
+    name: str | None = dataclasses.field(default=None, kw_only=True)
+
+    def __post_init__(self, input_dim: int | None) -> None:
+        if input_dim is not None:
+            if self.input_shape is not None:
+                raise ArgumentError("give input_shape or input_dim, not both.")
+            declared = check_shape(positive(input_dim, "input_dim"), "input_dim")
+            object.__setattr__(self, "input_shape", declared)
+        elif self.input_shape is not None:
+            declared = check_shape(self.input_shape, "input_shape")
+            object.__setattr__(self, "input_shape", declared)
+        if self.name is not None and (
+            not isinstance(self.name, str) or not re.fullmatch(r"[^/\s]+", self.name)
+        ):
+            raise ArgumentError(
+                f"name must be a word without '/' or spaces, not {self.name!r}."
+            )
+
+    def __repr__(self) -> str:
+        return as_call(self)
+
+    def check(self, input_shape: Shape) -> None:
+        """Raise a ShapeError where ``input_shape`` is not what was declared."""
+        if self.input_shape is not None and self.input_shape != tuple(input_shape):
+            raise ShapeError(
+                f"{self!r} expects inputs of shape {self.input_shape} and got "
+                f"{tuple(input_shape)}: change its input_shape or reshape the inputs."
+            )
+
+    def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
+        """Return the output shape and the parameters."""
+        self.check(input_shape)
+        return tuple(input_shape), {}
+
+    def apply(
+        self,
+        params: Params,
+        x: Array,
+        *,
+        key: RandomKey | None = None,
+        training: bool = False,
+    ) -> Array:
+        """Return the outputs for a batch."""
+        return self.forward(params, x)
+
+    def forward(self, params: Params, x: Array) -> Array:
+        """Return the outputs of a layer that draws no random numbers."""
+        return x
+
+    def penalty(self, params: Params) -> Array | float:
+        """Return what regularizers add to the loss of a batch; 0.0 where none does."""
+        return 0.0

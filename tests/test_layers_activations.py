@@ -1,0 +1,335 @@
+"""Activations that are layers: ReLU, LeakyReLU, ELU, Softmax and PReLU.
+
+Oracles: Keras 3.15 on JAX, values and gradients, and float64 NumPy.
+"""
+
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from conftest import keras_on_jax
+from oracles import assert_close, named, raises_text, unchecked_types, x64
+
+import jaxnet_mini as jn
+from jaxnet_mini.errors import ArgumentError, ShapeError, UnknownNameError
+from jaxnet_mini.layers import ELU, LeakyReLU, PReLU, ReLU, Softmax
+
+KEY = jax.random.key(0)
+LAYERS = [
+    ReLU(),
+    ReLU(max_value=1.0),
+    ReLU(max_value=6.0),
+    ReLU(negative_slope=0.2),
+    ReLU(threshold=0.5),
+    ReLU(max_value=1.0, negative_slope=0.2, threshold=0.5),
+    LeakyReLU(),
+    LeakyReLU(0.05),
+    LeakyReLU(0.0),
+    ELU(),
+    ELU(0.7),
+    ELU(-0.5),
+    Softmax(),
+    Softmax(axis=-1),
+    PReLU("ones"),
+    PReLU(alpha_initializer="random_normal", shared_axes=(1,)),
+    PReLU(alpha_initializer="random_normal", shared_axes=(1, 2)),
+    PReLU(alpha_initializer="random_normal", shared_axes=(2,)),
+]
+
+
+def inputs(*shape):
+    return np.random.default_rng(0).normal(0.0, 2.0, shape)
+
+
+def with_params(layer, input_shape):
+    """Parameters that differ from place to place; of most of these layers none."""
+    _, params = layer.init(KEY, input_shape)
+    rng = np.random.default_rng(1)
+    return {name: rng.normal(0.3, 0.5, value.shape) for name, value in params.items()}
+
+
+def single(tree):
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), tree)
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=named)
+def test_values_and_gradients_are_those_of_keras(layer):
+    x, mixture = inputs(6, 5, 3), inputs(6, 5, 3)[::-1].copy()
+    params = with_params(layer, (5, 3))
+    fields = {
+        field.name: getattr(layer, field.name)
+        for field in dataclasses.fields(layer)
+        if field.name not in ("input_shape", "name")
+    }
+    with keras_on_jax() as keras:
+        theirs = getattr(keras.layers, type(layer).__name__)(**fields)
+        theirs.build(x.shape)
+
+        def outputs(weights, x):
+            y, _ = theirs.stateless_call(weights, [], x)
+            return jnp.sum(y * mixture), y
+
+        differentiate = jax.grad(outputs, argnums=(0, 1), has_aux=True)
+        (by_weights, by_x), y = differentiate(single(list(params.values())), single(x))
+
+    def own(params, x):
+        y = layer.apply(params, x)
+        return jnp.sum(y * jnp.asarray(mixture, jnp.float32)), y
+
+    (by_params, by_own_x), own_y = jax.grad(own, argnums=(0, 1), has_aux=True)(
+        single(params), single(x)
+    )
+    assert_close(own_y, y)
+    assert_close(by_own_x, by_x)
+    assert len(by_weights) == len(by_params) == (type(layer) is PReLU)
+    for gradient, expected in zip(by_params.values(), by_weights, strict=True):
+        assert_close(gradient, expected)
+
+
+FORMULAE = [
+    (ReLU(), lambda x: np.maximum(x, 0)),
+    (ReLU(2.0, 0.3, 1.0), lambda x: np.where(x > 1, np.minimum(x, 2), 0.3 * (x - 1))),
+    (ReLU(max_value=0.0), np.zeros_like),
+    (LeakyReLU(), lambda x: np.where(x > 0, x, 0.3 * x)),
+    (LeakyReLU(2.0), lambda x: np.where(x > 0, x, 2 * x)),
+    (ELU(), lambda x: np.where(x > 0, x, np.expm1(x))),
+    (ELU(0.25), lambda x: np.where(x > 0, x, 0.25 * np.expm1(x))),
+    (Softmax(), lambda x: np.exp(x) / np.exp(x).sum(-1, keepdims=True)),
+]
+
+
+@pytest.mark.parametrize(("layer", "formula"), FORMULAE, ids=named)
+def test_values_are_those_of_the_formulae_in_float64(layer, formula):
+    x = inputs(40, 7)
+    with x64():
+        y = np.asarray(layer.apply({}, jnp.asarray(x)))
+    assert y.dtype == np.float64
+    assert_close(y, formula(x), 1e-13)
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=named)
+def test_integers_are_cast(layer):
+    params = single(with_params(layer, (3, 4)))
+    x = np.arange(24).reshape(2, 3, 4) % 5
+    y = layer.apply(params, jnp.asarray(x, jnp.int32))
+    assert y.dtype == jnp.float32
+    assert_close(y, layer.apply(params, jnp.asarray(x, jnp.float32)))
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=named)
+def test_large_inputs_give_finite_outputs_and_gradients(layer):
+    params = single(with_params(layer, (2, 2)))
+    x = jnp.array([[[-1e30, 1e30], [-200.0, 200.0]]])
+    gradient = jax.grad(lambda x: jnp.sum(layer.apply(params, x)))(x)
+    assert np.all(np.isfinite(layer.apply(params, x)))
+    assert np.all(np.isfinite(gradient))
+
+
+# A learned slope
+
+
+@pytest.mark.parametrize(
+    ("shared", "shape"),
+    [
+        (None, (5, 3)),
+        ((), (5, 3)),
+        (1, (1, 3)),
+        (2, (5, 1)),
+        ((1, 2), (1, 1)),
+        ((2, 1), (1, 1)),
+    ],
+)
+def test_a_slope_has_the_shape_of_an_example_but_for_shared_axes(shared, shape):
+    output_shape, params = PReLU(shared_axes=shared).init(KEY, (5, 3))
+    assert output_shape == (5, 3)
+    assert {name: value.shape for name, value in params.items()} == {"alpha": shape}
+    assert not np.any(params["alpha"])
+    assert params["alpha"].dtype == jnp.float32
+
+
+def test_a_slope_is_initialized_from_its_key():
+    layer = PReLU("random_uniform")
+    (_, one), (_, same), (_, other) = (
+        layer.init(jax.random.key(seed), (40,)) for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(one["alpha"], same["alpha"])
+    assert np.all(np.asarray(one["alpha"]) != np.asarray(other["alpha"]))
+
+
+def test_a_slope_is_learned():
+    """Data of slope 0.2 below 0: descent finds it, and nothing else can."""
+    x = inputs(200, 3).astype(np.float32)
+    y = np.where(x > 0, x, np.array([0.2, -0.1, 0.5], np.float32) * x)
+    model = jn.Sequential([PReLU(input_shape=(3,))])
+    model.compile(jn.optimizers.SGD(0.2), "mse")
+    model.fit(x, y, epochs=20, verbose=0)
+    assert_close(model.get_weights()[0], np.array([0.2, -0.1, 0.5]), 1e-4)
+
+
+def test_a_penalty_on_a_slope_is_added_to_the_loss():
+    x = inputs(8, 3).astype(np.float32)
+    layers = {
+        "jn": lambda: PReLU("ones", alpha_regularizer="l2", input_shape=(3,)),
+        "mixed": lambda: PReLU(
+            "ones", alpha_regularizer=jn.regularizers.L1L2(0.1, 0.2), input_shape=(3,)
+        ),
+    }
+    for make, expected in zip(layers.values(), (0.01 * 3, 0.3 * 3), strict=True):
+        model = jn.Sequential([make()])
+        model.compile("sgd", "mse")
+        assert model.evaluate(x, x, verbose=0) == pytest.approx(expected, rel=1e-5)
+    assert PReLU("ones").penalty({"alpha": jnp.ones(3)}) == 0.0
+
+
+@pytest.mark.parametrize("features", [1, 4])
+def test_trap_broadcasting_prelu_refuses_other_features(features):
+    _, params = PReLU().init(KEY, (features,))
+    with raises_text(
+        ShapeError,
+        f"PReLU() has an alpha of shape ({features},) and got a batch of shape (6, 5), "
+        "for which it must be (5,).",
+    ):
+        PReLU().apply(params, jnp.ones((6, 5)))
+
+
+def test_a_shared_axis_must_be_there():
+    layer = PReLU(shared_axes=(1, 3))
+    with raises_text(
+        ShapeError,
+        f"{layer!r} got an example of shape (5, 3), which has 2 axes: share axes that "
+        "it has, counted from 1.",
+    ):
+        layer.init(KEY, (5, 3))
+    layer.init(KEY, (5, 3, 2))
+
+
+def test_shared_axes_are_kept_as_a_tuple():
+    assert PReLU(shared_axes=1) == PReLU(shared_axes=[1]) == PReLU(shared_axes=(1,))
+    assert hash(PReLU(shared_axes=[1])) == hash(PReLU(shared_axes=(1,)))
+
+
+# Arguments
+
+
+@pytest.fixture
+def unchecked():
+    with unchecked_types():
+        yield
+
+
+BAD = [-0.1, math.nan, math.inf, True, "1"]
+
+
+@pytest.mark.parametrize("value", [*BAD, None])
+@pytest.mark.parametrize(
+    ("kind", "argument"),
+    [
+        (ReLU, "negative_slope"),
+        (ReLU, "threshold"),
+        (LeakyReLU, "negative_slope"),
+    ],
+)
+def test_slopes_and_thresholds_are_at_least_0(kind, argument, value, unchecked):
+    with raises_text(
+        ArgumentError,
+        f"{argument} must be a finite number of at least 0, not {value!r}.",
+    ):
+        kind(**{argument: value})
+
+
+@pytest.mark.parametrize("value", BAD)
+def test_a_limit_is_at_least_0(value, unchecked):
+    with raises_text(
+        ArgumentError, f"max_value must be a finite number of at least 0, not {value!r}"
+    ):
+        ReLU(max_value=value)
+
+
+@pytest.mark.parametrize("value", [math.nan, -math.inf, None, False])
+def test_alpha_is_a_number(value, unchecked):
+    with raises_text(ArgumentError, f"alpha must be a finite number, not {value!r}."):
+        ELU(value)
+
+
+@pytest.mark.parametrize("axis", [0, 1, -2, None, (1, 2)])
+def test_softmax_takes_the_last_axis_alone_and_says_what_takes_another(axis, unchecked):
+    with raises_text(
+        ArgumentError,
+        f"axis must be -1, the last axis, not {axis!r}: for another, give Activation a "
+        "function.",
+    ):
+        Softmax(axis)
+    x = inputs(4, 5, 3).astype(np.float32)
+    over_rows = jn.layers.Activation(lambda x: jax.nn.softmax(x, axis=1))
+    assert_close(np.sum(over_rows.apply({}, jnp.asarray(x)), axis=1), np.ones((4, 3)))
+
+
+@pytest.mark.parametrize("axes", [0, -1, (1, 0), 1.5, "1", (None,), True])
+def test_shared_axes_are_counted_from_1(axes, unchecked):
+    with raises_text(
+        ArgumentError, "every axis of shared_axes must be a positive integer, not "
+    ):
+        PReLU(shared_axes=axes)
+
+
+def test_unknown_names_are_answered_with_the_nearest():
+    with raises_text(UnknownNameError, "unknown initializer 'zeroes'", "'zeros'"):
+        PReLU("zeroes")
+    with raises_text(UnknownNameError, "unknown regularizer 'l3'"):
+        PReLU(alpha_regularizer="l3")
+
+
+# What Keras users write
+
+
+def test_a_model_of_them_trains_as_in_keras():
+    x = inputs(96, 6).astype(np.float32)
+    y = np.random.default_rng(2).integers(0, 3, 96)
+
+    def built(library):
+        layers = library.layers
+        model = library.Sequential(
+            [
+                library.Input((6,)),
+                layers.Reshape((3, 2)),
+                layers.LeakyReLU(0.1),
+                layers.Flatten(),
+                layers.Dense(8),
+                layers.PReLU(alpha_regularizer="l1"),
+                layers.Identity(),
+                layers.Dense(8),
+                layers.ELU(),
+                layers.Dense(8),
+                layers.ReLU(max_value=2.0),
+                layers.Dense(3),
+                layers.Softmax(),
+            ]
+        )
+        rate = library.optimizers.SGD(0.1)
+        model.compile(rate, "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    ours = built(jn)
+    with keras_on_jax() as keras:
+        theirs = built(keras)
+        theirs.set_weights(ours.get_weights())
+        logs = theirs.fit(x, y, epochs=4, shuffle=False, verbose=0).history
+        weights = theirs.get_weights()
+    history = ours.fit(x, y, epochs=4, shuffle=False, verbose=0).history
+    for name, expected in logs.items():
+        np.testing.assert_allclose(history[name], expected, rtol=1e-5)
+    for array, expected in zip(ours.get_weights(), weights, strict=True):
+        np.testing.assert_allclose(array, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_model_without_weights_can_be_fit():
+    """There is nothing to learn, and Keras logs the loss all the same."""
+    x = inputs(10, 3).astype(np.float32)
+    model = jn.Sequential([ReLU(input_shape=(3,))])
+    model.compile("adam", "mse")
+    history = model.fit(x, x, epochs=2, batch_size=4, verbose=0).history
+    expected = np.mean(np.minimum(x, 0) ** 2)
+    np.testing.assert_allclose(history["loss"], [expected, expected], rtol=1e-5)
