@@ -38,7 +38,10 @@ class RunOnce:
         )
 
     def __call__(self, *arguments: Any) -> Any:
-        return self._compiled(*arguments)
+        # At once, also where a model is first called while a user's function is traced:
+        # its weights are then made, and are no part of what is traced.
+        with jax.ensure_compile_time_eval():
+            return self._compiled(*arguments)
 
 
 untrained = RunOnce(train.untrained, static_argnums=(0, 1))

@@ -903,3 +903,23 @@ def test_bad_data_change_nothing():
         model.fit(x, y, validation_split=1.0, verbose=0)
     assert model.history is history
     assert_trees_identical(model.state, before)
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        jax.eval_shape,
+        lambda model, x: jax.jit(model)(x),
+        lambda model, x: jax.grad(lambda x: model(x).sum())(x),
+        lambda model, x: jax.vmap(lambda row: model(row[None]))(x),
+    ],
+    ids=["eval_shape", "jit", "grad", "vmap"],
+)
+def test_a_model_first_called_within_a_transformation_makes_its_weights(transform):
+    """And they are arrays, of which nothing that is traced has leaked."""
+    model = jn.Sequential([jn.Dense(3, input_shape=(4,))])
+    transform(model, jnp.ones((2, 4)))
+    expected = jn.Sequential([jn.Dense(3, input_shape=(4,))]).get_weights()
+    for own, other in zip(model.get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(own, other)
+    assert model.predict(np.ones((2, 4))).shape == (2, 3)
