@@ -308,8 +308,13 @@ def test_no_network(tmp_path, cache, monkeypatch):
 
 
 def test_interrupt_leaves_nothing(server, cache):
-    with pytest.raises(KeyboardInterrupt):
-        load(mirrored(server, "interrupting"))
+    # A shell's job in the background ignores Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            load(mirrored(server, "interrupting"))
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert contents(cache) == {}
 
 
