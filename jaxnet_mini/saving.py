@@ -180,7 +180,7 @@ def _contents(data: bytes) -> tuple[Header | None, dict[str, NDArray[Any]]]:
     read_tensors: Any = deserialize  # it has no annotations
     tensors = read_tensors(data)
     metadata = plain.parse(data[8 : 8 + length]).get("__metadata__") or {}
-    arrays = {}
+    arrays: dict[str, NDArray[Any]] = {}
     for name, tensor in tensors:
         dtype = DTYPES.get(tensor["dtype"])
         if dtype is None:
