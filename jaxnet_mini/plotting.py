@@ -140,7 +140,7 @@ def _draw_metric(
     if not len(together):
         axes.text(0.5, 0.5, "no finite value", ha="center", transform=axes.transAxes)
         axes.set_yticks([])
-    elif metric == "learning_rate" and together.min() > 0.0:
+    elif metric == "learning_rate" and np.min(together) > 0.0:
         axes.set_yscale("log")
     if validation is not None:
         axes.legend()
@@ -279,7 +279,7 @@ def confusion_matrix(
     """
     true, _ = classes_of(y_true, "y_true")
     taken, _ = classes_of(y_pred, "y_pred", len(true))
-    classes = int(max(true.max(), taken.max())) + 1
+    classes = int(max(np.max(true), np.max(taken))) + 1
     for given in (y_true, y_pred):
         if np.ndim(given) == 2:
             classes = max(classes, np.shape(given)[1])
@@ -294,7 +294,7 @@ def confusion_matrix(
     np.add.at(counts, (true, taken), 1)
     words = [word_for(i, names) for i in range(classes)]
     # In inches: a digit or letter is about 0.085 wide in this size.
-    side = classes * max(0.42, 0.1 + 0.085 * len(f"{counts.max():,}"))
+    side = classes * max(0.42, 0.1 + 0.085 * len(f"{np.max(counts):,}"))
     beside = 0.085 * max(map(len, words))
     width = max(side + beside + 0.9, 3.6)
     figure = new_figure(width, max(side + 0.7 * beside + 1.1, 3.6))
