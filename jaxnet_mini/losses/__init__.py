@@ -6,8 +6,6 @@ batch, as in Keras. The functions of the same names in snake case are the per-ex
 values alone.
 """
 
-from typing import Any
-
 from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.losses.classes import (
     BinaryCrossentropy,
@@ -88,26 +86,26 @@ __all__ = [
     "squared_hinge",
 ]
 
-_BY_FUNCTION: dict[Any, type[Loss]] = {
-    binary_crossentropy: BinaryCrossentropy,
-    categorical_crossentropy: CategoricalCrossentropy,
-    categorical_hinge: CategoricalHinge,
-    cosine_similarity: CosineSimilarity,
-    hinge: Hinge,
-    huber: Huber,
-    kl_divergence: KLDivergence,
-    log_cosh: LogCosh,
-    mean_absolute_error: MeanAbsoluteError,
-    mean_absolute_percentage_error: MeanAbsolutePercentageError,
-    mean_squared_error: MeanSquaredError,
-    mean_squared_logarithmic_error: MeanSquaredLogarithmicError,
-    poisson: Poisson,
-    sparse_categorical_crossentropy: SparseCategoricalCrossentropy,
-    squared_hinge: SquaredHinge,
-}
+_CLASSES = (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalHinge,
+    CosineSimilarity,
+    Hinge,
+    Huber,
+    KLDivergence,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+)
 
 LOSSES: dict[str, type[Loss]] = {
-    **{function.__name__: kind for function, kind in _BY_FUNCTION.items()},
+    **{kind.function.__name__: kind for kind in _CLASSES},
     "bce": BinaryCrossentropy,
     "kld": KLDivergence,
     "mae": MeanAbsoluteError,
@@ -138,8 +136,8 @@ def get(loss: str | Loss | type[Loss] | LossFunction) -> Loss:
         return loss()
     if callable(loss) and not isinstance(loss, type):
         # Our own functions are recognised, so that their targets are checked too.
-        for function, kind in _BY_FUNCTION.items():
-            if loss is function:
+        for kind in _CLASSES:
+            if loss is kind.function:
                 return kind()
         return FunctionLoss(loss)
     raise ArgumentError(

@@ -111,16 +111,54 @@ class Loss(abc.ABC):
         return mean
 
 
-def _share(loss: Loss, argument: str) -> None:
-    value: Any = getattr(loss, argument)
-    if not isinstance(value, numbers.Real) or not 0.0 <= float(value) <= 1.0:
-        raise ArgumentError(
-            f"{type(loss).__name__}: {argument} must be in [0, 1], not {value!r}."
-        )
+class _OfFunction(Loss):
+    """What is a function of targets and outputs, and of the class's own arguments.
+
+    A class without such arguments is no dataclass of its own: it inherits all of one.
+    """
+
+    function: Callable[..., Array]
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return self.function(y_true, y_pred)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class SparseCategoricalCrossentropy(Loss):
+class _Crossentropy(_OfFunction):
+    """What the cross-entropies share: they are exact on the inputs of ``before``."""
+
+    before: ClassVar[str]
+    """The activation whose inputs they can take."""
+
+    from_logits: bool = False
+
+    def on_logits(self, activation: activations.Activation) -> Loss | None:
+        fused = not self.from_logits and activation is activations.get(self.before)
+        return dataclasses.replace(self, from_logits=True) if fused else None
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class _SmoothedCrossentropy(_Crossentropy):
+    """What those share whose targets are probabilities."""
+
+    targets: ClassVar[Targets] = "probabilities"
+
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        value: Any = self.label_smoothing
+        if not isinstance(value, numbers.Real) or not 0.0 <= float(value) <= 1.0:
+            raise ArgumentError(
+                f"{type(self).__name__}: label_smoothing must be in [0, 1], not "
+                f"{value!r}."
+            )
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return self.function(y_true, y_pred, self.from_logits, self.label_smoothing)
+
+
+class SparseCategoricalCrossentropy(_Crossentropy):
     """Cross-entropy of integer classes; see `sparse_categorical_crossentropy`.
 
     >>> loss = SparseCategoricalCrossentropy()
@@ -129,116 +167,70 @@ class SparseCategoricalCrossentropy(Loss):
     1.0397
     """
 
-    targets: ClassVar[Targets] = "classes"
-    from_logits: bool = False
+    targets = "classes"
+    before = "softmax"
+    function = staticmethod(functions.sparse_categorical_crossentropy)
 
     def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.sparse_categorical_crossentropy(
-            y_true, y_pred, self.from_logits
-        )
-
-    def on_logits(self, activation: activations.Activation) -> Loss | None:
-        fused = not self.from_logits and activation is activations.softmax
-        return dataclasses.replace(self, from_logits=True) if fused else None
+        return self.function(y_true, y_pred, self.from_logits)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class CategoricalCrossentropy(Loss):
+class CategoricalCrossentropy(_SmoothedCrossentropy):
     """Cross-entropy of one-hot classes; see `categorical_crossentropy`."""
 
-    targets: ClassVar[Targets] = "probabilities"
-    from_logits: bool = False
-    label_smoothing: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _share(self, "label_smoothing")
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.categorical_crossentropy(
-            y_true, y_pred, self.from_logits, self.label_smoothing
-        )
-
-    def on_logits(self, activation: activations.Activation) -> Loss | None:
-        fused = not self.from_logits and activation is activations.softmax
-        return dataclasses.replace(self, from_logits=True) if fused else None
+    before = "softmax"
+    function = staticmethod(functions.categorical_crossentropy)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class BinaryCrossentropy(Loss):
+class BinaryCrossentropy(_SmoothedCrossentropy):
     """Cross-entropy of yes and no; see `binary_crossentropy`."""
 
-    targets: ClassVar[Targets] = "probabilities"
-    from_logits: bool = False
-    label_smoothing: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _share(self, "label_smoothing")
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.binary_crossentropy(
-            y_true, y_pred, self.from_logits, self.label_smoothing
-        )
-
-    def on_logits(self, activation: activations.Activation) -> Loss | None:
-        fused = not self.from_logits and activation is activations.sigmoid
-        return dataclasses.replace(self, from_logits=True) if fused else None
+    before = "sigmoid"
+    function = staticmethod(functions.binary_crossentropy)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class KLDivergence(Loss):
+class KLDivergence(_OfFunction):
     """Divergence of two distributions; see `kl_divergence`."""
 
-    targets: ClassVar[Targets] = "probabilities"
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.kl_divergence(y_true, y_pred)
+    targets = "probabilities"
+    function = staticmethod(functions.kl_divergence)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class Poisson(Loss):
+class Poisson(_OfFunction):
     """Likelihood of counts; see `poisson`."""
 
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.poisson(y_true, y_pred)
+    function = staticmethod(functions.poisson)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class MeanSquaredError(Loss):
+class MeanSquaredError(_OfFunction):
     """Squared error; see `mean_squared_error`."""
 
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.mean_squared_error(y_true, y_pred)
+    function = staticmethod(functions.mean_squared_error)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class MeanAbsoluteError(Loss):
+class MeanAbsoluteError(_OfFunction):
     """Absolute error; see `mean_absolute_error`."""
 
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.mean_absolute_error(y_true, y_pred)
+    function = staticmethod(functions.mean_absolute_error)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class MeanAbsolutePercentageError(Loss):
+class MeanAbsolutePercentageError(_OfFunction):
     """Error in percent; see `mean_absolute_percentage_error`."""
 
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.mean_absolute_percentage_error(y_true, y_pred)
+    function = staticmethod(functions.mean_absolute_percentage_error)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class MeanSquaredLogarithmicError(Loss):
+class MeanSquaredLogarithmicError(_OfFunction):
     """Squared error of logarithms; see `mean_squared_logarithmic_error`."""
 
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.mean_squared_logarithmic_error(y_true, y_pred)
+    function = staticmethod(functions.mean_squared_logarithmic_error)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class Huber(Loss):
+class Huber(_OfFunction):
     """Huber's loss; see `huber`."""
+
+    function = staticmethod(functions.huber)
 
     delta: float = 1.0
 
@@ -251,55 +243,43 @@ class Huber(Loss):
             )
 
     def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.huber(y_true, y_pred, self.delta)
+        return self.function(y_true, y_pred, self.delta)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class LogCosh(Loss):
+class LogCosh(_OfFunction):
     """A smooth absolute error; see `log_cosh`."""
 
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.log_cosh(y_true, y_pred)
+    function = staticmethod(functions.log_cosh)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class Hinge(Loss):
+class Hinge(_OfFunction):
     """Hinge loss of -1 and 1; see `hinge`."""
 
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.hinge(y_true, y_pred)
+    function = staticmethod(functions.hinge)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class SquaredHinge(Loss):
+class SquaredHinge(_OfFunction):
     """Its square; see `squared_hinge`."""
 
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.squared_hinge(y_true, y_pred)
+    function = staticmethod(functions.squared_hinge)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class CategoricalHinge(Loss):
+class CategoricalHinge(_OfFunction):
     """Hinge loss of one-hot classes; see `categorical_hinge`."""
 
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.categorical_hinge(y_true, y_pred)
+    function = staticmethod(functions.categorical_hinge)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class CosineSimilarity(Loss):
+class CosineSimilarity(_OfFunction):
     """Minus the cosine of an angle; see `cosine_similarity`."""
 
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.cosine_similarity(y_true, y_pred)
+    function = staticmethod(functions.cosine_similarity)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class FunctionLoss(Loss):
+class FunctionLoss(_OfFunction):
     """A user's own ``(y_true, y_pred) -> per-example loss``."""
 
     targets: ClassVar[Targets] = "anything"
-    function: LossFunction
 
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return self.function(y_true, y_pred)
+    function: LossFunction
