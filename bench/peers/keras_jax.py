@@ -1,0 +1,71 @@
+"""Keras with its defaults, on the backend that the environment names."""
+
+import os
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+
+import time
+from typing import Any
+
+import keras
+import numpy as np
+
+from bench.peers import Task
+
+
+class EpochSeconds(keras.callbacks.Callback):
+    """The seconds from the begin hook of each epoch to its end hook."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.since = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.seconds.append(time.perf_counter() - self.since)
+
+
+class Model:
+    def __init__(self, task: Task, setting: int | None = None) -> None:
+        features, *hidden, classes = task.sizes
+        self.task = task
+        self.model = keras.Sequential(
+            [
+                keras.layers.Input((features,)),
+                *(keras.layers.Dense(units, activation="relu") for units in hidden),
+                keras.layers.Dense(classes, activation="softmax"),
+            ]
+        )
+        self.model.compile(
+            "adam",
+            "sparse_categorical_crossentropy",
+            metrics=["accuracy"],
+            steps_per_execution=setting or 1,
+        )
+
+    def epochs(self, count: int) -> list[float]:
+        timer = EpochSeconds()
+        self.model.fit(
+            self.task.x,
+            self.task.y,
+            batch_size=self.task.batch_size,
+            epochs=count,
+            verbose=0,
+            callbacks=[timer],
+        )
+        return timer.seconds
+
+    def evaluate(self, x: np.ndarray, y: np.ndarray) -> float:
+        return float(self.model.evaluate(x, y, verbose=0)[1])
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        return np.asarray(self.model.predict(x, verbose=0))
+
+
+def settings(task: Task) -> list[Any]:
+    return [None]
+
+
+make = Model

@@ -1,0 +1,12 @@
+"""PyTorch with the forward and backward pass through ``torch.compile``."""
+
+from bench.peers import pytorch
+from bench.peers.pytorch import settings
+
+
+class Model(pytorch.Model):
+    compiled = True
+
+
+make = Model
+__all__ = ["make", "settings"]
