@@ -24,6 +24,7 @@ from jaxnet_mini import (
     utils,
 )
 from jaxnet_mini.composition import serial
+from jaxnet_mini.forward import predict
 from jaxnet_mini.layers import (
     Activation,
     Dense,
@@ -35,7 +36,7 @@ from jaxnet_mini.layers import (
 )
 from jaxnet_mini.models import Sequential
 from jaxnet_mini.states import Batch, TrainState
-from jaxnet_mini.train import Trainer, predict
+from jaxnet_mini.train import Trainer
 from jaxnet_mini.types import Layer
 from jaxnet_mini.version import __version__
 

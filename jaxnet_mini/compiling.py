@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import optax
 
 from jaxnet_mini import configs, optimizers, plain, programs
@@ -114,15 +115,26 @@ class CompiledStack(LayerStack):
     @property
     def state(self) -> TrainState:
         """Parameters, optimizer state, key and step, as the next step takes them."""
-        state = self._untrained()
-        if state.optimizer_state is None:
-            state = programs.with_optimizer(self.trainer, state)
-            self._state = state
-        return state
+        if self._state is None:
+            self._state = programs.fresh(*self._start())
+        elif self._state.optimizer_state is None:
+            self._state = programs.with_optimizer(self.trainer, self._state)
+        return self._state
 
     @state.setter
     def state(self, state: TrainState) -> None:
         self._state = state
+
+    def _start(self) -> tuple[Any, ...]:
+        """Return what the first state is made of, see `jaxnet_mini.train.fresh`."""
+        return self.trainer, self._known_shape(), np.uint32(self.seed)
+
+    def _state_shapes(self) -> TrainState:
+        """Return the state, or its shapes and dtypes where it is not made yet."""
+        if self._state is None:
+            shapes: TrainState = programs.fresh.shapes(*self._start())
+            return shapes
+        return self.state
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """Return what `compile` was given as plain JSON; None before it.

@@ -46,7 +46,8 @@ class Validation(NamedTuple):
 class Plan:
     """How one call of ``fit`` goes through the data.
 
-    ``seed`` and the index of a pass over the data determine the order of that pass.
+    ``seed`` and the index of a pass over the data determine the order of that pass. A
+    step is computed in ``batch_pieces`` pieces of its batch.
     """
 
     rows: int
@@ -56,6 +57,7 @@ class Plan:
     steps_per_epoch: int | None
     shuffle: bool
     seed: tuple[int, ...]
+    batch_pieces: int = 1
 
     @property
     def steps_per_pass(self) -> int:
@@ -80,9 +82,22 @@ class Plan:
             yield number, first, last
             position += last - first
 
+    @property
+    def no_order(self) -> NDArray[Any]:
+        """What an order looks like, for a loop of no steps."""
+        shape = data.order_shape(self.rows, self.batch_size, self.batch_pieces)
+        return np.zeros(shape, np.int32)
+
     def order(self, number: int) -> NDArray[Any]:
         """Return the order of a pass over the data."""
-        return data.order(self.seed, number, self.rows, self.batch_size, self.shuffle)
+        return data.order(
+            self.seed,
+            number,
+            self.rows,
+            self.batch_size,
+            self.shuffle,
+            self.batch_pieces,
+        )
 
 
 class Pace:
@@ -102,6 +117,28 @@ class Pace:
         # At most eightfold: the first pieces are short and measured badly.
         wanted = int(steps * self.seconds / max(seconds, 1e-6))
         self._steps = max(1, min(wanted, 8 * max(steps, self._steps)))
+
+
+def compile_ahead(
+    trainer: Trainer,
+    state: TrainState,
+    examples: Data,
+    plan: Plan,
+    validation: Validation,
+) -> None:
+    """Start to compile what `train_epochs` will run.
+
+    Args:
+        trainer: what will be run.
+        state: the state as it will be, or its shapes and dtypes.
+        examples: all rows, on the host or the device.
+        plan: how to go through them.
+        validation: on what to evaluate.
+    """
+    program, sums = trainer.program(), jax.eval_shape(trainer.no_sums)
+    programs.loop.compile_ahead(program, state, examples, plan.no_order, 0, 0, sums)
+    for first in validation.stacks[:1]:
+        programs.evaluate.compile_ahead(program, state.params, first, 0, 0, sums)
 
 
 def train_epochs(
@@ -135,9 +172,8 @@ def train_epochs(
     compiling.start()
     # Loops of no steps return at once, so that this is the time of compiling.
     state, none = learner.state, programs.no_sums(trainer)
-    results = [
-        programs.loop(program, state, examples, plan.order(0), 0, 0, none),
-        programs.all_finite(state.params),
+    results: list[Any] = [
+        programs.loop(program, state, examples, plan.no_order, 0, 0, none)
     ]
     if validation.stacks:
         first = validation.stacks[0]
@@ -256,8 +292,7 @@ def run_steps(
     """
     before = learner.state
     after: Progress = programs.loop(program, before, examples, order, *bounds, sums)
-    finite = programs.all_finite(after.state.params)
-    failed, finite = jax.device_get((after.failed, finite))
+    failed, finite = jax.device_get((after.failed, after.finite))
     if failed < 0 and finite.all():
         learner.state = after.state
         return after.sums, None
@@ -293,8 +328,7 @@ def _last_finite(
     def run(last: int) -> tuple[TrainState, NDArray[Any]]:
         bounds = (first, last)
         after = programs.loop(program, before, examples, order, *bounds, none)
-        state = after.state
-        return state, np.asarray(programs.all_finite(state.params))
+        return after.state, np.asarray(after.finite)
 
     state, finite = run(end)
     if finite.all():

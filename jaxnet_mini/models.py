@@ -156,10 +156,7 @@ class Sequential(StoredStack):
         preparing.rehearse(trainer, outline, examples, batch_size)
         self._adopt(outline)
 
-        state = self.state
-        step = int(state.step)
-        if seed is not None:
-            self.state = state._replace(key=jax.random.key(seed))
+        step = 0 if self._state is None else int(self._state.step)
         plan = fitting.Plan(
             rows=len(examples.x),
             batch_size=batch_size,
@@ -168,7 +165,15 @@ class Sequential(StoredStack):
             steps_per_epoch=steps_per_epoch,
             shuffle=shuffle,
             seed=(self.seed, step) if seed is None else (seed,),
+            batch_pieces=preparing.pieces(trainer, batch_size),
         )
+        held_out = fitting.Validation(stacks, due)
+        # Compiled while the weights are made and the examples are placed.
+        shapes = self._state_shapes()
+        fitting.compile_ahead(trainer, shapes, resident, plan, held_out)
+        state = self.state
+        if seed is not None:
+            self.state = state._replace(key=jax.random.key(seed))
         history = self.history = History()
         parameters = {"epochs": epochs, "steps": plan.steps, "verbose": verbose}
         hooks_and_history = CallbackList([*hooks, history], self, parameters)
@@ -180,7 +185,7 @@ class Sequential(StoredStack):
             plan,
             hooks_and_history,
             history,
-            fitting.Validation(jax.device_put(stacks), due),
+            held_out._replace(stacks=jax.device_put(stacks)),
             verbose,
         )
         return history
@@ -256,6 +261,9 @@ class Sequential(StoredStack):
         batch_size = arguments.check_batch_size(batch_size)
         inputs = checks.as_array(x, "x")
         self._check_features(inputs.shape)
+        if len(inputs) <= batch_size and not hooks and not verbose:
+            batch = data.single_batch(inputs, batch_size)
+            return inference.predict_batch(self.net, self.params, batch, len(inputs))
         stacks = data.batches(inputs, None, None, batch_size)
         steps = data.steps_for(len(inputs), batch_size)
         called = CallbackList(

@@ -78,3 +78,10 @@ def rehearse(
     )
     shape, dtype = outline[0].input_shape, data.device_dtype(x.dtype)
     train.rehearse(trainer.program(), shape, dtype, targets)
+
+
+def pieces(trainer: Trainer, batch_size: int) -> int:
+    """Return in how many pieces of its batch to compute a step on this machine."""
+    if jax.default_backend() != "cpu" or not trainer.acts_by_row:
+        return 1
+    return data.pieces_of(batch_size)

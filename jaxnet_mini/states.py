@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxnet_mini.types import Int, Params, RandomKey
+from jaxnet_mini.types import Bool, Int, Params, RandomKey
 
 
 class TrainState(NamedTuple):
@@ -74,9 +74,11 @@ class Progress(NamedTuple):
     """What a loop returns.
 
     ``failed`` is the index of the first step whose loss was not finite, where the loop
-    ended at once and ``state`` is of no use; -1 where all went well.
+    ended at once and ``state`` is of no use; -1 where all went well. ``finite`` tells
+    for each parameter, in the order of ``jax.tree.leaves``, if all of it is finite.
     """
 
     state: TrainState
     sums: Sums
     failed: Int[Array, ""]
+    finite: Bool[Array, " leaves"]

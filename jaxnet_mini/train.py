@@ -1,13 +1,13 @@
-"""Training, evaluation and prediction as pure functions.
+"""Training and evaluation as pure functions.
 
 Nothing here knows a file, a clock or a console. A `Trainer` is a frozen value that says
 what is learned and how; its methods map states and batches to states and sums, and
-compose with ``jax.jit``, ``jax.grad`` and ``jax.vmap``. The compiled programs at the
-end of this file are what `jaxnet_mini.Sequential` runs.
+compose with ``jax.jit``, ``jax.grad`` and ``jax.vmap``.
 """
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -100,6 +100,11 @@ class Trainer:
         """
         return dataclasses.replace(self, optimizer=self.transformation)
 
+    @property
+    def acts_by_row(self) -> bool:
+        """Whether a step may be computed in pieces of its batch, see `loop`."""
+        return composition.acts_by_row(self.net) and losses.acts_by_row(self.loss)
+
     def init(self, key: RandomKey, input_shape: Shape) -> TrainState:
         """Return a fresh state: parameters, optimizer state, key, step 0."""
         _, params = self.net.init(key, input_shape)
@@ -117,7 +122,7 @@ class Trainer:
         self,
         state: TrainState,
         data: Data,
-        order: Int[Array, "steps batch"],
+        order: Int[Array, "steps batch"] | Int[Array, "steps pieces rows"],
         first: Int[Array, ""] | int,
         last: Int[Array, ""] | int,
         sums: Sums | None = None,
@@ -127,22 +132,28 @@ class Trainer:
         Args:
             state: where to start.
             data: the examples, ``(rows, ...)``, on the device.
-            order: which row goes where in the epoch, see `jaxnet_mini.data.order`.
+            order: which row goes where in the epoch, see `jaxnet_mini.data.order`:
+                ``(steps, batch)``, or ``(steps, pieces, rows)`` for steps whose
+                gradients are added up over pieces of their batch. That is the same
+                step where layers and loss treat each example by itself.
             first: the first step.
             last: the step before which to stop; both may be traced, so that an epoch,
                 a part of it and a single step are one program.
             sums: those of earlier steps, to go on from; None starts at zero.
         """
-        batch_size = order.shape[1]
+        steps, piece_rows = order.shape[0], order.shape[-1]
+        pieces = order.reshape(steps, -1, piece_rows).shape[1]
+        order = order.reshape(steps * pieces, piece_rows)
 
-        def batch(index: Array) -> Batch:
-            rows = jax.lax.dynamic_index_in_dim(order, index, keepdims=False)
+        def batch(index: Array, count: int = 1) -> Batch:
+            places = jax.lax.dynamic_slice_in_dim(order, index * count, count)
+            rows = places.reshape(-1)
 
             def gather(array: Array) -> Array:
                 return array.at[rows].get(mode="promise_in_bounds")
 
             x, y, weight = jax.tree.map(gather, (data.x, data.y, data.weight))
-            return Batch(x, y, weight, _mask(data.rows, index, batch_size))
+            return Batch(x, y, weight, _mask(data.rows, index, len(rows)))
 
         def go_on(carry: tuple[Array, Array, TrainState, Sums]) -> Array:
             index, finite, *_ = carry
@@ -152,14 +163,18 @@ class Trainer:
             carry: tuple[Array, Array, TrainState, Sums],
         ) -> tuple[Array, Array, TrainState, Sums]:
             index, _, state, sums = carry
-            state, new = self._step(state, batch(index))
+            if pieces == 1:
+                state, new = self._step(state, batch(index))
+            else:
+                state, new = self._step_in_pieces(state, batch, index, pieces)
             finite = jnp.isfinite(new["loss"][0])
             return index + 1, finite, state, sums.add(new)
 
         sums = self.no_sums() if sums is None else sums
         start = (jnp.asarray(first, jnp.int32), jnp.array(True), state, sums)
         index, finite, state, sums = jax.lax.while_loop(go_on, take_step, start)
-        return Progress(state, sums, jnp.where(finite, -1, index - 1))
+        failed = jnp.where(finite, -1, index - 1)
+        return Progress(state, sums, failed, all_finite(state.params))
 
     def evaluate(
         self,
@@ -213,16 +228,61 @@ class Trainer:
 
     def _step(self, state: TrainState, batch: Batch) -> tuple[TrainState, Any]:
         key = jax.random.fold_in(state.key, state.step)
+        gradients, totals = self._gradients(state.params, batch, key)
+        return self._updated(state, gradients), totals
+
+    def _step_in_pieces(
+        self,
+        state: TrainState,
+        batch: Callable[..., Batch],
+        index: Array,
+        pieces: int,
+    ) -> tuple[TrainState, Any]:
+        """Take a step whose batch comes in pieces.
+
+        What a piece computes stays in the cache where that of a large batch does not.
+        """
+        key = jax.random.fold_in(state.key, state.step)
+        entire = batch(index, pieces)
+        whole: Any = entire.mask, entire.weight
+
+        def sums_of(number: Array) -> tuple[Params, Any]:
+            piece = batch(index * pieces + number)
+            own = jax.random.fold_in(key, number)
+            return self._gradients(state.params, piece, own, whole)
+
+        zeros = jax.tree.map(
+            lambda leaf: jnp.zeros(leaf.shape, leaf.dtype),
+            jax.eval_shape(sums_of, jnp.int32(0)),
+        )
+        gradients, totals = jax.lax.fori_loop(
+            0,
+            pieces,
+            lambda number, sums: jax.tree.map(jnp.add, sums, sums_of(number)),
+            zeros,
+        )
+        return self._updated(state, gradients), totals
+
+    def _gradients(
+        self,
+        params: Params,
+        batch: Batch,
+        key: RandomKey,
+        whole: tuple[Array, Array | None] | None = None,
+    ) -> tuple[Params, dict[str, Any]]:
+        """Return the gradients of the loss and all sums, see `_totals`."""
 
         def loss_of(params: Params) -> tuple[Array, dict[str, Any]]:
-            return self._totals(params, batch, key, True)
+            return self._totals(params, batch, key, True, whole)
 
-        gradients, totals = jax.grad(loss_of, has_aux=True)(state.params)
+        return jax.grad(loss_of, has_aux=True)(params)  # type: ignore[no-any-return]
+
+    def _updated(self, state: TrainState, gradients: Params) -> TrainState:
         updates, optimizer_state = self.transformation.update(
             gradients, state.optimizer_state, state.params
         )
         params = optax.apply_updates(state.params, updates)
-        return TrainState(params, optimizer_state, state.key, state.step + 1), totals
+        return TrainState(params, optimizer_state, state.key, state.step + 1)
 
     @functools.cached_property
     def _head(self) -> tuple[Layer, Any, losses.Loss]:
@@ -234,9 +294,18 @@ class Trainer:
         return net, activation, loss
 
     def _totals(
-        self, params: Params, batch: Batch, key: RandomKey | None, training: bool
+        self,
+        params: Params,
+        batch: Batch,
+        key: RandomKey | None,
+        training: bool,
+        whole: tuple[Array, Array | None] | None = None,
     ) -> tuple[Float[Array, ""], dict[str, Any]]:
-        """Return the loss to differentiate, and all sums."""
+        """Return the loss to differentiate, and all sums.
+
+        Where ``batch`` is a piece of one, ``whole`` is the mask and the weights of the
+        whole; the losses of the pieces then add up to that of it.
+        """
         net, activation, loss = self._head
         outputs = net.apply(params, batch.x, key=key, training=training)
         values = jnp.asarray(loss.per_example(batch.y, outputs))
@@ -248,16 +317,19 @@ class Trainer:
             )
         per_row = metrics.mean_per_row(values)
         mask = batch.mask
-        mask = jnp.ones(rows, per_row.dtype) if mask is None else mask
-        mask = mask.astype(per_row.dtype)
+        mask = jnp.ones(rows, bool) if mask is None else mask
+        mask, weight = _mask_and_weight(mask, batch.weight, per_row.dtype)
         # Padding may give any value, NaN too, and 0 times NaN is NaN.
         per_row = jnp.where(mask == 0.0, 0.0, per_row)
-        weight = mask
         if batch.weight is not None:
-            weight = mask * batch.weight.astype(per_row.dtype)
             per_row = per_row * weight
-        count = jnp.sum(mask)
-        total = jnp.sum(per_row) * loss.factor(count * (values.size // rows), weight)
+        count = rows_in_all = jnp.sum(mask)
+        weight_in_all = weight
+        if whole is not None:
+            mask_in_all, weight_in_all = _mask_and_weight(*whole, per_row.dtype)
+            rows_in_all = jnp.sum(mask_in_all)
+        values_in_all = rows_in_all * (values.size // rows)
+        total = jnp.sum(per_row) * loss.factor(values_in_all, weight_in_all)
         penalty = composition.penalty(self.net, params)
         if isinstance(penalty, Array):  # else 0.0: nothing is regularized
             total = total + penalty * count
@@ -268,49 +340,21 @@ class Trainer:
                 totals[metric.name] = metric.totals(batch.y, predictions, mask)
             for metric in self.weighted_metrics:
                 totals[metric.name] = metric.totals(batch.y, predictions, weight)
-        return total / count, totals
-
-
-def predict(
-    net: Layer,
-    params: Params,
-    batches: Array,
-    first: Int[Array, ""] | int,
-    last: Int[Array, ""] | int,
-) -> Array:
-    """Return the outputs of batches ``first`` to ``last - 1``; zeros for the others.
-
-    Args:
-        net: a layer.
-        params: its parameters.
-        batches: inputs stacked as ``(steps, batch, ...)``.
-        first: the first batch.
-        last: the batch before which to stop.
-
-    Returns:
-        ``(steps, batch, *output_shape)``.
-    """
-
-    def outputs_of(index: Array | int) -> Array:
-        x = jax.lax.dynamic_index_in_dim(batches, index, keepdims=False)
-        return net.apply(params, x)
-
-    one = jax.eval_shape(lambda: outputs_of(0))
-    outputs: Array = jax.lax.fori_loop(
-        first,
-        last,
-        lambda index, outputs: jax.lax.dynamic_update_index_in_dim(
-            outputs, outputs_of(index), index, axis=0
-        ),
-        jnp.zeros((batches.shape[0], *one.shape), one.dtype),
-    )
-    return outputs
+        return total / rows_in_all, totals
 
 
 def all_finite(tree: Any) -> Array:
     """Return for each leaf of ``tree``, in order, whether it is finite throughout."""
     leaves = jax.tree.leaves(tree)
     return jnp.array([jnp.all(jnp.isfinite(leaf)) for leaf in leaves], bool)
+
+
+def _mask_and_weight(
+    mask: Array, weight: Array | None, dtype: Any
+) -> tuple[Array, Array]:
+    """Return what counts examples, and what multiplies their losses."""
+    mask = mask.astype(dtype)
+    return mask, mask if weight is None else mask * weight.astype(dtype)
 
 
 def _mask(rows: Array, index: Array | int, batch_size: int) -> Array:
@@ -322,6 +366,11 @@ def untrained(net: Layer, input_shape: Shape, seed: Array | np.uint32) -> TrainS
     key = jax.random.key(seed)
     _, params = net.init(key, input_shape)
     return TrainState(params, None, key, jnp.zeros((), jnp.int32))
+
+
+def fresh(trainer: Trainer, input_shape: Shape, seed: Array | np.uint32) -> TrainState:
+    """Return the state before the first step."""
+    return with_optimizer(trainer, untrained(trainer.net, input_shape, seed))
 
 
 @functools.lru_cache(maxsize=256)

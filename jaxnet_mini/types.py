@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 if TYPE_CHECKING or "jaxtyping" in sys.modules:
+    from jaxtyping import Bool as Bool
     from jaxtyping import Float as Float
     from jaxtyping import Int as Int
     from jaxtyping import Key as Key
@@ -21,7 +22,7 @@ else:
         def __class_getitem__(cls, annotation: tuple[Any, str]) -> Any:
             return annotation[0]
 
-    Int = Key = Float
+    Bool = Int = Key = Float
 
 Shape: TypeAlias = tuple[int, ...]
 """A shape without the batch axis."""

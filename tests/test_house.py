@@ -43,7 +43,7 @@ FLOORS = [
     {"configs", "data", "preprocessing", "summary", "weights"},
     {"saving", "keras_configs", "drawing"},
     {"keras_files", "graphviz"},
-    {"train"},
+    {"forward", "train"},
     {"programs"},
     {"inference", "building", "preparing"},
     {"fitting", "compiling"},

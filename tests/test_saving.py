@@ -275,9 +275,9 @@ def test_no_program_is_compiled_anew(path):
     model = network()
     model.fit(X, Y, verbose=0)
     model.save(path)
-    compiled = programs.loop._cache_size()
+    compiled = programs.loop.jitted._cache_size()
     models.load_model(path).fit(X, Y, verbose=0)
-    assert programs.loop._cache_size() == compiled
+    assert programs.loop.jitted._cache_size() == compiled
 
 
 def test_everything_of_a_model_comes_back(path):

@@ -31,6 +31,7 @@ from jaxnet_mini.composition import serial
 from jaxnet_mini.data import Data
 from jaxnet_mini.datasets import fashion_mnist
 from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.forward import predict
 from jaxnet_mini.layers import (
     Dense,
     Dropout,
@@ -40,7 +41,7 @@ from jaxnet_mini.layers import (
 )
 from jaxnet_mini.optimizers import SGD, Adam, set_learning_rate
 from jaxnet_mini.states import Batch, TrainState
-from jaxnet_mini.train import Trainer, all_finite, predict
+from jaxnet_mini.train import Trainer, all_finite
 
 KEY = jax.random.key(0)
 compiled_step = jax.jit(Trainer.step, static_argnums=0)

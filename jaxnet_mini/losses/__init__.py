@@ -116,6 +116,14 @@ LOSSES: dict[str, type[Loss]] = {
 """Keras's names; those of classes, and capitals, stand for the same."""
 
 
+def acts_by_row(loss: Loss) -> bool:
+    """Return whether the loss of an example is known to depend on it alone.
+
+    Of a user's own function or class nothing is known.
+    """
+    return type(loss) in _CLASSES
+
+
 def get(loss: str | Loss | type[Loss] | LossFunction) -> Loss:
     """Return the loss behind a Keras name, a class, one of our functions or a callable.
 

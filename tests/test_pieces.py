@@ -1,0 +1,194 @@
+"""Steps computed in pieces of their batch are the steps of the whole batch."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from oracles import assert_trees_identical
+
+import jaxnet_mini as jn
+from jaxnet_mini import composition, data, preparing, programs
+from jaxnet_mini.data import Data
+from jaxnet_mini.layers import (
+    Activation,
+    Base,
+    Dense,
+    Dropout,
+    Flatten,
+    Identity,
+    LayerNormalization,
+)
+from jaxnet_mini.losses import Huber, SparseCategoricalCrossentropy
+from jaxnet_mini.metrics import R2Score
+from jaxnet_mini.optimizers import SGD, Adam
+from jaxnet_mini.train import Trainer
+
+GENERATOR = np.random.default_rng(3)
+ROWS, BATCH, FEATURES = 90, 24, 5
+X = GENERATOR.normal(size=(96, FEATURES)).astype(np.float32)
+CLASSES = (np.arange(96) % 3).astype(np.int32)
+VALUES = GENERATOR.normal(size=(96, 3)).astype(np.float32)
+WEIGHT = GENERATOR.uniform(0.0, 2.0, 96).astype(np.float32)
+NET = jn.serial(Dense(7, activation="tanh"), LayerNormalization(), Dense(3))
+PENALIZED = jn.serial(Dense(7, "relu", kernel_regularizer="l2"), Dense(3))
+
+
+def epoch(trainer, y, weighted, pieces):
+    """An epoch of four steps, the last one ragged: six of its rows are padding."""
+    examples = Data(X, y, WEIGHT if weighted else None, np.int32(ROWS))
+    order = data.order([0], 0, ROWS, BATCH, pieces=pieces)
+    state = trainer.init(jax.random.key(0), (FEATURES,))
+    progress = programs.loop(trainer.program(), state, examples, order, 0, 4)
+    assert int(progress.failed) == -1
+    return progress.state, trainer.logs(progress.sums.value())
+
+
+@pytest.mark.parametrize("pieces", [2, 3, 24])
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize(
+    "reduction", ["sum_over_batch_size", "sum", "mean_with_sample_weight"]
+)
+@pytest.mark.parametrize("net", [NET, PENALIZED], ids=["free", "penalized"])
+def test_pieces_add_up_to_the_batch(net, reduction, weighted, pieces):
+    loss = SparseCategoricalCrossentropy(from_logits=True, reduction=reduction)
+    trainer = Trainer(net, loss, SGD(0.01), ("accuracy",), ("accuracy",))
+    state, logs = epoch(trainer, CLASSES, weighted, pieces)
+    whole, expected = epoch(trainer, CLASSES, weighted, 1)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),
+        state.params,
+        whole.params,
+    )
+    assert logs.keys() == expected.keys()
+    for name, value in logs.items():
+        assert value == pytest.approx(expected[name], rel=1e-5), name
+
+
+def test_several_values_per_row_and_adam():
+    trainer = Trainer(
+        NET, Huber(reduction="sum"), Adam(0.01), ("mae", R2Score().for_outputs(3))
+    )
+    state, logs = epoch(trainer, VALUES, True, 4)
+    whole, expected = epoch(trainer, VALUES, True, 1)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
+        state.params,
+        whole.params,
+    )
+    assert logs["mae"] == pytest.approx(expected["mae"], rel=1e-5)
+    assert logs["r2_score"] == pytest.approx(expected["r2_score"], rel=1e-4)
+
+
+def test_each_piece_drops_units_of_its_own():
+    """With one draw for all, equal pieces would give equal sums."""
+    net = jn.serial(Dropout(0.5), Dense(1, kernel_initializer="ones"))
+    trainer = Trainer(net, lambda y_true, y_pred: y_pred[:, 0], SGD(0.0))
+    order = np.zeros((1, 2, 8), np.int32)
+    examples = Data(np.ones((1, 64), np.float32), np.zeros(1), None, np.int32(16))
+    state = trainer.init(jax.random.key(1), (64,))
+    seen = []
+    for pieces in (order[:, :1], order):
+        seen.append(programs.loop(trainer.program(), state, examples, pieces, 0, 1))
+    one, two = (float(progress.sums.total["loss"][0]) for progress in seen)
+    assert not np.isclose(2 * one, two)
+    again = programs.loop(trainer.program(), state, examples, order, 0, 1)
+    assert_trees_identical(again.sums, seen[1].sums)
+
+
+def test_a_step_that_goes_wrong_is_found_in_pieces_too():
+    x = X.copy()
+    x[50] = np.inf
+    trainer = Trainer(NET, "mse", SGD(0.1))
+    examples = Data(x, VALUES, None, np.int32(96))
+    order = data.order([0], 0, 96, 24, shuffle=False, pieces=3)
+    state = trainer.init(jax.random.key(0), (FEATURES,))
+    progress = programs.loop(trainer.program(), state, examples, order, 0, 4)
+    assert int(progress.failed) == 2
+
+
+# Where a batch may be cut
+
+
+@dataclasses.dataclass(frozen=True)
+class Centred(Base):
+    """Looks at the whole batch: its pieces would have other means."""
+
+    def forward(self, params, x):
+        return x - jnp.mean(x, axis=0, keepdims=True)
+
+
+class MyDense(Dense):
+    """A subclass may do anything."""
+
+
+@pytest.mark.parametrize(
+    ("layer", "known"),
+    [
+        (Dense(3, activation="softmax"), True),
+        (Dense(3, activation=jn.activations.relu), True),
+        (Dense(3, activation=lambda x: x - jnp.mean(x)), False),
+        (Activation(jnp.tanh), True),
+        (Activation(lambda x: x), False),
+        (MyDense(3), False),
+        (Centred(), False),
+        (jn.serial(Flatten(), Dropout(0.5), jn.serial(Identity())), True),
+        (jn.serial(Flatten(), jn.serial(Centred())), False),
+    ],
+    ids=repr,
+)
+def test_only_layers_known_to_act_by_row_may_be_cut(layer, known):
+    assert composition.acts_by_row(layer) is known
+
+
+def test_a_loss_of_ones_own_sees_the_whole_batch():
+    """In-batch negatives and the like are values per example, too."""
+    assert Trainer(NET, "mse").acts_by_row
+    assert not Trainer(NET, lambda y_true, y_pred: y_pred[:, 0]).acts_by_row
+    assert preparing.pieces(Trainer(NET, "mse"), 8192) == 4
+    assert preparing.pieces(Trainer(NET, lambda a, b: b[:, 0]), 8192) == 1
+    assert preparing.pieces(Trainer(NET, "mse"), 2048) == 1
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "pieces"), [(2049, 3), (4096, 2), (6000, 3), (60000, 30), (4099, 1)]
+)
+def test_pieces_are_equal_and_of_at_most_2048_rows(batch_size, pieces):
+    assert data.pieces_of(batch_size) == pieces
+    shape = data.order([0], 0, 10 * batch_size, batch_size, pieces=pieces).shape
+    assert np.prod(shape[1:]) == batch_size
+    assert pieces == 1 or shape[1:] == (pieces, batch_size // pieces)
+
+
+def test_the_order_is_that_of_whole_batches():
+    whole = data.order([1], 2, 100, 12)
+    cut = data.order([1], 2, 100, 12, pieces=3)
+    np.testing.assert_array_equal(cut.reshape(whole.shape), whole)
+
+
+def test_fit_trains_alike_in_pieces():
+    """The loss curve of a batch that is cut, against one step at a time."""
+    rows, batch_size = 9000, 4096
+    x = GENERATOR.normal(size=(rows, FEATURES)).astype(np.float32)
+    y = (np.arange(rows) % 3).astype(np.int32)
+    model = jn.Sequential([Dense(7, "relu"), Dense(3, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    history = model.fit(x, y, batch_size=batch_size, epochs=3, verbose=0, seed=5)
+
+    trainer = model.trainer
+    state = trainer.init(jax.random.key(0), (FEATURES,))
+    total = {"accuracy": 0.0, "loss": 0.0}
+    step = jax.jit(trainer.step)
+    for number in range(3):
+        order = data.order((5,), number, rows, batch_size).reshape(-1)[:rows]
+        total = dict.fromkeys(total, 0.0)
+        for first in range(0, rows, batch_size):
+            part = order[first : first + batch_size]
+            state, logs = step(state, (x[part], y[part]))
+            for name in total:
+                total[name] += float(logs[name]) * len(part)
+        for name, value in total.items():
+            assert history.history[name][number] == pytest.approx(
+                value / rows, rel=1e-5
+            )
