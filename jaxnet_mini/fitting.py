@@ -197,7 +197,7 @@ def train_epochs(
             pace = pace or Pace(progbar.seconds if bar.redraws else QUIET_SECONDS)
             callbacks.call("on_epoch_begin", epoch, {})
             logs = _train_epoch(
-                learner, trainer, examples, plan, epoch, callbacks, bar, pace
+                learner, trainer, examples, plan, epoch, none, callbacks, bar, pace
             )
             history.timing["epoch_seconds"].append(bar.seconds)
             history.timing["samples_per_second"].append(
@@ -223,6 +223,7 @@ def _train_epoch(
     examples: Data,
     plan: Plan,
     epoch: int,
+    sums: Sums,
     callbacks: CallbackList,
     bar: Bar,
     pace: Pace,
@@ -230,7 +231,6 @@ def _train_epoch(
     program = trainer.program()
     stepwise = callbacks.watches_batches("train")
     watch = Stopwatch()
-    sums = programs.no_sums(trainer)
     done = 0
     for number, first, last in plan.pieces(epoch):
         order = jax.device_put(plan.order(number))

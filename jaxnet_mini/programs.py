@@ -18,8 +18,8 @@ from jaxnet_mini import forward, train
 from jaxnet_mini.train import Trainer
 
 FAST = {"xla_cpu_prefer_vector_width": 512}
-"""On a CPU, for what runs often: vectors of the full width of AVX-512, where the compiler
-by itself takes half. An epoch is 5 to 10 % faster so; other CPUs ignore it."""
+"""On a CPU, for what runs often: vectors of AVX-512's full width, where the compiler by
+itself takes half. An epoch is 5 to 10 % faster so; other CPUs ignore it."""
 
 ONCE = {"xla_backend_optimization_level": 0}
 """On a CPU, for what runs once: the compiler spends a second on making random numbers
@@ -113,7 +113,7 @@ class ProgramForOnce(Program):
 untrained = ProgramForOnce(train.untrained, static_argnums=(0, 1))
 fresh = ProgramForOnce(train.fresh, static_argnums=(0, 1))
 with_optimizer = ProgramForOnce(train.with_optimizer, static_argnums=(0,))
-no_sums = ProgramForOnce(Trainer.no_sums, static_argnums=(0,))
+no_sums = Program(Trainer.no_sums, static_argnums=(0,))
 loop = Program(Trainer.loop, static_argnums=(0,))
 evaluate = Program(Trainer.evaluate, static_argnums=(0,))
 predict = Program(forward.predict, static_argnums=(0,))
