@@ -123,6 +123,36 @@ def test_each_job_compiles_once_and_then_never_again(width):
     compilations.assert_none()
 
 
+def test_predictions_of_one_batch_share_a_program_per_power_of_two(width):
+    """And are those of many batches; the result is the caller's own to change."""
+    x, _ = examples(100)
+    model = model_of(width)
+    model.build((None, 6))
+    expected = model.predict(x)
+    compilations = Compilations()
+    for rows in (1, 2, 3, 4, 5, 8, 13, 16, 17, 31, 32):
+        outputs = model.predict(x[:rows])
+        assert outputs.shape == (rows, width)
+        np.testing.assert_allclose(outputs, expected[:rows], rtol=1e-5, atol=1e-7)
+        outputs[0] = 0.0
+    assert compilations.names == ["jit(apply)"] * 6
+    compilations = Compilations()
+    model.predict(x[:20], batch_size=24)  # 32 would be more than the batch size
+    model.predict(x[:24], batch_size=24)
+    assert compilations.names == ["jit(apply)"]
+
+
+def test_what_is_compiled_ahead_is_not_compiled_again(width):
+    x, y = examples(100)
+    model = model_of(width)
+    compilations = Compilations()
+    for _ in range(2):
+        model.fit(x, y, validation_data=(x, y), verbose=0)
+        assert sorted(set(compilations.names)) == sorted(compilations.names)
+    assert compilations.each() == [1, 1, 0]
+    assert compilations.of("fresh") == 1
+
+
 def test_validation_and_evaluation_share_a_program(width):
     x, y = examples(100)
     model = model_of(width)
