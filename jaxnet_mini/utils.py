@@ -1,10 +1,15 @@
-"""What Keras has under ``utils``: a face only, the work is done elsewhere."""
+"""What Keras has under ``utils``: a face only, the work is done elsewhere.
 
+`enable_compilation_cache` is our own.
+"""
+
+from jaxnet_mini.compilation_cache import enable_compilation_cache
 from jaxnet_mini.graphviz import model_to_dot, plot_model
 from jaxnet_mini.preprocessing import normalize, to_categorical
 from jaxnet_mini.seeds import set_random_seed
 
 __all__ = [
+    "enable_compilation_cache",
     "model_to_dot",
     "normalize",
     "plot_model",
