@@ -77,8 +77,8 @@ class Run:
             check=False,
         )
         assert done.returncode == 0, done.stderr[-4000:]
-        # XLA speaks here where it doubts a program that it was given.
-        assert done.stderr == ""
+        # XLA says so here where a program is of another kind of machine.
+        assert "SIGILL" not in done.stderr
         self.bits, events, self.warnings = json.loads(done.stdout)
         events = Counter(events)
         self.programs = events["compile_requests_use_cache"]

@@ -1,0 +1,480 @@
+"""What training costs apart from time, and that no fast path changes what is learned.
+
+How often something is compiled, how often the host waits for the device, how many
+arrays come back from it and what stays in memory are exact numbers. They stand in the
+tables below, each with its reason, and are the same on every machine. What shares a
+program with what stands in test_programs.py.
+"""
+
+import gc
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from oracles import assert_close, assert_trees_close
+
+import jaxnet_mini as jn
+from jaxnet_mini import data
+from jaxnet_mini.regularizers import L2
+
+PACKAGE = Path(jn.__file__).parent
+
+
+def fresh_python(code):
+    """Run code in a new process and return the JSON that it prints."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=PACKAGE.parent,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return json.loads(done.stdout)
+
+
+# Programs, waits and transfers
+
+
+class Cost(NamedTuple):
+    """What one call costs.
+
+    Attributes:
+        programs: functions that were compiled.
+        waits: times that the host stood still until the device had answered.
+        arrays: what came back in these answers.
+    """
+
+    programs: int = 0
+    waits: int = 0
+    arrays: int = 0
+
+
+JOBS = {
+    # The weights, the optimizer's state and the sums of no batch are made by one
+    # program each; training is a second one that asks whether all weights are finite.
+    "first fit": ["untrained", "with_optimizer", "no_sums", "loop", "all_finite"],
+    # Validation is the program of evaluation.
+    "first fit with validation": ["evaluate"],
+    "first evaluate": ["evaluate"],
+    "first predict": ["predict"],
+    # Data of another rounded size.
+    "fit of more rows": ["loop"],
+}
+"""The programs that must be compiled, by name; where nothing stands here, none."""
+
+SINGLE_OPERATIONS = {
+    # Constants of the initializers, of the optimizer's zeros and of the sums, each a
+    # program of one operation.
+    "first fit": 13,
+    # Setting a number of the optimizer for the first time, and a seed.
+    "first learning rate": 1,
+    "first fit with a seed": 2,
+}
+"""How many functions besides are compiled that compute one operation."""
+
+# An epoch waits twice: once to hear which step failed and which weights are finite
+# (2 arrays), once for the sums. Of these there are four, the loss and its rows, the
+# accuracy and its rows, each with what rounding has lost of it (8 arrays).
+EPOCH = Cost(waits=2, arrays=2 + 8)
+# A call waits once more for the number of steps taken so far (1 array), and once for
+# the compiler, for nothing.
+FIT = Cost(waits=2, arrays=1)
+# The sums.
+EVALUATE = Cost(waits=1, arrays=8)
+# How many rows the data for validation have, which lie on the device already.
+VALIDATION = Cost(waits=1, arrays=1)
+# The outputs of a stack of up to 64 batches.
+STACK = Cost(waits=1, arrays=1)
+
+
+def total(*costs):
+    return tuple(map(sum, zip(*costs, strict=True)))[1:]
+
+
+WAITS_AND_ARRAYS = {
+    "fit": total(FIT, EPOCH),
+    "fit of 5 epochs": total(FIT, *[EPOCH] * 5),
+    # 100 steps in an epoch, and not 4.
+    "fit of 5 epochs at batch size 1": total(FIT, *[EPOCH] * 5),
+    "fit of 5 epochs with validation": total(FIT, VALIDATION, *[EPOCH, EVALUATE] * 5),
+    "fit of fewer rows": total(FIT, EPOCH),
+    "fit at another learning rate": total(FIT, EPOCH),
+    "fit with another seed": total(FIT, EPOCH),
+    "evaluate": total(EVALUATE),
+    # 100 batches in two stacks, and not 4 in one.
+    "evaluate at batch size 1": total(EVALUATE),
+    "predict": total(STACK),
+    "predict at batch size 1": total(STACK, STACK),
+    "another learning rate": (0, 0),
+}
+"""What a call costs whose programs are there already, by name."""
+
+CALLS = """
+import contextlib, json
+
+import jax
+import numpy as np
+from jax._src.array import ArrayImpl
+
+import jaxnet_mini as jn
+from jaxnet_mini import fitting
+
+compiled = []
+asked = {"waits": 0, "arrays": 0, "depth": 0}
+came = {}
+
+
+def listen(event, duration, **details):
+    if event == "/jax/core/compile/backend_compile_duration":
+        compiled.append(details["fun_name"].removeprefix("jit(").removesuffix(")"))
+
+
+jax.monitoring.register_event_duration_secs_listener(listen)
+
+
+def waiting(function):
+    def call(value, *args, **kwargs):
+        arrays = [a for a in jax.tree.leaves(value) if isinstance(a, jax.Array)]
+        # Who blocks learns that all is ready, and gets nothing; an array that has come
+        # once is at hand. (JAX keeps it, except on a CPU, where nothing has to come.)
+        blocks = "block" in function.__name__
+        come = {} if blocks else {id(a): a for a in arrays if id(a) not in came}
+        if not asked["depth"]:  # or else an answer within an answer
+            asked["waits"] += bool(arrays if blocks else come)
+            asked["arrays"] += len(come)
+            came.update(come)
+        asked["depth"] += 1
+        try:
+            return function(value, *args, **kwargs)
+        finally:
+            asked["depth"] -= 1
+
+    return call
+
+
+# All ways by which a number comes to the host: the last is that of float(array) and
+# the like, and of those above where an array does not lie on the host anyway.
+for holder, name in [
+    (jax, "device_get"),
+    (jax, "block_until_ready"),
+    (np, "asarray"),
+    (np, "array"),
+    (ArrayImpl, "block_until_ready"),
+    (ArrayImpl, "__array__"),
+]:
+    setattr(holder, name, waiting(getattr(holder, name)))
+ArrayImpl._value = property(waiting(ArrayImpl._value.fget))
+
+# How often the host looks in while a long epoch runs is a matter of time alone.
+fitting.Pace.steps = lambda pace, left: left
+
+costs = {}
+
+
+@contextlib.contextmanager
+def cost(name):
+    compiled.clear()
+    came.clear()
+    asked.update(waits=0, arrays=0)
+    yield
+    costs[name] = [list(compiled), asked["waits"], asked["arrays"]]
+
+
+def examples(rows):
+    x = np.random.default_rng(0).normal(size=(rows, 6)).astype(np.float32)
+    return x, (np.arange(rows) % 3).astype(np.int32)
+
+
+x, y = examples(100)
+model = jn.Sequential([jn.Dense(8, "relu"), jn.Dense(3, "softmax")])
+model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+
+
+def fit(x=x, y=y, **options):
+    model.fit(x, y, verbose=0, **options)
+
+
+def evaluate(batch_size=None):
+    model.evaluate(x, y, batch_size, verbose=0)
+
+
+with cost("first fit"):
+    fit()
+with cost("first evaluate"):
+    evaluate()
+with cost("first predict"):
+    model.predict(x)
+with cost("first fit with validation"):
+    fit(validation_split=0.2)
+with cost("fit"):
+    fit()
+with cost("fit of 5 epochs"):
+    fit(epochs=5)
+with cost("fit of 5 epochs with validation"):
+    fit(epochs=5, validation_split=0.2)
+with cost("fit of fewer rows"):
+    fit(*examples(97))
+with cost("fit of more rows"):
+    fit(*examples(129))
+with cost("evaluate"):
+    evaluate()
+with cost("predict"):
+    model.predict(x)
+with cost("first learning rate"):
+    model.optimizer.learning_rate = 0.1
+with cost("another learning rate"):
+    model.optimizer.learning_rate = 0.2
+with cost("fit at another learning rate"):
+    fit()
+with cost("first fit with a seed"):
+    fit(seed=1)
+with cost("fit with another seed"):
+    fit(seed=2)
+fit(batch_size=1)
+with cost("fit of 5 epochs at batch size 1"):
+    fit(epochs=5, batch_size=1)
+evaluate(batch_size=1)
+with cost("evaluate at batch size 1"):
+    evaluate(batch_size=1)
+model.predict(x, batch_size=1)
+with cost("predict at batch size 1"):
+    model.predict(x, batch_size=1)
+print(json.dumps(costs))
+"""
+
+
+@pytest.fixture(scope="module")
+def costs():
+    """In a process of its own: what others compile would not be compiled again."""
+    return fresh_python(CALLS)
+
+
+@pytest.mark.parametrize("call", sorted({*JOBS, *SINGLE_OPERATIONS, *WAITS_AND_ARRAYS}))
+def test_compilations(costs, call):
+    names = Counter(costs[call][0])
+    jobs = Counter(JOBS.get(call, []))
+    assert names & jobs == jobs
+    single = names - jobs
+    assert not set(single) & set().union(*JOBS.values())
+    assert single.total() == SINGLE_OPERATIONS.get(call, 0)
+
+
+@pytest.mark.parametrize("call", WAITS_AND_ARRAYS)
+def test_waits_of_the_host_and_what_comes_back(costs, call):
+    assert tuple(costs[call][1:]) == WAITS_AND_ARRAYS[call]
+
+
+# Memory
+
+EPOCHS = 300
+
+BYTES_AN_EPOCH = 4096
+"""Resident memory may grow by less than a page an epoch: the history keeps some floats
+(0.3 to 0.8 KB were measured). The order alone would be 16 KB, the data a megabyte."""
+
+MEMORY = f"""
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+
+import jaxnet_mini as jn
+
+x = np.random.default_rng(0).normal(size=(4000, 64)).astype(np.float32)
+y = (np.arange(4000) % 3).astype(np.int32)
+model = jn.Sequential([jn.Dense(8, "relu"), jn.Dense(3, "softmax")])
+model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+options = dict(verbose=0, validation_split=0.1, batch_size=100)
+seen = []
+
+
+def look():
+    arrays = jax.live_arrays()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    seen.append([len(arrays), sum(array.nbytes for array in arrays), pages * PAGE])
+
+
+import resource
+
+PAGE = resource.getpagesize()
+looking = jn.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: look())
+model.fit(x, y, epochs={EPOCHS}, callbacks=looking, **options)
+for _ in range({EPOCHS}):
+    model.fit(x, y, **options)
+    look()
+print(json.dumps([seen[:{EPOCHS}], seen[{EPOCHS}:]]))
+"""
+
+
+@pytest.fixture(scope="module")
+def memory():
+    """Arrays, their bytes and resident bytes after each epoch, and after each call."""
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("/proc/self/statm, which tells resident memory, is Linux's")
+    return np.array(fresh_python(MEMORY))
+
+
+@pytest.mark.parametrize("way", ["epochs of one fit", "calls of fit"])
+def test_memory_does_not_grow(memory, way):
+    arrays, array_bytes, resident = memory[int(way == "calls of fit")].T
+    assert len(arrays) == EPOCHS
+    # The second has all that the first one needs.
+    assert set(arrays[1:]) == {arrays[1]}
+    assert set(array_bytes[1:]) == {array_bytes[1]}
+    later = resident[EPOCHS // 2 :]
+    slope = np.polyfit(np.arange(len(later)), later, 1)[0]
+    assert slope < BYTES_AN_EPOCH
+
+
+def test_a_fit_leaves_its_state_on_the_device_and_nothing_else():
+    """Neither the data nor their order nor the sums."""
+    x, y = examples(100)
+
+    def trained():
+        model = jn.Sequential([jn.Dense(CLASSES, "softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+        model.fit(x, y, epochs=2, validation_split=0.2, verbose=0)
+        model.evaluate(x, y, verbose=0)
+        return model
+
+    trained()  # Programs hold constants, and stay.
+    gc.collect()
+    before = len(jax.live_arrays())
+    model = trained()
+    assert len(jax.live_arrays()) - before == len(jax.tree.leaves(model.state))
+
+
+# Fused training is training step by step
+
+FEATURES, CLASSES = 16, 4
+
+TOLERANCE = 1e-5
+"""Of losses and weights. Sums taken in another order, such as of the pieces of a step,
+differ by less than a thirtieth of it (3e-7 were measured)."""
+
+
+def examples(rows):
+    generator = np.random.default_rng(7)
+    x = generator.normal(size=(rows, FEATURES)).astype(np.float32)
+    y = x @ generator.normal(size=(FEATURES, CLASSES))
+    return x, np.argmax(y + generator.normal(size=y.shape), 1).astype(np.int32)
+
+
+class Case(NamedTuple):
+    """A way to train: rows and batch, and what is learned how."""
+
+    rows: int
+    batch_size: int
+    weighted: bool = False
+    reduction: str = "sum_over_batch_size"
+    penalty: float = 0.0
+    optimizer: str = "adam"
+    epochs: int = 3
+
+
+SIZES = {
+    "whole batches": (320, 32),
+    "a ragged batch": (250, 100),
+    # A step of so many rows may be computed in several pieces, and the last one has
+    # fewer rows than a piece.
+    "a batch in pieces": (7001, 6000),
+}
+KINDS = {
+    "plain": {},
+    "momentum": {"optimizer": "sgd"},
+    "weighted": {"weighted": True},
+    "sum": {"reduction": "sum", "weighted": True},
+    # Divided by the weights of all the batch, not by those of a piece.
+    "mean by weight": {"reduction": "mean_with_sample_weight", "weighted": True},
+    # Once a step, not once a piece.
+    "L2": {"penalty": 1e-2},
+}
+CASES = {
+    f"{size}, {kind}": Case(*SIZES[size], **KINDS[kind])
+    for size in SIZES
+    for kind in KINDS
+    if size != "whole batches" or kind in ("plain", "weighted")
+}
+
+
+def model_for(case):
+    regularizer = L2(case.penalty) if case.penalty else None
+    model = jn.Sequential(
+        [
+            jn.Dense(12, "tanh", kernel_regularizer=regularizer),
+            jn.Dense(CLASSES, "softmax", kernel_regularizer=regularizer),
+        ]
+    )
+    rate = 0.1 if case.reduction != "sum" else 0.1 / case.batch_size
+    optimizers = {"adam": jn.optimizers.Adam(), "sgd": jn.optimizers.SGD(rate, 0.9)}
+    model.compile(
+        optimizers[case.optimizer],
+        jn.losses.SparseCategoricalCrossentropy(reduction=case.reduction),
+        ["accuracy"],
+        weighted_metrics=["accuracy"],
+    )
+    model.build((None, FEATURES))
+    return model
+
+
+def step_by_step(trainer, state, x, y, weight, case, seed):
+    """Train in a Python loop over the compiled step; return the state and the logs.
+
+    The last batch has the rows that are left and no padding.
+    """
+    step = jax.jit(trainer.step)
+    history = []
+    for epoch in range(case.epochs):
+        places = data.order((seed,), epoch, case.rows, case.batch_size).reshape(-1)
+        sums, counts = Counter(), Counter()
+        for first in range(0, case.rows, case.batch_size):
+            rows = places[first : min(case.rows, first + case.batch_size)]
+            batch = (x[rows], y[rows])
+            if weight is not None:
+                batch = (*batch, weight[rows])
+            state, logs = step(state, tuple(map(jnp.asarray, batch)))
+            shares = dict.fromkeys(logs, len(rows))
+            if weight is not None:
+                shares["weighted_accuracy"] = float(np.sum(batch[2], dtype=np.float64))
+            for name, value in logs.items():
+                sums[name] += float(value) * shares[name]
+                counts[name] += shares[name]
+        history.append({name: sums[name] / counts[name] for name in sums})
+    return state, history
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_fit_learns_what_the_steps_learn(case):
+    x, y = examples(case.rows)
+    weight = None
+    if case.weighted:
+        weight = np.random.default_rng(3).uniform(0, 2, case.rows).astype(np.float32)
+    model = model_for(case)
+    start = model.state._replace(key=jax.random.key(11))
+    start = start._replace(optimizer_state=model.trainer.optimizer.init(start.params))
+    state, logs = step_by_step(model.trainer, start, x, y, weight, case, seed=11)
+    history = model.fit(
+        x,
+        y,
+        case.batch_size,
+        case.epochs,
+        verbose=0,
+        sample_weight=weight,
+        seed=11,
+    ).history
+    assert sorted(history) == sorted(logs[0])
+    for name, values in history.items():
+        assert_close(values, [log[name] for log in logs], TOLERANCE)
+    assert_trees_close(model.params, state.params, TOLERANCE)
+    assert int(model.state.step) == int(state.step)
+    # And something was learned, else all would agree.
+    assert history["loss"][-1] < history["loss"][0]
