@@ -35,6 +35,7 @@ from jaxnet_mini.layers import (
     Rescaling,
 )
 from jaxnet_mini.models import Sequential
+from jaxnet_mini.repetition import repeat
 from jaxnet_mini.states import Batch, TrainState
 from jaxnet_mini.train import Trainer
 from jaxnet_mini.types import Layer
@@ -68,6 +69,7 @@ __all__ = [
     "plotting",
     "predict",
     "regularizers",
+    "repeat",
     "serial",
     "utils",
 ]

@@ -74,7 +74,7 @@ class Serial(Base):
 
     def penalty(self, params: Params) -> Array | float:
         pairs = zip(self.names, self.layers, strict=True)
-        return sum(penalty(layer, params[name]) for name, layer in pairs)
+        return sum((penalty(layer, params[name]) for name, layer in pairs), 0.0)
 
 
 def penalty(layer: Layer, params: Params) -> Array | float:

@@ -25,6 +25,7 @@ from jaxnet_mini import (
     metrics,
     optimizers,
     regularizers,
+    repetition,
 )
 from jaxnet_mini.errors import ArgumentError, UnknownNameError, find
 from jaxnet_mini.plain import Json, fits, hints, locating, short
@@ -61,6 +62,7 @@ def _functions(kind: str, module: types.ModuleType) -> dict[str, Any]:
 CLASSES: dict[str, type] = {
     **_classes("layers", layers, layers.Base),
     "layers.Serial": composition.Serial,
+    "layers.Repeat": repetition.Repeat,
     "initializers.Constant": initializers.Constant,
     **_classes("losses", losses, losses.Loss),
     **_classes("metrics", metrics, metrics.Metric),

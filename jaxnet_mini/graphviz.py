@@ -28,6 +28,7 @@ from jaxnet_mini.drawing import (
     svg,
 )
 from jaxnet_mini.errors import ArgumentError, MissingExtraError, find, import_extra
+from jaxnet_mini.repetition import Repeat
 from jaxnet_mini.summary import count
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def model_to_dot(
         show_layer_names: whether to show names beside classes.
         rankdir: ``"TB"`` from top to bottom, ``"LR"`` from left to right, ``"BT"`` and
             ``"RL"`` the other way round.
-        expand_nested: whether to draw the layers within a `serial` too.
+        expand_nested: whether to draw the layers within a `serial` or `repeat` too.
         dpi: dots an inch, of images.
         show_layer_activations: whether to show activations.
         show_trainable: whether to mark the layers that have parameters to train.
@@ -177,18 +178,21 @@ def _add_nodes(
     library = import_extra("pydot", "draw")
     nodes = []
     for number, part in enumerate(parts):
-        name = f"{prefix}_{number}"
-        if shown["nested"] and isinstance(part.layer, Serial) and part.layer.layers:
+        name, layer, label = f"{prefix}_{number}", part.layer, part.name
+        if isinstance(layer, Repeat):
+            label = f"{label}, {layer.n} times"
+            layer = composition.serial(layer.layer)
+        if shown["nested"] and isinstance(layer, Serial) and layer.layers:
             cluster = library.Cluster(
                 name,
-                label=f"<{escaped(part.name)}>",
+                label=f"<{escaped(label)}>",
                 fontname="Helvetica",
                 style="dashed",
                 labeljust="l",
             )
-            inside = composition.unbuilt_outline(part.layer)
+            inside = composition.unbuilt_outline(layer)
             if built:
-                inside = composition.outline(part.layer, part.input_shape)
+                inside = composition.outline(layer, part.input_shape)
             nodes += _add_nodes(cluster, name, inside, built, shown)
             graph.add_subgraph(cluster)
         else:

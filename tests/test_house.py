@@ -41,6 +41,7 @@ FLOORS = [
     | {"metrics.counts", "metrics.tradeoffs", "metrics.by_output"},
     {"metrics.fscore", "metrics.r2"},
     {"metrics", "composition", "checks"},
+    {"repetition"},
     {"configs", "data", "preprocessing", "summary", "weights"},
     {"saving", "keras_configs", "drawing"},
     {"keras_files", "graphviz"},
