@@ -72,6 +72,11 @@ class Serial(Base):
                 x = layer.apply(params[name], x, key=layer_key, training=training)
         return x
 
+    @property
+    def acts_by_row(self) -> bool:
+        """See `acts_by_row`."""
+        return type(self) is Serial and all(map(acts_by_row, self.layers))
+
     def penalty(self, params: Params) -> Array | float:
         pairs = zip(self.names, self.layers, strict=True)
         return sum((penalty(layer, params[name]) for name, layer in pairs), 0.0)
@@ -87,15 +92,16 @@ def acts_by_row(layer: Layer) -> bool:
     """Return whether each output is known to depend on its own example alone.
 
     So it is for the layers of this library, unless they call a user's function. Of a
-    user's own layer nothing is known.
+    user's own layer nothing is known, unless it says so with ``acts_by_row = True``.
 
     >>> acts_by_row(serial(Dense(8, activation="relu"), Dense(3)))
     True
     >>> acts_by_row(Dense(8, activation=lambda x: x / jax.numpy.max(x)))
     False
     """
-    if type(layer) is Serial:
-        return all(map(acts_by_row, layer.layers))
+    own = getattr(layer, "acts_by_row", None)
+    if own is not None:
+        return bool(own)
     activation = getattr(layer, "activation", None)
     known = (None, *activations.ACTIVATIONS, *activations.ACTIVATIONS.values())
     return type(layer) in OWN_LAYERS and activation in known

@@ -71,6 +71,11 @@ class Repeat(Base):
         outputs: Array = _run(self, params, x, key, training)
         return outputs
 
+    @property
+    def acts_by_row(self) -> bool:
+        """See `composition.acts_by_row`."""
+        return type(self) is Repeat and composition.acts_by_row(self.layer)
+
     def penalty(self, params: Params) -> Array | float:
         regularized = []
 

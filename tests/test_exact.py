@@ -58,9 +58,8 @@ class Cost(NamedTuple):
 
 
 JOBS = {
-    # The weights, the optimizer's state and the sums of no batch are made by one
-    # program each; training is a second one that asks whether all weights are finite.
-    "first fit": ["untrained", "with_optimizer", "no_sums", "loop", "all_finite"],
+    # The weights with the optimizer's state, the sums of no batch, and training.
+    "first fit": ["fresh", "no_sums", "loop"],
     # Validation is the program of evaluation.
     "first fit with validation": ["evaluate"],
     "first evaluate": ["evaluate"],
@@ -71,9 +70,6 @@ JOBS = {
 """The programs that must be compiled, by name; where nothing stands here, none."""
 
 SINGLE_OPERATIONS = {
-    # Constants of the initializers, of the optimizer's zeros and of the sums, each a
-    # program of one operation.
-    "first fit": 13,
     # Setting a number of the optimizer for the first time, and a seed.
     "first learning rate": 1,
     "first fit with a seed": 2,

@@ -119,6 +119,16 @@ class Centred(Base):
         return x - jnp.mean(x, axis=0, keepdims=True)
 
 
+@dataclasses.dataclass(frozen=True)
+class Halved(Base):
+    """Says of itself what could not be known."""
+
+    acts_by_row = True
+
+    def forward(self, params, x):
+        return x / 2
+
+
 class MyDense(Dense):
     """A subclass may do anything."""
 
@@ -133,6 +143,9 @@ class MyDense(Dense):
         (Activation(lambda x: x), False),
         (MyDense(3), False),
         (Centred(), False),
+        (Halved(), True),
+        (jn.repeat(Dense(3), 4), True),
+        (jn.repeat(Centred(), 4), False),
         (jn.serial(Flatten(), Dropout(0.5), jn.serial(Identity())), True),
         (jn.serial(Flatten(), jn.serial(Centred())), False),
     ],
