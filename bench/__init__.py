@@ -1,1 +1,1 @@
-"""Benchmarks; each module is run by name, ``python -m bench.fit``."""
+"""The measuring bench: ``python -m bench``; see bench/results/README.md."""

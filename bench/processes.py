@@ -1,4 +1,4 @@
-"""The peers' processes, seen from the one that measures."""
+"""The processes that are measured, seen from the one that measures."""
 
 import contextlib
 import importlib.util
@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from bench.peers import PEERS
+from bench.settings import LEFT_OUT, QUICK_WITHOUT, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 
-PAUSE = 0.2
-"""Seconds of rest before a turn: idle threads of the peer before spin for a while."""
+PAUSE = 0.1
+"""Seconds of rest before a turn: idle threads of the one before spin for a while."""
 
 
 class PeerError(Exception):
-    """A peer failed; the message is its own."""
+    """A process failed; the message is its own."""
 
 
 def installed(name: str) -> bool:
@@ -31,17 +32,20 @@ def installed(name: str) -> bool:
 def environment(**changes: str) -> dict[str, str]:
     """Return the variables for a process that imports this folder."""
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))} | changes
+    # Several processes share a GPU: none may take all of its memory.
+    shared = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    shared["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
+    path = {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    return os.environ | shared | path | changes
 
 
-class Peer:
-    """A worker: methods of `bench.worker.Worker` by name, as calls."""
+class Process:
+    """A process that serves methods by name (`bench.worker.serve`), as calls."""
 
-    def __init__(self, name: str, folder: Path, log: Path) -> None:
-        self.name = name
+    def __init__(self, arguments: list[str], log: Path) -> None:
         self._log = log.open("w", encoding="utf-8")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.worker", name, str(folder)],
+            [sys.executable, "-m", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -63,9 +67,9 @@ class Peer:
             self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            raise PeerError(
-                f"the process ended; its last words are in {self._log.name}"
-            )
+            self._process.wait(60)
+            said = Path(self._log.name).read_text("utf-8").strip().splitlines()
+            raise PeerError(f"the process ended: {said[-1] if said else 'silently'}")
         answer = json.loads(line)
         if "error" in answer:
             raise PeerError(answer["error"])
@@ -74,36 +78,82 @@ class Peer:
     def close(self) -> None:
         """End the process."""
         assert self._process.stdin is not None
-        self._process.stdin.close()
+        assert self._process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.wait(60)
+        self._process.stdout.close()
         self._log.close()
 
 
+class Peers:
+    """The peers' processes, each started when first asked for.
+
+    ``versions`` has those that were started; ``absent`` says why others are not there.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.versions: dict[str, str] = {}
+        self.absent: dict[str, str] = {}
+        self._running: dict[str, Process] = {}
+
+    def get(self, name: str) -> Process | None:
+        """Return the process of a peer; None where it is absent."""
+        if name in self._running:
+            return self._running[name]
+        if name in self.absent:
+            return None
+        if reason := unavailable(name, self.settings):
+            self.absent[name] = reason
+            return None
+        folder, module = self.settings.scratch, PEERS[name][0]
+        process = Process(["bench.worker", name, str(folder)], folder / f"{module}.log")
+        try:
+            about = process("about")
+        except PeerError as error:
+            self.fail(name, error)
+            process.close()
+            return None
+        if about["device"] != self.settings.device:
+            self.absent[name] = f"it runs on the {about['device']} here"
+            process.close()
+            return None
+        self.versions[name] = about["version"]
+        self._running[name] = process
+        return process
+
+    def fail(self, name: str, error: PeerError) -> None:
+        """Note that a peer failed, and end it."""
+        self.absent[name] = f"failed: {error}"
+        self.end(name)
+
+    def end(self, name: str) -> None:
+        """End a peer's process where it runs."""
+        if name in self._running:
+            self._running.pop(name).close()
+
+    def close(self) -> None:
+        """End all."""
+        for name in list(self._running):
+            self.end(name)
+
+
+def unavailable(name: str, settings: Settings) -> str | None:
+    """Return why a peer cannot be measured; None where it can."""
+    if settings.quick and name in QUICK_WITHOUT:
+        return LEFT_OUT
+    return None if installed(name) else "not installed"
+
+
 @contextlib.contextmanager
-def started(
-    names: list[str], folder: Path
-) -> Iterator[tuple[dict[str, Peer], dict[str, str]]]:
-    """Start a process for each peer; yield them, and why the others are left out."""
-    peers: dict[str, Peer] = {}
-    absent: dict[str, str] = {}
+def peers_of(settings: Settings) -> Iterator[Peers]:
+    """Yield the peers, and end them all in the end."""
+    peers = Peers(settings)
     try:
-        for name in names:
-            if not installed(name):
-                absent[name] = "not installed"
-                continue
-            log = folder / f"{PEERS[name][0]}.log"
-            peers[name] = Peer(name, folder, log)
-        for name in list(peers):
-            try:
-                absent_or_version = peers[name]("about")
-                del absent_or_version
-            except PeerError as error:
-                absent[name] = f"failed: {error}"
-                peers.pop(name).close()
-        yield peers, absent
+        yield peers
     finally:
-        for peer in peers.values():
-            peer.close()
+        peers.close()
 
 
 def whole_process(command: list[str], **variables: str) -> tuple[float, str]:
@@ -123,5 +173,17 @@ def whole_process(command: list[str], **variables: str) -> tuple[float, str]:
     )
     seconds = time.perf_counter() - since
     if done.returncode:
-        raise PeerError(done.stderr.strip().splitlines()[-1])
+        said = done.stderr.strip().splitlines()
+        raise PeerError(said[-1] if said else f"exit status {done.returncode}")
     return seconds, done.stdout
+
+
+def probe(module: str, **arguments: Any) -> Any:
+    """Run ``bench.probes.MODULE`` in a process of its own; return what it found.
+
+    Raises:
+        PeerError: it failed.
+    """
+    command = ["-m", f"bench.probes.{module}", json.dumps(arguments)]
+    _, said = whole_process(command)
+    return json.loads(said.splitlines()[-1])

@@ -3,6 +3,7 @@
 Source: https://docs.kidger.site/equinox/examples/mnist/
 """
 
+import itertools
 from typing import Any
 
 import equinox as eqx
@@ -11,7 +12,7 @@ import numpy as np
 import optax
 
 from bench.peers import Task
-from bench.peers.loops import JaxLoop, settings
+from bench.peers.loops import JaxLoop, device, settings
 
 OPTIMIZER = optax.adam(1e-3)
 
@@ -21,7 +22,7 @@ class Network(eqx.Module):
 
     def __init__(self, sizes: tuple[int, ...], key: Any) -> None:
         keys = jax.random.split(key, len(sizes) - 1)
-        pairs = zip(sizes[:-1], sizes[1:], strict=True)
+        pairs = itertools.pairwise(sizes)
         self.layers = [
             eqx.nn.Linear(*pair, key=key) for pair, key in zip(pairs, keys, strict=True)
         ]
@@ -67,4 +68,4 @@ class Model(JaxLoop):
 
 
 make = Model
-__all__ = ["make", "settings"]
+__all__ = ["device", "make", "settings"]

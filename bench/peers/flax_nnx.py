@@ -3,6 +3,7 @@
 Source: https://flax.readthedocs.io/en/latest/guides/performance.html
 """
 
+import itertools
 from typing import Any
 
 import jax
@@ -11,12 +12,12 @@ import optax
 from flax import nnx
 
 from bench.peers import Task
-from bench.peers.loops import JaxLoop, settings
+from bench.peers.loops import JaxLoop, device, settings
 
 
 class Network(nnx.Module):
     def __init__(self, sizes: tuple[int, ...], rngs: nnx.Rngs) -> None:
-        pairs = zip(sizes[:-1], sizes[1:], strict=True)
+        pairs = itertools.pairwise(sizes)
         self.layers = nnx.List([nnx.Linear(*pair, rngs=rngs) for pair in pairs])
 
     def __call__(self, x: Any) -> Any:
@@ -67,4 +68,4 @@ class Model(JaxLoop):
 
 
 make = Model
-__all__ = ["make", "settings"]
+__all__ = ["device", "make", "settings"]

@@ -14,17 +14,19 @@ from bench.peers import Task
 
 
 class EpochSeconds(keras.callbacks.Callback):
-    """The seconds from the begin hook of each epoch to its end hook."""
+    """The seconds from the end of one epoch to the end of the next, all included."""
 
     def __init__(self) -> None:
         super().__init__()
         self.seconds: list[float] = []
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Any = None) -> None:
         self.since = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.seconds.append(time.perf_counter() - self.since)
+        now = time.perf_counter()
+        self.seconds.append(now - self.since)
+        self.since = now
 
 
 class Model:
@@ -62,6 +64,16 @@ class Model:
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         return np.asarray(self.model.predict(x, verbose=0))
+
+
+def device() -> str:
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.default_backend()
+    import tensorflow
+
+    return "gpu" if tensorflow.config.list_physical_devices("GPU") else "cpu"
 
 
 def settings(task: Task) -> list[Any]:

@@ -3,12 +3,13 @@
 from typing import Any
 
 from bench.peers import Task
-from bench.peers.keras_jax import Model
+from bench.peers.keras_jax import Model, device
 
 
 def settings(task: Task) -> list[Any]:
     steps = -(-len(task.x) // task.batch_size)
-    return sorted({min(size, steps) for size in (8, 32, 128)})
+    return list(dict.fromkeys(min(size, steps) for size in (32, 8, 128)))
 
 
 make = Model
+__all__ = ["device", "make", "settings"]

@@ -5,7 +5,7 @@ import os
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from bench.peers.keras_jax import Model, settings
+from bench.peers.keras_jax import Model, device, settings
 
 make = Model
-__all__ = ["make", "settings"]
+__all__ = ["device", "make", "settings"]

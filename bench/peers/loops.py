@@ -4,6 +4,7 @@ import time
 from abc import ABC, abstractmethod
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -50,3 +51,7 @@ class JaxLoop(ABC):
 
 def settings(task: Task) -> list[Any]:
     return [None]
+
+
+def device() -> str:
+    return jax.default_backend()

@@ -4,6 +4,7 @@ Source: https://optax.readthedocs.io/en/latest/getting_started.html
 """
 
 import functools
+import itertools
 from typing import Any
 
 import jax
@@ -12,7 +13,7 @@ import numpy as np
 import optax
 
 from bench.peers import Task
-from bench.peers.loops import JaxLoop, settings
+from bench.peers.loops import JaxLoop, device, settings
 
 OPTIMIZER = optax.adam(1e-3)
 
@@ -23,9 +24,7 @@ def initial(sizes: tuple[int, ...]) -> Any:
     glorot = jax.nn.initializers.glorot_uniform()
     return [
         {"kernel": glorot(key, pair), "bias": jnp.zeros(pair[1])}
-        for key, pair in zip(
-            keys[1:], zip(sizes[:-1], sizes[1:], strict=True), strict=True
-        )
+        for key, pair in zip(keys[1:], itertools.pairwise(sizes), strict=True)
     ]
 
 
@@ -73,4 +72,4 @@ class Model(JaxLoop):
 
 
 make = Model
-__all__ = ["make", "settings"]
+__all__ = ["device", "make", "settings"]

@@ -3,6 +3,7 @@
 Source: https://docs.pytorch.org/tutorials/recipes/recipes/tuning_guide.html
 """
 
+import itertools
 import os
 import time
 from typing import Any
@@ -24,7 +25,7 @@ class Model:
             torch.set_num_threads(setting)
         torch.manual_seed(0)
         layers: list[Any] = []
-        for sizes in zip(task.sizes[:-1], task.sizes[1:], strict=True):
+        for sizes in itertools.pairwise(task.sizes):
             layers += [torch.nn.Linear(*sizes), torch.nn.ReLU()]
         self.model = torch.nn.Sequential(*layers[:-1]).to(DEVICE)
         self.optimizer = torch.optim.Adam(self.model.parameters(), 1e-3, fused=True)
@@ -67,11 +68,15 @@ class Model:
             return torch.softmax(logits, -1).cpu().numpy()
 
 
+def device() -> str:
+    return "gpu" if DEVICE == "cuda" else DEVICE
+
+
 def settings(task: Task) -> list[Any]:
     if DEVICE == "cuda":
         return [None]
     cores = len(os.sched_getaffinity(0))
-    return sorted({1, cores})
+    return [1, cores] if cores > 1 else [1]
 
 
 make = Model

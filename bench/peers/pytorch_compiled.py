@@ -1,7 +1,7 @@
 """PyTorch with the forward and backward pass through ``torch.compile``."""
 
 from bench.peers import pytorch
-from bench.peers.pytorch import settings
+from bench.peers.pytorch import device, settings
 
 
 class Model(pytorch.Model):
@@ -9,4 +9,4 @@ class Model(pytorch.Model):
 
 
 make = Model
-__all__ = ["make", "settings"]
+__all__ = ["device", "make", "settings"]

@@ -1,10 +1,15 @@
-"""scikit-learn's multilayer perceptron, which runs on the CPU."""
+"""scikit-learn's multilayer perceptron, which runs on the CPU; threads as is quickest.
 
+Source: https://scikit-learn.org/stable/computing/parallelism.html
+"""
+
+import os
 import time
 import warnings
 from typing import Any
 
 import numpy as np
+import threadpoolctl
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
@@ -14,7 +19,7 @@ from bench.peers import Task
 class Model:
     def __init__(self, task: Task, setting: Any = None) -> None:
         warnings.simplefilter("ignore", ConvergenceWarning)
-        self.task = task
+        self.task, self.threads = task, setting
         self.model = MLPClassifier(
             task.hidden,
             batch_size=task.batch_size,
@@ -28,7 +33,8 @@ class Model:
         # No hook tells when an epoch ends: each gets an equal share.
         self.model.max_iter = count
         since = time.perf_counter()
-        self.model.fit(self.task.x, self.task.y)
+        with threadpoolctl.threadpool_limits(self.threads):
+            self.model.fit(self.task.x, self.task.y)
         return [(time.perf_counter() - since) / count] * count
 
     def evaluate(self, x: np.ndarray, y: np.ndarray) -> float:
@@ -37,9 +43,17 @@ class Model:
     def predict(self, x: np.ndarray) -> np.ndarray:
         return self.model.predict_proba(x)
 
+    def labels(self, x: np.ndarray) -> np.ndarray:
+        return self.model.predict(x)
+
+
+def device() -> str:
+    return "cpu"
+
 
 def settings(task: Task) -> list[Any]:
-    return [None]
+    cores = len(os.sched_getaffinity(0))
+    return [1, cores] if cores > 1 else [1]
 
 
 make = Model

@@ -1,0 +1,159 @@
+"""One picture for each suite, drawn from the results alone."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bench.peers import OURS
+
+OURS_COLOUR, PEER_COLOUR = "#c2410c", "#94a3b8"
+COLOURS = ["#c2410c", "#0369a1", "#4d7c0f", "#7c3aed", "#94a3b8", "#334155"]
+
+
+def draw(results: dict[str, Any], path: Path) -> dict[str, str]:
+    """Write a picture for each suite beside ``path``; return their names."""
+    drawings = {"jit": jit, "limit": limit, "growth": growth}
+    names = {}
+    for suite, result in results["suites"].items():
+        figure = drawings.get(suite, bars)(result)
+        figure.suptitle(f"{suite}: {about(results)}", fontsize=11, x=0.01, ha="left")
+        target = path.with_name(f"{path.stem}-{suite}.png")
+        figure.savefig(target, dpi=110, metadata={"Software": None})
+        names[suite] = target.name
+    return names
+
+
+def about(results: dict[str, Any]) -> str:
+    """Return the machine in a few words."""
+    about = results["about"]
+    return (
+        f"{about['device']['platform']}, {about['cores']} cores, "
+        f"Python {about['versions']['python']}, JAX {about['versions']['jax']}"
+    )
+
+
+def figure_of(count: int, columns: int, size: tuple[float, float]) -> Any:
+    """Return a figure and as many axes as asked for, in rows of ``columns``."""
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    figure = Figure((size[0] * columns, size[1] * rows + 0.4), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).flatten()
+    for unused in axes[count:]:
+        unused.remove()
+    return figure, list(axes[:count])
+
+
+def bars(result: dict[str, Any]) -> Figure:
+    """Draw a panel of bars for each table: medians, with minimum and maximum."""
+    tables = [table for table in result["tables"] if table["rows"]]
+    figure, axes = figure_of(len(tables), 2, (6.2, 3.0))
+    for axis, table in zip(axes, tables, strict=True):
+        names = [row[0] for row in table["rows"]]
+        medians = [row[1] for row in table["rows"]]
+        around = [
+            [row[1] - row[2] for row in table["rows"]],
+            [row[3] - row[1] for row in table["rows"]],
+        ]
+        colours = [OURS_COLOUR if n.startswith(OURS) else PEER_COLOUR for n in names]
+        axis.barh(names, medians, color=colours, xerr=around, ecolor="#475569")
+        name, form = table["columns"][0]
+        for place, row in enumerate(table["rows"]):
+            axis.annotate(
+                f" {row[1]:{form}}",
+                (row[3], place),
+                xytext=(3, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=7,
+            )
+        finish(axis, table["title"], name)
+        axis.invert_yaxis()
+        axis.margins(x=0.15)
+        axis.grid(False, axis="y")
+    return figure
+
+
+def finish(axis: Axes, title: str, xlabel: str, ylabel: str = "") -> None:
+    """Give axes their words and a light look."""
+    axis.set_title(title, fontsize=9, loc="left")
+    axis.set_xlabel(xlabel, fontsize=8)
+    axis.set_ylabel(ylabel, fontsize=8)
+    axis.tick_params(labelsize=7)
+    axis.grid(True, color="#e2e8f0", linewidth=0.6)
+    axis.set_axisbelow(True)
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def lines(
+    axis: Axes, series: dict[str, tuple[list[float], list[float]]], title: str
+) -> None:
+    """Draw lines with markers on two logarithmic axes."""
+    for colour, (name, (xs, ys)) in zip(COLOURS * 2, series.items(), strict=False):
+        axis.loglog(xs, ys, "o-", label=name, color=colour, markersize=3, linewidth=1.2)
+    axis.set_title(title)
+    if len(series) > 1:
+        axis.legend(fontsize=7, frameon=False)
+
+
+def jit(result: dict[str, Any]) -> Figure:
+    """Draw what compiling and dispatching cost against depth and width."""
+    panels = result["data"]["panels"]
+    figure, axes = figure_of(len(panels), 3, (4.2, 3.2))
+    for axis, panel in zip(axes, panels, strict=True):
+        lines(axis, panel["series"], panel["title"])
+        finish(axis, panel["title"], panel["x"], panel["y"])
+    return figure
+
+
+def limit(result: dict[str, Any]) -> Figure:
+    """Draw the step beside the floor, and where its time goes, per batch size."""
+    stacks = result["data"]["stacks"]
+    figure, axes = figure_of(len(stacks), 2, (6.2, 3.0))
+    names = dict.fromkeys(
+        part for stack in stacks for bar in stack["bars"].values() for part in bar
+    )
+    colours = dict(zip(names, COLOURS * 3, strict=False))
+    for axis, stack in zip(axes, stacks, strict=True):
+        for place, bar in enumerate(stack["bars"].values()):
+            left = 0.0
+            for part, value in bar.items():
+                axis.barh(place, value, left=left, color=colours[part], label=part)
+                left += value
+            axis.annotate(f" {left:,.0f}", (left, place), va="center", fontsize=7)
+        axis.set_yticks(range(len(stack["bars"])), list(stack["bars"]))
+        axis.invert_yaxis()
+        finish(axis, stack["title"], "µs a step")
+        axis.margins(x=0.12)
+        axis.grid(False, axis="y")
+    handles = {
+        label: handle
+        for axis in axes
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(
+        handles.values(), handles.keys(), loc="outside lower center", ncols=4,
+        fontsize=7, frameon=False,
+    )  # fmt: skip
+    return figure
+
+
+def growth(result: dict[str, Any]) -> Figure:
+    """Draw seconds and memory against each size."""
+    sweeps = result["data"]["sweeps"]
+    figure, axes = figure_of(2 * len(sweeps), 2, (5.2, 2.6))
+    for number, sweep in enumerate(sweeps):
+        seconds, memory = axes[2 * number : 2 * number + 2]
+        lines(seconds, {"": (sweep["sizes"], sweep["seconds"])}, "")
+        title = f"{sweep['what']}: grows as size^{sweep['exponent']:.2f}"
+        finish(seconds, title, sweep["what"], sweep["seconds_of"])
+        peaks = {"peak": (sweep["sizes"], sweep["peak_mb"])}
+        peaks["resident after it"] = (sweep["sizes"], sweep["resident_mb"])
+        lines(memory, peaks, "")
+        finish(memory, f"{sweep['what']}: memory", sweep["what"], "MB")
+    return figure

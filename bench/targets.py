@@ -1,0 +1,184 @@
+"""The targets of the project, each computed from the results as a ratio."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from bench import tables
+from bench.peers import OURS
+
+Results = dict[str, dict[str, Any]]
+"""The suites of a run, by name."""
+
+KERAS = "Keras"
+BAR = f"{OURS}, progress bar drawn"
+NET = "784-128-10"
+
+
+class Value(NamedTuple):
+    """What was measured: a ratio, and against whom."""
+
+    ratio: float
+    against: str = ""
+
+
+class Target(NamedTuple):
+    """One line of the table: ``at_least`` says on which side of ``bound`` to be."""
+
+    measure: str
+    at_least: bool
+    bound: float
+    value: Callable[[Results], Value | None]
+
+    def met(self, ratio: float) -> bool:
+        """Return whether a ratio meets the target."""
+        return ratio >= self.bound if self.at_least else ratio <= self.bound
+
+
+def quickest(suite: str, prefix: str, peers: str = "") -> Callable[..., Value | None]:
+    """Return what reads how many times as long as ours the quickest peer takes."""
+
+    def value(results: Results) -> Value | None:
+        found = ratios(results, suite, f"{prefix} | {peers}")
+        found.pop(f"{prefix} | {BAR}", None)
+        if not found:
+            return None
+        name = min(found, key=found.__getitem__)
+        return Value(found[name], name.split(" | ")[1])
+
+    return value
+
+
+def inverse(value: Callable[[Results], Value | None]) -> Callable[..., Value | None]:
+    """Return what reads our time as a multiple of the peer's."""
+
+    def inverted(results: Results) -> Value | None:
+        found = value(results)
+        return found and found._replace(ratio=1 / found.ratio)
+
+    return inverted
+
+
+def largest(suite: str, *names: str) -> Callable[..., Value | None]:
+    """Return what reads the largest of some ratios; None where one is missing."""
+
+    def value(results: Results) -> Value | None:
+        found = ratios(results, suite)
+        if not found.keys() >= set(names):
+            return None
+        name = max(names, key=found.__getitem__)
+        return Value(found[name], name.split(" | ")[0] if len(names) > 1 else "")
+
+    return value
+
+
+def ratios(results: Results, suite: str, prefix: str = "") -> dict[str, float]:
+    """Return the ratios of a suite whose names start with ``prefix``."""
+    found = results.get(suite, {}).get("ratios", {})
+    return {name: r["value"] for name, r in found.items() if name.startswith(prefix)}
+
+
+def epoch(batch_size: int, bound: float) -> Target:
+    """Return the target of an epoch against the fastest peer."""
+    return Target(
+        f"epoch at batch {batch_size}, against the fastest peer: times as fast",
+        True,
+        bound,
+        quickest("fit", f"{NET}, batch {batch_size}"),
+    )
+
+
+def at_most(measure: str, bound: float, value: Callable[..., Any]) -> Target:
+    """Return a target of a ratio that should be small."""
+    return Target(measure, False, bound, value)
+
+
+ON_A_CPU = [
+    epoch(32, 2.0),
+    epoch(128, 1.6),
+    epoch(1024, 1.3),
+    epoch(8192, 1.3),
+    *(
+        at_most(
+            f"step against the floor, batch {size}",
+            bound,
+            largest("limit", f"step against the floor, batch {size}"),
+        )
+        for size, bound in ((32, 1.5), (1024, 1.3))
+    ),
+    at_most(
+        "start to 5 epochs trained and evaluated, against the fastest Keras setting",
+        0.5,
+        inverse(quickest("cold", "cold", KERAS)),
+    ),
+    at_most(
+        "the same with a warm compilation cache",
+        0.4,
+        inverse(quickest("cold", "warm", KERAS)),
+    ),
+    at_most(
+        "50 epochs on digits, whole process, against scikit-learn",
+        1.2,
+        inverse(quickest("small", "50 epochs, whole process", "scikit-learn")),
+    ),
+    at_most(
+        "50 epochs on digits, steady fit, against scikit-learn",
+        0.25,
+        inverse(quickest("small", "50 epochs, steady fit", "scikit-learn")),
+    ),
+    at_most(
+        "predict of one row, against scikit-learn",
+        1.0,
+        inverse(quickest("small", "predict 1 row", "scikit-learn")),
+    ),
+    at_most(
+        "predict of one row, against Keras",
+        0.15,
+        inverse(quickest("small", "predict 1 row", KERAS)),
+    ),
+    at_most(
+        "evaluate of 10,000 rows, against Keras",
+        0.2,
+        inverse(quickest("small", "evaluate 10,000 rows", KERAS)),
+    ),
+    at_most(
+        "progress bar, history and callbacks on, against off",
+        1.03,
+        largest("fit", *(f"{NET}, batch {size} | {BAR}" for size in (32, 1024))),
+    ),
+    at_most(
+        "cost of a row among 1,000,000 against 100,000",
+        1.1,
+        largest("growth", "cost of a row, 1,000,000 against 100,000"),
+    ),
+    at_most(
+        "compiling 128 equal hidden layers against 4",
+        2.0,
+        largest("jit", "compile 128 layers against 4, repeat"),
+    ),
+]
+
+ON_A_GPU = [
+    Target(
+        "epoch at batch 32, against Keras's default: times as fast",
+        True,
+        10.0,
+        largest("fit", f"{NET}, batch 32 | Keras on JAX"),
+    ),
+    epoch(32, 2.0),
+]
+
+
+def table(results: dict[str, Any]) -> dict[str, Any]:
+    """Return the table of targets, measured columns and all."""
+    cpu = results["about"]["device"]["platform"] == "cpu"
+    rows: dict[str, list[Any]] = {}
+    for target in ON_A_CPU if cpu else ON_A_GPU:
+        found = target.value(results["suites"])
+        bound = f"{'≥' if target.at_least else '≤'} {target.bound:g}"
+        if found is None:
+            rows[target.measure] = [bound, None, "not measured", ""]
+        else:
+            verdict = "met" if target.met(found.ratio) else "missed"
+            rows[target.measure] = [bound, found.ratio, verdict, found.against]
+    columns = [("target", ""), ("measured", ".3f"), ("", ""), ("against", "")]
+    return tables.table("Targets", columns, rows)
