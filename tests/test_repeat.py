@@ -153,6 +153,15 @@ def test_parameters_are_in_the_layers_own_order():
     ]
 
 
+def test_a_model_starts_from_the_bits_of_serial():
+    """Models run init in a way of their own."""
+    dense = Dense(FEATURES, kernel_initializer="he_normal")
+    ours = jn.Sequential([Dense(FEATURES, input_dim=3), repeat(dense, 4)])
+    theirs = jn.Sequential([Dense(FEATURES, input_dim=3), row(dense, 4)])
+    expected = stacked(row(dense, 4), theirs.params["serial"])
+    assert_trees_identical(ours.params["repeat"], expected)
+
+
 # What apply computes
 
 
