@@ -7,7 +7,6 @@ Run it on a machine that does nothing else.
 """
 
 import argparse
-import dataclasses
 import importlib
 import tempfile
 import time
@@ -25,24 +24,31 @@ def main() -> int:
     """Measure, print, and write or compare; return the exit status."""
     arguments = parsed()
     about = machine.about()
-    device = about["device"]["platform"]
+    name = machine.key(about, arguments.quick)
+    path = arguments.output / f"{name}.json"
+    results: dict[str, Any] = {"about": about, "suites": {}}
+    report.say(report.heading(about))
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
-        settings = Settings(Path(scratch), device, quick=arguments.quick)
-        if arguments.rounds or arguments.quick:
-            rounds = arguments.rounds or 3
-            settings = dataclasses.replace(settings, rounds=rounds)
-        report.say(report.heading(about))
-        suites = measured(arguments.suites, settings, arguments.data)
-    results = {"about": about, "suites": suites}
-    name = machine.key(about)
+        rounds = arguments.rounds or (2 if arguments.quick else 7)
+        settings = Settings(
+            Path(scratch), about["device"]["platform"], rounds, arguments.quick
+        )
+        arrays.write_digits(settings.scratch)
+        arrays.write_fashion(settings.scratch, arguments.data)
+        for suite in SUITES:
+            if suite not in (arguments.suites or SUITES):
+                continue
+            results["suites"][suite] = measured(suite, settings)
+            if not arguments.check:
+                # Now, so that what comes later cannot lose it.
+                arguments.output.mkdir(parents=True, exist_ok=True)
+                report.write(path, report.merged(path, results), {})
     if arguments.check:
-        return check.main(arguments.output / f"{name}.json", results)
-    path = arguments.output / f"{machine.key(about, arguments.quick)}.json"
+        kept = arguments.output / f"{machine.key(about)}.json"
+        return check.main(kept, results)
     results = report.merged(path, results)
+    report.write(path, results, pictures.draw(results, path))
     report.say_tables([targets.table(results)])
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    drawn = pictures.draw(results, path)
-    report.write(path, results, drawn)
     report.say(f"Written: {path}, {path.with_suffix('.md').name} and the pictures.")
     return 0
 
@@ -62,7 +68,7 @@ def parsed() -> argparse.Namespace:
         "--quick", action="store_true", help="less of everything, within two minutes"
     )
     parser.add_argument(
-        "--rounds", type=int, help="turns of each; 7, or 3 with --quick"
+        "--rounds", type=int, help="turns of each: 7, or 2 with --quick"
     )
     parser.add_argument("--data", metavar="DIR", help="where Fashion-MNIST lies")
     parser.add_argument(
@@ -83,28 +89,22 @@ def parsed() -> argparse.Namespace:
     return arguments
 
 
-def measured(
-    names: list[str], settings: Settings, data: str | None
-) -> dict[str, dict[str, Any]]:
-    """Run suites one after another; print each as it ends."""
-    wanted = [name for name in SUITES if name in (names or SUITES)]
-    arrays.write_digits(settings.scratch)
-    arrays.write_fashion(settings.scratch, data)
-    results = {}
-    for name in wanted:
-        report.say(f"Suite {name} ...")
-        since = time.perf_counter()
-        result = importlib.import_module(f"bench.suites.{name}").run(settings)
-        result["taken"] = {
-            "when": time.strftime("%Y-%m-%d %H:%M"),
-            "seconds": round(time.perf_counter() - since),
-            "rounds": settings.rounds,
-            "quick": settings.quick,
-        }
-        report.say(f"Suite {name} took {result['taken']['seconds']} s.")
-        report.say_tables(result["tables"])
-        results[name] = result
-    return results
+def measured(name: str, settings: Settings) -> dict[str, Any]:
+    """Run a suite, print its tables and return its results."""
+    report.say(f"Suite {name} ...")
+    since = time.perf_counter()
+    suite = importlib.import_module(f"bench.suites.{name}")
+    result: dict[str, Any] = suite.run(settings)
+    seconds = round(time.perf_counter() - since)
+    result["taken"] = {
+        "when": time.strftime("%Y-%m-%d %H:%M"),
+        "seconds": seconds,
+        "rounds": settings.rounds,
+        "quick": settings.quick,
+    }
+    report.say(f"Suite {name} took {seconds} s.")
+    report.say_tables(result["tables"])
+    return result
 
 
 if __name__ == "__main__":

@@ -17,11 +17,16 @@ COLOURS = ["#c2410c", "#0369a1", "#4d7c0f", "#7c3aed", "#94a3b8", "#334155"]
 
 
 def draw(results: dict[str, Any], path: Path) -> dict[str, str]:
-    """Write a picture for each suite beside ``path``; return their names."""
+    """Write a picture for each suite beside ``path``; return their names.
+
+    A suite that has nothing to show has none.
+    """
     drawings = {"jit": jit, "limit": limit, "growth": growth}
     names = {}
     for suite, result in results["suites"].items():
         figure = drawings.get(suite, bars)(result)
+        if figure is None:
+            continue
         figure.suptitle(f"{suite}: {about(results)}", fontsize=11, x=0.01, ha="left")
         target = path.with_name(f"{path.stem}-{suite}.png")
         figure.savefig(target, dpi=110, metadata={"Software": None})
@@ -49,9 +54,11 @@ def figure_of(count: int, columns: int, size: tuple[float, float]) -> Any:
     return figure, list(axes[:count])
 
 
-def bars(result: dict[str, Any]) -> Figure:
+def bars(result: dict[str, Any]) -> Figure | None:
     """Draw a panel of bars for each table: medians, with minimum and maximum."""
     tables = [table for table in result["tables"] if table["rows"]]
+    if not tables:
+        return None
     figure, axes = figure_of(len(tables), 2, (6.2, 3.0))
     for axis, table in zip(axes, tables, strict=True):
         names = [row[0] for row in table["rows"]]
@@ -101,9 +108,11 @@ def lines(
         axis.legend(fontsize=7, frameon=False)
 
 
-def jit(result: dict[str, Any]) -> Figure:
+def jit(result: dict[str, Any]) -> Figure | None:
     """Draw what compiling and dispatching cost against depth and width."""
     panels = result["data"]["panels"]
+    if not panels:
+        return None
     figure, axes = figure_of(len(panels), 3, (4.2, 3.2))
     for axis, panel in zip(axes, panels, strict=True):
         lines(axis, panel["series"], panel["title"])
@@ -111,9 +120,11 @@ def jit(result: dict[str, Any]) -> Figure:
     return figure
 
 
-def limit(result: dict[str, Any]) -> Figure:
+def limit(result: dict[str, Any]) -> Figure | None:
     """Draw the step beside the floor, and where its time goes, per batch size."""
     stacks = result["data"]["stacks"]
+    if not stacks:
+        return None
     figure, axes = figure_of(len(stacks), 2, (6.2, 3.0))
     names = dict.fromkeys(
         part for stack in stacks for bar in stack["bars"].values() for part in bar
@@ -143,9 +154,11 @@ def limit(result: dict[str, Any]) -> Figure:
     return figure
 
 
-def growth(result: dict[str, Any]) -> Figure:
+def growth(result: dict[str, Any]) -> Figure | None:
     """Draw seconds and memory against each size."""
     sweeps = result["data"]["sweeps"]
+    if not sweeps:
+        return None
     figure, axes = figure_of(2 * len(sweeps), 2, (5.2, 2.6))
     for number, sweep in enumerate(sweeps):
         seconds, memory = axes[2 * number : 2 * number + 2]

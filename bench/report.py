@@ -14,6 +14,10 @@ from bench import targets
 from bench.suites import SUITES
 
 
+WIDTH = 150
+"""Columns of a console that is no terminal."""
+
+
 def say(line: str) -> None:
     """Print a line."""
     Console(highlight=False).print(escape(line), soft_wrap=True)
@@ -34,7 +38,7 @@ def say_tables(tables: Iterable[dict[str, Any]]) -> None:
     """Print tables, and below each what is absent from it."""
     console = Console(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=110)
+        console = Console(highlight=False, width=WIDTH)
     for table in tables:
         shown = Table(
             box=box.SIMPLE_HEAD,
@@ -46,7 +50,9 @@ def say_tables(tables: Iterable[dict[str, Any]]) -> None:
         used = columns_used(table)
         for number in used:
             name, form = table["columns"][number]
-            shown.add_column(escape(name), justify="right" if form else "left")
+            shown.add_column(
+                escape(name), justify="right" if form else "left", no_wrap=not form
+            )
         for name, *cells in table["rows"]:
             texts = [cell(cells[n], table["columns"][n][1]) for n in used]
             shown.add_row(*map(escape, (name, *texts)))

@@ -1,9 +1,9 @@
 """``jit``: what JAX users measure, against depth and width.
 
-Each network in a fresh process, with nothing cached: seconds to trace, lower and compile
-a jitted, bare ``Trainer.step`` and the fused loop that ``fit`` runs; the size of the
-executable; seconds of a donating step called from Python and of a step in the loop. What
-a call costs more than a step in the loop is the dispatch.
+Each network in a fresh process, with nothing cached: seconds to trace, lower and
+compile a jitted, bare ``Trainer.step`` and the fused loop that ``fit`` runs; the size
+of the executable; seconds of a donating step called from Python and of a step in the
+loop. What a call costs more than a step in the loop is the dispatch.
 """
 
 from typing import Any
@@ -46,7 +46,7 @@ def run(settings: Settings) -> dict[str, Any]:
     for (kind, size), results in runs.items():
         if results:
             found.setdefault(kind, {})[size] = medians(results)
-    left_out = {name: why for name, why in absent.items()}
+    left_out = dict(absent)
     if not hasattr(jaxnet_mini, "repeat"):
         absent[REPEATED] = NO_REPEAT
         left_out[f"{AGAINST_FOUR}, repeat"] = NO_REPEAT

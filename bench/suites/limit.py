@@ -214,15 +214,15 @@ def breakdown_tables(
             it["profile"]["traced_seconds"] / it["untraced_seconds"],
         ]
         ablated[f"batch {size}"] = [s * 1e6 for s in it["ablation"].values()]
-    columns = [(f"{part} µs", ",.0f") for part in PARTS]
+    columns = [(part, ",.0f") for part in PARTS]
     columns += [("operations", ".0f"), ("traced / not", ".2f")]
     note = "Shares of a profile of 200 steps, as shares of the step in the table above."
     names = next(iter(breakdowns.values()))["ablation"] if breakdowns else {}
     return [
-        tables.table("where a step's time goes", columns, profiled, absent, note),
+        tables.table("where a step's time goes, µs", columns, profiled, absent, note),
         tables.table(
-            "a step without parts of it, bare loop",
-            [(f"{name} µs", ",.0f") for name in names],
+            "a step without parts of it, bare loop, µs",
+            [(name, ",.0f") for name in names],
             ablated,
             absent,
         ),
