@@ -47,14 +47,12 @@ class Cost(NamedTuple):
     """What one call costs.
 
     Attributes:
-        programs: functions that were compiled.
         waits: times that the host stood still until the device had answered.
         arrays: what came back in these answers.
     """
 
-    programs: int = 0
-    waits: int = 0
-    arrays: int = 0
+    waits: int
+    arrays: int
 
 
 JOBS = {
@@ -64,6 +62,8 @@ JOBS = {
     "first fit with validation": ["evaluate"],
     "first evaluate": ["evaluate"],
     "first predict": ["predict"],
+    # Without a loop, since one row must not wait.
+    "first predict of one batch": ["apply"],
     # Data of another rounded size.
     "fit of more rows": ["loop"],
 }
@@ -92,7 +92,7 @@ STACK = Cost(waits=1, arrays=1)
 
 
 def total(*costs):
-    return tuple(map(sum, zip(*costs, strict=True)))[1:]
+    return Cost(*map(sum, zip(*costs, strict=True)))
 
 
 WAITS_AND_ARRAYS = {
@@ -109,7 +109,8 @@ WAITS_AND_ARRAYS = {
     "evaluate at batch size 1": total(EVALUATE),
     "predict": total(STACK),
     "predict at batch size 1": total(STACK, STACK),
-    "another learning rate": (0, 0),
+    "predict of one batch": total(STACK),
+    "another learning rate": Cost(0, 0),
 }
 """What a call costs whose programs are there already, by name."""
 
@@ -208,6 +209,10 @@ with cost("first evaluate"):
     evaluate()
 with cost("first predict"):
     model.predict(x)
+with cost("first predict of one batch"):
+    model.predict(x[:20])
+with cost("predict of one batch"):
+    model.predict(x[:30])
 with cost("first fit with validation"):
     fit(validation_split=0.2)
 with cost("fit"):
@@ -265,7 +270,7 @@ def test_compilations(costs, call):
 
 @pytest.mark.parametrize("call", WAITS_AND_ARRAYS)
 def test_waits_of_the_host_and_what_comes_back(costs, call):
-    assert tuple(costs[call][1:]) == WAITS_AND_ARRAYS[call]
+    assert Cost(*costs[call][1:]) == WAITS_AND_ARRAYS[call]
 
 
 # Memory
@@ -274,10 +279,12 @@ EPOCHS = 300
 
 BYTES_AN_EPOCH = 4096
 """Resident memory may grow by less than a page an epoch: the history keeps some floats
-(0.3 to 0.8 KB were measured). The order alone would be 16 KB, the data a megabyte."""
+(0.4 to 2 KB were measured). The order alone would be 16 KB, the data a megabyte."""
 
 MEMORY = f"""
+import ctypes
 import json
+import resource
 from pathlib import Path
 
 import jax
@@ -291,17 +298,18 @@ model = jn.Sequential([jn.Dense(8, "relu"), jn.Dense(3, "softmax")])
 model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
 options = dict(verbose=0, validation_split=0.1, batch_size=100)
 seen = []
+page = resource.getpagesize()
+# Memory that was freed would take a small leak in for long: it is given back first.
+trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda pad: None)
 
 
 def look():
     arrays = jax.live_arrays()
+    trim(0)
     pages = int(Path("/proc/self/statm").read_text().split()[1])
-    seen.append([len(arrays), sum(array.nbytes for array in arrays), pages * PAGE])
+    seen.append([len(arrays), sum(array.nbytes for array in arrays), pages * page])
 
 
-import resource
-
-PAGE = resource.getpagesize()
 looking = jn.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: look())
 model.fit(x, y, epochs={EPOCHS}, callbacks=looking, **options)
 for _ in range({EPOCHS}):
@@ -326,9 +334,10 @@ def test_memory_does_not_grow(memory, way):
     # The second has all that the first one needs.
     assert set(arrays[1:]) == {arrays[1]}
     assert set(array_bytes[1:]) == {array_bytes[1]}
-    later = resident[EPOCHS // 2 :]
-    slope = np.polyfit(np.arange(len(later)), later, 1)[0]
-    assert slope < BYTES_AN_EPOCH
+    # The median of ten stretches: the allocator takes another buffer at times, once.
+    stretches = resident[EPOCHS // 2 :].reshape(10, -1)
+    growth = (stretches[:, -1] - stretches[:, 0]) / (stretches.shape[1] - 1)
+    assert np.median(growth) < BYTES_AN_EPOCH
 
 
 def test_a_fit_leaves_its_state_on_the_device_and_nothing_else():
