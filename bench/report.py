@@ -13,7 +13,6 @@ from rich.table import Table
 from bench import targets
 from bench.suites import SUITES
 
-
 WIDTH = 150
 """Columns of a console that is no terminal."""
 
@@ -72,7 +71,10 @@ def columns_used(table: dict[str, Any]) -> list[int]:
 
 def lines_below(table: dict[str, Any]) -> list[str]:
     """Return what is absent and why, and the note."""
-    lines = [f"{name}: {reason}." for name, reason in table["absent"].items()]
+    reasons: dict[str, list[str]] = {}
+    for name, reason in table["absent"].items():
+        reasons.setdefault(reason, []).append(name)
+    lines = [f"{'; '.join(names)}: {reason}." for reason, names in reasons.items()]
     return [*lines, *filter(None, [table["note"]])]
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 LEFT_OUT = "left out by --quick"
 
 QUICK_WITHOUT = (
+    "Keras on JAX, steps_per_execution",
     "Keras on TensorFlow",
     "Flax NNX",
     "Equinox",
     "PyTorch",
     "PyTorch, torch.compile",
 )
-"""Peers that --quick leaves out: others are like them, or they take most of the time."""
+"""Peers that --quick leaves out: they take most of the time."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Settings:
 
     def turns(self, seconds: float) -> int:
         """Return in how many rounds something takes part whose turn takes so long."""
+        if self.quick:
+            return self.rounds if seconds <= 1 else 1
         few = 3 if seconds <= 20 else 1
         return self.rounds if seconds <= 3 else min(few, self.rounds)
 

@@ -1,7 +1,7 @@
 """What is measured against what: each peer as its own documentation advises.
 
-Every peer is a module with ``settings(task)``, the settings worth trying, the usual best
-first; ``device()``, the platform that it computes on, in JAX's words; and
+Every peer is a module with ``settings(task)``, the settings worth trying, the usual
+best first; ``device()``, the platform that it computes on, in JAX's words; and
 ``make(task, setting)``, which returns something with these methods:
 
 - ``epochs(count)``: train so many epochs; return the seconds of each;

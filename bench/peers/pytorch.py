@@ -21,8 +21,7 @@ class Model:
 
     def __init__(self, task: Task, setting: int | None = None) -> None:
         self.task, self.threads = task, setting
-        if setting:
-            torch.set_num_threads(setting)
+        self.use_threads()
         torch.manual_seed(0)
         layers: list[Any] = []
         for sizes in itertools.pairwise(task.sizes):
@@ -37,13 +36,16 @@ class Model:
         if self.compiled:
             self.forward = torch.compile(self._forward, dynamic=False)
 
+    def use_threads(self) -> None:
+        if self.threads and torch.get_num_threads() != self.threads:
+            torch.set_num_threads(self.threads)
+
     def _forward(self, x: Any, y: Any) -> Any:
         logits = self.model(x)
         return self.loss(logits, y), (logits.argmax(-1) == y).sum()
 
     def epochs(self, count: int) -> list[float]:
-        if self.threads:
-            torch.set_num_threads(self.threads)
+        self.use_threads()
         seconds = []
         for _ in range(count):
             since = time.perf_counter()
@@ -63,6 +65,7 @@ class Model:
         return float((self.predict(x).argmax(-1) == y).mean())
 
     def predict(self, x: np.ndarray) -> np.ndarray:
+        self.use_threads()
         with torch.inference_mode():
             logits = self.model(torch.from_numpy(x).to(DEVICE))
             return torch.softmax(logits, -1).cpu().numpy()

@@ -1,5 +1,6 @@
 """One network: what tracing, lowering, compiling and dispatching cost."""
 
+import itertools
 import statistics
 import time
 from collections.abc import Callable
@@ -21,7 +22,7 @@ def staged(function: Any, *arguments: Any) -> tuple[dict[str, Any], Any]:
     times.append(time.perf_counter())
     compiled = lowered.compile()
     times.append(time.perf_counter())
-    seconds = [after - before for before, after in zip(times, times[1:], strict=False)]
+    seconds = [after - before for before, after in itertools.pairwise(times)]
     found = dict(zip(("trace", "lower", "compile"), seconds, strict=True))
     return found | {"bytes": executable_bytes(compiled)}, compiled
 

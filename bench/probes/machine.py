@@ -1,7 +1,8 @@
 """What the machine can do: products, copies, gathers and one pass of Adam.
 
-A server like `bench.worker`: each method is one turn and returns a list of seconds. With
-XLA each operation stands in a loop within one program, so that no dispatch is counted.
+A server like `bench.worker`: each method is one turn and returns a list of seconds.
+With XLA each operation stands in a loop within one program, so that no dispatch is
+counted.
 """
 
 import functools
@@ -135,7 +136,7 @@ class Machine:
     def _copying(self) -> Any:
         # Adding a number reads and writes all, and cannot be left out.
         def run(x: Any, count: Any) -> Any:
-            return jax.lax.fori_loop(0, count, lambda i, x: x + 1.0, x)
+            return jax.lax.fori_loop(0, count, lambda _, x: x + 1.0, x)
 
         return jax.jit(run)
 

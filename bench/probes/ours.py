@@ -1,4 +1,4 @@
-"""This library from below: trainers, states and the fused loop, without `Sequential`."""
+"""This library from below: trainers, states, the fused loop; no `Sequential`."""
 
 import dataclasses
 from typing import Any

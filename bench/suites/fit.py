@@ -71,7 +71,8 @@ def measure(
         try:
             prepared = process("prepare", key=key, trial=not settings.quick, **task)
             seconds = prepared["seconds"]
-            count = settings.epochs(seconds, OURS_SECONDS if name == OURS else 0.5)
+            longer = name == OURS and not settings.quick
+            count = settings.epochs(seconds, OURS_SECONDS if longer else 0.5)
             turns.add(name, epochs_of(process, key, count), (count + 1) * seconds)
             if prepared["setting"] is not None:
                 remarks[name] = remark(name, prepared["setting"])

@@ -28,7 +28,7 @@ STEP = "step against the floor"
 
 def run(settings: Settings) -> dict[str, Any]:
     """Return the machine's figures, the floors, and the breakdowns."""
-    sizes = (32, 1024) if settings.quick else BATCH_SIZES
+    sizes = (32,) if settings.quick else BATCH_SIZES
     turns = Turns(settings)
     log = settings.scratch / "machine.log"
     machine = Process(["bench.probes.machine"], log)

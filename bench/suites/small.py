@@ -92,12 +92,13 @@ def add(
         return
     trial = not settings.quick
     best = process("prepare", key="digits", trial=trial, **DIGITS)["setting"]
-    process("prepare", key="fashion", trial=False, **FASHION)
+    process("prepare", key="fashion", trial=trial, **FASHION)
     if best is not None:
         remarks[name] = remark(name, best)
 
     whole = once(settings, name, best, DIGITS, EPOCHS)
-    measures[TITLES["whole"]].add(name, whole, whole()[0])
+    seconds = 2.0 if settings.quick else whole()[0]
+    measures[TITLES["whole"]].add(name, whole, seconds)
 
     def fit() -> list[float]:
         seconds: list[float] = process("fit", key="digits", epochs=EPOCHS)
