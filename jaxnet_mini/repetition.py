@@ -49,7 +49,8 @@ class Repeat(Base):
         def fresh(place: Array) -> Params:
             return self.layer.init(jax.random.fold_in(key, place), shape)[1]
 
-        params = jax.vmap(fresh)(jnp.arange(self.n, dtype=jnp.int32))
+        # Not vmap, under which not every kind of key draws what it draws alone.
+        params = jax.lax.map(fresh, jnp.arange(self.n, dtype=jnp.int32))
         return shape, _in_order_of(one.params, params)
 
     def apply(
@@ -122,9 +123,8 @@ def repeat(layer: Layer, n: int, name: str | None = None) -> Repeat:
 
     Parameters are those of the layer, each with another first axis of length ``n``.
     Repetition ``i``, from 0, is initialised with the key ``fold_in(key, i)``, and so
-    are the layers of a `serial`; with the same key both start from the same numbers
-    (with JAX's default kind of keys; ``rbg`` draws others under ``vmap``). Dropout
-    likewise draws anew in each repetition. Regularizers are summed over all.
+    are the layers of a `serial`; with the same key both start from the same numbers.
+    Dropout likewise draws anew in each repetition. Regularizers are summed over all.
 
     Inputs of another dtype than that of the outputs, such as images in ``uint8``, are
     cast to it first.
@@ -155,7 +155,7 @@ def repeat(layer: Layer, n: int, name: str | None = None) -> Repeat:
 def _in_order_of(like: Any, params: Params) -> Params:
     """Return the tree with its dictionaries in the layer's own order, kernel first.
 
-    Transformations hand them back sorted by key.
+    A loop hands them back sorted by key.
     """
     if isinstance(like, dict):
         return {name: _in_order_of(like[name], params[name]) for name in like}
