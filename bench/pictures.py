@@ -11,9 +11,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.peers import OURS
+from bench.probes import breakdown
 
 OURS_COLOUR, PEER_COLOUR = "#c2410c", "#94a3b8"
 COLOURS = ["#c2410c", "#0369a1", "#4d7c0f", "#7c3aed", "#94a3b8", "#334155"]
+
+PART_COLOURS = {
+    "X W": "#c2410c",
+    "X^T G": "#f59e0b",
+    "Adam": "#0369a1",
+    breakdown.PRODUCTS: "#ea7a2e",
+    breakdown.OPTIMIZER: "#38a3d1",
+    breakdown.GATHER: "#4d7c0f",
+    breakdown.FORWARD: "#7c3aed",
+    breakdown.REST: "#64748b",
+    breakdown.WAITING: "#cbd5e1",
+}
 
 
 def draw(results: dict[str, Any], path: Path) -> dict[str, str]:
@@ -91,7 +104,7 @@ def finish(axis: Axes, title: str, xlabel: str, ylabel: str = "") -> None:
     axis.set_title(title, fontsize=9, loc="left")
     axis.set_xlabel(xlabel, fontsize=8)
     axis.set_ylabel(ylabel, fontsize=8)
-    axis.tick_params(labelsize=7)
+    axis.tick_params(which="both", labelsize=7)
     axis.grid(True, color="#e2e8f0", linewidth=0.6)
     axis.set_axisbelow(True)
     axis.spines[["top", "right"]].set_visible(False)
@@ -126,15 +139,17 @@ def limit(result: dict[str, Any]) -> Figure | None:
     if not stacks:
         return None
     figure, axes = figure_of(len(stacks), 2, (6.2, 3.0))
-    names = dict.fromkeys(
-        part for stack in stacks for bar in stack["bars"].values() for part in bar
-    )
-    colours = dict(zip(names, COLOURS * 3, strict=False))
     for axis, stack in zip(axes, stacks, strict=True):
         for place, bar in enumerate(stack["bars"].values()):
             left = 0.0
             for part, value in bar.items():
-                axis.barh(place, value, left=left, color=colours[part], label=part)
+                axis.barh(
+                    place,
+                    value,
+                    left=left,
+                    color=PART_COLOURS.get(part, PEER_COLOUR),
+                    label=part,
+                )
                 left += value
             axis.annotate(f" {left:,.0f}", (left, place), va="center", fontsize=7)
         axis.set_yticks(range(len(stack["bars"])), list(stack["bars"]))

@@ -53,10 +53,10 @@ def parts_of(program: str, shapes: set[str]) -> dict[str, tuple[str, str]]:
         operands[name] = re.findall(r"%([\w.-]+)", taken)
         if operation == "dot" or "dot_general" in origin:
             parts[name] = PRODUCTS
-        elif "body/gather" in origin:
-            parts[name] = GATHER
         elif "jvp" in origin:
             parts[name] = FORWARD
+        elif origin.endswith("/gather"):
+            parts[name] = GATHER
         else:
             parts[name] = OPTIMIZER if given & shapes else REST
     return {
@@ -142,7 +142,6 @@ def ablated(loop: ours.Loop, rounds: int) -> dict[str, float]:
             state, logs = trainer.step(state, batch)
             return state, jax.tree.map(jnp.add, total, logs)
 
-        @jax.jit
         def run(state: Any, x: Any, y: Any, order: Any) -> Any:
             total = {"accuracy": jnp.zeros(()), "loss": jnp.zeros(())}
             return jax.lax.fori_loop(
@@ -150,8 +149,10 @@ def ablated(loop: ours.Loop, rounds: int) -> dict[str, float]:
             )
 
         state = trainer.init(jax.random.key(0), (FEATURES,))
+        order = loop.order.reshape(-1, batch_size)
+        compiled = ours.jitted(run)
         return lambda: jax.block_until_ready(
-            run(state, loop.data.x, loop.data.y, loop.order)
+            compiled(state, loop.data.x, loop.data.y, order)
         )
 
     runs = {
@@ -176,7 +177,7 @@ def measure(batch_size: int, rows: int, rounds: int) -> dict[str, Any]:
     loop = ours.Loop(trainer, FEATURES, batch_size, min(TRACED_STEPS, steps))
     repeats = -(-TRACED_STEPS // loop.steps)
     loop.run()
-    text = programs.loop.lower(*loop.arguments()).compile().as_text()
+    text = programs.loop.jitted.lower(*loop.arguments()).compile().as_text()
     leaves = jax.tree.leaves(loop.state.params)
     shapes = {f"f32[{','.join(map(str, leaf.shape))}]" for leaf in leaves}
 

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bench.probes.ours import CLASSES
+from bench.probes.ours import CLASSES, jitted
 from bench.worker import answers_alone, serve
 
 FEATURES, HIDDEN = 784, 128
@@ -55,7 +55,7 @@ class Machine:
             start = (x, other, jnp.zeros((rows, other.shape[1]), x.dtype))
             return jax.lax.fori_loop(0, count, body, start)[2]
 
-        return jax.jit(run)
+        return jitted(run)
 
     def _xla(self, kind: str, batch_size: int, x: Any, other: Any) -> Any:
         x, other = jax.device_put((x, other))
@@ -120,7 +120,7 @@ class Machine:
             [jnp.asarray(generator.normal(size=s).astype(np.float32)) for s in SHAPES]
             for _ in range(2)
         ]
-        return jax.jit(run), trees
+        return jitted(run), trees
 
     def copy(self, megabytes: int = 256) -> list[float]:
         """Return the seconds of copying a large array, which reads and writes it."""
@@ -138,7 +138,7 @@ class Machine:
         def run(x: Any, count: Any) -> Any:
             return jax.lax.fori_loop(0, count, lambda _, x: x + 1.0, x)
 
-        return jax.jit(run)
+        return jitted(run)
 
     def gather(self, rows: int, batch_size: int) -> list[float]:
         """Return the seconds of gathering a batch of rows of 784 numbers."""
@@ -163,7 +163,7 @@ class Machine:
 
             return jax.lax.fori_loop(0, count, body, x[:batch_size])
 
-        return jax.jit(run), (x, order)
+        return jitted(run), (x, order)
 
     def timed(self, key: Any, run: Callable[[int], Any]) -> float:
         """Return the seconds of one of many, as many as make a turn."""

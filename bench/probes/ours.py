@@ -1,6 +1,7 @@
 """This library from below: trainers, states, the fused loop; no `Sequential`."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -8,10 +9,18 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxnet_mini as jn
-from jaxnet_mini import data, programs
+from jaxnet_mini import data, preparing, programs
 from jaxnet_mini.train import Trainer
 
 CLASSES = 10
+
+
+def jitted(function: Callable[..., Any], **options: Any) -> Any:
+    """Return ``jax.jit(function)`` with what the library tells the compiler."""
+    cpu = jax.default_backend() == "cpu"
+    return jax.jit(
+        function, compiler_options=dict(programs.FAST) if cpu else None, **options
+    )
 
 
 def trainer(hidden: list[int], repeated: int = 0, optimizer: str = "adam") -> Trainer:
@@ -22,7 +31,7 @@ def trainer(hidden: list[int], repeated: int = 0, optimizer: str = "adam") -> Tr
     layers = [jn.Dense(units, activation="relu") for units in hidden]
     if repeated:
         layer = jn.Dense(hidden[-1], activation="relu")
-        layers.append(jn.repeat(layer, repeated))  # type: ignore[attr-defined]
+        layers.append(jn.repeat(layer, repeated))
     net = jn.serial(*layers, jn.Dense(CLASSES, activation="softmax"))
     return Trainer(net, "sparse_categorical_crossentropy", optimizer, ("accuracy",))
 
@@ -43,7 +52,9 @@ class Loop:
         x = generator.random((padded, self.features), np.float32)
         y = generator.integers(0, CLASSES, padded).astype(np.int32)
         self.data = jax.device_put(data.Data(x, y, None, np.int32(rows)))
-        self.order = jnp.asarray(data.order([0], 0, rows, self.batch_size))
+        pieces = preparing.pieces(self.trainer, self.batch_size)
+        order = data.order([0], 0, rows, self.batch_size, pieces=pieces)
+        self.order = jnp.asarray(order)
         self.state = self.trainer.init(jax.random.key(0), (self.features,))
         self.program = self.trainer.program()
 
