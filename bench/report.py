@@ -27,8 +27,9 @@ def heading(about: dict[str, Any]) -> str:
     versions = about["versions"]
     named = ", ".join(f"{name} {version}" for name, version in versions.items())
     device = about["device"]
+    named_device = " ".join(dict.fromkeys(device.values()))
     return (
-        f"{device['platform']} ({device['kind']}), {about['cores']} cores, "
+        f"{named_device}, {about['cores']} cores, "
         f"{about['processor']}, {about['system']}\n{named}"
     )
 
@@ -39,12 +40,8 @@ def say_tables(tables: Iterable[dict[str, Any]]) -> None:
     if not console.is_terminal:
         console = Console(highlight=False, width=WIDTH)
     for table in tables:
-        shown = Table(
-            box=box.SIMPLE_HEAD,
-            title=escape(table["title"]),
-            title_justify="left",
-            title_style="bold",
-        )
+        console.print(f"\n[bold]{escape(table['title'])}[/bold]", soft_wrap=True)
+        shown = Table(box=box.SIMPLE_HEAD)
         shown.add_column("", no_wrap=True)
         used = columns_used(table)
         for number in used:
@@ -85,13 +82,14 @@ def cell(value: Any, form: str) -> str:
     return value if isinstance(value, str) else format(value, form)
 
 
-def markdown(table: dict[str, Any]) -> str:
-    """Return a table as Markdown."""
+def markdown(table: dict[str, Any], titled: bool = True) -> str:
+    """Return a table as Markdown, its title above it."""
     used = columns_used(table)
     columns = [table["columns"][number] for number in used]
     names = " | ".join(["", *(name for name, _ in columns)])
     rules = " | ".join(["---", *("--:" if form else "---" for _, form in columns)])
-    lines = [f"**{table['title']}**", "", f"| {names.strip()} |", f"| {rules} |"]
+    lines = [f"**{table['title']}**", ""] if titled else []
+    lines += [f"| {names.strip()} |", f"| {rules} |"]
     for name, *cells in table["rows"]:
         texts = [cell(cells[n], table["columns"][n][1]) for n in used]
         lines.append(f"| {' | '.join([name, *texts])} |")
@@ -107,7 +105,7 @@ def page(results: dict[str, Any], pictures: dict[str, str], name: str) -> str:
         f"Printed by `python -m bench` on {machine}.\n\n{versions}.",
         "What the suites measure and how to repeat them: [README.md](README.md).",
         "## Targets",
-        markdown(targets.table(results)),
+        markdown(targets.table(results), titled=False),
     ]
     for suite in SUITES:
         if suite not in results["suites"]:

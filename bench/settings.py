@@ -9,6 +9,7 @@ LEFT_OUT = "left out by --quick"
 QUICK_WITHOUT = (
     "Keras on JAX, steps_per_execution",
     "Keras on TensorFlow",
+    "JAX + optax loop",
     "Flax NNX",
     "Equinox",
     "PyTorch",

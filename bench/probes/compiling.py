@@ -12,6 +12,8 @@ import numpy as np
 from bench.probes import answer, ours
 from jaxnet_mini import programs
 
+ROUNDS = 5
+
 
 def staged(function: Any, *arguments: Any) -> tuple[dict[str, Any], Any]:
     """Return seconds of trace, lower and compile, bytes, and what was compiled."""
@@ -33,16 +35,13 @@ def executable_bytes(compiled: Any) -> int:
     return executable.size_of_generated_code_in_bytes() or len(executable.serialize())
 
 
-def per_call(run: Callable[[], Any], calls: int, rounds: int = 5) -> float:
-    """Return the median seconds per call, waiting at the end of each round alone."""
-    seconds = []
-    for _ in range(rounds):
-        since = time.perf_counter()
-        for _ in range(calls):
-            result = run()
-        jax.block_until_ready(result)
-        seconds.append((time.perf_counter() - since) / calls)
-    return statistics.median(seconds)
+def per_call(run: Callable[[], Any], calls: int) -> float:
+    """Return the seconds per call, waiting at the end of all alone."""
+    since = time.perf_counter()
+    for _ in range(calls):
+        result = run()
+    jax.block_until_ready(result)
+    return (time.perf_counter() - since) / calls
 
 
 def measure(
@@ -64,21 +63,24 @@ def measure(
         state, logs = donating(state, batch)
         return state, logs
 
-    take_step()
-    calls = max(20, min(1000, int(0.1 / max(per_call(take_step, 3, 1), 1e-6))))
-    step_seconds = per_call(take_step, calls)
     # The loop contains the step: nothing traced for the one may help the other.
     jax.clear_caches()
     fused, _ = staged(programs.loop.jitted, *loop.arguments())
     loop.run()
+    take_step()
+    calls = max(20, min(1000, int(0.1 / max(per_call(take_step, 3), 1e-6))))
+    called, fused_steps = [], []
+    for _ in range(ROUNDS):
+        called.append(per_call(take_step, calls))
+        fused_steps.append(per_call(loop.run, 1) / steps)
     empty = jax.jit(lambda x: x)
     number = jax.device_put(np.float32(0))
     empty(number)
     return {
         "step": bare,
         "loop": fused,
-        "step_seconds": step_seconds,
-        "loop_seconds": per_call(loop.run, 1) / steps,
+        "step_seconds": statistics.median(called),
+        "loop_seconds": statistics.median(fused_steps),
         "empty_seconds": per_call(lambda: empty(number), 1000),
         "leaves": len(jax.tree.leaves((loop.state, batch))),
         "temporary_bytes": step.memory_analysis().temp_size_in_bytes,

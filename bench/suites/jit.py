@@ -30,7 +30,7 @@ def run(settings: Settings) -> dict[str, Any]:
     depths, widths = (DEPTHS, WIDTHS) if not settings.quick else ((4, 128), ())
     works = {("width", width): work([width], 0, 784) for width in widths}
     for depth in depths:
-        if not settings.quick or depth == 4:
+        if not settings.quick:
             works[PLAIN, depth] = work([WIDTH] * depth, 0, WIDTH)
         if hasattr(jaxnet_mini, "repeat"):
             works[REPEATED, depth] = work([WIDTH], depth - 1, WIDTH)

@@ -71,12 +71,15 @@ def take_part(
 ) -> None:
     """Let all that the machine does take turns."""
     libraries = dict(LIBRARIES)
+    reasons = {}
     if settings.device != "cpu":
-        del libraries["numpy"]
-    if settings.quick or not installed("PyTorch"):
-        del libraries["torch"]
-        reason = LEFT_OUT if settings.quick else "not installed"
-        turns.absent["products with PyTorch"] = reason
+        reasons["numpy"] = "it runs on the cpu here"
+    if not installed("PyTorch"):
+        reasons["torch"] = "not installed"
+    if settings.quick:
+        reasons = dict.fromkeys(("numpy", "torch"), LEFT_OUT)
+    for library, reason in reasons.items():
+        turns.absent[f"products with {libraries.pop(library)}"] = reason
 
     def add(name: str, method: str, **arguments: Any) -> None:
         def turn() -> list[float]:
