@@ -9,6 +9,7 @@ matplotlib.use("Agg")
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from bench.peers import OURS
 from bench.probes import breakdown
@@ -110,13 +111,31 @@ def finish(axis: Axes, title: str, xlabel: str, ylabel: str = "") -> None:
     axis.spines[["top", "right"]].set_visible(False)
 
 
+class Plain(LogFormatter):
+    """Numbers on a logarithmic axis as they are: 0.2, and no power of ten."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:,g}" if super().__call__(x, pos) else ""
+
+
 def lines(
-    axis: Axes, series: dict[str, tuple[list[float], list[float]]], title: str
+    axis: Axes,
+    series: dict[str, tuple[list[float], list[float]]],
+    from_zero: bool = False,
 ) -> None:
-    """Draw lines with markers on two logarithmic axes."""
+    """Draw lines with markers on two logarithmic axes, or the upright one from 0."""
     for colour, (name, (xs, ys)) in zip(COLOURS * 2, series.items(), strict=False):
-        axis.loglog(xs, ys, "o-", label=name, color=colour, markersize=3, linewidth=1.2)
-    axis.set_title(title)
+        axis.plot(xs, ys, "o-", label=name, color=colour, markersize=3, linewidth=1.2)
+    logarithmic = [axis.xaxis]
+    axis.set_xscale("log")
+    if from_zero:
+        axis.set_ylim(0, 1.08 * max(y for _, ys in series.values() for y in ys))
+    else:
+        axis.set_yscale("log")
+        logarithmic.append(axis.yaxis)
+    for one in logarithmic:
+        one.set_major_formatter(Plain())
+        one.set_minor_formatter(Plain(minor_thresholds=(1, 0.4)))
     if len(series) > 1:
         axis.legend(fontsize=7, frameon=False)
 
@@ -128,7 +147,7 @@ def jit(result: dict[str, Any]) -> Figure | None:
         return None
     figure, axes = figure_of(len(panels), 3, (4.2, 3.2))
     for axis, panel in zip(axes, panels, strict=True):
-        lines(axis, panel["series"], panel["title"])
+        lines(axis, panel["series"], panel["from_zero"])
         finish(axis, panel["title"], panel["x"], panel["y"])
     return figure
 
@@ -177,11 +196,11 @@ def growth(result: dict[str, Any]) -> Figure | None:
     figure, axes = figure_of(2 * len(sweeps), 2, (5.2, 2.6))
     for number, sweep in enumerate(sweeps):
         seconds, memory = axes[2 * number : 2 * number + 2]
-        lines(seconds, {"": (sweep["sizes"], sweep["seconds"])}, "")
+        lines(seconds, {"": (sweep["sizes"], sweep["seconds"])})
         title = f"{sweep['what']}: grows as size^{sweep['exponent']:.2f}"
         finish(seconds, title, sweep["what"], sweep["seconds_of"])
         peaks = {"peak": (sweep["sizes"], sweep["peak_mb"])}
         peaks["resident after it"] = (sweep["sizes"], sweep["resident_mb"])
-        lines(memory, peaks, "")
+        lines(memory, peaks, from_zero=True)
         finish(memory, f"{sweep['what']}: memory", sweep["what"], "MB")
     return figure

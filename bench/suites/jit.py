@@ -162,7 +162,8 @@ def panels(found: Found) -> list[dict[str, Any]]:
                     name = f"{kind} {label.get(part[0], '')}".strip()
                     values = [value_of(it, part) for it in sizes.values()]
                     series[name] = (list(sizes), values)
-            panel = {"title": f"{title} against {what}", "x": what, "y": unit}
+            panel: dict[str, Any] = {"title": f"{title} against {what}"}
+            panel |= {"x": what, "y": unit, "from_zero": unit == "kB"}
             drawn.append(panel | {"series": series})
     return drawn
 
