@@ -115,7 +115,7 @@ class Plain(LogFormatter):
     """Numbers on a logarithmic axis as they are: 0.2, and no power of ten."""
 
     def __call__(self, x: float, pos: int | None = None) -> str:
-        return f"{x:,g}" if super().__call__(x, pos) else ""
+        return f"{x:,.10g}" if super().__call__(x, pos) else ""
 
 
 def lines(

@@ -55,7 +55,9 @@ class Model(JaxLoop):
         super().__init__(task)
         self.model = Network(task.sizes, jax.random.key(0))
         self.state = OPTIMIZER.init(eqx.filter(self.model, eqx.is_array))
-        self.network = eqx.filter_jit(lambda model, x: jax.vmap(model)(x))
+        self.forward = eqx.filter_jit(
+            lambda model, x: jax.nn.softmax(jax.vmap(model)(x))
+        )
 
     def step(self, rows: np.ndarray) -> Any:
         carry = (self.model, self.state, self.correct)
@@ -63,8 +65,8 @@ class Model(JaxLoop):
         self.model, self.state, self.correct = carry
         return self.correct
 
-    def logits(self, x: Any) -> Any:
-        return self.network(self.model, x)
+    def probabilities(self, x: Any) -> Any:
+        return self.forward(self.model, x)
 
 
 make = Model

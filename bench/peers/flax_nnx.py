@@ -57,14 +57,14 @@ class Model(JaxLoop):
         self.cached = nnx.cached_partial(
             take_step, self.model, self.optimizer, self.metrics
         )
-        self.network = nnx.jit(lambda model, x: model(x))
+        self.forward = nnx.jit(lambda model, x: jax.nn.softmax(model(x)))
 
     def step(self, rows: np.ndarray) -> Any:
         self.cached(self.x, self.y, rows)
         return self.metrics.total[...]
 
-    def logits(self, x: Any) -> Any:
-        return self.network(self.model, jax.numpy.asarray(x))
+    def probabilities(self, x: Any) -> Any:
+        return self.forward(self.model, jax.numpy.asarray(x))
 
 
 make = Model

@@ -28,8 +28,8 @@ class JaxLoop(ABC):
         """Take one step on these rows; return the sum of right answers so far."""
 
     @abstractmethod
-    def logits(self, x: Any) -> Any:
-        """Return the logits, compiled."""
+    def probabilities(self, x: Any) -> Any:
+        """Return the probabilities, compiled."""
 
     def epochs(self, count: int) -> list[float]:
         seconds = []
@@ -43,10 +43,10 @@ class JaxLoop(ABC):
         return seconds
 
     def evaluate(self, x: np.ndarray, y: np.ndarray) -> float:
-        return float((np.asarray(self.logits(x)).argmax(-1) == y).mean())
+        return float((np.asarray(self.probabilities(x)).argmax(-1) == y).mean())
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        return np.asarray(self.logits(x))
+        return np.asarray(self.probabilities(x))
 
 
 def settings(task: Task) -> list[Any]:

@@ -59,7 +59,7 @@ class Model(JaxLoop):
         super().__init__(task)
         self.params = jax.jit(initial, static_argnums=0)(task.sizes)
         self.state = OPTIMIZER.init(self.params)
-        self.network = jax.jit(network)
+        self.forward = jax.jit(lambda params, x: jax.nn.softmax(network(params, x)))
 
     def step(self, rows: np.ndarray) -> Any:
         carry = (self.params, self.state, self.correct)
@@ -67,8 +67,8 @@ class Model(JaxLoop):
         self.params, self.state, self.correct = carry
         return self.correct
 
-    def logits(self, x: Any) -> Any:
-        return self.network(self.params, x)
+    def probabilities(self, x: Any) -> Any:
+        return self.forward(self.params, x)
 
 
 make = Model

@@ -103,13 +103,14 @@ def profiled(run: Callable[[], Any], program: str, shapes: set[str]) -> dict[str
             run()
         (path,) = Path(folder).rglob("*.xplane.pb")
         data = ProfileData.from_file(str(path))
-    events = [
-        Event(event.start_ns, event.end_ns, *parts.get(event.name, (REST, WAITING)))
-        for plane in data.planes
-        for line in plane.lines
-        for event in line.events
-        if "hlo_op" in dict(event.stats) and not event.name.startswith("while")
-    ]
+    events = []
+    for line in (line for plane in data.planes for line in plane.lines):
+        for event in line.events:
+            # A kernel on a GPU has a name of its own.
+            name = dict(event.stats).get("hlo_op")
+            if name and not name.startswith("while"):
+                own = parts.get(name, (REST, WAITING))
+                events.append(Event(event.start_ns, event.end_ns, *own))
     if not events:
         raise RuntimeError("the profile holds no operations of the program")
     found = shares(events)
