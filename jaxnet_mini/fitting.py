@@ -125,7 +125,7 @@ def compile_ahead(
     examples: Data,
     plan: Plan,
     validation: Validation,
-) -> None:
+) -> Stopwatch:
     """Start to compile what `train_epochs` will run.
 
     Args:
@@ -134,11 +134,17 @@ def compile_ahead(
         examples: all rows, on the host or the device.
         plan: how to go through them.
         validation: on what to evaluate.
+
+    Returns:
+        What counts the time until all is compiled.
     """
+    compiling = Stopwatch()
+    compiling.start()
     program, sums = trainer.program(), jax.eval_shape(trainer.no_sums)
     programs.loop.compile_ahead(program, state, examples, plan.no_order, 0, 0, sums)
     for first in validation.stacks[:1]:
         programs.evaluate.compile_ahead(program, state.params, first, 0, 0, sums)
+    return compiling
 
 
 def train_epochs(
@@ -149,6 +155,7 @@ def train_epochs(
     callbacks: CallbackList,
     history: History,
     validation: Validation,
+    compiling: Stopwatch,
     verbose: int,
 ) -> None:
     """Run the epochs of one ``fit``.
@@ -161,6 +168,7 @@ def train_epochs(
         callbacks: hooks to call; ``history`` is the last of them.
         history: receives the timing.
         validation: on what to evaluate, and after which epochs.
+        compiling: what `compile_ahead` returned.
         verbose: 0, 1 or 2.
 
     Raises:
@@ -168,8 +176,6 @@ def train_epochs(
             makes that an orderly end.
     """
     program = trainer.program()
-    compiling = Stopwatch()
-    compiling.start()
     # Loops of no steps return at once, so that this is the time of compiling.
     state, none = learner.state, programs.no_sums(trainer)
     results: list[Any] = [

@@ -170,7 +170,7 @@ class Sequential(StoredStack):
         held_out = fitting.Validation(stacks, due)
         # Compiled while the weights are made and the examples are placed.
         shapes = self._state_shapes()
-        fitting.compile_ahead(trainer, shapes, resident, plan, held_out)
+        compiling = fitting.compile_ahead(trainer, shapes, resident, plan, held_out)
         state = self.state
         if seed is not None:
             self.state = state._replace(key=jax.random.key(seed))
@@ -186,6 +186,7 @@ class Sequential(StoredStack):
             hooks_and_history,
             history,
             held_out._replace(stacks=jax.device_put(stacks)),
+            compiling,
             verbose,
         )
         return history
