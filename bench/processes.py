@@ -67,9 +67,12 @@ class Process:
             self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            self._process.wait(60)
+            status = self._process.wait(60)
             said = Path(self._log.name).read_text("utf-8").strip().splitlines()
-            raise PeerError(f"the process ended: {said[-1] if said else 'silently'}")
+            raise PeerError(
+                f"the process ended with status {status}: "
+                f"{said[-1] if said else 'it said nothing'}"
+            )
         answer = json.loads(line)
         if "error" in answer:
             raise PeerError(answer["error"])

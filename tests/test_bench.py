@@ -328,7 +328,9 @@ class TestPeers:
         assert peers.get("Broken") is None
         assert peers.absent["Absent"] == "not installed"
         # The process knows no peer of this name, and its last words say so.
-        assert peers.absent["Broken"] == "failed: the process ended: KeyError: 'Broken'"
+        assert peers.absent["Broken"] == (
+            "failed: the process ended with status 1: KeyError: 'Broken'"
+        )
 
     def test_a_peer_on_another_device_is_left_out(self, scratch):
         peers = Peers(Settings(scratch, device="gpu"))

@@ -86,10 +86,16 @@ def measure(
             turns.absent[name] = peers.absent[name]
     turns.run()
     for name in PEERS:
-        if name in turns.values and (process := peers.get(name)):
+        process = peers.get(name) if name in turns.values else None
+        if process is None:
+            continue
+        try:
             process("forget", key=key)
             if name == OURS:
                 process("forget", key=f"{key}, bar")
+        except PeerError as error:
+            # Its turns are measured; from now on it is absent.
+            peers.fail(name, error)
     spreads = turns.spreads()
     found = ratios(key, spreads, OURS)
     own = {}
