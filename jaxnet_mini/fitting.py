@@ -140,7 +140,7 @@ def compile_ahead(
     """
     compiling = Stopwatch()
     compiling.start()
-    program, sums = trainer.program(), jax.eval_shape(trainer.no_sums)
+    program, sums = trainer.program(), programs.no_sums.shapes(trainer)
     programs.loop.compile_ahead(program, state, examples, plan.no_order, 0, 0, sums)
     for first in validation.stacks[:1]:
         programs.evaluate.compile_ahead(program, state.params, first, 0, 0, sums)
