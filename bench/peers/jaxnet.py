@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,22 +10,11 @@ import jax
 import numpy as np
 
 import jaxnet_mini as jn
-from bench.peers import Task
+from bench.peers import Task, epoch_seconds
 
 
-class EpochSeconds(jn.callbacks.Callback):
-    """The seconds from the end of one epoch to the end of the next, all included."""
-
-    def __init__(self) -> None:
-        self.seconds: list[float] = []
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        self.since = time.perf_counter()
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        now = time.perf_counter()
-        self.seconds.append(now - self.since)
-        self.since = now
+class Timer(epoch_seconds.EpochSeconds, jn.callbacks.Callback):
+    """The seconds of each epoch."""
 
 
 class BestEpoch(jn.callbacks.Callback):
@@ -68,7 +56,7 @@ class Model:
         self.model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
 
     def epochs(self, count: int) -> list[float]:
-        timer = EpochSeconds()
+        timer = Timer()
         callbacks = [BestEpoch(), timer] if self.verbose else [timer]
         output = terminal_to_nowhere() if self.verbose else contextlib.nullcontext()
         with output:

@@ -4,29 +4,16 @@ import os
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
-import time
 from typing import Any
 
 import keras
 import numpy as np
 
-from bench.peers import Task
+from bench.peers import Task, epoch_seconds
 
 
-class EpochSeconds(keras.callbacks.Callback):
-    """The seconds from the end of one epoch to the end of the next, all included."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seconds: list[float] = []
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        self.since = time.perf_counter()
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        now = time.perf_counter()
-        self.seconds.append(now - self.since)
-        self.since = now
+class Timer(epoch_seconds.EpochSeconds, keras.callbacks.Callback):
+    """The seconds of each epoch."""
 
 
 class Model:
@@ -48,7 +35,7 @@ class Model:
         )
 
     def epochs(self, count: int) -> list[float]:
-        timer = EpochSeconds()
+        timer = Timer()
         self.model.fit(
             self.task.x,
             self.task.y,

@@ -66,6 +66,5 @@ class Loop:
 
     def run(self) -> None:
         """Take all steps, and wait for them."""
-        # The state may have been donated: only what came out of it is used again.
         done = programs.loop(*self.arguments())
         self.state = jax.block_until_ready(done.state)
