@@ -7,6 +7,9 @@
 ((10,), (5, 10))
 """
 
+from jaxnet_mini import startup as _startup  # noqa: F401
+
+# isort: split
 from jaxnet_mini import (
     activations,
     callbacks,
