@@ -7,6 +7,9 @@ from typing import Any
 
 from jaxnet_mini.errors import ArgumentError
 
+BATCH_SIZE = 32
+"""That of `fit` by default, as in Keras."""
+
 
 def check_count(argument: str, value: Any, least: int = 1) -> int:
     """Return ``value`` as an int of at least ``least``.
@@ -23,12 +26,12 @@ def check_count(argument: str, value: Any, least: int = 1) -> int:
 
 
 def check_batch_size(value: int | None) -> int:
-    """Return the batch size, by default Keras's 32.
+    """Return the batch size, by default `BATCH_SIZE`.
 
     Raises:
         ArgumentError: it is no positive integer.
     """
-    return 32 if value is None else check_count("batch_size", value)
+    return BATCH_SIZE if value is None else check_count("batch_size", value)
 
 
 def due_epochs(frequency: int | Sequence[int]) -> Callable[[int], bool]:

@@ -126,13 +126,18 @@ class CompiledStack(LayerStack):
         self._state = state
 
     def _start(self) -> tuple[Any, ...]:
-        """Return what the first state is made of, see `jaxnet_mini.train.fresh`."""
+        """Return what the first state is made of, see `jaxnet_mini.starting.fresh`."""
         return self.trainer, self._known_shape(), np.uint32(self.seed)
 
-    def _state_shapes(self) -> TrainState:
-        """Return the state, or its shapes and dtypes where it is not made yet."""
+    def _state_ahead(self) -> TrainState:
+        """Return the state, or its shapes and dtypes where it is still to be made.
+
+        What makes it is then being compiled.
+        """
         if self._state is None:
-            shapes: TrainState = programs.fresh.shapes(*self._start())
+            start = self._start()
+            programs.fresh.compile_ahead(*start)
+            shapes: TrainState = programs.fresh.shapes(*start)
             return shapes
         return self.state
 

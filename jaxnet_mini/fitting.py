@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from jaxnet_mini import data, programs, weights
 from jaxnet_mini.callbacks import CallbackList, History, Logs, ProgbarLogger
-from jaxnet_mini.data import Data
+from jaxnet_mini.data import Data, Stacks
 from jaxnet_mini.errors import NonFiniteError
 from jaxnet_mini.inference import evaluate, sums_to_logs
 from jaxnet_mini.progress import Bar, Stopwatch
@@ -36,9 +36,12 @@ class Learner(Protocol):
 
 
 class Validation(NamedTuple):
-    """What to evaluate on during training: batches, and after which epochs, from 1."""
+    """What to evaluate on during training, if at all, and after which epochs, from 1.
 
-    stacks: list[Data]
+    The stacks lie on the device.
+    """
+
+    stacks: Stacks | None
     due: Callable[[int], bool]
 
 
@@ -140,9 +143,10 @@ def compile_ahead(
     """
     compiling = Stopwatch()
     compiling.start()
-    program, sums = trainer.program(), programs.no_sums.shapes(trainer)
+    program, sums = trainer.program(), trainer.no_sums()
     programs.loop.compile_ahead(program, state, examples, plan.no_order, 0, 0, sums)
-    for first in validation.stacks[:1]:
+    if validation.stacks is not None:
+        first = validation.stacks.stack(0)
         programs.evaluate.compile_ahead(program, state.params, first, 0, 0, sums)
     return compiling
 
@@ -177,12 +181,12 @@ def train_epochs(
     """
     program = trainer.program()
     # Loops of no steps return at once, so that this is the time of compiling.
-    state, none = learner.state, programs.no_sums(trainer)
+    state, none = learner.state, trainer.no_sums()
     results: list[Any] = [
         programs.loop(program, state, examples, plan.no_order, 0, 0, none)
     ]
-    if validation.stacks:
-        first = validation.stacks[0]
+    if validation.stacks is not None:
+        first = validation.stacks.stack(0)
         results.append(programs.evaluate(program, state.params, first, 0, 0, none))
     jax.block_until_ready(results)
     history.timing["compile_seconds"] = compiling.stop()
@@ -209,7 +213,7 @@ def train_epochs(
             history.timing["samples_per_second"].append(
                 bar.rows * bar.step / bar.steps / max(bar.seconds, 1e-9)
             )
-            if validation.stacks and validation.due(epoch + 1):
+            if validation.stacks is not None and validation.due(epoch + 1):
                 params = learner.state.params
                 held_out = evaluate(trainer, params, validation.stacks, callbacks)
                 logs |= {f"val_{name}": value for name, value in held_out.items()}
@@ -329,7 +333,7 @@ def _last_finite(
 
     The loop is deterministic, so that looking back costs nothing until it is needed.
     """
-    none = programs.no_sums(program)
+    none = program.no_sums()
 
     def run(last: int) -> tuple[TrainState, NDArray[Any]]:
         bounds = (first, last)

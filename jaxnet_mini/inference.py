@@ -1,52 +1,65 @@
 """One call of ``evaluate`` or ``predict``, seen from the host."""
 
-from collections.abc import Iterator
+import itertools
 from typing import Any
 
 import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import data, programs
+from jaxnet_mini import programs
 from jaxnet_mini.callbacks import CallbackList, Logs, ProgbarLogger
-from jaxnet_mini.data import Data
+from jaxnet_mini.data import Stacks
 from jaxnet_mini.progress import Stopwatch
 from jaxnet_mini.states import Sums
 from jaxnet_mini.train import Trainer
+
+IN_FLIGHT = 2
+"""How many stacks wait to be computed, at most, besides the one that is copied."""
 
 
 def evaluate(
     trainer: Trainer,
     params: Any,
-    stacks: list[Data],
+    stacks: Stacks,
     callbacks: CallbackList,
     verbose: int = 0,
 ) -> Logs:
-    """Return loss and metrics over all stacks of batches, as floats."""
+    """Return loss and metrics over all stacks of batches, as floats.
+
+    Raises:
+        DataError: see `jaxnet_mini.data.fill`; for the first stack, before anything is
+            compiled or called.
+    """
     program = trainer.program()
     stepwise = callbacks.watches_batches("test")
-    rows, steps = _extent(stacks)
+    runs = stacks.runs(stepwise)
+    begun = next(runs)
     watch = Stopwatch()
-    sums = programs.no_sums(trainer)
-    bar = ProgbarLogger.among(callbacks.callbacks).bar("Evaluate", steps, rows, verbose)
+    sums = trainer.no_sums()
+    in_flight = [sums]
+    progbar = ProgbarLogger.among(callbacks.callbacks)
+    bar = progbar.bar("Evaluate", stacks.batches, stacks.rows, verbose)
     try:
         if verbose:
             watch.start()
-            jax.block_until_ready(
-                programs.evaluate(program, params, stacks[0], 0, 0, sums)
-            )
+            none = programs.evaluate(program, params, begun[0], 0, 0, sums)
+            jax.block_until_ready(none)
             bar.compiled(watch.stop())
             watch = Stopwatch()
         callbacks.model.stop_evaluating = False
         callbacks.call("on_test_begin", {})
         done = 0
         watch.start()
-        for stack, first, last in _runs(stacks, stepwise):
+        for stack, first, last in itertools.chain([begun], runs):
             if stepwise:
                 callbacks.call("on_test_batch_begin", done, {})
             sums = programs.evaluate(program, params, stack, first, last, sums)
+            in_flight.append(sums)
+            if len(in_flight) > IN_FLIGHT:
+                jax.block_until_ready(in_flight.pop(0))
             done += last - first
-            if stepwise or bar.redraws or done == steps:
+            if stepwise or bar.redraws or done == stacks.batches:
                 # Otherwise the next stack is on its way while this one is computed.
                 logs = sums_to_logs(trainer, sums)
                 watch.stop()
@@ -69,37 +82,45 @@ def predict_batch(net: Any, params: Any, x: NDArray[Any], rows: int) -> NDArray[
 
 
 def predict(
-    net: Any, params: Any, stacks: list[Data], callbacks: CallbackList, verbose: int
+    net: Any, params: Any, stacks: Stacks, callbacks: CallbackList, verbose: int
 ) -> NDArray[Any]:
-    """Return the outputs for all rows of all stacks, in order, as a NumPy array."""
+    """Return the outputs for all rows of all stacks, in order, as a NumPy array.
+
+    Raises:
+        DataError: see `evaluate`.
+    """
     stepwise = callbacks.watches_batches("predict")
-    rows, steps = _extent(stacks)
+    rows, batch_size = stacks.rows, stacks.batch_size
+    runs = stacks.runs(stepwise)
+    begun = next(runs)
     watch = Stopwatch()
     pieces: list[Any] = []
-    bar = ProgbarLogger.among(callbacks.callbacks).bar("Predict", steps, rows, verbose)
+    progbar = ProgbarLogger.among(callbacks.callbacks)
+    bar = progbar.bar("Predict", stacks.batches, rows, verbose)
     try:
         callbacks.model.stop_predicting = False
         callbacks.call("on_predict_begin", {})
         done = 0
         watch.start()
-        for stack, first, last in _runs(stacks, stepwise):
+        for stack, first, last in itertools.chain([begun], runs):
             if stepwise:
                 callbacks.call("on_predict_batch_begin", done, {})
             outputs = programs.predict(net, params, stack.x, first, last)
             done += last - first
             if stepwise:
                 outputs = np.asarray(outputs)[first:last]
-                batch_size = outputs.shape[1]
                 logs = {"outputs": outputs[0][: rows - (done - 1) * batch_size]}
                 callbacks.call("on_predict_batch_end", done - 1, logs)
             pieces.append(outputs)
             if bar.redraws:
                 jax.block_until_ready(outputs)
+            elif len(pieces) > IN_FLIGHT:
+                jax.block_until_ready(pieces[-IN_FLIGHT - 1])
             watch.stop()
             bar.update(done, watch.seconds, {})
             watch.start()
             if callbacks.model.stop_predicting:
-                rows = min(rows, done * stack.x.shape[1])
+                rows = min(rows, done * batch_size)
                 break
         flat = [np.asarray(piece).reshape(-1, *piece.shape[2:]) for piece in pieces]
         callbacks.call("on_predict_end", {})
@@ -108,22 +129,6 @@ def predict(
     finally:
         bar.abandon()
     return flat[0][:rows] if len(flat) == 1 else np.concatenate(flat)[:rows]
-
-
-def _extent(stacks: list[Data]) -> tuple[int, int]:
-    batch_size = stacks[0].x.shape[1]
-    rows = sum(int(stack.rows) for stack in stacks)
-    return rows, data.steps_for(rows, batch_size)
-
-
-def _runs(stacks: list[Data], stepwise: bool) -> Iterator[tuple[Data, int, int]]:
-    """Yield a stack with the batches to run: all that hold rows, or one at a time."""
-    for stack in stacks:
-        steps = data.steps_for(int(stack.rows), stack.x.shape[1])
-        if stepwise:
-            yield from ((stack, step, step + 1) for step in range(steps))
-        else:
-            yield stack, 0, steps
 
 
 def sums_to_logs(trainer: Trainer, sums: Sums) -> Logs:

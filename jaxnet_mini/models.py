@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 from jaxnet_mini import (
     arguments,
     checks,
+    composition,
     data,
     fitting,
     inference,
     plain,
     preparing,
-    programs,
     seeds,
 )
 from jaxnet_mini.callbacks import CallbackList, History, as_callbacks
+from jaxnet_mini.callbacks.base import watches_batches
 from jaxnet_mini.configs import CustomObjects
 from jaxnet_mini.progress import check_verbose
 from jaxnet_mini.saving import FilePath
@@ -103,7 +104,7 @@ class Sequential(StoredStack):
                 number of examples.
             initial_epoch: the index of the first epoch.
             steps_per_epoch: steps in an epoch; None is one pass over the rows.
-            validation_batch_size: ``batch_size`` by default.
+            validation_batch_size: see ``batch_size`` of `evaluate`.
             validation_freq: validate every so many epochs, or after those in a list,
                 counted from 1.
             seed: of the order of examples and of dropout. The same seed on the same
@@ -146,13 +147,15 @@ class Sequential(StoredStack):
                 validation = validation._replace(weight=None)
         due = arguments.due_epochs(validation_freq)
         resident = data.resident(examples, batch_size)
-        stacks = []
+        stacks = None
         if validation is not None:
-            size = (
-                batch_size if validation_batch_size is None else validation_batch_size
+            size = preparing.batch_size(
+                validation_batch_size,
+                trainer.acts_by_row,
+                watches_batches(hooks, "test"),
+                "validation_batch_size",
             )
-            size = arguments.check_count("validation_batch_size", size)
-            stacks = data.batches(*validation, size, prefix, at)
+            stacks = data.batches(*validation, size, prefix, at).placed()
         preparing.rehearse(trainer, outline, examples, batch_size)
         self._adopt(outline)
 
@@ -169,7 +172,7 @@ class Sequential(StoredStack):
         )
         held_out = fitting.Validation(stacks, due)
         # Compiled while the weights are made and the examples are placed.
-        shapes = self._state_shapes()
+        shapes = self._state_ahead()
         compiling = fitting.compile_ahead(trainer, shapes, resident, plan, held_out)
         state = self.state
         if seed is not None:
@@ -185,7 +188,7 @@ class Sequential(StoredStack):
             plan,
             hooks_and_history,
             history,
-            held_out._replace(stacks=jax.device_put(stacks)),
+            held_out,
             compiling,
             verbose,
         )
@@ -206,7 +209,8 @@ class Sequential(StoredStack):
         Args:
             x: inputs, as for `fit`.
             y: targets, as for `fit`.
-            batch_size: examples computed at a time; 32 by default.
+            batch_size: examples computed at a time; by default 256, or 32 where a
+                callback watches batches or examples may act upon each other.
             verbose: 0 silent, 1 or "auto" a bar on a terminal, 2 a line.
             sample_weight: weights of the loss by example.
             callbacks: hooks named ``on_test_...`` are called.
@@ -224,16 +228,15 @@ class Sequential(StoredStack):
         self._known_shape()
         verbose = check_verbose(verbose)
         hooks = as_callbacks(callbacks)
-        batch_size = arguments.check_batch_size(batch_size)
+        watched = watches_batches(hooks, "test")
+        batch_size = preparing.batch_size(batch_size, trainer.acts_by_row, watched)
         outline = self._outline_for(x)
         trainer = preparing.trainer_for(trainer, outline)
         examples = preparing.examples(trainer, outline, x, y, sample_weight)
-        stacks = data.batches(*examples, batch_size)
         preparing.rehearse(trainer, outline, examples, batch_size)
-        steps = data.steps_for(len(examples.x), batch_size)
-        called = CallbackList(
-            hooks, self, {"epochs": 1, "steps": steps, "verbose": verbose}
-        )
+        stacks = data.batches(*examples, batch_size)
+        parameters = {"epochs": 1, "steps": stacks.batches, "verbose": verbose}
+        called = CallbackList(hooks, self, parameters)
         logs = inference.evaluate(trainer, self.params, stacks, called, verbose)
         return self._results(logs, return_dict)
 
@@ -248,7 +251,7 @@ class Sequential(StoredStack):
 
         Args:
             x: inputs, ``(rows, ...)``.
-            batch_size: examples computed at a time; 32 by default.
+            batch_size: see `evaluate`.
             verbose: 0 silent (the default, unlike in Keras), 1 or "auto" a bar.
             callbacks: hooks named ``on_predict_...`` are called.
 
@@ -259,17 +262,17 @@ class Sequential(StoredStack):
         self._known_shape()
         verbose = check_verbose(verbose)
         hooks = as_callbacks(callbacks)
-        batch_size = arguments.check_batch_size(batch_size)
+        by_row = composition.acts_by_row(self.net)
+        watched = watches_batches(hooks, "predict")
+        batch_size = preparing.batch_size(batch_size, by_row, watched)
         inputs = checks.as_array(x, "x")
         self._check_features(inputs.shape)
         if len(inputs) <= batch_size and not hooks and not verbose:
             batch = data.single_batch(inputs, batch_size)
             return inference.predict_batch(self.net, self.params, batch, len(inputs))
         stacks = data.batches(inputs, None, None, batch_size)
-        steps = data.steps_for(len(inputs), batch_size)
-        called = CallbackList(
-            hooks, self, {"epochs": 1, "steps": steps, "verbose": verbose}
-        )
+        parameters = {"epochs": 1, "steps": stacks.batches, "verbose": verbose}
+        called = CallbackList(hooks, self, parameters)
         return inference.predict(self.net, self.params, stacks, called, verbose)
 
     def train_on_batch(
@@ -296,7 +299,7 @@ class Sequential(StoredStack):
         self._adopt(outline)
         order = data.order((0,), 0, rows, rows, shuffle=False)
         step = int(self.state.step)
-        none = programs.no_sums(trainer)
+        none = trainer.no_sums()
         sums, failure = fitting.run_steps(
             self, trainer.program(), resident, order, (0, 1), none, (0, step)
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from jaxnet_mini import checks, data, train
+from jaxnet_mini import arguments, checks, data, train
 from jaxnet_mini.checks import Examples
 from jaxnet_mini.composition import LayerOutline
 from jaxnet_mini.train import Trainer
@@ -78,6 +78,26 @@ def rehearse(
     )
     shape, dtype = outline[0].input_shape, data.device_dtype(x.dtype)
     train.rehearse(trainer.program(), shape, dtype, targets)
+
+
+def batch_size(
+    value: int | None, by_row: bool, watched: bool, argument: str = "batch_size"
+) -> int:
+    """Return how many examples to compute at a time where nothing is learned.
+
+    Args:
+        value: what the user says; None leaves it to us.
+        by_row: whether each example is known to be treated by itself, so that the
+            number changes nothing but rounding.
+        watched: whether callbacks are called at each batch.
+        argument: what a message calls the value.
+
+    Raises:
+        ArgumentError: ``value`` is no positive integer.
+    """
+    if value is not None:
+        return arguments.check_count(argument, value)
+    return data.ROWS_AT_ONCE if by_row and not watched else arguments.BATCH_SIZE
 
 
 def pieces(trainer: Trainer, batch_size: int) -> int:

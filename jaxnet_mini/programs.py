@@ -14,12 +14,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnet_mini import forward, train
+from jaxnet_mini import forward, starting
 from jaxnet_mini.train import Trainer
 
 FAST = {"xla_cpu_prefer_vector_width": 512}
-"""On a CPU, for what runs often: vectors of AVX-512's full width, where the compiler by
-itself takes half. An epoch is 5 to 10 % faster so; other CPUs ignore it."""
+"""On a CPU, for training: vectors of AVX-512's full width, where the compiler by itself
+takes half. An epoch is 5 to 10 % faster so, but not what only goes forward; other CPUs
+ignore it."""
 
 ONCE = {"xla_backend_optimization_level": 0}
 """On a CPU, for what runs once: the compiler spends a second on making random numbers
@@ -33,11 +34,11 @@ class Program:
         self,
         function: Callable[..., Any],
         static_argnums: tuple[int, ...],
-        cpu_options: Mapping[str, Any] = FAST,
+        cpu_options: Mapping[str, Any] | None = None,
     ) -> None:
         self._function = function
         self._static = static_argnums
-        self._cpu_options = cpu_options
+        self._cpu_options = cpu_options or {}
         self._begun: set[Any] = set()
         self._compiling: list[threading.Thread] = []
 
@@ -53,8 +54,7 @@ class Program:
         )
 
     def __call__(self, *arguments: Any) -> Any:
-        while self._compiling:
-            self._compiling.pop().join()
+        self._wait()
         return self.jitted(*arguments)
 
     def shapes(self, *arguments: Any) -> Any:
@@ -87,6 +87,10 @@ class Program:
         thread.start()
         self._compiling.append(thread)
 
+    def _wait(self) -> None:
+        while self._compiling:
+            self._compiling.pop().join()
+
     def _variables(self, arguments: tuple[Any, ...]) -> list[Any]:
         return [a for index, a in enumerate(arguments) if index not in self._static]
 
@@ -106,15 +110,15 @@ class ProgramForOnce(Program):
         # Compiled first and then called, so that it runs at once where a model is first
         # called while a user's function is traced: its weights are then made, and are
         # no part of what is traced.
+        self._wait()
         compiled = self.jitted.lower(*arguments).compile()
         return compiled(*self._variables(arguments))
 
 
-untrained = ProgramForOnce(train.untrained, static_argnums=(0, 1))
-fresh = ProgramForOnce(train.fresh, static_argnums=(0, 1))
-with_optimizer = ProgramForOnce(train.with_optimizer, static_argnums=(0,))
-no_sums = Program(Trainer.no_sums, static_argnums=(0,))
-loop = Program(Trainer.loop, static_argnums=(0,))
+untrained = ProgramForOnce(starting.untrained, static_argnums=(0, 1))
+fresh = ProgramForOnce(starting.fresh, static_argnums=(0, 1))
+with_optimizer = ProgramForOnce(starting.with_optimizer, static_argnums=(0,))
+loop = Program(Trainer.loop, static_argnums=(0,), cpu_options=FAST)
 evaluate = Program(Trainer.evaluate, static_argnums=(0,))
 predict = Program(forward.predict, static_argnums=(0,))
 apply = Program(forward.apply, static_argnums=(0,))

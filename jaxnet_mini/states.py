@@ -1,5 +1,8 @@
 """The pytrees of training: what goes from step to step, and what goes into one."""
 
+import dataclasses
+import functools
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -7,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxnet_mini.types import Bool, Int, Params, RandomKey
+from jaxnet_mini.types import Bool, Int, Params, RandomKey, Shape
 
 
 class TrainState(NamedTuple):
@@ -35,39 +38,61 @@ class Batch(NamedTuple):
     mask: Array | None = None
 
 
-class Sums(NamedTuple):
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["total", "lost"],
+    meta_fields=["structure", "shapes"],
+)
+@dataclasses.dataclass(frozen=True)
+class Sums:
     """Sums of loss and metrics over many batches, and what rounding has lost of them.
 
     Compensated summation (Kahan 1965) keeps the sums of an epoch exact to the last
-    digits, and the same to the bit however the epoch is cut into pieces.
+    digits, and the same to the bit however the epoch is cut into pieces. All numbers
+    stand in one vector: a step adds them at once, and one array comes to the host.
+
+    Args:
+        total: all sums, one after the other, ``(numbers,)``.
+        lost: what is to be taken off them, ``(numbers,)``.
+        structure: how they hang together, see `value`.
+        shapes: of the arrays within it.
     """
 
-    total: dict[str, Any]
-    lost: dict[str, Any]
+    total: Any
+    lost: Any
+    structure: Any
+    shapes: tuple[Shape, ...]
+
+    @classmethod
+    def zeros(cls, like: dict[str, Any]) -> "Sums":
+        """Return sums of nothing, on the host, of the structure and shapes given."""
+        leaves, structure = jax.tree.flatten(like)
+        shapes = tuple(tuple(leaf.shape) for leaf in leaves)
+        numbers = sum(map(math.prod, shapes))
+        zeros = np.zeros(numbers, jax.dtypes.canonicalize_dtype(float))
+        return cls(zeros, zeros, structure, shapes)
 
     def add(self, new: dict[str, Any]) -> "Sums":
         """Return the sums with those of one more batch."""
-        new = jax.tree.map(lambda s, n: n.astype(s.dtype), self.total, new)
-        new = jax.tree.map(jnp.subtract, new, self.lost)
-        total = jax.tree.map(jnp.add, self.total, new)
+        dtype = self.total.dtype
+        leaves = [jnp.ravel(leaf).astype(dtype) for leaf in jax.tree.leaves(new)]
+        plus = jnp.concatenate(leaves) - self.lost
+        total = self.total + plus
         # Of an infinite sum nothing is lost, and infinity less itself is NaN.
-        lost = jax.tree.map(
-            lambda t, s, n: jnp.where(jnp.isfinite(t), (t - s) - n, 0.0),
-            total,
-            self.total,
-            new,
-        )
-        return Sums(total, lost)
+        lost = jnp.where(jnp.isfinite(total), (total - self.total) - plus, 0.0)
+        return dataclasses.replace(self, total=total, lost=lost)
 
     def value(self) -> dict[str, Any]:
-        """Return the sums on the host in float64."""
+        """Return the sums on the host in float64, by name."""
         total, lost = jax.device_get((self.total, self.lost))
-        value: dict[str, Any] = jax.tree.map(
-            lambda t, r: np.asarray(t, np.float64) - np.asarray(r, np.float64),
-            total,
-            lost,
-        )
-        return value
+        value = np.asarray(total, np.float64) - np.asarray(lost, np.float64)
+        ends = np.cumsum([math.prod(shape) for shape in self.shapes])[:-1]
+        leaves = [
+            part.reshape(shape)
+            for part, shape in zip(np.split(value, ends), self.shapes, strict=True)
+        ]
+        named: dict[str, Any] = jax.tree.unflatten(self.structure, leaves)
+        return named
 
 
 class Progress(NamedTuple):

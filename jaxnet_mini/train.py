@@ -98,6 +98,10 @@ class Trainer:
 
         Equal values of this share compiled programs.
         """
+        return self._program
+
+    @functools.cached_property
+    def _program(self) -> "Trainer":
         return dataclasses.replace(self, optimizer=self.transformation)
 
     @property
@@ -214,10 +218,19 @@ class Trainer:
         return result
 
     def no_sums(self) -> Sums:
-        """Return the sums of no batch."""
-        zeros = {"loss": metrics.zeros(2)}
-        zeros |= {metric.name: metric.zeros() for metric in self.all_metrics}
-        return Sums(zeros, jax.tree.map(jnp.array, zeros))
+        """Return the sums of no batch, on the host."""
+        return Sums.zeros(self._zeros)
+
+    @functools.cached_property
+    def _zeros(self) -> dict[str, Any]:
+        """The shapes of all sums by name."""
+
+        def zeros() -> dict[str, Any]:
+            own = {metric.name: metric.zeros() for metric in self.all_metrics}
+            return {"loss": metrics.zeros(2)} | own
+
+        shapes: dict[str, Any] = jax.eval_shape(zeros)
+        return shapes
 
     def logs(self, totals: dict[str, Any]) -> dict[str, Any]:
         """Return loss and metrics from their sums, by name in alphabetical order."""
@@ -361,18 +374,6 @@ def _mask(rows: Array, index: Array | int, batch_size: int) -> Array:
     return index * batch_size + jnp.arange(batch_size, dtype=jnp.int32) < rows
 
 
-def untrained(net: Layer, input_shape: Shape, seed: Array | np.uint32) -> TrainState:
-    """Return a state that has parameters and no optimizer yet."""
-    key = jax.random.key(seed)
-    _, params = net.init(key, input_shape)
-    return TrainState(params, None, key, jnp.zeros((), jnp.int32))
-
-
-def fresh(trainer: Trainer, input_shape: Shape, seed: Array | np.uint32) -> TrainState:
-    """Return the state before the first step."""
-    return with_optimizer(trainer, untrained(trainer.net, input_shape, seed))
-
-
 @functools.lru_cache(maxsize=256)
 def rehearse(
     trainer: Trainer, input_shape: Shape, x: np.dtype[Any], y: jax.ShapeDtypeStruct
@@ -393,8 +394,3 @@ def rehearse(
         return trainer._totals(params, batch, key, True)[1]
 
     jax.eval_shape(forward)
-
-
-def with_optimizer(trainer: Trainer, state: TrainState) -> TrainState:
-    """Return the state with a fresh optimizer."""
-    return state._replace(optimizer_state=trainer.optimizer.init(state.params))

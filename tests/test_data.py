@@ -257,13 +257,16 @@ def test_resident():
     np.testing.assert_array_equal(held.x[:70], examples.x)
 
 
+def all_of(stacks):
+    return [stacks.stack(number) for number in range(len(stacks))]
+
+
 @given(rows=st.integers(1, 400), batch_size=st.integers(1, 9), weighted=st.booleans())
 def test_batches_hold_every_row_once(rows, batch_size, weighted):
     x = np.arange(1, rows * 2 + 1, dtype=np.float32).reshape(rows, 2)
     y, weight = x[:, 0].astype(np.int32), x[:, 1] if weighted else None
-    stacks = data.batches(x, y, weight, batch_size)
-    assert len({stack.x.shape for stack in stacks}) == 1
-    steps = stacks[0].x.shape[0]
+    made = data.batches(x, y, weight, batch_size)
+    steps, stacks = made.steps, all_of(made)
     assert steps <= data.STACK_STEPS
     assert steps == data.rounded_steps(steps)
     assert sum(int(stack.rows) for stack in stacks) == rows
@@ -280,43 +283,80 @@ def test_batches_hold_every_row_once(rows, batch_size, weighted):
         assert stack.y.shape == (steps, batch_size)
 
 
+@given(rows=st.integers(1, 400), batch_size=st.integers(1, 9))
+def test_runs_are_all_batches_with_rows(rows, batch_size):
+    """As a whole or one at a time, and as they are on the device."""
+    x = np.arange(rows, dtype=np.float32)
+    made = data.batches(x, None, None, batch_size)
+    batches = [x[first : first + batch_size] for first in range(0, rows, batch_size)]
+    assert made.batches == len(batches)
+    for stacks in (made, made.placed()):
+        for stepwise in (False, True):
+            runs = list(stacks.runs(stepwise))
+            assert len(runs) == (len(batches) if stepwise else len(stacks))
+            seen = [np.asarray(s.x[i]) for s, a, b in runs for i in range(a, b)]
+            np.testing.assert_array_equal(np.concatenate(seen)[:rows], x)
+            assert len(seen) == len(batches)
+
+
 @pytest.mark.parametrize(
     ("limit", "steps"), [(1, 1), (24, 1), (48, 2), (100, 4), (191, 4), (10**9, 16)]
 )
 def test_batches_keep_to_the_limit_of_bytes(monkeypatch, limit, steps):
     """A batch here takes 24 bytes; a stack has a power of two of them."""
     monkeypatch.setattr(data, "STACK_BYTES", limit)
-    stacks = data.batches(numbers(32, 3), None, None, 2)
+    stacks = all_of(data.batches(numbers(32, 3), None, None, 2))
     assert {stack.x.shape for stack in stacks} == {(steps, 2, 3)}
     assert len(stacks) == -(-16 // steps)
     assert all(stack.y is None for stack in stacks)
 
 
+@pytest.mark.parametrize(
+    ("batch_size", "steps"),
+    [(1, 64), (32, 64), (33, 32), (256, 8), (2048, 1), (5000, 1)],
+)
+def test_batches_keep_to_the_limits_of_batches_and_rows(batch_size, steps):
+    assert data.batches(numbers(20_000, 1), None, None, batch_size).steps == steps
+
+
 def test_the_limit_counts_bytes_on_the_device(monkeypatch):
     monkeypatch.setattr(data, "STACK_BYTES", 24)
-    assert data.batches(numbers(32, 3, dtype="uint8"), None, None, 2)[0].x.shape[0] == 4
-    assert data.batches(numbers(32, 3, dtype="float64"), None, None, 2)[0].x.shape == (
-        1,
-        2,
-        3,
-    )
+    assert data.batches(numbers(32, 3, dtype="uint8"), None, None, 2).steps == 4
+    assert data.batches(numbers(32, 3, dtype="float64"), None, None, 2).steps == 1
 
 
 def test_data_sets_of_any_size_share_a_shape():
     shapes = {
-        data.batches(numbers(rows, 3), None, None, 32)[0].x.shape
+        data.batches(numbers(rows, 3), None, None, 32).stack(0).x.shape
         for rows in (2113, 5000, 10_000)
     }
     assert shapes == {(64, 32, 3)}
 
 
+def test_a_stack_is_made_when_it_is_asked_for():
+    """What is bad in a later one is found there, and named by its place in all."""
+    x = numbers(9, 2)
+    x[7, 1] = math.nan
+    stacks = data.batches(x, None, None, 4)
+    assert len(stacks) == 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "STACK_STEPS", 1)
+        stacks = data.batches(x, None, None, 4)
+    assert len(stacks) == 3
+    runs = stacks.runs()
+    next(runs)
+    with pytest.raises(DataError, match=r"^x holds nan at row 7, position 1"):
+        next(runs)
+
+
 def test_batches_name_what_is_bad():
     x, weight = numbers(9, 2), numbers(9)
     weight[5] = math.nan
+    stacks = data.batches(x, None, weight, 4, "validation ", first_row=2)
     with pytest.raises(
         DataError, match=r"^validation sample_weight holds nan at row 7"
     ):
-        data.batches(x, None, weight, 4, "validation ", first_row=2)
+        stacks.stack(0)
 
 
 # Splits

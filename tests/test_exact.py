@@ -56,12 +56,11 @@ class Cost(NamedTuple):
 
 
 JOBS = {
-    # The weights with the optimizer's state, the sums of no batch, and training.
-    "first fit": ["fresh", "no_sums", "loop"],
-    # Validation is the program of evaluation.
-    "first fit with validation": ["evaluate"],
+    # The weights with the optimizer's state, and training.
+    "first fit": ["fresh", "loop"],
+    # This is the program of validation as well.
     "first evaluate": ["evaluate"],
-    "first predict": ["predict"],
+    "first predict of many batches": ["predict"],
     # Without a loop, since one row must not wait.
     "first predict of one batch": ["apply"],
     # Data of another rounded size.
@@ -77,16 +76,13 @@ SINGLE_OPERATIONS = {
 """How many functions besides are compiled that compute one operation."""
 
 # An epoch waits twice: once to hear which step failed and which weights are finite
-# (2 arrays), once for the sums. Of these there are four, the loss and its rows, the
-# accuracy and its rows, each with what rounding has lost of it (8 arrays).
-EPOCH = Cost(waits=2, arrays=2 + 8)
+# (2 arrays), once for the sums and what rounding has lost of them (2 arrays).
+EPOCH = Cost(waits=2, arrays=2 + 2)
 # A call waits once more for the number of steps taken so far (1 array), and once for
 # the compiler, for nothing.
 FIT = Cost(waits=2, arrays=1)
 # The sums.
-EVALUATE = Cost(waits=1, arrays=8)
-# How many rows the data for validation have, which lie on the device already.
-VALIDATION = Cost(waits=1, arrays=1)
+EVALUATE = Cost(waits=1, arrays=2)
 # The outputs of a stack of up to 64 batches.
 STACK = Cost(waits=1, arrays=1)
 
@@ -100,14 +96,14 @@ WAITS_AND_ARRAYS = {
     "fit of 5 epochs": total(FIT, *[EPOCH] * 5),
     # 100 steps in an epoch, and not 4.
     "fit of 5 epochs at batch size 1": total(FIT, *[EPOCH] * 5),
-    "fit of 5 epochs with validation": total(FIT, VALIDATION, *[EPOCH, EVALUATE] * 5),
+    "fit of 5 epochs with validation": total(FIT, *[EPOCH, EVALUATE] * 5),
     "fit of fewer rows": total(FIT, EPOCH),
     "fit at another learning rate": total(FIT, EPOCH),
     "fit with another seed": total(FIT, EPOCH),
     "evaluate": total(EVALUATE),
     # 100 batches in two stacks, and not 4 in one.
     "evaluate at batch size 1": total(EVALUATE),
-    "predict": total(STACK),
+    "predict of many batches": total(STACK),
     "predict at batch size 1": total(STACK, STACK),
     "predict of one batch": total(STACK),
     "another learning rate": Cost(0, 0),
@@ -207,14 +203,13 @@ with cost("first fit"):
     fit()
 with cost("first evaluate"):
     evaluate()
-with cost("first predict"):
-    model.predict(x)
+with cost("first predict of many batches"):
+    model.predict(x, batch_size=32)
 with cost("first predict of one batch"):
     model.predict(x[:20])
 with cost("predict of one batch"):
     model.predict(x[:30])
-with cost("first fit with validation"):
-    fit(validation_split=0.2)
+fit(validation_split=0.2)
 with cost("fit"):
     fit()
 with cost("fit of 5 epochs"):
@@ -227,8 +222,8 @@ with cost("fit of more rows"):
     fit(*examples(129))
 with cost("evaluate"):
     evaluate()
-with cost("predict"):
-    model.predict(x)
+with cost("predict of many batches"):
+    model.predict(x, batch_size=32)
 with cost("first learning rate"):
     model.optimizer.learning_rate = 0.1
 with cost("another learning rate"):

@@ -20,7 +20,7 @@ NAME = jaxnet_mini.__name__
 # From the ground up: a module imports only from floors below its own. The order is
 # that of the design, with the rooms that were added since.
 FLOORS = [
-    {"types", "errors", "folders", "names", "version"},
+    {"types", "errors", "folders", "names", "startup", "version"},
     {"activations", "arguments", "initializers", "optimizers", "plain"}
     | {"compilation_cache"}
     | {"regularizers", "seeds", "states"}
@@ -46,6 +46,7 @@ FLOORS = [
     {"saving", "keras_configs", "drawing"},
     {"keras_files", "graphviz"},
     {"forward", "train"},
+    {"starting"},
     {"programs"},
     {"inference", "building", "preparing"},
     {"fitting", "compiling"},
@@ -312,6 +313,7 @@ def test_all_is_complete():
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
+    imported = {name for name in imported if not name.startswith("_") or "__" in name}
     assert set(jaxnet_mini.__all__) == imported
     assert jaxnet_mini.__all__ == sorted(jaxnet_mini.__all__)
 

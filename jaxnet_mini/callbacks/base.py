@@ -108,6 +108,16 @@ def _acts(callback: Callback, hook: str) -> bool:
     return function is not getattr(Callback, hook) and function not in callback.idle
 
 
+def watches_batches(
+    callbacks: Iterable[Callback], job: Literal["train", "test", "predict"]
+) -> bool:
+    """Tell whether a callback has something to do at the batches of ``job``."""
+    hooks = [f"on_{job}_batch_begin", f"on_{job}_batch_end"]
+    if job == "train":
+        hooks += ["on_batch_begin", "on_batch_end"]
+    return any(_acts(callback, hook) for callback in callbacks for hook in hooks)
+
+
 class CallbackList:
     """Calls the hooks of several callbacks in order."""
 
@@ -121,11 +131,8 @@ class CallbackList:
             callback.set_params(params)
 
     def watches_batches(self, job: Literal["train", "test", "predict"]) -> bool:
-        """Tell whether a callback has something to do at the batches of ``job``."""
-        hooks = [f"on_{job}_batch_begin", f"on_{job}_batch_end"]
-        if job == "train":
-            hooks += ["on_batch_begin", "on_batch_end"]
-        return any(_acts(c, hook) for c in self.callbacks for hook in hooks)
+        """See `watches_batches`."""
+        return watches_batches(self.callbacks, job)
 
     def call(self, hook: str, *arguments: Any) -> None:
         """Call ``hook`` of every callback."""
