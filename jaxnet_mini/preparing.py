@@ -73,9 +73,11 @@ def rehearse(
         ShapeError: it does not return one value per example.
     """
     x, y = checked.x, checked.y
-    targets = jax.ShapeDtypeStruct(
-        (batch_size, *y.shape[1:]), data.device_dtype(y.dtype)
-    )
+    rows = batch_size
+    if trainer.acts_by_row:
+        # Few show what many do, and one tracing then serves most sizes.
+        rows = min(rows, arguments.BATCH_SIZE)
+    targets = jax.ShapeDtypeStruct((rows, *y.shape[1:]), data.device_dtype(y.dtype))
     shape, dtype = outline[0].input_shape, data.device_dtype(x.dtype)
     train.rehearse(trainer.program(), shape, dtype, targets)
 

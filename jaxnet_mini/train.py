@@ -297,6 +297,10 @@ class Trainer:
         params = optax.apply_updates(state.params, updates)
         return TrainState(params, optimizer_state, state.key, state.step + 1)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what to copy: all but what is kept for speed."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+
     @functools.cached_property
     def _head(self) -> tuple[Layer, Any, losses.Loss]:
         """The network, the function from its outputs to predictions, and the loss."""

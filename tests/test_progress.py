@@ -282,10 +282,10 @@ def test_where_there_is_no_terminal_every_epoch_is_a_line(verbose, capfd):
 def test_evaluate_and_predict_print_a_line_of_their_own(job, capfd):
     model, x, y = model_and_data()
     if job == "evaluate":
-        results = model.evaluate(x, y, verbose=2, return_dict=True)
+        results = model.evaluate(x, y, batch_size=32, verbose=2, return_dict=True)
     else:
         results = {}
-        model.predict(x, verbose=2)
+        model.predict(x, batch_size=32, verbose=2)
     lines = lines_of(capfd.readouterr().out)
     start, *figures = lines[-1].split(" - ")
     assert start.startswith(f"{job.capitalize()}: 2/2 steps, ")

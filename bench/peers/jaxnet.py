@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 import jaxnet_mini as jn
@@ -78,6 +77,8 @@ class Model:
 
 
 def device() -> str:
+    import jax  # after the library, which a user imports first
+
     return jax.default_backend()
 
 
