@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxnet_mini import interrupts
 from jaxnet_mini.checks import Examples, position
 from jaxnet_mini.errors import DataError
 
@@ -122,6 +123,7 @@ def fill(
     block = max(1, BLOCK_BYTES // row_bytes)
     with np.errstate(over="ignore", invalid="ignore"):
         for first in range(0, len(array), block):
+            interrupts.let_in()
             source = array[first : first + block]
             cast = filled[first : first + len(source)]
             cast[...] = source
@@ -148,6 +150,16 @@ def rounded_steps(steps: int) -> int:
         return int(1 << magnitude)
     unit = 1 << (magnitude - 4)
     return int(-(-steps // unit) * unit)
+
+
+def resident_bytes(examples: Examples, batch_size: int) -> int:
+    """Return what `resident` takes on the device."""
+    capacity = rounded_steps(steps_for(len(examples.x), batch_size)) * batch_size
+    return sum(
+        capacity * math.prod(array.shape[1:]) * device_dtype(array.dtype).itemsize
+        for array in examples
+        if array is not None
+    )
 
 
 def resident(examples: Examples, batch_size: int) -> Data:

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import data, programs, weights
+from jaxnet_mini import data, interrupts, programs, weights
 from jaxnet_mini.callbacks import CallbackList, History, Logs, ProgbarLogger
 from jaxnet_mini.data import Data, Stacks
 from jaxnet_mini.errors import NonFiniteError
@@ -221,6 +221,7 @@ def train_epochs(
             bar.end(logs)
         finally:
             bar.abandon()
+        interrupts.let_in()
         callbacks.call("on_epoch_end", epoch, logs)
         if learner.stop_training:
             break
@@ -246,6 +247,7 @@ def _train_epoch(
         order = jax.device_put(plan.order(number))
         step = first
         while step < last:
+            interrupts.let_in()
             length = 1 if stepwise else pace.steps(last - step)
             if stepwise:
                 callbacks.call("on_train_batch_begin", done, {})

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import programs
+from jaxnet_mini import interrupts, programs
 from jaxnet_mini.callbacks import CallbackList, Logs, ProgbarLogger
 from jaxnet_mini.data import Stacks
 from jaxnet_mini.progress import Stopwatch
@@ -52,6 +52,7 @@ def evaluate(
         done = 0
         watch.start()
         for stack, first, last in itertools.chain([begun], runs):
+            interrupts.let_in()
             if stepwise:
                 callbacks.call("on_test_batch_begin", done, {})
             sums = programs.evaluate(program, params, stack, first, last, sums)
@@ -103,6 +104,7 @@ def predict(
         done = 0
         watch.start()
         for stack, first, last in itertools.chain([begun], runs):
+            interrupts.let_in()
             if stepwise:
                 callbacks.call("on_predict_batch_begin", done, {})
             outputs = programs.predict(net, params, stack.x, first, last)

@@ -16,7 +16,9 @@ from jaxnet_mini import (
     composition,
     data,
     fitting,
+    forks,
     inference,
+    interrupts,
     plain,
     preparing,
     seeds,
@@ -63,6 +65,7 @@ class Sequential(StoredStack):
         self.history: History | None = None
         super().__init__(layers, name, seed)
 
+    @interrupts.held_back()
     def fit(
         self,
         x: Any = None,
@@ -120,6 +123,7 @@ class Sequential(StoredStack):
 
         Source: https://keras.io/api/models/model_training_apis/
         """
+        forks.check("fit")
         trainer = self.trainer
         verbose = check_verbose(verbose)
         hooks = as_callbacks(callbacks)
@@ -146,6 +150,7 @@ class Sequential(StoredStack):
             if class_weight is not None:  # which is for training alone
                 validation = validation._replace(weight=None)
         due = arguments.due_epochs(validation_freq)
+        preparing.check_memory(examples, batch_size, validation)
         resident = data.resident(examples, batch_size)
         stacks = None
         if validation is not None:
@@ -194,6 +199,7 @@ class Sequential(StoredStack):
         )
         return history
 
+    @interrupts.held_back()
     def evaluate(
         self,
         x: Any = None,
@@ -224,6 +230,7 @@ class Sequential(StoredStack):
             StateError: before ``compile``, or before the input shape is known.
             ArgumentError, DataError, ShapeError: bad input.
         """
+        forks.check("evaluate")
         trainer = self.trainer
         self._known_shape()
         verbose = check_verbose(verbose)
@@ -240,6 +247,7 @@ class Sequential(StoredStack):
         logs = inference.evaluate(trainer, self.params, stacks, called, verbose)
         return self._results(logs, return_dict)
 
+    @interrupts.held_back()
     def predict(
         self,
         x: Any,
@@ -259,6 +267,7 @@ class Sequential(StoredStack):
             StateError: before the input shape is known.
             ArgumentError, DataError, ShapeError: bad input.
         """
+        forks.check("predict")
         self._known_shape()
         verbose = check_verbose(verbose)
         hooks = as_callbacks(callbacks)
@@ -275,6 +284,7 @@ class Sequential(StoredStack):
         called = CallbackList(hooks, self, parameters)
         return inference.predict(self.net, self.params, stacks, called, verbose)
 
+    @interrupts.held_back()
     def train_on_batch(
         self,
         x: Any,
@@ -287,6 +297,7 @@ class Sequential(StoredStack):
 
         They are those of the batch before the step.
         """
+        forks.check("train_on_batch")
         trainer = self.trainer
         outline = self._outline_for(x)
         trainer = preparing.trainer_for(trainer, outline)
@@ -298,10 +309,9 @@ class Sequential(StoredStack):
         preparing.rehearse(trainer, outline, examples, rows)
         self._adopt(outline)
         order = data.order((0,), 0, rows, rows, shuffle=False)
-        step = int(self.state.step)
-        none = trainer.no_sums()
+        where, none = (0, int(self.state.step)), trainer.no_sums()
         sums, failure = fitting.run_steps(
-            self, trainer.program(), resident, order, (0, 1), none, (0, step)
+            self, trainer.program(), resident, order, (0, 1), none, where
         )
         if failure is not None:
             raise failure

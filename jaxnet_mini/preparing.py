@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from jaxnet_mini import arguments, checks, data, train
+from jaxnet_mini import arguments, checks, data, memory, train
 from jaxnet_mini.checks import Examples
 from jaxnet_mini.composition import LayerOutline
 from jaxnet_mini.train import Trainer
@@ -59,6 +59,25 @@ def trainer_for(trainer: Trainer, outline: tuple[LayerOutline, ...]) -> Trainer:
     if metrics == trainer.metrics and weighted == trainer.weighted_metrics:
         return trainer
     return dataclasses.replace(trainer, metrics=metrics, weighted_metrics=weighted)
+
+
+def check_memory(
+    examples: Examples, batch_size: int, validation: Examples | None
+) -> None:
+    """Say before anything is copied that the device's memory will not do.
+
+    Raises:
+        DataError: it will not.
+    """
+    needed = [("the examples", data.resident_bytes(examples, batch_size))]
+    if validation is not None:
+        needed += [("those for validation", data.resident_bytes(validation, 1))]
+    memory.check(
+        needed,
+        "train on a part of the rows at a time (fit goes on where it stopped), or give "
+        "a smaller dtype: uint8 takes a quarter of float32, which Rescaling makes of "
+        "it.",
+    )
 
 
 def rehearse(

@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnet_mini import forward, starting
+from jaxnet_mini import forks, forward, starting
 from jaxnet_mini.train import Trainer
 
 FAST = {"xla_cpu_prefer_vector_width": 512}
@@ -54,6 +54,7 @@ class Program:
         )
 
     def __call__(self, *arguments: Any) -> Any:
+        forks.check("computing")
         self._wait()
         return self.jitted(*arguments)
 
@@ -110,6 +111,7 @@ class ProgramForOnce(Program):
         # Compiled first and then called, so that it runs at once where a model is first
         # called while a user's function is traced: its weights are then made, and are
         # no part of what is traced.
+        forks.check("computing")
         self._wait()
         compiled = self.jitted.lower(*arguments).compile()
         return compiled(*self._variables(arguments))

@@ -20,7 +20,8 @@ NAME = jaxnet_mini.__name__
 # From the ground up: a module imports only from floors below its own. The order is
 # that of the design, with the rooms that were added since.
 FLOORS = [
-    {"types", "errors", "folders", "names", "startup", "version"},
+    {"types", "errors", "folders", "names", "startup", "version"} | {"interrupts"},
+    {"forks", "memory"},
     {"activations", "arguments", "initializers", "optimizers", "plain"}
     | {"compilation_cache"}
     | {"regularizers", "seeds", "states"}

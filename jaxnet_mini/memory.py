@@ -1,0 +1,79 @@
+"""How much memory the device has left, asked before anything is copied to it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from jaxnet_mini.errors import DataError
+
+MEMINFO = Path("/proc/meminfo")
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def available(device: Any = None) -> int | None:
+    """Return the free bytes of the device that data go to; None where nobody knows.
+
+    On a CPU they are those of the machine, or of the container if it has fewer.
+    """
+    device = device or jax.devices()[0]
+    stats = device.memory_stats() or {}
+    if "bytes_limit" in stats:
+        return int(stats["bytes_limit"] - stats.get("bytes_in_use", 0))
+    if device.platform != "cpu":
+        return None
+    known = [free for free in (_of_machine(), _of_container()) if free is not None]
+    return min(known, default=None)
+
+
+def check(needed: Iterable[tuple[str, int]], advice: str) -> None:
+    """Raise a DataError where arrays will not fit into the device's memory.
+
+    Args:
+        needed: what a message calls each array, and its bytes on the device.
+        advice: what to do about it.
+    """
+    needed = list(needed)
+    total, free = sum(size for _, size in needed), available()
+    if free is None or total <= free:
+        return
+    names = " and ".join(name for name, _ in needed)
+    raise DataError(
+        f"{names} would take {readable(total)} on {jax.devices()[0]}, which has "
+        f"{readable(free)} left: {advice}"
+    )
+
+
+def readable(size: int) -> str:
+    """Return a number of bytes as people write it.
+
+    >>> readable(188_160_000), readable(3_212_000_000_000)
+    ('188 MB', '3,212 GB')
+    """
+    if size >= 10**9:
+        number = size / 1e9
+        return f"{number:.1f} GB" if number < 100 else f"{number:,.0f} GB"
+    return f"{size / 1e6:.0f} MB"
+
+
+def _of_machine() -> int | None:
+    # What Linux would free for a new program; elsewhere nobody is asked.
+    try:
+        lines = MEMINFO.read_text(encoding="ascii").splitlines()
+        (kilobytes,) = [int(x.split()[1]) for x in lines if x.startswith("MemAvail")]
+    except (OSError, ValueError):
+        return None
+    return kilobytes * 1024
+
+
+def _of_container() -> int | None:
+    # Files that are kept in memory count as used there, and are dropped when needed.
+    try:
+        limit = int((CGROUP / "memory.max").read_text(encoding="ascii"))
+        used = int((CGROUP / "memory.current").read_text(encoding="ascii"))
+        stat = (CGROUP / "memory.stat").read_text(encoding="ascii").split()
+        files = int(stat[stat.index("inactive_file") + 1])
+    except (OSError, ValueError):
+        return None
+    return max(0, limit - used + files)

@@ -1,0 +1,98 @@
+"""Data that are larger than the device's memory, and how much of it there is."""
+
+from types import SimpleNamespace
+
+import jax
+import numpy as np
+import pytest
+
+import jaxnet_mini as jn
+from jaxnet_mini import data, memory
+from jaxnet_mini.checks import Examples
+from jaxnet_mini.errors import DataError
+
+KILOBYTE = 1024
+
+
+def model():
+    model = jn.Sequential([jn.Rescaling(0.5), jn.Dense(1, kernel_initializer="ones")])
+    model.compile("sgd", "mse")
+    return model
+
+
+def test_a_fit_that_cannot_fit_says_so_and_copies_nothing(monkeypatch):
+    """16 terabytes, of which the host holds a single number."""
+    x = np.broadcast_to(np.float32(1.0), (1000, 4_000_000_000))
+    y = np.zeros((1000, 1), np.float32)
+    monkeypatch.setattr(data, "fill", None)
+    one = model()
+    with pytest.raises(DataError) as caught:
+        one.fit(x, y, verbose=0)
+    message = str(caught.value)
+    # 1,000 rows are rounded up to 1,024.
+    assert message.startswith("the examples would take 16,384 GB on ")
+    assert " left: train on a part of the rows at a time " in message
+    assert not one.built
+
+
+def test_examples_for_validation_count_as_well(monkeypatch):
+    x, y = np.ones((100, 10), np.float32), np.ones((100, 1), np.float32)
+    monkeypatch.setattr(memory, "available", lambda: 5000)
+    model().fit(x[:50], y[:50], verbose=0)
+    with pytest.raises(DataError, match="the examples and those for validation would"):
+        model().fit(x, y, validation_split=0.5, verbose=0)
+    # Bytes of the device: a quarter of those of floats.
+    model().fit(x.astype(np.uint8), y, validation_split=0.5, verbose=0)
+
+
+def test_the_bytes_are_those_that_are_placed():
+    x, y = np.ones((70, 3), np.float64), np.ones(70, np.int64)
+    for examples in (Examples(x, y, None), Examples(x, y, np.ones(70, np.float32))):
+        placed = data.resident(examples, 8)
+        size = sum(leaf.nbytes for leaf in jax.tree.leaves(placed._replace(rows=None)))
+        assert data.resident_bytes(examples, 8) == size
+
+
+def test_a_device_that_tells_is_believed():
+    stats = {"bytes_limit": 1000, "bytes_in_use": 300}
+    device = SimpleNamespace(platform="gpu", memory_stats=lambda: stats)
+    assert memory.available(device) == 700
+    device = SimpleNamespace(platform="gpu", memory_stats=lambda: None)
+    assert memory.available(device) is None
+
+
+@pytest.fixture
+def linux(tmp_path, monkeypatch):
+    """Write what Linux says; the container's part may be missing."""
+    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+
+    def write(free, **container):
+        text = f"MemTotal: 9 kB\nMemAvailable:    {free} kB\nSwapFree: 1 kB\n"
+        (tmp_path / "meminfo").write_text(text)
+        for name, value in container.items():
+            (tmp_path / f"memory.{name}").write_text(value)
+
+    return write
+
+
+CPU = SimpleNamespace(platform="cpu", memory_stats=lambda: None)
+
+
+def test_a_machine_and_its_container_are_asked(linux):
+    assert memory.available(CPU) is None
+    linux(500)
+    assert memory.available(CPU) == 500 * KILOBYTE
+    stat = "anon 7\ninactive_file 4000\nactive_file 9\n"
+    linux(500, max="100000", current="30000", stat=stat)
+    assert memory.available(CPU) == 100_000 - 30_000 + 4000
+    linux(50, max="100000", current="30000", stat=stat)
+    assert memory.available(CPU) == 50 * KILOBYTE
+    linux(50, max="max", current="30000", stat=stat)
+    assert memory.available(CPU) == 50 * KILOBYTE
+
+
+def test_this_machine_has_memory():
+    if jax.default_backend() != "cpu" or not memory.MEMINFO.exists():
+        pytest.skip("nobody knows here")
+    assert 10**8 < memory.available() < 10**14
