@@ -18,6 +18,7 @@ IN_FLIGHT = 2
 """How many stacks wait to be computed, at most, besides the one that is copied."""
 
 
+@interrupts.held_back()
 def evaluate(
     trainer: Trainer,
     params: Any,
@@ -82,6 +83,7 @@ def predict_batch(net: Any, params: Any, x: NDArray[Any], rows: int) -> NDArray[
     return np.asarray(programs.apply(net, params, x))[:rows].copy()
 
 
+@interrupts.held_back()
 def predict(
     net: Any, params: Any, stacks: Stacks, callbacks: CallbackList, verbose: int
 ) -> NDArray[Any]:

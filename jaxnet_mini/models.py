@@ -199,7 +199,6 @@ class Sequential(StoredStack):
         )
         return history
 
-    @interrupts.held_back()
     def evaluate(
         self,
         x: Any = None,
@@ -247,7 +246,6 @@ class Sequential(StoredStack):
         logs = inference.evaluate(trainer, self.params, stacks, called, verbose)
         return self._results(logs, return_dict)
 
-    @interrupts.held_back()
     def predict(
         self,
         x: Any,

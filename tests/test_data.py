@@ -7,7 +7,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from conftest import keras_on_jax
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import unchecked_types, x64
 
@@ -283,6 +283,7 @@ def test_batches_hold_every_row_once(rows, batch_size, weighted):
         assert stack.y.shape == (steps, batch_size)
 
 
+@settings(deadline=None)  # the first time, JAX starts
 @given(rows=st.integers(1, 400), batch_size=st.integers(1, 9))
 def test_runs_are_all_batches_with_rows(rows, batch_size):
     """As a whole or one at a time, and as they are on the device."""
