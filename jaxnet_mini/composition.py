@@ -72,7 +72,7 @@ class Serial(Base):
                 x = layer.apply(params[name], x, key=layer_key, training=training)
         return x
 
-    @property
+    @functools.cached_property
     def acts_by_row(self) -> bool:
         """See `acts_by_row`."""
         return type(self) is Serial and all(map(acts_by_row, self.layers))

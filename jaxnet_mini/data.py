@@ -56,6 +56,8 @@ def device_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     Integers of up to 32 bits and booleans stay as they are, so that images in
     ``uint8`` take a quarter of the memory; layers cast them when they compute.
     """
+    if dtype == np.float32:
+        return dtype
     if dtype.kind not in "biu" and dtype.itemsize < 4:
         return np.dtype(np.float32)
     if dtype.kind == "f" and dtype.itemsize > 8:
@@ -178,12 +180,18 @@ def resident(examples: Examples, batch_size: int) -> Data:
 def single_batch(x: NDArray[Any], batch_size: int) -> NDArray[Any]:
     """Return inputs of at most ``batch_size`` rows as they go to the device.
 
-    They are padded to a power of two, so that few sizes share all programs.
+    They are padded to a power of two, so that few sizes share all programs. What
+    needs neither padding nor another dtype is not copied.
 
     Raises:
         DataError: see `fill`.
     """
-    return fill(x, min(batch_size, 1 << (len(x) - 1).bit_length()), "x")
+    capacity = min(batch_size, 1 << (len(x) - 1).bit_length())
+    ready = len(x) == capacity and x.flags.c_contiguous
+    if ready and device_dtype(x.dtype) == x.dtype:
+        _check_block(x, x, 0, "x")
+        return x
+    return fill(x, capacity, "x")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -142,6 +142,32 @@ def test_predictions_of_one_batch_share_a_program_per_power_of_two(width):
     assert compilations.names == ["jit(apply)"]
 
 
+def test_one_batch_is_copied_only_where_it_must_be(monkeypatch):
+    """Not what has the device's dtype, a power of two of rows and one block."""
+    seen = []
+    apply = programs.apply
+    monkeypatch.setattr(
+        programs, "apply", lambda net, p, x: seen.append(x) or apply(net, p, x)
+    )
+    model = model_of(SHARED)
+    model.build((None, 6))
+    x, _ = examples(8)
+    wide = np.repeat(x, 2, axis=1)
+    cases = [(x, True), (x[:3], False), (x.astype(np.float64), False)]
+    cases += [(wide[:, ::2], False), (x.astype(">f4"), False), (x[2:6], True)]
+    for array, itself in cases:
+        before = array.copy()
+        array.setflags(write=False)
+        outputs = model.predict(array)
+        assert np.shares_memory(seen[-1], array) is itself
+        outputs[...] = 0.0  # the caller's own
+        np.testing.assert_array_equal(array, before)
+    bad = x.copy()
+    bad[5, 2] = np.inf
+    with pytest.raises(jn.errors.DataError, match="x holds inf at row 5, position 2"):
+        model.predict(bad)
+
+
 def test_what_is_compiled_ahead_is_not_compiled_again(width):
     x, y = examples(100)
     model = model_of(width)
