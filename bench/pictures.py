@@ -68,6 +68,10 @@ def figure_of(count: int, columns: int, size: tuple[float, float]) -> Any:
     return figure, list(axes[:count])
 
 
+UNLIKE = 50
+"""Beyond this ratio of the largest to the smallest, bars stand on a log scale."""
+
+
 def bars(result: dict[str, Any]) -> Figure | None:
     """Draw a panel of bars for each table: medians, with minimum and maximum."""
     tables = [table for table in result["tables"] if table["rows"]]
@@ -96,6 +100,10 @@ def bars(result: dict[str, Any]) -> Figure | None:
         finish(axis, table["title"], name)
         axis.invert_yaxis()
         axis.margins(x=0.15)
+        if max(medians) > UNLIKE * min(medians):
+            axis.set_xscale("log")
+            axis.set_xlim(min(medians) / 2, 3 * max(medians))
+            axis.set_xlabel(f"{name}, logarithmic", fontsize=8)
         axis.grid(False, axis="y")
     return figure
 
