@@ -26,6 +26,8 @@ from jaxnet_mini import data, programs
 from jaxnet_mini.checks import Examples
 from jaxnet_mini.fitting import Plan
 
+# A shell starts what runs in the background with Ctrl-C ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 random.seed(0)
 x = np.random.default_rng(0).normal(size=(1000, 8)).astype(np.float32)
 y = (np.arange(1000) % 3).astype(np.int32)
@@ -110,7 +112,11 @@ print(json.dumps([whole_epochs, within]))
 
 def test_two_hundred_interrupts_leave_two_hundred_models():
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, cwd=ROOT
+        [sys.executable, "-c", SCRIPT],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     whole_epochs, _within = json.loads(done.stdout)
@@ -120,6 +126,13 @@ def test_two_hundred_interrupts_leave_two_hundred_models():
 
 def press():
     signal.raise_signal(signal.SIGINT)
+
+
+@pytest.fixture(autouse=True)
+def as_in_the_foreground():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def held(*actions):
