@@ -78,7 +78,7 @@ def parsed() -> argparse.Namespace:
         "--check",
         action="store_true",
         help="compare with the results kept there, write nothing, and exit with 1 "
-        f"where a ratio is worse by over {check.TOLERANCE:.0%} or missing",
+        f"where a ratio is worse by over {100 * check.TOLERANCE:.0f} %% or missing",
     )
     arguments = parser.parse_args()
     for name in arguments.suites:

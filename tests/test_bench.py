@@ -186,6 +186,14 @@ class TestReport:
         assert pictures.draw(canned(), path) == {"fit": "cpu-fit.png"}
         assert (tmp_path / "cpu-fit.png").read_bytes().startswith(b"\x89PNG")
 
+    def test_help_names_the_suites_and_the_tolerance(self, monkeypatch, capsys):
+        monkeypatch.setattr(sys, "argv", ["bench", "--help"])
+        with pytest.raises(SystemExit, match="0"):
+            command.main()
+        said = capsys.readouterr().out
+        assert "growth" in said
+        assert "15 %" in said
+
     def test_an_unknown_suite_is_named(self, monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["bench", "fits"])
         with pytest.raises(SystemExit) as error:
