@@ -13,6 +13,7 @@ from pathlib import Path
 
 import jax
 import pytest
+from interpreter import ordinary_user
 from jax.experimental.compilation_cache import compilation_cache as of_jax
 from oracles import raises_text, unchecked_types
 
@@ -178,33 +179,14 @@ def test_entries_that_break_after_the_call_are_compiled_again(folder, bits):
     assert (run.found, run.bits, run.warnings) == (0, bits, [])
 
 
-GIVE_UP_RIGHTS = (
-    "import ctypes",
-    "version, all_sets = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()",
-    "assert ctypes.CDLL(None).capset(version, all_sets) == 0",
-)
-"""With these, permission bits count for root as well (Linux, see capset(2))."""
-
-
-@pytest.fixture(scope="module")
-def ordinary_user():
-    """Code that makes a process one that permission bits stop, or a skip."""
-    if os.geteuid() != 0:
-        return ()
-    give_up = [sys.executable, "-c", "\n".join(GIVE_UP_RIGHTS)]
-    if subprocess.run(give_up, capture_output=True, check=False).returncode:
-        pytest.skip("root may write anywhere, and cannot give up that right here")
-    return GIVE_UP_RIGHTS
-
-
 @pytest.mark.parametrize("broken", [False, True])
-def test_a_read_only_folder_is_read(folder, bits, ordinary_user, broken):
+def test_a_read_only_folder_is_read(folder, bits, broken):
     if broken:
         damage(folder)
     before = contents(folder)
     (folder / "checked").chmod(0o444)
     folder.chmod(0o555)
-    run = Run(*ordinary_user, ENABLE.format(folder=str(folder)))
+    run = Run(*ordinary_user(), ENABLE.format(folder=str(folder)))
     folder.chmod(0o755)
     assert run.found == (0 if broken else run.programs)
     assert (run.kept, run.bits) == (0, bits)
@@ -217,9 +199,9 @@ def test_a_read_only_folder_is_read(folder, bits, ordinary_user, broken):
     assert contents(folder) == before
 
 
-def test_a_folder_that_may_not_be_looked_into(folder, bits, ordinary_user):
+def test_a_folder_that_may_not_be_looked_into(folder, bits):
     folder.chmod(0o000)
-    run = Run(*ordinary_user, ENABLE.format(folder=str(folder)))
+    run = Run(*ordinary_user(), ENABLE.format(folder=str(folder)))
     folder.chmod(0o755)
     assert (run.found, run.kept, run.bits) == (0, 0, bits)
     (warning,) = run.warnings

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from interpreter import in_mount
 
 from jaxnet_mini.datasets import digits, download, files
 from jaxnet_mini.datasets.catalogue import DataSet, idx_array
@@ -390,25 +391,6 @@ def test_file_size_limit(server, cache):
     # Another mirror would not help.
     assert server.asked == ["whole"]
     assert contents(cache) == {}
-
-
-def in_mount(options, folder, source):
-    """Run a program with a small file system of its own mounted on a folder."""
-    folder.mkdir(parents=True)
-    script = (
-        f'mount -t tmpfs -o {options} tmpfs "$1" || exit 77; '
-        f'"$2" -c "$3"; find "$1" -type f'
-    )
-    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script]
-    try:
-        process = start([*command, "sh", folder, sys.executable, source])
-    except FileNotFoundError:
-        pytest.skip("a mount of one's own needs the command unshare")
-    with process:
-        printed, _ = process.communicate(timeout=30)
-    if process.returncode != 0:
-        pytest.skip("a mount of one's own needs user namespaces, not allowed here")
-    return printed
 
 
 def test_full_disk(server, cache):

@@ -8,8 +8,6 @@ program with what stands in test_programs.py.
 
 import gc
 import json
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
@@ -18,27 +16,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from interpreter import run
 from oracles import assert_close, assert_trees_close
 
 import jaxnet_mini as jn
 from jaxnet_mini import data
 from jaxnet_mini.regularizers import L2
-
-PACKAGE = Path(jn.__file__).parent
-
-
-def fresh_python(code):
-    """Run code in a new process and return the JSON that it prints."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        capture_output=True,
-        text=True,
-        cwd=PACKAGE.parent,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    return json.loads(done.stdout)
-
 
 # Programs, waits and transfers
 
@@ -250,7 +233,7 @@ print(json.dumps(costs))
 @pytest.fixture(scope="module")
 def costs():
     """In a process of its own: what others compile would not be compiled again."""
-    return fresh_python(CALLS)
+    return json.loads(run("-W", "error", "-c", CALLS))
 
 
 @pytest.mark.parametrize("call", sorted({*JOBS, *SINGLE_OPERATIONS, *WAITS_AND_ARRAYS}))
@@ -319,7 +302,7 @@ def memory():
     """Arrays, their bytes and resident bytes after each epoch, and after each call."""
     if not Path("/proc/self/statm").exists():
         pytest.skip("/proc/self/statm, which tells resident memory, is Linux's")
-    return np.array(fresh_python(MEMORY))
+    return np.array(json.loads(run("-W", "error", "-c", MEMORY)))
 
 
 @pytest.mark.parametrize("way", ["epochs of one fit", "calls of fit"])

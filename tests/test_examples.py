@@ -1,31 +1,16 @@
 """Every example and every block of the README runs, in a process of its own."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from interpreter import ROOT, run
 
-ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def run(arguments: list[str], folder: Path, **environment: str) -> str:
-    """Run Python in ``folder`` with warnings as errors; return what it prints."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
-    finished = subprocess.run(
-        [sys.executable, "-W", "error", *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr[-4000:]
-    return finished.stdout
+def strict(*arguments: str, folder: Path, **environment: str) -> str:
+    return run("-W", "error", *arguments, folder=folder, **environment)
 
 
 def blocks(language: str) -> list[str]:
@@ -33,7 +18,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_quickstart_reports_accuracy_and_saves_a_picture(tmp_path: Path) -> None:
-    printed = run([str(ROOT / "examples/quickstart.py")], tmp_path)
+    printed = strict(str(ROOT / "examples/quickstart.py"), folder=tmp_path)
     accuracy = float(re.search(r"Test accuracy ([\d.]+)", printed).group(1))
     assert accuracy > 0.9
     assert "9,610" in printed  # 64 * 128 + 128 + 128 * 10 + 10
@@ -41,7 +26,7 @@ def test_quickstart_reports_accuracy_and_saves_a_picture(tmp_path: Path) -> None
 
 
 def test_functional_example_trains_one_and_eight_models(tmp_path: Path) -> None:
-    printed = run([str(ROOT / "examples/functional.py")], tmp_path)
+    printed = strict(str(ROOT / "examples/functional.py"), folder=tmp_path)
     assert float(re.search(r"one model: ([\d.]+)", printed).group(1)) > 0.9
     eight = re.search(r"eight models: \[([^]]+)\]", printed).group(1).split()
     assert len(eight) == 8
@@ -49,7 +34,7 @@ def test_functional_example_trains_one_and_eight_models(tmp_path: Path) -> None:
 
 
 def test_own_layer_example_trains(tmp_path: Path) -> None:
-    printed = run([str(ROOT / "examples/own_layer.py")], tmp_path)
+    printed = strict(str(ROOT / "examples/own_layer.py"), folder=tmp_path)
     assert "gate (Gate)" in printed
     assert float(re.search(r"Test accuracy ([\d.]+)", printed).group(1)) > 0.9
 
@@ -58,7 +43,7 @@ def test_fashion_mnist_example_reaches_what_keras_reaches(
     tmp_path: Path, fashion_mnist_folder: Path
 ) -> None:
     script = str(ROOT / "examples/fashion_mnist.py")
-    printed = run([script, "--data", str(fashion_mnist_folder)], tmp_path)
+    printed = strict(script, "--data", str(fashion_mnist_folder), folder=tmp_path)
     (last,) = re.findall(r"^Epoch 5/5: .* - accuracy: ([\d.]+)", printed, re.M)
     assert 0.885 <= float(last) <= 0.900
     assert float(re.search(r"Test accuracy ([\d.]+)", printed).group(1)) >= 0.86
@@ -73,7 +58,9 @@ def test_readme_twelve_lines_run(tmp_path: Path, fashion_mnist_folder: Path) -> 
     code = blocks("python")[0]
     assert len([line for line in code.splitlines() if line.strip()]) <= 12
     code += "\nprint(accuracy, probabilities.shape)"
-    printed = run(["-c", code], tmp_path, JAXNET_MINI_DATA=str(fashion_mnist_folder))
+    printed = strict(
+        "-c", code, folder=tmp_path, JAXNET_MINI_DATA=str(fashion_mnist_folder)
+    )
     accuracy, shape = printed.splitlines()[-1].split(" ", 1)
     assert float(accuracy) >= 0.86
     assert shape == "(10000, 10)"
@@ -84,7 +71,9 @@ def test_readme_keeps_and_shows_the_model(
 ) -> None:
     code = blocks("python")[0].replace("epochs=5", "epochs=1") + blocks("python")[1]
     code += "\nprint((model.predict(x_test / 255.0) == probabilities).all())"
-    printed = run(["-c", code], tmp_path, JAXNET_MINI_DATA=str(fashion_mnist_folder))
+    printed = strict(
+        "-c", code, folder=tmp_path, JAXNET_MINI_DATA=str(fashion_mnist_folder)
+    )
     assert printed.splitlines()[-1] == "True"
     for picture in ("curves.png", "confusion.png"):
         assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
@@ -94,7 +83,9 @@ def test_readme_keeps_and_shows_the_model(
 def test_readme_functional_core_runs(tmp_path: Path) -> None:
     data = "import numpy as np; images = np.ones((4, 28, 28), np.float32)\n"
     data += "labels = np.arange(4)\n"
-    printed = run(["-c", data + blocks("python")[2] + "\nprint(logs)"], tmp_path)
+    printed = strict(
+        "-c", data + blocks("python")[2] + "\nprint(logs)", folder=tmp_path
+    )
     assert re.search(r"'accuracy': .*'loss'", printed)
 
 

@@ -3,8 +3,6 @@
 import dataclasses
 import itertools
 import json
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +10,7 @@ import numpy as np
 import optax
 import pytest
 from conftest import keras_on_jax
+from interpreter import run
 from oracles import assert_close, assert_trees_identical, raises_text, unchecked_types
 
 import jaxnet_mini as jn
@@ -92,12 +91,7 @@ print(json.dumps([hashlib.sha256(bits).hexdigest(), history.history]))
 
 
 def test_two_processes_give_the_same_bits():
-    runs = [
-        subprocess.run(
-            [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True
-        ).stdout
-        for _ in range(2)
-    ]
+    runs = [run("-c", SCRIPT) for _ in range(2)]
     assert runs[0] == runs[1]
     assert len(json.loads(runs[0])[1]["val_loss"]) == 2
 

@@ -1,15 +1,9 @@
 """A forked process gets an error at once, or works."""
 
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-
-import jaxnet_mini
-
-ROOT = Path(jaxnet_mini.__file__).parent.parent
+from interpreter import run
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
 
@@ -36,16 +30,7 @@ SCRIPT = """if True:
 
 
 def printed(before, call):
-    code = SCRIPT.format(before=before, call=call)
-    done = subprocess.run(
-        [sys.executable, "-u", "-c", code],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    return run("-u", "-c", SCRIPT.format(before=before, call=call)).strip()
 
 
 @pytest.mark.parametrize(

@@ -2,20 +2,17 @@
 
 import importlib
 import json
-import os
 import re
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.ndimage
+from interpreter import ROOT, run
 
 from jaxnet_mini.datasets import digits
 
-ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "examples" / "lessons"
 SCRIPTS = sorted(FOLDER.glob("lesson_*.py"))
 NAMES = [script.stem[: len("lesson_01")] for script in SCRIPTS]
@@ -32,21 +29,6 @@ PICTURES = {
     "lesson_09": ["patterns", "curves"],
     "lesson_10": [],
 }
-
-
-def run_python(arguments: list[str], folder: Path) -> str:
-    """Run Python in ``folder``; return what it prints."""
-    finished = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr[-4000:]
-    return finished.stdout
 
 
 @pytest.fixture
@@ -308,7 +290,7 @@ def test_there_are_ten_lessons() -> None:
 def test_a_lesson_says_what_is_true_and_saves_its_pictures(
     script: Path, tmp_path: Path
 ) -> None:
-    text = run_python(["-W", "error", str(script)], tmp_path)
+    text = run("-W", "error", str(script), folder=tmp_path)
     name = script.stem[: len("lesson_01")]
     assert text.startswith(f"\nLesson {int(name[-2:])}: ")
     assert f"python examples/lessons/{script.name}" in text
@@ -335,7 +317,7 @@ def test_lessons_go_on_without_matplotlib(tmp_path: Path) -> None:
         "with classroom.pictures():\n"
         "    lesson_03_more_neurons.draw_comparison([1] * 4, [1] * 4)\n"
     )
-    printed = run_python(["-W", "error", "-c", code], tmp_path)
+    printed = run("-W", "error", "-c", code, folder=tmp_path)
     line = (
         "No picture: matplotlib is not installed: run python -m pip install "
         '"jaxnet-mini[plot]".\n'
@@ -349,7 +331,7 @@ def test_a_lesson_with_fashion_mnist(
     tmp_path: Path, fashion_mnist_folder: Path
 ) -> None:
     arguments = ["--dataset", "fashion_mnist", "--data", str(fashion_mnist_folder)]
-    printed = run_python(["-W", "error", str(SCRIPTS[0]), *arguments], tmp_path)
+    printed = run("-W", "error", str(SCRIPTS[0]), *arguments, folder=tmp_path)
     assert "Fashion-MNIST: 60,000 images to learn, 10,000 to test." in printed
     assert "28 rows and 28 columns" in printed
     assert "Its label is 9. It shows: Ankle boot." in printed
@@ -436,6 +418,6 @@ def test_the_committed_notebook_says_what_is_true(committed: dict) -> None:
 
 def test_the_notebook_runs_and_says_what_is_true(tmp_path: Path) -> None:
     file = tmp_path / "lessons.ipynb"
-    run_python([str(FOLDER / "make_notebook.py"), str(file)], tmp_path)
+    run(str(FOLDER / "make_notebook.py"), str(file), folder=tmp_path)
     check_notebook(json.loads(file.read_text("utf-8")))
     assert list(tmp_path.iterdir()) == [file]

@@ -2,7 +2,6 @@
 
 import io
 import itertools
-import subprocess
 import sys
 
 import matplotlib
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 import sklearn.datasets
 import sklearn.metrics
+from interpreter import run
 from IPython.core.formatters import DisplayFormatter
 from matplotlib.colors import to_rgb
 
@@ -718,10 +718,7 @@ def test_drawing_opens_no_window_and_keeps_nothing():
         "figure = plotting.curves({'loss': [2.0, 1.0]});"
         "assert jn.plotting is plotting; print('matplotlib.pyplot' in sys.modules)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split() == ["False"]
+    assert run("-c", code).split() == ["False"]
 
 
 @pytest.mark.parametrize("text", ["$x$", "a$b", "$\\frac{", "<b>&"])
