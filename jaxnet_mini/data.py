@@ -56,7 +56,7 @@ def device_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     Integers of up to 32 bits and booleans stay as they are, so that images in
     ``uint8`` take a quarter of the memory; layers cast them when they compute.
     """
-    if dtype == np.float32:
+    if dtype == np.float32:  # by far the usual case; a prediction of one row waits here
         return dtype
     if dtype.kind not in "biu" and dtype.itemsize < 4:
         return np.dtype(np.float32)
@@ -73,7 +73,9 @@ def _check_block(
         flat = cast.reshape(-1)
         # One dot product is the fastest way to see a NaN or an infinity; squares that
         # overflow are looked at a second time below.
-        if np.isfinite(np.dot(flat, flat)):
+        with np.errstate(over="ignore", invalid="ignore"):
+            square = np.dot(flat, flat)
+        if np.isfinite(square):
             return
         bad = ~np.isfinite(cast)
     elif cast.dtype != source.dtype:
@@ -123,13 +125,13 @@ def fill(
     filled = _zeros((capacity, *array.shape[1:]), dtype)
     row_bytes = max(1, array.itemsize * math.prod(array.shape[1:]))
     block = max(1, BLOCK_BYTES // row_bytes)
-    with np.errstate(over="ignore", invalid="ignore"):
-        for first in range(0, len(array), block):
-            interrupts.let_in()
-            source = array[first : first + block]
-            cast = filled[first : first + len(source)]
+    for first in range(0, len(array), block):
+        interrupts.let_in()
+        source = array[first : first + block]
+        cast = filled[first : first + len(source)]
+        with np.errstate(over="ignore", invalid="ignore"):
             cast[...] = source
-            _check_block(source, cast, first_row + first, argument)
+        _check_block(source, cast, first_row + first, argument)
     return filled
 
 
@@ -154,9 +156,14 @@ def rounded_steps(steps: int) -> int:
     return int(-(-steps // unit) * unit)
 
 
+def padded_rows(rows: int, batch_size: int) -> int:
+    """Return how many rows `resident` makes of them."""
+    return rounded_steps(steps_for(rows, batch_size)) * batch_size
+
+
 def resident_bytes(examples: Examples, batch_size: int) -> int:
     """Return what `resident` takes on the device."""
-    capacity = rounded_steps(steps_for(len(examples.x), batch_size)) * batch_size
+    capacity = padded_rows(len(examples.x), batch_size)
     return sum(
         capacity * math.prod(array.shape[1:]) * device_dtype(array.dtype).itemsize
         for array in examples
@@ -167,7 +174,7 @@ def resident_bytes(examples: Examples, batch_size: int) -> int:
 def resident(examples: Examples, batch_size: int) -> Data:
     """Return all examples as they go to the device, padded to a rounded size."""
     rows = len(examples.x)
-    capacity = rounded_steps(steps_for(rows, batch_size)) * batch_size
+    capacity = padded_rows(rows, batch_size)
     weight = examples.weight
     return Data(
         fill(examples.x, capacity, "x"),

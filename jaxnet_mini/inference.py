@@ -38,7 +38,7 @@ def evaluate(
     begun = next(runs)
     watch = Stopwatch()
     sums = trainer.no_sums()
-    in_flight = [sums]
+    in_flight: list[Sums] = []
     progbar = ProgbarLogger.among(callbacks.callbacks)
     bar = progbar.bar("Evaluate", stacks.batches, stacks.rows, verbose)
     try:

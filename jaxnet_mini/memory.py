@@ -1,5 +1,6 @@
 """How much memory the device has left, asked before anything is copied to it."""
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -46,15 +47,14 @@ def check(needed: Iterable[tuple[str, int]], advice: str) -> None:
 
 
 def readable(size: int) -> str:
-    """Return a number of bytes as people write it.
+    """Return a number of bytes as Keras writes it, in powers of 1,024.
 
-    >>> readable(188_160_000), readable(3_212_000_000_000)
-    ('188 MB', '3,212 GB')
+    >>> readable(407_080), readable(188_160_000)
+    ('397.54 KB', '179.44 MB')
     """
-    if size >= 10**9:
-        number = size / 1e9
-        return f"{number:.1f} GB" if number < 100 else f"{number:,.0f} GB"
-    return f"{size / 1e6:.0f} MB"
+    units = ["B", "KB", "MB", "GB", "TB"]
+    power = min(len(units) - 1, int(math.log(size, 1024))) if size else 0
+    return f"{size / 1024**power:.2f} {units[power]}"
 
 
 def _of_machine() -> int | None:

@@ -71,6 +71,7 @@ def check_memory(
     """
     needed = [("the examples", data.resident_bytes(examples, batch_size))]
     if validation is not None:
+        # An estimate: their stacks, not yet made, are padded by one of them at most.
         needed += [("those for validation", data.resident_bytes(validation, 1))]
     memory.check(
         needed,

@@ -27,6 +27,14 @@ ONCE = {"xla_backend_optimization_level": 0}
 fast; it is told to leave that, which changes no bit of them."""
 
 
+def jit(
+    function: Callable[..., Any], cpu_options: Mapping[str, Any], **options: Any
+) -> Any:
+    """Return ``jax.jit(function)``, on a CPU with these options of the compiler."""
+    chosen = dict(cpu_options) if jax.default_backend() == "cpu" else None
+    return jax.jit(function, compiler_options=chosen, **options)
+
+
 class Program:
     """A function, compiled as a whole for each shape that it meets."""
 
@@ -45,17 +53,11 @@ class Program:
     @functools.cached_property
     def jitted(self) -> Any:
         """The function under ``jax.jit``."""
-        # Asked for when first called: importing must not start a device.
-        cpu = jax.default_backend() == "cpu"
-        return jax.jit(
-            self._function,
-            static_argnums=self._static,
-            compiler_options=dict(self._cpu_options) if cpu else None,
-        )
+        # Made when first called: importing must not start a device.
+        return jit(self._function, self._cpu_options, static_argnums=self._static)
 
     def __call__(self, *arguments: Any) -> Any:
-        forks.check("computing")
-        self._wait()
+        self._be_ready()
         return self.jitted(*arguments)
 
     def shapes(self, *arguments: Any) -> Any:
@@ -88,7 +90,8 @@ class Program:
         thread.start()
         self._compiling.append(thread)
 
-    def _wait(self) -> None:
+    def _be_ready(self) -> None:
+        forks.check("computing")
         while self._compiling:
             self._compiling.pop().join()
 
@@ -111,8 +114,7 @@ class ProgramForOnce(Program):
         # Compiled first and then called, so that it runs at once where a model is first
         # called while a user's function is traced: its weights are then made, and are
         # no part of what is traced.
-        forks.check("computing")
-        self._wait()
+        self._be_ready()
         compiled = self.jitted.lower(*arguments).compile()
         return compiled(*self._variables(arguments))
 

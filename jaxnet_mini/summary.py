@@ -7,6 +7,7 @@ from typing import Any
 import jax
 
 from jaxnet_mini.composition import LayerOutline
+from jaxnet_mini.memory import readable
 
 
 def count(params: Any) -> int:
@@ -19,12 +20,6 @@ def size(params: Any) -> int:
     return sum(
         math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(params)
     )
-
-
-def _bytes(number: int) -> str:
-    units = ["B", "KB", "MB", "GB", "TB"]
-    power = min(len(units) - 1, int(math.log(number, 1024))) if number else 0
-    return f"{number / 1024**power:.2f} {units[power]}"
 
 
 def print_summary(
@@ -58,7 +53,7 @@ def print_summary(
             label, shape if built else "?", number if built else "0 (unbuilt)"
         )
     every = [part.params for part in parts]
-    total = f"{count(every):,} ({_bytes(size(every))})"
+    total = f"{count(every):,} ({readable(size(every))})"
     lines = [
         f" Total params: {total}",
         f" Trainable params: {total}",

@@ -1618,6 +1618,15 @@ def test_inputs_are_never_written_to():
     np.testing.assert_array_equal(weight, WEIGHT)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_batch_of_huge_values_is_predicted_in_silence(dtype):
+    model = stack(dense(1), loss="mse")
+    model.build((None, 4))
+    huge = np.full((4, 4), 1e30, dtype)  # float32 goes to JAX without a copy
+    expected = huge @ model.get_weights()[0]
+    np.testing.assert_allclose(model.predict(huge), expected, rtol=1e-5)
+
+
 def test_huge_values_whose_squares_overflow_are_accepted():
     huge = changed(X, (5, 1), 1e30)
     model = stack(dense(1), loss="mse")

@@ -30,7 +30,7 @@ def test_a_fit_that_cannot_fit_says_so_and_copies_nothing(monkeypatch):
         one.fit(x, y, verbose=0)
     message = str(caught.value)
     # 1,000 rows are rounded up to 1,024.
-    assert message.startswith("the examples would take 16,384 GB on ")
+    assert message.startswith("the examples would take 14.90 TB on ")
     assert " left: train on a part of the rows at a time " in message
     assert not one.built
 

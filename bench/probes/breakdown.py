@@ -151,7 +151,7 @@ def ablated(loop: ours.Loop, rounds: int) -> dict[str, float]:
 
         state = trainer.init(jax.random.key(0), (FEATURES,))
         order = loop.order.reshape(-1, batch_size)
-        compiled = ours.jitted(run)
+        compiled = programs.jit(run, programs.FAST)
         return lambda: jax.block_until_ready(
             compiled(state, loop.data.x, loop.data.y, order)
         )

@@ -1,7 +1,6 @@
 """This library from below: trainers, states, the fused loop; no `Sequential`."""
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -13,14 +12,6 @@ from jaxnet_mini import data, preparing, programs
 from jaxnet_mini.train import Trainer
 
 CLASSES = 10
-
-
-def jitted(function: Callable[..., Any], **options: Any) -> Any:
-    """Return ``jax.jit(function)`` with what the library tells the compiler."""
-    cpu = jax.default_backend() == "cpu"
-    return jax.jit(
-        function, compiler_options=dict(programs.FAST) if cpu else None, **options
-    )
 
 
 def trainer(hidden: list[int], repeated: int = 0, optimizer: str = "adam") -> Trainer:
