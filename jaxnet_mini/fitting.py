@@ -5,21 +5,22 @@ and calls the callbacks in between. All numbers come from the pure functions of
 `jaxnet_mini.train`; what stands here is when to ask for them.
 """
 
-import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import data, interrupts, programs, weights
+from jaxnet_mini import interrupts, programs, weights
 from jaxnet_mini.callbacks import CallbackList, History, Logs, ProgbarLogger
 from jaxnet_mini.data import Data, Stacks
 from jaxnet_mini.errors import NonFiniteError
 from jaxnet_mini.inference import evaluate, sums_to_logs
+from jaxnet_mini.plans import Plan
 from jaxnet_mini.progress import Bar, Stopwatch
+from jaxnet_mini.resuming import Point, Run
 from jaxnet_mini.states import Progress, Sums, TrainState
 from jaxnet_mini.train import Trainer
 
@@ -43,64 +44,6 @@ class Validation(NamedTuple):
 
     stacks: Stacks | None
     due: Callable[[int], bool]
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """How one call of ``fit`` goes through the data.
-
-    ``seed`` and the index of a pass over the data determine the order of that pass. A
-    step is computed in ``batch_pieces`` pieces of its batch.
-    """
-
-    rows: int
-    batch_size: int
-    epochs: int
-    initial_epoch: int
-    steps_per_epoch: int | None
-    shuffle: bool
-    seed: tuple[int, ...]
-    batch_pieces: int = 1
-
-    @property
-    def steps_per_pass(self) -> int:
-        """The number of batches in all rows."""
-        return data.steps_for(self.rows, self.batch_size)
-
-    @property
-    def steps(self) -> int:
-        """The number of steps in an epoch."""
-        return self.steps_per_epoch or self.steps_per_pass
-
-    def pieces(self, epoch: int) -> Iterator[tuple[int, int, int]]:
-        """Yield ``(pass over the data, first step, last step)`` of an epoch.
-
-        An epoch is one pass, unless ``steps_per_epoch`` says otherwise: then each
-        epoch goes on where the one before it ended, as in Keras.
-        """
-        position, end = epoch * self.steps, (epoch + 1) * self.steps
-        while position < end:
-            number, first = divmod(position, self.steps_per_pass)
-            last = min(self.steps_per_pass, first + end - position)
-            yield number, first, last
-            position += last - first
-
-    @property
-    def no_order(self) -> NDArray[Any]:
-        """What an order looks like, for a loop of no steps."""
-        shape = data.order_shape(self.rows, self.batch_size, self.batch_pieces)
-        return np.zeros(shape, np.int32)
-
-    def order(self, number: int) -> NDArray[Any]:
-        """Return the order of a pass over the data."""
-        return data.order(
-            self.seed,
-            number,
-            self.rows,
-            self.batch_size,
-            self.shuffle,
-            self.batch_pieces,
-        )
 
 
 class Pace:
@@ -161,6 +104,7 @@ def train_epochs(
     validation: Validation,
     compiling: Stopwatch,
     verbose: int,
+    run: Run,
 ) -> None:
     """Run the epochs of one ``fit``.
 
@@ -174,10 +118,12 @@ def train_epochs(
         validation: on what to evaluate, and after which epochs.
         compiling: what `compile_ahead` returned.
         verbose: 0, 1 or 2.
+        run: where to start, and who keeps how far it is.
 
     Raises:
         NonFiniteError: the loss or a weight turned NaN or infinite, and no callback
             makes that an orderly end.
+        FileError: the run cannot be kept.
     """
     program = trainer.program()
     # Loops of no steps return at once, so that this is the time of compiling.
@@ -193,8 +139,10 @@ def train_epochs(
     callbacks.call("on_train_begin", {})
     progbar = ProgbarLogger.among(callbacks.callbacks)
     pace: Pace | None = None
-    logs: Logs = {}
-    for epoch in range(plan.initial_epoch, plan.epochs):
+    start = run.start
+    run.put_back(learner, callbacks.callbacks)
+    logs = start.logs
+    for epoch in range(start.epoch, 0 if start.stopped else plan.epochs):
         bar = progbar.bar(
             f"Epoch {epoch + 1}/{plan.epochs}",
             plan.steps,
@@ -202,16 +150,22 @@ def train_epochs(
             verbose,
         )
         try:
-            if epoch == plan.initial_epoch:
+            if epoch == start.epoch:
                 bar.compiled(compiling.seconds)
             pace = pace or Pace(progbar.seconds if bar.redraws else QUIET_SECONDS)
             callbacks.call("on_epoch_begin", epoch, {})
+            done, sums = 0, none
+            if epoch == start.epoch and start.sums is not None:
+                # The hook has seen to what it needs itself, and the model is as it was.
+                run.put_back(learner, callbacks.callbacks)
+                done, sums = start.step, start.sums
+            begun = Point(epoch, done, sums)
             logs = _train_epoch(
-                learner, trainer, examples, plan, epoch, none, callbacks, bar, pace
+                learner, trainer, examples, plan, begun, callbacks, bar, pace, run
             )
             history.timing["epoch_seconds"].append(bar.seconds)
             history.timing["samples_per_second"].append(
-                bar.rows * bar.step / bar.steps / max(bar.seconds, 1e-9)
+                bar.rows * (bar.step - done) / bar.steps / max(bar.seconds, 1e-9)
             )
             if validation.stacks is not None and validation.due(epoch + 1):
                 params = learner.state.params
@@ -223,9 +177,14 @@ def train_epochs(
             bar.abandon()
         interrupts.let_in()
         callbacks.call("on_epoch_end", epoch, logs)
-        if learner.stop_training:
+        stopped = learner.stop_training
+        done_now = Point(epoch + 1, logs=logs, stopped=stopped)
+        ended = stopped or epoch + 1 == plan.epochs
+        run.keep(done_now, learner, callbacks.callbacks, ended)
+        if stopped:
             break
     callbacks.call("on_train_end", logs)
+    run.finish()
 
 
 def _train_epoch(
@@ -233,22 +192,26 @@ def _train_epoch(
     trainer: Trainer,
     examples: Data,
     plan: Plan,
-    epoch: int,
-    sums: Sums,
+    begun: Point,
     callbacks: CallbackList,
     bar: Bar,
     pace: Pace,
+    run: Run,
 ) -> Logs:
     program = trainer.program()
     stepwise = callbacks.watches_batches("train")
     watch = Stopwatch()
-    done = 0
-    for number, first, last in plan.pieces(epoch):
+    epoch, done, sums = begun.epoch, begun.step, begun.sums or trainer.no_sums()
+    logs = sums_to_logs(trainer, sums) if done else {}
+    for number, first, last in plan.pieces(epoch, done):
         order = jax.device_put(plan.order(number))
         step = first
         while step < last:
             interrupts.let_in()
             length = 1 if stepwise else pace.steps(last - step)
+            due = run.steps_until_due(epoch * plan.steps + done)
+            if due is not None:
+                length = min(length, due)
             if stepwise:
                 callbacks.call("on_train_batch_begin", done, {})
             watch.start()
@@ -274,6 +237,9 @@ def _train_epoch(
             bar.update(done, watch.seconds, logs)
             if learner.stop_training:
                 return logs
+            if length == due:
+                now = Point(epoch, done, sums)
+                run.keep(now, learner, callbacks.callbacks, ended=False)
     return logs
 
 

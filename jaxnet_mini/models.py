@@ -8,12 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
-from numpy.typing import NDArray
 
 from jaxnet_mini import (
     arguments,
     checks,
-    composition,
     data,
     fitting,
     forks,
@@ -21,18 +19,25 @@ from jaxnet_mini import (
     interrupts,
     plain,
     preparing,
+    resuming,
     seeds,
 )
-from jaxnet_mini.callbacks import CallbackList, History, as_callbacks
+from jaxnet_mini.callbacks import (
+    BackupAndRestore,
+    CallbackList,
+    History,
+    as_callbacks,
+)
 from jaxnet_mini.callbacks.base import watches_batches
 from jaxnet_mini.configs import CustomObjects
+from jaxnet_mini.plans import Plan
+from jaxnet_mini.predicting import PredictingStack
 from jaxnet_mini.progress import check_verbose
 from jaxnet_mini.saving import FilePath
-from jaxnet_mini.storing import StoredStack
 from jaxnet_mini.types import Layer
 
 
-class Sequential(StoredStack):
+class Sequential(PredictingStack):
     """A stack of layers that can be trained, with Keras's methods.
 
     Args:
@@ -60,8 +65,6 @@ class Sequential(StoredStack):
         seed: int | None = None,
     ) -> None:
         self.stop_training = False
-        self.stop_evaluating = False
-        self.stop_predicting = False
         self.history: History | None = None
         super().__init__(layers, name, seed)
 
@@ -85,6 +88,7 @@ class Sequential(StoredStack):
         validation_freq: int | Sequence[int] = 1,
         *,
         seed: int | None = None,
+        checkpoint: FilePath | None = None,
     ) -> History:
         """Train, and return the history.
 
@@ -113,6 +117,12 @@ class Sequential(StoredStack):
             seed: of the order of examples and of dropout. The same seed on the same
                 machine gives the same bits. None goes by the model's seed and the
                 number of steps taken so far.
+            checkpoint: a folder to keep the run in, after every epoch and while the
+                next one is computed. The same script started again goes on where it
+                was and ends with the same bits, however often it is killed; a run
+                that has ended is not run again, unless ``epochs`` is larger. The
+                folder holds one run. See `callbacks.BackupAndRestore` to keep it more
+                often than that, and ``Callback.state_dict`` for callbacks of your own.
 
         Raises:
             StateError: before ``compile``.
@@ -120,6 +130,8 @@ class Sequential(StoredStack):
             NonFiniteError: the loss or a weight turned NaN or infinite; the model
                 keeps the last finite weights. `callbacks.TerminateOnNaN` makes an
                 orderly end of it.
+            FileError: the run cannot be kept, or the one in ``checkpoint`` had other
+                layers, data or settings; the message says which.
 
         Source: https://keras.io/api/models/model_training_apis/
         """
@@ -127,6 +139,9 @@ class Sequential(StoredStack):
         trainer = self.trainer
         verbose = check_verbose(verbose)
         hooks = as_callbacks(callbacks)
+        if checkpoint is not None:
+            hooks.append(BackupAndRestore(checkpoint, delete_checkpoint=False))
+        backup = BackupAndRestore.among(hooks)
         batch_size = arguments.check_batch_size(batch_size)
         if steps_per_epoch is not None:
             arguments.check_count("steps_per_epoch", steps_per_epoch)
@@ -162,125 +177,63 @@ class Sequential(StoredStack):
             )
             stacks = data.batches(*validation, size, prefix, at).placed()
         preparing.rehearse(trainer, outline, examples, batch_size)
-        self._adopt(outline)
-
         step = 0 if self._state is None else int(self._state.step)
-        plan = fitting.Plan(
+        plan = Plan(
             rows=len(examples.x),
             batch_size=batch_size,
             epochs=epochs,
             initial_epoch=initial_epoch,
             steps_per_epoch=steps_per_epoch,
-            shuffle=shuffle,
+            shuffle=bool(shuffle),
             seed=(self.seed, step) if seed is None else (seed,),
             batch_pieces=preparing.pieces(trainer, batch_size),
         )
         held_out = fitting.Validation(stacks, due)
-        # Compiled while the weights are made and the examples are placed.
-        shapes = self._state_ahead()
-        compiling = fitting.compile_ahead(trainer, shapes, resident, plan, held_out)
-        state = self.state
-        if seed is not None:
-            self.state = state._replace(key=jax.random.key(seed))
-        history = self.history = History()
-        parameters = {"epochs": epochs, "steps": plan.steps, "verbose": verbose}
-        hooks_and_history = CallbackList([*hooks, history], self, parameters)
-        self.stop_training = False
-        fitting.train_epochs(
-            self,
-            trainer,
-            jax.device_put(resident),
-            plan,
-            hooks_and_history,
-            history,
-            held_out,
-            compiling,
-            verbose,
-        )
+        run = resuming.Run(plan)
+        if backup is not None:
+            settings = {
+                "seed": self.seed if seed is None else seed,
+                "validation_batch_size": validation_batch_size,
+                "validation_freq": repr(validation_freq),
+            }
+            run = resuming.KeptRun(
+                backup,
+                trainer,
+                outline,
+                plan,
+                examples,
+                validation,
+                settings,
+                verbose,
+            )
+        with run:
+            plan = run.plan
+            self._adopt(outline)
+            if run.state is not None:
+                self.state = run.state
+            # Compiled while the weights are made and the examples are placed.
+            shapes = self._state_ahead()
+            compiling = fitting.compile_ahead(trainer, shapes, resident, plan, held_out)
+            state = self.state
+            if seed is not None:
+                self.state = state._replace(key=jax.random.key(seed))
+            history = self.history = History()
+            parameters = {"epochs": epochs, "steps": plan.steps, "verbose": verbose}
+            hooks_and_history = CallbackList([*hooks, history], self, parameters)
+            self.stop_training = False
+            fitting.train_epochs(
+                self,
+                trainer,
+                jax.device_put(resident),
+                plan,
+                hooks_and_history,
+                history,
+                held_out,
+                compiling,
+                verbose,
+                run,
+            )
         return history
-
-    def evaluate(
-        self,
-        x: Any = None,
-        y: Any = None,
-        batch_size: int | None = None,
-        verbose: Any = "auto",
-        sample_weight: Any = None,
-        callbacks: Any = None,
-        return_dict: bool = False,
-    ) -> Any:
-        """Return loss and metrics over all rows.
-
-        Args:
-            x: inputs, as for `fit`.
-            y: targets, as for `fit`.
-            batch_size: examples computed at a time; by default 256, or 32 where a
-                callback watches batches or examples may act upon each other.
-            verbose: 0 silent, 1 or "auto" a bar on a terminal, 2 a line.
-            sample_weight: weights of the loss by example.
-            callbacks: hooks named ``on_test_...`` are called.
-            return_dict: whether to return ``{"loss": ..., ...}``.
-
-        Returns:
-            ``[loss, *metrics]`` in the order of ``compile``, the loss alone where there
-            are no metrics, or a dictionary.
-
-        Raises:
-            StateError: before ``compile``, or before the input shape is known.
-            ArgumentError, DataError, ShapeError: bad input.
-        """
-        forks.check("evaluate")
-        trainer = self.trainer
-        self._known_shape()
-        verbose = check_verbose(verbose)
-        hooks = as_callbacks(callbacks)
-        watched = watches_batches(hooks, "test")
-        batch_size = preparing.batch_size(batch_size, trainer.acts_by_row, watched)
-        outline = self._outline_for(x)
-        trainer = preparing.trainer_for(trainer, outline)
-        examples = preparing.examples(trainer, outline, x, y, sample_weight)
-        preparing.rehearse(trainer, outline, examples, batch_size)
-        stacks = data.batches(*examples, batch_size)
-        parameters = {"epochs": 1, "steps": stacks.batches, "verbose": verbose}
-        called = CallbackList(hooks, self, parameters)
-        logs = inference.evaluate(trainer, self.params, stacks, called, verbose)
-        return self._results(logs, return_dict)
-
-    def predict(
-        self,
-        x: Any,
-        batch_size: int | None = None,
-        verbose: Any = 0,
-        callbacks: Any = None,
-    ) -> NDArray[Any]:
-        """Return the outputs for all rows, ``(rows, *output_shape)``, in order.
-
-        Args:
-            x: inputs, ``(rows, ...)``.
-            batch_size: see `evaluate`.
-            verbose: 0 silent (the default, unlike in Keras), 1 or "auto" a bar.
-            callbacks: hooks named ``on_predict_...`` are called.
-
-        Raises:
-            StateError: before the input shape is known.
-            ArgumentError, DataError, ShapeError: bad input.
-        """
-        forks.check("predict")
-        self._known_shape()
-        verbose = check_verbose(verbose)
-        hooks = as_callbacks(callbacks)
-        by_row = composition.acts_by_row(self.net)
-        watched = watches_batches(hooks, "predict")
-        batch_size = preparing.batch_size(batch_size, by_row, watched)
-        inputs = checks.as_array(x, "x")
-        self._check_features(inputs.shape)
-        if len(inputs) <= batch_size and not hooks and not verbose:
-            batch = data.single_batch(inputs, batch_size)
-            return inference.predict_batch(self.net, self.params, batch, len(inputs))
-        stacks = data.batches(inputs, None, None, batch_size)
-        parameters = {"epochs": 1, "steps": stacks.batches, "verbose": verbose}
-        called = CallbackList(hooks, self, parameters)
-        return inference.predict(self.net, self.params, stacks, called, verbose)
 
     @interrupts.held_back()
     def train_on_batch(
@@ -314,29 +267,6 @@ class Sequential(StoredStack):
         if failure is not None:
             raise failure
         return self._results(inference.sums_to_logs(trainer, sums), return_dict)
-
-    def test_on_batch(
-        self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        return_dict: bool = False,
-    ) -> Any:
-        """Return loss and metrics of these examples as `evaluate` does."""
-        rows = len(checks.as_array(x, "x"))
-        return self.evaluate(
-            x, y, rows, 0, sample_weight=sample_weight, return_dict=return_dict
-        )
-
-    def predict_on_batch(self, x: Any) -> NDArray[Any]:
-        """Return the outputs for these examples, computed at once."""
-        return self.predict(x, len(checks.as_array(x, "x")))
-
-    def _results(self, logs: dict[str, float], return_dict: bool) -> Any:
-        if return_dict:
-            return logs
-        values = [logs["loss"], *(logs[m.name] for m in self.trainer.all_metrics)]
-        return values if len(values) > 1 else values[0]
 
 
 def load_model(

@@ -98,11 +98,24 @@ def write(path: Path, arrays: Mapping[str, Any], header: Header) -> None:
 
     Args:
         path: as `writable` returns it.
+        arrays: see `encoded`.
+        header: see `encoded`.
+
+    Raises:
+        FileError: an array has a dtype that no file holds, or the disk refuses.
+    """
+    replace(path, encoded(arrays, header))
+
+
+def encoded(arrays: Mapping[str, Any], header: Header) -> bytes:
+    """Return the contents of a file.
+
+    Args:
         arrays: by name; of any memory layout.
         header: JSON; the format's version is added.
 
     Raises:
-        FileError: an array has a dtype that no file holds, or the disk refuses.
+        FileError: an array has a dtype that no file holds.
     """
     from safetensors.numpy import save
 
@@ -118,7 +131,15 @@ def write(path: Path, arrays: Mapping[str, Any], header: Header) -> None:
             )
     text = json.dumps(header | {"version": VERSION}, allow_nan=False)
     # One entry: several would be written in an order of their own in each run.
-    contents = save(tensors, metadata={"jaxnet_mini": text})
+    return save(tensors, metadata={"jaxnet_mini": text})
+
+
+def replace(path: Path, contents: bytes) -> None:
+    """Put contents into a file as a whole, or leave what was there.
+
+    Raises:
+        FileError: the disk refuses.
+    """
     try:
         with _replacing(path) as part:
             part.write(contents)
@@ -159,9 +180,17 @@ def read(path: FilePath) -> Contents:
     Raises:
         FileError: it is none, it is damaged, or newer than this library.
     """
+    return decoded(readable(path).read_bytes(), path)
+
+
+def decoded(data: bytes, path: FilePath) -> Contents:
+    """Return what the bytes of a file hold; ``path`` is for messages.
+
+    Raises:
+        FileError: as `read`.
+    """
     import safetensors
 
-    data = readable(path).read_bytes()
     try:
         header, arrays = _contents(data)
     except (ArgumentError, safetensors.SafetensorError) as error:

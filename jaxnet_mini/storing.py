@@ -5,30 +5,23 @@ import os
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from jax import Array
-from numpy.typing import NDArray
-
-from jaxnet_mini import configs, keras_configs, keras_files, plain, saving, weights
+from jaxnet_mini import (
+    configs,
+    keras_configs,
+    keras_files,
+    plain,
+    saving,
+    snapshots,
+    weights,
+)
 from jaxnet_mini.compiling import CompiledStack
 from jaxnet_mini.configs import CustomObjects
-from jaxnet_mini.errors import FileError, find
+from jaxnet_mini.errors import FileError
 from jaxnet_mini.saving import FilePath
-from jaxnet_mini.states import TrainState
 
 Stored = TypeVar("Stored", bound="StoredStack")
 
-# No path of a weight starts with a slash.
-KEY = "/key"
-STEP = "/step"
-OPTIMIZER = "/optimizer/"
-
 LEFT_OUT = "the compile settings, which compile=False leaves out"
-
-KEYS = {"threefry2x32": 2, "rbg": 4, "unsafe_rbg": 4}
-"""JAX's kinds of keys, and how many 32-bit numbers one has."""
 
 
 class StoredStack(CompiledStack):
@@ -148,14 +141,13 @@ class StoredStack(CompiledStack):
         own: dict[str, Any] = {}
         model = self._config(own)
         compiled = None if self._trainer is None else self._compile_config(own)
-        state = self._untrained()
-        trained = state.optimizer_state is not None
-        key = {"key": str(jax.random.key_impl(state.key)), "optimizer": trained}
-        arrays = weights.by_path(state.params)
-        arrays |= {KEY: jax.random.key_data(state.key), STEP: state.step}
-        for name, value in weights.by_path(state.optimizer_state).items():
-            arrays[f"{OPTIMIZER}{name}"] = value
-        header = {"format": "model", "model": model, "compile": compiled, "state": key}
+        arrays, state = snapshots.taken(self._untrained())
+        header = {
+            "format": "model",
+            "model": model,
+            "compile": compiled,
+            "state": state,
+        }
         saving.write(target, arrays, header)
 
     @classmethod
@@ -191,46 +183,16 @@ class StoredStack(CompiledStack):
             if compile:
                 with plain.locating(LEFT_OUT):
                     model._compile_as(header["compile"], own)
-            model._restore(header["state"], contents.arrays)
+            model._known_shape()
+            model._state = snapshots.restored(
+                header["state"],
+                contents.arrays,
+                model._outline,
+                model._trainer,
+                "the file",
+            )
         return model
 
     def _compile_as(self, settings: Any, custom_objects: CustomObjects) -> None:
         if settings is not None:
             self.compile_from_config(settings, custom_objects)
-
-    def _restore(
-        self, state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
-    ) -> None:
-        """Take over all that changes in training, once it was checked as a whole."""
-        plain.check_keys(state, {"key": str, "optimizer": bool}, "the state")
-        numbers = find(KEYS, state["key"], "kind of key")
-        self._known_shape()
-        params = {part.name: part.params for part in self._outline}
-        optimizer = None
-        expected = weights.shapes(self._outline)
-        expected[KEY] = jax.ShapeDtypeStruct((numbers,), np.uint32)
-        expected[STEP] = jax.ShapeDtypeStruct((), np.int32)
-        if self._trainer is None or not state["optimizer"]:
-            arrays = {n: v for n, v in arrays.items() if not n.startswith(OPTIMIZER)}
-        else:
-            optimizer = jax.eval_shape(self.trainer.optimizer.init, params)
-            held = weights.by_path(optimizer)
-            expected |= {f"{OPTIMIZER}{name}": leaf for name, leaf in held.items()}
-        weights.check(expected, arrays, "the file")
-
-        def placed(prefix: str, tree: Any) -> Any:
-            names = weights.by_path(tree)
-            leaves = [_placed(arrays[f"{prefix}{name}"]) for name in names]
-            return jax.tree.unflatten(jax.tree.structure(tree), leaves)
-
-        self._state = TrainState(
-            placed("", params),
-            placed(OPTIMIZER, optimizer),
-            jax.random.wrap_key_data(_placed(arrays[KEY]), impl=state["key"]),
-            _placed(arrays[STEP]),
-        )
-
-
-def _placed(array: NDArray[Any]) -> Array:
-    # A copy: on a CPU JAX may take an array over, with the whole file behind it.
-    return jnp.array(array)

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,24 @@ pytest_plugins = ["conformance.plugin"]
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--long",
+        action="store_true",
+        help="try as many cases as tests/RELIABILITY.md promises, which takes hours",
+    )
+
+
+@pytest.fixture
+def amount(request: pytest.FixtureRequest) -> Callable[..., int]:
+    """How many cases to try: ``amount(quick=40, long=300)``."""
+
+    def chosen(quick: int, long: int) -> int:
+        return long if request.config.getoption("--long") else quick
+
+    return chosen
 
 
 @contextlib.contextmanager

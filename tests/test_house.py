@@ -5,12 +5,11 @@ import importlib
 import importlib.metadata
 import inspect
 import re
-import subprocess
-import sys
 import types
 from pathlib import Path
 
 import pytest
+from interpreter import run
 
 import jaxnet_mini
 
@@ -24,9 +23,8 @@ FLOORS = [
     {"forks", "memory"},
     {"activations", "arguments", "initializers", "optimizers", "plain"}
     | {"compilation_cache"}
-    | {"regularizers", "seeds", "states"}
-    | {"callbacks.base", "progress"},
-    {"figures", "layers.base"},
+    | {"regularizers", "seeds", "states"},
+    {"callbacks.base", "figures", "layers.base", "progress"},
     {"plotting"},
     {"losses.functions"}
     | {"layers.activation_layers", "layers.core", "layers.normalization"}
@@ -35,7 +33,12 @@ FLOORS = [
     | {f"callbacks.{name}" for name in ("csv_logger", "tensorboard", "terminate")}
     | {"callbacks.progbar"},
     {"losses.classes"}
-    | {"callbacks.checkpoint", "callbacks.early_stopping", "callbacks.learning_rate"},
+    | {
+        "callbacks.backup",
+        "callbacks.checkpoint",
+        "callbacks.early_stopping",
+        "callbacks.learning_rate",
+    },
     {"callbacks", "layers", "losses", "metrics.base"},
     {"metrics.means", "metrics.thresholds"},
     {"metrics.accuracy", "metrics.confusion", "metrics.of_losses"}
@@ -47,11 +50,14 @@ FLOORS = [
     {"saving", "keras_configs", "drawing"},
     {"keras_files", "graphviz"},
     {"forward", "train"},
-    {"starting"},
+    {"snapshots", "starting"},
     {"programs"},
     {"inference", "building", "preparing"},
+    {"plans", "runs", "packing", "identities"},
+    {"resuming"},
     {"fitting", "compiling"},
     {"storing"},
+    {"predicting"},
     {"models"},
     {"utils"},
     {""},
@@ -141,7 +147,7 @@ def test_imports_are_read_as_python_reads_them():
     """The reader above finds each way of writing an import."""
     assert {"activations", "types", "errors"} <= IMPORTS["layers.core"]
     assert {"callbacks.base", "callbacks.history"} <= IMPORTS["callbacks"]
-    assert {"checks", "fitting", "storing"} <= IMPORTS["models"]
+    assert {"checks", "fitting", "predicting"} <= IMPORTS["models"]
 
 
 @pytest.mark.parametrize("path", SOURCES.values(), ids=SOURCES.keys())
@@ -171,9 +177,10 @@ def test_only_verbose_callbacks_print():
     said = {name: calls_of(tree, "say") for name, tree in TREES.items()}
     for name, calls in said.items():
         # One speaks always, as Keras's does: its line tells why training ended.
-        verbose = "1" if name == "callbacks.terminate" else "self.verbose"
+        own = {"callbacks.terminate": "1", "resuming": "verbose"}
+        verbose = own.get(name, "self.verbose")
         assert {ast.unparse(call.args[0]) for call in calls} <= {verbose}, name
-    assert sum(map(bool, said.values())) == 4
+    assert sum(map(bool, said.values())) == 5
     for call in calls_of(TREES["datasets.download"], "print"):
         assert "sys.stderr" in {ast.unparse(word.value) for word in call.keywords}
 
@@ -188,26 +195,15 @@ def test_no_debugging_is_left(name):
 # What an import costs
 
 
-def fresh_python(code):
-    """Run code in another interpreter; return the lines that it prints."""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=PACKAGE.parent,
-    )
-    return done.stdout.split()
-
-
 @pytest.fixture(scope="module")
 def modules_added():
     """The modules that jaxnet_mini adds to those of jax, optax and jaxtyping."""
     return set(
-        fresh_python(
+        run(
+            "-c",
             "import sys, jax, optax, jaxtyping; before = set(sys.modules);"
-            "import jaxnet_mini; print(*(set(sys.modules) - before))"
-        )
+            "import jaxnet_mini; print(*(set(sys.modules) - before))",
+        ).split()
     )
 
 
@@ -248,7 +244,7 @@ def test_an_import_starts_no_backend():
         "import jaxnet_mini; from jax._src import xla_bridge;"
         "print(xla_bridge.backends_are_initialized())"
     )
-    assert fresh_python(code) == ["False"]
+    assert run("-c", code).split() == ["False"]
 
 
 def test_an_import_changes_no_setting_of_jax():
@@ -256,7 +252,7 @@ def test_an_import_changes_no_setting_of_jax():
         "import jax; before = dict(jax.config.values); import jaxnet_mini;"
         "print(before == dict(jax.config.values))"
     )
-    assert fresh_python(code) == ["True"]
+    assert run("-c", code).split() == ["True"]
 
 
 # Public names
@@ -362,7 +358,7 @@ def test_paths_work_by_attribute_after_the_import_alone():
         for name in names.split()
     ]
     code = f"import {NAME}; print(len([{', '.join(expressions)}]))"
-    assert fresh_python(code) == [str(len(expressions))]
+    assert run("-c", code).split() == [str(len(expressions))]
 
 
 def test_names_are_those_of_keras():

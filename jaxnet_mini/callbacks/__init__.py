@@ -3,6 +3,7 @@
 Source: https://keras.io/api/callbacks/.
 """
 
+from jaxnet_mini.callbacks.backup import BackupAndRestore
 from jaxnet_mini.callbacks.base import Callback, CallbackList, Logs, as_callbacks
 from jaxnet_mini.callbacks.checkpoint import ModelCheckpoint
 from jaxnet_mini.callbacks.csv_logger import CSVLogger
@@ -19,6 +20,7 @@ from jaxnet_mini.callbacks.tensorboard import TensorBoard
 from jaxnet_mini.callbacks.terminate import TerminateOnNaN
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",

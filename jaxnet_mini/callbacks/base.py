@@ -8,6 +8,7 @@ leave it running from redraw to redraw.
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias
 
+from jaxnet_mini.arguments import check_count
 from jaxnet_mini.errors import ArgumentError, NonFiniteError
 
 Logs: TypeAlias = dict[str, Any]
@@ -42,8 +43,24 @@ class Callback:
         """Receive the model."""
         self.model = model
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `load_state_dict` needs where a run is resumed, see `fit`.
+
+        Override both where a callback remembers something from epoch to epoch. Values
+        are None, booleans, numbers, strings and arrays, and lists and dictionaries of
+        these. Keras has no such method, and its callbacks forget.
+        """
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what `state_dict` returned, arrays as NumPy's.
+
+        Called after ``on_train_begin``; where a run is resumed within an epoch, after
+        ``on_epoch_begin`` again.
+        """
+
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Called before the first epoch."""
+        """Called before the first epoch, and before the next one of a resumed run."""
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Called after the last epoch."""
@@ -161,6 +178,21 @@ def as_callbacks(callbacks: Any) -> list[Callback]:
                 "from jaxnet_mini.callbacks.Callback."
             )
     return list(several)
+
+
+def batches_between(argument: str, value: int | str) -> int | None:
+    """Return every how many batches something is due; None for ``"epoch"``.
+
+    Raises:
+        ArgumentError: ``value`` is neither ``"epoch"`` nor a positive integer.
+    """
+    if value == "epoch":
+        return None
+    if isinstance(value, str):
+        raise ArgumentError(
+            f"{argument} must be 'epoch' or a number of batches, not {value!r}."
+        )
+    return check_count(argument, value)
 
 
 def say(verbose: int, message: str) -> None:

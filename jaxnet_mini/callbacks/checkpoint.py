@@ -3,9 +3,9 @@
 import os
 import string
 from pathlib import Path
+from typing import Any
 
-from jaxnet_mini.arguments import check_count
-from jaxnet_mini.callbacks.base import Logs, Real, say
+from jaxnet_mini.callbacks.base import Logs, Real, batches_between, say
 from jaxnet_mini.callbacks.monitor import MonitorCallback
 from jaxnet_mini.errors import ArgumentError, find
 
@@ -62,17 +62,9 @@ class ModelCheckpoint(MonitorCallback):
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
         self.save_freq = save_freq
-        # Batches between two files; None where epochs are meant.
-        self._every: int | None = None
-        if save_freq == "epoch":
+        self._every = batches_between("ModelCheckpoint: save_freq", save_freq)
+        if self._every is None:
             self.idle = (ModelCheckpoint.on_train_batch_end,)
-        elif isinstance(save_freq, str):
-            raise ArgumentError(
-                f"ModelCheckpoint: save_freq must be 'epoch' or a number of batches, "
-                f"not {save_freq!r}."
-            )
-        else:
-            self._every = check_count("save_freq", save_freq)
         self._check_suffix()
         self._check_fields()
         self._epoch = 0
@@ -111,6 +103,13 @@ class ModelCheckpoint(MonitorCallback):
                 "or leave {batch} out."
             )
         self._fields = fields
+
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"batches": self._batches}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        super().load_state_dict(state)
+        self._batches = state["batches"]
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         if self.save_best_only:

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import warnings
 from pathlib import Path
 from typing import IO, Any
 
@@ -44,13 +45,36 @@ class CSVLogger(Callback):
         self.filename = os.fspath(filename)
         self.separator = separator
         self.append = append
+        self._columns: list[str] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        size = Path(self.filename).stat().st_size if self._columns else 0
+        return {"columns": list(self._columns), "size": size}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Drop the rows that were written after the run was last kept."""
+        self._columns = state["columns"]
+        if not self._columns:
+            return
+        with Path(self.filename).open("r+b") as file:
+            missing = state["size"] - file.seek(0, os.SEEK_END)
+            if missing <= 0:
+                file.truncate(state["size"])
+                return
+        warnings.warn(
+            f"CSVLogger: {self.filename!r} lacks {missing} bytes of the epochs before: "
+            "the run goes on, and only epochs from now on are written.",
+            stacklevel=2,
+        )
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self._columns: list[str] = []
-        # Opened now, so that a path that cannot be written costs no epoch.
-        with self._open("a+" if self.append else "w+") as file:
+        self._columns = []
+        # Opened now, so that a path that cannot be written costs no epoch. What is
+        # there is not replaced yet: a run that is resumed goes on in it.
+        with self._open("a+") as file:
             file.seek(0)
-            self._header = next(csv.reader(file, delimiter=self.separator), [])
+            rows = csv.reader(file, delimiter=self.separator)
+            self._header = next(rows, []) if self.append else []
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         logs = logs or {}
@@ -63,15 +87,15 @@ class CSVLogger(Callback):
                     "give another filename, or append=False to begin it anew."
                 )
             if not self._header:
-                self._write(self._columns)
+                self._write(self._columns, "a" if self.append else "w")
         row = {"epoch": epoch} | logs
         self._write([row.get(name, "NA") for name in self._columns])
 
     def _open(self, mode: str) -> IO[str]:
         return Path(self.filename).open(mode, newline="", encoding="utf-8")
 
-    def _write(self, row: list[Any]) -> None:
-        with self._open("a") as file:
+    def _write(self, row: list[Any], mode: str = "a") -> None:
+        with self._open(mode) as file:
             csv.writer(file, delimiter=self.separator).writerow(row)
 
 

@@ -2,8 +2,12 @@
 
 from typing import Any
 
+import jax
+
 from jaxnet_mini.callbacks.base import Logs, Real, say
 from jaxnet_mini.callbacks.monitor import MonitorCallback
+
+_KEPT = ("wait", "stopped_epoch", "best_epoch")
 
 
 class EarlyStopping(MonitorCallback):
@@ -57,6 +61,19 @@ class EarlyStopping(MonitorCallback):
         self.best = None
         self.best_epoch = 0
         self.best_weights: Any = None
+
+    def state_dict(self) -> dict[str, Any]:
+        kept = {name: getattr(self, name) for name in _KEPT}
+        best = self.best_weights
+        return super().state_dict() | kept | {"best_weights": jax.tree.leaves(best)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        super().load_state_dict(state)
+        for name in _KEPT:
+            setattr(self, name, state[name])
+        best = state["best_weights"]
+        structure = jax.tree.structure(self.model.params)
+        self.best_weights = jax.tree.unflatten(structure, best) if best else None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.sign  # noqa: B018  (an error now, not after an epoch)

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     import matplotlib.figure
 
 
+_TIMED = ("epoch_seconds", "samples_per_second")
+
+
 class History(Callback):
     """What ``fit`` returns.
 
@@ -33,6 +36,20 @@ class History(Callback):
             "epoch_seconds": [],
             "samples_per_second": [],
         }
+
+    def state_dict(self) -> dict[str, Any]:
+        # Copies: these lists grow while a thread writes them.
+        return {
+            "history": {name: list(values) for name, values in self.history.items()},
+            "epoch": list(self.epoch),
+            "epochs_of": {name: list(of) for name, of in self.epochs_of.items()},
+            "timing": {name: list(self.timing[name]) for name in _TIMED},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.history, self.epochs_of = dict(state["history"]), dict(state["epochs_of"])
+        self.epoch = list(state["epoch"])
+        self.timing |= state["timing"]
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self.epoch.append(epoch)

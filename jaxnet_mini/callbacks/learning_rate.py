@@ -133,6 +133,15 @@ class ReduceLROnPlateau(MonitorCallback):
         self.wait = 0
         self.cooldown_counter = 0
 
+    def state_dict(self) -> dict[str, Any]:
+        counters = {"wait": self.wait, "cooldown_counter": self.cooldown_counter}
+        return super().state_dict() | counters
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        super().load_state_dict(state)
+        self.wait = state["wait"]
+        self.cooldown_counter = state["cooldown_counter"]
+
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.sign  # noqa: B018  (an error now, not after an epoch)
         self._forget()

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -70,6 +71,12 @@ class MonitorCallback(Callback):
                 f"a smaller {self.monitor!r} is better: give mode='min' or mode='max'."
             )
         return self._sign
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.best = state["best"]
 
     def improves(self, value: Real, reference: Real | None) -> bool:
         """Tell whether ``value`` is better than ``reference``, which may be None."""

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jaxnet_mini.arguments import check_count
-from jaxnet_mini.callbacks.base import Callback, Logs
-from jaxnet_mini.errors import ArgumentError, StateError, import_extra
+from jaxnet_mini.callbacks.base import Callback, Logs, batches_between
+from jaxnet_mini.errors import StateError, import_extra
 
 FLUSH_SECONDS = 5
 """How late TensorBoard may see an epoch; each flush waits for the disk, in a thread."""
@@ -55,17 +55,9 @@ class TensorBoard(Callback):
         self.log_dir = os.fspath(log_dir)
         self.histogram_freq = check_count("histogram_freq", histogram_freq, least=0)
         self.update_freq = 1 if update_freq == "batch" else update_freq
-        # Batches between two entries; None where epochs are enough.
-        self._every: int | None = None
-        if self.update_freq == "epoch":
+        self._every = batches_between("TensorBoard: update_freq", self.update_freq)
+        if self._every is None:
             self.idle = (TensorBoard.on_train_batch_end,)
-        elif isinstance(self.update_freq, str):
-            raise ArgumentError(
-                "TensorBoard: update_freq must be 'epoch', 'batch' or a number of "
-                f"batches, not {update_freq!r}."
-            )
-        else:
-            self._every = check_count("update_freq", self.update_freq)
         self._writers: dict[str, Any] = {}
         self._batches = 0
         self._fitting = False
@@ -92,6 +84,12 @@ class TensorBoard(Callback):
                     writer.add_scalar(form.format(f"{log}_{index}"), entry, step)
             else:
                 writer.add_scalar(form.format(log), value, step)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"batches": self._batches}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._batches = state["batches"]
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._batches = 0

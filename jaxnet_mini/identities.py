@@ -1,0 +1,97 @@
+"""What a run is: the layers, the settings and the data that must not change."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from numpy.typing import NDArray
+
+from jaxnet_mini import configs, plain
+from jaxnet_mini.checks import Examples
+from jaxnet_mini.composition import LayerOutline
+from jaxnet_mini.errors import ArgumentError, FileError
+from jaxnet_mini.plain import Json
+from jaxnet_mini.train import Trainer
+
+MOST_SHOWN = 5
+"""How many differences one message names."""
+
+BLOCK_ROWS = 4096
+
+SHA256 = ".SHA-256"
+
+
+def of_model(trainer: Trainer, outline: Iterable[LayerOutline]) -> Json:
+    """Return what the layers and compile's arguments are, as plain JSON."""
+    layers = {part.name: _described(part.layer) for part in outline}
+    metrics = {metric.name: _described(metric) for metric in trainer.all_metrics}
+    return {
+        "layers": layers,
+        "optimizer": _described(trainer.optimizer),
+        "loss": _described(trainer.loss),
+        "metrics": metrics,
+    }
+
+
+def _described(value: Any) -> Json:
+    try:
+        return configs.to_config(value)
+    except ArgumentError:
+        # What has no name in a file, such as a lambda, is told apart by its class.
+        return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
+def of_data(examples: Examples | None, prefix: str = "") -> Json:
+    """Return shape, dtype and SHA-256 of the arrays of examples."""
+    if examples is None:
+        return {}
+    x, y, weight = examples
+    named = {"x": x, "y": y, "sample_weight": weight}
+    return {f"{prefix}{n}": _digest(v) for n, v in named.items() if v is not None}
+
+
+def _digest(array: NDArray[Any]) -> Json:
+    sha256 = hashlib.sha256()
+    for first in range(0, len(array), BLOCK_ROWS):
+        sha256.update(array[first : first + BLOCK_ROWS].tobytes())
+    return {
+        "shape": list(array.shape),
+        "dtype": str(array.dtype),
+        SHA256[1:]: sha256.hexdigest(),
+    }
+
+
+def check(there: Json, here: Json, source: str) -> None:
+    """Raise a FileError that names the differences between two identities.
+
+    Args:
+        there: that of the run that is kept.
+        here: that of the one to go on.
+        source: where it is kept.
+    """
+    differences = list(_differences(there, here, ""))
+    if not differences:
+        return
+    shown, more = differences[:MOST_SHOWN], len(differences) - MOST_SHOWN
+    rest = f"; and {more} more" if more > 0 else ""
+    raise FileError(
+        f"the run in {source} was another one, and nothing was changed: "
+        f"{'; '.join(shown)}{rest}. Go on with what it was, or give checkpoint another "
+        "folder."
+    )
+
+
+def _differences(there: Json, here: Json, path: str) -> Iterator[str]:
+    if isinstance(there, dict) and isinstance(here, dict):
+        for key in [*there, *(key for key in here if key not in there)]:
+            name = f"{path}.{key}" if path else key
+            if key not in here:
+                yield f"{name} is gone"
+            elif key not in there:
+                yield f"{name} is new"
+            else:
+                yield from _differences(there[key], here[key], name)
+    elif there != here and path.endswith(SHA256):
+        yield f"{path.removesuffix(SHA256)} holds other values"
+    elif there != here:
+        yield f"{path} was {plain.short(there)} and is {plain.short(here)}"

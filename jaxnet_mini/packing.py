@@ -1,0 +1,59 @@
+"""Values of any nesting as plain JSON with their arrays beside it, and back."""
+
+import math
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxnet_mini import plain
+from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.plain import Json
+
+FEW = 8
+"""Longer lists of floats become an array."""
+
+
+def packed(value: Any, name: str, arrays: dict[str, Any]) -> Json:
+    """Return JSON for a value; arrays in it go to ``arrays``, under names within it."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"/float": repr(value)}
+    if isinstance(value, dict):
+        return {
+            str(key): packed(v, f"{name}/{key}", arrays) for key, v in value.items()
+        }
+    if isinstance(value, list | tuple):
+        if len(value) > FEW and all(type(number) is float for number in value):
+            arrays[name] = np.array(value)
+            return {"/floats": name}
+        return [packed(v, f"{name}/{i}", arrays) for i, v in enumerate(value)]
+    if isinstance(value, np.ndarray | np.generic):
+        arrays[name] = np.array(value)  # its owner may write into it meanwhile
+        return {"/array": name}
+    if isinstance(value, jax.Array):
+        arrays[name] = value
+        return {"/array": name}
+    raise ArgumentError(
+        f"a callback's state_dict holds {plain.short(value)} at {name!r}, which cannot "
+        "be kept: give None, booleans, numbers, strings, arrays, or lists and "
+        "dictionaries of these."
+    )
+
+
+def unpacked(value: Json, arrays: dict[str, Any]) -> Any:
+    """Return the value that `packed` was given, and take its arrays out."""
+    if isinstance(value, list):
+        return [unpacked(item, arrays) for item in value]
+    if not isinstance(value, dict):
+        return value
+    match value:
+        case {"/float": text}:
+            return float(text)
+        case {"/floats": name}:
+            return arrays.pop(name).tolist()
+        case {"/array": name}:
+            # A copy: what the file holds cannot be written into.
+            return np.array(arrays.pop(name))
+    return {key: unpacked(item, arrays) for key, item in value.items()}

@@ -1,0 +1,69 @@
+"""How one call of ``fit`` goes through the data."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxnet_mini import data
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How one call of ``fit`` goes through the data.
+
+    ``seed`` and the index of a pass over the data determine the order of that pass. A
+    step is computed in ``batch_pieces`` pieces of its batch.
+    """
+
+    rows: int
+    batch_size: int
+    epochs: int
+    initial_epoch: int
+    steps_per_epoch: int | None
+    shuffle: bool
+    seed: tuple[int, ...]
+    batch_pieces: int = 1
+
+    @property
+    def steps_per_pass(self) -> int:
+        """The number of batches in all rows."""
+        return data.steps_for(self.rows, self.batch_size)
+
+    @property
+    def steps(self) -> int:
+        """The number of steps in an epoch."""
+        return self.steps_per_epoch or self.steps_per_pass
+
+    def pieces(self, epoch: int, done: int = 0) -> Iterator[tuple[int, int, int]]:
+        """Yield ``(pass over the data, first step, last step)`` of an epoch.
+
+        The first ``done`` steps are left out. An epoch is one pass, unless
+        ``steps_per_epoch`` says otherwise: then each epoch goes on where the one
+        before it ended, as in Keras.
+        """
+        position, end = epoch * self.steps + done, (epoch + 1) * self.steps
+        while position < end:
+            number, first = divmod(position, self.steps_per_pass)
+            last = min(self.steps_per_pass, first + end - position)
+            yield number, first, last
+            position += last - first
+
+    @property
+    def no_order(self) -> NDArray[Any]:
+        """What an order looks like, for a loop of no steps."""
+        shape = data.order_shape(self.rows, self.batch_size, self.batch_pieces)
+        return np.zeros(shape, np.int32)
+
+    def order(self, number: int) -> NDArray[Any]:
+        """Return the order of a pass over the data."""
+        return data.order(
+            self.seed,
+            number,
+            self.rows,
+            self.batch_size,
+            self.shuffle,
+            self.batch_pieces,
+        )

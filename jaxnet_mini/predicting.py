@@ -1,0 +1,133 @@
+"""What a model does without learning: it is evaluated, and it predicts."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from numpy.typing import NDArray
+
+from jaxnet_mini import checks, composition, data, forks, inference, preparing
+from jaxnet_mini.callbacks import CallbackList, as_callbacks
+from jaxnet_mini.callbacks.base import watches_batches
+from jaxnet_mini.progress import check_verbose
+from jaxnet_mini.storing import StoredStack
+from jaxnet_mini.types import Layer
+
+
+class PredictingStack(StoredStack):
+    """A `StoredStack` that can be evaluated and predicts."""
+
+    def __init__(
+        self,
+        layers: Iterable[Layer] | None = None,
+        name: str = "sequential",
+        seed: int | None = None,
+    ) -> None:
+        self.stop_evaluating = False
+        self.stop_predicting = False
+        super().__init__(layers, name, seed)
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Return loss and metrics over all rows.
+
+        Args:
+            x: inputs, as for `fit`.
+            y: targets, as for `fit`.
+            batch_size: examples computed at a time; by default 256, or 32 where a
+                callback watches batches or examples may act upon each other.
+            verbose: 0 silent, 1 or "auto" a bar on a terminal, 2 a line.
+            sample_weight: weights of the loss by example.
+            callbacks: hooks named ``on_test_...`` are called.
+            return_dict: whether to return ``{"loss": ..., ...}``.
+
+        Returns:
+            ``[loss, *metrics]`` in the order of ``compile``, the loss alone where there
+            are no metrics, or a dictionary.
+
+        Raises:
+            StateError: before ``compile``, or before the input shape is known.
+            ArgumentError, DataError, ShapeError: bad input.
+        """
+        forks.check("evaluate")
+        trainer = self.trainer
+        self._known_shape()
+        verbose = check_verbose(verbose)
+        hooks = as_callbacks(callbacks)
+        watched = watches_batches(hooks, "test")
+        batch_size = preparing.batch_size(batch_size, trainer.acts_by_row, watched)
+        outline = self._outline_for(x)
+        trainer = preparing.trainer_for(trainer, outline)
+        examples = preparing.examples(trainer, outline, x, y, sample_weight)
+        preparing.rehearse(trainer, outline, examples, batch_size)
+        stacks = data.batches(*examples, batch_size)
+        parameters = {"epochs": 1, "steps": stacks.batches, "verbose": verbose}
+        called = CallbackList(hooks, self, parameters)
+        logs = inference.evaluate(trainer, self.params, stacks, called, verbose)
+        return self._results(logs, return_dict)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = 0,
+        callbacks: Any = None,
+    ) -> NDArray[Any]:
+        """Return the outputs for all rows, ``(rows, *output_shape)``, in order.
+
+        Args:
+            x: inputs, ``(rows, ...)``.
+            batch_size: see `evaluate`.
+            verbose: 0 silent (the default, unlike in Keras), 1 or "auto" a bar.
+            callbacks: hooks named ``on_predict_...`` are called.
+
+        Raises:
+            StateError: before the input shape is known.
+            ArgumentError, DataError, ShapeError: bad input.
+        """
+        forks.check("predict")
+        self._known_shape()
+        verbose = check_verbose(verbose)
+        hooks = as_callbacks(callbacks)
+        by_row = composition.acts_by_row(self.net)
+        watched = watches_batches(hooks, "predict")
+        batch_size = preparing.batch_size(batch_size, by_row, watched)
+        inputs = checks.as_array(x, "x")
+        self._check_features(inputs.shape)
+        if len(inputs) <= batch_size and not hooks and not verbose:
+            batch = data.single_batch(inputs, batch_size)
+            return inference.predict_batch(self.net, self.params, batch, len(inputs))
+        stacks = data.batches(inputs, None, None, batch_size)
+        parameters = {"epochs": 1, "steps": stacks.batches, "verbose": verbose}
+        called = CallbackList(hooks, self, parameters)
+        return inference.predict(self.net, self.params, stacks, called, verbose)
+
+    def test_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Return loss and metrics of these examples as `evaluate` does."""
+        rows = len(checks.as_array(x, "x"))
+        return self.evaluate(
+            x, y, rows, 0, sample_weight=sample_weight, return_dict=return_dict
+        )
+
+    def predict_on_batch(self, x: Any) -> NDArray[Any]:
+        """Return the outputs for these examples, computed at once."""
+        return self.predict(x, len(checks.as_array(x, "x")))
+
+    def _results(self, logs: dict[str, float], return_dict: bool) -> Any:
+        if return_dict:
+            return logs
+        values = [logs["loss"], *(logs[m.name] for m in self.trainer.all_metrics)]
+        return values if len(values) > 1 else values[0]

@@ -1,0 +1,277 @@
+"""A call of ``fit`` that can be killed: all that it changes, kept and put back.
+
+What a run is, its layers, optimizer, data and so on, is kept with it: it goes on only
+as what it was.
+"""
+
+import concurrent.futures
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxnet_mini import identities, plain, snapshots
+from jaxnet_mini.callbacks import BackupAndRestore, Callback, Logs
+from jaxnet_mini.callbacks.base import say
+from jaxnet_mini.checks import Examples
+from jaxnet_mini.composition import LayerOutline
+from jaxnet_mini.errors import FileError
+from jaxnet_mini.packing import packed, unpacked
+from jaxnet_mini.plain import Json
+from jaxnet_mini.plans import Plan
+from jaxnet_mini.runs import RunFolder
+from jaxnet_mini.saving import Contents
+from jaxnet_mini.states import Sums, TrainState
+from jaxnet_mini.train import Trainer
+
+ABOUT = "/run"
+"""All but the arrays, as JSON in bytes: a long history needs no limit on headers."""
+
+ENTRIES: dict[str, Any] = {
+    "identity": dict,
+    "seed": list,
+    "epoch": int,
+    "step": int,
+    "stopped": bool,
+    "logs": dict,
+    "state": dict,
+    "callbacks": dict,
+}
+
+PLANNED = ("batch_size", "steps_per_epoch", "initial_epoch", "shuffle")
+
+SUMS = ("/sums/total", "/sums/lost")
+
+
+class Point(NamedTuple):
+    """How far a run is.
+
+    Args:
+        epoch: the index of the epoch.
+        step: how many of its steps are done; 0 stands before ``on_epoch_begin``.
+        sums: of these steps; None where there are none.
+        logs: of the last whole epoch.
+        stopped: whether training is to end here.
+    """
+
+    epoch: int
+    step: int = 0
+    sums: Sums | None = None
+    logs: Logs = {}  # noqa: RUF012  (never changed)
+    stopped: bool = False
+
+
+class Run:
+    """A call of ``fit`` of which nothing is kept; the base of those that are.
+
+    Attributes:
+        plan: how to go through the data.
+        start: where to start.
+        state: the model's there; None where it is what the model has.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.start = Point(plan.initial_epoch)
+        self.state: TrainState | None = None
+
+    def put_back(self, learner: Any, callbacks: Iterable[Callback]) -> None:
+        """Give learner and callbacks what they were at the start, if it is known."""
+
+    def steps_until_due(self, done: int) -> int | None:
+        """Return after how many steps to call `keep`; None where epochs are enough."""
+        return None
+
+    def keep(
+        self, point: Point, learner: Any, callbacks: Iterable[Callback], ended: bool
+    ) -> None:
+        """Keep how far it is, where that is due or the run has ended."""
+
+    def finish(self) -> None:
+        """Wait until all is kept; called once training has ended well."""
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of the folder; called however training has ended."""
+
+
+class KeptRun(Run):
+    """A call of ``fit`` that is kept in a folder.
+
+    Args:
+        backup: how.
+        trainer: what is run.
+        outline: of the layers.
+        plan: how to go through the data.
+        examples: what is learned.
+        validation: what is held out, or None.
+        settings: what else must not change, as plain JSON.
+        verbose: whether to say that a run goes on.
+
+    Raises:
+        FileError: the folder cannot be used; the run in it is another one, or damaged.
+    """
+
+    def __init__(
+        self,
+        backup: BackupAndRestore,
+        trainer: Trainer,
+        outline: tuple[LayerOutline, ...],
+        plan: Plan,
+        examples: Examples,
+        validation: Examples | None,
+        settings: Json,
+        verbose: int,
+    ) -> None:
+        super().__init__(plan)
+        self._backup = backup
+
+        def identity() -> Json:
+            return (
+                identities.of_model(trainer, outline)
+                | identities.of_data(examples)
+                | identities.of_data(validation, "validation ")
+                | {name: getattr(plan, name) for name in PLANNED}
+                | settings
+            )
+
+        self._callbacks: Json = {}
+        self._folder = RunFolder(backup.backup_dir)
+        self._thread = concurrent.futures.ThreadPoolExecutor(max_workers=1)
+        # Large data take a while; a new run compiles meanwhile.
+        self._identity = self._thread.submit(identity)
+        self._writing: concurrent.futures.Future[None] | None = None
+        try:
+            found = self._folder.newest()
+            if found is not None:
+                self._take_over(found, trainer, outline)
+                self._say(verbose)
+        except BaseException:
+            self._close()
+            raise
+
+    def _take_over(
+        self, found: Contents, trainer: Trainer, outline: tuple[LayerOutline, ...]
+    ) -> None:
+        source = repr(self._backup.backup_dir)
+        arrays = dict(found.arrays)
+        if ABOUT not in arrays:
+            raise FileError(f"{source} holds no run of this library.")
+        about = plain.parse(arrays.pop(ABOUT).tobytes())
+        plain.check_keys(about, ENTRIES, "the run")
+        identities.check(about["identity"], self._identity.result(), source)
+        epoch, step = about["epoch"], about["step"]
+        if epoch > self.plan.epochs:
+            raise FileError(
+                f"the run in {source} has {epoch} epochs, and epochs is "
+                f"{self.plan.epochs}: give more epochs, or checkpoint another folder."
+            )
+        sums = None
+        if step:
+            total, lost = (arrays.pop(name) for name in SUMS)
+            none = trainer.no_sums()
+            sums = dataclasses.replace(none, total=total, lost=lost)
+        self._callbacks = {
+            name: unpacked(state, arrays) for name, state in about["callbacks"].items()
+        }
+        logs = unpacked(about["logs"], arrays)
+        # What is left of the arrays.
+        self.state = snapshots.restored(
+            about["state"], arrays, outline, trainer, f"the run in {source}"
+        )
+        self.plan = dataclasses.replace(self.plan, seed=tuple(about["seed"]))
+        self.start = Point(epoch, step, sums, logs, about["stopped"])
+
+    def _say(self, verbose: int) -> None:
+        step = f" and {self.start.step} steps" if self.start.step else ""
+        say(
+            verbose,
+            f"Going on with the run in {self._backup.backup_dir!r}: "
+            f"{self.start.epoch} of {self.plan.epochs} epochs{step} are done.",
+        )
+
+    def put_back(self, learner: Any, callbacks: Iterable[Callback]) -> None:
+        if self.state is None:
+            return
+        learner.state = self.state
+        for name, callback in _named(callbacks):
+            if name in self._callbacks:
+                callback.load_state_dict(self._callbacks[name])
+
+    def steps_until_due(self, done: int) -> int | None:
+        every = self._backup.every
+        return None if every is None else every - done % every
+
+    def keep(
+        self, point: Point, learner: Any, callbacks: Iterable[Callback], ended: bool
+    ) -> None:
+        by_steps = self._backup.every is not None
+        if ended and self._backup.delete_checkpoint:
+            return
+        if by_steps and not point.step and not ended:
+            return
+        self._wait()
+        arrays, state = snapshots.taken(learner.state)
+        if point.sums is not None:
+            arrays |= zip(SUMS, (point.sums.total, point.sums.lost), strict=True)
+        about = {
+            "seed": list(self.plan.seed),
+            "epoch": point.epoch,
+            "step": point.step,
+            "stopped": point.stopped,
+            "logs": packed(point.logs, "/logs", arrays),
+            "state": state,
+            "callbacks": {
+                name: packed(kept, f"/callbacks/{name}", arrays)
+                for name, callback in _named(callbacks)
+                if (kept := callback.state_dict())
+            },
+        }
+        self._writing = self._thread.submit(self._write, point, arrays, about)
+
+    def _write(self, point: Point, arrays: dict[str, Any], about: Json) -> None:
+        about |= {"identity": self._identity.result()}
+        text = np.frombuffer(json.dumps(about, allow_nan=False).encode(), np.uint8)
+        # On a CPU no array is copied; from a GPU they come in this thread.
+        arrays = {name: np.asarray(value) for name, value in arrays.items()}
+        self._folder.write(
+            point.epoch, point.step, arrays | {ABOUT: text}, {"format": "run"}
+        )
+
+    def _wait(self) -> None:
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            try:
+                writing.result()
+            except FileError as error:
+                raise FileError(
+                    f"the run cannot be kept: {error} The model keeps what it has "
+                    "learned, and the state kept before is whole: make room and start "
+                    "again."
+                ) from None
+
+    def finish(self) -> None:
+        self._wait()
+        if self._backup.delete_checkpoint:
+            self._folder.clear()
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        # What is being written becomes whole.
+        self._thread.shutdown()
+        self._folder.close()
+
+
+def _named(callbacks: Iterable[Callback]) -> Iterator[tuple[str, Callback]]:
+    """Yield callbacks with names that a later process gives them too."""
+    seen: dict[str, int] = {}
+    for callback in callbacks:
+        kind = type(callback).__name__
+        seen[kind] = seen.get(kind, -1) + 1
+        yield f"{kind}/{seen[kind]}", callback

@@ -1,0 +1,140 @@
+"""Training that is killed at random moments goes on, and ends with the same bits.
+
+The processes are forked from one that has imported all and started nothing, and find
+their programs in JAX's persistent cache: each lives for half a second.
+"""
+
+import json
+import os
+
+import pytest
+from interpreter import run
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+
+SCRIPT = """
+import hashlib, json, os, random, signal, sys, time, warnings
+from pathlib import Path
+import jax
+import numpy as np
+import jaxnet_mini as jn
+from jaxnet_mini.callbacks import BackupAndRestore, Callback, EarlyStopping
+
+warnings.simplefilter("error")
+home, kills = sys.argv[1], int(sys.argv[2])
+EPOCHS, STEPS = 120, 10
+random.seed(0)
+rng = np.random.default_rng(0)
+x, y = rng.normal(size=(100, 8)).astype(np.float32), rng.integers(0, 3, 100)
+
+
+class Telling(Callback):
+    # Where it is, to the other end of a pipe.
+    def __init__(self, pipe):
+        self.pipe = pipe
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        os.write(self.pipe, f"{self.epoch * STEPS + batch + 1} ".encode())
+
+
+def train(folder, every, pipe):
+    jn.utils.enable_compilation_cache(f"{home}/programs")
+    layers = [jn.Dense(16, "relu"), jn.Dropout(0.1), jn.Dense(3, "softmax")]
+    model = jn.Sequential(layers)
+    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    hooks = [EarlyStopping("loss", patience=100, restore_best_weights=True)]
+    if folder:
+        hooks.append(BackupAndRestore(folder, every, delete_checkpoint=False))
+    if pipe:
+        hooks.append(Telling(pipe))
+    history = model.fit(x, y, batch_size=10, epochs=EPOCHS, callbacks=hooks, verbose=0)
+    state = model.state._replace(key=jax.random.key_data(model.state.key))
+    bits = b"".join(np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(state))
+    text = json.dumps([history.history, history.epoch, hooks[0].best_epoch])
+    return hashlib.sha256(bits + text.encode()).hexdigest()
+
+
+def forked(work):
+    number = os.fork()
+    if number:
+        return number
+    status = 1
+    try:
+        work()
+        status = 0
+    except BaseException as error:
+        print(repr(error), file=sys.stderr, flush=True)
+    finally:
+        os._exit(status)
+
+
+def wanted():
+    Path(home, "wanted").write_text(train(None, None, None))
+
+
+assert os.waitpid(forked(wanted), 0)[1] == 0
+expected = Path(home, "wanted").read_text()
+done = {"killed": 0, "ended": 0, "resumed": 0, "within an epoch": 0, "lost": 0}
+run = 0
+while done["killed"] < kills:
+    every = ["epoch", 3, 1][run % 3]
+    interval = STEPS if every == "epoch" else every
+    folder, result = f"{home}/run{run}", f"{home}/result{run}"
+    reached = 0
+    while True:
+        reader, writer = os.pipe()
+
+        def work():
+            answer = train(folder, every, writer)
+            Path(result).write_text(answer)
+
+        child = forked(work)
+        os.close(writer)
+        # Most of the first third of a second is starting up.
+        end = time.monotonic() + random.uniform(0.0, 1.2)
+        found = 0
+        while time.monotonic() < end and not found:
+            found, status = os.waitpid(child, os.WNOHANG)
+            time.sleep(0.001)
+        if not found:
+            os.kill(child, signal.SIGKILL)
+            status = os.waitpid(child, 0)[1]
+        told = b""
+        while piece := os.read(reader, 1 << 16):
+            told += piece
+        os.close(reader)
+        steps = [int(step) for step in told.split()]
+        if steps:
+            # What was written while the last whole interval was computed is there.
+            whole = max(0, reached - 1) // interval * interval
+            assert steps[0] > whole - interval, (every, reached, steps[0])
+            done["lost"] = max(done["lost"], reached + 1 - steps[0])
+            done["resumed"] += steps[0] > 1
+            done["within an epoch"] += steps[0] % STEPS != 1
+            reached = steps[-1]
+        if os.WIFSIGNALED(status):
+            done["killed"] += 1
+            if done["killed"] >= kills:
+                break
+            continue
+        assert status == 0, status
+        assert Path(result).read_text() == expected, (run, every)
+        done["ended"] += 1
+        break
+    run += 1
+print(json.dumps(done))
+"""
+
+
+def test_killed_at_any_moment(tmp_path, amount):
+    kills = amount(quick=40, long=300)
+    done = json.loads(run("-c", SCRIPT, str(tmp_path), str(kills), timeout=3600))
+    print(done)
+    assert done["killed"] == kills
+    # They came at all sorts of moments.
+    assert done["ended"] > kills // 20
+    assert done["resumed"] > kills // 4
+    assert done["within an epoch"] > 0
