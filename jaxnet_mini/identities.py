@@ -57,7 +57,7 @@ def _digest(array: NDArray[Any]) -> Json:
     checksum = 0
     for first in range(0, len(array), BLOCK_ROWS):
         block = np.ascontiguousarray(array[first : first + BLOCK_ROWS])
-        checksum = zlib.crc32(block.reshape(-1).view(np.uint8), checksum)
+        checksum = zlib.crc32(block.reshape(-1).view(np.uint8).data, checksum)
     return {
         "shape": list(array.shape),
         "dtype": str(array.dtype),
