@@ -145,6 +145,14 @@ ON_A_CPU = [
         1.03,
         largest("fit", *(f"{NET}, batch {size} | {BAR}" for size in (32, 1024))),
     ),
+    *(
+        at_most(
+            f"keeping the run after every epoch, batch {size}, against not",
+            1.05,
+            largest("keep", f"fit of 20 epochs, batch {size} | {OURS}, run kept"),
+        )
+        for size in (32, 1024)
+    ),
     at_most(
         "cost of a row among 1,000,000 against 100,000",
         1.1,
