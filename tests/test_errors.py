@@ -21,10 +21,16 @@ from oracles import unchecked_types
 
 import jaxnet_mini as jn
 from jaxnet_mini import activations, data, initializers, losses, metrics, optimizers
-from jaxnet_mini.callbacks import Callback, EarlyStopping, LambdaCallback
+from jaxnet_mini.callbacks import (
+    BackupAndRestore,
+    Callback,
+    EarlyStopping,
+    LambdaCallback,
+)
 from jaxnet_mini.errors import (
     ArgumentError,
     DataError,
+    FileError,
     JaxnetError,
     LayerError,
     ShapeError,
@@ -1474,6 +1480,28 @@ for bad in (print, 3, "early"):
         f"callbacks holds {bad!r}, which is no Callback",
         "derive its class from jaxnet_mini.callbacks.Callback",
     )
+
+for bad in (3, ""):
+    both(
+        f"checkpoint {bad!r}",
+        lambda m, bad=bad: m.fit(X, Y, checkpoint=bad),
+        ArgumentError,
+        "checkpoint, or backup_dir of BackupAndRestore,",
+        f"must be the path of a folder, not {bad!r}",
+    )
+both(
+    "two folders for a run",
+    lambda m: m.fit(X, Y, checkpoint="a", callbacks=BackupAndRestore("b")),
+    ArgumentError,
+    "give either checkpoint or one BackupAndRestore",
+)
+both(
+    "a file for the folder of a run",
+    lambda m: m.fit(X, Y, checkpoint=__file__),
+    FileError,
+    f"a run cannot be kept in {__file__!r}",
+    "Give checkpoint a folder that can be written",
+)
 
 
 @pytest.mark.parametrize("case", TABLE, ids=lambda case: case.name)

@@ -472,7 +472,7 @@ def test_save_freq(save_freq):
 
 @pytest.mark.parametrize("path", [None, "", 3])
 def test_backup_dir(path):
-    words = "backup_dir must be the path of a folder", repr(path)
+    words = "must be the path of a folder", repr(path)
     with unchecked_types(), raises_text(ArgumentError, *words):
         BackupAndRestore(path)
 

@@ -36,8 +36,8 @@ class BackupAndRestore(Callback):
     ) -> None:
         if not isinstance(backup_dir, str | os.PathLike) or not os.fspath(backup_dir):
             raise ArgumentError(
-                f"BackupAndRestore: backup_dir must be the path of a folder, not "
-                f"{backup_dir!r}."
+                "checkpoint, or backup_dir of BackupAndRestore, must be the path of a "
+                f"folder, not {backup_dir!r}."
             )
         self.backup_dir = os.fspath(backup_dir)
         self.save_freq = save_freq
