@@ -3,6 +3,7 @@
 import numpy as np
 import optax
 import pytest
+from interpreter import in_mount
 from oracles import assert_trees_identical, raises_text, unchecked_types
 
 import jaxnet_mini as jn
@@ -505,3 +506,37 @@ def test_the_sums_of_an_epoch_go_on(tmp_path):
             continue
     assert history.history == wanted
     assert data.steps_for(40, 8) == 5
+
+
+# Where the disk has no room
+
+FULL = """
+import numpy as np
+import jaxnet_mini as jn
+from jaxnet_mini.errors import FileError
+from jaxnet_mini.runs import RunFolder
+
+x, y = np.ones((10, 30), np.float32), np.arange(10) % 3
+model = jn.Sequential([jn.Dense(60, "relu"), jn.Dense(3, "softmax")])
+model.compile("adam", "sparse_categorical_crossentropy")
+try:
+    model.fit(x, y, epochs=9, verbose=0, checkpoint={path!r})
+except FileError as error:
+    print(error)
+print(model.history.epoch, model.predict(x).shape)
+folder = RunFolder({path!r})
+print(folder.newest().arrays["dense/kernel"].shape)
+"""
+
+
+def test_a_disk_that_is_full(tmp_path):
+    """Two states fit, and not a third beside them."""
+    path = tmp_path / "disk"
+    printed = in_mount("size=64k", path, FULL.format(path=str(path)))
+    said, model, kept, *files = printed.splitlines()
+    assert said.startswith(f"the run cannot be kept: '{path}")
+    assert "No space left on device" in said
+    assert "The model keeps what it has learned, and the state kept before" in said
+    assert model == "[0, 1, 2, 3] (10, 3)"
+    assert kept == "(30, 60)"
+    assert len(files) == 3  # two states and the lock
