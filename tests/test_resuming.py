@@ -209,6 +209,25 @@ def test_a_notebook_runs_its_cell_again(tmp_path):
     assert model.history.history == expected.history.history
 
 
+def test_a_damaged_file_costs_one_interval(tmp_path):
+    expected = model_of()
+    expected.fit(X, Y, **FIT)
+    with pytest.raises(Power):
+        model_of().fit(X, Y, checkpoint=tmp_path, callbacks=Cut(epoch=3), **FIT)
+    newest = max(tmp_path.glob("*.safetensors"))
+    assert newest.name.startswith("000003-00000000")
+    contents = bytearray(newest.read_bytes())
+    contents[len(contents) // 2] ^= 1
+    newest.write_bytes(contents)
+    seen = []
+    watch = callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: seen.append(epoch))
+    model = model_of()
+    with pytest.warns(UserWarning, match="is damaged, and the run goes back to the"):
+        model.fit(X, Y, checkpoint=tmp_path, callbacks=watch, **FIT)
+    assert seen == [2, 3]
+    assert_trees_identical(model.state, expected.state)
+
+
 # The end of a run
 
 
