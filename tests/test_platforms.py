@@ -1,0 +1,82 @@
+"""The programs can be lowered for CPU, GPU and TPU alike, wherever the tests run."""
+
+import jax
+import numpy as np
+import pytest
+from jax import export
+from oracles import assert_trees_identical
+
+import jaxnet_mini as jn
+from jaxnet_mini import data, layers, optimizers, programs
+from jaxnet_mini.checks import Examples
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+ROWS, SIZE = 20, 8
+X = np.random.default_rng(0).integers(0, 256, (ROWS, 2, 3)).astype(np.uint8)
+Y = (np.arange(ROWS) % 3).astype(np.int32)
+
+
+def model_of(optimizer):
+    model = jn.Sequential(
+        [
+            layers.Rescaling(1 / 255, input_shape=(2, 3)),
+            layers.Flatten(),
+            layers.Dense(8, "gelu", kernel_regularizer=jn.regularizers.L2(0.01)),
+            layers.LayerNormalization(),
+            layers.GaussianNoise(0.1),
+            layers.Dropout(0.2),
+            jn.repeat(layers.Dense(8, "relu"), 3),
+            layers.PReLU(),
+            layers.Dense(3, "softmax"),
+        ]
+    )
+    metrics = ["accuracy", jn.metrics.SparseTopKCategoricalAccuracy(2)]
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics)
+    return model
+
+
+def calls(model):
+    """Each program, with arguments that it is called with."""
+    trainer, sums = model.trainer.program(), model.trainer.no_sums()
+    seed, shape = np.uint32(0), (2, 3)
+    resident = data.resident(Examples(X, Y, None), SIZE)
+    stack = data.batches(X, Y, None, SIZE).stack(0)
+    order = data.order((0,), 0, ROWS, SIZE)
+    state = model.state
+    untrained = state._replace(optimizer_state=None)
+    return {
+        "loop": (trainer, state, resident, order, 0, 3, sums),
+        "evaluate": (trainer, state.params, stack, 0, 3, sums),
+        "predict": (model.net, state.params, stack.x, 0, 3),
+        "apply": (model.net, state.params, X),
+        "fresh": (model.trainer, shape, seed),
+        "untrained": (model.net, shape, seed),
+        "with_optimizer": (model.trainer, untrained),
+    }
+
+
+@pytest.mark.parametrize("optimizer", ["adam", optimizers.SGD(0.1, momentum=0.9)])
+@pytest.mark.parametrize("name", calls(model_of("adam")))
+def test_a_program_is_lowered_for_every_platform(name, optimizer):
+    arguments = calls(model_of(optimizer))[name]
+    program = getattr(programs, name)
+    exported = export.export(program.jitted, platforms=PLATFORMS)(*arguments)
+    assert exported.platforms == PLATFORMS
+
+
+def test_every_program_is_among_them():
+    made = {n for n, p in vars(programs).items() if isinstance(p, programs.Program)}
+    assert made == set(calls(model_of("adam")))
+
+
+def test_what_is_lowered_computes_the_same():
+    """Read again from bytes, on the device at hand."""
+    model = model_of("adam")
+    arguments = calls(model)["loop"]
+    exported = export.export(programs.loop.jitted, platforms=PLATFORMS)(*arguments)
+    # A tree of our own classes is taken apart, since files know none of them.
+    leaves = jax.tree.leaves(arguments[1:])
+    there = jax.tree.leaves(exported.call(*arguments[1:]))
+    here = jax.tree.leaves(programs.loop(*arguments))
+    assert len(leaves) == len(exported.in_avals)
+    assert_trees_identical(there, here)
