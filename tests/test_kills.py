@@ -130,11 +130,11 @@ print(json.dumps(done))
 
 
 def test_killed_at_any_moment(tmp_path, amount):
-    kills = amount(quick=40, long=300)
+    kills = amount(quick=25, long=300)
     done = json.loads(run("-c", SCRIPT, str(tmp_path), str(kills), timeout=3600))
     print(done)
     assert done["killed"] == kills
-    # They came at all sorts of moments.
-    assert done["ended"] > kills // 20
+    # They came at all sorts of moments; on a busy machine, fewer after the end.
+    assert done["ended"] > kills // 50
     assert done["resumed"] > kills // 4
     assert done["within an epoch"] > 0
