@@ -75,7 +75,11 @@ def wanted():
     Path(home, "wanted").write_text(train(None, None, None))
 
 
-assert os.waitpid(forked(wanted), 0)[1] == 0
+# The first fills the cache, and the second tells how long a life is here.
+for _ in range(2):
+    since = time.monotonic()
+    assert os.waitpid(forked(wanted), 0)[1] == 0
+life = time.monotonic() - since
 expected = Path(home, "wanted").read_text()
 done = {"killed": 0, "ended": 0, "resumed": 0, "within an epoch": 0, "lost": 0}
 run = 0
@@ -93,8 +97,7 @@ while done["killed"] < kills:
 
         child = forked(work)
         os.close(writer)
-        # Most of the first third of a second is starting up.
-        end = time.monotonic() + random.uniform(0.0, 1.2)
+        end = time.monotonic() + random.uniform(0.0, 1.5 * life)
         found = 0
         while time.monotonic() < end and not found:
             found, status = os.waitpid(child, os.WNOHANG)
@@ -134,7 +137,7 @@ def test_killed_at_any_moment(tmp_path, amount):
     done = json.loads(run("-c", SCRIPT, str(tmp_path), str(kills), timeout=3600))
     print(done)
     assert done["killed"] == kills
-    # They came at all sorts of moments; on a busy machine, fewer after the end.
+    # They came at all sorts of moments.
     assert done["ended"] > kills // 50
     assert done["resumed"] > kills // 4
     assert done["within an epoch"] > 0
