@@ -231,17 +231,21 @@ def test_a_damaged_file_costs_one_interval(tmp_path):
 # The end of a run
 
 
-def test_a_run_that_has_ended_is_not_run_again(tmp_path):
-    first = model_of()
-    early = callbacks.EarlyStopping("loss", restore_best_weights=True)
-    history = first.fit(X, Y, checkpoint=tmp_path, callbacks=early, **FIT)
+@pytest.mark.parametrize("save_freq", ["epoch", 7])
+def test_a_run_that_has_ended_is_not_run_again(tmp_path, save_freq):
     seen = []
-    again = model_of()
-    watch = callbacks.LambdaCallback(on_epoch_begin=lambda *_: seen.append("an epoch"))
-    early = callbacks.EarlyStopping("loss", restore_best_weights=True)
-    same = again.fit(X, Y, checkpoint=tmp_path, callbacks=[early, watch], **FIT)
+
+    def fit(model):
+        early = callbacks.EarlyStopping("loss", restore_best_weights=True)
+        watch = callbacks.LambdaCallback(on_epoch_begin=lambda *_: seen.append("begun"))
+        backup = BackupAndRestore(tmp_path, save_freq, delete_checkpoint=False)
+        return model.fit(X, Y, callbacks=[early, watch, backup], **FIT)
+
+    first, again = model_of(), model_of()
+    history = fit(first)
+    seen.clear()
+    assert fit(again).history == history.history
     assert seen == []
-    assert same.history == history.history
     assert_trees_identical(again.state, first.state)
 
 
