@@ -350,6 +350,23 @@ def test_the_best_model_file_is_not_replaced_by_a_worse_one(tmp_path):
     assert (tmp_path / "best.safetensors").read_bytes() == contents
 
 
+def test_a_hook_before_an_epoch_acts_once(tmp_path):
+    """Resumed within an epoch, it is called again, and what it did is undone."""
+
+    def fit(model, *more):
+        halved = callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+        model.fit(X, Y, callbacks=[halved, *more], **FIT)
+
+    expected, model = model_of(), model_of()
+    fit(expected)
+    backup = BackupAndRestore(tmp_path, 2, delete_checkpoint=False)
+    with pytest.raises(Power):
+        fit(model_of(), backup, Cut(steps=13))
+    fit(model, backup)
+    assert model.optimizer.learning_rate == np.float32(0.001 / 2**EPOCHS)
+    assert_trees_identical(model.state, expected.state)
+
+
 def test_callbacks_may_come_and_go(tmp_path):
     own = [Counting(), callbacks.EarlyStopping("loss", patience=9), Cut(epoch=2)]
     with pytest.raises(Power):
