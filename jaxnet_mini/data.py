@@ -97,10 +97,10 @@ def _check_block(
     )
 
 
-def _zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+def _aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     # JAX takes an aligned array over on a CPU as it is, without a copy.
     size = math.prod(shape) * dtype.itemsize
-    memory = np.zeros(size + ALIGNMENT, np.uint8)
+    memory = np.empty(size + ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % ALIGNMENT
     return memory[start : start + size].view(dtype).reshape(shape)
 
@@ -122,7 +122,9 @@ def fill(
         DataError: a value is NaN, infinite, or does not fit the device's dtype.
     """
     dtype = device_dtype(array.dtype)
-    filled = _zeros((capacity, *array.shape[1:]), dtype)
+    filled = _aligned((capacity, *array.shape[1:]), dtype)
+    # Only these: zeros for all would be written once more where memory is used again.
+    filled[len(array) :] = 0
     row_bytes = max(1, array.itemsize * math.prod(array.shape[1:]))
     block = max(1, BLOCK_BYTES // row_bytes)
     for first in range(0, len(array), block):
