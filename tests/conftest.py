@@ -30,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def amount(request: pytest.FixtureRequest) -> Callable[..., int]:
     """How many cases to try: ``amount(quick=40, long=300)``."""
 

@@ -253,16 +253,18 @@ def test_waits_of_the_host_and_what_comes_back(costs, call):
 
 # Memory
 
-EPOCHS = 300
+BYTES_AN_EPOCH = {300: 4096, 2000: 1024}
+"""By how much resident memory may grow in an epoch or a call, in the second half of so
+many; the first is to warm up. A page is 4096 bytes, so that the short form allows one.
+(The history keeps 250 bytes of an epoch; the order alone would be 16 KB, the data a
+megabyte.)"""
 
-BYTES_AN_EPOCH = 4096
-"""Resident memory may grow by less than a page an epoch: the history keeps some floats
-(0.4 to 2 KB were measured). The order alone would be 16 KB, the data a megabyte."""
-
-MEMORY = f"""
+MEMORY = """
 import ctypes
+import gc
 import json
 import resource
+import sys
 from pathlib import Path
 
 import jax
@@ -270,52 +272,75 @@ import numpy as np
 
 import jaxnet_mini as jn
 
+many = int(sys.argv[1])
 x = np.random.default_rng(0).normal(size=(4000, 64)).astype(np.float32)
 y = (np.arange(4000) % 3).astype(np.int32)
 model = jn.Sequential([jn.Dense(8, "relu"), jn.Dense(3, "softmax")])
 model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
 options = dict(verbose=0, validation_split=0.1, batch_size=100)
-seen = []
+compiled = []
+# What is seen must not grow itself.
+seen = np.ones((2, many, 3), np.int64)
 page = resource.getpagesize()
-# Memory that was freed would take a small leak in for long: it is given back first.
+# Garbage, and memory that was freed, would take a small leak in for long: what was
+# there before is looked through once, what has come since each time.
 trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda pad: None)
 
 
-def look():
-    arrays = jax.live_arrays()
+def listen(event, duration, **details):
+    if event == "/jax/core/compile/backend_compile_duration":
+        compiled.append(details["fun_name"].removeprefix("jit(").removesuffix(")"))
+
+
+def look(way, index):
+    gc.collect()
+    if index == 0:
+        gc.freeze()
     trim(0)
+    arrays = jax.live_arrays()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
-    seen.append([len(arrays), sum(array.nbytes for array in arrays), pages * page])
+    seen[way, index] = len(arrays), sum(a.nbytes for a in arrays), pages * page
 
 
-looking = jn.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: look())
-model.fit(x, y, epochs={EPOCHS}, callbacks=looking, **options)
-for _ in range({EPOCHS}):
+jax.monitoring.register_event_duration_secs_listener(listen)
+looking = jn.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: look(0, epoch))
+model.fit(x, y, epochs=many, callbacks=looking, **options)
+for index in range(many):
     model.fit(x, y, **options)
-    look()
-print(json.dumps([seen[:{EPOCHS}], seen[{EPOCHS}:]]))
+    look(1, index)
+print(json.dumps([compiled, seen.tolist()]))
 """
 
 
 @pytest.fixture(scope="module")
-def memory():
-    """Arrays, their bytes and resident bytes after each epoch, and after each call."""
+def memory(amount):
+    """What was compiled; arrays, their bytes and resident bytes after each epoch, and
+    the same after each call."""
     if not Path("/proc/self/statm").exists():
         pytest.skip("/proc/self/statm, which tells resident memory, is Linux's")
-    return np.array(json.loads(run("-W", "error", "-c", MEMORY)))
+    many = str(amount(quick=300, long=2000))
+    compiled, seen = json.loads(run("-W", "error", "-c", MEMORY, many, timeout=1800))
+    return compiled, np.array(seen)
 
 
 @pytest.mark.parametrize("way", ["epochs of one fit", "calls of fit"])
 def test_memory_does_not_grow(memory, way):
-    arrays, array_bytes, resident = memory[int(way == "calls of fit")].T
-    assert len(arrays) == EPOCHS
+    arrays, array_bytes, resident = memory[1][int(way == "calls of fit")].T
     # The second has all that the first one needs.
     assert set(arrays[1:]) == {arrays[1]}
     assert set(array_bytes[1:]) == {array_bytes[1]}
     # The median of ten stretches: the allocator takes another buffer at times, once.
-    stretches = resident[EPOCHS // 2 :].reshape(10, -1)
+    many = len(arrays)
+    stretches = resident[many // 2 :].reshape(10, -1)
     growth = (stretches[:, -1] - stretches[:, 0]) / (stretches.shape[1] - 1)
-    assert np.median(growth) < BYTES_AN_EPOCH
+    line = np.polyfit(np.arange(many // 2), resident[many // 2 :], 1)[0]
+    print(f"{many} {way}: {np.median(growth):.0f} bytes each, by a line {line:.0f}")
+    assert np.median(growth) < BYTES_AN_EPOCH[many]
+
+
+def test_all_epochs_and_calls_run_what_was_compiled_for_the_first(memory):
+    assert sorted(set(memory[0]) & {"loop", "evaluate"}) == ["evaluate", "loop"]
+    assert Counter(memory[0]).most_common(1)[0][1] == 1
 
 
 def test_a_fit_leaves_its_state_on_the_device_and_nothing_else():
