@@ -22,7 +22,8 @@ def packed(value: Any, name: str, arrays: dict[str, Any]) -> Json:
         return value if math.isfinite(value) else {"/float": repr(value)}
     if isinstance(value, dict):
         return {
-            str(key): packed(v, f"{name}/{key}", arrays) for key, v in value.items()
+            _escaped(str(key)): packed(v, f"{name}/{_part(str(key))}", arrays)
+            for key, v in value.items()
         }
     if isinstance(value, list | tuple):
         if len(value) > FEW and all(type(number) is float for number in value):
@@ -56,4 +57,16 @@ def unpacked(value: Json, arrays: dict[str, Any]) -> Any:
         case {"/array": name}:
             # A copy: what the file holds cannot be written into.
             return np.array(arrays.pop(name))
-    return {key: unpacked(item, arrays) for key, item in value.items()}
+    return {
+        key.removeprefix("/"): unpacked(item, arrays) for key, item in value.items()
+    }
+
+
+def _escaped(key: str) -> str:
+    """Return what stands for a key: one slash at the front is ours."""
+    return f"/{key}" if key.startswith("/") else key
+
+
+def _part(key: str) -> str:
+    """Return a key as a part of a name, as RFC 6901 has it: a slash is no part."""
+    return key.replace("~", "~0").replace("/", "~1")

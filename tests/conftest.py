@@ -13,6 +13,7 @@ os.environ["KERAS_BACKEND"] = "jax"
 os.environ.pop("FORCE_COLOR", None)
 os.environ["COLUMNS"] = "80"
 
+import hypothesis
 import jax
 import pytest
 
@@ -28,6 +29,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="try as many cases as tests/RELIABILITY.md promises, which takes hours",
     )
+
+
+# The same examples every time, as many as `--long` asks for; what compiles for each of
+# them takes a share of these. A first example may wait for JAX to start.
+for name, examples in {"quick": 100, "long": 1000}.items():
+    hypothesis.settings.register_profile(
+        name,
+        max_examples=examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    hypothesis.settings.load_profile("long" if config.getoption("--long") else "quick")
 
 
 @pytest.fixture(scope="session")
