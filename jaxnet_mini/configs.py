@@ -223,7 +223,7 @@ def _value(config: Json, own: CustomObjects, where: str) -> Any:
     if isinstance(config, list):
         return tuple(_value(v, own, f"{where}[{i}]") for i, v in enumerate(config))
     if isinstance(config, dict):
-        if config.keys() == {"float"} and config["float"] in NON_FINITE:
+        if config.keys() == {"float"} and config["float"] in list(NON_FINITE):
             return NON_FINITE[config["float"]]
         if config.keys() == {"function"} and isinstance(config["function"], str):
             with locating(where):
@@ -273,7 +273,7 @@ def _instance(name: str, arguments: Json, own: CustomObjects, where: str) -> Any
             if not fits(value, expected):
                 raise ArgumentError(
                     f"{where}.{argument} must be of type "
-                    f"{inspect.formatannotation(expected)}, not {value!r}."
+                    f"{inspect.formatannotation(expected)}, not {short(value)}."
                 )
     with locating(where):
         return kind(**values)

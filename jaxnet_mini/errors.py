@@ -12,6 +12,9 @@ from typing import Any, TypeVar
 
 Value = TypeVar("Value")
 
+MOST_SHOWN = 80
+"""How many characters of a name a message shows."""
+
 
 class JaxnetError(Exception):
     """The base of every exception that this library raises on purpose."""
@@ -79,10 +82,14 @@ def find(table: Mapping[str, Value], name: str, kind: str) -> Value:
     """
     if name in table:
         return table[name]
-    nearest = difflib.get_close_matches(str(name).lower(), table, n=1, cutoff=0.5)
+    shown = repr(name)
+    if len(shown) > MOST_SHOWN:  # from a file, it may have millions of letters
+        shown, nearest = f"{shown[: MOST_SHOWN - 3]}...", []
+    else:
+        nearest = difflib.get_close_matches(str(name).lower(), table, n=1, cutoff=0.5)
     guess = f"did you mean {nearest[0]!r}? " if nearest else ""
     known = ", ".join(sorted(table))
-    raise UnknownNameError(f"unknown {kind} {name!r}: {guess}Known: {known}.")
+    raise UnknownNameError(f"unknown {kind} {shown}: {guess}Known: {known}.")
 
 
 def import_extra(module: str, extra: str) -> Any:

@@ -18,7 +18,7 @@ from jaxnet_mini import initializers, losses, metrics, seeds
 from jaxnet_mini.configs import find_class
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.names import snake_case
-from jaxnet_mini.plain import Json
+from jaxnet_mini.plain import Json, short
 
 ACTIVATION_LAYERS: dict[str, dict[str, Any]] = {
     "ELU": {"elu": {"alpha": 1.0}},
@@ -128,8 +128,8 @@ def _layer(entry: Json, own: Collection[str]) -> Json:
     where = f"the layer {config.get('name')!r}, a {kind},"
     name = re.sub(r"\s", "_", str(config.get("name")))
     policy = config.get("dtype")
-    if isinstance(policy, dict):
-        policy = policy.get("config", {}).get("name")
+    if isinstance(policy, dict) and isinstance(policy.get("config"), dict):
+        policy = policy["config"].get("name")
     if policy not in ("float32", None):
         raise ArgumentError(f"{where} computes in {policy!r}: only float32 is read.")
     if kind not in LAYERS:
@@ -269,6 +269,10 @@ def settings(config: dict[str, Json], own: Collection[str]) -> dict[str, Json] |
             return {"class": name, "config": arguments}
         return _function(value, where, own, names)
 
+    for entry in ("metrics", "weighted_metrics"):
+        given = compiled.get(entry)
+        if not isinstance(given, list | None):
+            raise ArgumentError(f"{entry} must be a list, not {short(given)}.")
     return {
         "optimizer": part(compiled.get("optimizer"), "optimizers", ()),
         "loss": part(compiled.get("loss"), "losses", losses.LOSSES),

@@ -11,7 +11,7 @@ import contextlib
 import io
 import os
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,15 +19,18 @@ from numpy.typing import NDArray
 
 from jaxnet_mini import plain, weights
 from jaxnet_mini.composition import LayerOutline
-from jaxnet_mini.errors import FileError, import_extra
+from jaxnet_mini.errors import FileError, JaxnetError, import_extra
 from jaxnet_mini.names import snake_case
-from jaxnet_mini.plain import Json
+from jaxnet_mini.plain import Json, short
 from jaxnet_mini.saving import FilePath, readable
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
 
-MOST_BYTES = 2**31
-"""Of one part of an archive, which is read into memory."""
+MOST_DIRECTORY_BYTES = 2**18
+"""Of the directory of an archive, which takes ten times that in memory."""
+
+MOST_MEMBERS = 2000
+"""In one group of an HDF5 file, which lists them in a time that grows as the square."""
 
 
 def is_keras(path: FilePath) -> bool:
@@ -70,23 +73,48 @@ def read_weights(
             }
         # Checked before a number is read: a file may claim any shape.
         weights.check(weights.shapes(outline), found | left, repr(os.fspath(path)))
+        _check_stored(found, os.fspath(path))
         return {name: np.asarray(dataset[()]) for name, dataset in found.items()}
+
+
+def _check_stored(found: Mapping[str, Any], path: str) -> None:
+    """Check that the numbers stand in the file, each once and as they are."""
+    total = sum(dataset.nbytes for dataset in found.values())
+    for name, dataset in found.items():
+        # What is compressed, or not there at all, may fill any memory.
+        if dataset.chunks or dataset.id.get_storage_size() != dataset.nbytes:
+            raise FileError(
+                f"{path!r} has the numbers of {name} compressed or not at all, unlike "
+                "what Keras writes: write it anew with Keras 3."
+            )
+    size = readable(path).stat().st_size
+    if total > size:
+        raise FileError(
+            f"{path!r} has {size} bytes, and the weights in it would have {total}: "
+            "write it anew with Keras 3."
+        )
 
 
 @contextlib.contextmanager
 def _weights_file(path: FilePath) -> Iterator[Any]:
-    source: Any = readable(path)
-    if source.suffix == ".keras":
-        source = io.BytesIO(_part(path, "model.weights.h5"))
-    elif not source.name.endswith(".weights.h5"):
+    file, source = readable(path), os.fspath(path)
+    if not file.name.endswith((".keras", ".weights.h5")):
         raise _old(path)
     h5py = import_extra("h5py", "keras")
     try:
-        file = h5py.File(source, "r")
-    except OSError as error:
-        raise FileError(f"{os.fspath(path)!r} is no HDF5 file: {error}.") from None
-    with file:
-        yield file
+        # All through Python's own files: the HDF5 library opens none.
+        with (
+            _part(path, "model.weights.h5")
+            if file.suffix == ".keras"
+            else file.open("rb") as data,
+            h5py.File(data, "r") as opened,
+        ):
+            yield opened
+    except JaxnetError:
+        raise
+    except Exception as error:
+        # What h5py raises of a damaged file is documented nowhere.
+        raise FileError(f"{source!r} is no intact HDF5 file: {error}.") from None
 
 
 def _old(path: FilePath) -> FileError:
@@ -100,15 +128,18 @@ def _variables(file: Any, path: str) -> dict[str, dict[str, Any]]:
     """Return the variables of each layer in a file, by number, without reading them."""
     groups: dict[str, dict[str, Any]] = {}
     layers = _member(file, "layers", path)
-    for name in layers:
+    for name in _names(layers, path):
         layer = _member(layers, name, path)
         groups[name] = {}
-        for part in layer:
+        for part in _names(layer, path):
             inner = _member(layer, part, path)
             if part == "vars":
-                groups[name] = {key: _member(inner, key, path) for key in inner}
-            elif part != "seed_generator" and (
-                part == "layers" or len(inner.get("vars", ()))
+                names = _names(inner, path)
+                groups[name] = {key: _member(inner, key, path) for key in names}
+            elif part == "layers" or (
+                part != "seed_generator"
+                and "vars" in _names(inner, path)
+                and _names(_member(inner, "vars", path), path)
             ):
                 raise FileError(
                     f"{path!r} has weights of a layer inside the layer {name!r}: that "
@@ -117,42 +148,80 @@ def _variables(file: Any, path: str) -> dict[str, dict[str, Any]]:
     return groups
 
 
-def _member(group: Any, name: str, path: str) -> Any:
+def _names(group: Any, path: str) -> list[str]:
+    """Return the names of the members of a group; none is followed."""
     h5py = import_extra("h5py", "keras")
-    inside = hasattr(group, "keys") and name in group
-    if inside and isinstance(group.get(name, getlink=True), h5py.HardLink):
-        member = group[name]
-        # Links and such data sets would be read from other files.
-        if not isinstance(member, h5py.Dataset) or not (
-            member.external or member.is_virtual
-        ):
-            return member
+    if not isinstance(group, h5py.Group):
+        return []
+    if len(group) > MOST_MEMBERS:
+        raise FileError(
+            f"{path!r} has {len(group)} members in {group.name!r}, and at most "
+            f"{MOST_MEMBERS} are read."
+        )
+    return list(group)
+
+
+def _member(group: Any, name: str, path: str) -> Any:
+    """Return a member of a group, if it stands in this file.
+
+    Raises:
+        FileError: it does not: links and some data sets would be read from others.
+    """
+    h5py = import_extra("h5py", "keras")
+    # A name of several parts would be followed through whatever they are.
+    if isinstance(group, h5py.Group) and "/" not in name and name != ".":
+        links, key = group.id.links, name.encode(errors="surrogateescape")
+        # Not `name in group`, which opens the file that a link leads to.
+        if links.exists(key) and links.get_info(key).type == h5py.h5l.TYPE_HARD:
+            member = group[name]
+            if isinstance(member, h5py.Group) or (
+                isinstance(member, h5py.Dataset)
+                and member.shape is not None
+                and not (member.external or member.is_virtual)
+            ):
+                return member
     raise FileError(
-        f"{path!r} does not hold {name!r} where Keras 3 writes it: write it anew with "
-        "Keras 3."
+        f"{path!r} does not hold {short(name)} where Keras 3 writes it: write it anew "
+        "with Keras 3."
     )
 
 
-def _part(path: FilePath, name: str) -> bytes:
-    """Return a file of an archive; nothing is written to the disk."""
+class _Bounded(io.FileIO):
+    """A file of which at most so many bytes are read in one go."""
+
+    most = MOST_DIRECTORY_BYTES
+
+    def read(self, size: int | None = -1) -> bytes:
+        wanted = self.most if size is None or size < 0 else min(size, self.most)
+        return super().read(wanted) or b""
+
+
+def _part(path: FilePath, name: str) -> io.BytesIO:
+    """Return a file of an archive; nothing is written to the disk.
+
+    Raises:
+        FileError: the archive is damaged, or the file not in it as Keras writes it.
+    """
+    file, source = readable(path), repr(os.fspath(path))
     try:
-        with zipfile.ZipFile(readable(path)) as archive:
-            info = archive.getinfo(name)
+        with _Bounded(file) as raw, zipfile.ZipFile(raw) as archive:
+            found = [info for info in archive.infolist() if info.filename == name]
             # Keras does not compress; what is small and unpacks to much is no model.
-            if info.compress_type != zipfile.ZIP_STORED or info.file_size > MOST_BYTES:
-                raise FileError(
-                    f"{os.fspath(path)!r}: {name} is compressed or too large, unlike "
-                    "what Keras writes."
-                )
-            return archive.read(info)
-    except KeyError:
-        raise FileError(
-            f"{os.fspath(path)!r} has no {name}, which Keras 3 writes."
-        ) from None
-    except (zipfile.BadZipFile, EOFError, RuntimeError) as error:
-        raise FileError(
-            f"{os.fspath(path)!r} is no intact .keras file: {error}."
-        ) from None
+            stored = all(
+                info.compress_type == zipfile.ZIP_STORED
+                and info.compress_size == info.file_size <= file.stat().st_size
+                for info in found
+            )
+            if len(found) == 1 and stored:
+                raw.most = max(raw.most, found[0].file_size)
+                return io.BytesIO(archive.read(found[0]))
+    except Exception as error:
+        # zipfile raises much beside its BadZipFile.
+        raise FileError(f"{source} is no intact .keras file: {error}.") from None
+    if not found:
+        raise FileError(f"{source} has no {name}, which Keras 3 writes.")
+    what = "there twice" if stored else "compressed or too large"
+    raise FileError(f"{source}: {name} is {what}, unlike what Keras writes.")
 
 
 def read_config(path: FilePath) -> dict[str, Json]:
@@ -168,5 +237,7 @@ def read_config(path: FilePath) -> dict[str, Json]:
         )
     if not os.fspath(path).endswith(".keras"):
         raise _old(path)
+    text = _part(path, "config.json").getvalue()
     with plain.locating(os.fspath(path)):
-        return plain.parse(_part(path, "config.json"))
+        plain.check_size(text)
+        return plain.parse(text)

@@ -14,6 +14,28 @@ from jaxnet_mini.errors import ArgumentError, JaxnetError, find
 Json: TypeAlias = Any
 """What ``json.dumps`` writes: None, booleans, numbers, strings, lists, dictionaries."""
 
+MOST_BYTES = 2**22
+"""Of a text from a file: far more layers than anyone stacks."""
+
+MOST_VALUES = 2**17
+"""In a text from a file: each takes some 300 bytes of memory, whatever it is."""
+
+
+def check_size(text: str | bytes) -> None:
+    """Check that a text can be parsed in little memory and time.
+
+    Raises:
+        ArgumentError: it cannot.
+    """
+    data = text.encode(errors="replace") if isinstance(text, str) else text
+    # Before each value stands one of these.
+    values = sum(map(data.count, (b",", b"[", b"{")))
+    if len(data) > MOST_BYTES or values > MOST_VALUES:
+        raise ArgumentError(
+            f"its JSON is too large: {len(data)} bytes with up to {values} values, and "
+            f"at most {MOST_BYTES} and {MOST_VALUES} are read."
+        )
+
 
 def parse(text: str | bytes) -> dict[str, Json]:
     """Return the JSON object in a text, in which every key stands once.
@@ -32,7 +54,9 @@ def parse(text: str | bytes) -> dict[str, Json]:
         return found
 
     try:
-        parsed = json.loads(text, object_pairs_hook=once)
+        # Bytes might be of another encoding, for which Python imports a module.
+        decoded = text if isinstance(text, str) else text.decode()
+        parsed = json.loads(decoded, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
         raise ArgumentError(f"its JSON cannot be read: {error}.") from None
     if not isinstance(parsed, dict):
@@ -85,7 +109,9 @@ def fits(value: Any, expected: Any) -> bool:
         return items and all(fits(item, arguments[0]) for item in value)
     if expected in (int, float):
         kinds = int if expected is int else int | float
-        return isinstance(value, kinds) and not isinstance(value, bool)
+        # More than 64 bits are no size of an array, nor a float for certain.
+        number = isinstance(value, kinds) and not isinstance(value, bool)
+        return number and (isinstance(value, float) or abs(value) < 2**63)
     # Others, such as arrays, stand in no JSON, and not all of them are types.
     kind = origin or expected
     return isinstance(kind, type) and isinstance(value, kind)
@@ -101,6 +127,9 @@ def short(config: Json) -> str:
 def locating(where: object) -> Iterator[None]:
     """Put a place before the message of any of this library's own errors.
 
+    Raises:
+        ArgumentError: what is read is nested too deeply.
+
     >>> with locating("model.safetensors"):
     ...     raise ArgumentError("rate is too large.")
     Traceback (most recent call last):
@@ -111,3 +140,5 @@ def locating(where: object) -> Iterator[None]:
         yield
     except JaxnetError as error:
         raise type(error)(f"{where}: {error}") from None
+    except RecursionError:
+        raise ArgumentError(f"{where}: it is nested too deeply.") from None

@@ -32,9 +32,6 @@ WEIGHTS_SUFFIX = ".weights.safetensors"
 VERSION = 1
 """The version of the format; a reader refuses those above its own."""
 
-MOST_HEADER_BYTES = 2**25
-"""A header of 32 MiB describes far more layers than anyone stacks."""
-
 DTYPES = {
     "BOOL": np.dtype(np.bool_),
     "U8": np.dtype(np.uint8),
@@ -115,7 +112,8 @@ def encoded(arrays: Mapping[str, Any], header: Header) -> bytes:
         header: JSON; the format's version is added.
 
     Raises:
-        FileError: an array has a dtype that no file holds.
+        FileError: an array has a dtype that no file holds, or there is more to describe
+            than `read` reads.
     """
     from safetensors.numpy import save
 
@@ -131,7 +129,16 @@ def encoded(arrays: Mapping[str, Any], header: Header) -> bytes:
             )
     text = json.dumps(header | {"version": VERSION}, allow_nan=False)
     # One entry: several would be written in an order of their own in each run.
-    return save(tensors, metadata={"jaxnet_mini": text})
+    contents = save(tensors, metadata={"jaxnet_mini": text})
+    try:
+        plain.check_size(_header_of(contents))
+    except ArgumentError as error:
+        raise FileError(f"there are too many layers to be saved: {error}") from None
+    return contents
+
+
+def _header_of(contents: bytes) -> bytes:
+    return contents[8 : 8 + int.from_bytes(contents[:8], "little")]
 
 
 def replace(path: Path, contents: bytes) -> None:
@@ -180,7 +187,18 @@ def read(path: FilePath) -> Contents:
     Raises:
         FileError: it is none, it is damaged, or newer than this library.
     """
-    return decoded(readable(path).read_bytes(), path)
+    file = readable(path)
+    try:
+        data = file.read_bytes()
+    except (OSError, MemoryError) as error:
+        raise unreadable(path, error) from None
+    return decoded(data, path)
+
+
+def unreadable(path: FilePath, error: Exception) -> FileError:
+    """Return the error of a file that the system does not let us read."""
+    why = str(error) or "it is larger than the memory"
+    return FileError(f"{os.fspath(path)!r} cannot be read: {why}.")
 
 
 def decoded(data: bytes, path: FilePath) -> Contents:
@@ -203,20 +221,25 @@ def decoded(data: bytes, path: FilePath) -> Contents:
 def _contents(data: bytes) -> tuple[Header | None, dict[str, NDArray[Any]]]:
     from safetensors import deserialize
 
-    length = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or length > min(len(data) - 8, MOST_HEADER_BYTES):
+    if len(data) < 8 or int.from_bytes(data[:8], "little") > len(data) - 8:
         raise ArgumentError("it is cut off, or of another format.")
+    text = _header_of(data)
+    plain.check_size(text)
     read_tensors: Any = deserialize  # it has no annotations
     tensors = read_tensors(data)
-    metadata = plain.parse(data[8 : 8 + length]).get("__metadata__") or {}
+    metadata = plain.parse(text).get("__metadata__") or {}
     arrays: dict[str, NDArray[Any]] = {}
     for name, tensor in tensors:
         dtype = DTYPES.get(tensor["dtype"])
         if dtype is None:
             raise ArgumentError(f"{name!r} has the dtype {tensor['dtype']}.")
-        arrays[name] = np.ndarray(tensor["shape"], dtype, bytes(tensor["data"]))
+        # Its own buffer: a copy would make three of each with that in the file.
+        arrays[name] = np.ndarray(tensor["shape"], dtype, tensor["data"])
     own = metadata.get("jaxnet_mini")
-    return None if own is None else plain.parse(own), arrays
+    if own is None:
+        return None, arrays
+    plain.check_size(own)
+    return plain.parse(own), arrays
 
 
 def _current(header: Header, path: FilePath) -> Header:

@@ -1,8 +1,9 @@
 """What of a model goes into files: what it is, its weights, the state of training."""
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from jaxnet_mini import (
@@ -16,7 +17,7 @@ from jaxnet_mini import (
 )
 from jaxnet_mini.compiling import CompiledStack
 from jaxnet_mini.configs import CustomObjects
-from jaxnet_mini.errors import FileError
+from jaxnet_mini.errors import ArgumentError, FileError, JaxnetError
 from jaxnet_mini.saving import FilePath
 
 Stored = TypeVar("Stored", bound="StoredStack")
@@ -64,9 +65,10 @@ class StoredStack(CompiledStack):
         entries = {"name": str, "seed": int, "input_shape": list | None, "layers": list}
         plain.check_keys(config, entries, "the architecture")
         layers = configs.from_config(config["layers"], custom_objects, "layers")
-        model = cls(layers, config["name"], config["seed"])
-        if config["input_shape"] is not None:
-            model.build((None, *config["input_shape"]))
+        with _computing("the layers cannot be built"):
+            model = cls(layers, config["name"], config["seed"])
+            if config["input_shape"] is not None:
+                model.build((None, *config["input_shape"]))
         return model
 
     def to_json(self, **arguments: Any) -> str:
@@ -166,6 +168,7 @@ class StoredStack(CompiledStack):
                 if compile:
                     with plain.locating(LEFT_OUT):
                         model._compile_as(keras_configs.settings(config, own), own)
+                model._known_shape()
             model.load_weights(path)
             return model
         contents = saving.read(path)
@@ -184,15 +187,32 @@ class StoredStack(CompiledStack):
                 with plain.locating(LEFT_OUT):
                     model._compile_as(header["compile"], own)
             model._known_shape()
-            model._state = snapshots.restored(
-                header["state"],
-                contents.arrays,
-                model._outline,
-                model._trainer,
-                "the file",
-            )
+            with _computing("the state cannot be put together"):
+                model._state = snapshots.restored(
+                    header["state"],
+                    contents.arrays,
+                    model._outline,
+                    model._trainer,
+                    "the file",
+                )
         return model
 
     def _compile_as(self, settings: Any, custom_objects: CustomObjects) -> None:
         if settings is not None:
-            self.compile_from_config(settings, custom_objects)
+            with _computing("the model cannot be compiled"):
+                self.compile_from_config(settings, custom_objects)
+
+
+@contextlib.contextmanager
+def _computing(what: str) -> Iterator[None]:
+    """Name what fails where every argument is right alone, and all together are not.
+
+    Raises:
+        ArgumentError: JAX or optax takes them not, nor a class of the user's.
+    """
+    try:
+        yield
+    except (JaxnetError, RecursionError):
+        raise
+    except Exception as error:
+        raise ArgumentError(f"{what}: {error}") from error

@@ -560,7 +560,7 @@ def test_damaged_archives_are_refused(tmp_path):
             models.load_model(path)
     path.write_bytes(whole)
     repacked(path, lambda parts: parts.update({"model.weights.h5": b"0" * 99}))
-    with raises_text(FileError, "is no HDF5 file: "):
+    with raises_text(FileError, "is no intact HDF5 file: "):
         models.load_model(path)
     path.write_bytes(whole)
     repacked(path, lambda parts: parts.update({"config.json": b"{"}))

@@ -1,0 +1,130 @@
+"""What reading a file of unknown origin may do, watched from inside the process.
+
+Used by the table of hostile files and by the fuzzer alike.
+"""
+
+import contextlib
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+
+import jaxnet_mini as jn
+from jaxnet_mini import errors, models
+
+DOCUMENTED = (
+    errors.FileError,
+    errors.ArgumentError,
+    errors.ShapeError,
+    errors.UnknownNameError,
+    errors.LayerError,
+    errors.StateError,
+)
+
+MOST_SECONDS = 1.0
+MOST_EXTRA_BYTES = 64 * 2**20
+"""Beside twice the size of the file."""
+
+DOING = ("exec", "compile", "code.__new__", "import", "ctypes.dlopen", "marshal.loads")
+"""Audit events of running code and importing it."""
+
+AREAS = (
+    "os.",
+    "pickle.",
+    "shutil.",
+    "socket.",
+    "subprocess.",
+    "tempfile.",
+    "urllib.",
+    "webbrowser.",
+)
+"""First words of events of files, processes and the net."""
+
+HARMLESS = ("os.listdir", "os.scandir")
+"""What Python's import system asks when a module is looked for in vain."""
+
+
+class Watch:
+    """Notes what happens in the process while it is on."""
+
+    def __init__(self):
+        self.path = None
+        self.seen = []
+        sys.addaudithook(self._hook)
+
+    def _hook(self, event, arguments):
+        if self.path is None:
+            return
+        if event == "open":
+            # JAX reads its own sources where it shortens a traceback.
+            if str(arguments[0]) not in (self.path, *self.sources):
+                self.seen.append((event, arguments))
+        elif event in DOING or event.startswith(AREAS):
+            self.seen.append((event, arguments))
+
+    @contextlib.contextmanager
+    def on(self, path):
+        """Watch, while only the file at ``path`` may be opened."""
+        modules = set(sys.modules)
+        self.sources = {getattr(m, "__file__", None) for m in sys.modules.values()}
+        self.seen = []
+        self.path = os.fspath(path)
+        try:
+            yield
+        finally:
+            self.path = None
+        self.seen += [("module", name) for name in set(sys.modules) - modules]
+
+
+def small_model():
+    """Return a model that the weights of the corpus's files fit."""
+    return jn.Sequential([jn.Dense(2, "relu", input_dim=3), jn.Dense(2)])
+
+
+def readers(path, model):
+    """Return what reads a file of this name."""
+    path = Path(path)
+    calls = {"load_weights": lambda: model.load_weights(path)}
+    if not path.name.endswith(".weights.h5"):
+        calls["load_model"] = lambda: models.load_model(path)
+    return calls
+
+
+def memory():
+    """Return the most bytes that the process has held since `forget_memory`."""
+    status = Path("/proc/self/status").read_text()
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024
+
+
+def forget_memory():
+    """Let `memory` count from what the process holds now."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def faults(path, watch, calls):
+    """Read a file in all ways; return what is wrong with how it went."""
+    path = Path(path)
+    size = path.stat().st_size
+    for name, call in calls.items():
+        error = None
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        start = time.thread_time()
+        with watch.on(path):
+            try:
+                call()
+            except DOCUMENTED as caught:
+                error = caught
+        seconds = time.thread_time() - start
+        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        if error is not None:
+            if str(path) not in str(error):
+                yield f"{name}: the message names no file: {error}"
+            # A file that can be read may need a program compiled.
+            if seconds > MOST_SECONDS:
+                yield f"{name}: took {seconds:.2f} s"
+            if after - before > 2 * size + MOST_EXTRA_BYTES:
+                yield f"{name}: took {after - before} bytes for a file of {size}"
+            for seen in watch.seen:
+                yield f"{name}: {seen}"
