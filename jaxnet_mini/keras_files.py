@@ -135,7 +135,8 @@ def _variables(file: Any, path: str) -> dict[str, dict[str, Any]]:
             inner = _member(layer, part, path)
             if part == "vars":
                 names = _names(inner, path)
-                groups[name] = {key: _member(inner, key, path) for key in names}
+                members = {key: _member(inner, key, path) for key in names}
+                groups[name] = {k: m for k, m in members.items() if hasattr(m, "shape")}
             elif part == "layers" or (
                 part != "seed_generator"
                 and "vars" in _names(inner, path)

@@ -5,19 +5,21 @@ as what it was.
 """
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
-from jaxnet_mini import identities, plain, snapshots
+from jaxnet_mini import identities, plain, snapshots, weights
 from jaxnet_mini.callbacks import BackupAndRestore, Callback, Logs
 from jaxnet_mini.callbacks.base import say
 from jaxnet_mini.checks import Examples
 from jaxnet_mini.composition import LayerOutline
-from jaxnet_mini.errors import FileError
+from jaxnet_mini.errors import FileError, JaxnetError
 from jaxnet_mini.packing import packed, unpacked
 from jaxnet_mini.plain import Json
 from jaxnet_mini.plans import Plan
@@ -148,7 +150,8 @@ class KeptRun(Run):
         try:
             found = self._folder.newest()
             if found is not None:
-                self._take_over(found, trainer, outline)
+                with self._trusting_nothing("cannot be read"):
+                    self._take_over(found, trainer, outline)
                 self._say(verbose)
         except BaseException:
             self._close()
@@ -164,16 +167,28 @@ class KeptRun(Run):
         about = plain.parse(arrays.pop(ABOUT).tobytes())
         plain.check_keys(about, ENTRIES, "the run")
         identities.check(about["identity"], self._identity.result(), source)
-        epoch, step = about["epoch"], about["step"]
+        epoch, step, seed = about["epoch"], about["step"], tuple(about["seed"])
         if epoch > self.plan.epochs:
             raise FileError(
                 f"the run in {source} has {epoch} epochs, and epochs is "
                 f"{self.plan.epochs}: give more epochs, or checkpoint another folder."
             )
+        if epoch < 0 or not 0 <= step <= self.plan.steps:
+            raise FileError(f"epoch {epoch} and step {step} are none of this run.")
+        if len(seed) != len(self.plan.seed) or any(
+            type(number) is not int or number < 0 for number in seed
+        ):
+            raise FileError(f"{plain.short(about['seed'])} is no seed of this run.")
         sums = None
         if step:
-            total, lost = (arrays.pop(name) for name in SUMS)
             none = trainer.no_sums()
+            total, lost = (arrays.pop(name) for name in SUMS)
+            expected = jax.ShapeDtypeStruct(none.total.shape, none.total.dtype)
+            weights.check(
+                dict.fromkeys(SUMS, expected),
+                dict(zip(SUMS, (total, lost), strict=True)),
+                "what is kept of the metrics",
+            )
             sums = dataclasses.replace(none, total=total, lost=lost)
         self._callbacks = {
             name: unpacked(state, arrays) for name, state in about["callbacks"].items()
@@ -183,7 +198,7 @@ class KeptRun(Run):
         self.state = snapshots.restored(
             about["state"], arrays, outline, trainer, f"the run in {source}"
         )
-        self.plan = dataclasses.replace(self.plan, seed=tuple(about["seed"]))
+        self.plan = dataclasses.replace(self.plan, seed=seed)
         self.start = Point(epoch, step, sums, logs, about["stopped"])
 
     def _say(self, verbose: int) -> None:
@@ -200,7 +215,28 @@ class KeptRun(Run):
         learner.state = self.state
         for name, callback in _named(callbacks):
             if name in self._callbacks:
-                callback.load_state_dict(self._callbacks[name])
+                with self._trusting_nothing(f"does not suit the callback {name}"):
+                    callback.load_state_dict(self._callbacks[name])
+
+    @contextlib.contextmanager
+    def _trusting_nothing(self, what: str) -> Iterator[None]:
+        """Name the folder where nonsense stands in a file that is whole.
+
+        Raises:
+            FileError: another error came of it.
+        """
+        where = f"the run in {self._backup.backup_dir!r}"
+        try:
+            yield
+        except JaxnetError as error:
+            if repr(self._backup.backup_dir) in str(error):
+                raise
+            raise type(error)(f"{where} {what}: {error}") from None
+        except Exception as error:
+            raise FileError(
+                f"{where} {what} ({type(error).__name__}: {error}): give checkpoint "
+                "another folder."
+            ) from error
 
     def steps_until_due(self, done: int) -> int | None:
         every = self._backup.every

@@ -109,7 +109,7 @@ class ModelCheckpoint(MonitorCallback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
-        self._batches = state["batches"]
+        self._batches = int(state["batches"])
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         if self.save_best_only:

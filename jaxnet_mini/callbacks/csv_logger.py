@@ -53,7 +53,7 @@ class CSVLogger(Callback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Drop the rows that were written after the run was last kept."""
-        self._columns = state["columns"]
+        self._columns = list(state["columns"])
         if not self._columns:
             return
         with Path(self.filename).open("r+b") as file:

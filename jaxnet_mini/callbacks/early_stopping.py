@@ -70,7 +70,7 @@ class EarlyStopping(MonitorCallback):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
         for name in _KEPT:
-            setattr(self, name, state[name])
+            setattr(self, name, int(state[name]))
         best = state["best_weights"]
         structure = jax.tree.structure(self.model.params)
         self.best_weights = jax.tree.unflatten(structure, best) if best else None

@@ -47,9 +47,11 @@ class History(Callback):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.history, self.epochs_of = dict(state["history"]), dict(state["epochs_of"])
+        # Taken as lists, here and not after an epoch.
+        self.history = {name: list(of) for name, of in state["history"].items()}
+        self.epochs_of = {name: list(of) for name, of in state["epochs_of"].items()}
         self.epoch = list(state["epoch"])
-        self.timing |= state["timing"]
+        self.timing |= {name: list(state["timing"][name]) for name in _TIMED}
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self.epoch.append(epoch)

@@ -139,8 +139,8 @@ class ReduceLROnPlateau(MonitorCallback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
-        self.wait = state["wait"]
-        self.cooldown_counter = state["cooldown_counter"]
+        self.wait = int(state["wait"])
+        self.cooldown_counter = int(state["cooldown_counter"])
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.sign  # noqa: B018  (an error now, not after an epoch)

@@ -76,7 +76,7 @@ class MonitorCallback(Callback):
         return {"best": self.best}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.best = state["best"]
+        self.best = None if state["best"] is None else float(state["best"])
 
     def improves(self, value: Real, reference: Real | None) -> bool:
         """Tell whether ``value`` is better than ``reference``, which may be None."""

@@ -89,7 +89,7 @@ class TensorBoard(Callback):
         return {"batches": self._batches}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._batches = state["batches"]
+        self._batches = int(state["batches"])
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._batches = 0
