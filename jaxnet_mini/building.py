@@ -51,8 +51,7 @@ class LayerStack:
                 f"layers must be a list of layers, not {layers!r}: put it in brackets, "
                 "Sequential([...])."
             )
-        for layer in layers or ():
-            self.add(layer)
+        self._add(layers or ())
 
     # Building
 
@@ -64,19 +63,24 @@ class LayerStack:
             ArgumentError: an `Input` after the first place.
             ShapeError: it cannot take what comes from the layer before it.
         """
-        shape = self._shape
-        layers = self._net.layers
-        if isinstance(layer, Input):
-            if layers or shape:
-                raise ArgumentError(
-                    f"{layer!r} stands after other layers: Input comes first, once."
-                )
-            self._shape = layer.shape
-            return
-        composition.check_layer(layer)
-        if not layers and shape is None:
-            shape = getattr(layer, "input_shape", None)
-        self._rebuild((*layers, layer), shape)
+        self._add([layer])
+
+    def _add(self, added: Iterable[Layer]) -> None:
+        # All at once: one by one, the time would grow as the square of their number.
+        shape, layers = self._shape, [*self._net.layers]
+        for layer in added:
+            if isinstance(layer, Input):
+                if layers or shape:
+                    raise ArgumentError(
+                        f"{layer!r} stands after other layers: Input comes first, once."
+                    )
+                shape = layer.shape
+                continue
+            composition.check_layer(layer)
+            if not layers and shape is None:
+                shape = getattr(layer, "input_shape", None)
+            layers.append(layer)
+        self._rebuild(tuple(layers), shape)
 
     def pop(self) -> None:
         """Take the last layer away.

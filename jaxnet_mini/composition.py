@@ -172,21 +172,27 @@ def unique_names(layers: tuple[Layer, ...]) -> tuple[str, ...]:
     Raises:
         ArgumentError: two layers were given the same name.
     """
-    own = [name for layer in layers if (name := getattr(layer, "name", None))]
-    for name in own:
-        if own.count(name) > 1:
+    taken: set[str] = set()
+    for layer in layers:
+        name = getattr(layer, "name", None)
+        if name and name in taken:
             raise ArgumentError(
                 f"two layers have the name {name!r}: give each a name of its own."
             )
+        taken |= {name} if name else set()
     names: list[str] = []
+    numbers: dict[str, int] = {}
     for layer in layers:
         name = getattr(layer, "name", None)
         if not name:
             base = name = snake_case(type(layer).__name__)
-            number = 0
-            while name in own or name in names:
+            # From the last one on, for names are never given back.
+            number = numbers.get(base, 0)
+            while name in taken:
                 number += 1
                 name = f"{base}_{number}"
+            numbers[base] = number
+            taken.add(name)
         names.append(name)
     return tuple(names)
 

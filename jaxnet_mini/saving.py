@@ -211,7 +211,7 @@ def decoded(data: bytes, path: FilePath) -> Contents:
 
     try:
         header, arrays = _contents(data)
-    except (ArgumentError, safetensors.SafetensorError) as error:
+    except (ValueError, safetensors.SafetensorError) as error:
         raise FileError(
             f"{os.fspath(path)!r} is no intact safetensors file: {error}"
         ) from None

@@ -18,9 +18,14 @@ from jaxnet_mini import (
 from jaxnet_mini.compiling import CompiledStack
 from jaxnet_mini.configs import CustomObjects
 from jaxnet_mini.errors import ArgumentError, FileError, JaxnetError
+from jaxnet_mini.plain import Json
 from jaxnet_mini.saving import FilePath
 
 Stored = TypeVar("Stored", bound="StoredStack")
+
+MOST_LAYERS = 1000
+"""In a file. Each takes half a millisecond to build, whatever it then turns out to be;
+`jaxnet_mini.repeat` counts as one."""
 
 LEFT_OUT = "the compile settings, which compile=False leaves out"
 
@@ -142,6 +147,7 @@ class StoredStack(CompiledStack):
         target = saving.writable(path, saving.SUFFIX, overwrite)
         own: dict[str, Any] = {}
         model = self._config(own)
+        _check_number(model)
         compiled = None if self._trainer is None else self._compile_config(own)
         arrays, state = snapshots.taken(self._untrained())
         header = {
@@ -164,7 +170,9 @@ class StoredStack(CompiledStack):
         if keras_files.is_keras(path):
             config = keras_files.read_config(path)
             with plain.locating(source):
-                model = cls.from_config(keras_configs.architecture(config, own), own)
+                architecture = keras_configs.architecture(config, own)
+                _check_number(architecture)
+                model = cls.from_config(architecture, own)
                 if compile:
                     with plain.locating(LEFT_OUT):
                         model._compile_as(keras_configs.settings(config, own), own)
@@ -182,6 +190,7 @@ class StoredStack(CompiledStack):
         with plain.locating(source):
             entries = {"format": str, "model": dict, "state": dict}
             plain.check_keys(header, entries | {"compile": dict | None}, "the header")
+            _check_number(header["model"])
             model = cls.from_config(header["model"], own)
             if compile:
                 with plain.locating(LEFT_OUT):
@@ -201,6 +210,20 @@ class StoredStack(CompiledStack):
         if settings is not None:
             with _computing("the model cannot be compiled"):
                 self.compile_from_config(settings, custom_objects)
+
+
+def _check_number(architecture: Json) -> None:
+    """Check that there are not too many layers for a file, those within others too.
+
+    Raises:
+        ArgumentError: there are.
+    """
+    number = json.dumps(architecture).count('"layers.')
+    if number > MOST_LAYERS:
+        raise ArgumentError(
+            f"there are {number} layers, and a file holds at most {MOST_LAYERS}: "
+            "repeat one with jaxnet_mini.repeat, or keep the weights alone."
+        )
 
 
 @contextlib.contextmanager

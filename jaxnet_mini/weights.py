@@ -16,6 +16,9 @@ from jaxnet_mini.types import Params, Shape
 MOST_SHOWN = 5
 """How many differences one message names."""
 
+MOST_LETTERS = 200
+"""Of a path that a message names; that in a file may have millions."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Weight:
@@ -97,10 +100,11 @@ def check(
     """
     differences = []
     for path in [*expected, *sorted(found.keys() - expected.keys())]:
+        shown = path if len(path) <= MOST_LETTERS else f"{path[:MOST_LETTERS]}..."
         if path not in found:
-            differences.append(f"{path} is missing there")
+            differences.append(f"{shown} is missing there")
         elif path not in expected:
-            differences.append(f"{path} is there and not in the model")
+            differences.append(f"{shown} is there and not in the model")
         else:
             for what in ("shape", "dtype"):
                 here, there = (getattr(of[path], what) for of in (expected, found))
