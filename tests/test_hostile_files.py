@@ -118,6 +118,13 @@ def zeros(number):
     return {str(n): tensor(0, 0, (0,)) for n in range(number)}
 
 
+def large(path):
+    """Three copies of it would be too many."""
+    bytes_each = 96 * 10**6
+    entry = tensor(0, bytes_each, (bytes_each // 4,))
+    path.write_bytes(raw({"a": entry}, bytes(bytes_each)))
+
+
 INTACT = "is no intact safetensors file"
 
 SAFETENSORS = [
@@ -143,6 +150,26 @@ SAFETENSORS = [
         raw(zeros(900)),
         "ShapeError",
         "there and not in",
+        readers=("load_weights",),
+    ),
+    Row(
+        "as many tensors as are read",
+        raw(zeros(15_000)),
+        "ShapeError",
+        "there and not in",
+        readers=("load_weights",),
+    ),
+    Row(
+        "a letter that makes all others wide",
+        raw({"__metadata__": {"jaxnet_mini": "x" * 4_000_000 + "\U0001f600"}}),
+        "FileError",
+        "its JSON cannot be read",
+    ),
+    Row(
+        "96 MB of another model",
+        large,
+        "ShapeError",
+        "a is there and not in the model",
         readers=("load_weights",),
     ),
     Row("deep JSON", raw("[" * 10**5), "FileError", INTACT),
@@ -749,8 +776,20 @@ def inner_weights(file, foreign):
 
 
 def many_groups(file, foreign):
-    for number in range(2500):
+    for number in range(4500):
         file.create_group(f"layers/l{number}")
+
+
+def many_variables(file, foreign):
+    for number in range(1300):
+        file[f"layers/l{number}/vars/0"] = np.zeros(1, np.float32)
+
+
+def one_group_often(file, foreign):
+    for number in range(100):
+        file["layers/dense/vars"].create_dataset(f"n{number}", (1,), "<f4")
+    for number in range(500):
+        file.create_group(f"layers/l{number}")["vars"] = file["layers/dense/vars"]
 
 
 def virtual(file, foreign):
@@ -843,7 +882,24 @@ HDF5 = [
         NOT_THERE,
     ),
     Row("a view of elsewhere", hdf5(virtual), "FileError", NOT_THERE),
-    Row("2500 layers", hdf5(many_groups), "FileError", "at most 2000 are read"),
+    Row(
+        "4500 layers",
+        hdf5(many_groups),
+        "FileError",
+        "has more than 4000 groups and arrays",
+    ),
+    Row(
+        "1300 layers",
+        hdf5(many_variables),
+        "ShapeError",
+        "vars/0 is there and not in the model",
+    ),
+    Row(
+        "a group in many places",
+        hdf5(one_group_often),
+        "FileError",
+        "has more than 4000 groups and arrays",
+    ),
     Row(
         "a type for a kernel",
         instead(f"{VARS}/0", lambda _: np.dtype("<f4")),
