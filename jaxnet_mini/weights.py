@@ -100,17 +100,17 @@ def check(
     """
     differences = []
     for path in [*expected, *sorted(found.keys() - expected.keys())]:
-        shown = path if len(path) <= MOST_LETTERS else f"{path[:MOST_LETTERS]}..."
+        name = path if len(path) <= MOST_LETTERS else f"{path[:MOST_LETTERS]}..."
         if path not in found:
-            differences.append(f"{shown} is missing there")
+            differences.append(f"{name} is missing there")
         elif path not in expected:
-            differences.append(f"{shown} is there and not in the model")
+            differences.append(f"{name} is there and not in the model")
         else:
             for what in ("shape", "dtype"):
                 here, there = (getattr(of[path], what) for of in (expected, found))
                 if tuple(here) != tuple(there) if what == "shape" else here != there:
                     differences.append(
-                        f"{path} has {what} {there} there and {here} in the model"
+                        f"{name} has {what} {there} there and {here} in the model"
                     )
     if not differences:
         return

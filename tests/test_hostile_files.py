@@ -13,6 +13,7 @@ import os
 import pickle
 import struct
 import sys
+import time
 import warnings
 import zipfile
 from pathlib import Path
@@ -21,6 +22,11 @@ import h5py
 import numpy as np
 import pytest
 from interpreter import run
+from oracles import raises_text
+
+import jaxnet_mini as jn
+from jaxnet_mini import composition, saving, storing
+from jaxnet_mini.errors import ArgumentError, FileError
 
 HERE = Path(__file__).resolve().parent
 CORPUS = HERE / "fuzz" / "corpus"
@@ -1021,3 +1027,28 @@ def test_hostile_files_are_refused(reports, name):
 
 def test_there_are_as_many_as_promised():
     assert len(ROWS) >= 60
+
+
+def test_what_is_too_much_to_be_read_is_not_written(tmp_path):
+    path = tmp_path / "model.safetensors"
+    layers = [jn.layers.Identity() for _ in range(storing.MOST_LAYERS)]
+    jn.Sequential([jn.Input((1,)), *layers]).save(path)
+    assert len(jn.models.load_model(path).layers) == storing.MOST_LAYERS
+    before = path.read_bytes()
+    model = jn.Sequential([jn.Input((1,)), *layers, jn.layers.Identity()])
+    with raises_text(ArgumentError, "there are 1001 layers, and a file holds at most"):
+        model.save(path)
+    arrays = {f"a{number}": np.zeros(1, np.int8) for number in range(30_000)}
+    with raises_text(FileError, "too many layers to be saved: its JSON is too large"):
+        saving.write(path, arrays, {})
+    assert path.read_bytes() == before
+
+
+def test_a_thousand_layers_are_named_in_linear_time():
+    """As a quadratic or cubic search would not: 400 layers once took ten seconds."""
+    layers = tuple(jn.layers.Identity() for _ in range(20_000))
+    start = time.thread_time()
+    names = composition.unique_names(layers)
+    assert time.thread_time() - start < 2.0
+    assert names[:3] == ("identity", "identity_1", "identity_2")
+    assert len(set(names)) == len(layers)
