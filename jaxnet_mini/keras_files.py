@@ -173,7 +173,7 @@ def _member(group: Any, name: str, path: str) -> Any:
     # A name of several parts would be followed through whatever they are.
     if isinstance(group, h5py.Group) and "/" not in name and name != ".":
         links, key = group.id.links, name.encode(errors="surrogateescape")
-        # Not `name in group`, which opens the file that a link leads to.
+        # Not `name in group`, which asks what a link leads to as well.
         if links.exists(key) and links.get_info(key).type == h5py.h5l.TYPE_HARD:
             member = group[name]
             if isinstance(member, h5py.Group) or (

@@ -191,14 +191,9 @@ def read(path: FilePath) -> Contents:
     try:
         data = file.read_bytes()
     except (OSError, MemoryError) as error:
-        raise unreadable(path, error) from None
+        why = str(error) or "it is larger than the memory"
+        raise FileError(f"{os.fspath(path)!r} cannot be read: {why}.") from None
     return decoded(data, path)
-
-
-def unreadable(path: FilePath, error: Exception) -> FileError:
-    """Return the error of a file that the system does not let us read."""
-    why = str(error) or "it is larger than the memory"
-    return FileError(f"{os.fspath(path)!r} cannot be read: {why}.")
 
 
 def decoded(data: bytes, path: FilePath) -> Contents:

@@ -17,6 +17,9 @@ import hypothesis
 import jax
 import pytest
 
+# A program of its own, for an environment with atheris.
+collect_ignore = ["fuzz/fuzz_files.py"]
+
 pytest_plugins = ["conformance.plugin"]
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")

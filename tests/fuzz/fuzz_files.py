@@ -4,6 +4,9 @@ Only documented exceptions whose messages name the file may come of any bytes, i
 than a second, with little memory; no code is run, nothing imported, no other file
 opened. `reading.py` beside this file checks it.
 
+The file that is read lies in a folder ``jaxnet_mini_fuzz_...`` among the temporary
+ones, which stays: libFuzzer ends the process at once.
+
 Run it from the root of the project, in an environment with ``atheris`` (which needs
 Linux and, as of 3.0, Python 3.11 to 3.13)::
 
@@ -175,7 +178,7 @@ def main():
             with contextlib.suppress(*reading.DOCUMENTED):
                 call()
     watch = reading.Watch()
-    path = Path(tempfile.mkdtemp(dir="/dev/shm")) / f"file{suffix}"
+    path = Path(tempfile.mkdtemp(prefix="jaxnet_mini_fuzz_")) / f"file{suffix}"
     calls = reading.readers(path, model)
     runs = 0
 
