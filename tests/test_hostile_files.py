@@ -787,7 +787,7 @@ def many_groups(file, foreign):
 
 
 def many_variables(file, foreign):
-    for number in range(1300):
+    for number in range(1000):
         file[f"layers/l{number}/vars/0"] = np.zeros(1, np.float32)
 
 
@@ -895,7 +895,7 @@ HDF5 = [
         "has more than 4000 groups and arrays",
     ),
     Row(
-        "1300 layers",
+        "1000 layers",
         hdf5(many_variables),
         "ShapeError",
         "vars/0 is there and not in the model",
