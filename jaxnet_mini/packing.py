@@ -15,14 +15,20 @@ FEW = 8
 
 
 def packed(value: Any, name: str, arrays: dict[str, Any]) -> Json:
-    """Return JSON for a value; arrays in it go to ``arrays``, under names within it."""
+    """Return JSON for a value; arrays in it go to ``arrays``, under names within it.
+
+    Tuples become lists, and numbers of NumPy arrays.
+
+    Raises:
+        ArgumentError: the value holds what cannot be kept.
+    """
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else {"/float": repr(value)}
-    if isinstance(value, dict):
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {
-            _escaped(str(key)): packed(v, f"{name}/{_part(str(key))}", arrays)
+            _escaped(key): packed(v, f"{name}/{_part(key)}", arrays)
             for key, v in value.items()
         }
     if isinstance(value, list | tuple):
@@ -39,7 +45,7 @@ def packed(value: Any, name: str, arrays: dict[str, Any]) -> Json:
     raise ArgumentError(
         f"a callback's state_dict holds {plain.short(value)} at {name!r}, which cannot "
         "be kept: give None, booleans, numbers, strings, arrays, or lists and "
-        "dictionaries of these."
+        "dictionaries, with strings for keys, of these."
     )
 
 

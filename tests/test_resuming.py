@@ -376,14 +376,12 @@ def test_callbacks_may_come_and_go(tmp_path):
     assert (counting.epochs, other.epochs) == (EPOCHS, 2)
 
 
-class Odd(Callback):
-    def state_dict(self):
-        return {"file": object()}
-
-
-def test_what_cannot_be_kept_is_named(tmp_path):
-    with raises_text(ArgumentError, "/callbacks/Odd/0/file", "give None, booleans"):
-        model_of().fit(X, Y, checkpoint=tmp_path, callbacks=Odd(), **FIT)
+@pytest.mark.parametrize("value", [object(), {1: "one"}, {"a": {2, 3}}])
+def test_what_cannot_be_kept_is_named(tmp_path, value):
+    odd = callbacks.LambdaCallback(state_dict=lambda: {"file": value})
+    where = "/callbacks/LambdaCallback/0/file"
+    with raises_text(ArgumentError, where, "give None, booleans"):
+        model_of().fit(X, Y, checkpoint=tmp_path, callbacks=odd, **FIT)
 
 
 # Refusals

@@ -47,8 +47,9 @@ class Callback:
         """Return what `load_state_dict` needs where a run is resumed, see `fit`.
 
         Override both where a callback remembers something from epoch to epoch. Values
-        are None, booleans, numbers, strings and arrays, and lists and dictionaries of
-        these. Keras has no such method, and its callbacks forget.
+        are None, booleans, numbers, strings and arrays, and lists and dictionaries
+        (with strings for keys) of these. Keras has no such method, and its callbacks
+        forget.
         """
         return {}
 
