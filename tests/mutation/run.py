@@ -1,0 +1,287 @@
+"""Mutation testing: change the library in many small ways, and see each change fail.
+
+    python tests/mutation/run.py jaxnet_mini/train.py jaxnet_mini/losses --jobs 2
+
+from the root of the repository. A mutant that no test notices is printed with its line:
+either a test is missing, or the code there is superfluous, or the change is none.
+
+Starting Python, Keras and JAX takes longer than most tests. So one process imports all
+that, but nothing of jaxnet_mini, and starts no device; for each mutant it forks a
+child, which imports the library with the mutant in the place of its module and runs
+the tests that reach the changed line: those first that killed others, then the
+quickest. It stops at the first failure. Which test reaches which line is found out
+beforehand, by one run of all of them under coverage; it is kept under build/mutation
+until the library or the tests change.
+"""
+
+import argparse
+import ast
+import collections
+import functools
+import gc
+import hashlib
+import importlib
+import importlib.machinery
+import itertools
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import changes
+
+ROOT = Path(__file__).resolve().parents[2]
+KEPT = ROOT / "build" / "mutation"
+PRELOADED = ["jax", "jax.numpy", "optax", "keras", "hypothesis", "sklearn.metrics"]
+# Which files test a module, by the start of its path, beside its own examples.
+TESTS = {
+    "jaxnet_mini/data.py": "data pieces",
+    "jaxnet_mini/train.py": "train pieces",
+    "jaxnet_mini/losses": "losses",
+    "jaxnet_mini/metrics": "metrics metrics_scores",
+}
+
+
+LEAST_SECONDS = 60.0
+TIMES_SLOWER = 10.0
+"""A test that takes more than so many seconds, and so many times as long as without a
+mutant, counts as failed."""
+
+
+class Reached:
+    """Which tests reach which line, and how long each takes."""
+
+    def __init__(
+        self, lines: dict[str, dict[str, list[str]]], seconds: dict[str, float]
+    ):
+        self.lines, self.seconds = lines, seconds
+
+    def tests(self, module: str, line: int) -> set[str]:
+        """The tests of a line; of one that runs on import, those of all around it."""
+        lines = {int(n): set(tests) for n, tests in self.lines[module].items()}
+        blocks = [range(1, max(lines, default=1) + 1)]
+        for node in ast.walk(ast.parse((ROOT / module).read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                first = min(n.lineno for n in (node, *node.decorator_list))
+                block = range(first, node.end_lineno + 1)
+                if line in block:
+                    blocks.append(block)
+        for block in ([line], *sorted(blocks, key=len)):
+            if found := set().union(*(lines.get(n, set()) for n in block)):
+                return found
+        return set()
+
+
+class Chosen:
+    """A pytest plugin: run these tests in this order, and tell what became of them.
+
+    ``before`` tells how long each took without a mutant. A test that takes much longer
+    ends the process, as one that never ends would.
+    """
+
+    def __init__(
+        self, tests: list[str] | None = None, before: dict[str, float] | None = None
+    ) -> None:
+        self.place = tests and {test: number for number, test in enumerate(tests)}
+        self.before = before
+        self.failed: list[str] = []
+        self.seconds: dict[str, float] = collections.defaultdict(float)
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        if self.place:
+            items[:] = [item for item in items if item.nodeid in self.place]
+            items.sort(key=lambda item: self.place[item.nodeid])
+
+    def pytest_collectreport(self, report: Any) -> None:
+        if report.failed:
+            self.failed.append(report.nodeid)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        if self.before:
+            limit = LEAST_SECONDS + TIMES_SLOWER * self.before[nodeid]
+            signal.setitimer(signal.ITIMER_REAL, limit)
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        self.seconds[report.nodeid] += report.duration
+        if report.failed:
+            self.failed.append(report.nodeid)
+
+
+class Contexts:
+    """A pytest plugin: tell coverage which test runs."""
+
+    def __init__(self, coverage: Any) -> None:
+        self.coverage = coverage
+
+    def pytest_runtest_setup(self, item: Any) -> None:
+        self.coverage.switch_context(item.nodeid)
+
+
+def pytest_in(files: list[str], *plugins: Any) -> int:
+    import pytest
+
+    options = ["-q", "-p", "no:cacheprovider", "--tb=line", "--durations=0"]
+    # What is preloaded, pytest cannot rewrite the assertions of.
+    preloaded = [
+        "-W",
+        "ignore:Module already imported:pytest.PytestAssertRewriteWarning",
+    ]
+    return int(pytest.main([*files, *options, *preloaded], plugins=list(plugins)))
+
+
+def start(work: Callable[[], Any], answer: Path) -> int:
+    """Fork a process that does ``work`` and writes what comes of it to a file."""
+    pid = os.fork()
+    if pid == 0:
+        with answer.with_suffix(".log").open("wb") as log:
+            for stream in (1, 2):
+                os.dup2(log.fileno(), stream)
+        try:
+            found = work()
+        except BaseException:
+            found = {"failed": [traceback.format_exc()]}
+        answer.write_text(json.dumps(found), "utf-8")
+        os._exit(0)
+    return pid
+
+
+def in_turn(
+    works: Iterable[tuple[Any, Callable[[], Any]]], jobs: int
+) -> Iterator[tuple[Any, Any]]:
+    """Do each work in a process of its own, and yield its name with what it answers.
+
+    ``jobs`` run at a time. None is the answer of a process that was ended.
+    """
+    running: dict[int, tuple[Any, Path]] = {}
+    coming = enumerate(works)
+    with tempfile.TemporaryDirectory() as folder:
+        while True:
+            for number, (name, work) in itertools.islice(coming, jobs - len(running)):
+                answer = Path(folder) / f"{number}.json"
+                running[start(work, answer)] = name, answer
+            if not running:
+                return
+            pid, _ = os.wait()
+            name, answer = running.pop(pid)
+            yield name, json.loads(answer.read_text()) if answer.exists() else None
+
+
+def reach(modules: list[str], files: list[str]) -> Any:
+    """Run all tests, and return which reach what; the work of a child."""
+    import coverage
+
+    measured = coverage.Coverage(
+        data_file=None, config_file=False, include=[str(ROOT / m) for m in modules]
+    )
+    chosen = Chosen()
+    with measured.collect():
+        pytest_in(files, chosen, Contexts(measured))
+    data = measured.get_data()
+    lines = {
+        module: {
+            line: [test for test in tests if test]
+            for line, tests in data.contexts_by_lineno(str(ROOT / module)).items()
+        }
+        for module in modules
+    }
+    return {"lines": lines, "seconds": chosen.seconds, "failed": chosen.failed}
+
+
+def reached_by_tests(start_of_path: str, modules: list[str]) -> Reached:
+    """Return what is kept of the last run of all tests, or run them."""
+    files = [f"tests/test_{name}.py" for name in TESTS[start_of_path].split()] + modules
+    sources = sorted([*ROOT.glob("jaxnet_mini/**/*.py"), *ROOT.glob("tests/*.py")])
+    content = b"".join(path.read_bytes() for path in sources)
+    digest = hashlib.sha256(content + repr(files).encode()).hexdigest()[:16]
+    kept = KEPT / f"{start_of_path.replace('/', '-')}-{digest}.json"
+    if not kept.exists():
+        print(f"running {' '.join(files)}", flush=True)
+        [(_, found)] = in_turn([("all", lambda: reach(modules, files))], 1)
+        if found["failed"]:
+            failed = "\n".join(found["failed"])
+            raise SystemExit(f"this fails without any mutant:\n{failed}")
+        kept.write_text(json.dumps(found), "utf-8")
+    found = json.loads(kept.read_text("utf-8"))
+    return Reached(found["lines"], found["seconds"])
+
+
+def judge(module: str, source: str, tests: list[str], before: dict[str, float]) -> Any:
+    """Run tests with a module's source replaced; the work of a child."""
+    loader = importlib.machinery.SourceFileLoader
+    get_code = loader.get_code
+
+    def mutated(self: Any, name: str) -> Any:
+        if self.path == str(ROOT / module):
+            return self.source_to_code(source.encode(), self.path)
+        return get_code(self, name)
+
+    loader.get_code = mutated  # type: ignore[method-assign]
+    signal.setitimer(signal.ITIMER_REAL, LEAST_SECONDS)  # an import may hang too
+    chosen = Chosen(tests, before)
+    files = list(dict.fromkeys(test.split("::")[0] for test in tests))
+    code = pytest_in(["-x", *files], chosen)
+    return {"failed": chosen.failed or ([f"pytest: {code}"] if code else [])}
+
+
+def try_mutants(
+    module: str, mutants: list[changes.Mutant], reached: Reached, jobs: int
+) -> collections.Counter[str]:
+    """Try a module's mutants, print what becomes of each, and count."""
+    counts: collections.Counter[str] = collections.Counter()
+    kills: collections.Counter[str] = collections.Counter()
+
+    def works() -> Iterator[tuple[changes.Mutant, Callable[[], Any]]]:
+        for mutant in mutants:
+            tests = sorted(
+                reached.tests(module, mutant.line),
+                key=lambda test: reached.seconds[test] / (1 + kills[test]),
+            )
+            yield (
+                mutant,
+                functools.partial(judge, module, mutant.source, tests, reached.seconds),
+            )
+
+    for mutant, answer in in_turn(works(), jobs):
+        failed = ["too slow, or a crash"] if answer is None else answer["failed"]
+        outcome = "killed" if failed else "SURVIVED"
+        kills.update(failed[:1])
+        counts[f"{outcome} messages" if mutant.is_message else outcome] += 1
+        by = f"  # {failed[0].splitlines()[-1]}" if failed else ""
+        print(f"{outcome} {module}:{mutant}{by}", flush=True)
+    return counts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("paths", nargs="+", help="modules, or folders of them")
+    parser.add_argument("--jobs", type=int, default=1, help="children at a time")
+    parser.add_argument("--sample", type=float, default=1.0, help="this share of all")
+    parser.add_argument("--seed", type=int, default=0, help="which ones a sample takes")
+    arguments = parser.parse_args()
+    os.chdir(ROOT)
+    KEPT.mkdir(parents=True, exist_ok=True)
+    os.environ |= {"KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)}
+    sys.path.insert(0, str(ROOT))
+    for name in PRELOADED:
+        importlib.import_module(name)
+    gc.freeze()  # what the children share stays shared
+    for path in map(Path, arguments.paths):
+        modules = sorted(path.glob("*.py")) if path.is_dir() else [path]
+        group = next(start for start in TESTS if path.as_posix().startswith(start))
+        reached = reached_by_tests(group, [module.as_posix() for module in modules])
+        for module in map(Path.as_posix, modules):
+            every = list(changes.mutants(Path(module).read_text("utf-8")))
+            number = round(arguments.sample * len(every))
+            chosen = random.Random(arguments.seed).sample(every, number)
+            counts = try_mutants(module, chosen, reached, arguments.jobs)
+            print(f"== {module}: {number} of {len(every)} mutants, {dict(counts)}")
+
+
+if __name__ == "__main__":
+    main()
