@@ -11,7 +11,7 @@ child, which imports the library with the mutant in the place of its module and 
 the tests that reach the changed line: those first that killed others, then the
 quickest. It stops at the first failure. Which test reaches which line is found out
 beforehand, by one run of all of them under coverage; it is kept under build/mutation
-until the library or the tests change.
+until one of these modules or tests changes.
 """
 
 import argparse
@@ -41,7 +41,7 @@ KEPT = ROOT / "build" / "mutation"
 PRELOADED = ["jax", "jax.numpy", "optax", "keras", "hypothesis", "sklearn.metrics"]
 # Which files test a module, by the start of its path, beside its own examples.
 TESTS = {
-    "jaxnet_mini/data.py": "data pieces",
+    "jaxnet_mini/data.py": "data pieces memory",
     "jaxnet_mini/train.py": "train pieces",
     "jaxnet_mini/losses": "losses",
     "jaxnet_mini/metrics": "metrics metrics_scores",
@@ -64,16 +64,19 @@ class Reached:
 
     def tests(self, module: str, line: int) -> set[str]:
         """The tests of a line; of one that runs on import, those of all around it."""
-        lines = {int(n): set(tests) for n, tests in self.lines[module].items()}
-        blocks = [range(1, max(lines, default=1) + 1)]
-        for node in ast.walk(ast.parse((ROOT / module).read_text("utf-8"))):
-            if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                first = min(n.lineno for n in (node, *node.decorator_list))
-                block = range(first, node.end_lineno + 1)
-                if line in block:
-                    blocks.append(block)
-        for block in ([line], *sorted(blocks, key=len)):
-            if found := set().union(*(lines.get(n, set()) for n in block)):
+        lines = {int(n): tests for n, tests in self.lines[module].items()}
+        around: list[ast.stmt | ast.Module] = []
+        tree = ast.parse((ROOT / module).read_text("utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.stmt):
+                above = getattr(node, "decorator_list", [])
+                first = min(part.lineno for part in (node, *above))
+                if first <= line <= (node.end_lineno or first):
+                    around.append(node)
+        blocks = [(range(n.lineno, n.end_lineno + 1), n) for n in reversed(around)]
+        for block, node in [([line], None), *blocks, (lines, tree)]:
+            found = {test for n in block for test in lines.get(n, [])}
+            if found or isinstance(node, ast.FunctionDef):
                 return found
         return set()
 
@@ -123,10 +126,12 @@ class Contexts:
         self.coverage.switch_context(item.nodeid)
 
 
-def pytest_in(files: list[str], *plugins: Any) -> int:
+def pytest_in(files: list[str], *plugins: Any, annotations: bool = False) -> int:
     import pytest
 
-    options = ["-q", "-p", "no:cacheprovider", "--tb=line", "--durations=0"]
+    options = ["-x", "-q", "-p", "no:cacheprovider", "--tb=line"]
+    if not annotations:
+        options += ["-o", "addopts=--strict-markers --doctest-modules"]
     # What is preloaded, pytest cannot rewrite the assertions of.
     preloaded = [
         "-W",
@@ -196,8 +201,7 @@ def reach(modules: list[str], files: list[str]) -> Any:
 def reached_by_tests(start_of_path: str, modules: list[str]) -> Reached:
     """Return what is kept of the last run of all tests, or run them."""
     files = [f"tests/test_{name}.py" for name in TESTS[start_of_path].split()] + modules
-    sources = sorted([*ROOT.glob("jaxnet_mini/**/*.py"), *ROOT.glob("tests/*.py")])
-    content = b"".join(path.read_bytes() for path in sources)
+    content = b"".join(Path(file).read_bytes() for file in files)
     digest = hashlib.sha256(content + repr(files).encode()).hexdigest()[:16]
     kept = KEPT / f"{start_of_path.replace('/', '-')}-{digest}.json"
     if not kept.exists():
@@ -211,7 +215,13 @@ def reached_by_tests(start_of_path: str, modules: list[str]) -> Reached:
     return Reached(found["lines"], found["seconds"])
 
 
-def judge(module: str, source: str, tests: list[str], before: dict[str, float]) -> Any:
+def judge(
+    module: str,
+    source: str,
+    tests: list[str],
+    before: dict[str, float],
+    annotations: bool,
+) -> Any:
     """Run tests with a module's source replaced; the work of a child."""
     loader = importlib.machinery.SourceFileLoader
     get_code = loader.get_code
@@ -225,35 +235,49 @@ def judge(module: str, source: str, tests: list[str], before: dict[str, float]) 
     signal.setitimer(signal.ITIMER_REAL, LEAST_SECONDS)  # an import may hang too
     chosen = Chosen(tests, before)
     files = list(dict.fromkeys(test.split("::")[0] for test in tests))
-    code = pytest_in(["-x", *files], chosen)
+    code = pytest_in(files, chosen, annotations=annotations)
     return {"failed": chosen.failed or ([f"pytest: {code}"] if code else [])}
 
 
 def try_mutants(
-    module: str, mutants: list[changes.Mutant], reached: Reached, jobs: int
+    module: str,
+    mutants: list[changes.Mutant],
+    reached: Reached,
+    jobs: int,
+    most_seconds: float,
 ) -> collections.Counter[str]:
     """Try a module's mutants, print what becomes of each, and count."""
     counts: collections.Counter[str] = collections.Counter()
     kills: collections.Counter[str] = collections.Counter()
 
-    def works() -> Iterator[tuple[changes.Mutant, Callable[[], Any]]]:
+    def works(annotations: bool) -> Iterator[tuple[changes.Mutant, Callable[[], Any]]]:
         for mutant in mutants:
             tests = sorted(
                 reached.tests(module, mutant.line),
                 key=lambda test: reached.seconds[test] / (1 + kills[test]),
             )
-            yield (
-                mutant,
-                functools.partial(judge, module, mutant.source, tests, reached.seconds),
-            )
+            sums = itertools.accumulate(reached.seconds[test] for test in tests)
+            tests = tests[: sum(seconds <= most_seconds for seconds in sums)]
+            arguments = module, mutant.source, tests, reached.seconds, annotations
+            yield mutant, functools.partial(judge, *arguments)
 
-    for mutant, answer in in_turn(works(), jobs):
-        failed = ["too slow, or a crash"] if answer is None else answer["failed"]
-        outcome = "killed" if failed else "SURVIVED"
-        kills.update(failed[:1])
-        counts[f"{outcome} messages" if mutant.is_message else outcome] += 1
-        by = f"  # {failed[0].splitlines()[-1]}" if failed else ""
-        print(f"{outcome} {module}:{mutant}{by}", flush=True)
+    # To check annotations makes every import ten times as long, and few need it.
+    for annotations in (False, True):
+        survivors = []
+        for mutant, answer in in_turn(works(annotations), jobs):
+            failed = ["too slow, or a crash"] if answer is None else answer["failed"]
+            kind = " messages" if mutant.is_message else ""
+            if failed:
+                kills.update(failed[:1])
+                counts["killed" + kind] += 1
+                by = failed[0].splitlines()[-1]
+                print(f"killed {module}:{mutant}  # {by}", flush=True)
+            elif annotations:
+                counts["SURVIVED" + kind] += 1
+                print(f"SURVIVED {module}:{mutant}", flush=True)
+            else:
+                survivors.append(mutant)
+        mutants = survivors
     return counts
 
 
@@ -261,6 +285,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("paths", nargs="+", help="modules, or folders of them")
     parser.add_argument("--jobs", type=int, default=1, help="children at a time")
+    parser.add_argument(
+        "--seconds", type=float, default=60.0, help="how much of the tests of a line"
+    )
     parser.add_argument("--sample", type=float, default=1.0, help="this share of all")
     parser.add_argument("--seed", type=int, default=0, help="which ones a sample takes")
     arguments = parser.parse_args()
@@ -279,7 +306,9 @@ def main() -> None:
             every = list(changes.mutants(Path(module).read_text("utf-8")))
             number = round(arguments.sample * len(every))
             chosen = random.Random(arguments.seed).sample(every, number)
-            counts = try_mutants(module, chosen, reached, arguments.jobs)
+            counts = try_mutants(
+                module, chosen, reached, arguments.jobs, arguments.seconds
+            )
             print(f"== {module}: {number} of {len(every)} mutants, {dict(counts)}")
 
 
