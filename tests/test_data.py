@@ -242,7 +242,62 @@ def test_steps_for(rows, batch_size):
     assert (steps - 1) * batch_size < rows <= steps * batch_size
 
 
+@pytest.mark.parametrize(
+    ("batch_size", "pieces"), [(2049, 3), (4096, 2), (6000, 3), (60000, 30), (4099, 1)]
+)
+def test_pieces_are_equal_and_of_at_most_2048_rows(batch_size, pieces):
+    assert data.pieces_of(batch_size) == pieces
+    shape = data.order([0], 0, 10 * batch_size, batch_size, pieces=pieces).shape
+    assert np.prod(shape[1:]) == batch_size
+    assert pieces == 1 or shape[1:] == (pieces, batch_size // pieces)
+
+
+def test_the_order_is_that_of_whole_batches():
+    whole = data.order([1], 2, 100, 12)
+    cut = data.order([1], 2, 100, 12, pieces=3)
+    np.testing.assert_array_equal(cut.reshape(whole.shape), whole)
+
+
 # resident and batches
+
+
+def test_the_bytes_of_resident_are_counted_beforehand():
+    x, y = np.ones((70, 3), np.float64), np.ones(70, np.int64)
+    for weight in (None, np.ones(70, np.float32)):
+        examples = checks.Examples(x, y, weight)
+        arrays = jax.tree.leaves(data.resident(examples, 8)._replace(rows=None))
+        assert data.resident_bytes(examples, 8) == sum(a.nbytes for a in arrays)
+
+
+@given(rows=st.integers(1, 200), batch_size=sizes)
+def test_a_single_batch_is_padded_to_a_power_of_two(rows, batch_size):
+    rows = min(rows, batch_size)
+    x = np.arange(1.0, 2 * rows + 1).reshape(rows, 2)
+    batch = data.single_batch(x, batch_size)
+    power = next(2**k for k in range(9) if 2**k >= rows)
+    assert batch.shape == (min(power, batch_size), 2)
+    assert batch.dtype == np.float32
+    np.testing.assert_array_equal(batch[:rows], x)
+    assert not batch[rows:].any()
+
+
+def test_a_single_batch_is_copied_only_where_it_must_be():
+    ready = numbers(4, 3)
+    assert data.single_batch(ready, 256) is ready
+    assert data.single_batch(ready[:3], 3).base is ready
+    for other in (ready[:3], ready.astype("float64"), numbers(3, 4).T, ready[::2]):
+        batch = data.single_batch(other, 256)
+        assert batch.flags.c_contiguous
+        assert not np.shares_memory(batch, other)
+        np.testing.assert_array_equal(batch[: len(other)], other)
+
+
+@pytest.mark.parametrize("rows", [3, 4])
+def test_a_single_batch_is_checked(rows):
+    x = numbers(rows, 2)
+    x[0, 1] = math.nan
+    with pytest.raises(DataError, match=r"^x holds nan at row 0, position 1: remove"):
+        data.single_batch(x, 256)
 
 
 def test_resident():

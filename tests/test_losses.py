@@ -298,6 +298,13 @@ def test_losses_are_equal_hashable_values():
         assert eval(repr(loss)) == loss
 
 
+def test_losses_show_what_is_not_a_default():
+    for kind in set(losses.LOSSES.values()):
+        assert repr(kind()) == f"{kind.__name__}()"
+        assert repr(kind(reduction="sum")) == f"{kind.__name__}(reduction='sum')"
+    assert repr(FunctionLoss(jnp.subtract)) == "FunctionLoss(subtract)"
+
+
 def test_get_recognises_what_users_write():
     own = FunctionLoss(lambda y_true, y_pred: jnp.sum(jnp.abs(y_true - y_pred), -1))
     assert losses.get(own) is own

@@ -3,6 +3,8 @@
 Oracles: Keras 3.15 on JAX, scikit-learn and float64 NumPy.
 """
 
+import dataclasses
+import inspect
 import re
 
 import jax
@@ -447,3 +449,24 @@ def test_labels_that_do_not_fit_the_outputs_are_an_error():
     ):
         with raises_text(ShapeError, "AUC:", "y_pred has shape (200, 9)"):
             AUC(**options)(BINARY, PROBABILITIES)
+
+
+def test_metrics_show_what_is_not_a_default():
+    """As the call that makes them, and nothing about them can be changed."""
+    shown = 0
+    for kind in vars(metrics).values():
+        if isinstance(kind, type) and issubclass(kind, Metric):
+            if inspect.isabstract(kind) or kind is MeanMetricWrapper:
+                continue
+            first = dataclasses.fields(kind)[0]
+            given = [0.5] if first.default is dataclasses.MISSING else []
+            inside = ", ".join(map(str, given))
+            metric = kind(*given)
+            assert repr(metric) == f"{kind.__name__}({inside})"
+            assert hash(metric) == hash(kind(*given))
+            with pytest.raises(dataclasses.FrozenInstanceError):
+                metric.name = "another"
+            shown += 1
+    assert shown >= 35
+    own = MeanMetricWrapper(metrics.accuracy)
+    assert repr(own) == "MeanMetricWrapper(accuracy, name='accuracy')"

@@ -164,22 +164,6 @@ def test_a_loss_of_ones_own_sees_the_whole_batch():
     assert preparing.pieces(Trainer(NET, "mse"), 2048) == 1
 
 
-@pytest.mark.parametrize(
-    ("batch_size", "pieces"), [(2049, 3), (4096, 2), (6000, 3), (60000, 30), (4099, 1)]
-)
-def test_pieces_are_equal_and_of_at_most_2048_rows(batch_size, pieces):
-    assert data.pieces_of(batch_size) == pieces
-    shape = data.order([0], 0, 10 * batch_size, batch_size, pieces=pieces).shape
-    assert np.prod(shape[1:]) == batch_size
-    assert pieces == 1 or shape[1:] == (pieces, batch_size // pieces)
-
-
-def test_the_order_is_that_of_whole_batches():
-    whole = data.order([1], 2, 100, 12)
-    cut = data.order([1], 2, 100, 12, pieces=3)
-    np.testing.assert_array_equal(cut.reshape(whole.shape), whole)
-
-
 def test_fit_trains_alike_in_pieces():
     """The loss curve of a batch that is cut, against one step at a time."""
     rows, batch_size = 9000, 4096

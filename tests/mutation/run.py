@@ -41,7 +41,7 @@ KEPT = ROOT / "build" / "mutation"
 PRELOADED = ["jax", "jax.numpy", "optax", "keras", "hypothesis", "sklearn.metrics"]
 # Which files test a module, by the start of its path, beside its own examples.
 TESTS = {
-    "jaxnet_mini/data.py": "data pieces memory",
+    "jaxnet_mini/data.py": "data",
     "jaxnet_mini/train.py": "train pieces",
     "jaxnet_mini/losses": "losses",
     "jaxnet_mini/metrics": "metrics metrics_scores",
