@@ -72,7 +72,16 @@ class Place:
 
 
 def mutants(source: str) -> Iterator[Mutant]:
-    """Yield every mutant of a module's source."""
+    """Yield every mutant of a module's source.
+
+    >>> for mutant in mutants("def f(x: int = 1):\\n    return x - y"):
+    ...     print(mutant)
+    1: 1 -> 2
+    1: 1 -> 0
+    2: return x - y -> return None
+    2: x - y -> y - x
+    2: Sub -> Add
+    """
     tree = ast.parse(source)
     same = ast.unparse(tree)
     for place in list(places(tree, 1)):

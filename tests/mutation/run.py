@@ -105,6 +105,9 @@ class Chosen:
         if report.failed:
             self.failed.append(report.nodeid)
 
+    def pytest_sessionfinish(self) -> None:
+        gc.freeze()  # pytest looks for garbage several times, for a second
+
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         if self.before:
             limit = LEAST_SECONDS + TIMES_SLOWER * self.before[nodeid]
@@ -131,7 +134,7 @@ def pytest_in(files: list[str], *plugins: Any, annotations: bool = False) -> int
 
     options = ["-x", "-q", "-p", "no:cacheprovider", "--tb=line"]
     if not annotations:
-        options += ["-o", "addopts=--strict-markers --doctest-modules"]
+        options += ["-o", "addopts=--doctest-modules", "--disable-plugin-autoload"]
     # What is preloaded, pytest cannot rewrite the assertions of.
     preloaded = [
         "-W",
