@@ -229,7 +229,7 @@ class Stacks:
         """The number of batches that hold rows."""
         return steps_for(self.rows, self.batch_size)
 
-    def runs(self, stepwise: bool = False) -> Iterator[tuple[Data, int, int]]:
+    def runs(self, stepwise: bool) -> Iterator[tuple[Data, int, int]]:
         """Yield a stack with the batches to run: all with rows, or one at a time."""
         for number in range(len(self)):
             stack = self.stack(number)

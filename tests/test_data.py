@@ -312,6 +312,21 @@ def test_resident():
     np.testing.assert_array_equal(held.x[:70], examples.x)
 
 
+def test_resident_names_what_is_bad():
+    x, y, bad = numbers(9, 2), numbers(9), np.full(9, math.inf)
+    for name, arrays in {"x": (bad, y, y), "y": (x, bad, y)}.items():
+        with pytest.raises(DataError, match=f"^{name} holds inf at row 0"):
+            data.resident(checks.Examples(*arrays), 4)
+    with pytest.raises(DataError, match="^sample_weight holds inf at row 0"):
+        data.resident(checks.Examples(x, y, bad), 4)
+
+
+def test_rows_may_be_empty():
+    empty = np.zeros((3, 0), np.float32)
+    assert data.fill(empty, 4, "x").shape == (4, 0)
+    assert data.batches(empty, None, None, 2).stack(0).x.shape == (2, 2, 0)
+
+
 def all_of(stacks):
     return [stacks.stack(number) for number in range(len(stacks))]
 
@@ -379,6 +394,8 @@ def test_the_limit_counts_bytes_on_the_device(monkeypatch):
     monkeypatch.setattr(data, "STACK_BYTES", 24)
     assert data.batches(numbers(32, 3, dtype="uint8"), None, None, 2).steps == 4
     assert data.batches(numbers(32, 3, dtype="float64"), None, None, 2).steps == 1
+    assert data.batches(numbers(32, 1), None, None, 2).steps == 2
+    assert data.batches(numbers(32, 3, 2), None, None, 1).steps == 1
 
 
 def test_data_sets_of_any_size_share_a_shape():
@@ -399,7 +416,7 @@ def test_a_stack_is_made_when_it_is_asked_for():
         patch.setattr(data, "STACK_STEPS", 1)
         stacks = data.batches(x, None, None, 4)
     assert len(stacks) == 3
-    runs = stacks.runs()
+    runs = stacks.runs(stepwise=False)
     next(runs)
     with pytest.raises(DataError, match=r"^x holds nan at row 7, position 1"):
         next(runs)
