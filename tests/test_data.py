@@ -315,9 +315,9 @@ def test_resident():
 def test_resident_names_what_is_bad():
     x, y, bad = numbers(9, 2), numbers(9), np.full(9, math.inf)
     for name, arrays in {"x": (bad, y, y), "y": (x, bad, y)}.items():
-        with pytest.raises(DataError, match=f"^{name} holds inf at row 0"):
+        with pytest.raises(DataError, match=rf"^{name} holds inf at row 0"):
             data.resident(checks.Examples(*arrays), 4)
-    with pytest.raises(DataError, match="^sample_weight holds inf at row 0"):
+    with pytest.raises(DataError, match=r"^sample_weight holds inf at row 0"):
         data.resident(checks.Examples(x, y, bad), 4)
 
 
