@@ -131,6 +131,7 @@ def test_what_does_not_fit_is_found(dtype, bad, target):
     with pytest.raises(DataError) as caught:
         data.fill(array, 32, "x", first_row=100)
     message = str(caught.value)
+    assert message.startswith("x holds ")
     assert f"at row 120, position 1, which does not fit {target}:" in message
 
 

@@ -53,6 +53,7 @@ OTHERS: dict[type[ast.AST], list[type[ast.AST]]] = {
     ast.Continue: [ast.Break],
 }
 NOT_COMMUTATIVE = ast.Sub | ast.Div | ast.FloorDiv | ast.Mod | ast.Pow
+COMMUTATIVE = {"min", "max", "minimum", "maximum"}
 PAIRS = [("min", "max"), ("any", "all"), ("minimum", "maximum"), ("sum", "mean")]
 OTHER_NAMES = (
     dict(PAIRS) | {b: a for a, b in PAIRS} | {"zeros": "ones", "ones": "zeros"}
@@ -98,14 +99,15 @@ def places(node: ast.AST, line: int) -> Iterator[Place]:
     """Yield what can be replaced below ``node``, which is on ``line``."""
     if isinstance(node, ast.Raise):
         yield from messages(node)
-    if is_left_alone(node):
+        return
+    if isinstance(node, ast.JoinedStr):
         return
     for field, value in ast.iter_fields(node):
         held = value if isinstance(value, list) else [value]
         for index, child in enumerate(held):
             if field in NOT_MUTATED or not isinstance(child, ast.AST):
                 continue
-            if not is_docstring(child):
+            if not is_left_alone(child):
                 here = getattr(child, "lineno", line)
                 inside = (value, index) if isinstance(value, list) else (node, field)
                 yield Place(*inside, child, here)
@@ -119,16 +121,15 @@ def messages(node: ast.Raise) -> Iterator[Place]:
             yield Place(node.exc.args, index, argument, argument.lineno, True)
 
 
-def is_docstring(node: ast.AST) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-
-
 def is_left_alone(node: ast.AST) -> bool:
-    if isinstance(node, ast.Import | ast.ImportFrom | ast.Raise | ast.JoinedStr):
-        return True
-    if isinstance(node, ast.AnnAssign):
-        return ast.unparse(node.annotation) == "TypeAlias"
-    return isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    match node:
+        case ast.Import() | ast.ImportFrom() | ast.Expr(ast.Constant()):
+            return True
+        case ast.AnnAssign(_, ast.Name("TypeAlias")):
+            return True
+        case ast.Assign([ast.Name("__all__")]):
+            return True
+    return False
 
 
 def changes(node: ast.AST) -> Iterator[ast.AST]:
@@ -203,7 +204,8 @@ def other_calls(node: ast.Call) -> Iterator[ast.AST]:
     for rest in without_one(keywords):
         yield ast.Call(function, arguments, rest)
     starred = any(isinstance(argument, ast.Starred) for argument in arguments[:2])
-    if len(arguments) > 1 and not starred:
+    name = getattr(function, "attr", getattr(function, "id", ""))
+    if len(arguments) > 1 and not starred and name not in COMMUTATIVE:
         swapped = [arguments[1], arguments[0], *arguments[2:]]
         yield ast.Call(function, swapped, keywords)
     match function:
