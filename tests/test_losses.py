@@ -540,12 +540,29 @@ def test_bad_arguments_of_losses():
         MeanSquaredError(reduction="sums")
     with raises_text(ArgumentError, "label_smoothing must be in [0, 1], not 1.5"):
         BinaryCrossentropy(label_smoothing=1.5)
+    with raises_text(ArgumentError, "label_smoothing must be in [0, 1], not -0.5"):
+        CategoricalCrossentropy(label_smoothing=-0.5)
+    for share in (0.75, 1.0):
+        assert BinaryCrossentropy(label_smoothing=share).label_smoothing == share
+    for kind in (BinaryCrossentropy, Huber):
+        with raises_text(UnknownNameError, "unknown reduction 'sums'"):
+            kind(reduction="sums")
     with raises_text(ArgumentError, "Huber: delta", "above 0, not 0.0"):
         Huber(delta=0.0)
+    with (
+        raises_text(ArgumentError, "Huber: delta", "above 0, not '1'"),
+        unchecked_types(),
+    ):
+        Huber(delta="1")
     with raises_text(
         ArgumentError, "the loss MeanSquaredError(reduction=None)", "one number"
     ):
         Trainer(Dense(1), MeanSquaredError(reduction=None))
+
+
+def test_without_any_weight_the_weighted_mean_is_0():
+    loss = MeanSquaredError(reduction="mean_with_sample_weight")
+    assert float(loss(jnp.ones((3, 1)), jnp.zeros((3, 1)), jnp.zeros(3))) == 0.0
 
 
 def test_a_reduction_is_trained_on():

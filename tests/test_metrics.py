@@ -470,3 +470,13 @@ def test_metrics_show_what_is_not_a_default():
     assert shown >= 35
     own = MeanMetricWrapper(metrics.accuracy)
     assert repr(own) == "MeanMetricWrapper(accuracy, name='accuracy')"
+
+
+def test_the_functions_of_the_best_take_five():
+    """As Keras's do, and as the classes."""
+    y_pred = -np.arange(8, dtype=np.float32)[None].repeat(8, 0)
+    expected = np.arange(8) < 5
+    sparse = metrics.sparse_top_k_categorical_accuracy(np.arange(8), y_pred)
+    np.testing.assert_array_equal(sparse, expected)
+    one_hot = metrics.top_k_categorical_accuracy(np.eye(8, dtype=np.float32), y_pred)
+    np.testing.assert_array_equal(one_hot, expected)
