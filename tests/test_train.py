@@ -742,3 +742,11 @@ def test_an_infinite_loss_is_reported_as_infinite():
         sums = sums.add({"loss": (jnp.float32(value), jnp.float32(1.0))})
     assert float(sums.value()["loss"][0]) == np.inf
     assert float(sums.value()["loss"][1]) == 3.0
+
+
+def test_a_weighted_metric_of_a_name_in_use_is_renamed():
+    trainer = Trainer(
+        Dense(1), "mse", metrics=("mae",), weighted_metrics=("mae", "mse")
+    )
+    names = [metric.name for metric in trainer.all_metrics]
+    assert names == ["mae", "weighted_mae", "mse"]
