@@ -305,6 +305,14 @@ def test_losses_show_what_is_not_a_default():
     assert repr(FunctionLoss(jnp.subtract)) == "FunctionLoss(subtract)"
 
 
+def test_functions_have_the_defaults_of_their_classes():
+    y_pred = jnp.array([[0.2, 0.8], [3.0, 1.0]])
+    for kind in set(losses.LOSSES.values()):
+        y_true = jnp.array([1, 0]) if kind.targets == "classes" else jnp.eye(2)
+        expected = kind().per_example(y_true, y_pred)
+        np.testing.assert_array_equal(kind.function(y_true, y_pred), expected)
+
+
 def test_get_recognises_what_users_write():
     own = FunctionLoss(lambda y_true, y_pred: jnp.sum(jnp.abs(y_true - y_pred), -1))
     assert losses.get(own) is own
