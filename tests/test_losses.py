@@ -573,6 +573,15 @@ def test_without_any_weight_the_weighted_mean_is_0():
     assert float(loss(jnp.ones((3, 1)), jnp.zeros((3, 1)), jnp.zeros(3))) == 0.0
 
 
+def test_a_sum_counts_every_value_of_a_row():
+    loss = FunctionLoss(lambda y, p: jnp.square(y - p), reduction="sum")
+    trainer = Trainer(Dense(3), loss, "sgd")
+    state = trainer.init(jax.random.key(0), (2,))
+    x, y = jnp.ones((4, 2)), jnp.zeros((4, 3))
+    predicted = np.asarray(trainer.net.apply(state.params, x), np.float64)
+    assert_close(trainer.step(state, (x, y))[1]["loss"], (predicted**2).sum(), 2e-5)
+
+
 def test_a_reduction_is_trained_on():
     """A step descends the reduced loss, and logs are it, too."""
     x, y = jnp.ones((6, 2)), jnp.zeros((6, 1))
