@@ -29,7 +29,7 @@ def main() -> int:
     results: dict[str, Any] = {"about": about, "suites": {}}
     report.say(report.heading(about))
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
-        rounds = arguments.rounds or (2 if arguments.quick else 7)
+        rounds = arguments.rounds or (1 if arguments.quick else 7)
         settings = Settings(
             Path(scratch), about["device"]["platform"], rounds, arguments.quick
         )
@@ -68,7 +68,7 @@ def parsed() -> argparse.Namespace:
         "--quick", action="store_true", help="less of everything, within two minutes"
     )
     parser.add_argument(
-        "--rounds", type=int, help="turns of each: 7, or 2 with --quick"
+        "--rounds", type=int, help="turns of each: 7, or 1 with --quick"
     )
     parser.add_argument("--data", metavar="DIR", help="where Fashion-MNIST lies")
     parser.add_argument(

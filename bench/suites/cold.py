@@ -61,7 +61,9 @@ def run(settings: Settings) -> dict[str, Any]:
                 best = best_setting(settings, peers, name)
                 turn = once(settings, name, best)
                 cold.add(name, turn, turn()[0])
-                if name in WARM:
+                if settings.quick and name in WARM:
+                    warm.absent[name] = LEFT_OUT
+                elif name in WARM:
                     add_warm(settings, warm, name, best)
             except PeerError as error:
                 for turns in (cold, warm) if name in WARM else (cold,):
@@ -71,6 +73,8 @@ def run(settings: Settings) -> dict[str, Any]:
                 remarks[name] = remark(name, best)
     for name, statement in IMPORTS.items():
         reason = unavailable(name, settings) if name in PEERS else None
+        if settings.quick and name not in (OURS, BASE):
+            reason = LEFT_OUT
         if reason:
             imports.absent[name] = reason
             continue
