@@ -4,7 +4,7 @@ The state of training, parameters with the optimizer's own, is held here.
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,6 @@ from jaxnet_mini.errors import ArgumentError, StateError
 from jaxnet_mini.metrics import Metric
 from jaxnet_mini.states import TrainState
 from jaxnet_mini.train import Trainer
-from jaxnet_mini.types import Layer
 
 
 class ModelOptimizer:
@@ -52,14 +51,7 @@ class ModelOptimizer:
 class CompiledStack(LayerStack):
     """A `LayerStack` that knows how it is to be trained."""
 
-    def __init__(
-        self,
-        layers: Iterable[Layer] | None = None,
-        name: str = "sequential",
-        seed: int | None = None,
-    ) -> None:
-        self._trainer: Trainer | None = None
-        super().__init__(layers, name, seed)
+    _trainer: Trainer | None = None
 
     def compile(
         self,

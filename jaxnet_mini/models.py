@@ -4,7 +4,7 @@ It checks what comes in and holds the state; `jaxnet_mini.fitting` and
 `jaxnet_mini.inference` run the loops and `jaxnet_mini.train` computes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -34,7 +34,6 @@ from jaxnet_mini.plans import Plan
 from jaxnet_mini.predicting import PredictingStack
 from jaxnet_mini.progress import check_verbose
 from jaxnet_mini.saving import FilePath
-from jaxnet_mini.types import Layer
 
 
 class Sequential(PredictingStack):
@@ -58,15 +57,8 @@ class Sequential(PredictingStack):
     True
     """
 
-    def __init__(
-        self,
-        layers: Iterable[Layer] | None = None,
-        name: str = "sequential",
-        seed: int | None = None,
-    ) -> None:
-        self.stop_training = False
-        self.history: History | None = None
-        super().__init__(layers, name, seed)
+    stop_training = False
+    history: History | None = None
 
     @interrupts.held_back()
     def fit(

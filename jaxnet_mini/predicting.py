@@ -1,6 +1,5 @@
 """What a model does without learning: it is evaluated, and it predicts."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from numpy.typing import NDArray
@@ -10,21 +9,13 @@ from jaxnet_mini.callbacks import CallbackList, as_callbacks
 from jaxnet_mini.callbacks.base import watches_batches
 from jaxnet_mini.progress import check_verbose
 from jaxnet_mini.storing import StoredStack
-from jaxnet_mini.types import Layer
 
 
 class PredictingStack(StoredStack):
     """A `StoredStack` that can be evaluated and predicts."""
 
-    def __init__(
-        self,
-        layers: Iterable[Layer] | None = None,
-        name: str = "sequential",
-        seed: int | None = None,
-    ) -> None:
-        self.stop_evaluating = False
-        self.stop_predicting = False
-        super().__init__(layers, name, seed)
+    stop_evaluating = False
+    stop_predicting = False
 
     def evaluate(
         self,
