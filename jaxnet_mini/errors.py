@@ -7,13 +7,13 @@ expected and what came, and ends with what to do next.
 
 import difflib
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
 
-MOST_SHOWN = 80
-"""How many characters of a name a message shows."""
+MOST_LETTERS, MOST_DIFFERENCES = 80, 5
+"""How much a message shows of one value, and of what differs."""
 
 
 class JaxnetError(Exception):
@@ -82,14 +82,28 @@ def find(table: Mapping[str, Value], name: str, kind: str) -> Value:
     """
     if name in table:
         return table[name]
-    shown = repr(name)
-    if len(shown) > MOST_SHOWN:  # from a file, it may have millions of letters
-        shown, nearest = f"{shown[: MOST_SHOWN - 3]}...", []
-    else:
+    shown, nearest = short(name), []
+    if shown == repr(name):  # from a file, it may have millions of letters
         nearest = difflib.get_close_matches(str(name).lower(), table, n=1, cutoff=0.5)
     guess = f"did you mean {nearest[0]!r}? " if nearest else ""
     known = ", ".join(sorted(table))
     raise UnknownNameError(f"unknown {kind} {shown}: {guess}Known: {known}.")
+
+
+def short(value: Any) -> str:
+    """Return what a message shows of a value, one line at most."""
+    text = repr(value)
+    return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 3]}..."
+
+
+def shortened(differences: Sequence[str]) -> str:
+    """Return the first of several differences, and how many more there are.
+
+    >>> shortened(list("abcdefg"))
+    'a; b; c; d; e; and 2 more'
+    """
+    shown, more = differences[:MOST_DIFFERENCES], len(differences) - MOST_DIFFERENCES
+    return "; ".join([*shown, f"and {more} more"] if more > 0 else shown)
 
 
 def import_extra(module: str, extra: str) -> Any:

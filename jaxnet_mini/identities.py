@@ -7,15 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import configs, plain
+from jaxnet_mini import configs
 from jaxnet_mini.checks import Examples
 from jaxnet_mini.composition import LayerOutline
-from jaxnet_mini.errors import ArgumentError, FileError
+from jaxnet_mini.errors import ArgumentError, FileError, short, shortened
 from jaxnet_mini.plain import Json
 from jaxnet_mini.train import Trainer
-
-MOST_SHOWN = 5
-"""How many differences one message names."""
 
 BLOCK_ROWS = 4096
 
@@ -76,11 +73,9 @@ def check(there: Json, here: Json, source: str) -> None:
     differences = list(_differences(there, here, ""))
     if not differences:
         return
-    shown, more = differences[:MOST_SHOWN], len(differences) - MOST_SHOWN
-    rest = f"; and {more} more" if more > 0 else ""
     raise FileError(
         f"the run in {source} was another one, and nothing was changed: "
-        f"{'; '.join(shown)}{rest}. Go on with what it was, or give checkpoint another "
+        f"{shortened(differences)}. Go on with what it was, or give checkpoint another "
         "folder."
     )
 
@@ -98,4 +93,4 @@ def _differences(there: Json, here: Json, path: str) -> Iterator[str]:
     elif there != here and path.endswith(CRC):
         yield f"{path.removesuffix(CRC)} holds other values"
     elif there != here:
-        yield f"{path} was {plain.short(there)} and is {plain.short(here)}"
+        yield f"{path} was {short(there)} and is {short(here)}"

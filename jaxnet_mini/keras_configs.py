@@ -16,9 +16,9 @@ import numpy as np
 
 from jaxnet_mini import initializers, losses, metrics, seeds
 from jaxnet_mini.configs import find_class
-from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.errors import ArgumentError, short
 from jaxnet_mini.names import snake_case
-from jaxnet_mini.plain import Json, short
+from jaxnet_mini.plain import Json
 
 ACTIVATION_LAYERS: dict[str, dict[str, Any]] = {
     "ELU": {"elu": {"alpha": 1.0}},

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from jaxnet_mini import plain, weights
 from jaxnet_mini.composition import LayerOutline
-from jaxnet_mini.errors import FileError, JaxnetError, import_extra
+from jaxnet_mini.errors import FileError, JaxnetError, import_extra, short
 from jaxnet_mini.names import snake_case
-from jaxnet_mini.plain import Json, short
+from jaxnet_mini.plain import Json
 from jaxnet_mini.saving import FilePath, readable
 
 SUFFIXES = (".keras", ".h5", ".hdf5")

@@ -6,8 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnet_mini import plain
-from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.errors import ArgumentError, short
 from jaxnet_mini.plain import Json
 
 FEW = 8
@@ -43,7 +42,7 @@ def packed(value: Any, name: str, arrays: dict[str, Any]) -> Json:
         arrays[name] = value
         return {"/array": name}
     raise ArgumentError(
-        f"a callback's state_dict holds {plain.short(value)} at {name!r}, which cannot "
+        f"a callback's state_dict holds {short(value)} at {name!r}, which cannot "
         "be kept: give None, booleans, numbers, strings, arrays, or lists and "
         "dictionaries, with strings for keys, of these."
     )

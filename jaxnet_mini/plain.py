@@ -9,7 +9,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-from jaxnet_mini.errors import ArgumentError, JaxnetError, find
+from jaxnet_mini.errors import ArgumentError, JaxnetError, find, short
 
 Json: TypeAlias = Any
 """What ``json.dumps`` writes: None, booleans, numbers, strings, lists, dictionaries."""
@@ -115,12 +115,6 @@ def fits(value: Any, expected: Any) -> bool:
     # Others, such as arrays, stand in no JSON, and not all of them are types.
     kind = origin or expected
     return isinstance(kind, type) and isinstance(value, kind)
-
-
-def short(config: Json) -> str:
-    """Return what a message shows of a value, one line at most."""
-    text = repr(config)
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 @contextlib.contextmanager

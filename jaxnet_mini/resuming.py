@@ -19,7 +19,7 @@ from jaxnet_mini.callbacks import BackupAndRestore, Callback, Logs
 from jaxnet_mini.callbacks.base import say
 from jaxnet_mini.checks import Examples
 from jaxnet_mini.composition import LayerOutline
-from jaxnet_mini.errors import FileError, JaxnetError
+from jaxnet_mini.errors import FileError, JaxnetError, short
 from jaxnet_mini.packing import packed, unpacked
 from jaxnet_mini.plain import Json
 from jaxnet_mini.plans import Plan
@@ -178,7 +178,7 @@ class KeptRun(Run):
         if len(seed) != len(self.plan.seed) or any(
             type(number) is not int or number < 0 for number in seed
         ):
-            raise FileError(f"{plain.short(about['seed'])} is no seed of this run.")
+            raise FileError(f"{short(about['seed'])} is no seed of this run.")
         sums = None
         if step:
             none = trainer.no_sums()

@@ -10,11 +10,8 @@ from jax import Array
 from numpy.typing import NDArray
 
 from jaxnet_mini.composition import LayerOutline
-from jaxnet_mini.errors import ShapeError
+from jaxnet_mini.errors import ShapeError, shortened
 from jaxnet_mini.types import Params, Shape
-
-MOST_SHOWN = 5
-"""How many differences one message names."""
 
 MOST_LETTERS = 200
 """Of a path that a message names; that in a file may have millions."""
@@ -114,11 +111,9 @@ def check(
                     )
     if not differences:
         return
-    shown, more = differences[:MOST_SHOWN], len(differences) - MOST_SHOWN
-    rest = f"; and {more} more" if more > 0 else ""
     raise ShapeError(
         f"{source} does not fit the model, and nothing was changed: "
-        f"{'; '.join(shown)}{rest}. Load it into a model of the same layers."
+        f"{shortened(differences)}. Load it into a model of the same layers."
     )
 
 
