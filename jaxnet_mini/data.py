@@ -36,6 +36,10 @@ STACK_BYTES = 64 << 20
 batches, and of these one, or as many as keep to so many rows and bytes."""
 
 
+NO_ROW = -1
+"""What an order holds where a batch has no row: padding, which counts nowhere."""
+
+
 class Data(NamedTuple):
     """Examples as the loops take them, a pytree of arrays on the host or the device.
 
@@ -317,16 +321,15 @@ def order(
 ) -> NDArray[Any]:
     """Return which row goes where in an epoch, ``(steps, batch)`` of ``int32``.
 
-    It depends on the seed and the epoch only. Places beyond the last row hold row 0,
-    a real one, so that nothing computed from padding is ever NaN by itself. With
+    It depends on the seed and the epoch only. Places without a row hold `NO_ROW`. With
     several pieces the shape is ``(steps, pieces, batch // pieces)``.
 
     >>> order([0], epoch=0, rows=3, batch_size=2, shuffle=False)
-    array([[0, 1],
-           [2, 0]], dtype=int32)
+    array([[ 0,  1],
+           [ 2, -1]], dtype=int32)
     """
     shape = order_shape(rows, batch_size, pieces)
-    places = np.zeros(math.prod(shape), np.int32)
+    places = np.full(math.prod(shape), NO_ROW, np.int32)
     places[:rows] = np.arange(rows, dtype=np.int32)
     if shuffle:
         # NumPy's permutation takes a thirtieth of the time of jax.random's.

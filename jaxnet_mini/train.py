@@ -152,12 +152,14 @@ class Trainer:
         def batch(index: Array, count: int = 1) -> Batch:
             places = jax.lax.dynamic_slice_in_dim(order, index * count, count)
             rows = places.reshape(-1)
+            # Padding computes with a real row, so that it is never NaN by itself.
+            mask, rows = rows >= 0, jnp.maximum(rows, 0)
 
             def gather(array: Array) -> Array:
                 return array.at[rows].get(mode="promise_in_bounds")
 
             x, y, weight = jax.tree.map(gather, (data.x, data.y, data.weight))
-            return Batch(x, y, weight, _mask(data.rows, index, len(rows)))
+            return Batch(x, y, weight, mask)
 
         def go_on(carry: tuple[Array, Array, TrainState, Sums]) -> Array:
             index, finite, *_ = carry
@@ -206,7 +208,8 @@ class Trainer:
                 ),
                 (batches.x, batches.y, batches.weight),
             )
-            mask = _mask(batches.rows, index, batch_size)
+            places = index * batch_size + jnp.arange(batch_size, dtype=jnp.int32)
+            mask = places < batches.rows
             return self._totals(params, Batch(x, y, weight, mask), None, False)[1]
 
         result: Sums = jax.lax.fori_loop(
@@ -372,10 +375,6 @@ def _mask_and_weight(
     """Return what counts examples, and what multiplies their losses."""
     mask = mask.astype(dtype)
     return mask, mask if weight is None else mask * weight.astype(dtype)
-
-
-def _mask(rows: Array, index: Array | int, batch_size: int) -> Array:
-    return index * batch_size + jnp.arange(batch_size, dtype=jnp.int32) < rows
 
 
 @functools.lru_cache(maxsize=256)
