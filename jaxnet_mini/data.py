@@ -243,9 +243,9 @@ class Stacks:
             else:
                 yield stack, 0, last
 
-    def placed(self) -> "Stacks":
-        """Return the same with all stacks made, once, on the device."""
-        stacks = [jax.device_put(self.stack(number)) for number in range(len(self))]
+    def placed(self, put: Callable[[Data], Data] = jax.device_put) -> "Stacks":
+        """Return the same with all stacks made, once, and put on the device."""
+        stacks = [put(self.stack(number)) for number in range(len(self))]
         return dataclasses.replace(self, stack=stacks.__getitem__)
 
 

@@ -5,9 +5,10 @@ and calls the callbacks in between. All numbers come from the pure functions of
 `jaxnet_mini.train`; what stands here is when to ask for them.
 """
 
+import contextlib
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Generator
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -15,10 +16,12 @@ from numpy.typing import NDArray
 
 from jaxnet_mini import interrupts, programs, weights
 from jaxnet_mini.callbacks import CallbackList, History, Logs, ProgbarLogger
-from jaxnet_mini.data import Data, Stacks
 from jaxnet_mini.errors import NonFiniteError
+from jaxnet_mini.feeds import Feed, Piece
 from jaxnet_mini.inference import evaluate, sums_to_logs
+from jaxnet_mini.placement import Placement
 from jaxnet_mini.plans import Plan
+from jaxnet_mini.preparing import Validation
 from jaxnet_mini.progress import Bar, Stopwatch
 from jaxnet_mini.resuming import Point, Run
 from jaxnet_mini.states import Progress, Sums, TrainState
@@ -34,16 +37,6 @@ class Learner(Protocol):
 
     stop_training: bool
     state: TrainState
-
-
-class Validation(NamedTuple):
-    """What to evaluate on during training, if at all, and after which epochs, from 1.
-
-    The stacks lie on the device.
-    """
-
-    stacks: Stacks | None
-    due: Callable[[int], bool]
 
 
 class Pace:
@@ -68,26 +61,29 @@ class Pace:
 def compile_ahead(
     trainer: Trainer,
     state: TrainState,
-    examples: Data,
+    feed: Feed,
     plan: Plan,
     validation: Validation,
+    placement: Placement,
 ) -> Stopwatch:
     """Start to compile what `train_epochs` will run.
 
     Args:
         trainer: what will be run.
         state: the state as it will be, or its shapes and dtypes.
-        examples: all rows, on the host or the device.
+        feed: where the examples come from.
         plan: how to go through them.
         validation: on what to evaluate.
+        placement: where the arrays lie.
 
     Returns:
         What counts the time until all is compiled.
     """
     compiling = Stopwatch()
     compiling.start()
-    program, sums = trainer.program(), trainer.no_sums()
-    programs.loop.compile_ahead(program, state, examples, plan.no_order, 0, 0, sums)
+    program, sums = trainer.program(), placement.everywhere(trainer.no_sums())
+    shapes = feed.shapes(plan)
+    programs.loop.compile_ahead(program, state, *shapes, 0, 0, sums)
     if validation.stacks is not None:
         first = validation.stacks.stack(0)
         programs.evaluate.compile_ahead(program, state.params, first, 0, 0, sums)
@@ -97,11 +93,12 @@ def compile_ahead(
 def train_epochs(
     learner: Learner,
     trainer: Trainer,
-    examples: Data,
+    feed: Feed,
     plan: Plan,
     callbacks: CallbackList,
     history: History,
     validation: Validation,
+    placement: Placement,
     compiling: Stopwatch,
     verbose: int,
     run: Run,
@@ -111,11 +108,12 @@ def train_epochs(
     Args:
         learner: holds the state, replaced after each piece.
         trainer: what to run.
-        examples: all rows, on the device.
+        feed: where the examples come from.
         plan: how to go through them.
         callbacks: hooks to call; ``history`` is the last of them.
         history: receives the timing.
         validation: on what to evaluate, and after which epochs.
+        placement: where the arrays lie.
         compiling: what `compile_ahead` returned.
         verbose: 0, 1 or 2.
         run: where to start, and who keeps how far it is.
@@ -127,10 +125,8 @@ def train_epochs(
     """
     program = trainer.program()
     # Loops of no steps return at once, so that this is the time of compiling.
-    state, none = learner.state, trainer.no_sums()
-    results: list[Any] = [
-        programs.loop(program, state, examples, plan.no_order, 0, 0, none)
-    ]
+    state, none = learner.state, placement.everywhere(trainer.no_sums())
+    results: list[Any] = [programs.loop(program, state, *feed.empty(plan), 0, 0, none)]
     if validation.stacks is not None:
         first = validation.stacks.stack(0)
         results.append(programs.evaluate(program, state.params, first, 0, 0, none))
@@ -158,18 +154,22 @@ def train_epochs(
             if epoch == start.epoch and start.sums is not None:
                 # The hook has seen to what it needs itself, and the model is as it was.
                 run.put_back(learner, callbacks.callbacks)
-                done, sums = start.step, start.sums
+                done, sums = start.step, placement.everywhere(start.sums)
             begun = Point(epoch, done, sums)
-            logs = _train_epoch(
-                learner, trainer, examples, plan, begun, callbacks, bar, pace, run
-            )
+            with contextlib.closing(feed.pieces(plan, epoch, done)) as pieces:
+                logs = _train_epoch(
+                    learner, trainer, pieces, plan, begun, callbacks, bar, pace, run
+                )
             history.timing["epoch_seconds"].append(bar.seconds)
+            history.timing["waiting_seconds"].append(bar.waited)
             history.timing["samples_per_second"].append(
                 bar.rows * (bar.step - done) / bar.steps / max(bar.seconds, 1e-9)
             )
             if validation.stacks is not None and validation.due(epoch + 1):
                 params = learner.state.params
-                held_out = evaluate(trainer, params, validation.stacks, callbacks)
+                held_out = evaluate(
+                    trainer, params, validation.stacks, callbacks, placement
+                )
                 logs |= {f"val_{name}": value for name, value in held_out.items()}
                 logs = dict(sorted(logs.items()))
             bar.end(logs)
@@ -190,7 +190,7 @@ def train_epochs(
 def _train_epoch(
     learner: Learner,
     trainer: Trainer,
-    examples: Data,
+    pieces: Generator[Piece, None, None],
     plan: Plan,
     begun: Point,
     callbacks: CallbackList,
@@ -203,9 +203,16 @@ def _train_epoch(
     watch = Stopwatch()
     epoch, done, sums = begun.epoch, begun.step, begun.sums or trainer.no_sums()
     logs = sums_to_logs(trainer, sums) if done else {}
-    for number, first, last in plan.pieces(epoch, done):
-        order = jax.device_put(plan.order(number))
-        step = first
+    waiting = Stopwatch()
+    while True:
+        watch.start()
+        waiting.start()
+        piece = next(pieces, None)
+        waiting.stop()
+        watch.stop()
+        if piece is None:
+            return logs
+        step, last = piece.first, piece.last
         while step < last:
             interrupts.let_in()
             length = 1 if stepwise else pace.steps(last - step)
@@ -215,10 +222,8 @@ def _train_epoch(
             if stepwise:
                 callbacks.call("on_train_batch_begin", done, {})
             watch.start()
-            bounds = (step, step + length)
-            sums, failure = run_steps(
-                learner, program, examples, order, bounds, sums, (epoch, done)
-            )
+            taken = piece._replace(first=step, last=step + length)
+            sums, failure = run_steps(learner, program, taken, sums, (epoch, done))
             if failure is not None:
                 # Only what is asked for now counts as an answer.
                 learner.stop_training = False
@@ -234,32 +239,27 @@ def _train_epoch(
             done += length
             if stepwise:
                 callbacks.call("on_train_batch_end", done - 1, logs)
-            bar.update(done, watch.seconds, logs)
+            bar.update(done, watch.seconds, logs, waiting.seconds)
             if learner.stop_training:
                 return logs
             if length == due:
                 now = Point(epoch, done, sums)
                 run.keep(now, learner, callbacks.callbacks, ended=False)
-    return logs
 
 
 def run_steps(
     learner: Learner,
     program: Trainer,
-    examples: Data,
-    order: Any,
-    bounds: tuple[int, int],
+    piece: Piece,
     sums: Sums,
     where: tuple[int, int],
 ) -> tuple[Sums, NonFiniteError | None]:
-    """Run the steps within ``bounds``; keep the new state and return the sums.
+    """Run the steps of a piece; keep the new state and return the sums.
 
     Args:
         learner: holds the state.
         program: what to run, see `Trainer.program`.
-        examples: all rows, on the device.
-        order: which row goes where in this pass over the data.
-        bounds: first step, and the step before which to stop.
+        piece: examples, their order, and the steps to take.
         sums: those of the steps before.
         where: epoch and step within it, for the message of an error.
 
@@ -269,33 +269,27 @@ def run_steps(
         finite.
     """
     before = learner.state
-    after: Progress = programs.loop(program, before, examples, order, *bounds, sums)
+    after: Progress = programs.loop(program, before, *piece, sums)
     failed, finite = jax.device_get((after.failed, after.finite))
     if failed < 0 and finite.all():
         learner.state = after.state
         return after.sums, None
-    first, last = bounds
-    end = last if failed < 0 else int(failed)
-    step, state, culprit = _last_finite(program, before, examples, order, first, end)
+    end = piece.last if failed < 0 else int(failed)
+    step, state, culprit = _last_finite(program, before, piece._replace(last=end))
     learner.state = state
     epoch, done = where
+    batch = done + step - piece.first
     error = NonFiniteError(
-        f"{culprit} turned NaN or infinite in epoch {epoch + 1} at step "
-        f"{done + step - first + 1}: the model keeps the weights from before. Try a "
-        "smaller learning rate, or clip gradients with optax.chain("
-        "optax.clip_by_global_norm(1.0), ...)."
+        f"{culprit} turned NaN or infinite in epoch {epoch + 1} at step {batch + 1}: "
+        "the model keeps the weights from before. Try a smaller learning rate, or clip "
+        "gradients with optax.chain(optax.clip_by_global_norm(1.0), ...)."
     )
-    error.batch = done + step - first
+    error.batch = batch
     return after.sums, error
 
 
 def _last_finite(
-    program: Trainer,
-    before: TrainState,
-    examples: Data,
-    order: Any,
-    first: int,
-    end: int,
+    program: Trainer, before: TrainState, piece: Piece
 ) -> tuple[int, TrainState, str]:
     """Find the last step before which all weights were finite, by running it again.
 
@@ -304,14 +298,13 @@ def _last_finite(
     none = program.no_sums()
 
     def run(last: int) -> tuple[TrainState, NDArray[Any]]:
-        bounds = (first, last)
-        after = programs.loop(program, before, examples, order, *bounds, none)
+        after = programs.loop(program, before, *piece._replace(last=last), none)
         return after.state, np.asarray(after.finite)
 
-    state, finite = run(end)
+    state, finite = run(piece.last)
     if finite.all():
-        return end, state, "the loss"
-    good, bad = first, end
+        return piece.last, state, "the loss"
+    good, bad = piece.first, piece.last
     while bad - good > 1:
         middle = (good + bad) // 2
         if run(middle)[1].all():

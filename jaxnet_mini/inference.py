@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from jaxnet_mini import interrupts, programs
 from jaxnet_mini.callbacks import CallbackList, Logs, ProgbarLogger
 from jaxnet_mini.data import Stacks
+from jaxnet_mini.placement import Placement
 from jaxnet_mini.progress import Stopwatch
 from jaxnet_mini.states import Sums
 from jaxnet_mini.train import Trainer
@@ -24,9 +25,12 @@ def evaluate(
     params: Any,
     stacks: Stacks,
     callbacks: CallbackList,
+    placement: Placement,
     verbose: int = 0,
 ) -> Logs:
     """Return loss and metrics over all stacks of batches, as floats.
+
+    The parameters lie where ``placement`` says, and the stacks are put there.
 
     Raises:
         DataError: see `jaxnet_mini.data.fill`; for the first stack, before anything is
@@ -37,14 +41,15 @@ def evaluate(
     runs = stacks.runs(stepwise)
     begun = next(runs)
     watch = Stopwatch()
-    sums = trainer.no_sums()
+    sums = placement.everywhere(trainer.no_sums())
     in_flight: list[Sums] = []
     progbar = ProgbarLogger.among(callbacks.callbacks)
     bar = progbar.bar("Evaluate", stacks.batches, stacks.rows, verbose)
     try:
         if verbose:
             watch.start()
-            none = programs.evaluate(program, params, begun[0], 0, 0, sums)
+            stack = placement.batches(begun[0])
+            none = programs.evaluate(program, params, stack, 0, 0, sums)
             jax.block_until_ready(none)
             bar.compiled(watch.stop())
             watch = Stopwatch()
@@ -56,6 +61,7 @@ def evaluate(
             interrupts.let_in()
             if stepwise:
                 callbacks.call("on_test_batch_begin", done, {})
+            stack = placement.batches(stack)
             sums = programs.evaluate(program, params, stack, first, last, sums)
             in_flight.append(sums)
             if len(in_flight) > IN_FLIGHT:
@@ -85,7 +91,12 @@ def predict_batch(net: Any, params: Any, x: NDArray[Any], rows: int) -> NDArray[
 
 @interrupts.held_back()
 def predict(
-    net: Any, params: Any, stacks: Stacks, callbacks: CallbackList, verbose: int
+    net: Any,
+    params: Any,
+    stacks: Stacks,
+    callbacks: CallbackList,
+    placement: Placement,
+    verbose: int,
 ) -> NDArray[Any]:
     """Return the outputs for all rows of all stacks, in order, as a NumPy array.
 
@@ -109,7 +120,8 @@ def predict(
             interrupts.let_in()
             if stepwise:
                 callbacks.call("on_predict_batch_begin", done, {})
-            outputs = programs.predict(net, params, stack.x, first, last)
+            inputs = placement.batches(stack.x)
+            outputs = programs.predict(net, params, inputs, first, last)
             done += last - first
             if stepwise:
                 outputs = np.asarray(outputs)[first:last]

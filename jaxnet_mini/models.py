@@ -11,12 +11,12 @@ import jax
 
 from jaxnet_mini import (
     arguments,
-    checks,
     data,
     fitting,
     forks,
     inference,
     interrupts,
+    placement,
     plain,
     preparing,
     resuming,
@@ -24,14 +24,17 @@ from jaxnet_mini import (
 )
 from jaxnet_mini.callbacks import (
     BackupAndRestore,
+    Callback,
     CallbackList,
     History,
     as_callbacks,
 )
 from jaxnet_mini.callbacks.base import watches_batches
 from jaxnet_mini.configs import CustomObjects
+from jaxnet_mini.feeds import Piece
 from jaxnet_mini.plans import Plan
 from jaxnet_mini.predicting import PredictingStack
+from jaxnet_mini.preparing import Prepared
 from jaxnet_mini.progress import check_verbose
 from jaxnet_mini.saving import FilePath
 
@@ -81,6 +84,8 @@ class Sequential(PredictingStack):
         *,
         seed: int | None = None,
         checkpoint: FilePath | None = None,
+        mesh: Any = None,
+        sharding: Mapping[str, Any] | None = None,
     ) -> History:
         """Train, and return the history.
 
@@ -115,6 +120,13 @@ class Sequential(PredictingStack):
                 that has ended is not run again, unless ``epochs`` is larger. The
                 folder holds one run. See `callbacks.BackupAndRestore` to keep it more
                 often than that, and ``Callback.state_dict`` for callbacks of your own.
+            mesh: a `jax.sharding.Mesh` of the devices to train on, whose axis ``data``
+                shares out the examples of each batch; by default all devices. How many
+                there are changes rounding and nothing else.
+            sharding: which weights are split over which axis of the mesh, by the end
+                of their paths, such as ``{"kernel": PartitionSpec(None, "model")}``
+                for kernels split by columns. The others, and those that the devices do
+                not divide, are whole on each device.
 
         Raises:
             StateError: before ``compile``.
@@ -133,7 +145,6 @@ class Sequential(PredictingStack):
         hooks = as_callbacks(callbacks)
         if checkpoint is not None:
             hooks.append(BackupAndRestore(checkpoint, delete_checkpoint=False))
-        backup = BackupAndRestore.among(hooks)
         batch_size = arguments.check_batch_size(batch_size)
         if steps_per_epoch is not None:
             arguments.check_count("steps_per_epoch", steps_per_epoch)
@@ -141,86 +152,112 @@ class Sequential(PredictingStack):
         arguments.check_count("initial_epoch", initial_epoch, least=0)
         if seed is not None:
             seeds.check_seed(seed)
-        outline = self._outline_for(x)
-        trainer = preparing.trainer_for(trainer, outline)
-        examples = preparing.examples(
-            trainer, outline, x, y, sample_weight, class_weight
-        )
-        validation, prefix, at = None, "", 0
-        if validation_data is not None:
-            prefix = "validation "
-            triple = checks.as_triple(validation_data, "validation_data")
-            validation = preparing.examples(trainer, outline, *triple, prefix=prefix)
-        elif arguments.check_share(validation_split):
-            at = arguments.split(len(examples.x), validation_split)
-            examples, validation = examples.rows(0, at), examples.rows(at)
-            if class_weight is not None:  # which is for training alone
-                validation = validation._replace(weight=None)
-        due = arguments.due_epochs(validation_freq)
-        preparing.check_memory(examples, batch_size, validation)
-        resident = data.resident(examples, batch_size)
-        stacks = None
-        if validation is not None:
-            size = preparing.batch_size(
-                validation_batch_size,
-                trainer.acts_by_row,
-                watches_batches(hooks, "test"),
-                "validation_batch_size",
-            )
-            stacks = data.batches(*validation, size, prefix, at).placed()
-        preparing.rehearse(trainer, outline, examples, batch_size)
-        step = 0 if self._state is None else int(self._state.step)
-        plan = Plan(
-            rows=len(examples.x),
+        place = placement.of(mesh, sharding, lying=self._state)
+        prepared = preparing.prepare(
+            trainer=trainer,
+            outline=self._outline_for(x),
+            place=place,
+            x=x,
+            y=y,
+            sample_weight=sample_weight,
+            class_weight=class_weight,
             batch_size=batch_size,
-            epochs=epochs,
-            initial_epoch=initial_epoch,
-            steps_per_epoch=steps_per_epoch,
-            shuffle=bool(shuffle),
-            seed=(self.seed, step) if seed is None else (seed,),
-            batch_pieces=preparing.pieces(trainer, batch_size),
+            validation_split=validation_split,
+            validation_data=validation_data,
+            validation_batch_size=validation_batch_size,
+            validation_freq=validation_freq,
+            watched=watches_batches(hooks, "test"),
         )
-        held_out = fitting.Validation(stacks, due)
-        run = resuming.Run(plan)
-        if backup is not None:
-            settings = {
-                "seed": self.seed if seed is None else seed,
+        return self._train(
+            prepared,
+            hooks,
+            verbose,
+            seed,
+            {
+                "epochs": epochs,
+                "initial_epoch": initial_epoch,
+                "steps_per_epoch": steps_per_epoch,
+                "shuffle": bool(shuffle),
+            },
+            {
                 "validation_batch_size": validation_batch_size,
                 "validation_freq": repr(validation_freq),
-            }
+            },
+        )
+
+    def _train(
+        self,
+        prepared: Prepared,
+        hooks: list[Callback],
+        verbose: int,
+        seed: int | None,
+        planned: Mapping[str, Any],
+        settings: plain.Json,
+    ) -> History:
+        """Train on what has been checked and lies where it is to be.
+
+        Args:
+            prepared: the examples, and what they are for.
+            hooks: the callbacks.
+            verbose: 0, 1 or 2.
+            seed: see `fit`.
+            planned: what the `Plan` does not have from the examples.
+            settings: what else must not change where the run is kept.
+        """
+        trainer, place = prepared.trainer, prepared.place
+        step = 0 if self._state is None else int(self._state.step)
+        plan = Plan(
+            rows=prepared.rows,
+            batch_size=prepared.batch_size,
+            seed=(self.seed, step) if seed is None else (seed,),
+            batch_pieces=preparing.pieces(trainer, prepared.batch_size, place.shards),
+            **planned,
+        )
+        run = resuming.Run(plan)
+        backup = BackupAndRestore.among(hooks)
+        if backup is not None:
             run = resuming.KeptRun(
                 backup,
                 trainer,
-                outline,
+                prepared.outline,
                 plan,
-                examples,
-                validation,
-                settings,
+                prepared.examples,
+                prepared.validation,
+                settings | {"seed": self.seed if seed is None else seed},
                 verbose,
             )
         with run:
             plan = run.plan
-            self._adopt(outline)
+            self._adopt(prepared.outline)
             if run.state is not None:
-                self.state = run.state
+                run.state = self.state = place.state(run.state)
             # Compiled while the weights are made and the examples are placed.
-            shapes = self._state_ahead()
-            compiling = fitting.compile_ahead(trainer, shapes, resident, plan, held_out)
+            shapes = place.state(self._state_ahead())
+            feed, held_out = prepared.feed, prepared.held_out
+            compiling = fitting.compile_ahead(
+                trainer, shapes, feed, plan, held_out, place
+            )
             state = self.state
             if seed is not None:
-                self.state = state._replace(key=jax.random.key(seed))
+                state = state._replace(key=jax.random.key(seed))
+            self.state = place.state(state)
             history = self.history = History()
-            parameters = {"epochs": epochs, "steps": plan.steps, "verbose": verbose}
+            parameters = {
+                "epochs": plan.epochs,
+                "steps": plan.steps,
+                "verbose": verbose,
+            }
             hooks_and_history = CallbackList([*hooks, history], self, parameters)
             self.stop_training = False
             fitting.train_epochs(
                 self,
                 trainer,
-                jax.device_put(resident),
+                feed,
                 plan,
                 hooks_and_history,
                 history,
                 held_out,
+                place,
                 compiling,
                 verbose,
                 run,
@@ -253,9 +290,8 @@ class Sequential(PredictingStack):
         self._adopt(outline)
         order = data.order((0,), 0, rows, rows, shuffle=False)
         where, none = (0, int(self.state.step)), trainer.no_sums()
-        sums, failure = fitting.run_steps(
-            self, trainer.program(), resident, order, (0, 1), none, where
-        )
+        piece = Piece(resident, order, 0, 1)
+        sums, failure = fitting.run_steps(self, trainer.program(), piece, none, where)
         if failure is not None:
             raise failure
         return self._results(inference.sums_to_logs(trainer, sums), return_dict)

@@ -4,7 +4,15 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from jaxnet_mini import checks, composition, data, forks, inference, preparing
+from jaxnet_mini import (
+    checks,
+    composition,
+    data,
+    forks,
+    inference,
+    placement,
+    preparing,
+)
 from jaxnet_mini.callbacks import CallbackList, as_callbacks
 from jaxnet_mini.callbacks.base import watches_batches
 from jaxnet_mini.progress import check_verbose
@@ -26,6 +34,8 @@ class PredictingStack(StoredStack):
         sample_weight: Any = None,
         callbacks: Any = None,
         return_dict: bool = False,
+        *,
+        mesh: Any = None,
     ) -> Any:
         """Return loss and metrics over all rows.
 
@@ -38,6 +48,7 @@ class PredictingStack(StoredStack):
             sample_weight: weights of the loss by example.
             callbacks: hooks named ``on_test_...`` are called.
             return_dict: whether to return ``{"loss": ..., ...}``.
+            mesh: the devices to compute on, see `fit`.
 
         Returns:
             ``[loss, *metrics]`` in the order of ``compile``, the loss alone where there
@@ -51,9 +62,12 @@ class PredictingStack(StoredStack):
         trainer = self.trainer
         self._known_shape()
         verbose = check_verbose(verbose)
+        place = placement.of(mesh, lying=self._state)
         hooks = as_callbacks(callbacks)
         watched = watches_batches(hooks, "test")
-        batch_size = preparing.batch_size(batch_size, trainer.acts_by_row, watched)
+        batch_size = preparing.rows_at_once(
+            batch_size, trainer.acts_by_row, watched, place.shards
+        )
         outline = self._outline_for(x)
         trainer = preparing.trainer_for(trainer, outline)
         examples = preparing.examples(trainer, outline, x, y, sample_weight)
@@ -61,7 +75,8 @@ class PredictingStack(StoredStack):
         stacks = data.batches(*examples, batch_size)
         parameters = {"epochs": 1, "steps": stacks.batches, "verbose": verbose}
         called = CallbackList(hooks, self, parameters)
-        logs = inference.evaluate(trainer, self.params, stacks, called, verbose)
+        params = place.params(self.params)
+        logs = inference.evaluate(trainer, params, stacks, called, place, verbose)
         return self._results(logs, return_dict)
 
     def predict(
@@ -70,6 +85,8 @@ class PredictingStack(StoredStack):
         batch_size: int | None = None,
         verbose: Any = 0,
         callbacks: Any = None,
+        *,
+        mesh: Any = None,
     ) -> NDArray[Any]:
         """Return the outputs for all rows, ``(rows, *output_shape)``, in order.
 
@@ -78,6 +95,7 @@ class PredictingStack(StoredStack):
             batch_size: see `evaluate`.
             verbose: 0 silent (the default, unlike in Keras), 1 or "auto" a bar.
             callbacks: hooks named ``on_predict_...`` are called.
+            mesh: the devices to compute on, see `fit`.
 
         Raises:
             StateError: before the input shape is known.
@@ -87,18 +105,21 @@ class PredictingStack(StoredStack):
         self._known_shape()
         verbose = check_verbose(verbose)
         hooks = as_callbacks(callbacks)
+        place = placement.of(mesh, lying=self._state)
         by_row = composition.acts_by_row(self.net)
         watched = watches_batches(hooks, "predict")
-        batch_size = preparing.batch_size(batch_size, by_row, watched)
+        batch_size = preparing.rows_at_once(batch_size, by_row, watched, place.shards)
         inputs = checks.as_array(x, "x")
         self._check_features(inputs.shape)
         if len(inputs) <= batch_size and not hooks and not verbose:
             batch = data.single_batch(inputs, batch_size)
-            return inference.predict_batch(self.net, self.params, batch, len(inputs))
+            params = place.params(self.params)
+            return inference.predict_batch(self.net, params, batch, len(inputs))
         stacks = data.batches(inputs, None, None, batch_size)
         parameters = {"epochs": 1, "steps": stacks.batches, "verbose": verbose}
         called = CallbackList(hooks, self, parameters)
-        return inference.predict(self.net, self.params, stacks, called, verbose)
+        params = place.params(self.params)
+        return inference.predict(self.net, params, stacks, called, place, verbose)
 
     def test_on_batch(
         self,

@@ -1,15 +1,28 @@
 """Data checked against a model, before anything is compiled or changed."""
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 
 from jaxnet_mini import arguments, checks, data, memory, train
 from jaxnet_mini.checks import Examples
 from jaxnet_mini.composition import LayerOutline
+from jaxnet_mini.data import Stacks
+from jaxnet_mini.feeds import Feed, Resident
+from jaxnet_mini.placement import Placement
 from jaxnet_mini.train import Trainer
+
+
+class Validation(NamedTuple):
+    """What to evaluate on during training, if at all, and after which epochs, from 1.
+
+    The stacks lie on the device.
+    """
+
+    stacks: Stacks | None
+    due: Callable[[int], bool]
 
 
 def examples(
@@ -46,6 +59,105 @@ def examples(
         trainer.loss,
         last.output_shape,
         prefix,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """What one or several calls of ``fit`` train on, checked, and where it lies.
+
+    Args:
+        trainer: what is run.
+        outline: of the layers.
+        place: where arrays lie.
+        batch_size: examples in a step.
+        examples: all rows, on the host.
+        feed: the same on their way to the device.
+        validation: what is held out, on the host, or None.
+        held_out: the same on the device.
+    """
+
+    trainer: Trainer
+    outline: tuple[LayerOutline, ...]
+    place: Placement
+    batch_size: int
+    examples: Examples
+    feed: Feed
+    validation: Examples | None
+    held_out: Validation
+
+    @property
+    def rows(self) -> int:
+        """How many examples there are to learn from."""
+        return len(self.examples.x)
+
+
+def prepare(
+    *,
+    trainer: Trainer,
+    outline: tuple[LayerOutline, ...],
+    place: Placement,
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    class_weight: Mapping[int, float] | None,
+    batch_size: int,
+    validation_split: float,
+    validation_data: Any,
+    validation_batch_size: int | None,
+    validation_freq: int | Sequence[int],
+    watched: bool,
+) -> Prepared:
+    """Check what ``fit`` was given, and put it where it is to be.
+
+    Args:
+        trainer: as compiled.
+        outline: of the layers.
+        place: where to put arrays.
+        x: this and the following, except for the last, are arguments of ``fit``.
+        y: targets.
+        sample_weight: weights by example.
+        class_weight: weights by class.
+        batch_size: examples in a step.
+        validation_split: the share of rows to hold out.
+        validation_data: what to hold out instead.
+        validation_batch_size: examples to evaluate at a time.
+        validation_freq: after which epochs to evaluate.
+        watched: whether callbacks are called at each batch of the validation.
+
+    Raises:
+        ArgumentError, DataError, ShapeError: bad input.
+    """
+    trainer = trainer_for(trainer, outline)
+    given = examples(trainer, outline, x, y, sample_weight, class_weight)
+    validation, prefix, at = None, "", 0
+    if validation_data is not None:
+        prefix = "validation "
+        triple = checks.as_triple(validation_data, "validation_data")
+        validation = examples(trainer, outline, *triple, prefix=prefix)
+    elif arguments.check_share(validation_split):
+        at = arguments.split(len(given.x), validation_split)
+        given, validation = given.rows(0, at), given.rows(at)
+        if class_weight is not None:  # which is for training alone
+            validation = validation._replace(weight=None)
+    due = arguments.due_epochs(validation_freq)
+    check_memory(given, batch_size, validation)
+    feed = Resident(data.resident(given, batch_size), place)
+    stacks = None
+    if validation is not None:
+        size = rows_at_once(
+            validation_batch_size,
+            trainer.acts_by_row,
+            watched,
+            place.shards,
+            "validation_batch_size",
+        )
+        stacks = data.batches(*validation, size, prefix, at)
+        stacks = stacks.placed(lambda stack: jax.device_put(place.batches(stack)))
+    rehearse(trainer, outline, given, batch_size)
+    held_out = Validation(stacks, due)
+    return Prepared(
+        trainer, outline, place, batch_size, given, feed, validation, held_out
     )
 
 
@@ -102,8 +214,12 @@ def rehearse(
     train.rehearse(trainer.program(), shape, dtype, targets)
 
 
-def batch_size(
-    value: int | None, by_row: bool, watched: bool, argument: str = "batch_size"
+def rows_at_once(
+    value: int | None,
+    by_row: bool,
+    watched: bool,
+    shards: int,
+    argument: str = "batch_size",
 ) -> int:
     """Return how many examples to compute at a time where nothing is learned.
 
@@ -112,18 +228,21 @@ def batch_size(
         by_row: whether each example is known to be treated by itself, so that the
             number changes nothing but rounding.
         watched: whether callbacks are called at each batch.
+        shards: how many devices share a batch.
         argument: what a message calls the value.
 
     Raises:
         ArgumentError: ``value`` is no positive integer.
     """
+    size = data.ROWS_AT_ONCE if by_row and not watched else arguments.BATCH_SIZE
     if value is not None:
-        return arguments.check_count(argument, value)
-    return data.ROWS_AT_ONCE if by_row and not watched else arguments.BATCH_SIZE
+        size = arguments.check_count(argument, value)
+    # What the devices do not divide is computed as a whole on each of them.
+    return size + -size % shards if by_row and not watched else size
 
 
-def pieces(trainer: Trainer, batch_size: int) -> int:
+def pieces(trainer: Trainer, batch_size: int, shards: int = 1) -> int:
     """Return in how many pieces of its batch to compute a step on this machine."""
-    if jax.default_backend() != "cpu" or not trainer.acts_by_row:
+    if jax.default_backend() != "cpu" or not trainer.acts_by_row or shards > 1:
         return 1
     return data.pieces_of(batch_size)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 BAR_WIDTH = 20
+NOTABLE_WAIT = 0.1
+"""Data are named as the bottleneck where more than this share goes into waiting."""
+
 REDRAW_SECONDS = 0.2
 """Five redraws a second look smooth; each costs the host about a millisecond."""
 
@@ -50,6 +53,7 @@ class Bar:
         self.every = every
         self.step = 0
         self.seconds = 0.0
+        self.waited = 0.0
         self._live: Any = None
         self._console: Any = None
         if verbose:
@@ -79,11 +83,20 @@ class Bar:
         if self._console is not None and seconds >= 0.05:
             self._console.print(f"Compiled in {seconds:.2f} s.")
 
-    def update(self, step: int, seconds: float, logs: Mapping[str, Any]) -> None:
-        """Show that ``step`` batches took ``seconds`` of the job's own time."""
+    def update(
+        self,
+        step: int,
+        seconds: float,
+        logs: Mapping[str, Any],
+        waited: float = 0.0,
+    ) -> None:
+        """Show that ``step`` batches took ``seconds`` of the job's own time.
+
+        Of these seconds it ``waited`` so many for data.
+        """
         # A callback that watches batches leads here after each of them.
         due = seconds // self.every > self.seconds // self.every
-        self.step, self.seconds = step, seconds
+        self.step, self.seconds, self.waited = step, seconds, waited
         if self._live is not None and due and step < self.steps:
             self._live.update(self._render(logs), refresh=True)
 
@@ -120,6 +133,9 @@ class Bar:
         if self.step and self.seconds:
             done = min(self.rows, self.rows * self.step / self.steps)
             speed += f", {done / self.seconds:,.0f} samples/s"
+            share = self.waited / self.seconds
+            if share > NOTABLE_WAIT:
+                speed += f", {share:.0%} of it waiting for data"
         return speed
 
     def _render(self, logs: Mapping[str, Any], ended: bool = False) -> Text:

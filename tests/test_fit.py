@@ -672,7 +672,12 @@ def test_the_history_tells_epochs_params_and_time():
         assert len(values) == 3
         assert all(type(value) is float for value in values)
     timing = history.timing
-    assert set(timing) == {"compile_seconds", "epoch_seconds", "samples_per_second"}
+    assert set(timing) == {
+        "compile_seconds",
+        "epoch_seconds",
+        "waiting_seconds",
+        "samples_per_second",
+    }
     assert timing["compile_seconds"] > 0.0
     assert len(timing["epoch_seconds"]) == 3
     rates = 40 / np.array(timing["epoch_seconds"])

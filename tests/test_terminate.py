@@ -125,8 +125,8 @@ def test_the_loop_is_not_made_to_run_step_by_step(monkeypatch):
     run_steps = fitting.run_steps
 
     def noted(*arguments):
-        first, last = arguments[4]
-        lengths.append(last - first)
+        piece = arguments[2]
+        lengths.append(piece.last - piece.first)
         return run_steps(*arguments)
 
     monkeypatch.setattr(fitting, "run_steps", noted)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import matplotlib.figure
 
 
-_TIMED = ("epoch_seconds", "samples_per_second")
+_TIMED = ("epoch_seconds", "samples_per_second", "waiting_seconds")
 
 
 class History(Callback):
@@ -22,7 +22,8 @@ class History(Callback):
         epochs_of: names of logs to the indices of the epochs that logged them, which
             for a validation that is not done after every epoch are fewer.
         params: ``epochs``, ``steps`` and ``verbose`` of the call.
-        timing: ``compile_seconds`` (a float), ``epoch_seconds`` and
+        timing: ``compile_seconds`` (a float); ``epoch_seconds``, of these
+            ``waiting_seconds`` in which data were waited for, and
             ``samples_per_second`` (lists, training alone, without compilation and
             validation).
     """
@@ -33,8 +34,7 @@ class History(Callback):
         self.epochs_of: dict[str, list[int]] = {}
         self.timing: dict[str, Any] = {
             "compile_seconds": 0.0,
-            "epoch_seconds": [],
-            "samples_per_second": [],
+            **{name: [] for name in _TIMED},
         }
 
     def state_dict(self) -> dict[str, Any]:

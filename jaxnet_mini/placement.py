@@ -1,0 +1,196 @@
+"""Where arrays lie: on one device, or over the devices of a mesh.
+
+The engine is `jax.sharding`: what is placed here is computed where it lies, and the
+compiler adds what devices have to tell each other.
+"""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from jaxnet_mini.data import NO_ROW
+from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.states import TrainState
+
+DATA = "data"
+"""The axis of a mesh over which batches are split."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Placement:
+    """Where arrays lie.
+
+    Args:
+        mesh: the devices; None stands for JAX's default device.
+        rule: which axes of which parameters are split, by the end of their paths, such
+            as ``{"kernel": PartitionSpec(None, "model")}``. A parameter that the
+            devices do not divide stays whole, and so do all that are not named.
+    """
+
+    mesh: Mesh | None = None
+    rule: Mapping[str, PartitionSpec] = dataclasses.field(default_factory=dict)
+
+    @property
+    def shards(self) -> int:
+        """In how many parts a batch is split."""
+        return 1 if self.mesh is None else self.mesh.shape.get(DATA, 1)
+
+    def everywhere(self, tree: Any) -> Any:
+        """Put arrays on every device, each as a whole.
+
+        Here and in the other methods, shapes in place of arrays are given the place
+        that arrays would have.
+        """
+        return jax.tree.map(lambda leaf: self._put(leaf, PartitionSpec()), tree)
+
+    def order(self, order: Any) -> Any:
+        """Split the batches of an order, padded to what the devices divide."""
+        short = -order.shape[-1] % self.shards
+        if short:
+            shape = (*order.shape[:-1], order.shape[-1] + short)
+            if isinstance(order, jax.ShapeDtypeStruct):
+                order = jax.ShapeDtypeStruct(shape, order.dtype)
+            else:
+                width = [*[(0, 0)] * (order.ndim - 1), (0, short)]
+                order = np.pad(order, width, constant_values=NO_ROW)
+        return self._put(order, self._over_data(order.ndim - 1))
+
+    def batches(self, stack: Any) -> Any:
+        """Split batches that are stacked, ``(steps, batch, ...)``.
+
+        Those that the devices do not divide are whole on each of them. Without a mesh
+        arrays on the host stay there, until the program that takes them is called.
+        """
+        if self.mesh is None:
+            return stack
+
+        def put(leaf: Any) -> Any:
+            whole = leaf.ndim < 2 or leaf.shape[1] % self.shards
+            return self._put(leaf, PartitionSpec() if whole else self._over_data(1))
+
+        return jax.tree.map(put, stack)
+
+    def params(self, tree: Any) -> Any:
+        """Put parameters, or a state that holds them, where the rule says.
+
+        Without a rule, what lies on the devices already stays as it is.
+        """
+        if self.mesh is None:
+            return tree
+        if not self.rule and _mesh_under(tree) == self.mesh:
+            return tree
+        return jax.tree_util.tree_map_with_path(
+            lambda path, leaf: self._put(leaf, self._spec(path, leaf)), tree
+        )
+
+    def state(self, state: TrainState) -> TrainState:
+        """Put a state where the rule says."""
+        placed: TrainState = self.params(state)
+        return placed
+
+    def _over_data(self, axis: int) -> PartitionSpec:
+        if self.shards == 1:
+            return PartitionSpec()
+        return PartitionSpec(*[None] * axis, DATA)
+
+    def _spec(self, path: tuple[Any, ...], leaf: Any) -> PartitionSpec:
+        named = "/".join(str(getattr(entry, "key", entry)) for entry in path)
+        for name, spec in self.rule.items():
+            if f"/{named}".endswith(f"/{name}") and self._divides(spec, leaf.shape):
+                return spec
+        return PartitionSpec()
+
+    def _divides(self, spec: PartitionSpec, shape: tuple[int, ...]) -> bool:
+        axes = {} if self.mesh is None else self.mesh.shape
+        parts = [math.prod(axes[name] for name in _names(entry)) for entry in spec]
+        fits = zip(shape, parts, strict=False)
+        return len(spec) <= len(shape) and all(size % n == 0 for size, n in fits)
+
+    def _put(self, leaf: Any, spec: PartitionSpec) -> Any:
+        sharding = None if self.mesh is None else NamedSharding(self.mesh, spec)
+        if isinstance(leaf, jax.ShapeDtypeStruct):
+            return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+        return jax.device_put(leaf, sharding)
+
+
+def of(mesh: Any, rule: Any = None, lying: Any = None) -> Placement:
+    """Return where ``fit`` and its kin put arrays.
+
+    Args:
+        mesh: a `jax.sharding.Mesh`; None is where arrays lie now, else all devices.
+        rule: see `Placement`.
+        lying: arrays that have a place already, or None.
+
+    Raises:
+        ArgumentError: neither of these, or the rule names an axis that is not there.
+    """
+    if mesh is None:
+        found = _mesh_under(lying) or default()
+    elif isinstance(mesh, Mesh):
+        # jax.make_mesh may make axes of the kind that a function has to name itself.
+        found = Mesh(mesh.devices, mesh.axis_names)
+    else:
+        raise ArgumentError(
+            f"mesh must be a jax.sharding.Mesh, not {mesh!r}: write for example "
+            'jax.make_mesh((len(jax.devices()),), ("data",)).'
+        )
+    rule = {} if rule is None else rule
+    if not isinstance(rule, Mapping) or not all(
+        isinstance(spec, PartitionSpec) for spec in rule.values()
+    ):
+        raise ArgumentError(
+            "sharding maps names of weights to jax.sharding.PartitionSpec, such as "
+            f'{{"kernel": PartitionSpec(None, "model")}}, and not {rule!r}.'
+        )
+    axes = () if found is None else found.axis_names
+    for name, spec in rule.items():
+        for axis in (axis for entry in spec for axis in _names(entry)):
+            if axis not in axes:
+                there = ", ".join(map(repr, axes)) or "none"
+                raise ArgumentError(
+                    f"sharding splits {name!r} over the axis {axis!r}, and the mesh "
+                    f"has {there}: give a mesh with this axis, for example "
+                    f"jax.make_mesh((2, 4), ('data', {axis!r}))."
+                )
+    if found is None or (found.size == 1 and mesh is None):
+        return Placement()
+    return Placement(found, rule)
+
+
+@functools.cache
+def _mesh_of(devices: tuple[Any, ...]) -> Mesh:
+    return Mesh(np.array(devices), (DATA,))
+
+
+def _mesh_under(tree: Any) -> Mesh | None:
+    """Return the mesh of several devices over which arrays lie, if they do."""
+    for leaf in jax.tree.leaves(tree):
+        mesh = getattr(getattr(leaf, "sharding", None), "mesh", None)
+        if not isinstance(mesh, Mesh) or mesh.size == 1:
+            return None
+        return mesh
+    return None
+
+
+def default() -> Mesh | None:
+    """Return a mesh of all devices, or None where one is enough.
+
+    They are those of all processes where `jax.distributed` has joined them.
+    """
+    if jax.config.jax_default_device is not None:  # type: ignore[attr-defined]
+        return None
+    devices = tuple(jax.devices())
+    return None if len(devices) == 1 else _mesh_of(devices)
+
+
+def _names(entry: Any) -> tuple[str, ...]:
+    """Return the axes of a mesh in one entry of a PartitionSpec."""
+    if entry is None:
+        return ()
+    return (entry,) if isinstance(entry, str) else tuple(entry)
