@@ -1,7 +1,8 @@
 """The compiled programs: pure functions of the core, one program per job.
 
 Layers, trainers and shapes are static and compared by value, so that two equal models
-share them. What the numbers of an optimizer are, how many rows there are within a
+share them. (A trainer is a pytree without leaves; those of one that is
+`jaxnet_mini.tracing.Traced` are numbers, and arguments.) What the numbers of an optimizer are, how many rows there are within a
 rounded size and where a loop starts and ends are arguments, never constants.
 """
 
@@ -41,7 +42,7 @@ class Program:
     def __init__(
         self,
         function: Callable[..., Any],
-        static_argnums: tuple[int, ...],
+        static_argnums: tuple[int, ...] = (),
         cpu_options: Mapping[str, Any] | None = None,
     ) -> None:
         self._function = function
@@ -122,7 +123,7 @@ class ProgramForOnce(Program):
 untrained = ProgramForOnce(starting.untrained, static_argnums=(0, 1))
 fresh = ProgramForOnce(starting.fresh, static_argnums=(0, 1))
 with_optimizer = ProgramForOnce(starting.with_optimizer, static_argnums=(0,))
-loop = Program(Trainer.loop, static_argnums=(0,), cpu_options=FAST)
-evaluate = Program(Trainer.evaluate, static_argnums=(0,))
+loop = Program(Trainer.loop, cpu_options=FAST)
+evaluate = Program(Trainer.evaluate)
 predict = Program(forward.predict, static_argnums=(0,))
 apply = Program(forward.apply, static_argnums=(0,))

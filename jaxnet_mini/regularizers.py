@@ -75,7 +75,7 @@ class L1L2(Regularizer):
     l2: float = 0.0
 
     def __call__(self, x: Array) -> Array:
-        return L1(self.l1)(x) + L2(self.l2)(x)
+        return self.l1 * jnp.sum(jnp.abs(x)) + self.l2 * jnp.sum(jnp.square(x))
 
 
 # As Keras users write them, in small letters too.

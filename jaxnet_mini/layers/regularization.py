@@ -2,7 +2,6 @@
 
 import abc
 import dataclasses
-import math
 import numbers
 
 import jax
@@ -39,7 +38,9 @@ class Random(Base, abc.ABC):
         key: RandomKey | None = None,
         training: bool = False,
     ) -> Array:
-        if not training or self.strength == 0.0:
+        # A number that is traced may be 0 in one call of a program and not in another.
+        known = isinstance(self.strength, numbers.Real)
+        if not training or (known and self.strength == 0.0):
             return x
         if key is None:
             raise ArgumentError(
@@ -97,7 +98,7 @@ class GaussianDropout(Dropout):
     """
 
     def disturb(self, key: RandomKey, x: Array) -> Array:
-        deviation = math.sqrt(self.rate / (1.0 - self.rate))
+        deviation = (self.rate / (1.0 - self.rate)) ** 0.5
         return x * (1.0 + deviation * jax.random.normal(key, x.shape, x.dtype))
 
 
