@@ -125,10 +125,47 @@ def fill(
     Raises:
         DataError: a value is NaN, infinite, or does not fit the device's dtype.
     """
-    dtype = device_dtype(array.dtype)
-    filled = _aligned((capacity, *array.shape[1:]), dtype)
+    filled = _aligned((capacity, *array.shape[1:]), device_dtype(array.dtype))
     # Only these: zeros for all would be written once more where memory is used again.
     filled[len(array) :] = 0
+    _copy(array, filled, argument, first_row)
+    return filled
+
+
+def gathered(
+    array: NDArray[Any], slices: Sequence[slice], capacity: int, argument: str
+) -> NDArray[Any]:
+    """Copy some rows of ``array`` into a new one, see `fill`."""
+    filled = _aligned((capacity, *array.shape[1:]), device_dtype(array.dtype))
+    first = 0
+    for rows in slices:
+        part = array[rows]
+        _copy(part, filled[first:], argument, rows.start)
+        first += len(part)
+    filled[first:] = 0
+    return filled
+
+
+def stacked(
+    batches: Sequence[NDArray[Any]],
+    like: jax.ShapeDtypeStruct,
+    batch_size: int,
+    argument: str,
+) -> NDArray[Any]:
+    """Copy batches into a new array, one each ``batch_size`` rows, see `fill`."""
+    filled = _aligned(like.shape, np.dtype(like.dtype))
+    first = 0
+    for batch in batches:
+        _copy(batch, filled[first:], argument, 0)
+        filled[first + len(batch) : first + batch_size] = 0
+        first += batch_size
+    filled[first:] = 0
+    return filled
+
+
+def _copy(
+    array: NDArray[Any], filled: NDArray[Any], argument: str, first_row: int
+) -> None:
     row_bytes = max(1, array.itemsize * math.prod(array.shape[1:]))
     block = max(1, BLOCK_BYTES // row_bytes)
     for first in range(0, len(array), block):
@@ -138,7 +175,6 @@ def fill(
         with np.errstate(over="ignore", invalid="ignore"):
             cast[...] = source
         _check_block(source, cast, first_row + first, argument)
-    return filled
 
 
 def steps_for(rows: int, batch_size: int) -> int:
@@ -342,6 +378,11 @@ def order(
 def order_shape(rows: int, batch_size: int, pieces: int = 1) -> tuple[int, ...]:
     """Return the shape of an `order`."""
     steps = rounded_steps(steps_for(rows, batch_size))
+    return pieces_shape(steps, batch_size, pieces)
+
+
+def pieces_shape(steps: int, batch_size: int, pieces: int) -> tuple[int, ...]:
+    """Return the shape of an order of so many steps."""
     if pieces == 1:
         return steps, batch_size
     return steps, pieces, batch_size // pieces

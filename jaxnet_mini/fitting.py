@@ -85,7 +85,7 @@ def compile_ahead(
     shapes = feed.shapes(plan)
     programs.loop.compile_ahead(program, state, *shapes, 0, 0, sums)
     if validation.stacks is not None:
-        first = validation.stacks.stack(0)
+        first = placement.batches(validation.stacks.stack(0))
         programs.evaluate.compile_ahead(program, state.params, first, 0, 0, sums)
     return compiling
 
@@ -128,7 +128,7 @@ def train_epochs(
     state, none = learner.state, placement.everywhere(trainer.no_sums())
     results: list[Any] = [programs.loop(program, state, *feed.empty(plan), 0, 0, none)]
     if validation.stacks is not None:
-        first = validation.stacks.stack(0)
+        first = placement.batches(validation.stacks.stack(0))
         results.append(programs.evaluate(program, state.params, first, 0, 0, none))
     jax.block_until_ready(results)
     history.timing["compile_seconds"] = compiling.stop()

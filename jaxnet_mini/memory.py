@@ -7,8 +7,6 @@ from typing import Any
 
 import jax
 
-from jaxnet_mini.errors import DataError
-
 MEMINFO = Path("/proc/meminfo")
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -28,21 +26,20 @@ def available(device: Any = None) -> int | None:
     return min(known, default=None)
 
 
-def check(needed: Iterable[tuple[str, int]], advice: str) -> None:
-    """Raise a DataError where arrays will not fit into the device's memory.
+def shortage(needed: Iterable[tuple[str, int]]) -> str | None:
+    """Return a sentence's beginning where arrays will not fit into the device's memory.
 
     Args:
-        needed: what a message calls each array, and its bytes on the device.
-        advice: what to do about it.
+        needed: what the sentence calls each array, and its bytes on the device.
     """
     needed = list(needed)
     total, free = sum(size for _, size in needed), available()
     if free is None or total <= free:
-        return
+        return None
     names = " and ".join(name for name, _ in needed)
-    raise DataError(
-        f"{names} would take {readable(total)} on {jax.devices()[0]}, which has "
-        f"{readable(free)} left: {advice}"
+    return (
+        f"{names[0].upper()}{names[1:]} would take {readable(total)} on "
+        f"{jax.devices()[0]}, which has {readable(free)} left"
     )
 
 

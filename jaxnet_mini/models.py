@@ -11,6 +11,7 @@ import jax
 
 from jaxnet_mini import (
     arguments,
+    batches,
     data,
     fitting,
     forks,
@@ -145,7 +146,8 @@ class Sequential(PredictingStack):
         hooks = as_callbacks(callbacks)
         if checkpoint is not None:
             hooks.append(BackupAndRestore(checkpoint, delete_checkpoint=False))
-        batch_size = arguments.check_batch_size(batch_size)
+        if batch_size is not None:
+            arguments.check_batch_size(batch_size)
         if steps_per_epoch is not None:
             arguments.check_count("steps_per_epoch", steps_per_epoch)
         arguments.check_count("epochs", epochs)
@@ -153,11 +155,12 @@ class Sequential(PredictingStack):
         if seed is not None:
             seeds.check_seed(seed)
         place = placement.of(mesh, sharding, lying=self._state)
+        opened = batches.opened(x, y, sample_weight, steps_per_epoch)
         prepared = preparing.prepare(
             trainer=trainer,
-            outline=self._outline_for(x),
+            outline=self._outline_for(x if opened is None else opened.first[0]),
             place=place,
-            x=x,
+            x=x if opened is None else opened,
             y=y,
             sample_weight=sample_weight,
             class_weight=class_weight,
@@ -167,6 +170,7 @@ class Sequential(PredictingStack):
             validation_batch_size=validation_batch_size,
             validation_freq=validation_freq,
             watched=watches_batches(hooks, "test"),
+            verbose=verbose,
         )
         return self._train(
             prepared,
@@ -176,7 +180,7 @@ class Sequential(PredictingStack):
             {
                 "epochs": epochs,
                 "initial_epoch": initial_epoch,
-                "steps_per_epoch": steps_per_epoch,
+                "steps_per_epoch": opened.steps if opened else steps_per_epoch,
                 "shuffle": bool(shuffle),
             },
             {

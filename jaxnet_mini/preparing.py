@@ -5,13 +5,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from jaxnet_mini import arguments, checks, data, memory, train
+from jaxnet_mini.batches import Batches
+from jaxnet_mini.callbacks.base import say
 from jaxnet_mini.checks import Examples
 from jaxnet_mini.composition import LayerOutline
 from jaxnet_mini.data import Stacks
+from jaxnet_mini.errors import ArgumentError, DataError
 from jaxnet_mini.feeds import Feed, Resident
 from jaxnet_mini.placement import Placement
+from jaxnet_mini.streams import CHUNK_BYTES, StreamedArrays, StreamedBatches
 from jaxnet_mini.train import Trainer
 
 
@@ -71,7 +76,8 @@ class Prepared:
         outline: of the layers.
         place: where arrays lie.
         batch_size: examples in a step.
-        examples: all rows, on the host.
+        rows: how many there are.
+        examples: all rows, on the host; None where they come in batches.
         feed: the same on their way to the device.
         validation: what is held out, on the host, or None.
         held_out: the same on the device.
@@ -81,15 +87,11 @@ class Prepared:
     outline: tuple[LayerOutline, ...]
     place: Placement
     batch_size: int
-    examples: Examples
+    rows: int
+    examples: Examples | None
     feed: Feed
     validation: Examples | None
     held_out: Validation
-
-    @property
-    def rows(self) -> int:
-        """How many examples there are to learn from."""
-        return len(self.examples.x)
 
 
 def prepare(
@@ -101,12 +103,13 @@ def prepare(
     y: Any,
     sample_weight: Any,
     class_weight: Mapping[int, float] | None,
-    batch_size: int,
+    batch_size: int | None,
     validation_split: float,
     validation_data: Any,
     validation_batch_size: int | None,
     validation_freq: int | Sequence[int],
     watched: bool,
+    verbose: int,
 ) -> Prepared:
     """Check what ``fit`` was given, and put it where it is to be.
 
@@ -114,7 +117,7 @@ def prepare(
         trainer: as compiled.
         outline: of the layers.
         place: where to put arrays.
-        x: this and the following, except for the last, are arguments of ``fit``.
+        x: `Batches`, or as this and what follows, but the last two: given to ``fit``.
         y: targets.
         sample_weight: weights by example.
         class_weight: weights by class.
@@ -124,26 +127,48 @@ def prepare(
         validation_batch_size: examples to evaluate at a time.
         validation_freq: after which epochs to evaluate.
         watched: whether callbacks are called at each batch of the validation.
+        verbose: whether to say that examples are streamed.
 
     Raises:
         ArgumentError, DataError, ShapeError: bad input.
     """
     trainer = trainer_for(trainer, outline)
-    given = examples(trainer, outline, x, y, sample_weight, class_weight)
+    given = None
+    if isinstance(x, Batches):
+        streamed = _streamed_batches(
+            trainer, outline, place, x, class_weight, batch_size, validation_split
+        )
+        feed: Feed = streamed
+        sample, batch_size = streamed.first, len(streamed.first.x)
+        rows = x.steps * batch_size
+    else:
+        batch_size = arguments.check_batch_size(batch_size)
+        sample = given = examples(trainer, outline, x, y, sample_weight, class_weight)
     validation, prefix, at = None, "", 0
     if validation_data is not None:
         prefix = "validation "
         triple = checks.as_triple(validation_data, "validation_data")
         validation = examples(trainer, outline, *triple, prefix=prefix)
-    elif arguments.check_share(validation_split):
+    elif given is not None and arguments.check_share(validation_split):
         at = arguments.split(len(given.x), validation_split)
         given, validation = given.rows(0, at), given.rows(at)
         if class_weight is not None:  # which is for training alone
             validation = validation._replace(weight=None)
     due = arguments.due_epochs(validation_freq)
-    check_memory(given, batch_size, validation)
-    feed = Resident(data.resident(given, batch_size), place)
-    stacks = None
+    rehearse(trainer, outline, sample, batch_size)
+    stacks, fits = None, True
+    if given is not None:
+        rows = len(given.x)
+        shortage = _shortage(given, batch_size, validation)
+        if shortage:
+            say(verbose, shortage)
+        fits = not shortage
+        if shortage or (isinstance(x, np.memmap) and x.nbytes > CHUNK_BYTES):
+            arrays = StreamedArrays(given, batch_size, place)
+            _check_chunk(arrays, batch_size)
+            feed = arrays
+        else:
+            feed = Resident(data.resident(given, batch_size), place)
     if validation is not None:
         size = rows_at_once(
             validation_batch_size,
@@ -153,12 +178,38 @@ def prepare(
             "validation_batch_size",
         )
         stacks = data.batches(*validation, size, prefix, at)
-        stacks = stacks.placed(lambda stack: jax.device_put(place.batches(stack)))
-    rehearse(trainer, outline, given, batch_size)
+        if fits:
+            stacks = stacks.placed(lambda stack: jax.device_put(place.batches(stack)))
     held_out = Validation(stacks, due)
     return Prepared(
-        trainer, outline, place, batch_size, given, feed, validation, held_out
+        trainer, outline, place, batch_size, rows, given, feed, validation, held_out
     )
+
+
+def _streamed_batches(
+    trainer: Trainer,
+    outline: tuple[LayerOutline, ...],
+    place: Placement,
+    batches: Batches,
+    class_weight: Mapping[int, float] | None,
+    batch_size: int | None,
+    validation_split: float,
+) -> StreamedBatches:
+    if batch_size is not None:
+        raise ArgumentError(
+            f"batch_size={batch_size!r} is given beside an x that gives batches: they "
+            "have the size that they come with, so leave it out."
+        )
+    if arguments.check_share(validation_split):
+        raise ArgumentError(
+            f"validation_split={validation_split!r} needs arrays, and x gives batches: "
+            "give validation_data instead."
+        )
+
+    def check(triple: tuple[Any, Any, Any]) -> Examples:
+        return examples(trainer, outline, *triple, class_weight)
+
+    return StreamedBatches(batches, check, place)
 
 
 def trainer_for(trainer: Trainer, outline: tuple[LayerOutline, ...]) -> Trainer:
@@ -173,24 +224,26 @@ def trainer_for(trainer: Trainer, outline: tuple[LayerOutline, ...]) -> Trainer:
     return dataclasses.replace(trainer, metrics=metrics, weighted_metrics=weighted)
 
 
-def check_memory(
+def _shortage(
     examples: Examples, batch_size: int, validation: Examples | None
-) -> None:
-    """Say before anything is copied that the device's memory will not do.
-
-    Raises:
-        DataError: it will not.
-    """
+) -> str | None:
+    """Return what to say where the device's memory will not hold all examples."""
     needed = [("the examples", data.resident_bytes(examples, batch_size))]
     if validation is not None:
         # An estimate: their stacks, not yet made, are padded by one of them at most.
         needed += [("those for validation", data.resident_bytes(validation, 1))]
-    memory.check(
-        needed,
-        "train on a part of the rows at a time (fit goes on where it stopped), or give "
-        "a smaller dtype: uint8 takes a quarter of float32, which Rescaling makes of "
-        "it.",
-    )
+    shortage = memory.shortage(needed)
+    return shortage and f"{shortage}: they are streamed to it in chunks."
+
+
+def _check_chunk(feed: StreamedArrays, batch_size: int) -> None:
+    """Raise a DataError where not even a chunk of a stream fits."""
+    shortage = memory.shortage([("chunks of the examples", feed.nbytes)])
+    if shortage:
+        raise DataError(
+            f"{shortage}: give a batch_size below {batch_size}, or a smaller dtype, "
+            "such as uint8, of which Rescaling makes float32."
+        )
 
 
 def rehearse(

@@ -109,7 +109,8 @@ class KeptRun(Run):
         trainer: what is run.
         outline: of the layers.
         plan: how to go through the data.
-        examples: what is learned.
+        examples: what is learned; None where it comes in batches, which have to come
+            again as they were.
         validation: what is held out, or None.
         settings: what else must not change, as plain JSON.
         verbose: whether to say that a run goes on.
@@ -124,7 +125,7 @@ class KeptRun(Run):
         trainer: Trainer,
         outline: tuple[LayerOutline, ...],
         plan: Plan,
-        examples: Examples,
+        examples: Examples | None,
         validation: Examples | None,
         settings: Json,
         verbose: int,

@@ -17,6 +17,7 @@ import ml_dtypes
 import numpy as np
 import optax
 import pytest
+from jax.sharding import PartitionSpec
 from oracles import unchecked_types
 
 import jaxnet_mini as jn
@@ -689,8 +690,67 @@ row(
     "a generator",
     "fresh",
     lambda m: m.fit((example for example in X), Y),
+    ArgumentError,
+    "y is given beside an x that gives batches (generator): let x give (x, y)",
+)
+row(
+    "batches without an end",
+    "fresh",
+    lambda m: m.fit((X, Y) for _ in iter(int, 1)),
+    ArgumentError,
+    "steps_per_epoch is needed where x is a generator, of which nobody knows the "
+    "length: give the number of batches in an epoch.",
+)
+row(
+    "no batches",
+    "fresh",
+    lambda m: m.fit(iter(()), steps_per_epoch=2),
     DataError,
-    "x has dtype object",
+    "x gives no batch: an iterable of at least one (x, y) is expected.",
+)
+row(
+    "batches that are none",
+    "fresh",
+    lambda m: m.fit((example for example in X), steps_per_epoch=2),
+    ArgumentError,
+    "a batch of x must be (x, y) or (x, y, sample_weight), not a ndarray",
+)
+row(
+    "a batch size beside batches",
+    "fresh",
+    lambda m: m.fit(iter([(X, Y)]), batch_size=8, steps_per_epoch=1),
+    ArgumentError,
+    "batch_size=8 is given beside an x that gives batches",
+    "leave it out",
+)
+row(
+    "a share of batches",
+    "fresh",
+    lambda m: m.fit(iter([(X, Y)]), validation_split=0.5, steps_per_epoch=1),
+    ArgumentError,
+    "validation_split=0.5 needs arrays, and x gives batches: give validation_data",
+)
+row(
+    "a mesh that is none",
+    "fresh",
+    lambda m: m.fit(X, Y, mesh=jax.devices()),
+    ArgumentError,
+    "mesh must be a jax.sharding.Mesh, not [",
+    'jax.make_mesh((len(jax.devices()),), ("data",))',
+)
+row(
+    "a sharding that is none",
+    "fresh",
+    lambda m: m.fit(X, Y, sharding={"kernel": "model"}),
+    ArgumentError,
+    "sharding maps names of weights to jax.sharding.PartitionSpec",
+)
+row(
+    "a sharding over an axis that is not there",
+    "fresh",
+    lambda m: m.fit(X, Y, sharding={"kernel": PartitionSpec(None, "model")}),
+    ArgumentError,
+    "sharding splits 'kernel' over the axis 'model', and the mesh has none",
 )
 row(
     "a dictionary",

@@ -54,8 +54,9 @@ FLOORS = [
     {"programs"},
     {"inference", "building"},
     {"plans", "runs", "packing", "identities"},
-    {"feeds"},
-    {"preparing", "resuming"},
+    {"feeds", "batches"},
+    {"streams", "resuming"},
+    {"preparing"},
     {"fitting", "compiling"},
     {"storing"},
     {"predicting"},
@@ -178,10 +179,11 @@ def test_only_verbose_callbacks_print():
     said = {name: calls_of(tree, "say") for name, tree in TREES.items()}
     for name, calls in said.items():
         # One speaks always, as Keras's does: its line tells why training ended.
-        own = {"callbacks.terminate": "1", "resuming": "verbose"}
+        own = {"callbacks.terminate": "1"}
+        own |= dict.fromkeys(("preparing", "resuming"), "verbose")
         verbose = own.get(name, "self.verbose")
         assert {ast.unparse(call.args[0]) for call in calls} <= {verbose}, name
-    assert sum(map(bool, said.values())) == 5
+    assert sum(map(bool, said.values())) == 6
     for call in calls_of(TREES["datasets.download"], "print"):
         assert "sys.stderr" in {ast.unparse(word.value) for word in call.keywords}
 

@@ -1,5 +1,6 @@
 """Data that are larger than the device's memory, and how much of it there is."""
 
+import contextlib
 from types import SimpleNamespace
 
 import jax
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxnet_mini as jn
-from jaxnet_mini import data, memory
+from jaxnet_mini import data, memory, streams
 from jaxnet_mini.checks import Examples
 from jaxnet_mini.errors import DataError
 
@@ -29,20 +30,43 @@ def test_a_fit_that_cannot_fit_says_so_and_copies_nothing(monkeypatch):
     with pytest.raises(DataError) as caught:
         one.fit(x, y, verbose=0)
     message = str(caught.value)
-    # 1,000 rows are rounded up to 1,024.
-    assert message.startswith("the examples would take 14.90 TB on ")
-    assert " left: train on a part of the rows at a time " in message
+    # One batch of 32 in each of four chunks that are on their way.
+    assert message.startswith("Chunks of the examples would take 1.86 TB on ")
+    assert " left: give a batch_size below 32, or a smaller dtype" in message
     assert not one.built
 
 
-def test_examples_for_validation_count_as_well(monkeypatch):
+def test_examples_that_do_not_fit_are_streamed_and_that_is_said(monkeypatch, capsys):
     x, y = np.ones((100, 10), np.float32), np.ones((100, 1), np.float32)
     monkeypatch.setattr(memory, "available", lambda: 5000)
-    model().fit(x[:50], y[:50], verbose=0)
-    with pytest.raises(DataError, match="the examples and those for validation would"):
-        model().fit(x, y, validation_split=0.5, verbose=0)
+    streamed = []
+    monkeypatch.setattr(
+        streams.StreamedArrays,
+        "pieces",
+        lambda *arguments: streamed.append(arguments) or iter(()),
+    )
+    monkeypatch.setattr(streams, "CHUNK_BYTES", 400)
+
+    def said(x, **options):
+        one = model()
+        streamed.clear()
+        with contextlib.suppress(AttributeError):  # there is nothing to close
+            one.fit(x, y[: len(x)], 10, verbose=2, **options)
+        return capsys.readouterr().out, bool(streamed)
+
+    out, _ = said(x[:50])
+    assert "streamed" not in out
+    out, was = said(x, validation_split=0.5)
+    assert was
+    # 50 rows in five batches are padded to eight; those for validation to 64.
+    assert out.startswith(
+        "The examples and those for validation would take 6.19 KB on "
+    )
+    assert " left: they are streamed to it in chunks.\n" in out
     # Bytes of the device: a quarter of those of floats.
-    model().fit(x.astype(np.uint8), y, validation_split=0.5, verbose=0)
+    out, was = said(x.astype(np.uint8), validation_split=0.5)
+    assert "streamed" not in out
+    assert not was
 
 
 def test_the_bytes_are_those_that_are_placed():
