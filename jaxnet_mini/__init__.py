@@ -39,7 +39,9 @@ from jaxnet_mini.layers import (
 )
 from jaxnet_mini.models import Sequential
 from jaxnet_mini.repetition import repeat
+from jaxnet_mini.results import SweepResult
 from jaxnet_mini.states import Batch, TrainState
+from jaxnet_mini.sweeps import sweep
 from jaxnet_mini.train import Trainer
 from jaxnet_mini.types import Layer
 from jaxnet_mini.version import __version__
@@ -55,6 +57,7 @@ __all__ = [
     "LayerNormalization",
     "Rescaling",
     "Sequential",
+    "SweepResult",
     "TrainState",
     "Trainer",
     "__version__",
@@ -74,5 +77,6 @@ __all__ = [
     "regularizers",
     "repeat",
     "serial",
+    "sweep",
     "utils",
 ]

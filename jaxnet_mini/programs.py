@@ -2,8 +2,9 @@
 
 Layers, trainers and shapes are static and compared by value, so that two equal models
 share them. (A trainer is a pytree without leaves; those of one that is
-`jaxnet_mini.tracing.Traced` are numbers, and arguments.) What the numbers of an optimizer are, how many rows there are within a
-rounded size and where a loop starts and ends are arguments, never constants.
+`jaxnet_mini.tracing.Traced` are numbers, and arguments.) What the numbers of an
+optimizer are, how many rows there are within a rounded size and where a loop starts and
+ends are arguments, never constants.
 """
 
 import contextlib

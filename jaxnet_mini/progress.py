@@ -37,6 +37,8 @@ class Bar:
         every: the seconds between two redraws.
     """
 
+    unit = "steps"
+
     def __init__(
         self,
         label: str,
@@ -107,9 +109,10 @@ class Bar:
             self._live.stop()
             self._live = None
         elif self._console is not None:
-            figures = [f"{self.label}: {self.step}/{self.steps} steps", self._speed()]
+            done = f"{self.label}: {self.step}/{self.steps} {self.unit}"
+            figures = [done, self._speed()]
             line = ", ".join(figures)
-            line = " - ".join([line, *_named(self._shown(logs))])
+            line = " - ".join([line, *named(self._shown(logs))])
             self._console.print(line, soft_wrap=True)
 
     def abandon(self) -> None:
@@ -154,9 +157,23 @@ class Bar:
             (line * (BAR_WIDTH - full), "bright_black"),
             f" {self.step}/{self.steps} {share:4.0%} {self._speed()}{left}",
         )
-        if named := _named(self._shown(logs)):
-            text.append("\n  " + " - ".join(named))
+        if shown := named(self._shown(logs)):
+            text.append("\n  " + " - ".join(shown))
         return text
+
+
+class SweepBar(Bar):
+    """The progress of a sweep, whose steps are its members."""
+
+    unit = "members"
+
+    def remark(self, text: str) -> None:
+        """Print a line, above the bar where one is drawn."""
+        if self._console is not None:
+            self._console.print(text, soft_wrap=True)
+
+    def _speed(self) -> str:
+        return _seconds(self.seconds)
 
 
 def _seconds(value: float) -> str:
@@ -172,7 +189,8 @@ def _seconds(value: float) -> str:
     return f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"
 
 
-def _named(logs: Mapping[str, Any]) -> list[str]:
+def named(logs: Mapping[str, Any]) -> list[str]:
+    """Return each name with its value, as bars show them."""
     return [f"{name}: {_figure(value)}" for name, value in logs.items()]
 
 

@@ -45,7 +45,8 @@ def places(net: Serial) -> dict[str, Place]:
 def _of_layer(layer: Layer) -> dict[str, Place]:
     if type(layer) is Serial:
         return places(layer)
-    field = _OF_LAYERS.get(type(layer))  # type: ignore[call-overload]
+    kind: Any = type(layer)
+    field = _OF_LAYERS.get(kind)
     found: dict[str, Place] = {} if field is None else {field: (field,)}
     if dataclasses.is_dataclass(layer):
         names = [f.name for f in dataclasses.fields(layer)]

@@ -45,7 +45,7 @@ FLOORS = [
     | {"metrics.counts", "metrics.tradeoffs", "metrics.by_output"},
     {"metrics.fscore", "metrics.r2"},
     {"metrics", "composition", "checks"},
-    {"repetition"},
+    {"repetition", "ensembles"},
     {"configs", "data", "preprocessing", "summary", "weights"},
     {"saving", "keras_configs", "drawing", "placement"},
     {"keras_files", "graphviz"},
@@ -61,6 +61,8 @@ FLOORS = [
     {"storing"},
     {"predicting"},
     {"models"},
+    {"spaces", "results", "groups"},
+    {"sweeps"},
     {"utils"},
     {""},
 ]

@@ -98,7 +98,7 @@ class GaussianDropout(Dropout):
     """
 
     def disturb(self, key: RandomKey, x: Array) -> Array:
-        deviation = (self.rate / (1.0 - self.rate)) ** 0.5
+        deviation: float = (self.rate / (1.0 - self.rate)) ** 0.5
         return x * (1.0 + deviation * jax.random.normal(key, x.shape, x.dtype))
 
 

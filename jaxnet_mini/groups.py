@@ -1,0 +1,355 @@
+"""Many models at once: one compiled loop over a stack of them.
+
+What runs is the loop of `jaxnet_mini.train` under ``jax.vmap``: a member that has
+stopped takes no more steps, and its state stays as it is while others go on. With a
+mesh each device trains its own members, without a word to the others.
+"""
+
+import dataclasses
+import functools
+import inspect
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from jaxnet_mini import fitting, interrupts, memory, programs
+from jaxnet_mini.callbacks import CallbackList, History, Logs
+from jaxnet_mini.errors import NonFiniteError
+from jaxnet_mini.feeds import Piece
+from jaxnet_mini.inference import sums_to_logs
+from jaxnet_mini.models import Sequential
+from jaxnet_mini.placement import DATA, Placement
+from jaxnet_mini.plans import Plan
+from jaxnet_mini.preparing import Prepared
+from jaxnet_mini.programs import Program
+from jaxnet_mini.states import Progress, Sums, TrainState
+from jaxnet_mini.summary import size
+from jaxnet_mini.train import Trainer
+
+COPIES = 4
+"""How often a member's state is there while it trains: before a step and after it, the
+gradients, and one for what is computed on the way."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Whole(Placement):
+    """Everything whole on each device: members are shared out, not their batches."""
+
+    @property
+    def shards(self) -> int:
+        """In how many parts a batch is split."""
+        return 1
+
+
+@dataclasses.dataclass
+class Member:
+    """One model on its way.
+
+    Args:
+        model: with its first state; it has the last one in the end.
+        trainer: what it runs.
+        plan: how it goes through the data.
+        callbacks: its own, of which ``history`` is the last.
+        history: receives the timing.
+    """
+
+    model: Sequential
+    trainer: Trainer
+    plan: Plan
+    callbacks: CallbackList
+    history: History
+
+
+def at_once(state: TrainState, shards: int, needed: int) -> int:
+    """Return how many members to train at once.
+
+    On a CPU one on each device: measured with 64-128-10 at batch 32, with 784-128-10
+    at 32 and at 256, two to sixteen on a device take 0.9 to 1.6 times as long as one
+    after another. Elsewhere as many as half of the free memory holds.
+
+    Args:
+        state: of one of them, or its shapes.
+        shards: the devices.
+        needed: bytes that are needed on each device besides.
+    """
+    if jax.default_backend() == "cpu":
+        return shards
+    free = memory.available()
+    if free is None:
+        return shards * 64
+    own = COPIES * max(1, size(_keyless(state)))
+    return shards * max(1, (free - needed) // 2 // own)
+
+
+@functools.cache
+def _programs(mesh: Mesh | None) -> tuple[Program, Program]:
+    """Return the programs that train and that evaluate a stack of members."""
+
+    def loops(
+        trainers: Any,
+        states: TrainState,
+        data: Any,
+        orders: Any,
+        first: Any,
+        lasts: Any,
+        sums: Sums,
+    ) -> Progress:
+        def loop(
+            trainer: Any, state: Any, order: Any, last: Any, sums: Any
+        ) -> Progress:
+            done: Progress = trainer.loop(state, data, order, first, last, sums)
+            return done
+
+        after: Progress = jax.vmap(loop)(trainers, states, orders, lasts, sums)
+        return after
+
+    def evaluations(
+        trainers: Any, params: Any, batches: Any, last: Any, sums: Sums
+    ) -> Sums:
+        def evaluate(trainer: Any, params: Any, sums: Any) -> Sums:
+            total: Sums = trainer.evaluate(params, batches, 0, last, sums)
+            return total
+
+        totals: Sums = jax.vmap(evaluate)(trainers, params, sums)
+        return totals
+
+    def spread(function: Callable[..., Any], common: set[str]) -> Callable[..., Any]:
+        if mesh is None:
+            return function
+        own, whole = PartitionSpec(DATA), PartitionSpec()
+        names = inspect.signature(function).parameters
+        return jax.shard_map(
+            function,
+            mesh=mesh,
+            in_specs=tuple(whole if name in common else own for name in names),
+            out_specs=own,
+            check_vma=False,
+        )
+
+    return (
+        Program(spread(loops, {"data", "first"}), cpu_options=programs.FAST),
+        Program(spread(evaluations, {"batches", "last"})),
+    )
+
+
+class Group:
+    """Members that train together.
+
+    Args:
+        members: of one structure; they differ in numbers.
+        prepared: what they learn from; everything lies whole on each device.
+        report: called after each epoch with the share of all epochs that is done.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        prepared: Prepared,
+        report: Callable[[float], None],
+    ) -> None:
+        self.members = list(members)
+        self.prepared = prepared
+        self.report = report
+        self.mesh = prepared.place.mesh
+        shards = 1 if self.mesh is None else self.mesh.shape.get(DATA, 1)
+        # Devices have equally many: places that are left hold a copy that stands still.
+        self.filler = -len(members) % shards
+        self._loops, self._evaluations = _programs(self.mesh)
+        self.data, _ = prepared.feed.empty(members[0].plan)
+        self.program = self._stack([m.trainer.program() for m in self.members])
+        self.states: TrainState = self._stack([m.model.state for m in self.members])
+        self.none = self._stack([m.trainer.no_sums() for m in self.members])
+
+    def train(self) -> None:
+        """Run all epochs; then every model has its own state."""
+        plan, running = self.members[0].plan, list(range(len(self.members)))
+        watch = time.perf_counter()
+        jax.block_until_ready(self._run(self._orders(None), 0, self.none, {}))
+        compiled = time.perf_counter() - watch
+        for member in self.members:
+            member.history.timing["compile_seconds"] = compiled
+            member.model.stop_training = False
+            member.callbacks.call("on_train_begin", {})
+        pace = fitting.Pace(fitting.QUIET_SECONDS)
+        logs: dict[int, Logs] = {}
+        for epoch in range(plan.epochs):
+            self._call(running, "on_epoch_begin", epoch, {})
+            new = self._epoch(epoch, running, pace)
+            if any(_keeps_weights(self.members[index]) for index in running):
+                self._hand_out(running)
+            interrupts.let_in()
+            for index in running:
+                self.members[index].callbacks.call("on_epoch_end", epoch, new[index])
+            logs |= new
+            running = [i for i in running if not self.members[i].model.stop_training]
+            self.report((epoch + 1) / plan.epochs)
+            if not running:
+                break
+        self._hand_out(range(len(self.members)))
+        for index, member in enumerate(self.members):
+            member.callbacks.call("on_train_end", logs[index])
+
+    def _epoch(
+        self, epoch: int, running: Sequence[int], pace: fitting.Pace
+    ) -> dict[int, Logs]:
+        plan, members = self.members[0].plan, self.members
+        sums, done, seconds = self.none, 0, 0.0
+        going, failed = set(running), set[int]()
+        for number, step, last in plan.pieces(epoch):
+            orders = self._orders(number)
+            while step < last and going:
+                interrupts.let_in()
+                length = pace.steps(last - step)
+                since = time.perf_counter()
+                before, sums_before = self.states, sums
+                lasts = dict.fromkeys(going, step + length)
+                after = self._run(orders, step, sums, lasts)
+                self.states, sums = after.state, after.sums
+                ended, finite = jax.device_get((after.failed, after.finite))
+                pace.ran(length, time.perf_counter() - since)
+                seconds += time.perf_counter() - since
+                for index in sorted(going):
+                    if ended[index] < 0 and finite[index].all():
+                        continue
+                    piece = Piece(self.data, orders[index], step, step + length)
+                    start = _one(before, index), _one(sums_before, index)
+                    if self._look_back(index, *start, piece, (epoch, done)):
+                        failed.add(index)
+                        going.remove(index)
+                step += length
+                done += length
+        logs = self._logs(running, sums)
+        for index in failed:
+            logs[index]["loss"] = float("nan")
+        if self.prepared.held_out.due(epoch + 1):
+            for index, own in self._validated(running).items():
+                named = {f"val_{name}": value for name, value in own.items()}
+                logs[index] = dict(sorted((logs[index] | named).items()))
+        for index in running:
+            timing = members[index].history.timing
+            timing["epoch_seconds"].append(seconds)
+            timing["waiting_seconds"].append(0.0)
+            timing["samples_per_second"].append(plan.rows / max(seconds, 1e-9))
+        return logs
+
+    def _look_back(
+        self,
+        index: int,
+        state: TrainState,
+        sums: Sums,
+        piece: Piece,
+        where: tuple[int, int],
+    ) -> NonFiniteError | None:
+        """Take the steps of one member again, to its last finite state, as ``fit``.
+
+        What it computes alone may differ in rounding, and then it counts.
+        """
+        member = self.members[index]
+        member.model.state = state
+        program = member.trainer.program()
+        _, failure = fitting.run_steps(member.model, program, piece, sums, where)
+        if failure is not None:
+            member.model.stop_training = False
+            member.callbacks.call("on_non_finite", failure)
+        stacks, one = (
+            _keyless(self.states),
+            jax.device_get(_keyless(member.model.state)),
+        )
+        put = jax.tree.map(lambda stack, own: stack.at[index].set(own), stacks, one)
+        self.states = self.states._replace(**put)
+        return failure
+
+    def _validated(self, running: Sequence[int]) -> dict[int, Logs]:
+        stacks = self.prepared.held_out.stacks
+        if stacks is None:
+            return {}
+        sums = self.none
+        for stack, _, last in stacks.runs(stepwise=False):
+            interrupts.let_in()
+            sums = self._evaluations(
+                self.program, self.states.params, stack, np.int32(last), sums
+            )
+        return self._logs(running, sums)
+
+    def _logs(self, running: Sequence[int], sums: Sums) -> dict[int, Logs]:
+        total, lost = jax.device_get((sums.total, sums.lost))
+        return {
+            index: sums_to_logs(
+                self.members[index].trainer,
+                dataclasses.replace(sums, total=total[index], lost=lost[index]),
+            )
+            for index in running
+        }
+
+    def _run(
+        self, orders: Any, first: int, sums: Sums, lasts: dict[int, int]
+    ) -> Progress:
+        ends = [lasts.get(index, 0) for index in range(len(self.members))]
+        padded = self._put(np.array([*ends, *[0] * self.filler], np.int32))
+        done: Progress = self._loops(
+            self.program, self.states, self.data, orders, np.int32(first), padded, sums
+        )
+        return done
+
+    def _orders(self, number: int | None) -> Any:
+        """Return the orders of a pass of all members; None is one for no steps."""
+        return self._stack(
+            [
+                member.plan.no_order if number is None else member.plan.order(number)
+                for member in self.members
+            ]
+        )
+
+    def _call(self, running: Sequence[int], hook: str, *arguments: Any) -> None:
+        for index in running:
+            self.members[index].callbacks.call(hook, *arguments)
+
+    def _hand_out(self, indices: Sequence[int]) -> None:
+        """Give models their own parts of the states."""
+        states = jax.device_get(_keyless(self.states))
+        for index in indices:
+            model = self.members[index].model
+            own = jax.device_put(_one(states, index))
+            # The key stays the same, and so does that of the model.
+            model.state = model.state._replace(**own)
+
+    def _stack(self, trees: Sequence[Any]) -> Any:
+        """Stack trees along a first axis, of which each device gets its part."""
+        trees = [*trees, *[trees[-1]] * self.filler]
+        return self._put(jax.tree.map(lambda *leaves: _stacked(leaves), *trees))
+
+    def _put(self, tree: Any) -> Any:
+        if self.mesh is None:
+            return jax.device_put(tree)
+        return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec(DATA)))
+
+
+def _stacked(leaves: Sequence[Any]) -> Any:
+    if jnp.issubdtype(getattr(leaves[0], "dtype", float), jax.dtypes.prng_key):
+        keys = jnp.stack([jax.random.key_data(leaf) for leaf in leaves])
+        return jax.random.wrap_key_data(keys, impl=jax.random.key_impl(leaves[0]))
+    stack = np.stack([np.asarray(leaf) for leaf in leaves])
+    # A number of a layer comes as a float of Python.
+    return stack.astype(jax.dtypes.canonicalize_dtype(stack.dtype))
+
+
+def _one(stack: Any, index: int) -> Any:
+    return jax.tree.map(lambda leaf: leaf[index], stack)
+
+
+def _keyless(state: TrainState) -> dict[str, Any]:
+    """Return what changes in training, which the key does not."""
+    return {name: value for name, value in state._asdict().items() if name != "key"}
+
+
+def _keeps_weights(member: Member) -> bool:
+    """Tell whether a callback looks at the weights after an epoch."""
+    return any(
+        getattr(callback, "restore_best_weights", False)
+        for callback in member.callbacks.callbacks
+    )
