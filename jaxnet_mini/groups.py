@@ -144,6 +144,7 @@ class Group:
         members: of one structure; they differ in numbers.
         prepared: what they learn from; everything lies whole on each device.
         report: called after each epoch with the share of all epochs that is done.
+        places: for how many the program is made; by default for as many.
     """
 
     def __init__(
@@ -151,6 +152,7 @@ class Group:
         members: Sequence[Member],
         prepared: Prepared,
         report: Callable[[float], None],
+        places: int = 0,
     ) -> None:
         self.members = list(members)
         self.prepared = prepared
@@ -158,7 +160,8 @@ class Group:
         self.mesh = prepared.place.mesh
         shards = 1 if self.mesh is None else self.mesh.shape.get(DATA, 1)
         # Devices have equally many: places that are left hold a copy that stands still.
-        self.filler = -len(members) % shards
+        places = max(places, len(members))
+        self.filler = places + -places % shards - len(members)
         self._loops, self._evaluations = _programs(self.mesh)
         self.data, _ = prepared.feed.empty(members[0].plan)
         self.program = self._stack([m.trainer.program() for m in self.members])
@@ -256,10 +259,8 @@ class Group:
         if failure is not None:
             member.model.stop_training = False
             member.callbacks.call("on_non_finite", failure)
-        stacks, one = (
-            _keyless(self.states),
-            jax.device_get(_keyless(member.model.state)),
-        )
+        one = jax.device_get(_keyless(member.model.state))
+        stacks = _keyless(self.states)
         put = jax.tree.map(lambda stack, own: stack.at[index].set(own), stacks, one)
         self.states = self.states._replace(**put)
         return failure

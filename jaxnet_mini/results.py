@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MOST_LINES = 12
 """How many lines of a picture are named."""
 
+NOTE, WIDEST = "note", 10_000
+
 
 @dataclasses.dataclass(frozen=True)
 class Member:
@@ -76,10 +78,8 @@ class Table:
 
         drawn = Drawn(header_style="bold")
         for name in self.columns:
-            words = name == "note"
-            drawn.add_column(
-                Text(name), justify="left" if words else "right", overflow="fold"
-            )
+            justify: Any = "left" if name == NOTE else "right"
+            drawn.add_column(Text(name), justify=justify, overflow="fold")
         for row in self.rows:
             drawn.add_row(*map(Text, row))
         return drawn
@@ -87,7 +87,8 @@ class Table:
     def __repr__(self) -> str:
         from rich.console import Console
 
-        console = Console(highlight=False, color_system=None)
+        # As wide as it is: figures in pieces cannot be read.
+        console = Console(highlight=False, color_system=None, width=WIDEST)
         with console.capture() as captured:
             console.print(self)
         return captured.get().rstrip("\n")
@@ -266,11 +267,11 @@ class SweepResult(Sequence[Member]):
         return pandas.DataFrame(rows, columns=columns)
 
     def _columns(self) -> list[str]:
-        note = ["note"] if any(member.note for member in self) else []
+        note = [NOTE] if any(member.note for member in self) else []
         return [*self.names, *self.monitored, "epochs", *note]
 
     def _row(self, member: Member, columns: Sequence[str]) -> list[Any]:
-        ended = {"epochs": len(member.history.epoch), "note": member.note}
+        ended = {"epochs": len(member.history.epoch), NOTE: member.note}
         known = member.logs | member.settings | ended
         return [known.get(name, math.nan) for name in columns]
 
@@ -279,7 +280,7 @@ class SweepResult(Sequence[Member]):
 
         Each line is one combination of all other settings, such as a seed. Values that
         are not finite are left out. The axis is logarithmic where the values go over
-        more than a factor of 30.
+        a factor of 10 or more.
 
         Args:
             x: a name of the space.
@@ -307,7 +308,7 @@ class SweepResult(Sequence[Member]):
         _draw(axes, lines)
         if not numeric:
             axes.set_xticks(range(len(values)), [str(value) for value in values])
-        elif min(values) > 0 and max(values) > 30 * min(values):
+        elif min(values) > 0 and max(values) >= 10 * min(values):
             axes.set_xscale("log")
         axes.set_xlabel(x, parse_math=False)
         axes.set_ylabel(y, parse_math=False)

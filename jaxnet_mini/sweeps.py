@@ -6,54 +6,28 @@ have the same layers.
 """
 
 import contextlib
-import copy
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import jax
-import numpy as np
 
 from jaxnet_mini import (
     arguments,
     batches,
     forks,
-    groups,
     interrupts,
     placement,
     preparing,
-    programs,
     spaces,
 )
-from jaxnet_mini import (
-    callbacks as hooks,
-)
-from jaxnet_mini.callbacks import Callback, CallbackList, EarlyStopping, History
+from jaxnet_mini.callbacks import BackupAndRestore, as_callbacks
 from jaxnet_mini.callbacks.base import watches_batches
-from jaxnet_mini.errors import ArgumentError, NonFiniteError
+from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.feeds import Resident
+from jaxnet_mini.groups import Whole
+from jaxnet_mini.members import TOGETHER, Job
 from jaxnet_mini.placement import Placement
-from jaxnet_mini.plans import Plan
 from jaxnet_mini.preparing import Prepared
-from jaxnet_mini.progress import Stopwatch, SweepBar, check_verbose, named
-from jaxnet_mini.results import Member, SweepResult, epoch_of
-from jaxnet_mini.spaces import Candidate
-from jaxnet_mini.states import TrainState
-
-IN_GROUPS = (EarlyStopping, hooks.TerminateOnNaN)
-"""Callbacks that need no more than the logs of an epoch, and change no weights before
-the end: members that have these alone can train together."""
-
-
-class _Ending(Callback):
-    """Ends the training of a member, and of no other, where it cannot go on."""
-
-    def __init__(self) -> None:
-        self.note = ""
-
-    def on_non_finite(self, error: NonFiniteError) -> None:
-        self.note = str(error).split(":")[0]
-        self.model.stop_training = True
+from jaxnet_mini.progress import SweepBar, check_verbose
+from jaxnet_mini.results import SweepResult
 
 
 @interrupts.held_back()
@@ -138,8 +112,8 @@ def sweep(
     """
     forks.check("sweep")
     verbose = check_verbose(verbose)
-    given = hooks.as_callbacks(callbacks)
-    if hooks.BackupAndRestore.among(given) is not None:
+    given = as_callbacks(callbacks)
+    if BackupAndRestore.among(given) is not None:
         raise ArgumentError(
             "BackupAndRestore keeps one run, and a sweep is many: leave it out, or fit "
             "the models yourself, each with a checkpoint of its own."
@@ -153,8 +127,8 @@ def sweep(
             "member goes through the examples in an order of its own."
         )
     candidates = spaces.candidates(model, space)
-    together = all(type(callback) in IN_GROUPS for callback in given)
-    job = _Job(
+    together = all(type(callback) in TOGETHER for callback in given)
+    job = Job(
         given,
         {
             "epochs": epochs,
@@ -188,159 +162,11 @@ def sweep(
     with contextlib.closing(job):
         for template in {id(c.template): c.template for c in candidates}.values():
             own = [c for c in candidates if c.template is template]
-            whole = groups.Whole(place.mesh)
-            prepared = prepare(template, whole if together else place)
+            prepared = prepare(template, Whole(place.mesh) if together else place)
+            most = 1
             if together and isinstance(prepared.feed, Resident):
-                job.run(own, prepared, place)
-            else:
-                if together and place.mesh is not None:
-                    prepared = prepare(template, place)
-                job.one_by_one(own, prepared)
+                most = job.at_once(own, prepared, place.shards)
+            elif together:  # with streams, which members cannot share
+                prepared = prepare(template, place)
+            job.run(own, prepared, most)
         return job.result(candidates)
-
-
-@dataclasses.dataclass
-class _Job:
-    """What goes on through a sweep: who is done, and what the bar shows of it."""
-
-    callbacks: list[Callback]
-    planned: Mapping[str, Any]
-    bar: SweepBar
-    verbose: int
-
-    def __post_init__(self) -> None:
-        self.done: dict[int, Member] = {}
-        self.watch = Stopwatch()
-        self.watch.start()
-
-    def run(
-        self, candidates: Sequence[Candidate], prepared: Prepared, place: Placement
-    ) -> None:
-        """Train members together, or one by one where that is better."""
-        state = _start(candidates[0], prepared)
-        needed = sum(leaf.nbytes for leaf in jax.tree.leaves(_host(prepared)))
-        most = groups.at_once(state, place.shards, needed)
-        if most == 1:
-            self.one_by_one(candidates, prepared)
-            return
-        alike: dict[Any, list[Candidate]] = {}
-        for candidate in candidates:
-            program = candidate.trainer(prepared.trainer).program()
-            alike.setdefault(jax.tree.structure(program), []).append(candidate)
-        for several in alike.values():
-            if len(several) > most:
-                self.bar.remark(f"{len(several)} members train in groups of {most}.")
-            for first in range(0, len(several), most):
-                self.group(several[first : first + most], prepared)
-
-    def one_by_one(self, candidates: Sequence[Candidate], prepared: Prepared) -> None:
-        """Train members one after another, as ``fit`` does."""
-        for candidate in candidates:
-            candidate.model.state = _start(candidate, prepared)
-            ending, own = self._callbacks()
-            trainer = candidate.trainer(prepared.trainer)
-            mine = dataclasses.replace(
-                prepared, trainer=trainer, outline=_outline(candidate, prepared)
-            )
-            history = candidate.model._train(mine, own, 0, None, self.planned, {})
-            self._end(candidate, history, own, ending)
-
-    def group(self, candidates: Sequence[Candidate], prepared: Prepared) -> None:
-        """Train members together."""
-        members, endings = [], []
-        for candidate in candidates:
-            model, trainer = candidate.model, candidate.trainer(prepared.trainer)
-            model._adopt(_outline(candidate, prepared))
-            model.state = _start(candidate, prepared)
-            plan = Plan(
-                rows=prepared.rows,
-                batch_size=prepared.batch_size,
-                seed=(model.seed, 0),
-                batch_pieces=preparing.pieces(trainer, prepared.batch_size),
-                **self.planned,
-            )
-            ending, own = self._callbacks()
-            history = model.history = History()
-            parameters = {"epochs": plan.epochs, "steps": plan.steps, "verbose": 0}
-            called = CallbackList([*own, history], model, parameters)
-            members.append(groups.Member(model, trainer, plan, called, history))
-            endings.append((candidate, history, own, ending))
-        before = len(self.done)
-
-        def report(share: float) -> None:
-            self._show(before + int(share * len(members)))
-
-        groups.Group(members, prepared, report).train()
-        for ended in endings:
-            self._end(*ended)
-
-    def _callbacks(self) -> tuple[_Ending, list[Callback]]:
-        # A callback of an earlier fit knows its model, which need not be copied.
-        ending = _Ending()
-        own = [copy.deepcopy(c, {id(c.model): None}) for c in self.callbacks]
-        return ending, [*own, ending]
-
-    def _end(
-        self,
-        candidate: Candidate,
-        history: History,
-        own: Sequence[Callback],
-        ending: _Ending,
-    ) -> None:
-        model, epoch = candidate.model, epoch_of(history, own)
-        member = Member(
-            candidate.settings, model, history, ending.note, epoch,
-            candidate.template.net,
-        )  # fmt: skip
-        self.done[id(candidate)] = member
-        if self.verbose == 2:
-            told = [f"{name}={value}" for name, value in member.settings.items()]
-            told = [", ".join(told), *named(member.logs), *filter(None, [ending.note])]
-            self.bar.remark(" - ".join(told))
-        self._show(len(self.done))
-
-    def _show(self, done: int) -> None:
-        self.watch.stop()
-        self.watch.start()
-        self.bar.update(done, self.watch.seconds, self._best())
-
-    def _best(self) -> dict[str, Any]:
-        values = [
-            member.logs.get("val_loss", member.logs.get("loss", np.nan))
-            for member in self.done.values()
-            if not member.note
-        ]
-        finite = [value for value in values if np.isfinite(value)]
-        validated = any("val_loss" in member.logs for member in self.done.values())
-        name = "val_loss" if validated else "loss"
-        return {f"best {name}": min(finite)} if finite else {}
-
-    def result(self, candidates: Sequence[Candidate]) -> SweepResult:
-        """Return the members in the order of the combinations."""
-        self.bar.end(self._best())
-        return SweepResult([self.done[id(candidate)] for candidate in candidates])
-
-    def close(self) -> None:
-        """Leave the terminal in order."""
-        self.bar.abandon()
-
-
-def _start(candidate: Candidate, prepared: Prepared) -> TrainState:
-    """Return a candidate's first state, as its own ``fit`` would make it.
-
-    One program makes the weights of all, and the optimizer's state needs none.
-    """
-    model, shape = candidate.model, prepared.outline[0].input_shape
-    state = programs.untrained(candidate.template.net, shape, np.uint32(model.seed))
-    optimizer: Any = model.trainer.optimizer
-    started: TrainState = state._replace(optimizer_state=optimizer.init(state.params))
-    return started
-
-
-def _outline(candidate: Candidate, prepared: Prepared) -> tuple[Any, ...]:
-    pairs = zip(prepared.outline, candidate.model.layers, strict=True)
-    return tuple(dataclasses.replace(part, layer=layer) for part, layer in pairs)
-
-
-def _host(prepared: Prepared) -> Any:
-    return prepared.examples, prepared.validation

@@ -62,6 +62,7 @@ FLOORS = [
     {"predicting"},
     {"models"},
     {"spaces", "results", "groups"},
+    {"members"},
     {"sweeps"},
     {"utils"},
     {""},

@@ -1,0 +1,208 @@
+"""How the members of a sweep are trained: alone, one after another, or in groups."""
+
+import copy
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxnet_mini import data, groups, memory, preparing, programs
+from jaxnet_mini.callbacks import (
+    Callback,
+    CallbackList,
+    EarlyStopping,
+    History,
+    TerminateOnNaN,
+)
+from jaxnet_mini.errors import DataError, NonFiniteError
+from jaxnet_mini.plans import Plan
+from jaxnet_mini.preparing import Prepared
+from jaxnet_mini.progress import Stopwatch, SweepBar, named
+from jaxnet_mini.results import Member, SweepResult, epoch_of
+from jaxnet_mini.spaces import Candidate
+from jaxnet_mini.states import TrainState
+from jaxnet_mini.summary import size
+
+TOGETHER = (EarlyStopping, TerminateOnNaN)
+"""Callbacks that need no more than the logs of an epoch, and change no weights before
+the end: members that have these alone can train together."""
+
+
+class _Ending(Callback):
+    """Ends the training of a member, and of no other, where it cannot go on."""
+
+    def __init__(self) -> None:
+        self.note = ""
+
+    def on_non_finite(self, error: NonFiniteError) -> None:
+        # "the loss turned NaN or infinite in epoch 2 at step 3: the model keeps ..."
+        self.note = str(error).removeprefix("the ").split(" at step ")[0]
+        self.model.stop_training = True
+
+
+@dataclasses.dataclass
+class Job:
+    """What goes on through a sweep: who is done, and what the bar shows of it."""
+
+    callbacks: list[Callback]
+    planned: Mapping[str, Any]
+    bar: SweepBar
+    verbose: int
+
+    def __post_init__(self) -> None:
+        self.done: dict[int, Member] = {}
+        self.watch = Stopwatch()
+        self.watch.start()
+
+    def at_once(
+        self, candidates: Sequence[Candidate], prepared: Prepared, shards: int
+    ) -> int:
+        """Return how many members to train together, and say it where not all are."""
+        examples = filter(None, (prepared.examples, prepared.validation))
+        needed = sum(data.resident_bytes(e, prepared.batch_size) for e in examples)
+        most = groups.at_once(_start(candidates[0], prepared), shards, needed)
+        if 1 < most < len(candidates):
+            why = "one on each device" if most == shards else "as memory allows"
+            told = f"{len(candidates)} members train in groups of {most}, {why}."
+            self.bar.remark(told)
+        return most
+
+    def run(
+        self, candidates: Sequence[Candidate], prepared: Prepared, most: int
+    ) -> None:
+        """Train members, at most so many together.
+
+        Raises:
+            DataError: what they learn would not fit into the memory.
+        """
+        state = _start(candidates[0], prepared)
+        kept = len(candidates) * size((state.params, state.optimizer_state))
+        shortage = memory.shortage([("weights and optimizers of all members", kept)])
+        if shortage:
+            raise DataError(f"{shortage}: go through fewer combinations at a time.")
+        if most == 1:
+            for candidate in candidates:
+                self.alone(candidate, prepared)
+            return
+        alike: dict[Any, list[Candidate]] = {}
+        for candidate in candidates:
+            program = candidate.trainer(prepared.trainer).program()
+            alike.setdefault(jax.tree.structure(program), []).append(candidate)
+        for several in alike.values():
+            # All of one size, so that one program serves them.
+            each = math.ceil(len(several) / math.ceil(len(several) / most))
+            for first in range(0, len(several), each):
+                self.together(several[first : first + each], prepared, each)
+
+    def alone(self, candidate: Candidate, prepared: Prepared) -> None:
+        """Train a member as ``fit`` does."""
+        candidate.model.state = _start(candidate, prepared)
+        ending, own = self._callbacks()
+        mine = dataclasses.replace(
+            prepared,
+            trainer=candidate.trainer(prepared.trainer),
+            outline=_outline(candidate, prepared),
+        )
+        history = candidate.model._train(mine, own, 0, None, self.planned, {})
+        self._end(candidate, history, own, ending)
+
+    def together(
+        self, candidates: Sequence[Candidate], prepared: Prepared, places: int
+    ) -> None:
+        """Train members in one stack of so many places."""
+        members, endings = [], []
+        for candidate in candidates:
+            model, trainer = candidate.model, candidate.trainer(prepared.trainer)
+            model._adopt(_outline(candidate, prepared))
+            model.state = _start(candidate, prepared)
+            plan = Plan(
+                rows=prepared.rows,
+                batch_size=prepared.batch_size,
+                seed=(model.seed, 0),
+                batch_pieces=preparing.pieces(trainer, prepared.batch_size),
+                **self.planned,
+            )
+            ending, own = self._callbacks()
+            history = model.history = History()
+            parameters = {"epochs": plan.epochs, "steps": plan.steps, "verbose": 0}
+            called = CallbackList([*own, history], model, parameters)
+            members.append(groups.Member(model, trainer, plan, called, history))
+            endings.append((candidate, history, own, ending))
+        before = len(self.done)
+
+        def report(share: float) -> None:
+            self._show(before + int(share * len(members)))
+
+        groups.Group(members, prepared, report, places).train()
+        for ended in endings:
+            self._end(*ended)
+
+    def _callbacks(self) -> tuple[_Ending, list[Callback]]:
+        # A callback of an earlier fit knows its model, which need not be copied.
+        ending = _Ending()
+        own = [copy.deepcopy(c, {id(c.model): None}) for c in self.callbacks]
+        return ending, [*own, ending]
+
+    def _end(
+        self,
+        candidate: Candidate,
+        history: History,
+        own: Sequence[Callback],
+        ending: _Ending,
+    ) -> None:
+        model, epoch = candidate.model, epoch_of(history, own)
+        member = Member(
+            candidate.settings, model, history, ending.note, epoch,
+            candidate.template.net,
+        )  # fmt: skip
+        self.done[id(candidate)] = member
+        if self.verbose == 2:
+            told = [f"{name}={value}" for name, value in member.settings.items()]
+            told = [", ".join(told), *named(member.logs), *filter(None, [ending.note])]
+            self.bar.remark(" - ".join(told))
+        self._show(len(self.done))
+
+    def _show(self, done: int) -> None:
+        self.watch.stop()
+        self.watch.start()
+        self.bar.update(done, self.watch.seconds, self._best())
+
+    def _best(self) -> dict[str, Any]:
+        values = [
+            member.logs.get("val_loss", member.logs.get("loss", np.nan))
+            for member in self.done.values()
+            if not member.note
+        ]
+        finite = [value for value in values if np.isfinite(value)]
+        validated = any("val_loss" in member.logs for member in self.done.values())
+        name = "val_loss" if validated else "loss"
+        return {f"best {name}": min(finite)} if finite else {}
+
+    def result(self, candidates: Sequence[Candidate]) -> SweepResult:
+        """Return the members in the order of the combinations."""
+        self.bar.end(self._best())
+        return SweepResult([self.done[id(candidate)] for candidate in candidates])
+
+    def close(self) -> None:
+        """Leave the terminal in order."""
+        self.bar.abandon()
+
+
+def _start(candidate: Candidate, prepared: Prepared) -> TrainState:
+    """Return a candidate's first state, as its own ``fit`` would make it.
+
+    One program makes the weights of all, and the optimizer's state needs none.
+    """
+    model, shape = candidate.model, prepared.outline[0].input_shape
+    state = programs.untrained(candidate.template.net, shape, np.uint32(model.seed))
+    optimizer: Any = model.trainer.optimizer
+    started: TrainState = state._replace(optimizer_state=optimizer.init(state.params))
+    return started
+
+
+def _outline(candidate: Candidate, prepared: Prepared) -> tuple[Any, ...]:
+    pairs = zip(prepared.outline, candidate.model.layers, strict=True)
+    return tuple(dataclasses.replace(part, layer=layer) for part, layer in pairs)
