@@ -157,8 +157,9 @@ class Group:
         self.members = list(members)
         self.prepared = prepared
         self.report = report
-        self.mesh = prepared.place.mesh
-        shards = 1 if self.mesh is None else self.mesh.shape.get(DATA, 1)
+        mesh = prepared.place.mesh
+        self.mesh = mesh if mesh is not None and DATA in mesh.axis_names else None
+        shards = 1 if self.mesh is None else self.mesh.shape[DATA]
         # Devices have equally many: places that are left hold a copy that stands still.
         places = max(places, len(members))
         self.filler = places + -places % shards - len(members)
@@ -221,7 +222,9 @@ class Group:
                         continue
                     piece = Piece(self.data, orders[index], step, step + length)
                     start = _one(before, index), _one(sums_before, index)
-                    if self._look_back(index, *start, piece, (epoch, done)):
+                    own, failure = self._again(index, *start, piece, (epoch, done))
+                    sums = _with(sums, index, own)
+                    if failure is not None:
                         failed.add(index)
                         going.remove(index)
                 step += length
@@ -230,24 +233,25 @@ class Group:
         for index in failed:
             logs[index]["loss"] = float("nan")
         if self.prepared.held_out.due(epoch + 1):
-            for index, own in self._validated(running).items():
-                named = {f"val_{name}": value for name, value in own.items()}
+            for index, own_logs in self._validated(running).items():
+                named = {f"val_{name}": value for name, value in own_logs.items()}
                 logs[index] = dict(sorted((logs[index] | named).items()))
         for index in running:
             timing = members[index].history.timing
             timing["epoch_seconds"].append(seconds)
             timing["waiting_seconds"].append(0.0)
-            timing["samples_per_second"].append(plan.rows / max(seconds, 1e-9))
+            rows = plan.steps * plan.batch_size if plan.steps_per_epoch else plan.rows
+            timing["samples_per_second"].append(rows / max(seconds, 1e-9))
         return logs
 
-    def _look_back(
+    def _again(
         self,
         index: int,
         state: TrainState,
         sums: Sums,
         piece: Piece,
         where: tuple[int, int],
-    ) -> NonFiniteError | None:
+    ) -> tuple[Sums, NonFiniteError | None]:
         """Take the steps of one member again, to its last finite state, as ``fit``.
 
         What it computes alone may differ in rounding, and then it counts.
@@ -255,15 +259,13 @@ class Group:
         member = self.members[index]
         member.model.state = state
         program = member.trainer.program()
-        _, failure = fitting.run_steps(member.model, program, piece, sums, where)
+        own, failure = fitting.run_steps(member.model, program, piece, sums, where)
         if failure is not None:
             member.model.stop_training = False
             member.callbacks.call("on_non_finite", failure)
-        one = jax.device_get(_keyless(member.model.state))
-        stacks = _keyless(self.states)
-        put = jax.tree.map(lambda stack, own: stack.at[index].set(own), stacks, one)
-        self.states = self.states._replace(**put)
-        return failure
+        changed = _with(_keyless(self.states), index, _keyless(member.model.state))
+        self.states = self.states._replace(**changed)
+        return own, failure
 
     def _validated(self, running: Sequence[int]) -> dict[int, Logs]:
         stacks = self.prepared.held_out.stacks
@@ -341,6 +343,13 @@ def _stacked(leaves: Sequence[Any]) -> Any:
 
 def _one(stack: Any, index: int) -> Any:
     return jax.tree.map(lambda leaf: leaf[index], stack)
+
+
+def _with(stack: Any, index: int, one: Any) -> Any:
+    """Return a stack with another tree in one place."""
+    return jax.tree.map(
+        lambda leaf, own: leaf.at[index].set(own), stack, jax.device_get(one)
+    )
 
 
 def _keyless(state: TrainState) -> dict[str, Any]:

@@ -9,6 +9,8 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
+
 from jaxnet_mini import (
     arguments,
     batches,
@@ -139,6 +141,12 @@ def sweep(
         SweepBar("Sweep", len(candidates), len(candidates), verbose),
         verbose,
     )
+    if mesh is None and jax.process_count() > 1:
+        raise ArgumentError(
+            "a sweep runs in one process, and jax.distributed has joined "
+            f"{jax.process_count()}: give each a part of the space, and the mesh "
+            'jax.sharding.Mesh(jax.local_devices(), ("data",)).'
+        )
     place = placement.of(mesh)
 
     def prepare(template: Any, place: Placement) -> Prepared:
