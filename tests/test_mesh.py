@@ -223,7 +223,7 @@ def test_a_mesh_is_one_program_too():
     first, second = found["split"]
     assert first["loop"] == 1
     assert "loop" not in second
-    assert found["collectives"] == {"all-reduce": 2}
+    assert found["collectives"] == {"all-reduce": 1}
 
 
 KEPT = """
