@@ -158,7 +158,16 @@ def train_epochs(
             begun = Point(epoch, done, sums)
             with contextlib.closing(feed.pieces(plan, epoch, done)) as pieces:
                 logs = _train_epoch(
-                    learner, trainer, pieces, plan, begun, callbacks, bar, pace, run
+                    learner,
+                    trainer,
+                    pieces,
+                    plan,
+                    begun,
+                    callbacks,
+                    bar,
+                    pace,
+                    run,
+                    placement,
                 )
             history.timing["epoch_seconds"].append(bar.seconds)
             history.timing["waiting_seconds"].append(bar.waited)
@@ -197,6 +206,7 @@ def _train_epoch(
     bar: Bar,
     pace: Pace,
     run: Run,
+    placement: Placement,
 ) -> Logs:
     program = trainer.program()
     stepwise = callbacks.watches_batches("train")
@@ -231,6 +241,9 @@ def _train_epoch(
                 if not learner.stop_training:
                     raise failure
                 length = failure.batch + 1 - done
+            # The compiler may leave parts elsewhere; there they would need a program of
+            # their own.
+            learner.state = placement.state(learner.state)
             logs = sums_to_logs(trainer, sums)
             if failure is not None:
                 logs["loss"] = math.nan

@@ -81,7 +81,7 @@ class _Chunked:
         """How much memory all chunks take that are on their way."""
         leaves = jax.tree.leaves(self._shapes)
         chunk = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves)
-        return (IN_FLIGHT + 2) * chunk
+        return int((IN_FLIGHT + 2) * chunk)
 
     def shapes(self, plan: Plan) -> tuple[Any, Any]:
         """Return the shapes of a chunk and of its order."""

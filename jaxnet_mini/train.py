@@ -211,7 +211,7 @@ class Trainer:
             )
             places = index * batch_size + jnp.arange(batch_size, dtype=jnp.int32)
             mask = places < batches.rows
-            return self._totals(params, Batch(x, y, weight, mask), None, False)[1]
+            return self._totals(params, Batch(x, y, weight, mask), None, False)[-1]
 
         result: Sums = jax.lax.fori_loop(
             first,
@@ -233,8 +233,7 @@ class Trainer:
             own = {metric.name: metric.zeros() for metric in self.all_metrics}
             return {"loss": metrics.zeros(2)} | own
 
-        shapes: dict[str, Any] = jax.eval_shape(zeros)
-        return shapes
+        return jax.eval_shape(zeros)  # type: ignore[no-any-return]
 
     def logs(self, totals: dict[str, Any]) -> dict[str, Any]:
         """Return loss and metrics from their sums, by name in alphabetical order."""
@@ -289,10 +288,13 @@ class Trainer:
     ) -> tuple[Params, dict[str, Any]]:
         """Return the gradients of the loss and all sums, see `_totals`."""
 
-        def loss_of(params: Params) -> tuple[Array, dict[str, Any]]:
-            return self._totals(params, batch, key, True, whole)
+        def loss_of(params: Params) -> tuple[Array, Any]:
+            total, *rest = self._totals(params, batch, key, True, whole)
+            return total, rest
 
-        return jax.grad(loss_of, has_aux=True)(params)  # type: ignore[no-any-return]
+        # Divided afterwards: devices then add up rows and gradients at once.
+        gradients, (rows, totals) = jax.grad(loss_of, has_aux=True)(params)
+        return jax.tree.map(lambda leaf: leaf / rows, gradients), totals
 
     def _updated(self, state: TrainState, gradients: Params) -> TrainState:
         updates, optimizer_state = self.transformation.update(
@@ -321,11 +323,11 @@ class Trainer:
         key: RandomKey | None,
         training: bool,
         whole: tuple[Array, Array | None] | None = None,
-    ) -> tuple[Float[Array, ""], dict[str, Any]]:
-        """Return the loss to differentiate, and all sums.
+    ) -> tuple[Float[Array, ""], Float[Array, ""], dict[str, Any]]:
+        """Return the sum of the losses, the rows to divide it by, and all sums.
 
-        Where ``batch`` is a piece of one, ``whole`` is the mask and the weights of the
-        whole; the losses of the pieces then add up to that of it.
+        Where ``batch`` is a piece of one, ``whole`` is the mask and weights of that
+        one; the losses of the pieces then add up to its loss.
         """
         net, activation, loss = self._head
         outputs = net.apply(params, batch.x, key=key, training=training)
@@ -361,13 +363,12 @@ class Trainer:
                 totals[metric.name] = metric.totals(batch.y, predictions, mask)
             for metric in self.weighted_metrics:
                 totals[metric.name] = metric.totals(batch.y, predictions, weight)
-        return total / rows_in_all, totals
+        return total, rows_in_all, totals
 
 
 def all_finite(tree: Any) -> Array:
     """Return for each leaf of ``tree``, in order, whether it is finite throughout."""
-    leaves = jax.tree.leaves(tree)
-    return jnp.array([jnp.all(jnp.isfinite(leaf)) for leaf in leaves], bool)
+    return jnp.array([jnp.all(jnp.isfinite(x)) for x in jax.tree.leaves(tree)], bool)
 
 
 def _mask_and_weight(
@@ -395,6 +396,6 @@ def rehearse(
         _, params = trainer.net.init(key, input_shape)
         inputs = jnp.zeros((y.shape[0], *input_shape), x)
         batch = Batch(inputs, jnp.zeros(y.shape, y.dtype))
-        return trainer._totals(params, batch, key, True)[1]
+        return trainer._totals(params, batch, key, True)[-1]
 
     jax.eval_shape(forward)

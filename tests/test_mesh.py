@@ -1,0 +1,279 @@
+"""Several devices: eight of them are made of one CPU, in a process of its own."""
+
+import json
+
+import numpy as np
+import pytest
+from interpreter import run
+
+DEVICES = "--xla_force_host_platform_device_count=8"
+
+START = """
+import collections, json, logging, re
+import jax, numpy as np
+from jax.sharding import Mesh, PartitionSpec as P
+import jaxnet_mini as jn
+
+GENERATOR = np.random.default_rng(0)
+X = GENERATOR.random((1003, 12), np.float32)
+Y = (X[:, 0] * 3).astype(np.int32)
+WEIGHT = GENERATOR.random(1003).astype(np.float32)
+
+def mesh(devices, model=1):
+    devices = np.array(jax.devices()[:devices]).reshape(-1, model)
+    return Mesh(devices, ("data", "model"))
+
+def classifier(*layers, units=16):
+    model = jn.Sequential(
+        [jn.Dense(units, "relu"), *layers, jn.Dense(3, "softmax")], seed=1
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    return model
+
+def fitted(mesh, *layers, batch_size=30, epochs=2, **options):
+    model = classifier(*layers)
+    options = {"validation_split": 0.1, "seed": 3} | options
+    model.fit(X, Y, batch_size, epochs=epochs, verbose=0, mesh=mesh, **options)
+    return model
+
+def logs(model):
+    return {name: values[-1] for name, values in model.history.history.items()}
+
+def flat(model):
+    return np.concatenate([w.ravel() for w in model.get_weights()]).tolist()
+"""
+
+
+def on_eight(program, **environment):
+    """What a program prints as JSON, with eight devices."""
+    out = run("-c", START + program, XLA_FLAGS=DEVICES, **environment)
+    return json.loads(out.splitlines()[-1])
+
+
+COUNTS = """
+found = {}
+for name, several, layers, options in [
+    ("plain", (1, 2, 4, 8), (), {}),
+    ("dropout, weights", (1, 8), (jn.Dropout(0.3),), {"sample_weight": WEIGHT}),
+    ("batches of 3", (1, 8), (), {"batch_size": 3, "validation_split": 0.0}),
+]:
+    found[name] = []
+    for devices in several:
+        model = fitted(mesh(devices), *layers, **options)
+        found[name].append([logs(model), flat(model)])
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.parametrize("bits", ["0", "1"], ids=["float32", "float64"])
+def test_the_number_of_devices_changes_rounding_only(bits):
+    """Batches of 30 and of 3 are not divided by eight devices."""
+    tolerance = 1e-12 if bits == "1" else 1e-6
+    for one, *several in on_eight(COUNTS, JAX_ENABLE_X64=bits).values():
+        for logs, weights in several:
+            assert logs == pytest.approx(one[0], rel=tolerance)
+            np.testing.assert_allclose(weights, one[1], rtol=0, atol=50 * tolerance)
+
+
+EVALUATED = """
+model = fitted(mesh(8))
+found = []
+for devices, batch_size in [(1, None), (8, None), (8, 30), (3, 7), (8, 1003)]:
+    where = mesh(devices)
+    loss, accuracy = model.evaluate(X, Y, batch_size, verbose=0, mesh=where)
+    outputs = model.predict(X, batch_size, mesh=where)
+    found.append([loss, accuracy, outputs.sum(0).tolist(), outputs.shape])
+loss, accuracy = model.evaluate(X, Y, verbose=0)
+params = jax.tree.map(np.asarray, model.params)
+hidden = np.maximum(X @ params["dense"]["kernel"] + params["dense"]["bias"], 0)
+logits = hidden @ params["dense_1"]["kernel"] + params["dense_1"]["bias"]
+odds = np.exp(np.float64(logits))
+odds /= odds.sum(1, keepdims=True)
+loss_here = -np.log(odds[np.arange(1003), Y]).mean()
+found.append([loss, accuracy, odds.sum(0).tolist(), odds.shape])
+accuracy = (odds.argmax(1) == Y).mean()
+found.append([loss_here, accuracy, odds.sum(0).tolist(), odds.shape])
+print(json.dumps(found))
+"""
+
+
+def test_evaluation_and_prediction_do_not_depend_on_devices():
+    *found, expected = on_eight(EVALUATED)
+    for loss, accuracy, sums, shape in found:
+        assert loss == pytest.approx(expected[0], rel=1e-6)
+        assert accuracy == pytest.approx(expected[1], rel=1e-6)
+        np.testing.assert_allclose(sums, expected[2], rtol=1e-5)
+        assert shape == expected[3]
+
+
+PLACES = """
+found = {}
+def place(array):
+    return [len(array.sharding.device_set), *array.sharding.spec]
+model = classifier()
+model.fit(X, Y, verbose=0)
+found["by itself"] = place(model.params["dense"]["kernel"])
+model.fit(X, Y, verbose=0)
+model.train_on_batch(X[:7], Y[:7])
+model(X[:2])
+found["still"] = place(model.params["dense"]["kernel"])
+single = classifier()
+single.fit(X, Y, verbose=0, mesh=mesh(1))
+found["one"] = len(single.params["dense"]["kernel"].sharding.device_set)
+with jax.default_device(jax.devices()[3]):
+    alone = classifier()
+    alone.fit(X, Y, verbose=0)
+found["told"] = [d.id for d in alone.params["dense"]["kernel"].devices()]
+rule = {"kernel": P(None, "model"), "bias": P("model")}
+wide = fitted(mesh(8, model=4), sharding=rule, epochs=1)
+found["wide"] = {
+    f"{layer}/{name}": place(array)
+    for layer, arrays in wide.params.items() for name, array in arrays.items()
+}
+moments = wide.state.optimizer_state.inner_state.first_moment
+found["moment"] = place(moments["dense"]["kernel"])
+whole = fitted(mesh(1), epochs=1)
+found["close"] = float(np.abs(np.subtract(flat(wide), flat(whole))).max())
+found["logs"] = [logs(wide), logs(whole)]
+outputs = [m.predict(X).tolist() for m in (wide, whole)]
+found["outputs"] = float(np.abs(np.subtract(*outputs)).max())
+explicit = classifier()
+explicit.fit(X, Y, verbose=0, mesh=jax.make_mesh((8,), ("data",)))
+found["make_mesh"] = place(explicit.params["dense"]["kernel"])
+import tempfile
+with tempfile.TemporaryDirectory() as folder:
+    wide.save(f"{folder}/wide.safetensors")
+    again = jn.models.load_model(f"{folder}/wide.safetensors")
+found["saved"] = flat(again) == flat(wide)
+print(json.dumps(found))
+"""
+
+
+def test_where_arrays_lie():
+    places = on_eight(PLACES)
+    # All devices by default, and where they lie from then on.
+    assert places["by itself"] == places["still"] == places["make_mesh"] == [8]
+    assert places["one"] == 1
+    assert places["told"] == [3]
+    # Wide layers by the rule, and their optimizer's state with them.
+    assert places["wide"]["dense/kernel"] == places["moment"] == [8, None, "model"]
+    assert places["wide"]["dense/bias"] == [8, "model"]
+    # Three columns are not divided by four devices.
+    assert places["wide"]["dense_1/kernel"] == [8]
+    # A split model learns and predicts what a whole one does.
+    assert places["close"] < 1e-5
+    assert places["outputs"] < 1e-5
+    wide, whole = places["logs"]
+    assert wide == pytest.approx(whole, rel=1e-6)
+    assert places["saved"]
+
+
+PROGRAMS = """
+records = []
+class Keep(logging.Handler):
+    def emit(self, record):
+        records.append(record.getMessage())
+jax.config.update("jax_log_compiles", True)
+logger = logging.getLogger("jax")
+logger.addHandler(Keep())
+logger.propagate = False
+
+def compiled():
+    text = " ".join(records)
+    records.clear()
+    pattern = r"Finished XLA compilation of jit\\((\\w+)\\)"
+    return dict(collections.Counter(re.findall(pattern, text)))
+
+def fit(model, **options):
+    model.fit(X, Y, 30, verbose=0, validation_split=0.1, mesh=mesh(8, 2), **options)
+    return compiled()
+
+rule = {"kernel": P(None, "model")}
+model, split = classifier(), classifier(units=32)
+found = {"first": fit(model, epochs=3), "second": fit(model, epochs=2)}
+found["split"] = fit(split, sharding=rule), fit(split, sharding=rule)
+
+from jaxnet_mini import programs
+program, sums = model.trainer.program(), model.trainer.no_sums()
+from jaxnet_mini import data, placement
+from jaxnet_mini.checks import Examples
+where = placement.of(mesh(8))
+arguments = (
+    where.state(model.state),
+    where.everywhere(data.resident(Examples(X, Y, None), 32)),
+    where.order(data.order((0,), 0, 1003, 32)),
+)
+lowered = programs.loop.jitted.lower(program, *arguments, 0, 5, where.everywhere(sums))
+text = lowered.compile().as_text()
+kinds = "all-reduce|all-gather|all-to-all|collective-permute|reduce-scatter"
+found["collectives"] = dict(
+    collections.Counter(re.findall(rf" ({kinds})(?:-start)?\\(", text))
+)
+print(json.dumps(found))
+"""
+
+
+def test_a_mesh_is_one_program_too():
+    """Its devices tell each other gradients and sums, and nothing else."""
+    found = on_eight(PROGRAMS)
+    assert found["first"]["loop"] == 1
+    assert found["first"]["evaluate"] == 1
+    assert "loop" not in found["second"]
+    assert "evaluate" not in found["second"]
+    first, second = found["split"]
+    assert first["loop"] == 1
+    assert "loop" not in second
+    assert found["collectives"] == {"all-reduce": 1}
+
+
+KEPT = """
+import tempfile
+folder = tempfile.mkdtemp()
+class Stop(jn.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 1:
+            raise KeyError
+def fit(devices, folder, callbacks=()):
+    model = classifier()
+    model.fit(X, Y, 30, 4, 0, [*callbacks], mesh=mesh(devices), checkpoint=folder)
+    return flat(model)
+whole = fit(8, folder + "/whole")
+try:
+    fit(8, folder + "/cut", [Stop()])
+except KeyError:
+    pass
+again = fit(8, folder + "/cut")
+try:
+    fit(8, folder + "/moved", [Stop()])
+except KeyError:
+    pass
+moved = fit(2, folder + "/moved")
+print(json.dumps([whole == again, float(np.abs(np.subtract(whole, moved)).max())]))
+"""
+
+
+def test_a_run_goes_on_with_the_same_bits_and_on_other_devices():
+    same, moved = on_eight(KEPT)
+    assert same
+    assert moved < 1e-5
+
+
+STREAMED = """
+from jaxnet_mini import preparing, streams
+streams.CHUNK_BYTES = preparing.CHUNK_BYTES = 12 * 4 * 30 * 4
+np.save("x.npy", X)
+x = np.load("x.npy", mmap_mode="r")
+found = []
+for devices in (1, 8):
+    model = classifier()
+    model.fit(x, Y, 30, epochs=2, verbose=0, seed=2, mesh=mesh(devices))
+    found.append([logs(model), flat(model)])
+print(json.dumps(found))
+"""
+
+
+def test_streams_reach_all_devices(tmp_path):
+    out = run("-c", START + STREAMED, folder=tmp_path, XLA_FLAGS=DEVICES)
+    (one, weights), (eight, others) = json.loads(out.splitlines()[-1])
+    assert eight == pytest.approx(one, rel=1e-6)
+    np.testing.assert_allclose(others, weights, atol=5e-5)
