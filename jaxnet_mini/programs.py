@@ -124,6 +124,8 @@ class ProgramForOnce(Program):
 untrained = ProgramForOnce(starting.untrained, static_argnums=(0, 1))
 fresh = ProgramForOnce(starting.fresh, static_argnums=(0, 1))
 with_optimizer = ProgramForOnce(starting.with_optimizer, static_argnums=(0,))
+# Its programs take a trainer as an argument that is no array.
+jax.tree_util.register_static(Trainer)
 loop = Program(Trainer.loop, cpu_options=FAST)
 evaluate = Program(Trainer.evaluate)
 predict = Program(forward.predict, static_argnums=(0,))

@@ -24,7 +24,6 @@ from jaxnet_mini.states import Batch, Progress, Sums, TrainState
 from jaxnet_mini.types import Float, Int, Layer, Params, RandomKey, Shape
 
 
-@jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True)
 class Trainer:
     """What is learned and how: a frozen, hashable value.
