@@ -59,6 +59,10 @@ class FileError(JaxnetError, OSError):
     """A file that cannot be written or read, or does not hold what it should."""
 
 
+class ProcessError(JaxnetError, RuntimeError):
+    """Another of the processes that train together has ended."""
+
+
 class MissingExtraError(JaxnetError, ImportError):
     """An optional dependency is needed and not installed."""
 

@@ -6,8 +6,10 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import numpy as np
+from numpy.typing import NDArray
 
-from jaxnet_mini.data import Data
+from jaxnet_mini import placement
+from jaxnet_mini.data import NO_ROW, Data
 from jaxnet_mini.placement import Placement
 from jaxnet_mini.plans import Plan
 
@@ -49,12 +51,12 @@ class Resident:
 
     Args:
         examples: all rows on the host, see `jaxnet_mini.data.resident`.
-        placement: where to put them.
+        place: where to put them.
     """
 
-    def __init__(self, examples: Data, placement: Placement) -> None:
+    def __init__(self, examples: Data, place: Placement) -> None:
         self._host = examples
-        self._placement = placement
+        self._placement = place
 
     @functools.cached_property
     def _device(self) -> Data:
@@ -75,8 +77,57 @@ class Resident:
     ) -> Generator[Piece, None, None]:
         """Yield all examples for each pass, with its order."""
         for number, first, last in plan.pieces(epoch, done):
-            order = self._placement.order(plan.order(number))
+            order = self._placement.order(self._order(plan, number))
             yield Piece(self._device, order, first, last)
+
+    def _order(self, plan: Plan, number: int) -> NDArray[Any]:
+        return plan.order(number)
+
+
+class Shared(Resident):
+    """Examples of which each process has a share; all devices are given all of them.
+
+    The order is that of one process that has all rows, those of the first process
+    first.
+
+    Args:
+        examples: this process's share, padded to as many rows in each.
+        rows: how many rows each process has.
+        place: where to put them.
+    """
+
+    def __init__(self, examples: Data, rows: NDArray[Any], place: Placement) -> None:
+        super().__init__(examples, place)
+        capacity = len(examples.x)
+        starts = np.arange(len(rows), dtype=np.int32) * capacity
+        own = [start + np.arange(n) for start, n in zip(starts, rows, strict=True)]
+        # The last entry is where NO_ROW, -1, leads.
+        self._places = np.append(np.concatenate(own), NO_ROW).astype(np.int32)
+        self._shares = len(rows)
+
+    @functools.cached_property
+    def _device(self) -> Data:
+        x, y, weight, rows = self._host
+        x, y, weight = placement.shared((x, y, weight), self._placement)
+        return Data(x, y, weight, self._placement.everywhere(rows))
+
+    def shapes(self, plan: Plan) -> tuple[Any, Any]:
+        """Return their shapes and that of an order."""
+
+        def whole(array: Any) -> jax.ShapeDtypeStruct:
+            shape = _shape(array)
+            if not shape.shape:
+                return shape
+            rows, *rest = shape.shape
+            return jax.ShapeDtypeStruct((rows * self._shares, *rest), shape.dtype)
+
+        examples = jax.tree.map(whole, self._host)
+        order = self._placement.order(_shape(plan.no_order))
+        return self._placement.everywhere(examples), order
+
+    def _order(self, plan: Plan, number: int) -> NDArray[Any]:
+        moved: NDArray[Any] = self._places[plan.order(number)]
+        return moved
 
 
 def _shape(array: Any) -> jax.ShapeDtypeStruct:

@@ -14,12 +14,12 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import interrupts, programs, weights
+from jaxnet_mini import interrupts, processes, programs, weights
 from jaxnet_mini.callbacks import CallbackList, History, Logs, ProgbarLogger
 from jaxnet_mini.errors import NonFiniteError
 from jaxnet_mini.feeds import Feed, Piece
 from jaxnet_mini.inference import evaluate, sums_to_logs
-from jaxnet_mini.placement import Placement
+from jaxnet_mini.placement import Placement, at_home, of_own_devices
 from jaxnet_mini.plans import Plan
 from jaxnet_mini.preparing import Validation
 from jaxnet_mini.progress import Bar, Stopwatch
@@ -175,10 +175,10 @@ def train_epochs(
                 bar.rows * (bar.step - done) / bar.steps / max(bar.seconds, 1e-9)
             )
             if validation.stacks is not None and validation.due(epoch + 1):
-                params = learner.state.params
-                held_out = evaluate(
-                    trainer, params, validation.stacks, callbacks, placement
-                )
+                params, own = learner.state.params, placement
+                if processes.several():
+                    params, own = at_home(params), of_own_devices()
+                held_out = evaluate(trainer, params, validation.stacks, callbacks, own)
                 logs |= {f"val_{name}": value for name, value in held_out.items()}
                 logs = dict(sorted(logs.items()))
             bar.end(logs)
@@ -229,6 +229,8 @@ def _train_epoch(
             due = run.steps_until_due(epoch * plan.steps + done)
             if due is not None:
                 length = min(length, due)
+            # Clocks differ, and all processes have to take the same steps.
+            length = processes.agreed(length)
             if stepwise:
                 callbacks.call("on_train_batch_begin", done, {})
             watch.start()

@@ -1,5 +1,6 @@
 """One call of ``evaluate`` or ``predict``, seen from the host."""
 
+import dataclasses
 import itertools
 from typing import Any
 
@@ -7,7 +8,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import interrupts, programs
+from jaxnet_mini import interrupts, processes, programs
 from jaxnet_mini.callbacks import CallbackList, Logs, ProgbarLogger
 from jaxnet_mini.data import Stacks
 from jaxnet_mini.placement import Placement
@@ -77,11 +78,19 @@ def evaluate(
                 if callbacks.model.stop_evaluating:
                     break
                 watch.start()
+        if processes.several():
+            logs = sums_to_logs(trainer, _of_all_processes(sums))
         callbacks.call("on_test_end", logs)
         bar.end(logs)
     finally:
         bar.abandon()
     return logs
+
+
+def _of_all_processes(sums: Sums) -> Sums:
+    """Return the sums over the rows of all processes."""
+    total, lost = (processes.gathered(part).sum(0) for part in (sums.total, sums.lost))
+    return dataclasses.replace(sums, total=total, lost=lost)
 
 
 def predict_batch(net: Any, params: Any, x: NDArray[Any], rows: int) -> NDArray[Any]:

@@ -16,7 +16,7 @@ def available(device: Any = None) -> int | None:
 
     On a CPU they are those of the machine, or of the container if it has fewer.
     """
-    device = device or jax.devices()[0]
+    device = device or jax.local_devices()[0]
     stats = device.memory_stats() or {}
     if "bytes_limit" in stats:
         return int(stats["bytes_limit"] - stats.get("bytes_in_use", 0))

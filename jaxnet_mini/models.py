@@ -20,6 +20,7 @@ from jaxnet_mini import (
     placement,
     plain,
     preparing,
+    processes,
     resuming,
     seeds,
 )
@@ -92,7 +93,11 @@ class Sequential(PredictingStack):
 
         Args:
             x: inputs, ``(rows, ...)``; numbers of any dtype. Floats become ``float32``,
-                integers of up to 32 bits stay as they are.
+                integers of up to 32 bits stay as they are. A memory-mapped array stays
+                in its file and comes to the device in chunks, shuffled in blocks from
+                all over it; so does what its memory cannot hold. Or what gives batches
+                ``(x, y)`` or ``(x, y, sample_weight)``, none larger than the first: a
+                generator, a data loader.
             y: targets, one row each: integer classes for the sparse cross-entropy,
                 else of the shape of the outputs.
             batch_size: examples in a step; 32 by default.
@@ -108,7 +113,9 @@ class Sequential(PredictingStack):
             sample_weight: weights of the loss by example; the sum is divided by the
                 number of examples.
             initial_epoch: the index of the first epoch.
-            steps_per_epoch: steps in an epoch; None is one pass over the rows.
+            steps_per_epoch: steps in an epoch; None is one pass over the rows, or over
+                an ``x`` of batches that has a length. Otherwise an epoch goes on where
+                the one before it ended.
             validation_batch_size: see ``batch_size`` of `evaluate`.
             validation_freq: validate every so many epochs, or after those in a list,
                 counted from 1.
@@ -137,6 +144,12 @@ class Sequential(PredictingStack):
                 orderly end of it.
             FileError: the run cannot be kept, or the one in ``checkpoint`` had other
                 layers, data or settings; the message says which.
+            ProcessError: another process has ended, where several train together.
+
+        Where `jax.distributed` has joined several processes, each calls ``fit`` with
+        its share of the rows, and of those for validation. The first one draws the bar
+        and writes files; all of them end with the model that one process would have
+        learned from all rows.
 
         Source: https://keras.io/api/models/model_training_apis/
         """
@@ -154,6 +167,9 @@ class Sequential(PredictingStack):
         arguments.check_count("initial_epoch", initial_epoch, least=0)
         if seed is not None:
             seeds.check_seed(seed)
+        if not processes.is_first():
+            verbose = 0
+            hooks = [hook for hook in hooks if not hook.writes_files]
         place = placement.of(mesh, sharding, lying=self._state)
         opened = batches.opened(x, y, sample_weight, steps_per_epoch)
         prepared = preparing.prepare(
@@ -253,19 +269,28 @@ class Sequential(PredictingStack):
             }
             hooks_and_history = CallbackList([*hooks, history], self, parameters)
             self.stop_training = False
-            fitting.train_epochs(
-                self,
-                trainer,
-                feed,
-                plan,
-                hooks_and_history,
-                history,
-                held_out,
-                place,
-                compiling,
-                verbose,
-                run,
-            )
+            try:
+                fitting.train_epochs(
+                    self,
+                    trainer,
+                    feed,
+                    plan,
+                    hooks_and_history,
+                    history,
+                    held_out,
+                    place,
+                    compiling,
+                    verbose,
+                    run,
+                )
+            except (ValueError, RuntimeError) as error:
+                kept = None if backup is None else backup.backup_dir
+                lost = processes.as_lost(error, kept)
+                if lost is None:
+                    raise
+                raise lost from error
+            finally:
+                self.state = placement.at_home(self.state)
         return history
 
     @interrupts.held_back()

@@ -11,9 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from numpy.typing import NDArray
 
+from jaxnet_mini import processes
 from jaxnet_mini.data import NO_ROW
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.states import TrainState
@@ -116,7 +120,65 @@ class Placement:
         sharding = None if self.mesh is None else NamedSharding(self.mesh, spec)
         if isinstance(leaf, jax.ShapeDtypeStruct):
             return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
-        return jax.device_put(leaf, sharding)
+        if sharding is None:
+            return jax.device_put(leaf)
+        if sharding.is_fully_addressable:
+            return jax.device_put(leaf, sharding)
+        return _put_globally(leaf, sharding)
+
+
+def _put_globally(leaf: Any, sharding: NamedSharding) -> Any:
+    """Put an array that every process has, on the devices of all of them."""
+    if isinstance(leaf, jax.Array) and not leaf.is_fully_addressable:
+        return leaf if leaf.sharding == sharding else _moved(leaf, sharding)
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        kind = jax.random.key_impl(leaf)
+        words = _put_globally(jax.random.key_data(leaf), sharding)
+        wrap = functools.partial(jax.random.wrap_key_data, impl=kind)
+        return jax.jit(wrap, out_shardings=sharding)(words)
+    host = np.asarray(leaf)
+    return jax.make_array_from_callback(host.shape, sharding, host.__getitem__)
+
+
+def _moved(array: Array, sharding: NamedSharding) -> Array:
+    moved: Array = jax.jit(lambda same: same, out_shardings=sharding)(array)
+    return moved
+
+
+def at_home(tree: Any) -> Any:
+    """Return arrays that lie on the devices of several processes as this one's own."""
+
+    def own(leaf: Any) -> Any:
+        if not isinstance(leaf, jax.Array) or leaf.is_fully_addressable:
+            return leaf
+        if not leaf.is_fully_replicated:
+            mesh = leaf.sharding.mesh  # type: ignore[attr-defined]
+            leaf = _moved(leaf, NamedSharding(mesh, PartitionSpec()))
+        return leaf.addressable_data(0)
+
+    return jax.tree.map(own, tree)
+
+
+def shared(share: Any, placement: Placement) -> Any:
+    """Put the shares of all processes on all devices, one after another.
+
+    Args:
+        share: arrays of this process, of the same shapes in all of them.
+        placement: where to put them as a whole.
+    """
+    devices = sorted(jax.devices(), key=lambda d: (d.process_index, d.id))
+    rows = Mesh(np.array(devices), (DATA,))
+    target = NamedSharding(placement.mesh or rows, PartitionSpec())
+
+    def put(array: NDArray[Any]) -> Array:
+        split = NamedSharding(rows, PartitionSpec(DATA))
+        parts = jax.make_array_from_process_local_data(split, array)
+        whole = _moved(parts, NamedSharding(rows, PartitionSpec()))
+        # Each device has it all; only the order of devices may be another.
+        pieces = [shard.data for shard in whole.addressable_shards]
+        return jax.make_array_from_single_device_arrays(whole.shape, target, pieces)
+
+    return jax.tree.map(put, share)
 
 
 def of(mesh: Any, rule: Any = None, lying: Any = None) -> Placement:
@@ -176,6 +238,24 @@ def _mesh_under(tree: Any) -> Mesh | None:
             return None
         return mesh
     return None
+
+
+def own(mesh: Any, lying: Any = None) -> Placement:
+    """Return where to evaluate and to predict: on this process's own devices.
+
+    Args:
+        mesh: see `of`.
+        lying: see `of`.
+    """
+    if mesh is None and processes.several():
+        return of_own_devices()
+    return of(mesh, lying=lying)
+
+
+def of_own_devices() -> Placement:
+    """Return where this process computes by itself."""
+    devices = tuple(jax.local_devices())
+    return Placement() if len(devices) == 1 else Placement(_mesh_of(devices))
 
 
 def default() -> Mesh | None:

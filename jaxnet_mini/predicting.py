@@ -62,7 +62,7 @@ class PredictingStack(StoredStack):
         trainer = self.trainer
         self._known_shape()
         verbose = check_verbose(verbose)
-        place = placement.of(mesh, lying=self._state)
+        place = placement.own(mesh, lying=self._state)
         hooks = as_callbacks(callbacks)
         watched = watches_batches(hooks, "test")
         batch_size = preparing.rows_at_once(
@@ -105,7 +105,7 @@ class PredictingStack(StoredStack):
         self._known_shape()
         verbose = check_verbose(verbose)
         hooks = as_callbacks(callbacks)
-        place = placement.of(mesh, lying=self._state)
+        place = placement.own(mesh, lying=self._state)
         by_row = composition.acts_by_row(self.net)
         watched = watches_batches(hooks, "predict")
         batch_size = preparing.rows_at_once(batch_size, by_row, watched, place.shards)

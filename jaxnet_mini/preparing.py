@@ -7,16 +7,16 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxnet_mini import arguments, checks, data, memory, train
+from jaxnet_mini import arguments, checks, data, memory, processes, train
 from jaxnet_mini.batches import Batches
 from jaxnet_mini.callbacks.base import say
 from jaxnet_mini.checks import Examples
 from jaxnet_mini.composition import LayerOutline
-from jaxnet_mini.data import Stacks
+from jaxnet_mini.data import Data, Stacks
 from jaxnet_mini.errors import ArgumentError, DataError
-from jaxnet_mini.feeds import Feed, Resident
-from jaxnet_mini.placement import Placement
-from jaxnet_mini.streams import CHUNK_BYTES, StreamedArrays, StreamedBatches
+from jaxnet_mini.feeds import Feed, Resident, Shared
+from jaxnet_mini.placement import Placement, of_own_devices
+from jaxnet_mini.streams import CHUNK_BYTES, NAMES, StreamedArrays, StreamedBatches
 from jaxnet_mini.train import Trainer
 
 
@@ -163,7 +163,9 @@ def prepare(
         if shortage:
             say(verbose, shortage)
         fits = not shortage
-        if shortage or (isinstance(x, np.memmap) and x.nbytes > CHUNK_BYTES):
+        if processes.several():
+            feed, rows = _shared(given, batch_size, place)
+        elif shortage or (isinstance(x, np.memmap) and x.nbytes > CHUNK_BYTES):
             arrays = StreamedArrays(given, batch_size, place)
             _check_chunk(arrays, batch_size)
             feed = arrays
@@ -178,12 +180,29 @@ def prepare(
             "validation_batch_size",
         )
         stacks = data.batches(*validation, size, prefix, at)
+        own = place if not processes.several() else of_own_devices()
         if fits:
-            stacks = stacks.placed(lambda stack: jax.device_put(place.batches(stack)))
+            stacks = stacks.placed(lambda stack: jax.device_put(own.batches(stack)))
     held_out = Validation(stacks, due)
     return Prepared(
         trainer, outline, place, batch_size, rows, given, feed, validation, held_out
     )
+
+
+def _shared(given: Examples, batch_size: int, place: Placement) -> tuple[Feed, int]:
+    """Return the examples of all processes, and how many there are."""
+    alike = [None if a is None else (a.shape[1:], str(a.dtype)) for a in given]
+    processes.check_alike(**dict(zip(NAMES, alike, strict=True)), batch_size=batch_size)
+    rows = processes.gathered(np.int32(len(given.x)))
+    # As many for each process, and for each of its devices.
+    devices = jax.local_device_count()
+    capacity = devices * data.rounded_steps(data.steps_for(int(rows.max()), devices))
+    x, y, weight = (
+        None if array is None else data.fill(array, capacity, name)
+        for array, name in zip(given, NAMES, strict=True)
+    )
+    count = int(rows.sum())
+    return Shared(Data(x, y, weight, np.int32(count)), rows, place), count
 
 
 def _streamed_batches(
@@ -195,6 +214,11 @@ def _streamed_batches(
     batch_size: int | None,
     validation_split: float,
 ) -> StreamedBatches:
+    if processes.several():
+        raise ArgumentError(
+            "x gives batches, which one process alone can be fed with: give arrays, "
+            "those of each process's share, where several train together."
+        )
     if batch_size is not None:
         raise ArgumentError(
             f"batch_size={batch_size!r} is given beside an x that gives batches: they "

@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxnet_mini import identities, plain, snapshots, weights
+from jaxnet_mini import identities, plain, processes, saving, snapshots, weights
 from jaxnet_mini.callbacks import BackupAndRestore, Callback, Logs
 from jaxnet_mini.callbacks.base import say
 from jaxnet_mini.checks import Examples
 from jaxnet_mini.composition import LayerOutline
 from jaxnet_mini.errors import FileError, JaxnetError, short
 from jaxnet_mini.packing import packed, unpacked
+from jaxnet_mini.placement import at_home
 from jaxnet_mini.plain import Json
 from jaxnet_mini.plans import Plan
 from jaxnet_mini.runs import RunFolder
@@ -136,20 +137,23 @@ class KeptRun(Run):
         def identity() -> Json:
             return (
                 identities.of_model(trainer, outline)
-                | identities.of_data(examples)
-                | identities.of_data(validation, "validation ")
+                | identities.of_data(examples, rows=rows)
+                | identities.of_data(validation, "validation ", held_out)
                 | {name: getattr(plan, name) for name in PLANNED}
                 | settings
             )
 
+        # The share of this process is another with another number of processes.
+        rows, held_out = (_all_rows(given) for given in (examples, validation))
         self._callbacks: Json = {}
-        self._folder = RunFolder(backup.backup_dir)
+        # One process writes, and tells the others what is there.
+        self._folder = RunFolder(backup.backup_dir) if processes.is_first() else None
         self._thread = concurrent.futures.ThreadPoolExecutor(max_workers=1)
         # Large data take a while; a new run compiles meanwhile.
         self._identity = self._thread.submit(identity)
         self._writing: concurrent.futures.Future[None] | None = None
         try:
-            found = self._folder.newest()
+            found = self._newest()
             if found is not None:
                 with self._trusting_nothing("cannot be read"):
                     self._take_over(found, trainer, outline)
@@ -157,6 +161,14 @@ class KeptRun(Run):
         except BaseException:
             self._close()
             raise
+
+    def _newest(self) -> Contents | None:
+        found = None if self._folder is None else self._folder.newest()
+        if not processes.several():
+            return found
+        content = found and saving.encoded(found.arrays, {"format": "run"})
+        told = processes.from_first(content)
+        return None if told is None else saving.decoded(told, self._backup.backup_dir)
 
     def _take_over(
         self, found: Contents, trainer: Trainer, outline: tuple[LayerOutline, ...]
@@ -252,9 +264,13 @@ class KeptRun(Run):
         if by_steps and not point.step and not ended:
             return
         self._wait()
-        arrays, state = snapshots.taken(learner.state)
+        if self._folder is None:
+            at_home(learner.state)  # which is then written by the first process
+            return
+        arrays, state = snapshots.taken(at_home(learner.state))
         if point.sums is not None:
-            arrays |= zip(SUMS, (point.sums.total, point.sums.lost), strict=True)
+            sums = at_home(point.sums)
+            arrays |= zip(SUMS, (sums.total, sums.lost), strict=True)
         about = {
             "seed": list(self.plan.seed),
             "epoch": point.epoch,
@@ -268,16 +284,18 @@ class KeptRun(Run):
                 if (kept := callback.state_dict())
             },
         }
-        self._writing = self._thread.submit(self._write, point, arrays, about)
+        self._writing = self._thread.submit(
+            self._write, self._folder, point, arrays, about
+        )
 
-    def _write(self, point: Point, arrays: dict[str, Any], about: Json) -> None:
+    def _write(
+        self, folder: RunFolder, point: Point, arrays: dict[str, Any], about: Json
+    ) -> None:
         about |= {"identity": self._identity.result()}
         text = np.frombuffer(json.dumps(about, allow_nan=False).encode(), np.uint8)
         # On a CPU no array is copied; from a GPU they come in this thread.
         arrays = {name: np.asarray(value) for name, value in arrays.items()}
-        self._folder.write(
-            point.epoch, point.step, arrays | {ABOUT: text}, {"format": "run"}
-        )
+        folder.write(point.epoch, point.step, arrays | {ABOUT: text}, {"format": "run"})
 
     def _wait(self) -> None:
         if self._writing is not None:
@@ -293,7 +311,7 @@ class KeptRun(Run):
 
     def finish(self) -> None:
         self._wait()
-        if self._backup.delete_checkpoint:
+        if self._backup.delete_checkpoint and self._folder is not None:
             self._folder.clear()
 
     def __exit__(self, *_: object) -> None:
@@ -302,7 +320,15 @@ class KeptRun(Run):
     def _close(self) -> None:
         # What is being written becomes whole.
         self._thread.shutdown()
-        self._folder.close()
+        if self._folder is not None:
+            self._folder.close()
+
+
+def _all_rows(examples: Examples | None) -> int | None:
+    """Return how many rows all processes have; None where there is one process."""
+    if not processes.several():
+        return None
+    return int(processes.gathered(0 if examples is None else len(examples.x)).sum())
 
 
 def _named(callbacks: Iterable[Callback]) -> Iterator[tuple[str, Callback]]:

@@ -29,11 +29,14 @@ class Callback:
     Attributes:
         idle: hooks of the class that have nothing to do as this callback is set. A
             hook for batches that is named here does not make the loop run stepwise.
+        writes_files: whether it is left out of all processes but the first, where
+            several train together.
     """
 
     model: Any = None
     params: dict[str, Any]
     idle: tuple[Callable[..., None], ...] = ()
+    writes_files = False
 
     def set_params(self, params: dict[str, Any]) -> None:
         """Receive the parameters of the call."""

@@ -45,6 +45,8 @@ class ModelCheckpoint(MonitorCallback):
     Source: https://keras.io/api/callbacks/model_checkpoint/
     """
 
+    writes_files = True
+
     def __init__(
         self,
         filepath: str | os.PathLike[str],

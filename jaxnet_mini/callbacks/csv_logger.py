@@ -32,6 +32,8 @@ class CSVLogger(Callback):
     Source: https://keras.io/api/callbacks/csv_logger/
     """
 
+    writes_files = True
+
     def __init__(
         self,
         filename: str | os.PathLike[str],

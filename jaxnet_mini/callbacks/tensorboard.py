@@ -44,6 +44,8 @@ class TensorBoard(Callback):
     Source: https://keras.io/api/callbacks/tensorboard/
     """
 
+    writes_files = True
+
     def __init__(
         self,
         log_dir: str | os.PathLike[str] = "logs",
