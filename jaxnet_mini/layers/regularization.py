@@ -23,7 +23,7 @@ class Random(Base, abc.ABC):
 
     @property
     @abc.abstractmethod
-    def strength(self) -> float:
+    def strength(self) -> float | Array:
         """How much is changed in training; 0.0 for nothing."""
 
     @abc.abstractmethod
@@ -73,7 +73,7 @@ class Dropout(Random):
             )
 
     @property
-    def strength(self) -> float:
+    def strength(self) -> float | Array:
         return self.rate
 
     def disturb(self, key: RandomKey, x: Array) -> Array:
@@ -122,7 +122,7 @@ class GaussianNoise(Random):
         finite(self.stddev, "stddev", least=0.0)
 
     @property
-    def strength(self) -> float:
+    def strength(self) -> float | Array:
         return self.stddev
 
     def disturb(self, key: RandomKey, x: Array) -> Array:
