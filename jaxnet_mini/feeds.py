@@ -60,7 +60,7 @@ class Resident:
 
     @functools.cached_property
     def _device(self) -> Data:
-        placed: Data = self._placement.everywhere(self._host)
+        placed: Data = self._placement.put(self._placement.everywhere(self._host))
         return placed
 
     def shapes(self, plan: Plan) -> tuple[Any, Any]:
@@ -78,7 +78,7 @@ class Resident:
         """Yield all examples for each pass, with its order."""
         for number, first, last in plan.pieces(epoch, done):
             order = self._placement.order(self._order(plan, number))
-            yield Piece(self._device, order, first, last)
+            yield Piece(self._device, self._placement.put(order), first, last)
 
     def _order(self, plan: Plan, number: int) -> NDArray[Any]:
         return plan.order(number)

@@ -49,9 +49,17 @@ class Placement:
         """Put arrays on every device, each as a whole.
 
         Here and in the other methods, shapes in place of arrays are given the place
-        that arrays would have.
+        that arrays would have, and without a mesh arrays on the host stay there: a
+        program takes them as they are, see also `put`.
         """
         return jax.tree.map(lambda leaf: self._put(leaf, PartitionSpec()), tree)
+
+    def put(self, tree: Any) -> Any:
+        """Put arrays, once and to stay, where the other methods would have them.
+
+        What lies on a mesh is there already.
+        """
+        return jax.device_put(tree) if self.mesh is None else tree
 
     def order(self, order: Any) -> Any:
         """Split the batches of an order, padded to what the devices divide."""
@@ -68,8 +76,7 @@ class Placement:
     def batches(self, stack: Any) -> Any:
         """Split batches that are stacked, ``(steps, batch, ...)``.
 
-        Those that the devices do not divide are whole on each of them. Without a mesh
-        arrays on the host stay there, until the program that takes them is called.
+        Those that the devices do not divide are whole on each of them.
         """
         if self.mesh is None:
             return stack
@@ -121,7 +128,7 @@ class Placement:
         if isinstance(leaf, jax.ShapeDtypeStruct):
             return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
         if sharding is None:
-            return jax.device_put(leaf)
+            return leaf
         if sharding.is_fully_addressable:
             return jax.device_put(leaf, sharding)
         return _put_globally(leaf, sharding)

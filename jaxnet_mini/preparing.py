@@ -182,7 +182,7 @@ def prepare(
         stacks = data.batches(*validation, size, prefix, at)
         own = place if not processes.several() else of_own_devices()
         if fits:
-            stacks = stacks.placed(lambda stack: jax.device_put(own.batches(stack)))
+            stacks = stacks.placed(lambda stack: own.put(own.batches(stack)))
     held_out = Validation(stacks, due)
     return Prepared(
         trainer, outline, place, batch_size, rows, given, feed, validation, held_out

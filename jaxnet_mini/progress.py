@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 BAR_WIDTH = 20
 NOTABLE_WAIT = 0.1
-"""Data are named as the bottleneck where more than this share goes into waiting."""
+NOTABLE_SECONDS = 0.05
+"""Data are named as the bottleneck where more than this share, and more than so many
+seconds, go into waiting for them."""
 
 REDRAW_SECONDS = 0.2
 """Five redraws a second look smooth; each costs the host about a millisecond."""
@@ -137,7 +139,7 @@ class Bar:
             done = min(self.rows, self.rows * self.step / self.steps)
             speed += f", {done / self.seconds:,.0f} samples/s"
             share = self.waited / self.seconds
-            if share > NOTABLE_WAIT:
+            if share > NOTABLE_WAIT and self.waited > NOTABLE_SECONDS:
                 speed += f", {share:.0%} of it waiting for data"
         return speed
 

@@ -102,6 +102,7 @@ class _Chunked:
         shape = data.pieces_shape(self._steps, self._batch_size, plan.batch_pieces)
         placed = self._placement.everywhere(chunk)
         order = self._placement.order(order.reshape(shape))
+        placed, order = self._placement.put((placed, order))
         return Piece(placed, order, first, last)
 
 
