@@ -69,8 +69,8 @@ def at_once(state: TrainState, shards: int, needed: int) -> int:
     """Return how many members to train at once.
 
     On a CPU one on each device: measured with 64-128-10 at batch 32, with 784-128-10
-    at 32 and at 256, two to sixteen on a device take 0.9 to 1.6 times as long as one
-    after another. Elsewhere as many as half of the free memory holds.
+    at 32 and at 256, two to sixteen on a device gave no dependable gain over one after
+    another. Elsewhere as many as half of the free memory holds.
 
     Args:
         state: of one of them, or its shapes.

@@ -80,11 +80,22 @@ def test_readme_keeps_and_shows_the_model(
     assert "784" in (tmp_path / "model.svg").read_text(encoding="utf-8")
 
 
+def test_readme_sweep_runs(tmp_path: Path, fashion_mnist_folder: Path) -> None:
+    code = blocks("python")[0] + blocks("python")[2]
+    code = code.replace("epochs=5", "epochs=1").replace("range(4)", "range(1)")
+    code += "\nprint(together.predict(x_test[:7] / 255.0).shape, best.built)"
+    printed = strict(
+        "-c", code, folder=tmp_path, JAXNET_MINI_DATA=str(fashion_mnist_folder)
+    )
+    assert "learning_rate" in printed
+    assert printed.splitlines()[-1] == "(7, 10) True"
+
+
 def test_readme_functional_core_runs(tmp_path: Path) -> None:
     data = "import numpy as np; images = np.ones((4, 28, 28), np.float32)\n"
     data += "labels = np.arange(4)\n"
     printed = strict(
-        "-c", data + blocks("python")[2] + "\nprint(logs)", folder=tmp_path
+        "-c", data + blocks("python")[3] + "\nprint(logs)", folder=tmp_path
     )
     assert re.search(r"'accuracy': .*'loss'", printed)
 
