@@ -2,6 +2,7 @@
 
 import json
 
+import jax
 import numpy as np
 import pytest
 from interpreter import run
@@ -223,7 +224,9 @@ def test_a_mesh_is_one_program_too():
     first, second = found["split"]
     assert first["loop"] == 1
     assert "loop" not in second
-    assert found["collectives"] == {"all-reduce": 1}
+    # On a CPU older compilers leave one for each array.
+    count = 1 if jax.__version_info__ >= (0, 10) else 8
+    assert found["collectives"] == {"all-reduce": count}
 
 
 KEPT = """
