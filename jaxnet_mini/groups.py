@@ -123,13 +123,14 @@ def _programs(mesh: Mesh | None) -> tuple[Program, Program]:
             return function
         own, whole = PartitionSpec(DATA), PartitionSpec()
         names = inspect.signature(function).parameters
-        return jax.shard_map(
+        shared_out: Callable[..., Any] = jax.shard_map(
             function,
             mesh=mesh,
             in_specs=tuple(whole if name in common else own for name in names),
             out_specs=own,
             check_vma=False,
         )
+        return shared_out
 
     return (
         Program(spread(loops, {"data", "first"}), cpu_options=programs.FAST),

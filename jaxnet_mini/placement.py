@@ -270,7 +270,7 @@ def default() -> Mesh | None:
 
     They are those of all processes where `jax.distributed` has joined them.
     """
-    if jax.config.jax_default_device is not None:  # type: ignore[attr-defined]
+    if getattr(jax.config, "jax_default_device", None) is not None:
         return None
     devices = tuple(jax.devices())
     return None if len(devices) == 1 else _mesh_of(devices)
