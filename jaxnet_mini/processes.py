@@ -8,7 +8,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
 from numpy.typing import NDArray
 
 from jaxnet_mini.errors import ArgumentError, ProcessError, short
@@ -31,6 +30,9 @@ def agreed(number: int) -> int:
     """Return the number that the first process has."""
     if not several():
         return number
+    # Here and below: only those who need it wait for its import.
+    from jax.experimental import multihost_utils
+
     return int(multihost_utils.broadcast_one_to_all(np.int32(number)))
 
 
@@ -38,6 +40,8 @@ def gathered(array: Any) -> NDArray[Any]:
     """Return the arrays of all processes, ``(processes, ...)``, of one shape."""
     if not several():
         return np.asarray(array)[None]
+    from jax.experimental import multihost_utils
+
     return np.asarray(multihost_utils.process_allgather(np.asarray(array)))
 
 
@@ -51,6 +55,8 @@ def from_first(content: bytes | None) -> bytes | None:
     array = np.zeros(size, np.uint8)
     if is_first() and content is not None:
         array = np.frombuffer(content, np.uint8)
+    from jax.experimental import multihost_utils
+
     return np.asarray(multihost_utils.broadcast_one_to_all(array)).tobytes()
 
 
