@@ -17,6 +17,9 @@ from jaxnet_mini.errors import ArgumentError, DataError, ShapeError
 from jaxnet_mini.losses import Loss
 from jaxnet_mini.types import Shape
 
+NAMES = ("x", "y", "sample_weight")
+"""What messages call the three arrays of `Examples`."""
+
 
 class Examples(NamedTuple):
     """Checked inputs, targets and weights on the host; one row per example."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxnet_mini import interrupts
-from jaxnet_mini.checks import Examples, position
+from jaxnet_mini.checks import NAMES, Examples, position
 from jaxnet_mini.errors import DataError
 
 BLOCK_BYTES = 1 << 20
@@ -125,41 +125,33 @@ def fill(
     Raises:
         DataError: a value is NaN, infinite, or does not fit the device's dtype.
     """
-    filled = _aligned((capacity, *array.shape[1:]), device_dtype(array.dtype))
-    # Only these: zeros for all would be written once more where memory is used again.
-    filled[len(array) :] = 0
-    _copy(array, filled, argument, first_row)
-    return filled
+    return assembled([(0, array, first_row)], capacity, argument)
 
 
-def gathered(
-    array: NDArray[Any], slices: Sequence[slice], capacity: int, argument: str
+def assembled(
+    parts: Sequence[tuple[int, NDArray[Any], int]], capacity: int, argument: str
 ) -> NDArray[Any]:
-    """Copy some rows of ``array`` into a new one, see `fill`."""
-    filled = _aligned((capacity, *array.shape[1:]), device_dtype(array.dtype))
-    first = 0
-    for rows in slices:
-        part = array[rows]
-        _copy(part, filled[first:], argument, rows.start)
-        first += len(part)
-    filled[first:] = 0
-    return filled
+    """Copy several arrays into a new one, see `fill`.
 
+    Args:
+        parts: in order, the row to copy each array to, the array, and the row where it
+            starts within what the user gave.
+        capacity: the rows of the result; those between the parts are 0.
+        argument: what a message calls the arrays.
 
-def stacked(
-    batches: Sequence[NDArray[Any]],
-    like: jax.ShapeDtypeStruct,
-    batch_size: int,
-    argument: str,
-) -> NDArray[Any]:
-    """Copy batches into a new array, one each ``batch_size`` rows, see `fill`."""
-    filled = _aligned(like.shape, np.dtype(like.dtype))
-    first = 0
-    for batch in batches:
-        _copy(batch, filled[first:], argument, 0)
-        filled[first + len(batch) : first + batch_size] = 0
-        first += batch_size
-    filled[first:] = 0
+    Raises:
+        DataError: see `fill`.
+    """
+    first = parts[0][1]
+    filled = _aligned((capacity, *first.shape[1:]), device_dtype(first.dtype))
+    end = 0
+    for place, array, first_row in parts:
+        # Only these: zeros for all would be written once more where memory is used
+        # again.
+        filled[end:place] = 0
+        end = place + len(array)
+        _copy(array, filled[place:end], argument, first_row)
+    filled[end:] = 0
     return filled
 
 
@@ -215,15 +207,16 @@ def resident_bytes(examples: Examples, batch_size: int) -> int:
 
 def resident(examples: Examples, batch_size: int) -> Data:
     """Return all examples as they go to the device, padded to a rounded size."""
-    rows = len(examples.x)
-    capacity = padded_rows(rows, batch_size)
-    weight = examples.weight
-    return Data(
-        fill(examples.x, capacity, "x"),
-        fill(examples.y, capacity, "y"),
-        None if weight is None else fill(weight, capacity, "sample_weight"),
-        np.int32(rows),
+    return padded(examples, padded_rows(len(examples.x), batch_size))
+
+
+def padded(examples: Examples, capacity: int) -> Data:
+    """Return examples as they go to the device, of so many rows; see `fill`."""
+    x, y, weight = (
+        None if array is None else fill(array, capacity, name)
+        for array, name in zip(examples, NAMES, strict=True)
     )
+    return Data(x, y, weight, np.int32(len(examples.x)))
 
 
 def single_batch(x: NDArray[Any], batch_size: int) -> NDArray[Any]:

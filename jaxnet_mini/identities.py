@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxnet_mini import configs
-from jaxnet_mini.checks import Examples
+from jaxnet_mini.checks import NAMES, Examples
 from jaxnet_mini.composition import LayerOutline
 from jaxnet_mini.errors import ArgumentError, FileError, short, shortened
 from jaxnet_mini.plain import Json
@@ -54,17 +54,16 @@ def of_data(
     """
     if examples is None:
         return {}
-    x, y, weight = examples
-    named = {"x": x, "y": y, "sample_weight": weight}
-    digests = {f"{prefix}{n}": _digest(v) for n, v in named.items() if v is not None}
+    return {
+        f"{prefix}{name}": _digest(array, rows)
+        for name, array in zip(NAMES, examples, strict=True)
+        if array is not None
+    }
+
+
+def _digest(array: NDArray[Any], rows: int | None) -> Json:
     if rows is not None:
-        for digest in digests.values():
-            digest["shape"][0] = rows
-            del digest[CRC[1:]]
-    return digests
-
-
-def _digest(array: NDArray[Any]) -> Json:
+        return {"shape": [rows, *array.shape[1:]], "dtype": str(array.dtype)}
     checksum = 0
     for first in range(0, len(array), BLOCK_ROWS):
         block = np.ascontiguousarray(array[first : first + BLOCK_ROWS])

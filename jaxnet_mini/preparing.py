@@ -10,13 +10,13 @@ import numpy as np
 from jaxnet_mini import arguments, checks, data, memory, processes, train
 from jaxnet_mini.batches import Batches
 from jaxnet_mini.callbacks.base import say
-from jaxnet_mini.checks import Examples
+from jaxnet_mini.checks import NAMES, Examples
 from jaxnet_mini.composition import LayerOutline
-from jaxnet_mini.data import Data, Stacks
+from jaxnet_mini.data import Stacks
 from jaxnet_mini.errors import ArgumentError, DataError
 from jaxnet_mini.feeds import Feed, Resident, Shared
 from jaxnet_mini.placement import Placement, of_own_devices
-from jaxnet_mini.streams import CHUNK_BYTES, NAMES, StreamedArrays, StreamedBatches
+from jaxnet_mini.streams import CHUNK_BYTES, StreamedArrays, StreamedBatches
 from jaxnet_mini.train import Trainer
 
 
@@ -197,12 +197,8 @@ def _shared(given: Examples, batch_size: int, place: Placement) -> tuple[Feed, i
     # As many for each process, and for each of its devices.
     devices = jax.local_device_count()
     capacity = devices * data.rounded_steps(data.steps_for(int(rows.max()), devices))
-    x, y, weight = (
-        None if array is None else data.fill(array, capacity, name)
-        for array, name in zip(given, NAMES, strict=True)
-    )
-    count = int(rows.sum())
-    return Shared(Data(x, y, weight, np.int32(count)), rows, place), count
+    share = data.padded(given, capacity)
+    return Shared(share, rows, place), int(rows.sum())
 
 
 def _streamed_batches(

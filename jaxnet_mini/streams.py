@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from jaxnet_mini import data, interrupts
 from jaxnet_mini.batches import Batches
-from jaxnet_mini.checks import Examples
+from jaxnet_mini.checks import NAMES, Examples
 from jaxnet_mini.data import NO_ROW, Data
 from jaxnet_mini.errors import DataError
 from jaxnet_mini.feeds import Piece
@@ -36,9 +36,6 @@ IN_FLIGHT = 2
 
 LOOK_SECONDS = 0.1
 """How often the host looks for Ctrl-C while it waits for a chunk."""
-
-NAMES = ("x", "y", "sample_weight")
-"""What messages call the three arrays of examples."""
 
 T = TypeVar("T")
 
@@ -66,11 +63,11 @@ class _Chunked:
         self._batch_size = batch_size
         self._placement = placement
         self._steps = steps_of_chunk(like.x, batch_size, steps)
-        rows = self._steps * batch_size
+        self._capacity = self._steps * batch_size
 
         def shape(array: NDArray[Any]) -> jax.ShapeDtypeStruct:
             dtype = data.device_dtype(array.dtype)
-            return jax.ShapeDtypeStruct((rows, *array.shape[1:]), dtype)
+            return jax.ShapeDtypeStruct((self._capacity, *array.shape[1:]), dtype)
 
         x, y, weight = jax.tree.map(shape, tuple(like))
         count = jax.ShapeDtypeStruct((), np.dtype(np.int32))
@@ -95,6 +92,20 @@ class _Chunked:
         zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
         nothing = np.full(order.shape, NO_ROW, np.int32)
         return self._placement.everywhere(zeros), self._placement.order(nothing)
+
+    def _assembled(
+        self, places: list[int], parts: list[Examples], starts: list[int]
+    ) -> Data:
+        """Return a chunk of parts that are put at places, see `data.assembled`."""
+        x, y, weight = (
+            None
+            if arrays[0] is None
+            else data.assembled(
+                list(zip(places, arrays, starts, strict=True)), self._capacity, name
+            )
+            for arrays, name in zip(zip(*parts, strict=True), NAMES, strict=True)
+        )
+        return Data(x, y, weight, np.int32(places[-1] + len(parts[-1].x)))
 
     def _piece(
         self, plan: Plan, chunk: Data, order: NDArray[Any], first: int, last: int
@@ -125,41 +136,49 @@ class StreamedArrays(_Chunked):
         steps = data.steps_for(len(examples.x), batch_size)
         super().__init__(examples, batch_size, steps, placement)
         self._examples = examples
+        self._block = self._capacity // math.gcd(self._capacity, BLOCKS)
 
     def pieces(
         self, plan: Plan, epoch: int, done: int = 0
     ) -> Generator[Piece, None, None]:
         """Yield the chunks of an epoch, without its first ``done`` steps."""
-        wanted = (
-            (number, chunk, first, last)
-            for number, start, end in plan.pieces(epoch, done)
-            for chunk, first, last in _chunks(start, end, self._steps)
-        )
 
         def made() -> Iterator[Piece]:
-            for number, chunk, first, last in wanted:
-                slices, order = self._rows(plan, number, chunk)
-                examples = self._gathered(slices)
-                yield self._piece(plan, examples, order, first, last)
+            for number, start, end in plan.pieces(epoch, done):
+                seed = (len(plan.seed), *plan.seed, number)
+                cut = self._cut(seed) if plan.shuffle else None
+                for chunk, first, last in _chunks(start, end, self._steps):
+                    slices, order = self._rows(chunk, seed, cut)
+                    examples = self._gathered(slices)
+                    yield self._piece(plan, examples, order, first, last)
 
         yield from ahead(made())
 
-    def _rows(
-        self, plan: Plan, number: int, chunk: int
-    ) -> tuple[list[slice], NDArray[Any]]:
-        """Return which rows a chunk has, and in which order they are learned."""
-        rows, capacity = len(self._examples.x), self._steps * self._batch_size
-        first = chunk * capacity
-        last = min(first + capacity, rows)
-        order = np.full(capacity, NO_ROW, np.int32)
-        order[: last - first] = np.arange(last - first)
-        if not plan.shuffle:
-            return [slice(first, last)], order
-        seed = [len(plan.seed), *plan.seed, number]
+    def _cut(self, seed: tuple[int, ...]) -> tuple[int, NDArray[Any]]:
+        """Return from which row on a pass is cut into blocks, and their order."""
+        rows = len(self._examples.x)
         generator = np.random.default_rng(seed)
-        block = capacity // math.gcd(capacity, BLOCKS)
         start = int(generator.integers(rows))
-        blocks = generator.permutation(rows // block)
+        return start, generator.permutation(rows // self._block)
+
+    def _rows(
+        self,
+        chunk: int,
+        seed: tuple[int, ...],
+        cut: tuple[int, NDArray[Any]] | None,
+    ) -> tuple[list[slice], NDArray[Any]]:
+        """Return which rows a chunk has, and in which order they are learned.
+
+        Without a cut that is their order in the file.
+        """
+        rows, block = len(self._examples.x), self._block
+        first = chunk * self._capacity
+        last = min(first + self._capacity, rows)
+        order = np.full(self._capacity, NO_ROW, np.int32)
+        order[: last - first] = np.arange(last - first)
+        if cut is None:
+            return [slice(first, last)], order
+        start, blocks = cut
         slices = []
         for position in range(first, last, block):
             place = position // block
@@ -174,13 +193,11 @@ class StreamedArrays(_Chunked):
         return slices, order
 
     def _gathered(self, slices: list[slice]) -> Data:
-        capacity = self._steps * self._batch_size
-        x, y, weight = (
-            None if array is None else data.gathered(array, slices, capacity, name)
-            for array, name in zip(self._examples, NAMES, strict=True)
-        )
-        rows = sum(part.stop - part.start for part in slices)
-        return Data(x, y, weight, np.int32(rows))
+        lengths = [part.stop - part.start for part in slices]
+        places = [sum(lengths[:index]) for index in range(len(lengths))]
+        starts = [part.start for part in slices]
+        parts = [self._examples.rows(part.start, part.stop) for part in slices]
+        return self._assembled(places, parts, starts)
 
 
 class StreamedBatches(_Chunked):
@@ -221,21 +238,13 @@ class StreamedBatches(_Chunked):
     def _chunk(self, plan: Plan, first: int, last: int) -> Piece:
         size, steps = self._batch_size, self._steps
         order = np.full((steps, size), NO_ROW, np.int32)
-        batches: list[Any] = []
-        for step in range(first, last):
+        places, batches = [step * size for step in range(first, last)], []
+        for step, place in zip(range(first, last), places, strict=True):
             batch = self._check(self._batches.next())
             self._compare(batch)
-            place = len(batches) * size
             order[step, : len(batch.x)] = np.arange(place, place + len(batch.x))
             batches.append(batch)
-        shapes = self._shapes
-        x, y, weight = (
-            None
-            if shape is None
-            else data.stacked([batch[index] for batch in batches], shape, size, name)
-            for index, (shape, name) in enumerate(zip(shapes, NAMES, strict=False))
-        )
-        examples = Data(x, y, weight, np.int32(len(batches) * size))
+        examples = self._assembled(places, batches, [0] * len(batches))
         return self._piece(plan, examples, order, first, last)
 
     def _compare(self, batch: Examples) -> None:
