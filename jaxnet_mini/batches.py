@@ -87,6 +87,14 @@ class Batches:
             self.next()
 
 
+def gives_batches(x: Any) -> bool:
+    """Return whether ``x`` is an iterable of batches, and no array."""
+    own = hasattr(x, "__iter__") or (
+        hasattr(x, "__getitem__") and hasattr(x, "__len__")
+    )
+    return own and not isinstance(x, ARRAYS) and not hasattr(x, "__array__")
+
+
 def opened(
     x: Any, y: Any, sample_weight: Any, steps_per_epoch: int | None
 ) -> Batches | None:
@@ -96,10 +104,7 @@ def opened(
         ArgumentError: targets or weights are given beside it; see also `Batches`.
         DataError: see `Batches`.
     """
-    own = hasattr(x, "__iter__") or (
-        hasattr(x, "__getitem__") and hasattr(x, "__len__")
-    )
-    if not own or isinstance(x, ARRAYS) or hasattr(x, "__array__"):
+    if not gives_batches(x):
         return None
     for name, value in (("y", y), ("sample_weight", sample_weight)):
         if value is not None:

@@ -197,9 +197,13 @@ def padded_rows(rows: int, batch_size: int) -> int:
 
 def resident_bytes(examples: Examples, batch_size: int) -> int:
     """Return what `resident` takes on the device."""
-    capacity = padded_rows(len(examples.x), batch_size)
+    return nbytes(examples, padded_rows(len(examples.x), batch_size))
+
+
+def nbytes(examples: Examples, rows: int) -> int:
+    """Return what so many rows like these take on the device."""
     return sum(
-        capacity * math.prod(array.shape[1:]) * device_dtype(array.dtype).itemsize
+        rows * math.prod(array.shape[1:]) * device_dtype(array.dtype).itemsize
         for array in examples
         if array is not None
     )

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from jaxnet_mini import interrupts, processes, programs, weights
 from jaxnet_mini.callbacks import CallbackList, History, Logs, ProgbarLogger
+from jaxnet_mini.data import Stacks
 from jaxnet_mini.errors import NonFiniteError
-from jaxnet_mini.feeds import Feed, Piece
-from jaxnet_mini.inference import evaluate, sums_to_logs
-from jaxnet_mini.placement import Placement, at_home, of_own_devices
+from jaxnet_mini.feeds import Piece
+from jaxnet_mini.inference import evaluate, sums_to_logs, with_held_out
+from jaxnet_mini.placement import at_home
 from jaxnet_mini.plans import Plan
-from jaxnet_mini.preparing import Validation
+from jaxnet_mini.preparing import Prepared
 from jaxnet_mini.progress import Bar, Stopwatch
 from jaxnet_mini.resuming import Point, Run
 from jaxnet_mini.states import Progress, Sums, TrainState
@@ -58,47 +59,48 @@ class Pace:
         self._steps = max(1, min(wanted, 8 * max(steps, self._steps)))
 
 
-def compile_ahead(
-    trainer: Trainer,
-    state: TrainState,
-    feed: Feed,
-    plan: Plan,
-    validation: Validation,
-    placement: Placement,
-) -> Stopwatch:
+def compile_ahead(prepared: Prepared, state: TrainState, plan: Plan) -> Stopwatch:
     """Start to compile what `train_epochs` will run.
 
     Args:
-        trainer: what will be run.
+        prepared: what to learn.
         state: the state as it will be, or its shapes and dtypes.
-        feed: where the examples come from.
-        plan: how to go through them.
-        validation: on what to evaluate.
-        placement: where the arrays lie.
+        plan: how to go through the examples.
 
     Returns:
         What counts the time until all is compiled.
     """
     compiling = Stopwatch()
     compiling.start()
-    program, sums = trainer.program(), placement.everywhere(trainer.no_sums())
-    shapes = feed.shapes(plan)
+    program, none = prepared.trainer.program(), prepared.trainer.no_sums()
+    sums, shapes = prepared.place.everywhere(none), prepared.feed.shapes(plan)
     programs.loop.compile_ahead(program, state, *shapes, 0, 0, sums)
-    if validation.stacks is not None:
-        first = placement.batches(validation.stacks.stack(0))
-        programs.evaluate.compile_ahead(program, state.params, first, 0, 0, sums)
+    if prepared.held_out.stacks is not None:
+        first = _first_held_out(prepared, state, prepared.held_out.stacks)
+        programs.evaluate.compile_ahead(program, *first)
     return compiling
+
+
+def _first_held_out(
+    prepared: Prepared, state: TrainState, stacks: Stacks
+) -> tuple[Any, ...]:
+    """Return the arguments of an evaluation of no steps."""
+    here = prepared.place.here
+    none = here.everywhere(prepared.trainer.no_sums())
+    return _params(prepared, state), here.batches(stacks.stack(0)), 0, 0, none
+
+
+def _params(prepared: Prepared, state: TrainState) -> Any:
+    """Return the parameters where this process evaluates by itself."""
+    return prepared.place.here.params(at_home(state.params))
 
 
 def train_epochs(
     learner: Learner,
-    trainer: Trainer,
-    feed: Feed,
+    prepared: Prepared,
     plan: Plan,
     callbacks: CallbackList,
     history: History,
-    validation: Validation,
-    placement: Placement,
     compiling: Stopwatch,
     verbose: int,
     run: Run,
@@ -107,13 +109,10 @@ def train_epochs(
 
     Args:
         learner: holds the state, replaced after each piece.
-        trainer: what to run.
-        feed: where the examples come from.
-        plan: how to go through them.
+        prepared: what to learn, and on what to evaluate.
+        plan: how to go through the examples.
         callbacks: hooks to call; ``history`` is the last of them.
         history: receives the timing.
-        validation: on what to evaluate, and after which epochs.
-        placement: where the arrays lie.
         compiling: what `compile_ahead` returned.
         verbose: 0, 1 or 2.
         run: where to start, and who keeps how far it is.
@@ -123,13 +122,15 @@ def train_epochs(
             makes that an orderly end.
         FileError: the run cannot be kept.
     """
+    trainer, place = prepared.trainer, prepared.place
+    feed, validation = prepared.feed, prepared.held_out
     program = trainer.program()
     # Loops of no steps return at once, so that this is the time of compiling.
-    state, none = learner.state, placement.everywhere(trainer.no_sums())
+    state, none = learner.state, place.everywhere(trainer.no_sums())
     results: list[Any] = [programs.loop(program, state, *feed.empty(plan), 0, 0, none)]
     if validation.stacks is not None:
-        first = placement.batches(validation.stacks.stack(0))
-        results.append(programs.evaluate(program, state.params, first, 0, 0, none))
+        first = _first_held_out(prepared, state, validation.stacks)
+        results.append(programs.evaluate(program, *first))
     jax.block_until_ready(results)
     history.timing["compile_seconds"] = compiling.stop()
     callbacks.call("on_train_begin", {})
@@ -142,7 +143,7 @@ def train_epochs(
         bar = progbar.bar(
             f"Epoch {epoch + 1}/{plan.epochs}",
             plan.steps,
-            plan.steps * plan.batch_size if plan.steps_per_epoch else plan.rows,
+            plan.rows_per_epoch,
             verbose,
         )
         try:
@@ -154,33 +155,19 @@ def train_epochs(
             if epoch == start.epoch and start.sums is not None:
                 # The hook has seen to what it needs itself, and the model is as it was.
                 run.put_back(learner, callbacks.callbacks)
-                done, sums = start.step, placement.everywhere(start.sums)
+                done, sums = start.step, place.everywhere(start.sums)
             begun = Point(epoch, done, sums)
             with contextlib.closing(feed.pieces(plan, epoch, done)) as pieces:
                 logs = _train_epoch(
-                    learner,
-                    trainer,
-                    pieces,
-                    plan,
-                    begun,
-                    callbacks,
-                    bar,
-                    pace,
-                    run,
-                    placement,
+                    learner, prepared, pieces, plan, begun, callbacks, bar, pace, run
                 )
-            history.timing["epoch_seconds"].append(bar.seconds)
-            history.timing["waiting_seconds"].append(bar.waited)
-            history.timing["samples_per_second"].append(
-                bar.rows * (bar.step - done) / bar.steps / max(bar.seconds, 1e-9)
-            )
+            rows = bar.rows * (bar.step - done) / bar.steps
+            history.time(bar.seconds, bar.waited, rows)
             if validation.stacks is not None and validation.due(epoch + 1):
-                params, own = learner.state.params, placement
-                if processes.several():
-                    params, own = at_home(params), of_own_devices()
-                held_out = evaluate(trainer, params, validation.stacks, callbacks, own)
-                logs |= {f"val_{name}": value for name, value in held_out.items()}
-                logs = dict(sorted(logs.items()))
+                params, here = _params(prepared, learner.state), place.here
+                stacks = validation.stacks
+                held_out = evaluate(trainer, params, stacks, callbacks, here)
+                logs = with_held_out(logs, held_out)
             bar.end(logs)
         finally:
             bar.abandon()
@@ -198,7 +185,7 @@ def train_epochs(
 
 def _train_epoch(
     learner: Learner,
-    trainer: Trainer,
+    prepared: Prepared,
     pieces: Generator[Piece, None, None],
     plan: Plan,
     begun: Point,
@@ -206,8 +193,8 @@ def _train_epoch(
     bar: Bar,
     pace: Pace,
     run: Run,
-    placement: Placement,
 ) -> Logs:
+    trainer = prepared.trainer
     program = trainer.program()
     stepwise = callbacks.watches_batches("train")
     watch = Stopwatch()
@@ -245,7 +232,7 @@ def _train_epoch(
                 length = failure.batch + 1 - done
             # The compiler may leave parts elsewhere; there they would need a program of
             # their own.
-            learner.state = placement.state(learner.state)
+            learner.state = prepared.place.params(learner.state)
             logs = sums_to_logs(trainer, sums)
             if failure is not None:
                 logs["loss"] = math.nan

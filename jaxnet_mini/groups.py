@@ -21,7 +21,7 @@ from jaxnet_mini import fitting, interrupts, memory, programs
 from jaxnet_mini.callbacks import CallbackList, History, Logs
 from jaxnet_mini.errors import NonFiniteError
 from jaxnet_mini.feeds import Piece
-from jaxnet_mini.inference import sums_to_logs
+from jaxnet_mini.inference import sums_to_logs, with_held_out
 from jaxnet_mini.models import Sequential
 from jaxnet_mini.placement import DATA, Placement
 from jaxnet_mini.plans import Plan
@@ -235,14 +235,9 @@ class Group:
             logs[index]["loss"] = float("nan")
         if self.prepared.held_out.due(epoch + 1):
             for index, own_logs in self._validated(running).items():
-                named = {f"val_{name}": value for name, value in own_logs.items()}
-                logs[index] = dict(sorted((logs[index] | named).items()))
+                logs[index] = with_held_out(logs[index], own_logs)
         for index in running:
-            timing = members[index].history.timing
-            timing["epoch_seconds"].append(seconds)
-            timing["waiting_seconds"].append(0.0)
-            rows = plan.steps * plan.batch_size if plan.steps_per_epoch else plan.rows
-            timing["samples_per_second"].append(rows / max(seconds, 1e-9))
+            members[index].history.time(seconds, 0.0, plan.rows_per_epoch)
         return logs
 
     def _again(

@@ -156,6 +156,11 @@ def predict(
     return flat[0][:rows] if len(flat) == 1 else np.concatenate(flat)[:rows]
 
 
+def with_held_out(logs: Logs, held_out: Logs) -> Logs:
+    """Return the logs of training and of validation together, in order."""
+    return dict(sorted((logs | {f"val_{k}": v for k, v in held_out.items()}).items()))
+
+
 def sums_to_logs(trainer: Trainer, sums: Sums) -> Logs:
     """Return loss and metrics as plain floats, computed on the host in float64.
 

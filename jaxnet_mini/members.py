@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnet_mini import data, groups, memory, preparing, programs
+from jaxnet_mini import data, groups, memory, programs
 from jaxnet_mini.callbacks import (
     Callback,
     CallbackList,
@@ -18,7 +18,6 @@ from jaxnet_mini.callbacks import (
     TerminateOnNaN,
 )
 from jaxnet_mini.errors import DataError, NonFiniteError
-from jaxnet_mini.plans import Plan
 from jaxnet_mini.preparing import Prepared
 from jaxnet_mini.progress import Stopwatch, SweepBar, named
 from jaxnet_mini.results import Member, SweepResult, epoch_of
@@ -101,11 +100,7 @@ class Job:
         """Train a member as ``fit`` does."""
         candidate.model.state = _start(candidate, prepared)
         ending, own = self._callbacks()
-        mine = dataclasses.replace(
-            prepared,
-            trainer=candidate.trainer(prepared.trainer),
-            outline=_outline(candidate, prepared),
-        )
+        mine = _prepared_for(candidate, prepared)
         history = candidate.model._train(mine, own, 0, None, self.planned, {})
         self._end(candidate, history, own, ending)
 
@@ -115,21 +110,15 @@ class Job:
         """Train members in one stack of so many places."""
         members, endings = [], []
         for candidate in candidates:
-            model, trainer = candidate.model, candidate.trainer(prepared.trainer)
-            model._adopt(_outline(candidate, prepared))
+            model, mine = candidate.model, _prepared_for(candidate, prepared)
+            model._adopt(mine.outline)
             model.state = _start(candidate, prepared)
-            plan = Plan(
-                rows=prepared.rows,
-                batch_size=prepared.batch_size,
-                seed=(model.seed, 0),
-                batch_pieces=preparing.pieces(trainer, prepared.batch_size),
-                **self.planned,
-            )
+            plan = mine.plan((model.seed, 0), **self.planned)
             ending, own = self._callbacks()
             history = model.history = History()
             parameters = {"epochs": plan.epochs, "steps": plan.steps, "verbose": 0}
             called = CallbackList([*own, history], model, parameters)
-            members.append(groups.Member(model, trainer, plan, called, history))
+            members.append(groups.Member(model, mine.trainer, plan, called, history))
             endings.append((candidate, history, own, ending))
         before = len(self.done)
 
@@ -203,6 +192,9 @@ def _start(candidate: Candidate, prepared: Prepared) -> TrainState:
     return started
 
 
-def _outline(candidate: Candidate, prepared: Prepared) -> tuple[Any, ...]:
+def _prepared_for(candidate: Candidate, prepared: Prepared) -> Prepared:
+    """Return the same examples, for a candidate's own layers and numbers."""
     pairs = zip(prepared.outline, candidate.model.layers, strict=True)
-    return tuple(dataclasses.replace(part, layer=layer) for part, layer in pairs)
+    outline = tuple(dataclasses.replace(part, layer=layer) for part, layer in pairs)
+    trainer = candidate.trainer(prepared.trainer)
+    return dataclasses.replace(prepared, trainer=trainer, outline=outline)

@@ -34,7 +34,6 @@ from jaxnet_mini.callbacks import (
 from jaxnet_mini.callbacks.base import watches_batches
 from jaxnet_mini.configs import CustomObjects
 from jaxnet_mini.feeds import Piece
-from jaxnet_mini.plans import Plan
 from jaxnet_mini.predicting import PredictingStack
 from jaxnet_mini.preparing import Prepared
 from jaxnet_mini.progress import check_verbose
@@ -224,21 +223,15 @@ class Sequential(PredictingStack):
             planned: what the `Plan` does not have from the examples.
             settings: what else must not change where the run is kept.
         """
-        trainer, place = prepared.trainer, prepared.place
+        place = prepared.place
         step = 0 if self._state is None else int(self._state.step)
-        plan = Plan(
-            rows=prepared.rows,
-            batch_size=prepared.batch_size,
-            seed=(self.seed, step) if seed is None else (seed,),
-            batch_pieces=preparing.pieces(trainer, prepared.batch_size, place.shards),
-            **planned,
-        )
+        plan = prepared.plan((self.seed, step) if seed is None else (seed,), **planned)
         run = resuming.Run(plan)
         backup = BackupAndRestore.among(hooks)
         if backup is not None:
             run = resuming.KeptRun(
                 backup,
-                trainer,
+                prepared.trainer,
                 prepared.outline,
                 plan,
                 prepared.examples,
@@ -250,17 +243,14 @@ class Sequential(PredictingStack):
             plan = run.plan
             self._adopt(prepared.outline)
             if run.state is not None:
-                run.state = self.state = place.state(run.state)
+                run.state = self.state = place.params(run.state)
             # Compiled while the weights are made and the examples are placed.
-            shapes = place.state(self._state_ahead())
-            feed, held_out = prepared.feed, prepared.held_out
-            compiling = fitting.compile_ahead(
-                trainer, shapes, feed, plan, held_out, place
-            )
+            shapes = place.params(self._state_ahead())
+            compiling = fitting.compile_ahead(prepared, shapes, plan)
             state = self.state
             if seed is not None:
                 state = state._replace(key=jax.random.key(seed))
-            self.state = place.state(state)
+            self.state = place.params(state)
             history = self.history = History()
             parameters = {
                 "epochs": plan.epochs,
@@ -272,13 +262,10 @@ class Sequential(PredictingStack):
             try:
                 fitting.train_epochs(
                     self,
-                    trainer,
-                    feed,
+                    prepared,
                     plan,
                     hooks_and_history,
                     history,
-                    held_out,
-                    place,
                     compiling,
                     verbose,
                     run,

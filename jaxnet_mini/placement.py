@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from jaxnet_mini import processes
 from jaxnet_mini.data import NO_ROW
 from jaxnet_mini.errors import ArgumentError
-from jaxnet_mini.states import TrainState
+
+T = TypeVar("T")
 
 DATA = "data"
 """The axis of a mesh over which batches are split."""
@@ -44,6 +45,11 @@ class Placement:
     def shards(self) -> int:
         """In how many parts a batch is split."""
         return 1 if self.mesh is None else self.mesh.shape.get(DATA, 1)
+
+    @property
+    def here(self) -> "Placement":
+        """Where this process computes by itself: all but steps of training."""
+        return of_own_devices() if processes.several() else self
 
     def everywhere(self, tree: Any) -> Any:
         """Put arrays on every device, each as a whole.
@@ -87,7 +93,7 @@ class Placement:
 
         return jax.tree.map(put, stack)
 
-    def params(self, tree: Any) -> Any:
+    def params(self, tree: T) -> T:
         """Put parameters, or a state that holds them, where the rule says.
 
         Without a rule, what lies on the devices already stays as it is.
@@ -96,13 +102,9 @@ class Placement:
             return tree
         if not self.rule and _mesh_under(tree) == self.mesh:
             return tree
-        return jax.tree_util.tree_map_with_path(
+        placed: T = jax.tree_util.tree_map_with_path(
             lambda path, leaf: self._put(leaf, self._spec(path, leaf)), tree
         )
-
-    def state(self, state: TrainState) -> TrainState:
-        """Put a state where the rule says."""
-        placed: TrainState = self.params(state)
         return placed
 
     def _over_data(self, axis: int) -> PartitionSpec:
@@ -153,9 +155,14 @@ def _moved(array: Array, sharding: NamedSharding) -> Array:
 
 
 def at_home(tree: Any) -> Any:
-    """Return arrays that lie on the devices of several processes as this one's own."""
+    """Return arrays that lie on the devices of several processes as this one's own.
+
+    Shapes in their place lose where they were to lie.
+    """
 
     def own(leaf: Any) -> Any:
+        if isinstance(leaf, jax.ShapeDtypeStruct):
+            return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype)
         if not isinstance(leaf, jax.Array) or leaf.is_fully_addressable:
             return leaf
         if not leaf.is_fully_replicated:
@@ -254,9 +261,8 @@ def own(mesh: Any, lying: Any = None) -> Placement:
         mesh: see `of`.
         lying: see `of`.
     """
-    if mesh is None and processes.several():
-        return of_own_devices()
-    return of(mesh, lying=lying)
+    place = of(mesh, lying=lying)
+    return place.here if mesh is None else place
 
 
 def of_own_devices() -> Placement:

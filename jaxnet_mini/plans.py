@@ -37,6 +37,11 @@ class Plan:
         """The number of steps in an epoch."""
         return self.steps_per_epoch or self.steps_per_pass
 
+    @property
+    def rows_per_epoch(self) -> int:
+        """The number of rows in an epoch; of one of some steps, as if all were full."""
+        return self.steps * self.batch_size if self.steps_per_epoch else self.rows
+
     def pieces(self, epoch: int, done: int = 0) -> Iterator[tuple[int, int, int]]:
         """Yield ``(pass over the data, first step, last step)`` of an epoch.
 

@@ -15,7 +15,8 @@ from jaxnet_mini.composition import LayerOutline
 from jaxnet_mini.data import Stacks
 from jaxnet_mini.errors import ArgumentError, DataError
 from jaxnet_mini.feeds import Feed, Resident, Shared
-from jaxnet_mini.placement import Placement, of_own_devices
+from jaxnet_mini.placement import Placement
+from jaxnet_mini.plans import Plan
 from jaxnet_mini.streams import CHUNK_BYTES, StreamedArrays, StreamedBatches
 from jaxnet_mini.train import Trainer
 
@@ -93,6 +94,17 @@ class Prepared:
     validation: Examples | None
     held_out: Validation
 
+    def plan(self, seed: tuple[int, ...], **planned: Any) -> Plan:
+        """Return how to go through the examples; the rest of a `Plan` is given."""
+        pieces_of_batch = pieces(self.trainer, self.batch_size, self.place.shards)
+        return Plan(
+            rows=self.rows,
+            batch_size=self.batch_size,
+            seed=seed,
+            batch_pieces=pieces_of_batch,
+            **planned,
+        )
+
 
 def prepare(
     *,
@@ -157,32 +169,32 @@ def prepare(
     due = arguments.due_epochs(validation_freq)
     rehearse(trainer, outline, sample, batch_size)
     stacks, fits = None, True
-    if given is not None:
+    if given is not None and processes.several():
+        feed, rows = _shared(given, batch_size, place)
+    elif given is not None:
         rows = len(given.x)
         shortage = _shortage(given, batch_size, validation)
+        fits = shortage is None
         if shortage:
-            say(verbose, shortage)
-        fits = not shortage
-        if processes.several():
-            feed, rows = _shared(given, batch_size, place)
-        elif shortage or (isinstance(x, np.memmap) and x.nbytes > CHUNK_BYTES):
-            arrays = StreamedArrays(given, batch_size, place)
+            say(verbose, f"{shortage}: they are streamed to it in chunks.")
+        mapped = isinstance(x, np.memmap) and x.nbytes > CHUNK_BYTES
+        if shortage or mapped:
+            feed = arrays = StreamedArrays(given, batch_size, place)
             _check_chunk(arrays, batch_size)
-            feed = arrays
         else:
             feed = Resident(data.resident(given, batch_size), place)
     if validation is not None:
+        here = place.here
         size = rows_at_once(
             validation_batch_size,
             trainer.acts_by_row,
             watched,
-            place.shards,
+            here.shards,
             "validation_batch_size",
         )
         stacks = data.batches(*validation, size, prefix, at)
-        own = place if not processes.several() else of_own_devices()
         if fits:
-            stacks = stacks.placed(lambda stack: own.put(own.batches(stack)))
+            stacks = stacks.placed(lambda stack: here.put(here.batches(stack)))
     held_out = Validation(stacks, due)
     return Prepared(
         trainer, outline, place, batch_size, rows, given, feed, validation, held_out
@@ -190,13 +202,26 @@ def prepare(
 
 
 def _shared(given: Examples, batch_size: int, place: Placement) -> tuple[Feed, int]:
-    """Return the examples of all processes, and how many there are."""
+    """Return the examples of all processes, and how many there are.
+
+    Raises:
+        ArgumentError: processes differ in more than their rows.
+        DataError: a device has no room for all of them.
+    """
     alike = [None if a is None else (a.shape[1:], str(a.dtype)) for a in given]
     processes.check_alike(**dict(zip(NAMES, alike, strict=True)), batch_size=batch_size)
     rows = processes.gathered(np.int32(len(given.x)))
     # As many for each process, and for each of its devices.
     devices = jax.local_device_count()
     capacity = devices * data.rounded_steps(data.steps_for(int(rows.max()), devices))
+    needed = data.nbytes(given, len(rows) * capacity)
+    shortage = memory.shortage([("the examples of all processes", needed)])
+    if shortage:
+        raise DataError(
+            f"{shortage}, and what several processes share is not streamed: give a "
+            "smaller dtype, such as uint8, of which Rescaling makes float32, or fewer "
+            "rows."
+        )
     share = data.padded(given, capacity)
     return Shared(share, rows, place), int(rows.sum())
 
@@ -247,13 +272,12 @@ def trainer_for(trainer: Trainer, outline: tuple[LayerOutline, ...]) -> Trainer:
 def _shortage(
     examples: Examples, batch_size: int, validation: Examples | None
 ) -> str | None:
-    """Return what to say where the device's memory will not hold all examples."""
+    """Return what is short where the device's memory will not hold all examples."""
     needed = [("the examples", data.resident_bytes(examples, batch_size))]
     if validation is not None:
         # An estimate: their stacks, not yet made, are padded by one of them at most.
         needed += [("those for validation", data.resident_bytes(validation, 1))]
-    shortage = memory.shortage(needed)
-    return shortage and f"{shortage}: they are streamed to it in chunks."
+    return memory.shortage(needed)
 
 
 def _check_chunk(feed: StreamedArrays, batch_size: int) -> None:

@@ -264,10 +264,10 @@ class KeptRun(Run):
         if by_steps and not point.step and not ended:
             return
         self._wait()
+        own_state = at_home(learner.state)  # a matter of all processes
         if self._folder is None:
-            at_home(learner.state)  # which is then written by the first process
             return
-        arrays, state = snapshots.taken(at_home(learner.state))
+        arrays, state = snapshots.taken(own_state)
         if point.sums is not None:
             sums = at_home(point.sums)
             arrays |= zip(SUMS, (sums.total, sums.lost), strict=True)

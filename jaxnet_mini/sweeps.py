@@ -18,6 +18,7 @@ from jaxnet_mini import (
     interrupts,
     placement,
     preparing,
+    processes,
     spaces,
 )
 from jaxnet_mini.callbacks import BackupAndRestore, as_callbacks
@@ -123,7 +124,7 @@ def sweep(
     arguments.check_count("epochs", epochs)
     if steps_per_epoch is not None:
         arguments.check_count("steps_per_epoch", steps_per_epoch)
-    if batches.opened(x, y, sample_weight, steps_per_epoch) is not None:
+    if batches.gives_batches(x):
         raise ArgumentError(
             f"a sweep needs arrays, and x gives batches ({type(x).__name__}): every "
             "member goes through the examples in an order of its own."
@@ -141,7 +142,7 @@ def sweep(
         SweepBar("Sweep", len(candidates), len(candidates), verbose),
         verbose,
     )
-    if mesh is None and jax.process_count() > 1:
+    if mesh is None and processes.several():
         raise ArgumentError(
             "a sweep runs in one process, and jax.distributed has joined "
             f"{jax.process_count()}: give each a part of the space, and the mesh "

@@ -200,7 +200,7 @@ from jaxnet_mini import data, placement
 from jaxnet_mini.checks import Examples
 where = placement.of(mesh(8))
 arguments = (
-    where.state(model.state),
+    where.params(model.state),
     where.everywhere(data.resident(Examples(X, Y, None), 32)),
     where.order(data.order((0,), 0, 1003, 32)),
 )

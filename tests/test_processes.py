@@ -1,5 +1,7 @@
 """Several processes that train together: real ones, which meet over the loopback."""
 
+import json
+import os
 import re
 import signal
 import socket
@@ -22,21 +24,28 @@ heartbeat of the example, 20 seconds."""
 
 def start(processes, folder, epochs):
     """Start so many processes of the example on the digits."""
+    command = [sys.executable, str(SCRIPT), "--digits", "--epochs", str(epochs)]
+    command += ["--checkpoint", str(folder), "--processes", str(processes)]
+    command += ["--coordinator", coordinator()]
+    return [started([*command, "--id", str(number)]) for number in range(processes)]
+
+
+def coordinator():
+    """An address where the first process can be found."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
-        coordinator = f"localhost:{free.getsockname()[1]}"
-    command = [sys.executable, str(SCRIPT), "--digits", "--epochs", str(epochs)]
-    command += ["--coordinator", coordinator, "--processes", str(processes)]
-    return [
-        subprocess.Popen(
-            [*command, "--id", str(number), "--checkpoint", str(folder)],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(processes)
-    ]
+        return f"localhost:{free.getsockname()[1]}"
+
+
+def started(command, **environment):
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | environment,
+    )
 
 
 def finished(processes):
@@ -81,6 +90,59 @@ def test_several_learn_what_one_does_and_one_of_them_speaks(processes, alone, tm
     for printed in others:
         assert "Epoch" not in printed
         assert "Losses" not in printed
+
+
+SHARE = """
+import json, sys
+import jax
+import numpy as np
+import jaxnet_mini as jn
+from jaxnet_mini import errors, memory
+
+address, processes, number = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+if processes > 1:
+    jax.distributed.initialize(address, processes, number)
+generator = np.random.default_rng(0)
+x = generator.standard_normal((90, 5)).astype(np.float32)
+y = generator.standard_normal((90, 1)).astype(np.float32)
+first, last = (len(x) * i // processes for i in (number, number + 1))
+own = x[first:last], y[first:last]
+model = jn.Sequential([jn.Dense(8, activation="relu"), jn.Dense(1)])
+model.compile("adam", "mse", ["mae"])
+available = memory.available
+memory.available = lambda device=None: 1000
+refused = ""
+try:
+    model.fit(*own, batch_size=7, verbose=0)
+except errors.DataError as error:
+    refused = str(error)
+memory.available = available
+histories = [
+    model.fit(*own, batch_size=7, epochs=2, verbose=0, **held_out).history
+    for held_out in ({"validation_data": own}, {"validation_split": 0.2})
+]
+# With a share of the rows held out, another share is learned than alone.
+print(json.dumps([histories[0], sorted(histories[1]), refused]))
+"""
+
+
+def test_what_is_held_out_is_evaluated_by_each_on_devices_of_its_own():
+    """Two processes of two devices, against one of one."""
+    devices = "--xla_force_host_platform_device_count=2"
+    command, address = [sys.executable, "-c", SHARE], coordinator()
+    alone = finished([started([*command, address, "1", "0"])])
+    both = [
+        started([*command, address, "2", str(number)], XLA_FLAGS=devices)
+        for number in range(2)
+    ]
+    expected, names, _ = json.loads(alone[0].splitlines()[-1])
+    for printed in finished(both):
+        history, found, refused = json.loads(printed.splitlines()[-1])
+        assert sorted(history) == found == names
+        for name in names:
+            np.testing.assert_allclose(history[name], expected[name], rtol=1e-5)
+        assert refused.startswith("The examples of all processes would take ")
+        assert "what several processes share is not streamed: give a smaller" in refused
 
 
 def test_where_one_is_killed_the_others_say_so_and_all_go_on_in_another_number(

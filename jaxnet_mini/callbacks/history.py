@@ -53,6 +53,12 @@ class History(Callback):
         self.epoch = list(state["epoch"])
         self.timing |= {name: list(state["timing"][name]) for name in _TIMED}
 
+    def time(self, seconds: float, waited: float, rows: float) -> None:
+        """Keep how long an epoch of so many rows took, and waited for data."""
+        per_second = rows / max(seconds, 1e-9)
+        for name, value in zip(_TIMED, (seconds, per_second, waited), strict=True):
+            self.timing[name].append(value)
+
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
