@@ -319,6 +319,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
             axis.set_xticks(many, map(str, many))
             axis.xaxis.set_minor_formatter(NullFormatter())
             axis.yaxis.set_major_formatter(pictures.Plain())
+            axis.yaxis.set_minor_formatter(pictures.Plain(minor_thresholds=(2, 0.4)))
         net = cases[0].title.split(",")[0]
         pictures.finish(steps, f"{net}: a step", "chips", "µs")
         pictures.finish(speeds, f"{net}: rows in a second", "chips", "million rows/s")
