@@ -388,7 +388,7 @@ class TestSweep:
         asked = self.faked(monkeypatch, 2.0, 3.0, 0.31)
         work = sweep.WORKS[0]
         table, found, absent, losses = sweep.measured(Settings(tmp_path), work)
-        assert asked == [6, 6, *[32] * 6]
+        assert asked == [3, 3, *[32] * 6]
         assert absent == {}
         assert len(losses) == 32
         ratio_of = found["32 members, 3 epochs of Fashion-MNIST, whole process | "
@@ -400,7 +400,7 @@ class TestSweep:
     def test_what_would_take_longer_is_computed_and_said(self, tmp_path, monkeypatch):
         asked = self.faked(monkeypatch, 2.0, 5.0, 0.31)
         table, found, _, _ = sweep.measured(Settings(tmp_path), sweep.WORKS[1])
-        assert asked == [6, 6, 48, 48]
+        assert asked == [3, 3, 48, 48]
         remarks = {row[0]: row[6] for row in table["rows"]}
         assert remarks["Keras on JAX"] == "computed from 48 of 256 fits"
         assert remarks["Keras on JAX, steps_per_execution"] == (

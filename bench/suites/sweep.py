@@ -24,7 +24,7 @@ KERAS = {"Keras on JAX": None, "Keras on JAX, steps_per_execution": 32}
 LONGEST = 900.0
 """Seconds: what would take longer is computed from the first fits, and that is said."""
 
-FEW, SOME = 6, 48
+FEW, SOME = 3, 48
 """So many fits show how long all would take, and of so many they are computed."""
 
 ALIKE = 0.15
