@@ -442,6 +442,29 @@ class TestSweep:
             "measured on a GPU, a CPU trains members one after another",
         )
 
+    def test_on_a_gpu_the_cost_of_many_is_the_median_of_pairs(
+        self, tmp_path, monkeypatch
+    ):
+        asked = {}
+
+        def faked(module, **arguments):
+            asked[module] = arguments["counts"]
+            return [[1.0, 3.0], [2.0, 4.0], [1.0, 9.0]]
+
+        monkeypatch.setattr(sweep, "probe", faked)
+        table, found, why = sweep.members(Settings(tmp_path, device="gpu"))
+        assert asked == {"members": [1, 64]}
+        assert found == {sweep.MANY: ratio(3.0, better="less")}
+        assert [row[1] for row in table["rows"]] == [1.0, 4.0]
+        assert why == ""
+
+    def test_each_seed_is_a_line(self):
+        losses = [[0.1, 0, 3.0], [0.1, 1, 4.0], [0.2, 0, 2.0], [0.2, 1, 1.0]]
+        assert sweep.by_seed(losses) == {
+            "seed 0": [[0.1, 0.2], [3.0, 2.0]],
+            "seed 1": [[0.1, 0.2], [4.0, 1.0]],
+        }
+
 
 class TestStream:
     def test_files_are_no_memory_of_its_own(self, tmp_path):
@@ -471,7 +494,7 @@ class TestStream:
         assert before < held < 2
         assert mapped > rows  # all of it was read
         ((_, said, share),) = waited["rows"]
-        assert said == pytest.approx(share, abs=0.006)
+        assert said == pytest.approx(share, abs=0.02)
         assert said > 0.3
         assert list(result["ratios"])[-1] == stream.NAMED
 
