@@ -36,6 +36,7 @@ def draw(results: dict[str, Any], path: Path) -> dict[str, str]:
     A suite that has nothing to show has none.
     """
     drawings = {"jit": jit, "limit": limit, "growth": growth}
+    drawings |= {"sweep": sweep, "stream": stream}
     names = {}
     for suite, result in results["suites"].items():
         figure = drawings.get(suite, bars)(result)
@@ -67,6 +68,9 @@ def figure_of(count: int, columns: int, size: tuple[float, float]) -> Any:
         unused.remove()
     return figure, list(axes[:count])
 
+
+NAMED_SEEDS = 8
+"""More lines than these are not named one by one."""
 
 UNLIKE = 50
 """Beyond this ratio of the largest to the smallest, bars stand on a log scale."""
@@ -212,3 +216,33 @@ def growth(result: dict[str, Any]) -> Figure | None:
         lines(memory, peaks, from_zero=True)
         finish(memory, f"{sweep['what']}: memory", sweep["what"], "MB")
     return figure
+
+
+def sweep(result: dict[str, Any]) -> Figure | None:
+    """Draw the validation loss against the learning rate, one line a seed."""
+    panels = result["data"]["panels"]
+    if not panels:
+        return None
+    figure, axes = figure_of(len(panels), 2, (5.2, 3.6))
+    for axis, panel in zip(axes, panels, strict=True):
+        series = panel["series"]
+        colours = matplotlib.colormaps["cividis"]
+        for number, (seed, (rates, losses)) in enumerate(series.items()):
+            colour = colours(0.9 * number / max(1, len(series) - 1))
+            axis.plot(
+                rates, losses, "o-", label=seed, color=colour, markersize=3,
+                linewidth=1,
+            )  # fmt: skip
+        axis.set_xscale("log")
+        axis.xaxis.set_major_formatter(Plain())
+        title = f"{panel['title']}, one line a seed"
+        finish(axis, title, "learning rate", "validation loss")
+        if len(series) <= NAMED_SEEDS:
+            axis.legend(fontsize=7, frameon=False)
+    return figure
+
+
+def stream(result: dict[str, Any]) -> Figure | None:
+    """Draw how fast rows are streamed, which is what two of its tables are about."""
+    timed = [t for t in result["tables"] if t["columns"][0][0].startswith("median")]
+    return bars({"tables": timed})

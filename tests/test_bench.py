@@ -3,17 +3,20 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import bench.__main__ as command
 from bench import arrays, check, pictures, report, tables, targets
 from bench.peers import OURS, PEERS
 from bench.probes import breakdown
-from bench.processes import PeerError, Peers, peers_of
+from bench.probes.larger import SAMPLE_SECONDS, Watch, memory
+from bench.processes import PeerError, Peers, peers_of, probe
 from bench.settings import LEFT_OUT, Settings
-from bench.suites import SUITES, growth
+from bench.suites import SUITES, growth, stream, sweep
 from bench.turns import Turns, ratio, ratios
 
 NET = "784-128-10"
@@ -349,3 +352,189 @@ class TestPeers:
         peers = Peers(Settings(scratch, quick=True))
         assert peers.get("PyTorch, torch.compile") is None
         assert peers.absent == {"PyTorch, torch.compile": LEFT_OUT}
+
+
+DIGITS = sweep.Work("20 epochs of the digits", "digits", 1, 2, 20, 32)
+
+
+class TestSweep:
+    def faked(self, monkeypatch, start, each, loss):
+        """Let whole processes seem to take ``start`` and ``each`` for a fit of Keras.
+
+        Returns the list of how many fits each of them was asked for.
+        """
+        asked = []
+
+        def whole_process(command, **variables):
+            told = json.loads(command[-1])
+            members = told["seeds"] * len(told["rates"])
+            if command[1] == "bench.probes.sweeping":
+                return 4.0, json.dumps({"losses": [[0.1, 0, 0.3]] * members})
+            assert variables == {"KERAS_BACKEND": "jax"}
+            fits = min(told["first"], members)
+            asked.append(fits)
+            # The first has to compile what those after it share.
+            found = {"seconds": [each + 1.0, *[each] * (fits - 1)]}
+            found["losses"] = [[0.1, 0, loss]] * fits
+            return start + 1.0 + each * fits, json.dumps(found)
+
+        monkeypatch.setattr(sweep, "whole_process", whole_process)
+        monkeypatch.setattr(sweep, "unavailable", lambda name, settings: None)
+        return asked
+
+    def test_all_fits_are_run_where_that_takes_no_quarter_of_an_hour(
+        self, tmp_path, monkeypatch
+    ):
+        asked = self.faked(monkeypatch, 2.0, 3.0, 0.31)
+        work = sweep.WORKS[0]
+        table, found, absent, losses = sweep.measured(Settings(tmp_path), work)
+        assert asked == [3, 3, *[32] * 6]
+        assert absent == {}
+        assert len(losses) == 32
+        ratio_of = found["32 members, 3 epochs of Fashion-MNIST, whole process | "
+                         "Keras on JAX"]  # fmt: skip
+        assert ratio_of["value"] == pytest.approx((2 + 1 + 32 * 3) / 4)
+        turns = {row[0]: row[5] for row in table["rows"]}
+        assert turns == {OURS: 3, "Keras on JAX": 3, table["rows"][2][0]: 3}
+
+    def test_what_would_take_longer_is_computed_and_said(self, tmp_path, monkeypatch):
+        asked = self.faked(monkeypatch, 2.0, 5.0, 0.31)
+        table, found, _, _ = sweep.measured(Settings(tmp_path), sweep.WORKS[1])
+        assert asked == [3, 3, 48, 48]
+        remarks = {row[0]: row[6] for row in table["rows"]}
+        assert remarks["Keras on JAX"] == "computed from 48 of 256 fits"
+        assert remarks["Keras on JAX, steps_per_execution"] == (
+            "32 steps, computed from 48 of 256 fits"
+        )
+        for one in found.values():
+            assert one["value"] == pytest.approx((2 + 1 + 256 * 5) / 4)
+
+    def test_a_peer_that_learns_something_else_is_out(self, tmp_path, monkeypatch):
+        self.faked(monkeypatch, 2.0, 3.0, 0.6)
+        _, found, absent, _ = sweep.measured(Settings(tmp_path), sweep.WORKS[0])
+        assert found == {}
+        said = "failed: its median loss is 0.6000, and ours 0.3000"
+        assert absent["Keras on JAX"] == said
+
+    def test_both_sides_learn_the_same_and_are_drawn(self, scratch, tmp_path):
+        settings = Settings(scratch, rounds=1, quick=True)
+        table, found, absent, losses = sweep.measured(settings, DIGITS)
+        assert absent == {"Keras on JAX, steps_per_execution": LEFT_OUT}
+        assert [row[:2] for row in losses] == [[1e-4, 0], [1e-4, 1]]
+        assert found.keys() == {f"{DIGITS.title} | Keras on JAX"}
+        result = {"tables": [table], "ratios": found, "left_out": {}}
+        panel = {"title": DIGITS.name, "series": sweep.by_seed(losses)}
+        result["data"] = {"panels": [panel]}
+        results = {"about": ABOUT, "suites": {"sweep": result}}
+        path = tmp_path / "cpu.json"
+        assert pictures.draw(results, path) == {"sweep": "cpu-sweep.png"}
+
+    def test_members_take_turns_with_one(self, scratch):
+        found = probe("members", scratch=str(scratch), data="digits", counts=[1, 3],
+                      epochs=2, rounds=2)  # fmt: skip
+        assert np.shape(found) == (2, 2)
+        assert np.min(found) > 0
+
+    def test_a_cpu_says_why_it_compares_no_numbers_of_members(self, tmp_path):
+        assert sweep.members(Settings(tmp_path)) == (
+            {},
+            {},
+            "measured on a GPU, a CPU trains members one after another",
+        )
+
+    def test_on_a_gpu_the_cost_of_many_is_the_median_of_pairs(
+        self, tmp_path, monkeypatch
+    ):
+        asked = {}
+
+        def faked(module, **arguments):
+            asked[module] = arguments["counts"]
+            return [[1.0, 3.0], [2.0, 4.0], [1.0, 9.0]]
+
+        monkeypatch.setattr(sweep, "probe", faked)
+        table, found, why = sweep.members(Settings(tmp_path, device="gpu"))
+        assert asked == {"members": [1, 64]}
+        assert found == {sweep.MANY: ratio(3.0, better="less")}
+        assert [row[1] for row in table["rows"]] == [1.0, 4.0]
+        assert why == ""
+
+    def test_each_seed_is_a_line(self):
+        losses = [[0.1, 0, 3.0], [0.1, 1, 4.0], [0.2, 0, 2.0], [0.2, 1, 1.0]]
+        assert sweep.by_seed(losses) == {
+            "seed 0": [[0.1, 0.2], [3.0, 2.0]],
+            "seed 1": [[0.1, 0.2], [4.0, 1.0]],
+        }
+
+
+class TestStream:
+    def test_files_are_no_memory_of_its_own(self, tmp_path):
+        rows = np.lib.format.open_memmap(
+            tmp_path / "rows.npy", "w+", np.uint8, (2_000, 40_000)
+        )
+        held = []
+        for touch in (rows.sum, lambda: np.ones(10_000_000)):
+            before = memory()["RssAnon"]
+            watch = Watch()
+            watch.start()
+            kept = touch()
+            time.sleep(10 * SAMPLE_SECONDS)
+            watch.stop()
+            del kept
+            held.append(watch.own - before)
+        assert held[0] < 20e6  # the file has 80 MB, and so have the ones
+        assert held[1] > 60e6
+
+    def test_each_measure_says_what_it_found(self, scratch):
+        result = stream.run(Settings(scratch, rounds=1, quick=True))
+        speed, held_rows, waited = result["tables"]
+        assert [row[0] for row in speed["rows"]] == [OURS, stream.STREAMED]
+        assert not speed["absent"]
+        ((_, rows, held, before, mapped, _),) = held_rows["rows"]
+        assert rows == pytest.approx(0.1, rel=0.01)
+        assert before < held < 2
+        assert mapped > rows  # all of it was read
+        ((_, said, share),) = waited["rows"]
+        assert said == pytest.approx(share, abs=0.02)
+        assert said > 0.3
+        assert list(result["ratios"])[-1] == stream.NAMED
+
+    def test_a_stream_that_is_none_is_refused(self, scratch):
+        with pytest.raises(PeerError, match="are no stream: take more rows"):
+            probe("streaming", scratch=str(scratch), dtype="uint8", rows=1_000,
+                  epochs=1, rounds=1, batch_size=256)  # fmt: skip
+
+
+def test_targets_read_what_the_suites_call_their_ratios():
+    assert [work.title for work in sweep.WORKS] == [targets.SEVERAL, targets.MANY]
+    assert (stream.STREAMED, stream.HELD, stream.NAMED) == (
+        targets.STREAMED,
+        targets.HELD,
+        targets.NAMED,
+    )
+    found = {
+        "sweep": {
+            "ratios": {
+                f"{targets.SEVERAL} | Keras on JAX": ratio(4.0),
+                f"{targets.SEVERAL} | Keras on JAX, steps_per_execution": ratio(2.0),
+                f"{targets.MANY} | Keras on JAX": ratio(20.0),
+            }
+        },
+        "stream": {
+            "ratios": {
+                f"{stream.ROWS:,} rows of 784 uint8, batch 256 | {stream.STREAMED}": (
+                    ratio(0.9)
+                ),
+                stream.HELD: ratio(2.5, better="less"),
+                stream.NAMED: ratio(0.8),
+            }
+        },
+    }
+    rows = targets.table({"about": ABOUT, "suites": found})["rows"]
+    assert [cells[1:4] for cells in rows[-6:]] == [
+        ["≤ 0.4", 0.5, "missed"],
+        ["≤ 0.1", 0.05, "met"],
+        ["≥ 0.85", 0.9, "met"],
+        ["≥ 0.85", None, "not measured"],
+        ["≤ 2", 2.5, "missed"],
+        ["≥ 0.5", 0.8, "met"],
+    ]

@@ -5,4 +5,4 @@ The data are ``tables`` (`bench.tables`), ``ratios`` by name (`bench.turns.ratio
 with, a key are not there.
 """
 
-SUITES = ("fit", "cold", "small", "jit", "limit", "growth", "keep")
+SUITES = ("fit", "cold", "small", "jit", "limit", "growth", "keep", "sweep", "stream")
