@@ -112,9 +112,8 @@ class Bar:
             self._live = None
         elif self._console is not None:
             done = f"{self.label}: {self.step}/{self.steps} {self.unit}"
-            figures = [done, self._speed()]
-            line = ", ".join(figures)
-            line = " - ".join([line, *named(self._shown(logs))])
+            line = f"{done}, {self._speed()}"
+            line = " - ".join([line, *self._figures(logs)])
             self._console.print(line, soft_wrap=True)
 
     def abandon(self) -> None:
@@ -138,10 +137,14 @@ class Bar:
         if self.step and self.seconds:
             done = min(self.rows, self.rows * self.step / self.steps)
             speed += f", {done / self.seconds:,.0f} samples/s"
-            share = self.waited / self.seconds
-            if share > NOTABLE_WAIT and self.waited > NOTABLE_SECONDS:
-                speed += f", {share:.0%} of it waiting for data"
         return speed
+
+    def _figures(self, logs: Mapping[str, Any]) -> list[str]:
+        waiting = []
+        if self.waited > max(NOTABLE_SECONDS, NOTABLE_WAIT * self.seconds):
+            share = self.waited / self.seconds
+            waiting = [f"{share:.0%} of the time waiting for data"]
+        return waiting + named(self._shown(logs))
 
     def _render(self, logs: Mapping[str, Any], ended: bool = False) -> Text:
         from rich.text import Text
@@ -159,7 +162,7 @@ class Bar:
             (line * (BAR_WIDTH - full), "bright_black"),
             f" {self.step}/{self.steps} {share:4.0%} {self._speed()}{left}",
         )
-        if shown := named(self._shown(logs)):
+        if shown := self._figures(logs):
             text.append("\n  " + " - ".join(shown))
         return text
 

@@ -136,7 +136,7 @@ def test_streaming_example_learns_from_file_and_generator(tmp_path: Path) -> Non
         assert 0 <= int(share) < 100
     # Making a row costs many times what learning from it does.
     assert int(learned[1][2]) >= 10
-    assert re.search(r"samples/s, \d+% of it waiting for data - acc", printed)
+    assert re.search(r"samples/s - \d+% of the time waiting for data - acc", printed)
 
 
 def test_readme_has_two_shell_blocks() -> None:

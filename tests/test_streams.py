@@ -295,7 +295,7 @@ def test_waiting_for_data_is_named(capsys):
         history.timing[f"{name}_seconds"] for name in ("waiting", "epoch")
     )
     assert 0.3 < waited < seconds
-    share = f"{waited / seconds:.0%} of it waiting for data"
+    share = f"{waited / seconds:.0%} of the time waiting for data"
     assert share in capsys.readouterr().out
 
 

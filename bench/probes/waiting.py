@@ -36,7 +36,7 @@ def measure(pause: float, steps: int, batch_size: int) -> dict[str, Any]:
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         history = model.fit(batches(), steps_per_epoch=steps)
-    named = re.search(r"(\d+)% of it waiting for data", said.getvalue())
+    named = re.search(r"(\d+)% of the time waiting for data", said.getvalue())
     timing = history.timing
     return {
         "said": int(named[1]) / 100 if named else 0.0,
