@@ -3,15 +3,16 @@
 import dataclasses
 import inspect
 import itertools
+import numbers
 from collections.abc import Iterable, Mapping, Set
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from jaxnet_mini import tracing
+from jaxnet_mini import seeds, tracing
 from jaxnet_mini.errors import ArgumentError, find, short
 from jaxnet_mini.models import Sequential
-from jaxnet_mini.optimizers import Optimizer
+from jaxnet_mini.optimizers import OPTIMIZERS, Optimizer
 from jaxnet_mini.tracing import Place, Traced
 from jaxnet_mini.train import Trainer
 
@@ -61,7 +62,7 @@ def candidates(model: Any, space: Space) -> list[Candidate]:
         StateError: the model is not compiled.
     """
     values = _values(space)
-    taken = _parameters(model)
+    taken = _parameters(model, values)
     templates: dict[tuple[int, ...], Sequential] = {}
     found = []
     for places in itertools.product(*map(range, map(len, values.values()))):
@@ -80,26 +81,39 @@ def _values(space: Any) -> dict[str, list[Any]]:
     if not isinstance(space, Mapping) or not space:
         raise ArgumentError(
             "space maps names to the values to try, such as "
-            f'{{"learning_rate": [1e-3, 1e-2], "seed": range(4)}}, not {short(space)}.'
+            '{"learning_rate": [1e-3, 1e-2], "seed": range(4)}, '
+            f"not {_shown(space)}."
         )
     return {name: _listed(name, values) for name, values in space.items()}
 
 
 def _listed(name: str, values: Any) -> list[Any]:
-    single = isinstance(values, str | bytes | Mapping | Set)
-    if single or not isinstance(values, Iterable) or np.ndim(_array(values)) > 1:
+    advice = "put a single one in brackets."
+    if hasattr(values, "__array__"):
+        wrong, advice = np.ndim(values) != 1, "give it one axis, such as by .ravel()."
+    elif isinstance(values, Set):
+        wrong, advice = True, "a set has no order, so make a list of it."
+    else:
+        single = isinstance(values, str | bytes | Mapping)
+        wrong = single or not isinstance(values, Iterable)
+    if wrong:
         raise ArgumentError(
             f"space[{name!r}] must be a list of values to try, or an array of one "
-            f"axis, not {short(values)}: put a single one in brackets."
+            f"axis, not {_shown(values)}: {advice}"
         )
     listed = [_plain(value) for value in values]
     if not listed:
-        raise ArgumentError(f"space[{name!r}] is empty: give it a value or leave it.")
+        raise ArgumentError(
+            f"space[{name!r}] is empty: give it a value or leave it out."
+        )
     return listed
 
 
-def _array(values: Any) -> Any:
-    return values if hasattr(values, "__array__") else ()
+def _shown(value: Any) -> str:
+    """Return what a message says of a value; arrays would take several lines."""
+    if hasattr(value, "__array__"):
+        return f"an array of shape {np.shape(value)}"
+    return short(value)
 
 
 def _plain(value: Any) -> Any:
@@ -107,18 +121,28 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") and np.ndim(value) == 0 else value
 
 
-def _parameters(model: Any) -> set[str]:
-    """Return what a function that builds models takes by name."""
+def _parameters(model: Any, names: Iterable[str]) -> set[str]:
+    """Return what a function that builds models takes of these names."""
     if isinstance(model, Sequential):
         return set()
     if isinstance(model, type) or not callable(model):
         raise ArgumentError(
             "model must be a compiled Sequential, or a function that returns one, not "
-            f"{short(model)}."
+            f"{_shown(model)}."
         )
     parameters = inspect.signature(model).parameters.values()
+    by_name = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     variable = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    return {p.name for p in parameters if p.kind not in variable}
+    taken = {p.name for p in parameters if p.kind in by_name} & set(names)
+    for parameter in parameters:
+        needed = parameter.default is parameter.empty and parameter.kind not in variable
+        if needed and parameter.name not in taken:
+            raise ArgumentError(
+                f"the function that builds a model needs {parameter.name!r}, which "
+                f"space does not give it by name: add {parameter.name!r} to space, or "
+                "give it a default."
+            )
+    return taken
 
 
 def _template(model: Any, settings: dict[str, Any]) -> Sequential:
@@ -142,33 +166,35 @@ def _candidate(
     taken: Iterable[str],
 ) -> Candidate:
     trainer = template.trainer
+    _check_columns(taken, trainer)
     optimizer: Any = trainer.optimizer
     of_optimizer: dict[str, tuple[Place, ...]] = {}
     if isinstance(optimizer, Optimizer):
-        fields = dataclasses.fields(optimizer)
-        of_optimizer = {f.name: () for f in fields if isinstance(f.default, float)}
+        of_optimizer = dict.fromkeys(_numbers(type(optimizer)), ())
     of_layers = _by_name(tracing.places(template.net))
     known = {SEED: ()} | of_layers | of_optimizer | dict.fromkeys(taken, ())
     seed, net = template.seed, template.net
     places: list[Place] = []
-    numbers: list[float] = []
+    filled: list[float] = []
     for name, value in own.items():
+        if name not in known:
+            _check_optimizer(optimizer, name)
         find(known, name, "hyper-parameter")
-        with_name = f"space[{name!r}]: "
         try:
             if name == SEED:
-                seed = value
-                Sequential(seed=seed)
-            elif name in of_optimizer:
+                seed = seeds.check_seed(value)
+                continue
+            _check_number(name, value, of_optimizer and optimizer.learning_rate)
+            if name in of_optimizer:
                 optimizer = dataclasses.replace(optimizer, **{name: value})
             else:
                 net = tracing.replaced(
                     net, of_layers[name], [value] * len(of_layers[name])
                 )
                 places += of_layers[name]
-                numbers += [float(value)] * len(of_layers[name])
+                filled += [float(value)] * len(of_layers[name])
         except ArgumentError as error:
-            raise ArgumentError(f"{with_name}{error}") from None
+            raise ArgumentError(f"space[{name!r}]: {error}") from None
     if len(set(places)) < len(places):
         raise ArgumentError(
             f"space names a number of a layer twice, in {', '.join(map(repr, own))}: "
@@ -179,7 +205,50 @@ def _candidate(
         pairs = zip(template.outline, net.layers, strict=True)
         model._adopt(tuple(dataclasses.replace(p, layer=layer) for p, layer in pairs))
     model._trainer = dataclasses.replace(trainer, net=model.net, optimizer=optimizer)
-    return Candidate(settings, model, template, tuple(places), tuple(numbers))
+    return Candidate(settings, model, template, tuple(places), tuple(filled))
+
+
+def _check_columns(taken: Iterable[str], trainer: Trainer) -> None:
+    """Raise an ArgumentError where an argument and a figure would share a column."""
+    logged = ["loss", *(metric.name for metric in trainer.all_metrics)]
+    columns = {"epochs", "note", *logged, *(f"val_{name}" for name in logged)}
+    for name in sorted(columns.intersection(taken)):
+        raise ArgumentError(
+            f"space names {name!r}, which the results already have a column of: give "
+            f"that argument of the function another name, such as {name + '_'!r}."
+        )
+
+
+def _numbers(optimizer: type[Optimizer]) -> list[str]:
+    fields = dataclasses.fields(optimizer)
+    return [f.name for f in fields if isinstance(f.default, float)]
+
+
+def _check_optimizer(optimizer: Any, name: str) -> None:
+    """Raise an ArgumentError where a number is sought in a transformation of optax."""
+    known = {number for kind in OPTIMIZERS.values() for number in _numbers(kind)}
+    if name in known and not isinstance(optimizer, Optimizer):
+        raise ArgumentError(
+            f"the model is compiled with a transformation of optax, and {name!r} is "
+            "built into it: compile it with one of jaxnet_mini.optimizers, or give "
+            f"sweep a function that takes {name!r} and builds the model."
+        )
+
+
+def _check_number(name: str, value: Any, rate: Any) -> None:
+    """Raise an ArgumentError where a value is no number; its range is checked later."""
+    if name == "learning_rate" and callable(value):
+        return
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise ArgumentError(
+            f"each value must be a number, and one is {_shown(value)}: write for "
+            f'example {{"{name}": [0.1, 0.2]}}.'
+        )
+    if name == "learning_rate" and callable(rate):
+        raise ArgumentError(
+            f"the optimizer's learning rate follows a schedule, and {value!r} would "
+            "take its place: compile the model with a number, or try schedules."
+        )
 
 
 def _by_name(places: dict[str, Place]) -> dict[str, tuple[Place, ...]]:
