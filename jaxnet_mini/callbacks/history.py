@@ -53,7 +53,7 @@ class History(Callback):
         self.epoch = list(state["epoch"])
         self.timing |= {name: list(state["timing"][name]) for name in _TIMED}
 
-    def time(self, seconds: float, waited: float, rows: float) -> None:
+    def time(self, seconds: float, waited: float, rows: int | float) -> None:
         """Keep how long an epoch of so many rows took, and waited for data."""
         per_second = rows / max(seconds, 1e-9)
         for name, value in zip(_TIMED, (seconds, per_second, waited), strict=True):
