@@ -62,23 +62,26 @@ class Reached:
     ):
         self.lines, self.seconds = lines, seconds
 
-    def tests(self, module: str, line: int) -> set[str]:
-        """The tests of a line; of one that runs on import, those of all around it."""
+    def tests(self, module: str, line: int) -> tuple[set[str], set[str]]:
+        """The tests of a line or of what is around it, and those to run after them.
+
+        What runs on import all tests reach.
+        """
         lines = {int(n): tests for n, tests in self.lines[module].items()}
-        around: list[ast.stmt | ast.Module] = []
-        tree = ast.parse((ROOT / module).read_text("utf-8"))
-        for node in ast.walk(tree):
+        around: list[ast.stmt] = []
+        for node in ast.walk(ast.parse((ROOT / module).read_text("utf-8"))):
             if isinstance(node, ast.stmt):
                 above = getattr(node, "decorator_list", [])
                 first = min(part.lineno for part in (node, *above))
                 if first <= line <= (node.end_lineno or first):
                     around.append(node)
-        blocks = [(range(n.lineno, n.end_lineno + 1), n) for n in reversed(around)]
-        for block, node in [([line], None), *blocks, (lines, tree)]:
-            found = {test for n in block for test in lines.get(n, [])}
-            if found or isinstance(node, ast.FunctionDef):
-                return found
-        return set()
+        blocks = [range(n.lineno, n.end_lineno + 1) for n in reversed(around)]
+        found = ({t for n in block for t in lines.get(n, [])} for block in blocks)
+        near = set(lines.get(line, [])) or next(filter(None, found), set())
+        in_function = any(
+            isinstance(n, ast.FunctionDef) and line >= n.body[0].lineno for n in around
+        )
+        return near, set() if in_function else set(self.seconds) - near
 
 
 class Chosen:
@@ -251,12 +254,16 @@ def try_mutants(
     counts: collections.Counter[str] = collections.Counter()
     kills: collections.Counter[str] = collections.Counter()
 
+    def soonest(test: str) -> float:
+        return reached.seconds[test] / (1 + kills[test])
+
     def works(annotations: bool) -> Iterator[tuple[changes.Mutant, Callable[[], Any]]]:
         for mutant in mutants:
-            tests = sorted(
-                reached.tests(module, mutant.line),
-                key=lambda test: reached.seconds[test] / (1 + kills[test]),
-            )
+            tests = [
+                test
+                for part in reached.tests(module, mutant.line)
+                for test in sorted(part, key=soonest)
+            ]
             sums = itertools.accumulate(reached.seconds[test] for test in tests)
             tests = tests[: sum(seconds <= most_seconds for seconds in sums)]
             arguments = module, mutant.source, tests, reached.seconds, annotations
@@ -282,6 +289,16 @@ def try_mutants(
     return counts
 
 
+def survivors(log: Path) -> set[str]:
+    """Return path, line and change of what survived, from what a run printed.
+
+    The modules must be those of that run: lines that have moved are not found again.
+    """
+    word = "SURVIVED "
+    lines = log.read_text("utf-8").splitlines()
+    return {line.removeprefix(word) for line in lines if line.startswith(word)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("paths", nargs="+", help="modules, or folders of them")
@@ -291,6 +308,9 @@ def main() -> None:
     )
     parser.add_argument("--sample", type=float, default=1.0, help="this share of all")
     parser.add_argument("--seed", type=int, default=0, help="which ones a sample takes")
+    parser.add_argument(
+        "--survivors", type=Path, help="only what survived in the run that printed this"
+    )
     arguments = parser.parse_args()
     os.chdir(ROOT)
     KEPT.mkdir(parents=True, exist_ok=True)
@@ -307,10 +327,14 @@ def main() -> None:
             every = list(changes.mutants(Path(module).read_text("utf-8")))
             number = round(arguments.sample * len(every))
             random.Random(arguments.seed).shuffle(every)
+            chosen = every[:number]
+            if arguments.survivors:
+                known = survivors(arguments.survivors)
+                chosen = [m for m in chosen if f"{module}:{m}" in known]
             counts = try_mutants(
-                module, every[:number], reached, arguments.jobs, arguments.seconds
+                module, chosen, reached, arguments.jobs, arguments.seconds
             )
-            print(f"== {module}: {number} of {len(every)} mutants, {dict(counts)}")
+            print(f"== {module}: {len(chosen)} of {len(every)} mutants, {dict(counts)}")
 
 
 if __name__ == "__main__":
