@@ -63,7 +63,7 @@ def test_arguments_are_those_of_keras():
 
 
 @pytest.mark.parametrize(
-    "name", ["Accuracy", "Mean", "Sum", "AUC", "LogCoshError", "FBetaScore"]
+    "name", ["Accuracy", "Mean", "Sum", "LogCoshError", "F1Score", "FBetaScore"]
 )
 def test_names_by_default_are_those_of_keras(name):
     with keras_on_jax() as keras:
