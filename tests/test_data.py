@@ -664,7 +664,7 @@ def test_a_batch_without_a_small_divisor_stays_whole():
     for batch_size in (2545, 4099, 5 * 2039):  # 5 times a prime, a prime
         assert data.pieces_of(batch_size) == (5 if batch_size == 5 * 2039 else 1)
     assert [data.pieces_of(size) for size in (1, 2047, 2048, 2050)] == [1, 1, 1, 2]
-    assert data.order([0], 0, 5, 2).shape == (4, 2)
+    assert data.order([0], 0, 5, 2).shape == data.order_shape(5, 2) == (4, 2)
     assert data.pieces_shape(3, 8, 1) == (3, 8)
     assert data.pieces_shape(3, 8, 2) == (3, 2, 4)
 

@@ -693,20 +693,24 @@ def test_integer_classes_of_several_axes_may_have_an_axis_of_one():
     np.testing.assert_array_equal(column, expected)
 
 
-def test_outputs_that_do_not_sum_to_one_are_scaled_as_in_keras():
-    y_pred = np.array([[0.2, 0.6], [3.0, 1.0]], np.float32)
-    for name, y_true in (
+@pytest.mark.parametrize(
+    ("name", "y_true"),
+    [
         ("sparse_categorical_crossentropy", np.array([1, 0])),
         ("categorical_crossentropy", np.array([[0.25, 0.75], [1.0, 0.0]], np.float32)),
-    ):
-        with keras_on_jax() as keras:
-            expected = np.asarray(getattr(keras.losses, name)(y_true, y_pred))
-        assert_close(getattr(losses, name)(y_true, y_pred), expected)
+    ],
+)
+def test_outputs_that_do_not_sum_to_one_are_scaled_as_in_keras(name, y_true):
+    y_pred = np.array([[0.2, 0.6], [3.0, 1.0]], np.float32)
+    with keras_on_jax() as keras:
+        expected = np.asarray(getattr(keras.losses, name)(y_true, y_pred))
+    assert_close(getattr(losses, name)(y_true, y_pred), expected)
 
 
-def test_what_is_beyond_a_formula_counts_as_in_keras():
-    """Distributions above 1 and at 0, signs 0, and vectors of nearly no length."""
-    for name, y_true, y_pred in (
+@pytest.mark.parametrize(
+    ("name", "y_true", "y_pred"),
+    [
+        # Distributions above 1 and at 0, signs 0, and vectors of nearly no length.
         ("kl_divergence", [[0.0, 1.5, 0.5]], [[1.5, 0.5, 0.0]]),
         ("hinge", [[0.0, 1.0], [1.0, 0.0]], [[0.3, 0.4], [-0.3, -2.0]]),
         ("squared_hinge", [[0.0, 1.0], [1.0, 0.0]], [[0.3, 0.4], [-0.3, -2.0]]),
@@ -719,11 +723,13 @@ def test_what_is_beyond_a_formula_counts_as_in_keras():
         ("mean_absolute_percentage_error", [[0.0, -2.0]], [[1e-7, 1.0]]),
         ("poisson", [[1.0, 0.0]], [[0.0, 0.0]]),
         ("log_cosh", [[1e4, -1e4, 0.0]], [[-1e4, 1e4, 0.0]]),
-    ):
-        pair = np.array(y_true, np.float32), np.array(y_pred, np.float32)
-        with keras_on_jax() as keras:
-            expected = np.asarray(getattr(keras.losses, name)(*pair))
-        assert_close(getattr(losses, name)(*pair), expected)
+    ],
+)
+def test_what_is_beyond_a_formula_counts_as_in_keras(name, y_true, y_pred):
+    pair = np.array(y_true, np.float32), np.array(y_pred, np.float32)
+    with keras_on_jax() as keras:
+        expected = np.asarray(getattr(keras.losses, name)(*pair))
+    assert_close(getattr(losses, name)(*pair), expected)
 
 
 def test_the_factor_of_every_reduction():

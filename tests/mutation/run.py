@@ -62,11 +62,8 @@ class Reached:
     ):
         self.lines, self.seconds = lines, seconds
 
-    def tests(self, module: str, line: int) -> tuple[set[str], set[str]]:
-        """The tests of a line or of what is around it, and those to run after them.
-
-        What runs on import all tests reach.
-        """
+    def tests(self, module: str, line: int) -> set[str]:
+        """The tests of a line or of what is around it; all of what runs on import."""
         lines = {int(n): tests for n, tests in self.lines[module].items()}
         around: list[ast.stmt] = []
         for node in ast.walk(ast.parse((ROOT / module).read_text("utf-8"))):
@@ -75,13 +72,17 @@ class Reached:
                 first = min(part.lineno for part in (node, *above))
                 if first <= line <= (node.end_lineno or first):
                     around.append(node)
-        blocks = [range(n.lineno, n.end_lineno + 1) for n in reversed(around)]
-        found = ({t for n in block for t in lines.get(n, [])} for block in blocks)
-        near = set(lines.get(line, [])) or next(filter(None, found), set())
         in_function = any(
             isinstance(n, ast.FunctionDef) and line >= n.body[0].lineno for n in around
         )
-        return near, set() if in_function else set(self.seconds) - near
+        if not in_function:
+            return set(self.seconds)
+        blocks = [
+            [line],
+            *(range(n.lineno, n.end_lineno + 1) for n in reversed(around)),
+        ]
+        found = ({t for n in block for t in lines.get(n, [])} for block in blocks)
+        return next(filter(None, found), set())
 
 
 class Chosen:
@@ -260,11 +261,7 @@ def try_mutants(
 
     def works(annotations: bool) -> Iterator[tuple[changes.Mutant, Callable[[], Any]]]:
         for mutant in mutants:
-            tests = [
-                test
-                for part in reached.tests(module, mutant.line)
-                for test in sorted(part, key=soonest)
-            ]
+            tests = sorted(reached.tests(module, mutant.line), key=soonest)
             sums = itertools.accumulate(reached.seconds[test] for test in tests)
             tests = tests[: sum(seconds <= most_seconds for seconds in sums)]
             arguments = module, mutant.source, tests, reached.seconds, annotations
