@@ -565,3 +565,12 @@ def test_integers_may_stand_for_outputs():
     assert float(metrics.Precision()(true, said)) == 0.5
     assert float(AUC()(true, said)) == float(AUC()(true * 1.0, said * 1.0))
     assert float(metrics.PrecisionAtRecall(0.5)(true, said)) == 0.5
+
+
+def test_batches_of_a_stream_count_by_their_rows():
+    """Without weights, each row is one: three zeros and a one make a quarter."""
+    mean, total = metrics.Mean(), metrics.Sum()
+    sums = [mean.totals(np.full((rows, 2), rows == 1.0)) for rows in (3, 1)]
+    assert [float(count) for _, count in sums] == [3.0, 1.0]
+    assert float(mean.result(jax.tree.map(jnp.add, *sums))) == 0.25
+    assert float(total.result(total.totals(np.ones((3, 2))))) == 6.0
