@@ -482,7 +482,8 @@ def test_equal_values_whatever_their_dtypes():
     exact = metrics.Accuracy()
     assert float(exact([1, 2, 3, 4], [0.0, 2.0, 3.0, 4.0])) == 0.75
     assert float(exact([[1], [2]], [1, 3])) == 0.5
-    assert exact.per_example([1, 2], [[1], [3]]).tolist() == [[1.0], [0.0]]
+    values = exact.per_example(jnp.array([1, 2]), jnp.array([[1], [3]]))
+    assert values.tolist() == [[1.0], [0.0]]
 
 
 @pytest.mark.parametrize("target", [0.0, 1.0])
@@ -493,7 +494,8 @@ def test_a_half_is_a_no_by_default(target):
         expected = np.asarray(keras.metrics.binary_accuracy(y_true, y_pred))
     actual = metrics.binary_accuracy(y_true, y_pred)
     np.testing.assert_array_equal(actual, expected)
-    np.testing.assert_array_equal(metrics.accuracy(y_true, y_pred), actual)
+    resolved = metrics.accuracy(jnp.asarray(y_true), jnp.asarray(y_pred))
+    np.testing.assert_array_equal(resolved, actual)
 
 
 def test_trap_outputs_keep_their_digits_beside_short_targets():
