@@ -1,5 +1,6 @@
 """Data on their way to the device, against NumPy and Keras."""
 
+import dataclasses
 import math
 
 import jax
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import unchecked_types, x64
 
-from jaxnet_mini import arguments, checks, data, losses
+from jaxnet_mini import arguments, checks, data, interrupts, losses
 from jaxnet_mini.errors import ArgumentError, DataError, ShapeError
 
 SPARSE = losses.SparseCategoricalCrossentropy()
@@ -606,3 +607,106 @@ def test_positions_in_words(index, words):
     array = np.zeros((3,) * len(index))
     array[index] = 5.0
     assert checks.position(array, array > 0) == (words, 5.0)
+
+
+# What costs nothing but time, and what only some see
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8", "int32"])
+def test_what_is_filled_is_aligned_as_jax_takes_it_without_a_copy(dtype):
+    for rows in (*range(1, 40), 1000, 4099):
+        filled = data.fill(numbers(rows, 3, dtype=dtype), rows + 1, "x")
+        assert filled.ctypes.data % 64 == 0
+        assert filled.shape == (rows + 1, 3)
+
+
+def test_the_other_byte_order_where_jax_has_64_bits():
+    with x64():
+        for name in ("float32", "float64", "int64", "uint16"):
+            swapped = np.dtype(name).newbyteorder()
+            assert data.device_dtype(swapped) == np.dtype(name)
+            assert data.device_dtype(swapped).isnative
+        for name in ("float16", "bfloat16"):
+            assert data.device_dtype(as_dtype(name)) == np.float32
+        assert data.device_dtype(np.dtype(np.longdouble)) == np.float64
+
+
+def test_a_copy_can_be_interrupted_between_its_blocks(monkeypatch):
+    monkeypatch.setattr(data, "BLOCK_BYTES", 64)
+    array, calls = numbers(16, 4), []
+
+    def third_time():
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(interrupts, "let_in", third_time)
+    with pytest.raises(KeyboardInterrupt):
+        data.fill(array, 16, "x")
+    assert len(calls) == 3
+
+
+def test_parts_are_put_where_they_belong(monkeypatch):
+    """What is between them is 0, also where memory held something before."""
+    dirty = np.full(4096, 0xFF, np.uint8)
+    monkeypatch.setattr(data.np, "empty", lambda size, dtype: dirty[:size].copy())
+    first, second = np.ones((2, 3)), 2 * np.ones((3, 3))
+    made = data.assembled([(1, first, 0), (5, second, 10)], 10, "x")
+    expected = np.zeros((10, 3), np.float32)
+    expected[1:3], expected[5:8] = 1.0, 2.0
+    np.testing.assert_array_equal(made, expected)
+    second[1, 2] = math.nan
+    with pytest.raises(DataError, match=r"^x holds nan at row 11, position 2: remove"):
+        data.assembled([(1, first, 0), (5, second, 10)], 10, "x")
+
+
+def test_a_batch_without_a_small_divisor_stays_whole():
+    for batch_size in (2545, 4099, 5 * 2039):  # 5 times a prime, a prime
+        assert data.pieces_of(batch_size) == (5 if batch_size == 5 * 2039 else 1)
+    assert [data.pieces_of(size) for size in (1, 2047, 2048, 2050)] == [1, 1, 1, 2]
+    assert data.order([0], 0, 5, 2).shape == data.order_shape(5, 2) == (4, 2)
+    assert data.pieces_shape(3, 8, 1) == (3, 8)
+    assert data.pieces_shape(3, 8, 2) == (3, 2, 4)
+
+
+def test_stacks_are_values_and_those_placed_are_made_once():
+    made = []
+
+    def stack(number):
+        made.append(number)
+        return data.Data(np.ones((2, 4)), None, None, np.int32(8))
+
+    stacks = data.Stacks(20, 4, 2, stack)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        stacks.rows = 3
+    assert len(stacks) == 3
+    placed = stacks.placed()
+    assert made == [0, 1, 2]
+    assert isinstance(placed.stack(1).x, jax.Array)
+    assert placed.stack(1) is placed.stack(1)
+    assert made == [0, 1, 2]
+    again = stacks.placed(lambda stack: stack._replace(rows="put"))
+    assert again.stack(2).rows == "put"
+    assert (placed.rows, placed.batch_size, placed.steps) == (20, 4, 2)
+
+
+@pytest.mark.parametrize("argument", ["x", "y", "sample_weight"])
+def test_every_argument_of_batches_is_named(argument):
+    arrays = {name: np.ones(9) for name in ("x", "y", "sample_weight")}
+    arrays[argument][5] = math.inf
+    stacks = data.batches(*arrays.values(), 4, "validation ", 2)
+    with pytest.raises(DataError) as caught:
+        stacks.stack(0)
+    assert str(caught.value) == (
+        f"validation {argument} holds inf at row 7: remove or replace NaN and "
+        "infinity, for example with np.nan_to_num."
+    )
+
+
+def test_what_does_not_fit_is_said_word_by_word():
+    with pytest.raises(DataError) as caught:
+        data.fill(np.array([1, 2**40]), 2, "y")
+    assert str(caught.value) == (
+        f"y holds {np.int64(2**40)!r} at row 1, which does not fit int32: rescale it, "
+        "or switch 64-bit on with jax.config.update('jax_enable_x64', True)."
+    )

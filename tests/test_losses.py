@@ -596,3 +596,152 @@ def test_a_reduction_is_trained_on():
             runs[kind] = change, logs["loss"]
         for ours, mean in zip(runs[reduction], runs["mean"], strict=True):
             assert_close(ours, scale * mean, 2e-5)
+
+
+# What losses say of themselves, and the edges of their formulae
+
+
+def test_losses_say_what_targets_and_activations_they_take():
+    targets = {kind.__name__: kind.targets for kind in losses.LOSSES.values()}
+    special = {
+        "SparseCategoricalCrossentropy": "classes",
+        "CategoricalCrossentropy": "probabilities",
+        "BinaryCrossentropy": "probabilities",
+        "KLDivergence": "probabilities",
+    }
+    assert targets == dict.fromkeys(targets, "values") | special
+    assert FunctionLoss.targets == "anything"
+    assert Loss.__abstractmethods__ == {"per_example"}
+    named = MeanSquaredError(name="mine")
+    assert named.name == "mine"
+    assert repr(named) == "MeanSquaredError(name='mine')"
+    for kind in (Huber, MeanSquaredError):
+        with pytest.raises(TypeError, match="positional argument"):
+            kind(*[1.0] * len(own(kind())), "sum")
+
+
+def test_only_our_own_losses_are_known_to_act_by_row():
+    class Own(MeanSquaredError):
+        pass
+
+    assert all(losses.acts_by_row(losses.get(name)) is True for name in losses.LOSSES)
+    for other in (Own(), FunctionLoss(jnp.subtract)):
+        assert losses.acts_by_row(other) is False
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (
+            lambda: losses.get(3),
+            "loss must be a name, a loss or a callable, not 3: write for example "
+            'loss="sparse_categorical_crossentropy".',
+        ),
+        *(
+            (
+                lambda share=share: BinaryCrossentropy(label_smoothing=share),
+                "BinaryCrossentropy: label_smoothing must be in [0, 1], not "
+                f"{share!r}.",
+            )
+            for share in (-0.5, 1.5, math.nan, "0.1", None)
+        ),
+        *(
+            (
+                lambda delta=delta: Huber(delta),
+                f"Huber: delta must be a finite number above 0, not {delta!r}.",
+            )
+            for delta in (0.0, -1.0, math.inf, math.nan, "1")
+        ),
+    ],
+)
+def test_messages_word_by_word(call, text):
+    with unchecked_types(), pytest.raises(ArgumentError) as caught:
+        call()
+    assert str(caught.value) == text
+
+
+def test_shapes_in_messages_word_by_word():
+    with pytest.raises(ShapeError) as caught:
+        losses.mean_squared_error(np.ones(3), np.ones((4, 1)))
+    assert str(caught.value) == (
+        "y_true has shape (3,) and y_pred has shape (4, 1): both must have the same "
+        "shape, (batch, ..., units)."
+    )
+    with pytest.raises(ShapeError) as caught:
+        losses.sparse_categorical_crossentropy(np.zeros((4, 2)), np.ones((4, 2)))
+    assert str(caught.value) == (
+        "y_true has shape (4, 2) and y_pred has shape (4, 2): integer classes need "
+        "shape (4,)."
+    )
+
+
+@pytest.mark.parametrize("loss", ALL, ids=named)
+def test_values_have_the_dtype_of_the_outputs(loss):
+    """Whatever that of the targets is, and of the weights."""
+    y_pred = jnp.asarray(outputs_for(loss, LOGITS), jnp.float16)
+    y_true = jnp.asarray(targets_for(loss, LOGITS))
+    assert loss.per_example(y_true, y_pred).dtype == jnp.float16
+    assert loss(y_true, y_pred, np.ones(ROWS)).dtype == jnp.float16
+
+
+def test_integer_classes_of_several_axes_may_have_an_axis_of_one():
+    y_pred = softmax(LOGITS_2D)
+    classes = targets_for(SparseCategoricalCrossentropy(), y_pred)
+    expected = losses.sparse_categorical_crossentropy(classes, y_pred)
+    column = losses.sparse_categorical_crossentropy(classes[..., None], y_pred)
+    assert expected.shape == (ROWS, 3)
+    np.testing.assert_array_equal(column, expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "y_true"),
+    [
+        ("sparse_categorical_crossentropy", np.array([1, 0])),
+        ("categorical_crossentropy", np.array([[0.25, 0.75], [1.0, 0.0]], np.float32)),
+    ],
+)
+def test_outputs_that_do_not_sum_to_one_are_scaled_as_in_keras(name, y_true):
+    y_pred = np.array([[0.2, 0.6], [3.0, 1.0]], np.float32)
+    with keras_on_jax() as keras:
+        expected = np.asarray(getattr(keras.losses, name)(y_true, y_pred))
+    assert_close(getattr(losses, name)(y_true, y_pred), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "y_true", "y_pred"),
+    [
+        # Distributions above 1 and at 0, signs 0, and vectors of nearly no length.
+        ("kl_divergence", [[0.0, 1.5, 0.5]], [[1.5, 0.5, 0.0]]),
+        ("hinge", [[0.0, 1.0], [1.0, 0.0]], [[0.3, 0.4], [-0.3, -2.0]]),
+        ("squared_hinge", [[0.0, 1.0], [1.0, 0.0]], [[0.3, 0.4], [-0.3, -2.0]]),
+        ("cosine_similarity", [[3.0, 4.0]], [[1e-3, 0.0]]),
+        ("cosine_similarity", [[3.0, 4.0]], [[8e-7, 0.0]]),
+        ("cosine_similarity", [[3.0, 4.0]], [[7e-8, 0.0]]),
+        ("cosine_similarity", [[3.0, 4.0]], [[1e-9, 0.0]]),
+        ("cosine_similarity", [[3.0, 4.0]], [[0.0, 0.0]]),
+        ("mean_squared_logarithmic_error", [[-1.0, 0.0]], [[0.5, -0.5]]),
+        ("mean_absolute_percentage_error", [[0.0, -2.0]], [[1e-7, 1.0]]),
+        ("poisson", [[1.0, 0.0]], [[0.0, 0.0]]),
+        ("log_cosh", [[1e4, -1e4, 0.0]], [[-1e4, 1e4, 0.0]]),
+    ],
+)
+def test_what_is_beyond_a_formula_counts_as_in_keras(name, y_true, y_pred):
+    pair = np.array(y_true, np.float32), np.array(y_pred, np.float32)
+    with keras_on_jax() as keras:
+        expected = np.asarray(getattr(keras.losses, name)(*pair))
+    assert_close(getattr(losses, name)(*pair), expected)
+
+
+def test_the_factor_of_every_reduction():
+    weight = jnp.array([1.0, 0.0, 3.0])
+    for reduction, plain, weighted in (
+        ("sum_over_batch_size", 1.0, 1.0),
+        ("mean", 1.0, 1.0),
+        ("mean_with_sample_weight", 1.0, 3 / 4),
+        ("sum", 3, 3),
+        ("none", 1.0, 1.0),
+        (None, 1.0, 1.0),
+    ):
+        loss = MeanSquaredError(reduction=reduction)
+        assert loss.factor(3, None) == plain
+        assert loss.factor(3, weight) == weighted

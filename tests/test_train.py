@@ -4,6 +4,7 @@ Oracles: the same training written out in float64 NumPy, Keras 3.15 on JAX from 
 weights, and the parts of JAX and optax called one by one.
 """
 
+import copy
 import dataclasses
 import functools
 import itertools
@@ -24,13 +25,14 @@ from oracles import (
     mlp,
     named,
     raises_text,
+    unchecked_types,
 )
 
 from jaxnet_mini import data, programs
 from jaxnet_mini.composition import serial
 from jaxnet_mini.data import Data
 from jaxnet_mini.datasets import fashion_mnist
-from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 from jaxnet_mini.forward import predict
 from jaxnet_mini.layers import (
     Dense,
@@ -39,9 +41,10 @@ from jaxnet_mini.layers import (
     LayerNormalization,
     Rescaling,
 )
+from jaxnet_mini.losses import FunctionLoss, MeanSquaredError
 from jaxnet_mini.optimizers import SGD, Adam, set_learning_rate
 from jaxnet_mini.states import Batch, TrainState
-from jaxnet_mini.train import Trainer, all_finite
+from jaxnet_mini.train import Trainer, all_finite, rehearse
 
 KEY = jax.random.key(0)
 compiled_step = jax.jit(Trainer.step, static_argnums=0)
@@ -750,3 +753,134 @@ def test_a_weighted_metric_of_a_name_in_use_is_renamed():
     )
     names = [metric.name for metric in trainer.all_metrics]
     assert names == ["mae", "weighted_mae", "mse"]
+
+
+def test_a_copied_trainer_works_and_leaves_behind_what_is_kept_for_speed():
+    trainer = Trainer(NET, LOSS, "adam", ("accuracy",))
+    state = trainer.init(KEY, (FEATURES,))
+    batch = (jnp.asarray(X[:BATCH]), jnp.asarray(Y[:BATCH]))
+    _, logs = trainer.step(state, batch)
+    trainer.program(), trainer.no_sums()
+    fields = {field.name for field in dataclasses.fields(trainer)}
+    assert set(vars(trainer)) > fields
+    copied = copy.deepcopy(trainer)
+    assert set(vars(copied)) == fields
+    assert copied == trainer
+    _, again = copied.step(state, batch)
+    assert_trees_identical(again, logs)
+
+
+def test_pieces_need_a_net_and_a_loss_that_act_by_row():
+    def own(y_true, y_pred):
+        return jnp.mean(jnp.square(y_true - y_pred), -1)
+
+    across = Dense(2, lambda x: x / jnp.max(x))
+    assert Trainer(NET, LOSS).acts_by_row is True
+    assert Trainer(NET, own).acts_by_row is False
+    assert Trainer(across, "mse").acts_by_row is False
+    assert Trainer(across, own).acts_by_row is False
+
+
+def test_a_trainer_without_its_numbers():
+    """What compiles is the same whatever the numbers, and is made once."""
+    one, other = (Trainer(NET, LOSS, Adam(rate)) for rate in (0.1, 0.2))
+    assert one != other
+    assert one.program() == other.program()
+    assert one.program() is one.program()
+    assert isinstance(one.program().optimizer, optax.GradientTransformation)
+
+
+@pytest.mark.parametrize(
+    ("kind", "call", "text"),
+    [
+        (
+            ArgumentError,
+            lambda: Trainer(NET, LOSS, metrics=("mse", "mse")),
+            "two metrics go by the name 'mse' in the logs: drop one or rename it.",
+        ),
+        *(
+            (
+                ArgumentError,
+                lambda reduction=reduction: Trainer(
+                    NET, MeanSquaredError(reduction=reduction)
+                ),
+                f"the loss MeanSquaredError(reduction={reduction!r}) is not reduced to "
+                "one number, and training needs one: leave reduction out, or use "
+                '"sum".',
+            )
+            for reduction in (None, "none")
+        ),
+    ],
+)
+def test_messages_word_by_word(kind, call, text):
+    with pytest.raises(kind) as caught:
+        call()
+    assert str(caught.value) == text
+
+
+def test_a_net_must_be_a_layer():
+    with unchecked_types(), raises_text(LayerError, "3 is no layer: a layer is a"):
+        Trainer(3, "mse")
+
+
+@pytest.mark.parametrize(
+    "shape", [(), (1,), (BATCH - 1,), (BATCH + 1, 1), (1, BATCH)], ids=str
+)
+def test_what_a_loss_must_return(shape):
+    """At a step, and before anything is compiled at a rehearsal."""
+    trainer = Trainer(Dense(1), lambda y_true, y_pred: jnp.zeros(shape), "sgd")
+    state = trainer.init(KEY, (FEATURES,))
+    text = (
+        f"the loss returned shape {shape} for a batch of {BATCH}: return one value per "
+        "example, without a mean over the batch."
+    )
+    targets = jnp.ones((BATCH, 1))
+    for call in (
+        lambda: trainer.step(state, (jnp.asarray(X[:BATCH]), targets)),
+        lambda: rehearse(
+            trainer,
+            (FEATURES,),
+            np.dtype(np.float32),
+            jax.ShapeDtypeStruct(targets.shape, targets.dtype),
+        ),
+    ):
+        with pytest.raises(ShapeError) as caught:
+            call()
+        assert str(caught.value) == text
+
+
+def test_several_values_per_row_count_each():
+    """Their sum is the loss that is reduced by a sum, plus what is regularized."""
+    net = Dense(3, kernel_regularizer="l2")
+    kernel = RNG.normal(size=(FEATURES, 3))
+    rows = 5  # of 8, the others are masked
+    mask = jnp.arange(BATCH) < rows
+    for reduction in ("sum", "sum_over_batch_size"):
+        loss = FunctionLoss(lambda y, p: jnp.square(y - p), reduction=reduction)
+        trainer = Trainer(net, loss, "sgd")
+        state = trainer.init(KEY, (FEATURES,))
+        state.params["kernel"] = jnp.asarray(kernel, jnp.float32)
+        targets = jnp.zeros((BATCH, 3))
+        batch = Batch(jnp.asarray(X[:BATCH]), targets, None, mask)
+        _, logs = trainer.step(state, batch)
+        squares = (X[:rows].astype(np.float64) @ kernel) ** 2
+        expected = squares.sum() if reduction == "sum" else squares.mean()
+        expected += 0.01 * np.sum(kernel**2)
+        assert_close(logs["loss"], expected, 2e-6)
+
+
+def test_layers_know_whether_they_train():
+    """The step draws dropout, from the key and the step; evaluation does not."""
+    net = serial(Dropout(0.5), Dense(1, use_bias=False))
+    trainer = Trainer(net, lambda y_true, y_pred: y_pred[:, 0], "sgd")
+    state = trainer.init(KEY, (FEATURES,))
+    x, y = jnp.ones((BATCH, FEATURES)), jnp.zeros((BATCH, 1))
+    key = jax.random.fold_in(state.key, state.step)
+    drawn = net.apply(state.params, x, key=key, training=True)
+    assert_close(trainer.step(state, (x, y))[1]["loss"], np.mean(drawn))
+    still = net.apply(state.params, x)
+    assert np.ptp(drawn) > 0.0
+    totals = trainer.evaluate(
+        state.params, Data(x[None], y[None], None, jnp.asarray(BATCH)), 0, 1
+    )
+    assert_close(trainer.logs(totals.value())["loss"], np.mean(still))

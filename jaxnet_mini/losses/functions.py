@@ -252,7 +252,7 @@ def cosine_similarity(y_true: Any, y_pred: Any) -> Array:
 
     def unit(x: Array) -> Array:
         squares = jnp.sum(jnp.square(x), axis=-1, keepdims=True)
-        return x * jax.lax.rsqrt(jnp.maximum(squares, 1e-12))
+        return x * jax.lax.rsqrt(jnp.maximum(squares, EPSILON**2))
 
     y_true, y_pred = aligned(y_true, y_pred)
     return -jnp.sum(unit(y_true) * unit(y_pred), axis=-1)

@@ -41,10 +41,10 @@ KEPT = ROOT / "build" / "mutation"
 PRELOADED = ["jax", "jax.numpy", "optax", "keras", "hypothesis", "sklearn.metrics"]
 # Which files test a module, by the start of its path, beside its own examples.
 TESTS = {
-    "jaxnet_mini/data.py": "data",
-    "jaxnet_mini/train.py": "train pieces",
-    "jaxnet_mini/losses": "losses",
-    "jaxnet_mini/metrics": "metrics metrics_scores",
+    "jaxnet_mini/data.py": "data memory streams errors",
+    "jaxnet_mini/train.py": "train pieces losses regularizers errors",
+    "jaxnet_mini/losses": "losses properties",
+    "jaxnet_mini/metrics": "metrics metrics_scores metrics_arguments",
 }
 
 
@@ -63,22 +63,26 @@ class Reached:
         self.lines, self.seconds = lines, seconds
 
     def tests(self, module: str, line: int) -> set[str]:
-        """The tests of a line; of one that runs on import, those of all around it."""
+        """The tests of a line or of what is around it; all of what runs on import."""
         lines = {int(n): tests for n, tests in self.lines[module].items()}
-        around: list[ast.stmt | ast.Module] = []
-        tree = ast.parse((ROOT / module).read_text("utf-8"))
-        for node in ast.walk(tree):
+        around: list[ast.stmt] = []
+        for node in ast.walk(ast.parse((ROOT / module).read_text("utf-8"))):
             if isinstance(node, ast.stmt):
                 above = getattr(node, "decorator_list", [])
                 first = min(part.lineno for part in (node, *above))
                 if first <= line <= (node.end_lineno or first):
                     around.append(node)
-        blocks = [(range(n.lineno, n.end_lineno + 1), n) for n in reversed(around)]
-        for block, node in [([line], None), *blocks, (lines, tree)]:
-            found = {test for n in block for test in lines.get(n, [])}
-            if found or isinstance(node, ast.FunctionDef):
-                return found
-        return set()
+        in_function = any(
+            isinstance(n, ast.FunctionDef) and line >= n.body[0].lineno for n in around
+        )
+        if not in_function:
+            return set(self.seconds)
+        blocks = [
+            [line],
+            *(range(n.lineno, n.end_lineno + 1) for n in reversed(around)),
+        ]
+        found = ({t for n in block for t in lines.get(n, [])} for block in blocks)
+        return next(filter(None, found), set())
 
 
 class Chosen:
@@ -246,24 +250,26 @@ def try_mutants(
     reached: Reached,
     jobs: int,
     most_seconds: float,
+    with_annotations: bool,
 ) -> collections.Counter[str]:
     """Try a module's mutants, print what becomes of each, and count."""
     counts: collections.Counter[str] = collections.Counter()
     kills: collections.Counter[str] = collections.Counter()
 
+    def soonest(test: str) -> float:
+        return reached.seconds[test] / (1 + kills[test])
+
     def works(annotations: bool) -> Iterator[tuple[changes.Mutant, Callable[[], Any]]]:
         for mutant in mutants:
-            tests = sorted(
-                reached.tests(module, mutant.line),
-                key=lambda test: reached.seconds[test] / (1 + kills[test]),
-            )
+            tests = sorted(reached.tests(module, mutant.line), key=soonest)
             sums = itertools.accumulate(reached.seconds[test] for test in tests)
             tests = tests[: sum(seconds <= most_seconds for seconds in sums)]
             arguments = module, mutant.source, tests, reached.seconds, annotations
             yield mutant, functools.partial(judge, *arguments)
 
     # To check annotations makes every import ten times as long, and few need it.
-    for annotations in (False, True):
+    passes = (False, True) if with_annotations else (False,)
+    for annotations in passes:
         survivors = []
         for mutant, answer in in_turn(works(annotations), jobs):
             failed = ["too slow, or a crash"] if answer is None else answer["failed"]
@@ -273,13 +279,23 @@ def try_mutants(
                 counts["killed" + kind] += 1
                 by = failed[0].splitlines()[-1]
                 print(f"killed {module}:{mutant}  # {by}", flush=True)
-            elif annotations:
+            elif annotations == passes[-1]:
                 counts["SURVIVED" + kind] += 1
                 print(f"SURVIVED {module}:{mutant}", flush=True)
             else:
                 survivors.append(mutant)
         mutants = survivors
     return counts
+
+
+def survivors(log: Path) -> set[str]:
+    """Return path, line and change of what survived, from what a run printed.
+
+    The modules must be those of that run: lines that have moved are not found again.
+    """
+    word = "SURVIVED "
+    lines = log.read_text("utf-8").splitlines()
+    return {line.removeprefix(word) for line in lines if line.startswith(word)}
 
 
 def main() -> None:
@@ -289,8 +305,14 @@ def main() -> None:
     parser.add_argument(
         "--seconds", type=float, default=60.0, help="how much of the tests of a line"
     )
+    parser.add_argument(
+        "--annotations", action="store_true", help="check these too, of survivors"
+    )
     parser.add_argument("--sample", type=float, default=1.0, help="this share of all")
     parser.add_argument("--seed", type=int, default=0, help="which ones a sample takes")
+    parser.add_argument(
+        "--survivors", type=Path, help="only what survived in the run that printed this"
+    )
     arguments = parser.parse_args()
     os.chdir(ROOT)
     KEPT.mkdir(parents=True, exist_ok=True)
@@ -307,10 +329,19 @@ def main() -> None:
             every = list(changes.mutants(Path(module).read_text("utf-8")))
             number = round(arguments.sample * len(every))
             random.Random(arguments.seed).shuffle(every)
+            chosen = every[:number]
+            if arguments.survivors:
+                known = survivors(arguments.survivors)
+                chosen = [m for m in chosen if f"{module}:{m}" in known]
             counts = try_mutants(
-                module, every[:number], reached, arguments.jobs, arguments.seconds
+                module,
+                chosen,
+                reached,
+                arguments.jobs,
+                arguments.seconds,
+                arguments.annotations,
             )
-            print(f"== {module}: {number} of {len(every)} mutants, {dict(counts)}")
+            print(f"== {module}: {len(chosen)} of {len(every)} mutants, {dict(counts)}")
 
 
 if __name__ == "__main__":
