@@ -101,8 +101,8 @@ def _check_block(
     )
 
 
-def _aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    # JAX takes an aligned array over on a CPU as it is, without a copy.
+def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return a new array that JAX takes over on a CPU as it is, without a copy."""
     size = math.prod(shape) * dtype.itemsize
     memory = np.empty(size + ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % ALIGNMENT
@@ -129,7 +129,10 @@ def fill(
 
 
 def assembled(
-    parts: Sequence[tuple[int, NDArray[Any], int]], capacity: int, argument: str
+    parts: Sequence[tuple[int, NDArray[Any], int]],
+    capacity: int,
+    argument: str,
+    new: Callable[[tuple[int, ...], np.dtype[Any]], NDArray[Any]] = aligned,
 ) -> NDArray[Any]:
     """Copy several arrays into a new one, see `fill`.
 
@@ -138,12 +141,13 @@ def assembled(
             starts within what the user gave.
         capacity: the rows of the result; those between the parts are 0.
         argument: what a message calls the arrays.
+        new: returns an array of a shape and a dtype.
 
     Raises:
         DataError: see `fill`.
     """
     first = parts[0][1]
-    filled = _aligned((capacity, *first.shape[1:]), device_dtype(first.dtype))
+    filled = new((capacity, *first.shape[1:]), device_dtype(first.dtype))
     end = 0
     for place, array, first_row in parts:
         # Only these: zeros for all would be written once more where memory is used

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from jaxnet_mini import data, interrupts
 from jaxnet_mini.batches import Batches
+from jaxnet_mini.buffers import Buffers
 from jaxnet_mini.checks import NAMES, Examples
 from jaxnet_mini.data import NO_ROW, Data
 from jaxnet_mini.errors import DataError
@@ -24,15 +25,16 @@ from jaxnet_mini.feeds import Piece
 from jaxnet_mini.placement import Placement
 from jaxnet_mini.plans import Plan
 
-CHUNK_BYTES = 16 << 20
+CHUNK_BYTES = 64 << 20
 CHUNK_STEPS = 256
 """A chunk has at most so many bytes of inputs and so many batches, and one at least."""
 
 BLOCKS = 16
 """From so many places of the file comes what one chunk mixes."""
 
-IN_FLIGHT = 2
-"""How many chunks lie ready, at most, besides the one that is trained on."""
+IN_FLIGHT = 1
+"""How many chunks lie ready, at most, besides the one that is trained on and the one
+that is being made."""
 
 LOOK_SECONDS = 0.1
 """How often the host looks for Ctrl-C while it waits for a chunk."""
@@ -62,6 +64,7 @@ class _Chunked:
         # ``like`` shows the shapes of rows, and ``steps`` are those of an epoch.
         self._batch_size = batch_size
         self._placement = placement
+        self._buffers = Buffers()
         self._steps = steps_of_chunk(like.x, batch_size, steps)
         self._capacity = self._steps * batch_size
 
@@ -101,7 +104,10 @@ class _Chunked:
             None
             if arrays[0] is None
             else data.assembled(
-                list(zip(places, arrays, starts, strict=True)), self._capacity, name
+                list(zip(places, arrays, starts, strict=True)),
+                self._capacity,
+                name,
+                self._buffers.empty,
             )
             for arrays, name in zip(zip(*parts, strict=True), NAMES, strict=True)
         )

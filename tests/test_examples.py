@@ -121,13 +121,13 @@ def test_data_parallel_example_says_how_to_have_more_devices(tmp_path: Path) -> 
 
 
 def test_streaming_example_learns_from_file_and_generator(tmp_path: Path) -> None:
-    script, rows = str(ROOT / "examples/streaming.py"), 30_000
+    script, rows = str(ROOT / "examples/streaming.py"), 90_000
     assert rows * 784 > CHUNK_BYTES  # or the file would be read as a whole
     file = tmp_path / "kept.npy"
     arguments = ("--rows", str(rows), "--epochs", "2", "--file", str(file))
     printed = strict(script, *arguments, folder=tmp_path)
     assert np.load(file, mmap_mode="r").shape == (rows, 784)
-    assert "kept.npy: 23.5 MB" in printed
+    assert "kept.npy: 70.6 MB" in printed
     said = r"^Learned from the (\w+): test accuracy ([\d.]+), .* (\d+)% of [\d.]+ s"
     learned = re.findall(said, printed, re.M)
     assert [source for source, _, _ in learned] == ["file", "generator"]

@@ -31,7 +31,7 @@ def test_a_fit_that_cannot_fit_says_so_and_copies_nothing(monkeypatch):
         one.fit(x, y, verbose=0)
     message = str(caught.value)
     # One batch of 32 in each of four chunks that are on their way.
-    assert message.startswith("Chunks of the examples would take 1.86 TB on ")
+    assert message.startswith("Chunks of the examples would take 1.40 TB on ")
     assert " left: give a batch_size below 32, or a smaller dtype" in message
     assert not one.built
 

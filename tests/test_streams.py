@@ -360,7 +360,7 @@ def test_the_chunks_of_large_rows_hold_one_batch():
     nbytes = streams.StreamedArrays(
         Examples(x[:40], Y[:40], None), 32, Placement()
     ).nbytes
-    assert nbytes == 4 * (32 * (4_000_000 * 4 + 4) + 4)
+    assert nbytes == 3 * (32 * (4_000_000 * 4 + 4) + 4)
 
 
 def test_a_stream_leaves_the_device_as_it_was(tmp_path):

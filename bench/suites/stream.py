@@ -43,7 +43,7 @@ def run(settings: Settings) -> dict[str, Any]:
 
 def throughput(settings: Settings, result: dict[str, Any], dtype: str) -> None:
     """Measure streamed against resident rows."""
-    rows, epochs = (40_000, 1) if settings.quick else (ROWS, EPOCHS)
+    rows, epochs = (100_000, 1) if settings.quick else (ROWS, EPOCHS)
     title = f"{rows:,} rows of 784 {dtype}, batch {BATCH_SIZE}"
     absent, spreads, pairs = {}, {}, {}
     try:
