@@ -83,7 +83,7 @@ def sweep(
         batch_size: examples in a step.
         epochs: how many.
         verbose: 0 silent, 1 or "auto" one bar for all members, 2 a line a member.
-        callbacks: every member is given copies of its own.
+        callbacks: every member is given copies of its own; none may write files.
         validation_split: the share of the last rows to hold out.
         validation_data: what to hold out instead.
         shuffle: whether to draw a new order for each epoch, by the member's seed.
@@ -121,6 +121,14 @@ def sweep(
             "BackupAndRestore keeps one run, and a sweep is many: leave it out, or fit "
             "the models yourself, each with a checkpoint of its own."
         )
+    for callback in given:
+        if callback.writes_files:
+            raise ArgumentError(
+                f"{type(callback).__name__} writes a file, and the members of a sweep "
+                "would write over each other's: leave it out, and take what you need "
+                "from the result, such as result.best().save(path) or "
+                "result.to_pandas().to_csv(path)."
+            )
     arguments.check_count("epochs", epochs)
     if steps_per_epoch is not None:
         arguments.check_count("steps_per_epoch", steps_per_epoch)

@@ -40,7 +40,7 @@ def update(theirs, *arguments, **options):
 def test_arguments_are_those_of_keras():
     """The same names, defaults and order; what Keras lacks goes by keyword only.
 
-    After ``name`` Keras has ``dtype``. ``AUC`` alone goes on by position.
+    After ``name`` Keras has ``dtype``.
     """
     compared = 0
     with keras_on_jax() as keras:
@@ -55,9 +55,8 @@ def test_arguments_are_those_of_keras():
                 if parameter.name not in ("name", "num_outputs"):
                     assert parameter.default == of_keras[parameter.name]
             by_position = [p.name for p in parameters if p.kind != p.KEYWORD_ONLY]
-            if kind is not AUC:
-                up_to_name = list(of_keras)[: list(of_keras).index("name") + 1]
-                assert by_position == up_to_name
+            up_to_name = list(of_keras)[: list(of_keras).index("name") + 1]
+            assert by_position == up_to_name
             compared += 1
     assert compared >= 35
 

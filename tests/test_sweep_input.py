@@ -12,7 +12,12 @@ from test_sweep import CALL, X, Y, model
 
 import jaxnet_mini as jn
 from jaxnet_mini import programs
-from jaxnet_mini.callbacks import BackupAndRestore, EarlyStopping
+from jaxnet_mini.callbacks import (
+    BackupAndRestore,
+    CSVLogger,
+    EarlyStopping,
+    ModelCheckpoint,
+)
 from jaxnet_mini.errors import (
     ArgumentError,
     DataError,
@@ -264,6 +269,19 @@ def test_a_sweep_has_no_single_run_to_keep(tmp_path):
     )
     backup = BackupAndRestore(tmp_path / "run")
     refused(ArgumentError, text, model(), {"seed": [0]}, callbacks=backup)
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", [CSVLogger, ModelCheckpoint])
+def test_callbacks_that_write_files_are_refused(kind, tmp_path):
+    """All members would write the same one."""
+    text = (
+        f"{kind.__name__} writes a file, and the members of a sweep would write over "
+        "each other's: leave it out, and take what you need from the result, such as "
+        "result.best().save(path) or result.to_pandas().to_csv(path)."
+    )
+    callback = kind(tmp_path / "a.safetensors")
+    refused(ArgumentError, text, model(), {"seed": [0]}, callbacks=callback)
     assert not any(tmp_path.iterdir())
 
 

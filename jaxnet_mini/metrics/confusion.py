@@ -144,6 +144,7 @@ class AUC(Metric):
     curve: str = "ROC"
     summation_method: str = "interpolation"
     name: str = "auc"
+    _: dataclasses.KW_ONLY
     thresholds: Sequence[float] | NDArray[Any] | None = None
     multi_label: bool = False
     num_labels: int | None = None
