@@ -65,7 +65,9 @@ def parsed() -> argparse.Namespace:
         help=f"which to run, all by default: {', '.join(SUITES)}",
     )
     parser.add_argument(
-        "--quick", action="store_true", help="less of everything, in about three minutes"
+        "--quick",
+        action="store_true",
+        help="less of everything, in three minutes",
     )
     parser.add_argument(
         "--rounds", type=int, help="turns of each: 7, or 1 with --quick"

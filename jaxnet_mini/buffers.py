@@ -1,12 +1,13 @@
 """Memory of the host that is used again once nothing looks at it any more."""
 
 import math
-import mmap
 import weakref
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from jaxnet_mini.data import aligned
 
 
 class Buffers:
@@ -16,7 +17,7 @@ class Buffers:
     """
 
     def __init__(self) -> None:
-        self._free: dict[int, list[mmap.mmap]] = {}
+        self._free: dict[int, list[NDArray[Any]]] = {}
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
         """Return an array of any content that JAX takes over on a CPU as it is.
@@ -25,10 +26,12 @@ class Buffers:
         arrays of JAX, have gone.
         """
         size = math.prod(shape) * dtype.itemsize
+        if not size:
+            return np.empty(shape, dtype)
         free = self._free.setdefault(size, [])
-        # Pages are aligned as JAX needs it.
-        memory = free.pop() if free else mmap.mmap(-1, max(1, size))
-        # Views keep this very array alive: it is the first that is not one of another.
-        whole = np.frombuffer(memory, np.uint8)
+        memory = free.pop() if free else aligned((size,), np.dtype(np.uint8))
+        # Not a view of an array: views of a view would keep alive what is below it, and
+        # so they keep this one.
+        whole = np.frombuffer(memory.data, np.uint8)
         weakref.finalize(whole, free.append, memory).atexit = False
-        return whole[:size].view(dtype).reshape(shape)
+        return whole.view(dtype).reshape(shape)

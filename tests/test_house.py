@@ -20,7 +20,7 @@ NAME = jaxnet_mini.__name__
 # that of the design, with the rooms that were added since.
 FLOORS = [
     {"types", "errors", "folders", "names", "startup", "version"} | {"interrupts"},
-    {"buffers", "forks", "memory", "processes"},
+    {"forks", "memory", "processes"},
     {"activations", "arguments", "initializers", "optimizers", "plain"}
     | {"compilation_cache"}
     | {"regularizers", "seeds", "states"},
@@ -53,7 +53,7 @@ FLOORS = [
     {"snapshots", "starting", "tracing"},
     {"programs"},
     {"inference", "building"},
-    {"plans", "runs", "packing", "identities"},
+    {"plans", "runs", "packing", "identities", "buffers"},
     {"feeds", "batches"},
     {"streams", "resuming"},
     {"preparing"},
