@@ -212,7 +212,8 @@ def write(folder: Path, results: dict[str, Any]) -> None:
     """Write the figures, the page and the picture."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{NAME}.json"
-    text = json.dumps(report.rounded(results), indent=1, ensure_ascii=False)
+    results = report.rounded(results)
+    text = json.dumps(results, indent=1, ensure_ascii=False)
     path.write_text(text + "\n", "utf-8")
     path.with_suffix(".md").write_text(page(results), "utf-8")
     draw(results, path.with_suffix(".png"))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LONG = ["kills", "interrupts", "runs", "resuming", "hostile_files", "exact", "fit"]
-LONG += ["reference", "properties", "errors", "golden"]
+LONG += ["reference", "differential", "properties", "errors", "golden"]
 MUTATED = ["data.py", "train.py", "losses", "metrics"]
 KINDS = ["safetensors", "keras", "h5"]
 

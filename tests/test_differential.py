@@ -16,6 +16,9 @@ from oracles import assert_close
 import jaxnet_mini as jn
 
 CASES = 50
+QUICK_CASES = 20
+"""Without ``--long``: Keras compiles each for seconds."""
+
 STEPS = 100
 TOLERANCE = 1e-4
 
@@ -184,7 +187,12 @@ def targets(loss: str, x: Any, outputs: int, rng: Any) -> Any:
     return (values[:, 0] if flat else values).astype(np.float32)
 
 
-@pytest.mark.parametrize("seed", range(CASES))
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "seed" in metafunc.fixturenames:
+        long = metafunc.config.getoption("--long")
+        metafunc.parametrize("seed", range(CASES if long else QUICK_CASES))
+
+
 def test_a_random_network_trains_as_in_keras(seed):
     case = draw(seed)
     settings = {**case.fit, "shuffle": False, "verbose": 0}

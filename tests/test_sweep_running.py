@@ -18,6 +18,14 @@ from jaxnet_mini.progress import SweepBar
 SPACE = {"learning_rate": [0.001, 0.03], "seed": range(3)}
 
 
+@pytest.fixture(autouse=True)
+def as_in_the_foreground():
+    """A shell starts what runs in the background with Ctrl-C ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def in_groups_of(monkeypatch, most):
     """Let members train together on this device, as they do on other ones."""
     monkeypatch.setattr(groups, "at_once", lambda state, shards, needed: most)
