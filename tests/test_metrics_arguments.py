@@ -18,6 +18,7 @@ from jaxnet_mini import metrics
 from jaxnet_mini.errors import ArgumentError, ShapeError, UnknownNameError
 from jaxnet_mini.metrics import AUC, F1Score, FBetaScore, Metric, R2Score, Recall
 from jaxnet_mini.metrics.by_output import ByOutput
+from jaxnet_mini.metrics.means import FunctionMean
 from jaxnet_mini.metrics.thresholds import AtThresholds
 
 RNG = np.random.default_rng(7)
@@ -575,3 +576,64 @@ def test_batches_of_a_stream_count_by_their_rows():
     assert [float(count) for _, count in sums] == [3.0, 1.0]
     assert float(mean.result(jax.tree.map(jnp.add, *sums))) == 0.25
     assert float(total.result(total.totals(np.ones((3, 2))))) == 6.0
+
+
+@pytest.mark.parametrize("name", ["Mean", "Sum"])
+@pytest.mark.parametrize(
+    ("axes", "weighs"),
+    [
+        ((6,), (6,)),
+        ((6,), (6, 1)),
+        ((6, 3), (6,)),
+        ((6, 3), (6, 1)),
+        ((6, 3), (6, 3)),
+        ((6, 3), (6, 3, 1)),
+        ((6, 3, 2), (6, 3)),
+        ((6, 3, 2), (6, 3, 2)),
+    ],
+)
+def test_streams_of_several_batches_are_those_of_keras(name, axes, weighs):
+    """Values and weights of all axes that go together, batch after batch."""
+    ours, rng = getattr(metrics, name)(), np.random.default_rng(3)
+    totals = ours.zeros()
+    batches = [
+        (rng.uniform(size=axes), rng.uniform(0.5, 2.0, size=weighs)) for _ in range(3)
+    ]
+    with keras_on_jax() as keras:
+        theirs = getattr(keras.metrics, name)()
+        for values, weight in batches:
+            # Keras takes one weight for values of one axis, and NumPy broadcasts.
+            fits = weight[..., 0] if weight.ndim == values.ndim + 1 else weight
+            expected = update(theirs, values, sample_weight=fits)
+    for values, weight in batches:
+        totals = jax.tree.map(jnp.add, totals, ours.totals(values, weight))
+    assert_close(float(ours.result(totals)), float(expected), 1e-5)
+
+
+@pytest.mark.parametrize("name", ["Mean", "Sum"])
+def test_streams_are_values(name):
+    """They name themselves, compare by what they are, and do not change."""
+    kind = getattr(metrics, name)
+    assert kind() == kind(name.lower())
+    assert kind("other") != kind()
+    assert hash(kind("other")) == hash(kind("other"))
+    assert kind("other").name == "other"
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        kind().name = "other"
+
+
+def test_a_metric_by_example_is_given_outputs_of_two_axes():
+    given = []
+
+    @dataclasses.dataclass(frozen=True)
+    class Seen(FunctionMean):
+        name: str = "seen"
+
+        def per_example(self, y_true, y_pred):
+            given.append((y_true.shape, y_pred.shape))
+            return jnp.abs(y_true - y_pred)[:, 0]
+
+    flat, column = jnp.ones(4), jnp.ones((4, 1))
+    for outputs in (flat, column):
+        Seen().totals(outputs, outputs, jnp.ones(4))
+    assert given == [((4, 1), (4, 1))] * 2

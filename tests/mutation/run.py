@@ -298,6 +298,10 @@ def survivors(log: Path) -> set[str]:
     return {line.removeprefix(word) for line in lines if line.startswith(word)}
 
 
+def group_of(module: str) -> str:
+    return next(start for start in TESTS if module.startswith(start))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("paths", nargs="+", help="modules, or folders of them")
@@ -321,11 +325,17 @@ def main() -> None:
     for name in PRELOADED:
         importlib.import_module(name)
     gc.freeze()  # what the children share stays shared
-    for path in map(Path, arguments.paths):
-        modules = sorted(path.glob("*.py")) if path.is_dir() else [path]
-        group = next(start for start in TESTS if path.as_posix().startswith(start))
-        reached = reached_by_tests(group, [module.as_posix() for module in modules])
-        for module in map(Path.as_posix, modules):
+    paths = map(Path, arguments.paths)
+    every_module = [
+        module.as_posix()
+        for path in paths
+        for module in (sorted(path.glob("*.py")) if path.is_dir() else [path])
+    ]
+    # All of a group are reached by the same tests, which are run once.
+    for group, of_group in itertools.groupby(every_module, group_of):
+        modules = list(of_group)
+        reached = reached_by_tests(group, modules)
+        for module in modules:
             every = list(changes.mutants(Path(module).read_text("utf-8")))
             number = round(arguments.sample * len(every))
             random.Random(arguments.seed).shuffle(every)
