@@ -36,6 +36,16 @@ class Members:
         """Learning rate and seed of each."""
         return [(rate, seed) for rate in self.rates for seed in range(self.seeds)]
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """What both libraries are told of how to train."""
+        return {
+            "batch_size": self.batch_size,
+            "epochs": self.epochs,
+            "validation_split": HELD_OUT,
+            "verbose": 0,
+        }
+
 
 def measure(**arguments: Any) -> dict[str, Any]:
     """Return learning rate, seed and validation loss of each member."""
@@ -46,10 +56,7 @@ def measure(**arguments: Any) -> dict[str, Any]:
         {"learning_rate": members.rates, "seed": range(members.seeds)},
         task.x,
         task.y,
-        batch_size=members.batch_size,
-        epochs=members.epochs,
-        validation_split=HELD_OUT,
-        verbose=0,
+        **members.options,
     )
     return {
         "losses": [

@@ -7,7 +7,7 @@ import keras
 
 from bench.peers.keras_jax import Model
 from bench.probes import answer
-from bench.probes.sweeping import HELD_OUT, Members
+from bench.probes.sweeping import Members
 
 
 def measure(
@@ -30,14 +30,7 @@ def measure(
         keras.utils.set_random_seed(seed)
         model = Model(task, setting).model
         model.optimizer.learning_rate = rate
-        history = model.fit(
-            task.x,
-            task.y,
-            batch_size=members.batch_size,
-            epochs=members.epochs,
-            validation_split=HELD_OUT,
-            verbose=0,
-        )
+        history = model.fit(task.x, task.y, **members.options)
         losses.append([rate, seed, history.history["val_loss"][-1]])
         seconds.append(time.perf_counter() - since)
     return {"losses": losses, "seconds": seconds}
