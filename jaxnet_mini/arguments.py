@@ -1,14 +1,33 @@
-"""Checks of the numbers that `fit`, `evaluate` and `predict` take."""
+"""Checks of one argument: numbers, flags, words and paths, and some that `fit` takes.
+
+``True`` is no number here: where one is expected it is a slip.
+"""
 
 import math
 import numbers
+import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
+
+import numpy as np
 
 from jaxnet_mini.errors import ArgumentError
 
 BATCH_SIZE = 32
 """That of `fit` by default, as in Keras."""
+
+
+def is_integer(value: Any) -> TypeGuard[int]:
+    """Tell whether ``value`` is one of Python's or NumPy's integers, and no bool."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Tell whether ``value`` is one of Python's or NumPy's real numbers, and no bool.
+
+    Infinity and NaN are numbers too.
+    """
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def check_count(argument: str, value: Any, least: int = 1) -> int:
@@ -17,12 +36,70 @@ def check_count(argument: str, value: Any, least: int = 1) -> int:
     Raises:
         ArgumentError: it is none.
     """
-    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not whole or value < least:
+    if not is_integer(value) or value < least:
         raise ArgumentError(
             f"{argument} must be an integer of at least {least}, not {value!r}."
         )
     return int(value)
+
+
+def check_number(argument: str, value: Any, least: float = -math.inf) -> None:
+    """Check that ``value`` is a finite number of at least ``least``.
+
+    Raises:
+        ArgumentError: it is none.
+    """
+    if not is_number(value) or not (math.isfinite(value) and value >= least):
+        bound = "" if least == -math.inf else f" of at least {least:g}"
+        raise ArgumentError(
+            f"{argument} must be a finite number{bound}, not {value!r}."
+        )
+
+
+def check_flag(argument: str, value: Any) -> bool:
+    """Return ``value`` as a bool; 0 and 1 are as good.
+
+    Raises:
+        ArgumentError: it is none.
+    """
+    known = isinstance(value, bool | np.bool_) or is_integer(value)
+    if not known or value not in (0, 1):
+        raise ArgumentError(f"{argument} must be True or False, not {value!r}.")
+    return bool(value)
+
+
+def check_level(argument: str, value: Any) -> int:
+    """Return how much a callback prints, 0 for nothing; ``True`` is 1.
+
+    Raises:
+        ArgumentError: it is no integer of at least 0.
+    """
+    return int(value) if isinstance(value, bool) else check_count(argument, value, 0)
+
+
+def check_word(argument: str, value: Any) -> str:
+    """Return ``value`` as a string.
+
+    Raises:
+        ArgumentError: it is none, or empty.
+    """
+    if not isinstance(value, str) or not value:
+        raise ArgumentError(f"{argument} must be a string, not {value!r}.")
+    return str(value)
+
+
+def check_path(argument: str, value: Any) -> str:
+    """Return a path as a string.
+
+    Raises:
+        ArgumentError: it is none, or empty.
+    """
+    path = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    if not isinstance(path, str) or not path:
+        raise ArgumentError(
+            f"{argument} must be a path, a string or a pathlib.Path, not {value!r}."
+        )
+    return path
 
 
 def check_batch_size(value: int | None) -> int:
@@ -53,8 +130,7 @@ def check_share(validation_split: Any) -> bool:
     Raises:
         ArgumentError: it is outside [0, 1).
     """
-    real = isinstance(validation_split, numbers.Real)
-    if not real or not 0.0 <= validation_split < 1.0:
+    if not is_number(validation_split) or not 0.0 <= validation_split < 1.0:
         raise ArgumentError(
             f"validation_split must be in [0, 1), not {validation_split!r}."
         )

@@ -10,8 +10,9 @@ from jax import Array
 from numpy.typing import NDArray
 
 from jaxnet_mini import checks, composition, drawing, programs, seeds, summary, weights
+from jaxnet_mini.arguments import check_word
 from jaxnet_mini.composition import LayerOutline, Serial
-from jaxnet_mini.errors import ArgumentError, ShapeError, StateError
+from jaxnet_mini.errors import ArgumentError, ShapeError, StateError, short
 from jaxnet_mini.layers import Input, check_shape
 from jaxnet_mini.states import TrainState
 from jaxnet_mini.types import Layer, Params, RandomKey, Shape
@@ -40,7 +41,7 @@ class LayerStack:
         name: str = "sequential",
         seed: int | None = None,
     ) -> None:
-        self.name = name
+        self.name = check_word("name", name)
         self.seed = seeds.default_seed() if seed is None else seeds.check_seed(seed)
         self._net = Serial(())
         self._shape: Shape | None = None
@@ -249,9 +250,15 @@ class LayerStack:
         """Replace all weights, given in the order of `weights`.
 
         Raises:
+            ArgumentError: no list.
             ShapeError: another number of arrays, or an array of another shape.
         """
         self._known_shape()
+        if not isinstance(arrays, list | tuple):
+            raise ArgumentError(
+                "set_weights takes a list of arrays, as get_weights returns it, not "
+                f"{short(arrays)}."
+            )
         paths = list(weights.shapes(self._outline))
         if len(arrays) != len(paths):
             raise ShapeError(

@@ -6,13 +6,13 @@ came and what to do.
 """
 
 import math
-import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxnet_mini.arguments import is_integer, is_number
 from jaxnet_mini.errors import ArgumentError, DataError, ShapeError
 from jaxnet_mini.losses import Loss
 from jaxnet_mini.types import Shape
@@ -242,14 +242,14 @@ def class_weights(
         )
     table = np.ones(outputs)
     for key, weight in weights.items():
-        known = isinstance(key, numbers.Integral) and 0 <= key < outputs
+        known = is_integer(key) and 0 <= key < outputs
         if not known:
             raise ArgumentError(
                 f"class_weight names the class {key!r}, and the classes are the "
                 f"integers 0 to {outputs - 1}: drop it, or give the last layer more "
                 "units."
             )
-        if not isinstance(weight, numbers.Real) or not math.isfinite(weight):
+        if not is_number(weight) or not math.isfinite(weight):
             raise ArgumentError(
                 f"class_weight gives class {key!r} the weight {weight!r}, and a finite "
                 "number is expected: write for example {0: 1.0, 1: 2.5}."

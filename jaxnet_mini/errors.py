@@ -84,11 +84,12 @@ def find(table: Mapping[str, Value], name: str, kind: str) -> Value:
     jaxnet_mini.errors.UnknownNameError: unknown activation 'rleu': did you mean \
 'relu'? Known: relu, tanh.
     """
-    if name in table:
+    if isinstance(name, str) and name in table:
         return table[name]
     shown, nearest = short(name), []
-    if shown == repr(name):  # from a file, it may have millions of letters
-        nearest = difflib.get_close_matches(str(name).lower(), table, n=1, cutoff=0.5)
+    # From a file, a name may have millions of letters.
+    if isinstance(name, str) and shown == repr(name):
+        nearest = difflib.get_close_matches(name.lower(), table, n=1, cutoff=0.5)
     guess = f"did you mean {nearest[0]!r}? " if nearest else ""
     known = ", ".join(sorted(table))
     raise UnknownNameError(f"unknown {kind} {shown}: {guess}Known: {known}.")

@@ -5,8 +5,6 @@ called as ``initializer(key, shape)`` and returns an array of JAX's default floa
 """
 
 import dataclasses
-import math
-import numbers
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -15,6 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.nn import initializers
 
+from jaxnet_mini.arguments import check_number
 from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.types import RandomKey, Shape
 
@@ -37,11 +36,7 @@ class Constant:
     value: float = 0.0
 
     def __post_init__(self) -> None:
-        real = isinstance(self.value, numbers.Real)
-        if not real or not math.isfinite(self.value):
-            raise ArgumentError(
-                f"Constant: value must be a finite number, not {self.value!r}."
-            )
+        check_number("Constant: value", self.value)
 
     def __call__(self, key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
         """Return an array of ``shape``; ``key`` is not used."""

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxnet_mini import plain, weights
+from jaxnet_mini.arguments import check_path
 from jaxnet_mini.composition import LayerOutline
 from jaxnet_mini.errors import FileError, JaxnetError, import_extra, short
 from jaxnet_mini.names import snake_case
@@ -35,8 +36,12 @@ one takes a fifth of a millisecond, and a group may stand in many places."""
 
 
 def is_keras(path: FilePath) -> bool:
-    """Tell by the name whether Keras wrote a file."""
-    return os.fspath(path).endswith(SUFFIXES)
+    """Tell by the name whether Keras wrote a file.
+
+    Raises:
+        ArgumentError: ``path`` is no path.
+    """
+    return check_path("path", path).endswith(SUFFIXES)
 
 
 def read_weights(

@@ -164,6 +164,7 @@ class Sequential(PredictingStack):
             arguments.check_count("steps_per_epoch", steps_per_epoch)
         arguments.check_count("epochs", epochs)
         arguments.check_count("initial_epoch", initial_epoch, least=0)
+        shuffle = arguments.check_flag("shuffle", shuffle)
         if seed is not None:
             seeds.check_seed(seed)
         if not processes.is_first():
@@ -196,7 +197,7 @@ class Sequential(PredictingStack):
                 "epochs": epochs,
                 "initial_epoch": initial_epoch,
                 "steps_per_epoch": opened.steps if opened else steps_per_epoch,
-                "shuffle": bool(shuffle),
+                "shuffle": shuffle,
             },
             {
                 "validation_batch_size": validation_batch_size,

@@ -9,7 +9,6 @@ Every number of it, the learning rate first, lives in the transformation's state
 import dataclasses
 import functools
 import math
-import numbers
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
@@ -18,6 +17,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
+from jaxnet_mini.arguments import check_flag, check_number, is_number
 from jaxnet_mini.errors import ArgumentError, StateError, find
 from jaxnet_mini.types import Params
 
@@ -26,6 +26,10 @@ Schedule: TypeAlias = Callable[[Any], Any]
 
 OptimizerState: TypeAlias = Any
 """What a transformation carries from step to step, a pytree."""
+
+
+DECAYS = {"beta_1", "beta_2", "momentum", "rho"}
+"""Shares of a running mean that stay from step to step: with 1 nothing would be new."""
 
 
 class AdamState(NamedTuple):
@@ -86,7 +90,11 @@ class Optimizer:
     """The base of the optimizers: a frozen, hashable value.
 
     Args:
-        learning_rate: a positive number, or a schedule ``step -> number``.
+        learning_rate: a number of at least 0, or a schedule ``step -> number``.
+
+    Raises:
+        ArgumentError: a number is below 0 or not finite; a share that stays from step
+            to step is 1 or more; a flag is neither True nor False.
     """
 
     factory: ClassVar[Callable[..., optax.GradientTransformation]]
@@ -99,21 +107,20 @@ class Optimizer:
             object.__setattr__(self, "learning_rate", rate)
         for field in dataclasses.fields(self):
             name, value = field.name, getattr(self, field.name)
-            if not isinstance(field.default, float) or callable(value):
-                continue
-            number = isinstance(value, numbers.Real)
-            if not number or not (value >= 0.0 and math.isfinite(value)):
-                raise ArgumentError(
-                    f"{type(self).__name__}: {name} must be a finite number of at "
-                    f"least 0, not {value!r}."
-                )
+            argument = f"{type(self).__name__}: {name}"
+            if isinstance(field.default, bool):
+                object.__setattr__(self, name, check_flag(argument, value))
+            elif isinstance(field.default, float) and not callable(value):
+                check_number(argument, value, least=0.0)
+                if name in DECAYS and not value < 1.0:
+                    raise ArgumentError(
+                        f"{argument} must be a number in [0, 1), not {value!r}."
+                    )
 
     def _numbers(self) -> dict[str, float]:
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         return {
-            name: float(value)
-            for name, value in values.items()
-            if isinstance(value, numbers.Real) and not isinstance(value, bool)
+            name: float(value) for name, value in values.items() if is_number(value)
         }
 
     def transformation(self) -> optax.GradientTransformation:
@@ -332,10 +339,10 @@ def check_learning_rate(value: Any) -> float:
     """Return ``value`` as a float.
 
     Raises:
-        ArgumentError: no finite number above 0.
+        ArgumentError: no finite number of at least 0.
     """
     try:
-        number = math.nan if isinstance(value, str) else float(value)
+        number = math.nan if isinstance(value, str | bytes | bool) else float(value)
     except (TypeError, ValueError):
         number = math.nan
     if not (math.isfinite(number) and number >= 0.0):

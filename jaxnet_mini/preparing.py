@@ -144,6 +144,8 @@ def prepare(
     Raises:
         ArgumentError, DataError, ShapeError: bad input.
     """
+    if validation_batch_size is not None:
+        arguments.check_count("validation_batch_size", validation_batch_size)
     trainer = trainer_for(trainer, outline)
     given = None
     if isinstance(x, Batches):

@@ -1,6 +1,5 @@
 """What users do to their arrays before training."""
 
-import numbers
 from typing import Any
 
 import jax
@@ -8,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxnet_mini.arguments import is_integer
 from jaxnet_mini.checks import as_array, position
 from jaxnet_mini.errors import ArgumentError, DataError
 
@@ -33,7 +33,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> NDArray[Any] | jax
     array([[1., 0., 0.],
            [0., 0., 1.]], dtype=float32)
     """
-    whole = isinstance(num_classes, numbers.Integral) and num_classes > 0
+    whole = is_integer(num_classes) and num_classes > 0
     if num_classes is not None and not whole:
         raise ArgumentError(
             f"num_classes must be a positive integer or None, not {num_classes!r}."

@@ -5,14 +5,13 @@ calling it on an array of any shape returns a scalar.
 """
 
 import dataclasses
-import math
-import numbers
 from collections.abc import Callable
 from typing import TypeAlias
 
 import jax.numpy as jnp
 from jax import Array
 
+from jaxnet_mini.arguments import check_number
 from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.names import snake_case
 
@@ -26,12 +25,7 @@ class Regularizer:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-            if not number or not (value >= 0.0 and math.isfinite(value)):
-                raise ArgumentError(
-                    f"{type(self).__name__}: {field.name} must be a finite number of "
-                    f"at least 0, not {value!r}."
-                )
+            check_number(f"{type(self).__name__}: {field.name}", value, least=0.0)
             object.__setattr__(self, field.name, float(value))
 
     def __call__(self, x: Array) -> Array:

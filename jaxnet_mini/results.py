@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from jaxnet_mini.arguments import is_integer
 from jaxnet_mini.callbacks import EarlyStopping, History
 from jaxnet_mini.callbacks.monitor import MonitorCallback
 from jaxnet_mini.ensembles import Ensemble, stacked
@@ -202,8 +203,7 @@ class SweepResult(Sequence[Member]):
             ArgumentError: there are no such ``k`` members.
             StateError: fewer than ``k`` ended well.
         """
-        whole = isinstance(k, int) and not isinstance(k, bool)
-        if not whole or not 1 <= k <= len(self):
+        if not is_integer(k) or not 1 <= k <= len(self):
             raise ArgumentError(
                 f"k must be an integer from 1 to {len(self)}, the number of members, "
                 f"not {k!r}."

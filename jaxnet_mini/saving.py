@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxnet_mini import plain
+from jaxnet_mini.arguments import check_flag, check_path
 from jaxnet_mini.errors import ArgumentError, FileError
 
 FilePath: TypeAlias = str | os.PathLike[str]
@@ -61,10 +62,12 @@ def writable(path: FilePath, suffix: str, overwrite: bool) -> Path:
     """Return where to write, or raise before anything is computed.
 
     Raises:
+        ArgumentError: ``path`` is no path, or ``overwrite`` no bool.
         FileError: another suffix; a folder that does not exist; a file that does and
             is not to be overwritten.
     """
-    chosen, source = Path(path), repr(os.fspath(path))
+    chosen, source = Path(check_path("path", path)), repr(os.fspath(path))
+    overwrite = check_flag("overwrite", overwrite)
     if suffix == SUFFIX and chosen.name.endswith(WEIGHTS_SUFFIX):
         raise FileError(
             f"{source} is a name for weights alone: drop '.weights' from it to save "
@@ -173,9 +176,10 @@ def readable(path: FilePath) -> Path:
     """Return where to read.
 
     Raises:
+        ArgumentError: ``path`` is no path.
         FileError: there is no such file.
     """
-    chosen = Path(path)
+    chosen = Path(check_path("path", path))
     if not chosen.is_file():
         raise FileError(f"there is no file {os.fspath(path)!r}.")
     return chosen

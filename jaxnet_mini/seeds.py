@@ -3,11 +3,11 @@
 Without another word a script does the same in every run.
 """
 
-import numbers
 import random
 
 import numpy as np
 
+from jaxnet_mini.arguments import is_integer
 from jaxnet_mini.errors import ArgumentError
 
 _default = 0
@@ -38,7 +38,6 @@ def check_seed(seed: int) -> int:
     Raises:
         ArgumentError: no integer in [0, 2**32).
     """
-    whole = isinstance(seed, numbers.Integral) and not isinstance(seed, bool)
-    if not whole or not 0 <= seed < 2**32:
+    if not is_integer(seed) or not 0 <= seed < 2**32:
         raise ArgumentError(f"seed must be an integer in [0, 2**32), not {seed!r}.")
     return int(seed)

@@ -3,13 +3,13 @@
 import dataclasses
 import inspect
 import itertools
-import numbers
 from collections.abc import Iterable, Mapping, Set
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from jaxnet_mini import seeds, tracing
+from jaxnet_mini.arguments import is_number
 from jaxnet_mini.errors import ArgumentError, find, short
 from jaxnet_mini.models import Sequential
 from jaxnet_mini.optimizers import OPTIMIZERS, Optimizer
@@ -239,7 +239,7 @@ def _check_number(name: str, value: Any, rate: Any) -> None:
     """Raise an ArgumentError where a value is no number; its range is checked later."""
     if name == "learning_rate" and callable(value):
         return
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    if not is_number(value):
         raise ArgumentError(
             f"each value must be a number, and one is {_shown(value)}: write for "
             f'example {{"{name}": [0.1, 0.2]}}.'

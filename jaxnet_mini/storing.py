@@ -15,6 +15,7 @@ from jaxnet_mini import (
     snapshots,
     weights,
 )
+from jaxnet_mini.arguments import check_path
 from jaxnet_mini.compiling import CompiledStack
 from jaxnet_mini.configs import CustomObjects
 from jaxnet_mini.errors import ArgumentError, FileError, JaxnetError
@@ -166,7 +167,7 @@ class StoredStack(CompiledStack):
         compile: bool,
     ) -> Stored:
         """Return the model in a file; see `models.load_model`."""
-        source, own = os.fspath(path), custom_objects or {}
+        source, own = check_path("path", path), custom_objects or {}
         if keras_files.is_keras(path):
             config = keras_files.read_config(path)
             with plain.locating(source):

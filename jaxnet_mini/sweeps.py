@@ -145,7 +145,7 @@ def sweep(
             "epochs": epochs,
             "initial_epoch": 0,
             "steps_per_epoch": steps_per_epoch,
-            "shuffle": bool(shuffle),
+            "shuffle": arguments.check_flag("shuffle", shuffle),
         },
         SweepBar("Sweep", len(candidates), len(candidates), verbose),
         verbose,

@@ -1097,6 +1097,90 @@ row(
     "seed must be",
 )
 
+for bad in ("batch", None, 2):
+    for name, call in (
+        ("fit", lambda m, bad=bad: m.fit(X, Y, shuffle=bad)),
+        ("sweep", lambda m, bad=bad: jn.sweep(m, {"seed": [0]}, X, Y, shuffle=bad)),
+    ):
+        row(
+            f"{name} with shuffle {bad}",
+            "trained",
+            call,
+            ArgumentError,
+            f"shuffle must be True or False, not {bad!r}",
+        )
+row(
+    "validation_batch_size without anything to validate",
+    "trained",
+    lambda m: m.fit(X, Y, validation_batch_size="32"),
+    ArgumentError,
+    "validation_batch_size must be an integer of at least 1, not '32'",
+)
+row(
+    "set_weights of a number",
+    "trained",
+    lambda m: m.set_weights(3),
+    ArgumentError,
+    "set_weights takes a list of arrays, as get_weights returns it, not 3",
+    fix=lambda m: m.set_weights(m.get_weights()),
+)
+row(
+    "a number for the name of a model",
+    "trained",
+    lambda m: jn.Sequential([dense(3)], name=3),
+    ArgumentError,
+    "name must be a string, not 3",
+)
+for bad in (3, None, b"best.safetensors", ""):
+    for name, call in (
+        ("save", lambda m, bad=bad: m.save(bad)),
+        ("save_weights", lambda m, bad=bad: m.save_weights(bad)),
+        ("load_weights", lambda m, bad=bad: m.load_weights(bad)),
+        ("load_model", lambda m, bad=bad: jn.models.load_model(bad)),
+    ):
+        row(
+            f"{name} with the path {bad!r}",
+            "trained",
+            call,
+            ArgumentError,
+            f"path must be a path, a string or a pathlib.Path, not {bad!r}",
+        )
+row(
+    "overwrite that is no bool",
+    "trained",
+    lambda m: m.save("best.safetensors", overwrite="no"),
+    ArgumentError,
+    "overwrite must be True or False, not 'no'",
+)
+for kind, argument, bad in (
+    (optimizers.Adam, "beta_1", 1.0),
+    (optimizers.AdamW, "beta_2", 1.5),
+    (optimizers.RMSprop, "rho", 1.0),
+    (optimizers.SGD, "momentum", 9.0),
+):
+    row(
+        f"{kind.__name__} with {argument} {bad}",
+        "trained",
+        lambda m, kind=kind, argument=argument, bad=bad: kind(**{argument: bad}),
+        ArgumentError,
+        f"{kind.__name__}: {argument} must be a number in [0, 1), not {bad}",
+    )
+for argument, bad, words in (
+    ("thresholds", 0.5, "a list of numbers or None, not 0.5"),
+    ("thresholds", [0.5, 2.0], "numbers in [0, 1], not 2.0"),
+    ("label_weights", 1.0, "a list of numbers or None, not 1.0"),
+    ("label_weights", [1.0, -1.0], "a finite number of at least 0, not -1.0"),
+):
+    row(
+        f"AUC with {argument} {bad}",
+        "trained",
+        lambda m, argument=argument, bad=bad: metrics.AUC(
+            multi_label=True, **{argument: bad}
+        ),
+        ArgumentError,
+        f"{argument} must be {words}",
+    )
+
 # Layers
 
 for bad in (0, -1, 1.5, True, None, "3"):

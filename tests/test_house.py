@@ -20,8 +20,8 @@ NAME = jaxnet_mini.__name__
 # that of the design, with the rooms that were added since.
 FLOORS = [
     {"types", "errors", "folders", "names", "startup", "version"} | {"interrupts"},
-    {"forks", "memory", "processes"},
-    {"activations", "arguments", "initializers", "optimizers", "plain"}
+    {"arguments", "forks", "memory", "processes"},
+    {"activations", "initializers", "optimizers", "plain"}
     | {"compilation_cache"}
     | {"regularizers", "seeds", "states"},
     {"callbacks.base", "figures", "layers.base", "progress"},

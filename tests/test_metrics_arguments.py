@@ -99,7 +99,7 @@ REFUSED = [
     message(
         ArgumentError,
         lambda: metrics.BinaryAccuracy(threshold="a"),
-        "BinaryAccuracy: threshold must be a number, not 'a'.",
+        "BinaryAccuracy: threshold must be a finite number, not 'a'.",
     ),
     *(
         message(

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable
 from typing import Optional
 
+from jaxnet_mini.arguments import check_flag
 from jaxnet_mini.callbacks.base import Callback, batches_between
 from jaxnet_mini.errors import ArgumentError
 
@@ -41,7 +42,9 @@ class BackupAndRestore(Callback):
             )
         self.backup_dir = os.fspath(backup_dir)
         self.save_freq = save_freq
-        self.delete_checkpoint = delete_checkpoint
+        self.delete_checkpoint = check_flag(
+            "BackupAndRestore: delete_checkpoint", delete_checkpoint
+        )
         self.every = batches_between("BackupAndRestore: save_freq", save_freq)
 
     @staticmethod

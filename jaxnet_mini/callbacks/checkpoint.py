@@ -5,8 +5,9 @@ import string
 from pathlib import Path
 from typing import Any
 
+from jaxnet_mini.arguments import check_flag, check_level, check_path
 from jaxnet_mini.callbacks.base import Logs, Real, batches_between, say
-from jaxnet_mini.callbacks.monitor import MonitorCallback
+from jaxnet_mini.callbacks.monitor import MonitorCallback, check_reference
 from jaxnet_mini.errors import ArgumentError, find
 
 WEIGHTS = ".weights.safetensors"
@@ -36,9 +37,9 @@ class ModelCheckpoint(MonitorCallback):
             the first.
 
     Raises:
-        ArgumentError: ``filepath`` ends otherwise or holds what cannot be filled in,
-            or ``save_freq`` is neither; when training begins, where ``mode="auto"``
-            cannot tell.
+        ArgumentError: an argument is of another kind; ``filepath`` ends otherwise or
+            holds what cannot be filled in, or ``save_freq`` is neither; when training
+            begins, where ``mode="auto"`` cannot tell.
         UnknownNameError: when a file is saved, where the logs lack a name in
             ``filepath``.
 
@@ -58,11 +59,18 @@ class ModelCheckpoint(MonitorCallback):
         save_freq: int | str = "epoch",
         initial_value_threshold: Real | None = None,
     ) -> None:
+        check_reference(
+            "ModelCheckpoint: initial_value_threshold", initial_value_threshold
+        )
         super().__init__(monitor, mode, initial_value_threshold)
-        self.filepath = os.fspath(filepath)
-        self.verbose = verbose
-        self.save_best_only = save_best_only
-        self.save_weights_only = save_weights_only
+        self.filepath = check_path("ModelCheckpoint: filepath", filepath)
+        self.verbose = check_level("ModelCheckpoint: verbose", verbose)
+        self.save_best_only = check_flag(
+            "ModelCheckpoint: save_best_only", save_best_only
+        )
+        self.save_weights_only = check_flag(
+            "ModelCheckpoint: save_weights_only", save_weights_only
+        )
         self.save_freq = save_freq
         self._every = batches_between("ModelCheckpoint: save_freq", save_freq)
         if self._every is None:

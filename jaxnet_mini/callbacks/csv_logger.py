@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 from typing import IO, Any
 
+from jaxnet_mini.arguments import check_flag, check_path
 from jaxnet_mini.callbacks.base import Callback, Logs
 from jaxnet_mini.errors import ArgumentError
 
@@ -25,8 +26,9 @@ class CSVLogger(Callback):
         append: whether to go on in a file that exists, under its header.
 
     Raises:
-        ArgumentError: ``separator`` is not one character; or, after the first epoch,
-            the logs have names that the header of an appended file lacks.
+        ArgumentError: ``filename`` is no path, ``separator`` not one character; or,
+            after the first epoch, the logs have names that the header of an appended
+            file lacks.
         OSError: when training begins, where the file cannot be written.
 
     Source: https://keras.io/api/callbacks/csv_logger/
@@ -40,13 +42,13 @@ class CSVLogger(Callback):
         separator: str = ",",
         append: bool = False,
     ) -> None:
-        if len(separator) != 1:
+        self.filename = check_path("CSVLogger: filename", filename)
+        if not isinstance(separator, str) or len(separator) != 1:
             raise ArgumentError(
                 f"CSVLogger: separator must be one character, not {separator!r}."
             )
-        self.filename = os.fspath(filename)
         self.separator = separator
-        self.append = append
+        self.append = check_flag("CSVLogger: append", append)
         self._columns: list[str] = []
 
     def state_dict(self) -> dict[str, Any]:

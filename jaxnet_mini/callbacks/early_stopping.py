@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 
+from jaxnet_mini.arguments import check_count, check_flag, check_level
 from jaxnet_mini.callbacks.base import Logs, Real, say
 from jaxnet_mini.callbacks.monitor import MonitorCallback
 
@@ -31,7 +32,8 @@ class EarlyStopping(MonitorCallback):
         wait: how many epochs have passed without an improvement.
 
     Raises:
-        ArgumentError: when training begins, where ``mode="auto"`` cannot tell.
+        ArgumentError: an argument is of another kind; or, when training begins,
+            ``mode="auto"`` cannot tell.
 
     Source: https://keras.io/api/callbacks/early_stopping/
     """
@@ -47,12 +49,16 @@ class EarlyStopping(MonitorCallback):
         restore_best_weights: bool = False,
         start_from_epoch: int = 0,
     ) -> None:
-        super().__init__(monitor, mode, min_delta=min_delta)
-        self.patience = patience
-        self.verbose = verbose
+        super().__init__(monitor, mode, baseline, min_delta)
+        self.patience = check_count("EarlyStopping: patience", patience, least=0)
+        self.verbose = check_level("EarlyStopping: verbose", verbose)
         self.baseline = baseline
-        self.restore_best_weights = restore_best_weights
-        self.start_from_epoch = start_from_epoch
+        self.restore_best_weights = check_flag(
+            "EarlyStopping: restore_best_weights", restore_best_weights
+        )
+        self.start_from_epoch = check_count(
+            "EarlyStopping: start_from_epoch", start_from_epoch, least=0
+        )
         self._forget()
 
     def _forget(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxnet_mini.arguments import check_count, check_level, check_number, is_number
 from jaxnet_mini.callbacks.base import Callback, Logs, Real, say
 from jaxnet_mini.callbacks.monitor import MonitorCallback
 from jaxnet_mini.errors import ArgumentError
@@ -25,7 +26,8 @@ class LearningRateScheduler(Callback):
         verbose: 1 prints each rate that is set.
 
     Raises:
-        ArgumentError: when training begins, where ``schedule`` returns no rate.
+        ArgumentError: ``schedule`` is no function; or, when training begins, it returns
+            no rate.
         StateError: when training begins, where the optimizer has a schedule of its own
             or is an optax transformation that does not let the rate be set.
 
@@ -39,7 +41,7 @@ class LearningRateScheduler(Callback):
                 f"if it likes, of the learning rate, not {schedule!r}."
             )
         self.schedule = schedule
-        self.verbose = verbose
+        self.verbose = check_level("LearningRateScheduler: verbose", verbose)
         self._takes_rate = _takes_two(schedule)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
@@ -96,8 +98,8 @@ class ReduceLROnPlateau(MonitorCallback):
         cooldown_counter: how many epochs of ``cooldown`` are left.
 
     Raises:
-        ArgumentError: ``factor`` is not in [0, 1); or, when training begins,
-            ``mode="auto"`` cannot tell.
+        ArgumentError: an argument is of another kind or out of range; or, when training
+            begins, ``mode="auto"`` cannot tell.
         StateError: when training begins, where the optimizer has a schedule of its own
             or is an optax transformation that does not let the rate be set.
 
@@ -116,15 +118,16 @@ class ReduceLROnPlateau(MonitorCallback):
         min_lr: Real = 0.0,
     ) -> None:
         super().__init__(monitor, mode, min_delta=min_delta)
-        if not 0.0 <= factor < 1.0:
+        if not is_number(factor) or not 0.0 <= factor < 1.0:
             raise ArgumentError(
                 f"ReduceLROnPlateau: factor must be at least 0 and below 1, for "
                 f"example 0.1, not {factor!r}."
             )
         self.factor = factor
-        self.patience = patience
-        self.verbose = verbose
-        self.cooldown = cooldown
+        self.patience = check_count("ReduceLROnPlateau: patience", patience, least=0)
+        self.verbose = check_level("ReduceLROnPlateau: verbose", verbose)
+        self.cooldown = check_count("ReduceLROnPlateau: cooldown", cooldown, least=0)
+        check_number("ReduceLROnPlateau: min_lr", min_lr, least=0.0)
         self.min_lr = min_lr
         self._forget()
 

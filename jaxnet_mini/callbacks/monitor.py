@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxnet_mini.arguments import check_number, check_word, is_number
 from jaxnet_mini.callbacks.base import Callback, Logs, Real
 from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.names import snake_case
@@ -36,6 +37,7 @@ class MonitorCallback(Callback):
 
     Raises:
         UnknownNameError: another ``mode``.
+        ArgumentError: ``monitor`` is no string, or one of the others no number.
     """
 
     def __init__(
@@ -45,9 +47,12 @@ class MonitorCallback(Callback):
         baseline: Real | None = None,
         min_delta: Real = 0,
     ) -> None:
-        self.monitor = monitor
+        kind = type(self).__name__
+        self.monitor = check_word(f"{kind}: monitor", monitor)
         self.mode = mode
+        check_reference(f"{kind}: baseline", baseline)
         self.best: Real | None = baseline
+        check_number(f"{kind}: min_delta", min_delta)
         self.min_delta = abs(min_delta)
         signs = {"min": -1, "max": 1, "auto": _sign_of(monitor)}
         self._sign = find(signs, mode, "mode")
@@ -100,6 +105,16 @@ class MonitorCallback(Callback):
             stacklevel=3,
         )
         return None
+
+
+def check_reference(argument: str, value: Any) -> None:
+    """Check a value to beat; it may be infinite.
+
+    Raises:
+        ArgumentError: neither a number nor None.
+    """
+    if value is not None and (not is_number(value) or value != value):
+        raise ArgumentError(f"{argument} must be a number or None, not {value!r}.")
 
 
 def _sign_of(name: str) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from jaxnet_mini.arguments import is_number
 from jaxnet_mini.callbacks.base import Callback, Logs, Real
 from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.progress import REDRAW_SECONDS, Bar
@@ -29,7 +30,7 @@ class ProgbarLogger(Callback):
     def __init__(
         self, metrics: Sequence[str] | None = None, seconds: Real = REDRAW_SECONDS
     ) -> None:
-        if not seconds > 0:
+        if not is_number(seconds) or not seconds > 0:
             raise ArgumentError(
                 f"ProgbarLogger: seconds must be above 0, not {seconds!r}: for silence "
                 "give verbose=0."

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from jaxnet_mini.arguments import check_count
+from jaxnet_mini.arguments import check_count, check_path
 from jaxnet_mini.callbacks.base import Callback, Logs, batches_between
 from jaxnet_mini.errors import StateError, import_extra
 
@@ -39,7 +39,8 @@ class TensorBoard(Callback):
 
     Raises:
         MissingExtraError: tensorboardX is not installed.
-        ArgumentError: ``histogram_freq`` or ``update_freq`` is none of these.
+        ArgumentError: ``log_dir`` is no path, ``histogram_freq`` or ``update_freq`` is
+            none of these.
 
     Source: https://keras.io/api/callbacks/tensorboard/
     """
@@ -54,7 +55,7 @@ class TensorBoard(Callback):
         update_freq: int | str = "epoch",
     ) -> None:
         self._tensorboard = import_extra("tensorboardX", "tensorboard")
-        self.log_dir = os.fspath(log_dir)
+        self.log_dir = check_path("TensorBoard: log_dir", log_dir)
         self.histogram_freq = check_count("histogram_freq", histogram_freq, least=0)
         self.update_freq = 1 if update_freq == "batch" else update_freq
         self._every = batches_between("TensorBoard: update_freq", self.update_freq)

@@ -1,5 +1,6 @@
 """An orderly end when numbers turn NaN."""
 
+from jaxnet_mini.arguments import check_flag
 from jaxnet_mini.callbacks.base import Callback, say
 from jaxnet_mini.errors import NonFiniteError
 
@@ -22,7 +23,7 @@ class TerminateOnNaN(Callback):
     """
 
     def __init__(self, raise_error: bool = False) -> None:
-        self.raise_error = raise_error
+        self.raise_error = check_flag("TerminateOnNaN: raise_error", raise_error)
 
     def on_non_finite(self, error: NonFiniteError) -> None:
         if not self.raise_error:

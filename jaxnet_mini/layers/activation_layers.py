@@ -12,8 +12,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini import activations, initializers, regularizers
+from jaxnet_mini.arguments import check_number
 from jaxnet_mini.errors import ArgumentError, ShapeError
-from jaxnet_mini.layers.base import Base, finite, positive, total_penalty
+from jaxnet_mini.layers.base import Base, positive, total_penalty
 from jaxnet_mini.types import Params, RandomKey, Shape, as_float
 
 
@@ -40,9 +41,9 @@ class ReLU(Base):
     def __post_init__(self, input_dim: int | None) -> None:
         super().__post_init__(input_dim)
         if self.max_value is not None:
-            finite(self.max_value, "max_value", least=0.0)
-        finite(self.negative_slope, "negative_slope", least=0.0)
-        finite(self.threshold, "threshold", least=0.0)
+            check_number("max_value", self.max_value, least=0.0)
+        check_number("negative_slope", self.negative_slope, least=0.0)
+        check_number("threshold", self.threshold, least=0.0)
 
     def forward(self, params: Params, x: Array) -> Array:
         return activations.relu(
@@ -68,7 +69,7 @@ class LeakyReLU(Base):
 
     def __post_init__(self, input_dim: int | None) -> None:
         super().__post_init__(input_dim)
-        finite(self.negative_slope, "negative_slope", least=0.0)
+        check_number("negative_slope", self.negative_slope, least=0.0)
 
     def forward(self, params: Params, x: Array) -> Array:
         return jax.nn.leaky_relu(as_float(x), self.negative_slope)
@@ -91,7 +92,7 @@ class ELU(Base):
 
     def __post_init__(self, input_dim: int | None) -> None:
         super().__post_init__(input_dim)
-        finite(self.alpha, "alpha")
+        check_number("alpha", self.alpha)
 
     def forward(self, params: Params, x: Array) -> Array:
         return jax.nn.elu(as_float(x), self.alpha)

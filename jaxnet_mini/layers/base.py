@@ -1,8 +1,6 @@
 """What all layers share: shapes that are checked, names, penalties."""
 
 import dataclasses
-import math
-import numbers
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +8,7 @@ from typing import Any
 from jax import Array
 
 from jaxnet_mini import regularizers
+from jaxnet_mini.arguments import is_integer
 from jaxnet_mini.errors import ArgumentError, ShapeError
 from jaxnet_mini.names import as_call
 from jaxnet_mini.types import Params, RandomKey, Shape
@@ -21,24 +20,9 @@ def positive(value: Any, argument: str) -> int:
     Raises:
         ArgumentError: no positive integer.
     """
-    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not whole or value <= 0:
+    if not is_integer(value) or value <= 0:
         raise ArgumentError(f"{argument} must be a positive integer, not {value!r}.")
     return int(value)
-
-
-def finite(value: Any, argument: str, least: float = -math.inf) -> None:
-    """Check that ``value`` is a finite number of at least ``least``.
-
-    Raises:
-        ArgumentError: it is none.
-    """
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not number or not (math.isfinite(value) and value >= least):
-        bound = "" if least == -math.inf else f" of at least {least:g}"
-        raise ArgumentError(
-            f"{argument} must be a finite number{bound}, not {value!r}."
-        )
 
 
 def check_shape(value: Any, argument: str) -> Shape:
@@ -47,7 +31,7 @@ def check_shape(value: Any, argument: str) -> Shape:
     Raises:
         ArgumentError: no tuple of positive integers.
     """
-    if isinstance(value, numbers.Integral):
+    if is_integer(value):
         value = (value,)
     if not isinstance(value, tuple | list):
         raise ArgumentError(

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini import activations, initializers, regularizers
+from jaxnet_mini.arguments import check_flag, check_number
 from jaxnet_mini.errors import ShapeError
-from jaxnet_mini.layers.base import Base, check_shape, finite, positive, total_penalty
+from jaxnet_mini.layers.base import Base, check_shape, positive, total_penalty
 from jaxnet_mini.types import Params, RandomKey, Shape, as_float
 
 
@@ -68,6 +69,7 @@ class Dense(Base):
     def __post_init__(self, input_dim: int | None) -> None:
         super().__post_init__(input_dim)
         object.__setattr__(self, "units", positive(self.units, "units"))
+        object.__setattr__(self, "use_bias", check_flag("use_bias", self.use_bias))
         activations.get(self.activation)
         initializers.get(self.kernel_initializer)
         initializers.get(self.bias_initializer)
@@ -138,7 +140,7 @@ class Rescaling(Base):
     def __post_init__(self, input_dim: int | None) -> None:
         super().__post_init__(input_dim)
         for argument in ("scale", "offset"):
-            finite(getattr(self, argument), argument)
+            check_number(argument, getattr(self, argument))
 
     def forward(self, params: Params, x: Array) -> Array:
         return as_float(x) * self.scale + self.offset

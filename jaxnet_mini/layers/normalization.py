@@ -1,13 +1,13 @@
 """Layers that bring their inputs to one scale."""
 
 import dataclasses
-import numbers
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini import initializers
+from jaxnet_mini.arguments import is_number
 from jaxnet_mini.errors import ArgumentError, ShapeError
 from jaxnet_mini.layers.base import Base
 from jaxnet_mini.types import Params, RandomKey, Shape
@@ -29,7 +29,7 @@ class LayerNormalization(Base):
 
     def __post_init__(self, input_dim: int | None) -> None:
         super().__post_init__(input_dim)
-        if not isinstance(self.epsilon, numbers.Real) or not self.epsilon > 0.0:
+        if not is_number(self.epsilon) or not self.epsilon > 0.0:
             raise ArgumentError(f"epsilon must be above 0, not {self.epsilon!r}.")
 
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:

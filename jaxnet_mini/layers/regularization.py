@@ -2,14 +2,14 @@
 
 import abc
 import dataclasses
-import numbers
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxnet_mini.arguments import check_number, is_number
 from jaxnet_mini.errors import ArgumentError
-from jaxnet_mini.layers.base import Base, finite
+from jaxnet_mini.layers.base import Base
 from jaxnet_mini.types import Params, RandomKey, as_float
 
 
@@ -39,7 +39,7 @@ class Random(Base, abc.ABC):
         training: bool = False,
     ) -> Array:
         # A number that is traced may be 0 in one call of a program and not in another.
-        known = isinstance(self.strength, numbers.Real)
+        known = is_number(self.strength)
         if not training or (known and self.strength == 0.0):
             return x
         if key is None:
@@ -67,7 +67,7 @@ class Dropout(Random):
 
     def __post_init__(self, input_dim: int | None) -> None:
         super().__post_init__(input_dim)
-        if not isinstance(self.rate, numbers.Real) or not 0.0 <= self.rate < 1.0:
+        if not is_number(self.rate) or not 0.0 <= self.rate < 1.0:
             raise ArgumentError(
                 f"rate is the share of inputs to drop, in [0, 1), not {self.rate!r}."
             )
@@ -119,7 +119,7 @@ class GaussianNoise(Random):
 
     def __post_init__(self, input_dim: int | None) -> None:
         super().__post_init__(input_dim)
-        finite(self.stddev, "stddev", least=0.0)
+        check_number("stddev", self.stddev, least=0.0)
 
     @property
     def strength(self) -> float | Array:

@@ -2,11 +2,11 @@
 
 import dataclasses
 import math
-import numbers
 from typing import Any
 
 from jax import Array
 
+from jaxnet_mini.arguments import is_integer
 from jaxnet_mini.errors import ArgumentError, ShapeError
 from jaxnet_mini.layers.base import Base
 from jaxnet_mini.types import Params, RandomKey, Shape
@@ -79,5 +79,4 @@ class Reshape(Base):
 
 
 def _is_size(value: Any) -> bool:
-    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    return bool(whole and (value > 0 or value == -1))
+    return is_integer(value) and (value > 0 or value == -1)

@@ -6,7 +6,6 @@ Source: https://keras.io/api/losses/.
 import abc
 import dataclasses
 import math
-import numbers
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -14,6 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini import activations
+from jaxnet_mini.arguments import check_flag, check_word, is_number
 from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.losses import functions
 from jaxnet_mini.names import as_call
@@ -28,6 +28,18 @@ REDUCTIONS = {
     "sum": "sum",
     "none": None,
 }
+
+
+def check_label_smoothing(owner: Any, value: Any) -> None:
+    """Check the argument of a loss or of a metric.
+
+    Raises:
+        ArgumentError: no number in [0, 1].
+    """
+    if not is_number(value) or not 0.0 <= value <= 1.0:
+        raise ArgumentError(
+            f"{type(owner).__name__}: label_smoothing must be in [0, 1], not {value!r}."
+        )
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -56,6 +68,8 @@ class Loss(abc.ABC):
     def __post_init__(self) -> None:
         if self.reduction is not None:
             find(REDUCTIONS, self.reduction, "reduction")
+        if self.name is not None:
+            check_word(f"{type(self).__name__}: name", self.name)
 
     def __repr__(self) -> str:
         return as_call(self)
@@ -132,6 +146,11 @@ class _Crossentropy(_OfFunction):
 
     from_logits: bool = False
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        flag = check_flag(f"{type(self).__name__}: from_logits", self.from_logits)
+        object.__setattr__(self, "from_logits", flag)
+
     def on_logits(self, activation: activations.Activation) -> Loss | None:
         fused = not self.from_logits and activation is activations.get(self.before)
         return dataclasses.replace(self, from_logits=True) if fused else None
@@ -147,12 +166,7 @@ class _SmoothedCrossentropy(_Crossentropy):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        value: Any = self.label_smoothing
-        if not isinstance(value, numbers.Real) or not 0.0 <= float(value) <= 1.0:
-            raise ArgumentError(
-                f"{type(self).__name__}: label_smoothing must be in [0, 1], not "
-                f"{value!r}."
-            )
+        check_label_smoothing(self, self.label_smoothing)
 
     def per_example(self, y_true: Array, y_pred: Array) -> Array:
         return self.function(y_true, y_pred, self.from_logits, self.label_smoothing)
@@ -236,8 +250,9 @@ class Huber(_OfFunction):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        number = isinstance(self.delta, numbers.Real)
-        if not number or not (self.delta > 0.0 and math.isfinite(self.delta)):
+        if not is_number(self.delta) or not (
+            self.delta > 0.0 and math.isfinite(self.delta)
+        ):
             raise ArgumentError(
                 f"Huber: delta must be a finite number above 0, not {self.delta!r}."
             )
@@ -283,3 +298,11 @@ class FunctionLoss(_OfFunction):
     targets: ClassVar[Targets] = "anything"
 
     function: LossFunction
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not callable(self.function):
+            raise ArgumentError(
+                "FunctionLoss: function must be a function of (y_true, y_pred), not "
+                f"{self.function!r}."
+            )

@@ -1,12 +1,12 @@
 """Accuracies: how often the answer is right."""
 
 import dataclasses
-import numbers
 from typing import Any
 
 import jax.numpy as jnp
 from jax import Array
 
+from jaxnet_mini.arguments import check_number, is_integer
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.losses.functions import aligned, classes_of
 from jaxnet_mini.metrics.means import FunctionMean
@@ -90,10 +90,8 @@ class BinaryAccuracy(FunctionMean):
     threshold: float = dataclasses.field(default=0.5, kw_only=True)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.threshold, numbers.Real):
-            raise ArgumentError(
-                f"BinaryAccuracy: threshold must be a number, not {self.threshold!r}."
-            )
+        super().__post_init__()
+        check_number("BinaryAccuracy: threshold", self.threshold)
 
     def per_example(self, y_true: Array, y_pred: Array) -> Array:
         return binary_accuracy(y_true, y_pred, self.threshold)
@@ -120,8 +118,7 @@ class SparseCategoricalAccuracy(FunctionMean):
 
 
 def _check_k(metric: Any) -> None:
-    whole = isinstance(metric.k, numbers.Integral) and not isinstance(metric.k, bool)
-    if not whole or metric.k < 1:
+    if not is_integer(metric.k) or metric.k < 1:
         raise ArgumentError(
             f"{type(metric).__name__}: k must be a positive integer, not {metric.k!r}."
         )
@@ -135,6 +132,7 @@ class TopKCategoricalAccuracy(FunctionMean):
     name: str = "top_k_categorical_accuracy"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check_k(self)
 
     def per_example(self, y_true: Array, y_pred: Array) -> Array:
@@ -149,6 +147,7 @@ class SparseTopKCategoricalAccuracy(FunctionMean):
     name: str = "sparse_top_k_categorical_accuracy"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check_k(self)
 
     def per_example(self, y_true: Array, y_pred: Array) -> Array:

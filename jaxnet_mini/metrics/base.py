@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from jaxnet_mini.arguments import check_flag, check_word
 from jaxnet_mini.names import as_call
 from jaxnet_mini.types import Float
 
@@ -77,6 +78,20 @@ class Metric(abc.ABC):
     """
 
     name: str
+
+    def __post_init__(self) -> None:
+        """Check the name and the flags of a metric that is a dataclass.
+
+        Raises:
+            ArgumentError: the name is no word, or a flag neither True nor False.
+        """
+        kind = type(self).__name__
+        check_word(f"{kind}: name", self.name)
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            if field.type is bool:
+                given = getattr(self, field.name)
+                flag = check_flag(f"{kind}: {field.name}", given)
+                object.__setattr__(self, field.name, flag)
 
     def __repr__(self) -> str:
         return as_call(self) if dataclasses.is_dataclass(self) else super().__repr__()

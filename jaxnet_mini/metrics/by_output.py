@@ -9,7 +9,7 @@ from jax import Array
 from jaxnet_mini.errors import ArgumentError, ShapeError
 from jaxnet_mini.losses.functions import aligned
 from jaxnet_mini.metrics.base import Metric, Totals, zeros
-from jaxnet_mini.metrics.thresholds import spread
+from jaxnet_mini.metrics.thresholds import check_integer, spread
 from jaxnet_mini.types import Float
 
 
@@ -17,6 +17,10 @@ class ByOutput(Metric):
     """The base of such metrics: derive a dataclass with a field ``num_outputs``."""
 
     num_outputs: int | None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_integer(self, "num_outputs", least=1, optional=True)
 
     @property
     @abc.abstractmethod

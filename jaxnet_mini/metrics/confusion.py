@@ -1,7 +1,6 @@
 """Precision, recall and the area under a curve, from counts at thresholds."""
 
 import dataclasses
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from jaxnet_mini.arguments import check_number, is_integer
 from jaxnet_mini.errors import ArgumentError, ShapeError, find
 from jaxnet_mini.losses.functions import EPSILON, aligned
 from jaxnet_mini.metrics.base import Metric, Totals, numpy_of, over, zeros
@@ -38,6 +38,7 @@ class _Share(AtThresholds):
     name: str = ""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         freeze(self, "thresholds")
         check_thresholds(self, self.thresholds)
         check_integer(self, "top_k", least=1, optional=True)
@@ -152,17 +153,24 @@ class AUC(Metric):
     from_logits: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         find({"ROC": 0, "PR": 0, "PRGAIN": 0}, self.curve, "curve")
         methods = {"interpolation": 0, "minoring": 0, "majoring": 0}
         find(methods, self.summation_method, "summation_method")
         freeze(self, "thresholds")
         freeze(self, "label_weights")
+        for argument in ("thresholds", "label_weights"):
+            value = getattr(self, argument)
+            if not isinstance(value, tuple | None):
+                raise ArgumentError(
+                    f"AUC: {argument} must be a list of numbers or None, not {value!r}."
+                )
         check_thresholds(self, self.thresholds)
+        for weight in self.label_weights or ():
+            check_number("AUC: every one of label_weights", weight, least=0.0)
         if self.thresholds is not None:
             object.__setattr__(self, "num_thresholds", len(self.thresholds) + 2)
-        if not isinstance(self.num_thresholds, numbers.Integral) or (
-            self.num_thresholds < 2
-        ):
+        if not is_integer(self.num_thresholds) or self.num_thresholds < 2:
             raise ArgumentError(
                 "AUC: num_thresholds must be an integer above 1, not "
                 f"{self.num_thresholds!r}."

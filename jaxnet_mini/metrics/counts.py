@@ -26,6 +26,7 @@ class _Count(AtThresholds):
     name: str = ""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         freeze(self, "thresholds")
         check_thresholds(self, self.thresholds)
 

@@ -1,13 +1,13 @@
 """F-scores: one number for precision and recall."""
 
 import dataclasses
-import numbers
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from jaxnet_mini.arguments import is_number
 from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.metrics.base import Totals, over, weighed
 from jaxnet_mini.metrics.by_output import ByOutput
@@ -22,15 +22,16 @@ class _FScore(ByOutput):
     number_of_sums = 3
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.average is not None:
             find({"micro": 0, "macro": 0, "weighted": 0}, self.average, "average")
         kind, beta = type(self).__name__, self.beta
-        real = isinstance(beta, numbers.Real)
-        if not real or not 0.0 < beta < np.inf:
+        if not is_number(beta) or not 0.0 < beta < np.inf:
             raise ArgumentError(f"{kind}: beta must be a number above 0, not {beta!r}.")
         threshold: Any = self.threshold
-        real = isinstance(threshold, numbers.Real)
-        if threshold is not None and (not real or not 0.0 < threshold <= 1.0):
+        if threshold is not None and (
+            not is_number(threshold) or not 0.0 < threshold <= 1.0
+        ):
             raise ArgumentError(
                 f"{kind}: threshold must be a number in (0, 1] or None, not "
                 f"{threshold!r}."

@@ -7,7 +7,8 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.errors import ShapeError
+from jaxnet_mini.arguments import check_word
+from jaxnet_mini.errors import ArgumentError, ShapeError
 from jaxnet_mini.metrics.base import (
     Metric,
     MetricFunction,
@@ -48,6 +49,9 @@ class Mean:
 
     name: str = "mean"
 
+    def __post_init__(self) -> None:
+        check_word("Mean: name", self.name)
+
     def zeros(self) -> Totals:
         """Return the sums of no values."""
         return zeros(2)
@@ -81,6 +85,9 @@ class Sum:
     """
 
     name: str = "sum"
+
+    def __post_init__(self) -> None:
+        check_word("Sum: name", self.name)
 
     def zeros(self) -> Totals:
         """Return the sum of no values."""
@@ -146,9 +153,15 @@ class MeanMetricWrapper(FunctionMean):
     name: str = ""
 
     def __post_init__(self) -> None:
-        if not self.name:
+        if not callable(self.fn):
+            raise ArgumentError(
+                "MeanMetricWrapper: fn must be a function of (y_true, y_pred), not "
+                f"{self.fn!r}."
+            )
+        if self.name == "":
             named = getattr(self.fn, "__name__", type(self.fn).__name__)
             object.__setattr__(self, "name", named)
+        super().__post_init__()
 
     def per_example(self, y_true: Array, y_pred: Array) -> Array:
         return self.fn(y_true, y_pred)

@@ -6,6 +6,7 @@ from typing import Any
 from jax import Array
 
 from jaxnet_mini.losses import functions
+from jaxnet_mini.losses.classes import check_label_smoothing
 from jaxnet_mini.metrics.base import Totals
 from jaxnet_mini.metrics.means import FunctionMean
 
@@ -31,6 +32,10 @@ class BinaryCrossentropy(FunctionMean):
     from_logits: bool = dataclasses.field(default=False, kw_only=True)
     label_smoothing: float = dataclasses.field(default=0.0, kw_only=True)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_label_smoothing(self, self.label_smoothing)
+
     def per_example(self, y_true: Array, y_pred: Array) -> Array:
         return functions.binary_crossentropy(
             y_true, y_pred, self.from_logits, self.label_smoothing
@@ -44,6 +49,10 @@ class CategoricalCrossentropy(FunctionMean):
     name: str = "categorical_crossentropy"
     from_logits: bool = dataclasses.field(default=False, kw_only=True)
     label_smoothing: float = dataclasses.field(default=0.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_label_smoothing(self, self.label_smoothing)
 
     def per_example(self, y_true: Array, y_pred: Array) -> Array:
         return functions.categorical_crossentropy(

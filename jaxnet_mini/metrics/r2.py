@@ -46,6 +46,7 @@ class R2Score(ByOutput):
     number_of_sums = 5
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.class_aggregation is not None:
             known = {"uniform_average": 0, "variance_weighted_average": 0}
             find(known, self.class_aggregation, "class_aggregation")

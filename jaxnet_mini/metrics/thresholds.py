@@ -6,7 +6,6 @@ histogram: how much weight of true and of false targets has an output above exac
 """
 
 import abc
-import numbers
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -15,6 +14,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from jaxnet_mini.arguments import is_integer, is_number
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.losses.functions import aligned
 from jaxnet_mini.metrics.base import Metric, Totals, zeros
@@ -65,15 +65,14 @@ def freeze(metric: Metric, argument: str) -> None:
     """Make a tuple of a list or an array, so that the metric is hashable."""
     value = getattr(metric, argument)
     if isinstance(value, list | np.ndarray):
-        frozen = (float(v) if isinstance(v, numbers.Real) else v for v in value)
+        frozen = (float(v) if is_number(v) else v for v in value)
         object.__setattr__(metric, argument, tuple(frozen))
 
 
 def check_thresholds(metric: Metric, thresholds: Thresholds) -> None:
     """Check that thresholds are None or numbers from 0 to 1."""
     for value in bounds_of(thresholds):
-        real = isinstance(value, numbers.Real)
-        if not real or not 0.0 <= value <= 1.0:
+        if not is_number(value) or not 0.0 <= value <= 1.0:
             raise ArgumentError(
                 f"{type(metric).__name__}: thresholds must be numbers in [0, 1], not "
                 f"{value!r}."
@@ -85,10 +84,9 @@ def check_integer(
 ) -> None:
     """Check that an argument is an integer that is not too small, or may be None."""
     value = getattr(metric, argument)
-    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if optional and value is None:
         return
-    if not whole or value < least:
+    if not is_integer(value) or value < least:
         or_none = " or None" if optional else ""
         raise ArgumentError(
             f"{type(metric).__name__}: {argument} must be an integer of at least "

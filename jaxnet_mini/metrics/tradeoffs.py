@@ -5,12 +5,12 @@ Source: https://keras.io/api/metrics/classification_metrics/
 
 import abc
 import dataclasses
-import numbers
 from typing import Any
 
 import jax.numpy as jnp
 from jax import Array
 
+from jaxnet_mini.arguments import is_number
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.losses.functions import aligned
 from jaxnet_mini.metrics.base import Totals, numpy_of, over
@@ -24,8 +24,8 @@ class _Best(AtThresholds):
     num_thresholds: int
 
     def __post_init__(self) -> None:
-        real = isinstance(self._least, numbers.Real)
-        if not real or not 0.0 <= self._least <= 1.0:
+        super().__post_init__()
+        if not is_number(self._least) or not 0.0 <= self._least <= 1.0:
             raise ArgumentError(
                 f"{type(self).__name__}: {self._argument} must be a number in [0, 1], "
                 f"not {self._least!r}."

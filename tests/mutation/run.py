@@ -43,8 +43,8 @@ PRELOADED = ["jax", "jax.numpy", "optax", "keras", "hypothesis", "sklearn.metric
 TESTS = {
     "jaxnet_mini/data.py": "data memory streams errors",
     "jaxnet_mini/train.py": "train pieces losses regularizers errors",
-    "jaxnet_mini/losses": "losses properties",
-    "jaxnet_mini/metrics": "metrics metrics_scores metrics_arguments",
+    "jaxnet_mini/losses": "losses properties arguments errors",
+    "jaxnet_mini/metrics": "metrics metrics_scores metrics_arguments arguments errors",
 }
 
 
