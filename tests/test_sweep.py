@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from interpreter import run
-from oracles import assert_trees_close, assert_trees_identical, raises_text
+from oracles import assert_trees_close, assert_trees_identical
 
 import jaxnet_mini as jn
 from jaxnet_mini import programs
@@ -173,11 +173,6 @@ def test_bad_spaces_are_refused_before_anything_is_compiled(space, error, text):
         jn.sweep(model(), space, X, Y, **CALL)
     assert text in str(caught.value)
     assert programs.loop.jitted._cache_size() == before
-
-
-def test_batches_are_refused():
-    with raises_text(ArgumentError, "a sweep needs arrays, and x gives batches"):
-        jn.sweep(model(), {"seed": [0]}, iter([(X, Y)]), steps_per_epoch=1)
 
 
 ON_EIGHT = """
