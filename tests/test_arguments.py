@@ -124,7 +124,25 @@ def test_what_is_of_another_kind_is_refused_at_once(
         message = str(raised.value)
         assert isinstance(raised.value, ArgumentError | UnknownNameError), message
         assert any(word in message for word in words), message
+        # Where the class is named, that is the first word.
+        firsts = (kind.__name__, "checkpoint, or backup_dir of")
+        assert message.startswith(firsts) or kind.__name__ not in message
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("kind", "needed", "argument"),
+    [pytest.param(*c.values[:3], id=c.id) for c in cases() if 2 in c.values[3]],
+)
+def test_0_and_1_are_as_good_as_flags(kind, needed, argument, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ends = {"filepath": "best.weights.safetensors"} if "filepath" in needed else {}
+    for flag in (False, True):
+        for value in (flag, int(flag), np.bool_(flag), np.int64(flag)):
+            given = ends if argument == "save_weights_only" and flag else {}
+            with unchecked_types():
+                made = kind(**{**needed, **given, argument: value})
+            assert getattr(made, argument) is flag
 
 
 def test_there_is_something_to_try():

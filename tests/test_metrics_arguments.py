@@ -110,6 +110,25 @@ REFUSED = [
         for kind in ("TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy")
         for k in (0, -1, 2.5, True, "3")
     ),
+    *(
+        message(
+            ArgumentError,
+            lambda argument=argument: AUC(**{argument: 0.5}),
+            f"AUC: {argument} must be a list of numbers or None, not 0.5.",
+        )
+        for argument in ("thresholds", "label_weights")
+    ),
+    message(
+        ArgumentError,
+        lambda: AUC(multi_label=True, label_weights=[1.0, 0.0, -1.0]),
+        "AUC: every one of label_weights must be a finite number of at least 0, not "
+        "-1.0.",
+    ),
+    message(
+        ArgumentError,
+        lambda: metrics.MeanMetricWrapper(3),
+        "MeanMetricWrapper: fn must be a function of (y_true, y_pred), not 3.",
+    ),
     message(
         ArgumentError,
         lambda: F1Score().zeros(),
@@ -297,6 +316,23 @@ def test_the_ends_of_what_is_allowed():
 def test_the_best_one_may_be_asked_for():
     for kind in ("TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy"):
         assert getattr(metrics, kind)(1).k == 1
+
+
+def test_five_are_asked_for_by_default():
+    """As in Keras, by the functions too."""
+    y_pred = np.linspace(0.9, 0.1, 9, dtype=np.float32)[None]
+    for place, among in ((4, 1.0), (5, 0.0)):
+        sparse = metrics.sparse_top_k_categorical_accuracy([place], y_pred)
+        dense = metrics.top_k_categorical_accuracy(np.eye(9)[[place]], y_pred)
+        assert float(sparse[0]) == float(dense[0]) == among
+
+
+def test_the_number_of_outputs_is_a_positive_one():
+    assert F1Score(num_outputs=1).num_outputs == 1
+    text = "F1Score: num_outputs must be an integer of at least 1 or None, not 0."
+    with pytest.raises(ArgumentError) as caught:
+        F1Score(num_outputs=0)
+    assert str(caught.value) == text
 
 
 def test_the_number_of_outputs_stays_as_given():

@@ -43,8 +43,8 @@ PRELOADED = ["jax", "jax.numpy", "optax", "keras", "hypothesis", "sklearn.metric
 TESTS = {
     "jaxnet_mini/data.py": "data memory streams errors",
     "jaxnet_mini/train.py": "train pieces losses regularizers errors",
-    "jaxnet_mini/losses": "losses properties arguments errors",
-    "jaxnet_mini/metrics": "metrics metrics_scores metrics_arguments arguments errors",
+    "jaxnet_mini/losses": "losses properties arguments",
+    "jaxnet_mini/metrics": "metrics metrics_scores metrics_arguments arguments",
 }
 
 
@@ -62,8 +62,12 @@ class Reached:
     ):
         self.lines, self.seconds = lines, seconds
 
-    def tests(self, module: str, line: int) -> set[str]:
-        """The tests of a line or of what is around it; all of what runs on import."""
+    def tests(self, module: str, line: int) -> list[set[str]]:
+        """The tests of a line, or of what is around it; those nearest to it first.
+
+        What runs on import is met by all tests: after those that reach the function or
+        the class that it belongs to.
+        """
         lines = {int(n): tests for n, tests in self.lines[module].items()}
         around: list[ast.stmt] = []
         for node in ast.walk(ast.parse((ROOT / module).read_text("utf-8"))):
@@ -75,14 +79,13 @@ class Reached:
         in_function = any(
             isinstance(n, ast.FunctionDef) and line >= n.body[0].lineno for n in around
         )
-        if not in_function:
-            return set(self.seconds)
         blocks = [
-            [line],
-            *(range(n.lineno, n.end_lineno + 1) for n in reversed(around)),
+            range(line, line + 1),
+            *(range(n.lineno, (n.end_lineno or n.lineno) + 1) for n in around[::-1]),
         ]
-        found = ({t for n in block for t in lines.get(n, [])} for block in blocks)
-        return next(filter(None, found), set())
+        found = [{t for n in block for t in lines.get(n, [])} for block in blocks]
+        nearest = [tests for tests in found if tests][:1]
+        return nearest if in_function else [*nearest, set(self.seconds)]
 
 
 class Chosen:
@@ -261,7 +264,9 @@ def try_mutants(
 
     def works(annotations: bool) -> Iterator[tuple[changes.Mutant, Callable[[], Any]]]:
         for mutant in mutants:
-            tests = sorted(reached.tests(module, mutant.line), key=soonest)
+            groups = reached.tests(module, mutant.line)
+            ordered = (test for group in groups for test in sorted(group, key=soonest))
+            tests = list(dict.fromkeys(ordered))
             sums = itertools.accumulate(reached.seconds[test] for test in tests)
             tests = tests[: sum(seconds <= most_seconds for seconds in sums)]
             arguments = module, mutant.source, tests, reached.seconds, annotations
