@@ -20,6 +20,7 @@ from jaxnet_mini.metrics import AUC, F1Score, FBetaScore, Metric, R2Score, Recal
 from jaxnet_mini.metrics.by_output import ByOutput
 from jaxnet_mini.metrics.means import FunctionMean
 from jaxnet_mini.metrics.thresholds import AtThresholds
+from jaxnet_mini.metrics.tradeoffs import _Best
 
 RNG = np.random.default_rng(7)
 ROWS, PLACES, CLASSES = 20, 4, 7
@@ -62,13 +63,30 @@ def test_arguments_are_those_of_keras():
     assert compared >= 35
 
 
-@pytest.mark.parametrize(
-    "name", ["Accuracy", "Mean", "Sum", "LogCoshError", "F1Score", "FBetaScore"]
-)
-def test_names_by_default_are_those_of_keras(name):
+KINDS = {
+    name: (0.5,) if issubclass(kind, _Best) else ()
+    for name, kind in vars(metrics).items()
+    if dataclasses.is_dataclass(kind) and name != "MeanMetricWrapper"
+}
+"""The metrics, and what they need."""
+
+
+def test_names_by_default_are_those_of_keras():
     with keras_on_jax() as keras:
-        theirs = getattr(keras.metrics, name)().name
-    assert getattr(metrics, name)().name == theirs
+        for name, needed in KINDS.items():
+            theirs = getattr(keras.metrics, name)(*needed).name
+            assert getattr(metrics, name)(*needed).name == theirs
+
+
+def test_metrics_are_written_as_they_are_made():
+    for name, needed in KINDS.items():
+        kind = getattr(metrics, name)
+        if issubclass(kind, Metric):
+            shown = ", ".join(map(repr, needed))
+            assert repr(kind(*needed)) == f"{name}({shown})"
+            both = ", ".join([*map(repr, needed), "name='own'"])
+            assert repr(kind(*needed, name="own")) == f"{name}({both})"
+    assert repr(metrics.MeanMetricWrapper(abs)) == "MeanMetricWrapper(abs, name='abs')"
 
 
 def test_what_a_metric_must_define():
