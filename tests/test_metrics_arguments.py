@@ -89,6 +89,15 @@ def test_metrics_are_written_as_they_are_made():
     assert repr(metrics.MeanMetricWrapper(abs)) == "MeanMetricWrapper(abs, name='abs')"
 
 
+def test_metrics_are_values():
+    for name, needed in KINDS.items():
+        metric = getattr(metrics, name)(*needed)
+        assert metric == getattr(metrics, name)(*needed)
+        assert hash(metric) == hash(getattr(metrics, name)(*needed))
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            metric.name = "own"
+
+
 def test_what_a_metric_must_define():
     functions = {"zeros", "totals", "result"}
     assert Metric.__abstractmethods__ == functions
@@ -691,3 +700,23 @@ def test_a_metric_by_example_is_given_outputs_of_two_axes():
     for outputs in (flat, column):
         Seen().totals(outputs, outputs, jnp.ones(4))
     assert given == [((4, 1), (4, 1))] * 2
+
+
+def test_outputs_of_just_the_threshold_are_a_no():
+    """As in Keras, and outputs that are nearly 0 where the largest is the answer."""
+    y_pred = np.array([[0.5, 0.25], [0.25, 0.5], [0.75, 0.5]], np.float32)
+    tiny = np.array([[7e-10, 0.0], [1e-9, 0.0], [2e-9, 0.0]], np.float32)
+    y_true = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]], np.float32)
+    for threshold, outputs in ((0.5, y_pred), (0.25, y_pred), (None, tiny)):
+        with keras_on_jax() as keras:
+            theirs = keras.metrics.F1Score(threshold=threshold)
+            expected = update(theirs, y_true, outputs)
+        assert_close(F1Score(threshold=threshold)(y_true, outputs), expected)
+
+
+def test_regressors_nearly_as_many_as_values():
+    """The adjusted score of one value more than regressors and mean."""
+    y_true, y_pred = np.arange(5.0)[:, None], np.array([[0, 1, 2, 3, 6]]).T
+    score = 1.0 - 4.0 / 10.0
+    for regressors, expected in ((3, 1.0 - (1.0 - score) * 4.0 / 1.0), (4, score)):
+        assert_close(R2Score(num_regressors=regressors)(y_true, y_pred), expected)
