@@ -105,6 +105,7 @@ def test_what_a_metric_must_define():
     own = {"number_of_sums", "summands", "result"}
     assert ByOutput.__abstractmethods__ == own
     assert AtThresholds.__abstractmethods__ == {"bounds", "result"}
+    assert _Best.__abstractmethods__ == {"_shares"}
 
 
 def test_get_makes_metrics_of_classes():
@@ -333,6 +334,9 @@ def test_the_ends_of_what_is_allowed():
     assert metrics.TruePositives([0.0, 1.0]).thresholds == (0.0, 1.0)
     for least in (0.0, 1.0):
         assert metrics.PrecisionAtRecall(least, 1, 0).recall == least
+    assert metrics.PrecisionAtRecall(0.5, 3).bounds == (0.0, 0.5, 1.0)
+    assert metrics.PrecisionAtRecall(0.5, 1).bounds == (0.5,)
+    assert Recall(0.75).thresholds == 0.75
     every = Recall(top_k=CLASSES)(BINARY, PREDICTED)
     assert float(every) == 1.0
     first = Recall(0.125, class_id=0)(BINARY, PREDICTED)
@@ -720,3 +724,13 @@ def test_regressors_nearly_as_many_as_values():
     score = 1.0 - 4.0 / 10.0
     for regressors, expected in ((3, 1.0 - (1.0 - score) * 4.0 / 1.0), (4, score)):
         assert_close(R2Score(num_regressors=regressors)(y_true, y_pred), expected)
+
+
+def test_outputs_above_1_are_no_more_than_1():
+    """At the threshold 1 nothing says yes, as in Keras."""
+    y_true, y_pred = np.array([0.0, 1.0]), np.array([1.5, 0.75], np.float32)
+    with keras_on_jax() as keras:
+        theirs = keras.metrics.SpecificityAtSensitivity(0.0, 3)
+        expected = update(theirs, y_true, y_pred)
+    ours = metrics.SpecificityAtSensitivity(0.0, 3)(y_true, y_pred)
+    assert float(ours) == float(expected) == 1.0
