@@ -264,12 +264,13 @@ def try_mutants(
 
     def works(annotations: bool) -> Iterator[tuple[changes.Mutant, Callable[[], Any]]]:
         for mutant in mutants:
-            groups = reached.tests(module, mutant.line)
-            ordered = (test for group in groups for test in sorted(group, key=soonest))
-            tests = list(dict.fromkeys(ordered))
-            sums = itertools.accumulate(reached.seconds[test] for test in tests)
-            tests = tests[: sum(seconds <= most_seconds for seconds in sums)]
-            arguments = module, mutant.source, tests, reached.seconds, annotations
+            tests: dict[str, None] = {}
+            for group in reached.tests(module, mutant.line):
+                ordered = sorted(group, key=soonest)
+                sums = itertools.accumulate(reached.seconds[t] for t in ordered)
+                within = sum(seconds <= most_seconds for seconds in sums)
+                tests |= dict.fromkeys(ordered[:within])
+            arguments = module, mutant.source, list(tests), reached.seconds, annotations
             yield mutant, functools.partial(judge, *arguments)
 
     # To check annotations makes every import ten times as long, and few need it.
