@@ -326,6 +326,12 @@ def test_messages_word_by_word(kind, call, text):
     assert str(caught.value) == text
 
 
+def test_thresholds_from_0_to_1_are_allowed():
+    for threshold in (0.0, 0.25, 0.75, 1.0):
+        assert Recall(threshold).thresholds == threshold
+        assert AUC(thresholds=[threshold]).thresholds == (threshold,)
+
+
 def test_the_ends_of_what_is_allowed():
     two = AUC(2)
     assert two.bounds == pytest.approx((0.0, 1.0), abs=1e-6)
@@ -337,7 +343,6 @@ def test_the_ends_of_what_is_allowed():
         assert metrics.PrecisionAtRecall(least, 1, 0).recall == least
     assert metrics.PrecisionAtRecall(0.5, 3).bounds == (0.0, 0.5, 1.0)
     assert metrics.PrecisionAtRecall(0.5, 1).bounds == (0.5,)
-    assert Recall(0.75).thresholds == 0.75
     every = Recall(top_k=CLASSES)(BINARY, PREDICTED)
     assert float(every) == 1.0
     first = Recall(0.125, class_id=0)(BINARY, PREDICTED)
@@ -477,7 +482,8 @@ def test_one_output_may_come_without_its_axis():
 
 
 def test_targets_must_have_the_shape_of_the_outputs():
-    for metric in (R2Score(), F1Score(), AUC(), Recall(), metrics.BinaryAccuracy()):
+    every = (R2Score(), F1Score(), AUC(), Recall(), metrics.BinaryAccuracy())
+    for metric in (*every, metrics.TruePositives(), metrics.PrecisionAtRecall(0.5)):
         with pytest.raises(ShapeError, match=r"^y_true has shape \(20, 2\) and y_pred"):
             metric(np.ones((ROWS, 2)), np.ones((ROWS, 1)))
 
