@@ -330,6 +330,7 @@ def test_thresholds_from_0_to_1_are_allowed():
     for threshold in (0.0, 0.25, 0.75, 1.0):
         assert Recall(threshold).thresholds == threshold
         assert AUC(thresholds=[threshold]).thresholds == (threshold,)
+    assert AUC(2).num_thresholds == 2
 
 
 def test_the_ends_of_what_is_allowed():
@@ -741,3 +742,17 @@ def test_outputs_above_1_are_no_more_than_1():
         expected = update(theirs, y_true, y_pred)
     ours = metrics.SpecificityAtSensitivity(0.0, 3)(y_true, y_pred)
     assert float(ours) == float(expected) == 1.0
+
+
+def test_the_only_output_is_among_the_largest():
+    """Also where it comes without its axis, and not the largest of the batch alone."""
+    y_true = np.array([[1.0], [1.0], [0.0]])
+    assert float(Recall(top_k=1)(y_true, np.array([0.25, 0.5, 0.75]))) == 1.0
+
+
+@pytest.mark.parametrize("name", ["Hinge", "SquaredHinge"])
+def test_hinges_take_zeros_for_minus_ones(name):
+    y_true, y_pred = BINARY[:, 0], PREDICTED[:, 0]
+    with keras_on_jax() as keras:
+        expected = update(getattr(keras.metrics, name)(), y_true, y_pred)
+    assert_close(getattr(metrics, name)()(y_true, y_pred), expected)
