@@ -305,6 +305,11 @@ def test_losses_show_what_is_not_a_default():
     assert repr(FunctionLoss(jnp.subtract)) == "FunctionLoss(subtract)"
 
 
+def test_sparse_crossentropy_takes_lists_and_integers():
+    found = losses.sparse_categorical_crossentropy([1, 0], [[0, 1], [1, 1]])
+    np.testing.assert_allclose(found, [0.0, math.log(2.0)], atol=1e-6)
+
+
 def test_functions_have_the_defaults_of_their_classes():
     y_pred = jnp.array([[0.2, 0.8], [3.0, 1.0]])
     for kind in set(losses.LOSSES.values()):
