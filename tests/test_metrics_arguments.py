@@ -5,6 +5,7 @@ Oracles: Keras 3.15 on JAX, scikit-learn and the same rows without further axes.
 
 import dataclasses
 import inspect
+import re
 
 import jax
 import jax.numpy as jnp
@@ -74,8 +75,8 @@ KINDS = {
 def test_names_by_default_are_those_of_keras():
     with keras_on_jax() as keras:
         for name, needed in KINDS.items():
-            keras.backend.clear_session()  # a second one is called auc_1
             theirs = getattr(keras.metrics, name)(*needed).name
+            theirs = re.sub(r"_\d+$", "", theirs)  # a second one is called auc_1
             assert getattr(metrics, name)(*needed).name == theirs
 
 
