@@ -43,6 +43,17 @@ def check_count(argument: str, value: Any, least: int = 1) -> int:
     return int(value)
 
 
+def check_positive(argument: str, value: Any) -> int:
+    """Return ``value`` as an int.
+
+    Raises:
+        ArgumentError: no positive integer.
+    """
+    if not is_integer(value) or value <= 0:
+        raise ArgumentError(f"{argument} must be a positive integer, not {value!r}.")
+    return int(value)
+
+
 def check_number(argument: str, value: Any, least: float = -math.inf) -> None:
     """Check that ``value`` is a finite number of at least ``least``.
 
@@ -88,14 +99,20 @@ def check_word(argument: str, value: Any) -> str:
     return str(value)
 
 
+def as_path(value: Any) -> str | None:
+    """Return a path as a string; None where it is none, or empty."""
+    path = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    return path if isinstance(path, str) and path else None
+
+
 def check_path(argument: str, value: Any) -> str:
     """Return a path as a string.
 
     Raises:
         ArgumentError: it is none, or empty.
     """
-    path = os.fspath(value) if isinstance(value, str | os.PathLike) else None
-    if not isinstance(path, str) or not path:
+    path = as_path(value)
+    if path is None:
         raise ArgumentError(
             f"{argument} must be a path, a string or a pathlib.Path, not {value!r}."
         )

@@ -19,6 +19,7 @@ import jax
 from jax.experimental.compilation_cache import compilation_cache
 
 from jaxnet_mini import folders
+from jaxnet_mini.arguments import as_path
 from jaxnet_mini.errors import ArgumentError
 
 ENTRY = "-cache"
@@ -97,8 +98,8 @@ def enable_compilation_cache(folder: str | os.PathLike[str] | None = None) -> Pa
 
 
 def _path(folder: str | os.PathLike[str]) -> Path:
-    path = os.fspath(folder) if isinstance(folder, str | os.PathLike) else None
-    if not isinstance(path, str) or not path:
+    path = as_path(folder)
+    if path is None:
         raise ArgumentError(
             f"folder must be the path of a folder, or None for the usual one, not "
             f"{folder!r}."

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini.arguments import is_integer
+from jaxnet_mini.arguments import check_positive
 from jaxnet_mini.errors import ArgumentError, DataError, ShapeError, find
 from jaxnet_mini.figures import (
     BLUE,
@@ -182,8 +182,7 @@ def show_images(
     rows = len(pixels)
     if columns is None:
         columns = min(rows, 5 if rows <= 25 else 10)
-    if not is_integer(columns) or columns < 1:
-        raise ArgumentError(f"columns must be a positive integer, not {columns!r}.")
+    columns = check_positive("columns", columns)
     true = None if labels is None else classes_of(labels, "labels", rows)[0]
     taken, chances = None, None
     if predictions is not None:

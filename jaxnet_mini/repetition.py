@@ -13,9 +13,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini import composition
+from jaxnet_mini.arguments import check_positive
 from jaxnet_mini.errors import ShapeError
 from jaxnet_mini.layers import Base
-from jaxnet_mini.layers.base import positive
 from jaxnet_mini.types import Layer, Params, RandomKey, Shape
 
 
@@ -29,7 +29,7 @@ class Repeat(Base):
     def __post_init__(self, input_dim: int | None) -> None:
         super().__post_init__(input_dim)
         composition.check_layer(self.layer)
-        object.__setattr__(self, "n", positive(self.n, "n"))
+        object.__setattr__(self, "n", check_positive("n", self.n))
 
     def __repr__(self) -> str:
         name = "" if self.name is None else f", name={self.name!r}"

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 from typing import Optional
 
-from jaxnet_mini.arguments import check_flag
+from jaxnet_mini.arguments import as_path, check_flag
 from jaxnet_mini.callbacks.base import Callback, batches_between
 from jaxnet_mini.errors import ArgumentError
 
@@ -35,12 +35,13 @@ class BackupAndRestore(Callback):
         *,
         delete_checkpoint: bool = True,
     ) -> None:
-        if not isinstance(backup_dir, str | os.PathLike) or not os.fspath(backup_dir):
+        path = as_path(backup_dir)
+        if path is None:
             raise ArgumentError(
                 "checkpoint, or backup_dir of BackupAndRestore, must be the path of a "
                 f"folder, not {backup_dir!r}."
             )
-        self.backup_dir = os.fspath(backup_dir)
+        self.backup_dir = path
         self.save_freq = save_freq
         self.delete_checkpoint = check_flag(
             "BackupAndRestore: delete_checkpoint", delete_checkpoint

@@ -12,9 +12,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini import activations, initializers, regularizers
-from jaxnet_mini.arguments import check_number
+from jaxnet_mini.arguments import check_number, check_positive
 from jaxnet_mini.errors import ArgumentError, ShapeError
-from jaxnet_mini.layers.base import Base, positive, total_penalty
+from jaxnet_mini.layers.base import Base, total_penalty
 from jaxnet_mini.types import Params, RandomKey, Shape, as_float
 
 
@@ -160,7 +160,7 @@ class PReLU(Base):
         if self.shared_axes is not None:
             given = self.shared_axes
             axes = tuple(given) if isinstance(given, tuple | list) else (given,)
-            axes = tuple(positive(a, "every axis of shared_axes") for a in axes)
+            axes = tuple(check_positive("every axis of shared_axes", a) for a in axes)
             object.__setattr__(self, "shared_axes", axes)
 
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:

@@ -8,21 +8,10 @@ from typing import Any
 from jax import Array
 
 from jaxnet_mini import regularizers
-from jaxnet_mini.arguments import is_integer
+from jaxnet_mini.arguments import check_positive, is_integer
 from jaxnet_mini.errors import ArgumentError, ShapeError
 from jaxnet_mini.names import as_call
 from jaxnet_mini.types import Params, RandomKey, Shape
-
-
-def positive(value: Any, argument: str) -> int:
-    """Return ``value`` as an int.
-
-    Raises:
-        ArgumentError: no positive integer.
-    """
-    if not is_integer(value) or value <= 0:
-        raise ArgumentError(f"{argument} must be a positive integer, not {value!r}.")
-    return int(value)
 
 
 def check_shape(value: Any, argument: str) -> Shape:
@@ -38,7 +27,7 @@ def check_shape(value: Any, argument: str) -> Shape:
             f"{argument} must be a tuple of positive integers without the batch axis, "
             f"such as (28, 28), not {value!r}."
         )
-    return tuple(positive(size, f"every axis of {argument}") for size in value)
+    return tuple(check_positive(f"every axis of {argument}", size) for size in value)
 
 
 def total_penalty(
@@ -70,7 +59,7 @@ class Base:
         if input_dim is not None:
             if self.input_shape is not None:
                 raise ArgumentError("give input_shape or input_dim, not both.")
-            declared = check_shape(positive(input_dim, "input_dim"), "input_dim")
+            declared = check_shape(check_positive("input_dim", input_dim), "input_dim")
             object.__setattr__(self, "input_shape", declared)
         elif self.input_shape is not None:
             declared = check_shape(self.input_shape, "input_shape")

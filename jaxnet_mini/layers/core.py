@@ -7,9 +7,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini import activations, initializers, regularizers
-from jaxnet_mini.arguments import check_flag, check_number
+from jaxnet_mini.arguments import check_flag, check_number, check_positive
 from jaxnet_mini.errors import ShapeError
-from jaxnet_mini.layers.base import Base, check_shape, positive, total_penalty
+from jaxnet_mini.layers.base import Base, check_shape, total_penalty
 from jaxnet_mini.types import Params, RandomKey, Shape, as_float
 
 
@@ -68,7 +68,7 @@ class Dense(Base):
 
     def __post_init__(self, input_dim: int | None) -> None:
         super().__post_init__(input_dim)
-        object.__setattr__(self, "units", positive(self.units, "units"))
+        object.__setattr__(self, "units", check_positive("units", self.units))
         object.__setattr__(self, "use_bias", check_flag("use_bias", self.use_bias))
         activations.get(self.activation)
         initializers.get(self.kernel_initializer)

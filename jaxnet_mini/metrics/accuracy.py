@@ -6,8 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.arguments import check_number, is_integer
-from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.arguments import check_number, check_positive
 from jaxnet_mini.losses.functions import aligned, classes_of
 from jaxnet_mini.metrics.means import FunctionMean
 from jaxnet_mini.types import as_float
@@ -118,10 +117,7 @@ class SparseCategoricalAccuracy(FunctionMean):
 
 
 def _check_k(metric: Any) -> None:
-    if not is_integer(metric.k) or metric.k < 1:
-        raise ArgumentError(
-            f"{type(metric).__name__}: k must be a positive integer, not {metric.k!r}."
-        )
+    check_positive(f"{type(metric).__name__}: k", metric.k)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
