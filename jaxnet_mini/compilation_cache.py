@@ -159,6 +159,8 @@ def _whole(entry: Path) -> bool:
             zlib.decompress(content)
     except ImportError:
         return True  # written by a process that has it; this one never reads it
+    except MemoryError:
+        return True  # for all that is known
     except Exception:  # each way of compressing has errors of its own
         return False
     return True

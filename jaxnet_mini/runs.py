@@ -71,36 +71,51 @@ class RunFolder:
             return False
 
     def _files(self) -> list[Path]:
-        """Return the files of states, the newest last."""
-        named = ((NAME.fullmatch(p.name), p) for p in self.path.iterdir())
+        """Return the files of states, the newest last.
+
+        Raises:
+            FileError: the folder cannot be read.
+        """
+        try:
+            paths = list(self.path.iterdir())
+        except OSError as error:
+            raise FileError(
+                f"the folder {os.fspath(self.path)!r} cannot be read: {error}. Nothing "
+                "was deleted: start again once it can be read."
+            ) from None
+        named = ((NAME.fullmatch(path.name), path) for path in paths)
         numbered = [(int(n[1]), int(n[2]), p) for n, p in named if n]
         return [path for _, _, path in sorted(numbered)]
 
     def newest(self) -> Contents | None:
         """Return the newest state that is whole; None where none was ever kept.
 
-        Those that are damaged are named in a warning, and deleted.
+        Those that are damaged are named in a warning, and deleted. Damaged is what was
+        read and holds other bytes than its name tells; what cannot be read may well be
+        whole.
 
         Raises:
-            FileError: there are states, and all of them are damaged.
+            FileError: there are states, and all of them are damaged; one cannot be
+                read, or was written by a newer version. Nothing is deleted.
         """
-        damaged: list[tuple[Path, str]] = []
+        damaged: list[Path] = []
         for file in reversed(self._files()):
-            try:
-                found = _read(file)
-            except (OSError, FileError) as error:
-                damaged.append((file, str(error)))
+            contents = _read(file)
+            if contents is None:
+                damaged.append(file)
                 continue
-            for bad, reason in damaged:
+            found = saving.decoded(contents, file)
+            for bad in damaged:
                 warnings.warn(
                     f"a kept state is damaged, and the run goes back to the one "
-                    f"before it: {os.fspath(bad)!r} {reason}",
+                    f"before it: {os.fspath(bad)!r} holds other bytes than were "
+                    "written.",
                     stacklevel=2,
                 )
                 bad.unlink(missing_ok=True)
             return found
         if damaged:
-            names = ", ".join(repr(os.fspath(file)) for file, _ in damaged)
+            names = ", ".join(repr(os.fspath(file)) for file in damaged)
             raise FileError(
                 f"no state kept in {os.fspath(self.path)!r} is whole ({names}): "
                 "restore the files, or delete them to start anew."
@@ -142,12 +157,24 @@ class RunFolder:
             self._lock = -1
 
 
-def _read(file: Path) -> Contents:
-    contents = file.read_bytes()
+def _read(file: Path) -> bytes | None:
+    """Return what a file of a state holds; None where these are not its bytes.
+
+    Raises:
+        FileError: it cannot be read.
+    """
+    try:
+        contents = file.read_bytes()
+    except (OSError, MemoryError) as error:
+        why = str(error) or "it is larger than the memory"
+        raise FileError(
+            f"the kept state {os.fspath(file)!r} cannot be read: {why}. Nothing was "
+            "deleted: start again once it can be read, or delete it to go back to the "
+            "state before it."
+        ) from None
     named = NAME.fullmatch(file.name)
-    if named is None or hashlib.sha256(contents).hexdigest() != named[3]:
-        raise FileError("holds other bytes than were written.")
-    return saving.decoded(contents, file)
+    whole = named is not None and hashlib.sha256(contents).hexdigest() == named[3]
+    return contents if whole else None
 
 
 if sys.platform == "win32":

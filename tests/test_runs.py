@@ -1,10 +1,13 @@
 """A folder of kept states: whole or not there, and damage of any kind shows."""
 
+import contextlib
 import hashlib
 import os
 import random
+import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -113,13 +116,74 @@ def test_where_all_are_damaged_nothing_is_thrown_away(folder):
     assert all(file.exists() for file in files)
 
 
-def test_a_file_that_cannot_be_read_is_damaged(folder):
+def as_link(file):
+    file.symlink_to(file.parent / "absent")
+
+
+def as_circle(file):
+    file.symlink_to(file)
+
+
+@pytest.mark.parametrize(
+    ("put", "why"),
+    [
+        (as_link, "No such file"),
+        (as_circle, "Too many levels"),
+        (os.mkdir, "Is a directory"),
+    ],
+)
+def test_what_cannot_be_read_is_not_deleted(folder, put, why):
     keep(folder, 1, 2)
     newest = max(folder.path.glob("*.safetensors"))
-    newest.unlink()
-    newest.symlink_to(folder.path / "absent")
-    with pytest.warns(UserWarning, match="No such file"):
-        assert epoch_of(folder.newest()) == 1
+    newest.rename(folder.path / "aside")
+    put(newest)
+    words = "cannot be read", why, "Nothing was deleted", "delete it to go back"
+    with raises_text(FileError, repr(str(newest)), *words):
+        folder.newest()
+    assert os.path.lexists(newest)
+    newest.rmdir() if newest.is_dir() else newest.unlink()
+    assert epoch_of(folder.newest()) == 1  # as the message says
+
+
+def test_what_is_damaged_stays_where_the_one_before_cannot_be_read(folder):
+    keep(folder, 1, 2)
+    before, newest = sorted(folder.path.glob("*.safetensors"))
+    newest.write_bytes(b"")
+    before.rename(folder.path / "aside")
+    as_link(before)
+    with raises_text(FileError, repr(str(before)), "cannot be read"):
+        folder.newest()
+    assert newest.exists()
+
+
+def test_a_process_of_too_many_files_deletes_nothing(folder):
+    """All that can be opened is open; nothing can be read, and all of it is whole."""
+    keep(folder, 1, 2)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    few, held = len([*Path("/dev/fd").iterdir()]) + 9, []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (few, hard))
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                held.append(os.open(folder.path / "lock", os.O_RDONLY))
+        with raises_text(FileError, "cannot be read", "Too many open files"):
+            folder.newest()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for descriptor in held:
+            os.close(descriptor)
+    assert epoch_of(folder.newest()) == 2
+
+
+def test_a_state_of_a_newer_version_is_kept(folder, monkeypatch):
+    keep(folder, 1)
+    monkeypatch.setattr(saving, "VERSION", saving.VERSION + 1)
+    keep(folder, 2)
+    monkeypatch.undo()
+    newest = max(folder.path.glob("*.safetensors"))
+    with raises_text(FileError, repr(str(newest)), "upgrade jaxnet_mini"):
+        folder.newest()
+    assert newest.exists()
 
 
 def test_what_was_half_written_is_cleared_away(tmp_path):
