@@ -69,11 +69,15 @@ class CompiledStack(LayerStack):
                 ``(y_true, y_pred) -> per-example loss``.
             metrics: one or a list of names, metrics or callables.
             weighted_metrics: likewise; these count examples by ``sample_weight`` and
-                ``class_weight``. One that stands in both is logged as
-                ``weighted_...`` here.
+                ``class_weight``.
+
+        Names in the logs are numbered as in Keras: ``[AUC(), AUC(curve="PR")]`` are
+        ``auc`` and ``auc_1``. A word or a function that stands in both lists is logged
+        as ``weighted_...`` in the second.
 
         Raises:
-            ArgumentError, UnknownNameError: one of these is none.
+            ArgumentError, UnknownNameError: one of these is none, or two metrics were
+                given the same name.
         """
         if loss is None:
             raise ArgumentError(

@@ -56,21 +56,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         composition.check_layer(self.net)
-        resolved = tuple(metrics.get(metric) for metric in self.metrics)
-        plain = {metric.name for metric in resolved}
-        weighted = tuple(
-            metric.renamed(f"weighted_{metric.name}")
-            if metric.name in plain
-            else metric
-            for metric in map(metrics.get, self.weighted_metrics)
-        )
-        names = ["loss", *(metric.name for metric in (*resolved, *weighted))]
-        for name in names:
-            if names.count(name) > 1:
-                raise ArgumentError(
-                    f"two metrics go by the name {name!r} in the logs: drop one or "
-                    "rename it."
-                )
+        plain, weighted = metrics.resolved(self.metrics, self.weighted_metrics)
         object.__setattr__(self, "loss", losses.get(self.loss))
         if self.loss.reduction in (None, "none"):
             raise ArgumentError(
@@ -78,7 +64,7 @@ class Trainer:
                 'needs one: leave reduction out, or use "sum".'
             )
         object.__setattr__(self, "optimizer", optimizers.get(self.optimizer))
-        object.__setattr__(self, "metrics", resolved)
+        object.__setattr__(self, "metrics", plain)
         object.__setattr__(self, "weighted_metrics", weighted)
 
     @property
@@ -107,7 +93,19 @@ class Trainer:
     @property
     def acts_by_row(self) -> bool:
         """Whether a step may be computed in pieces of its batch, see `loop`."""
-        return composition.acts_by_row(self.net) and losses.acts_by_row(self.loss)
+        return (
+            composition.acts_by_row(self.net)
+            and losses.acts_by_row(self.loss)
+            and all(map(metrics.acts_by_row, self.all_metrics))
+        )
+
+    def averages_rows(self, weighted: bool) -> bool:
+        """Return whether an evaluation is the same however the rows are cut.
+
+        Args:
+            weighted: whether the examples have weights.
+        """
+        return self.acts_by_row and losses.is_mean(self.loss, weighted)
 
     def init(self, key: RandomKey, input_shape: Shape) -> TrainState:
         """Return a fresh state: parameters, optimizer state, key, step 0."""

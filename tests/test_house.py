@@ -43,7 +43,7 @@ FLOORS = [
     {"metrics.means", "metrics.thresholds"},
     {"metrics.accuracy", "metrics.confusion", "metrics.of_losses"}
     | {"metrics.counts", "metrics.tradeoffs", "metrics.by_output"},
-    {"metrics.fscore", "metrics.r2"},
+    {"metrics.fscore", "metrics.naming", "metrics.r2"},
     {"metrics", "composition", "checks"},
     {"repetition", "ensembles"},
     {"configs", "data", "preprocessing", "summary", "weights"},

@@ -7,7 +7,9 @@ size of the batches. Weight 0 marks a row that is only padding.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from types import FunctionType
+from typing import Any
 
 from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.losses.functions import (
@@ -25,6 +27,7 @@ from jaxnet_mini.losses.functions import (
     sparse_categorical_crossentropy,
     squared_hinge,
 )
+from jaxnet_mini.metrics import naming
 from jaxnet_mini.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
@@ -196,6 +199,36 @@ METRICS: dict[str, Callable[[], Metric]] = {
     "msle": MeanSquaredLogarithmicError,
 }
 """Keras's names; those of classes, and capitals, stand for the same."""
+
+
+_OWN = frozenset(
+    value for value in globals().values() if isinstance(value, type | FunctionType)
+)
+
+
+def acts_by_row(metric: Metric) -> bool:
+    """Return whether the sums of an example are known to depend on it alone.
+
+    Of a user's own function or class nothing is known.
+    """
+    if type(metric) is MeanMetricWrapper:
+        return metric.fn in _OWN
+    return type(metric) in _OWN
+
+
+def resolved(
+    metrics: Sequence[Any], weighted_metrics: Sequence[Any]
+) -> tuple[tuple[Metric, ...], tuple[Metric, ...]]:
+    """Return what a trainer is given as metrics, each with a name of its own.
+
+    Raises:
+        UnknownNameError, ArgumentError: see `get`; the user gave one name twice.
+
+    >>> [metric.name for metric in resolved([AUC(), AUC(curve="PR")], [])[0]]
+    ['auc', 'auc_1']
+    """
+    plain, weighted = (tuple(map(get, given)) for given in (metrics, weighted_metrics))
+    return naming.named(metrics, plain, weighted_metrics, weighted)
 
 
 def get(metric: str | Metric | type[Metric] | MetricFunction) -> Metric:

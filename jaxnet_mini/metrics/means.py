@@ -159,9 +159,13 @@ class MeanMetricWrapper(FunctionMean):
                 f"{self.fn!r}."
             )
         if self.name == "":
-            named = getattr(self.fn, "__name__", type(self.fn).__name__)
-            object.__setattr__(self, "name", named)
+            object.__setattr__(self, "name", self.default_name)
         super().__post_init__()
+
+    @property
+    def default_name(self) -> str:
+        """The name of the function."""
+        return str(getattr(self.fn, "__name__", type(self.fn).__name__))
 
     def per_example(self, y_true: Array, y_pred: Array) -> Array:
         return self.fn(y_true, y_pred)

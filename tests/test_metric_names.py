@@ -1,0 +1,89 @@
+"""By what names metrics go in the logs, against Keras's own code that names them."""
+
+import numpy as np
+import pytest
+from conftest import keras_on_jax
+from oracles import raises_text
+
+import jaxnet_mini as jn
+from jaxnet_mini import metrics
+from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.metrics import AUC, MeanMetricWrapper
+
+ROWS = 8
+X = np.random.default_rng(0).normal(size=(ROWS, 3)).astype(np.float32)
+Y = (X.sum(1, keepdims=True) > 0).astype(np.float32)
+
+
+def gap(y_true, y_pred):
+    return abs(y_true - y_pred)
+
+
+# Functions of an implementation of metrics, as Keras instantiates them anew.
+CASES = {
+    "classes": lambda m: ([m.AUC(), m.AUC(curve="PR")], []),
+    "three": lambda m: ([m.AUC(), m.Precision(), m.AUC(), m.AUC()], []),
+    "not made": lambda m: ([m.AUC, m.AUC], []),
+    "a word and a class": lambda m: (["auc", m.AUC()], []),
+    "other words": lambda m: (["mse", m.MeanSquaredError()], []),
+    "functions": lambda m: ([gap, gap], []),
+    "words in both": lambda m: (["accuracy"], ["accuracy", "mse"]),
+    "functions in both": lambda m: ([gap], [gap]),
+    "twice in both": lambda m: ([gap, gap], [gap, gap]),
+    "classes in both": lambda m: ([m.AUC()], [m.AUC(), m.AUC()]),
+    "one object in both": lambda m: ([same := m.AUC()], [same]),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_default_names_are_numbered_as_in_keras(case):
+    trainer = jn.Trainer(jn.Dense(1), "mse", "sgd", *map(tuple, case(metrics)))
+    with keras_on_jax() as keras:
+        from keras.src.trainers.compile_utils import CompileMetrics
+
+        keras.backend.clear_session()  # where all counting begins
+        theirs = CompileMetrics(*case(keras.metrics))
+        theirs.update_state(Y, Y, np.ones(ROWS))
+        expected = list(theirs.result())
+    assert [metric.name for metric in trainer.all_metrics] == expected
+    # Whatever makes one trainer of another keeps them.
+    assert trainer.program().all_metrics == trainer.all_metrics
+
+
+def test_numbers_keep_clear_of_names_that_the_user_gave():
+    given = (AUC(), AUC(), MeanMetricWrapper(gap, "auc_1"))
+    names = [metric.name for metric in metrics.resolved(given, ())[0]]
+    assert names == ["auc", "auc_2", "auc_1"]
+
+
+@pytest.mark.parametrize(
+    ("plain", "weighted", "name"),
+    [
+        ([AUC(name="a"), AUC(curve="PR", name="a")], [], "a"),
+        ([], [AUC(name="a"), MeanMetricWrapper(gap, "a")], "a"),
+        (["mse", "mse"], [], "mse"),
+        ([], ["mse", "mse"], "mse"),
+        ([AUC(name="loss")], [], "loss"),
+    ],
+)
+def test_what_is_named_twice_is_refused(plain, weighted, name):
+    with raises_text(ArgumentError, f"two metrics go by the name {name!r}"):
+        jn.Trainer(jn.Dense(1), "mse", "sgd", tuple(plain), tuple(weighted))
+
+
+def test_numbered_metrics_are_told_apart_and_saved(tmp_path):
+    """Each figure is what its own metric says of the predictions."""
+    model = jn.Sequential([jn.Dense(1, "sigmoid", input_shape=(3,))])
+    model.compile("sgd", "mse", [AUC(), AUC(curve="PR")])
+    model.save(tmp_path / "model.safetensors")
+    again = jn.models.load_model(tmp_path / "model.safetensors")
+    assert again.trainer == model.trainer
+    history = again.fit(X, Y, verbose=0, validation_data=(X, Y)).history
+    names = ["auc", "auc_1", "loss"]
+    assert list(history) == [*names, *(f"val_{name}" for name in names)]
+    found = again.evaluate(X, Y, verbose=0, return_dict=True)
+    predicted = again.predict(X)
+    assert found["auc"] == pytest.approx(float(AUC()(Y, predicted)), abs=1e-6)
+    by_hand = float(AUC(curve="PR")(Y, predicted))
+    assert found["auc_1"] == pytest.approx(by_hand, abs=1e-6)
+    assert found["auc"] != found["auc_1"]
