@@ -115,7 +115,8 @@ class Sequential(PredictingStack):
             steps_per_epoch: steps in an epoch; None is one pass over the rows, or over
                 an ``x`` of batches that has a length. Otherwise an epoch goes on where
                 the one before it ended.
-            validation_batch_size: see ``batch_size`` of `evaluate`.
+            validation_batch_size: as ``batch_size`` of `evaluate`; where it can be seen
+                by default that of `fit`.
             validation_freq: validate every so many epochs, or after those in a list,
                 counted from 1.
             seed: of the order of examples and of dropout. The same seed on the same

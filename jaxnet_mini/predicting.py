@@ -5,6 +5,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from jaxnet_mini import (
+    arguments,
     checks,
     composition,
     data,
@@ -42,8 +43,9 @@ class PredictingStack(StoredStack):
         Args:
             x: inputs, as for `fit`.
             y: targets, as for `fit`.
-            batch_size: examples computed at a time; by default 256, or 32 where a
-                callback watches batches or examples may act upon each other.
+            batch_size: examples computed at a time; by default 32, or 256 where that
+                changes nothing: no callback watches batches, each example is treated by
+                itself, and the loss is their mean.
             verbose: 0 silent, 1 or "auto" a bar on a terminal, 2 a line.
             sample_weight: weights of the loss by example.
             callbacks: hooks named ``on_test_...`` are called.
@@ -65,12 +67,13 @@ class PredictingStack(StoredStack):
         place = placement.own(mesh, lying=self._state)
         hooks = as_callbacks(callbacks)
         watched = watches_batches(hooks, "test")
-        batch_size = preparing.rows_at_once(
-            batch_size, trainer.acts_by_row, watched, place.shards
-        )
+        if batch_size is not None:
+            arguments.check_batch_size(batch_size)
         outline = self._outline_for(x)
         trainer = preparing.trainer_for(trainer, outline)
         examples = preparing.examples(trainer, outline, x, y, sample_weight)
+        by_row = trainer.averages_rows(examples.weight is not None)
+        batch_size = preparing.rows_at_once(batch_size, by_row, watched, place.shards)
         preparing.rehearse(trainer, outline, examples, batch_size)
         stacks = data.batches(*examples, batch_size)
         parameters = {"epochs": 1, "steps": stacks.batches, "verbose": verbose}

@@ -136,7 +136,8 @@ def prepare(
         batch_size: examples in a step.
         validation_split: the share of rows to hold out.
         validation_data: what to hold out instead.
-        validation_batch_size: examples to evaluate at a time.
+        validation_batch_size: examples to evaluate at a time, by default
+            ``batch_size``.
         validation_freq: after which epochs to evaluate.
         watched: whether callbacks are called at each batch of the validation.
         verbose: whether to say that examples are streamed.
@@ -147,7 +148,7 @@ def prepare(
     if validation_batch_size is not None:
         arguments.check_count("validation_batch_size", validation_batch_size)
     trainer = trainer_for(trainer, outline)
-    given = None
+    given, usual = None, arguments.check_batch_size(batch_size)
     if isinstance(x, Batches):
         streamed = _streamed_batches(
             trainer, outline, place, x, class_weight, batch_size, validation_split
@@ -156,7 +157,7 @@ def prepare(
         sample, batch_size = streamed.first, len(streamed.first.x)
         rows = x.steps * batch_size
     else:
-        batch_size = arguments.check_batch_size(batch_size)
+        batch_size = usual
         sample = given = examples(trainer, outline, x, y, sample_weight, class_weight)
     validation, prefix, at = None, "", 0
     if validation_data is not None:
@@ -189,10 +190,11 @@ def prepare(
         here = place.here
         size = rows_at_once(
             validation_batch_size,
-            trainer.acts_by_row,
+            trainer.averages_rows(validation.weight is not None),
             watched,
             here.shards,
             "validation_batch_size",
+            usual,
         )
         stacks = data.batches(*validation, size, prefix, at)
         if fits:
@@ -319,6 +321,7 @@ def rows_at_once(
     watched: bool,
     shards: int,
     argument: str = "batch_size",
+    usual: int = arguments.BATCH_SIZE,
 ) -> int:
     """Return how many examples to compute at a time where nothing is learned.
 
@@ -329,11 +332,12 @@ def rows_at_once(
         watched: whether callbacks are called at each batch.
         shards: how many devices share a batch.
         argument: what a message calls the value.
+        usual: what None stands for where the number can be seen.
 
     Raises:
         ArgumentError: ``value`` is no positive integer.
     """
-    size = data.ROWS_AT_ONCE if by_row and not watched else arguments.BATCH_SIZE
+    size = data.ROWS_AT_ONCE if by_row and not watched else usual
     if value is not None:
         size = arguments.check_count(argument, value)
     # What the devices do not divide is computed as a whole on each of them.

@@ -698,6 +698,72 @@ def test_the_size_of_validation_batches_changes_no_figure(size):
     assert batches == list(range(-(-19 // size)))
 
 
+@pytest.mark.parametrize(
+    ("reduction", "weight", "batch_size"),
+    [("sum", None, None), ("mean_with_sample_weight", np.linspace(0.5, 1.5, 320), 64)],
+)
+def test_what_is_no_mean_over_rows_goes_by_the_batches_that_the_user_knows(
+    reduction, weight, batch_size
+):
+    """More rows than are computed at a time where nobody can tell; nothing is learned.
+
+    So does a metric of one's own that looks at a whole batch.
+    """
+
+    def span(y_true, y_pred):
+        return abs(y_pred - y_true).max() + 0 * y_pred[:, 0]
+
+    rows = 320
+    x = np.random.default_rng(0).normal(size=(rows, FEATURES)).astype(np.float32)
+    y = x[:, :1] * np.linspace(0, 3, rows, dtype=np.float32)[:, None]
+    call = {"shuffle": False, "verbose": 0, "sample_weight": weight}
+    held_out = (x, y) if weight is None else (x, y, weight)
+    call["validation_data"] = held_out
+
+    def figures(package, model):
+        loss = package.losses.MeanSquaredError(reduction=reduction)
+        rate = package.optimizers.SGD(0.0)
+        model.compile(rate, loss, metrics=[span])
+        model.set_weights([np.ones((FEATURES, 1), np.float32)])
+        history = model.fit(x, y, batch_size, **call).history
+        found = [history[name][0] for name in sorted(history)]
+        for size in (batch_size, 160):
+            found += model.evaluate(x, y, size, 0, sample_weight=weight)
+        found += model.test_on_batch(x, y, weight)
+        return np.array(found)
+
+    model = jn.Sequential([jn.Dense(1, use_bias=False, input_shape=(FEATURES,))])
+    own = figures(jn, model)
+    with keras_on_jax() as keras:
+        layers = [keras.Input((FEATURES,)), keras.layers.Dense(1, use_bias=False)]
+        expected = figures(keras, keras.Sequential(layers))
+    np.testing.assert_allclose(own, expected, rtol=1e-5)
+    loss, val_loss, evaluated = own[0], own[2], own[4]
+    assert loss == pytest.approx(val_loss, rel=1e-6)
+    assert loss == pytest.approx(evaluated, rel=1e-6)
+
+
+class Batched(Callback):
+    def on_test_begin(self, logs=None):
+        self.batches = 0
+
+    def on_test_batch_end(self, batch, logs=None):
+        self.batches += 1
+
+
+def test_validation_goes_by_the_batch_size_of_fit():
+    problem = PROBLEMS["sparse"]
+    seen, model = Batched(), ours(problem)
+    call = {"verbose": 0, "callbacks": seen, "validation_data": problem.data(40)}
+    for sizes, batches in (
+        ({}, 2),
+        ({"batch_size": 8}, 5),
+        ({"batch_size": 8, "validation_batch_size": 20}, 2),
+    ):
+        model.fit(*problem.data(16), **call, **sizes)
+        assert seen.batches == batches
+
+
 def test_epochs_is_the_index_of_the_last_one():
     problem = PROBLEMS["regression"]
     model = ours(problem)

@@ -8,6 +8,7 @@ values alone.
 
 from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.losses.classes import (
+    REDUCTIONS,
     BinaryCrossentropy,
     CategoricalCrossentropy,
     CategoricalHinge,
@@ -122,6 +123,19 @@ def acts_by_row(loss: Loss) -> bool:
     Of a user's own function or class nothing is known.
     """
     return type(loss) in _CLASSES
+
+
+def is_mean(loss: Loss, weighted: bool) -> bool:
+    """Return whether the loss of a batch is the mean of what its examples add.
+
+    If not, the loss of many examples depends on how they are cut into batches.
+
+    Args:
+        loss: which.
+        weighted: whether the examples have weights.
+    """
+    kind = REDUCTIONS[loss.reduction or "none"]
+    return kind == "mean" or (kind == "weighted" and not weighted)
 
 
 def get(loss: str | Loss | type[Loss] | LossFunction) -> Loss:
