@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import shutil
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +14,15 @@ os.environ["KERAS_BACKEND"] = "jax"
 # No test draws colours or asks the terminal for its width.
 os.environ.pop("FORCE_COLOR", None)
 os.environ["COLUMNS"] = "80"
+# What one process compiles, all others of this session take from a folder: the workers,
+# which have this variable, and the programs that tests start. Half of all compilations
+# are of something compiled before, and what is kept gives the same bits.
+WORKER = "PYTEST_XDIST_WORKER" in os.environ
+if not WORKER:
+    os.environ |= {
+        "JAX_COMPILATION_CACHE_DIR": tempfile.mkdtemp(prefix="jaxnet-mini-programs-"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
 
 import hypothesis
 import jax
@@ -49,6 +60,11 @@ for name, examples in {"quick": 100, "long": 1000}.items():
 
 def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("long" if config.getoption("--long") else "quick")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not WORKER:
+        shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

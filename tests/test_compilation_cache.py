@@ -23,6 +23,12 @@ from jaxnet_mini.errors import ArgumentError
 
 PACKAGE = Path(jn.__file__).parent
 
+# Without the settings that the tests share their programs by.
+CACHE = ("JAX_COMPILATION_CACHE", "JAX_PERSISTENT_CACHE")
+WITHOUT_CACHE = {
+    name: value for name, value in os.environ.items() if not name.startswith(CACHE)
+}
+
 ENABLE = "jn.utils.enable_compilation_cache({folder!r})"
 
 TRAIN = """
@@ -75,6 +81,7 @@ class Run:
             capture_output=True,
             text=True,
             cwd=PACKAGE.parent,
+            env=WITHOUT_CACHE,
             check=False,
         )
         assert done.returncode == 0, done.stderr[-4000:]
