@@ -9,7 +9,16 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from jaxnet_mini import checks, composition, drawing, programs, seeds, summary, weights
+from jaxnet_mini import (
+    checks,
+    composition,
+    drawing,
+    programs,
+    seeds,
+    summary,
+    turns,
+    weights,
+)
 from jaxnet_mini.arguments import check_word
 from jaxnet_mini.composition import LayerOutline, Serial
 from jaxnet_mini.errors import ArgumentError, ShapeError, StateError, short
@@ -47,6 +56,7 @@ class LayerStack:
         self._shape: Shape | None = None
         self._outline: tuple[LayerOutline, ...] = ()
         self._state: TrainState | None = None
+        self._turn = turns.Turn()
         if not isinstance(layers, Iterable | None):
             raise ArgumentError(
                 f"layers must be a list of layers, not {layers!r}: put it in brackets, "
@@ -94,6 +104,7 @@ class LayerStack:
         self._rebuild(self._net.layers[:-1], self._shape)
 
     def _rebuild(self, layers: tuple[Layer, ...], shape: Shape | None) -> None:
+        self._turn.check("the layers")
         net = Serial(layers)
         outline: tuple[LayerOutline, ...] = ()
         if shape is not None:
@@ -226,15 +237,22 @@ class LayerStack:
         paths = weights.by_path(self.params)
         new = [weights.fitting(path, expected[path], values[path]) for path in paths]
         params = jax.tree.unflatten(structure, new)
-        self._state = self._untrained()._replace(params=params)
+        with self._turn.making:
+            self._turn.check("the weights")
+            self._state = self._untrained()._replace(params=params)
 
     def _untrained(self) -> TrainState:
         """Return the state, made when first asked for; its optimizer may be None."""
         shape = self._known_shape()
-        if self._state is None:
-            seed = np.uint32(self.seed)
-            self._state = programs.untrained(self.net, shape, seed)
-        return self._state
+        state = self._state
+        if state is None:
+            with self._turn.making:
+                # Meanwhile another thread may have made it.
+                state = self._state
+                if state is None:
+                    seed = np.uint32(self.seed)
+                    self._state = state = programs.untrained(self.net, shape, seed)
+        return state
 
     @property
     def weights(self) -> list[Weight]:
@@ -314,7 +332,9 @@ class LayerStack:
     def _adopt(self, outline: tuple[LayerOutline, ...]) -> None:
         """Take the shapes of the first data seen, where none were known."""
         if not self.built:
-            self._shape, self._outline = outline[0].input_shape, outline
+            # Another thread may look meanwhile, at the shape first.
+            self._outline = outline
+            self._shape = outline[0].input_shape
 
     def _check_features(self, shape: Sequence[int]) -> None:
         expected = self._known_shape()

@@ -84,11 +84,14 @@ class CompiledStack(LayerStack):
                 "compile needs a loss: for example "
                 'loss="sparse_categorical_crossentropy".'
             )
-        self._trainer = Trainer(
+        trainer = Trainer(
             self.net, loss, optimizer, _several(metrics), _several(weighted_metrics)
         )
-        if self._state is not None:
-            self._state = self._state._replace(optimizer_state=None)
+        with self._turn.making:
+            self._turn.check("how to train")
+            self._trainer = trainer
+            if self._state is not None:
+                self._state = self._state._replace(optimizer_state=None)
 
     @property
     def trainer(self) -> Trainer:
@@ -111,15 +114,18 @@ class CompiledStack(LayerStack):
     @property
     def state(self) -> TrainState:
         """Parameters, optimizer state, key and step, as the next step takes them."""
-        if self._state is None:
-            self._state = programs.fresh(*self._start())
-        elif self._state.optimizer_state is None:
-            self._state = programs.with_optimizer(self.trainer, self._state)
-        return self._state
+        with self._turn.making:
+            if self._state is None:
+                self._state = programs.fresh(*self._start())
+            elif self._state.optimizer_state is None:
+                self._state = programs.with_optimizer(self.trainer, self._state)
+            return self._state
 
     @state.setter
     def state(self, state: TrainState) -> None:
-        self._state = state
+        with self._turn.making:
+            self._turn.check("the state")
+            self._state = state
 
     def _start(self) -> tuple[Any, ...]:
         """Return what the first state is made of, see `jaxnet_mini.starting.fresh`."""

@@ -23,6 +23,7 @@ from jaxnet_mini import (
     processes,
     resuming,
     seeds,
+    turns,
 )
 from jaxnet_mini.callbacks import (
     BackupAndRestore,
@@ -65,6 +66,7 @@ class Sequential(PredictingStack):
     history: History | None = None
 
     @interrupts.held_back()
+    @turns.alone
     def fit(
         self,
         x: Any = None,
@@ -137,7 +139,7 @@ class Sequential(PredictingStack):
                 not divide, are whole on each device.
 
         Raises:
-            StateError: before ``compile``.
+            StateError: before ``compile``, or while another call trains this model.
             ArgumentError, DataError, ShapeError: bad input; nothing has changed then.
             NonFiniteError: the loss or a weight turned NaN or infinite; the model
                 keeps the last finite weights. `callbacks.TerminateOnNaN` makes an
@@ -283,6 +285,7 @@ class Sequential(PredictingStack):
         return history
 
     @interrupts.held_back()
+    @turns.alone
     def train_on_batch(
         self,
         x: Any,

@@ -8,7 +8,6 @@ ends are arguments, never constants.
 """
 
 import contextlib
-import functools
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -50,13 +49,22 @@ class Program:
         self._static = static_argnums
         self._cpu_options = cpu_options or {}
         self._begun: set[Any] = set()
-        self._compiling: list[threading.Thread] = []
+        self._compiling: tuple[threading.Thread, ...] = ()
+        self._lock = threading.Lock()
+        self._jitted: Any = None
 
-    @functools.cached_property
+    @property
     def jitted(self) -> Any:
         """The function under ``jax.jit``."""
-        # Made when first called: importing must not start a device.
-        return jit(self._function, self._cpu_options, static_argnums=self._static)
+        # Made when first called: importing must not start a device. And made once:
+        # another would compile anew.
+        if self._jitted is None:
+            with self._lock:
+                if self._jitted is None:
+                    self._jitted = jit(
+                        self._function, self._cpu_options, static_argnums=self._static
+                    )
+        return self._jitted
 
     def __call__(self, *arguments: Any) -> Any:
         self._be_ready()
@@ -77,9 +85,10 @@ class Program:
             (np.shape(leaf), getattr(leaf, "dtype", type(leaf))) for leaf in leaves
         )
         key = (constants, structure, shapes)
-        if key in self._begun:
-            return
-        self._begun.add(key)
+        with self._lock:
+            if key in self._begun:
+                return
+            self._begun.add(key)
         # Tracing needs this thread; compiling leaves Python to others meanwhile.
         lowered = self.jitted.lower(*arguments)
 
@@ -90,12 +99,17 @@ class Program:
 
         thread = threading.Thread(target=finish, daemon=True)
         thread.start()
-        self._compiling.append(thread)
+        with self._lock:
+            self._compiling += (thread,)
 
     def _be_ready(self) -> None:
         forks.check("computing")
-        while self._compiling:
-            self._compiling.pop().join()
+        if compiling := self._compiling:
+            # All who call meanwhile wait, or each would compile for itself.
+            for thread in compiling:
+                thread.join()
+            with self._lock:
+                self._compiling = tuple(t for t in self._compiling if t.is_alive())
 
     def _variables(self, arguments: tuple[Any, ...]) -> list[Any]:
         return [a for index, a in enumerate(arguments) if index not in self._static]
