@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from jaxnet_mini import arguments
+from jaxnet_mini.arrays import is_array
 from jaxnet_mini.checks import as_triple
 from jaxnet_mini.errors import ArgumentError, DataError
 
@@ -92,7 +93,7 @@ def gives_batches(x: Any) -> bool:
     own = hasattr(x, "__iter__") or (
         hasattr(x, "__getitem__") and hasattr(x, "__len__")
     )
-    return own and not isinstance(x, ARRAYS) and not hasattr(x, "__array__")
+    return own and not isinstance(x, ARRAYS) and not is_array(x)
 
 
 def opened(

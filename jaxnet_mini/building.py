@@ -10,7 +10,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from jaxnet_mini import (
-    checks,
+    arrays,
     composition,
     drawing,
     programs,
@@ -308,10 +308,14 @@ class LayerStack:
             training: whether layers such as `Dropout` act as in training.
             key: for these layers.
         """
+        given = x
+        if not isinstance(x, jax.Array):  # which may be what is being traced
+            x = arrays.as_numeric(arrays.without_list(x, row=self._shape), "x")
         shape = np.shape(x)
         if self._net.layers and not self.built:
             self._adopt(composition.outline(self.net, tuple(shape[1:])))
-        self._check_features(shape)
+        expected, name = self._known_shape(), self._outline[0].name
+        arrays.check_features(given, shape, expected, name, "x")
         return self.net.apply(self.params, jnp.asarray(x), key=key, training=training)
 
     def __repr__(self) -> str:
@@ -321,13 +325,13 @@ class LayerStack:
         """Return what a notebook shows of a model at the end of a cell."""
         return drawing.to_html(self)
 
-    def _outline_for(self, x: Any) -> tuple[LayerOutline, ...]:
+    def _outline_for(self, x: Any, y: Any = None) -> tuple[LayerOutline, ...]:
         """Return the outline, made for the shape of ``x`` where none was known."""
         if not self._net.layers:
             raise StateError("the model has no layers: add one first.")
         if self._outline:
             return self._outline
-        return composition.outline(self._net, checks.as_array(x, "x").shape[1:])
+        return composition.outline(self._net, arrays.row_shape(x, y))
 
     def _adopt(self, outline: tuple[LayerOutline, ...]) -> None:
         """Take the shapes of the first data seen, where none were known."""
@@ -336,9 +340,10 @@ class LayerStack:
             self._outline = outline
             self._shape = outline[0].input_shape
 
-    def _check_features(self, shape: Sequence[int]) -> None:
+    def _inputs(self, x: Any) -> NDArray[Any]:
+        """Return inputs that the first layer takes, as an array on the host."""
         expected = self._known_shape()
-        checks.check_features(shape, expected, self._outline[0].name, "x")
+        return arrays.as_inputs(x, expected, self._outline[0].name, "x")
 
 
 def _without_batch_axis(input_shape: Any) -> Shape:

@@ -6,13 +6,14 @@ came and what to do.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxnet_mini.arguments import is_integer, is_number
+from jaxnet_mini.arrays import as_array, in_code, position, without_list
 from jaxnet_mini.errors import ArgumentError, DataError, ShapeError
 from jaxnet_mini.losses import Loss
 from jaxnet_mini.types import Shape
@@ -34,62 +35,6 @@ class Examples(NamedTuple):
         return Examples(self.x[first:last], self.y[first:last], weight)
 
 
-def as_array(value: Any, argument: str) -> NDArray[Any]:
-    """Return ``value`` as a numeric array with at least one row.
-
-    Raises:
-        DataError: it is None, ragged, masked, empty, or of no numeric dtype.
-    """
-    own = argument.removeprefix("validation ")
-    if isinstance(value, np.ma.MaskedArray):
-        raise DataError(
-            f"{argument} is a masked array, and the mask would be lost: fill it with "
-            f"{own}.filled(value) or drop the masked rows."
-        )
-    if value is None:
-        raise DataError(f"{argument} is None: give an array with one row per example.")
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise DataError(
-            f"{argument} is no rectangular array ({error}): all rows need one shape."
-        ) from None
-    if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
-        advice = f"convert it, for example with {own}.astype('float32')."
-        if array.dtype.kind == "c":
-            advice = f"take {own}.real or np.abs({own})."
-        elif array.dtype.kind in "SU":
-            advice = (
-                f"read numbers with {own}.astype('float32'), number classes with "
-                f"np.unique({own}, return_inverse=True)[1]."
-            )
-        raise DataError(
-            f"{argument} has dtype {array.dtype}, and real numbers are expected: "
-            + advice
-        )
-    if array.ndim == 0:
-        raise DataError(f"{argument} is a single number: give one row per example.")
-    if array.size == 0:
-        raise DataError(
-            f"{argument} is empty (shape {array.shape}): give at least one row."
-        )
-    return array
-
-
-def position(
-    array: NDArray[Any], bad: NDArray[Any], first_row: int = 0
-) -> tuple[str, Any]:
-    """Return in words where ``bad`` is first true, and what stands there.
-
-    Rows are counted from ``first_row`` on, where ``array`` is a part of another.
-    """
-    index = tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), bad.shape))
-    where = f"row {first_row + index[0]}"
-    if len(index) > 1:
-        where += f", position {index[1:] if len(index) > 2 else index[1]}"
-    return where, array[index]
-
-
 def check_rows(rows: int, array: NDArray[Any], argument: str, of: str = "x") -> None:
     """Raise a DataError where ``array`` has not one row per row of ``x``."""
     if len(array) != rows:
@@ -100,16 +45,24 @@ def check_rows(rows: int, array: NDArray[Any], argument: str, of: str = "x") -> 
 
 
 def as_targets(
-    value: Any, loss: Loss, output_shape: Shape, argument: str = "y"
+    value: Any,
+    loss: Loss,
+    output_shape: Shape,
+    argument: str = "y",
+    rows: int | None = None,
 ) -> NDArray[Any]:
     """Return targets that fit the loss and the outputs; classes as ``int32``.
 
     Raises:
         ShapeError: their shape is not that of the outputs (without its last axis for
             integer classes).
-        DataError: a class is no integer or out of range, a probability outside [0, 1].
+        DataError: there are not as many ``rows``, a class is no integer or out of
+            range, a probability outside [0, 1].
     """
+    value = without_list(value, rows)
     array = as_array(value, argument)
+    if rows is not None:
+        check_rows(rows, array, argument, f"{argument.removesuffix('y')}x")
     if loss.targets == "classes":
         return _as_classes(array, output_shape, argument)
     # (rows,) stands for (rows, 1), as in Keras. It is reshaped here, once and exactly:
@@ -121,7 +74,7 @@ def as_targets(
     if loss.targets == "anything":
         return array
     if array.shape[1:] != output_shape:
-        raise _shape_error(array, output_shape, argument)
+        raise _shape_error(array, output_shape, argument, in_code(value, argument))
     if loss.targets == "probabilities":
         bad = ~((array >= 0) & (array <= 1))
         if bad.any():
@@ -133,12 +86,13 @@ def as_targets(
     return array
 
 
-def _shape_error(array: NDArray[Any], output_shape: Shape, argument: str) -> ShapeError:
+def _shape_error(
+    array: NDArray[Any], output_shape: Shape, argument: str, own: str
+) -> ShapeError:
     rows = array.shape[0]
     expected = (rows, *output_shape)
     advice = "change the last layer's units, or the loss."
     if array.size == math.prod(expected):
-        own = argument.removeprefix("validation ")
         advice = f"use {own}.reshape{expected}."
     elif array.ndim == 1:
         advice = (
@@ -259,18 +213,6 @@ def class_weights(
     return chosen
 
 
-def check_features(
-    shape: Sequence[int], expected: Shape, layer: str, argument: str
-) -> None:
-    """Raise a ShapeError where rows of ``shape[1:]`` do not fit the first layer."""
-    if tuple(shape[1:]) != expected:
-        raise ShapeError(
-            f"layer {layer!r} takes inputs of shape {expected} and {argument} has rows "
-            f"of shape {tuple(shape[1:])}: reshape {argument}, or build the model with "
-            "another input_shape."
-        )
-
-
 def examples(
     x: NDArray[Any],
     y: Any,
@@ -287,8 +229,7 @@ def examples(
         ArgumentError: both kinds of weights are given.
     """
     rows = len(x)
-    check_rows(rows, as_array(y, f"{prefix}y"), f"{prefix}y", f"{prefix}x")
-    targets = as_targets(y, loss, output_shape, f"{prefix}y")
+    targets = as_targets(y, loss, output_shape, f"{prefix}y", rows)
     weight = None
     if sample_weight is not None and class_weight is not None:
         raise ArgumentError(

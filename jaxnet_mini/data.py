@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxnet_mini import interrupts
-from jaxnet_mini.checks import NAMES, Examples, position
+from jaxnet_mini.arrays import position
+from jaxnet_mini.checks import NAMES, Examples
 from jaxnet_mini.errors import DataError
 
 BLOCK_BYTES = 1 << 20

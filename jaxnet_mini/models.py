@@ -175,9 +175,10 @@ class Sequential(PredictingStack):
             hooks = [hook for hook in hooks if not hook.writes_files]
         place = placement.of(mesh, sharding, lying=self._state)
         opened = batches.opened(x, y, sample_weight, steps_per_epoch)
+        sample_x, sample_y, _ = (x, y, None) if opened is None else opened.first
         prepared = preparing.prepare(
             trainer=trainer,
-            outline=self._outline_for(x if opened is None else opened.first[0]),
+            outline=self._outline_for(sample_x, sample_y),
             place=place,
             x=x if opened is None else opened,
             y=y,
@@ -300,7 +301,7 @@ class Sequential(PredictingStack):
         """
         forks.check("train_on_batch")
         trainer = self.trainer
-        outline = self._outline_for(x)
+        outline = self._outline_for(x, y)
         trainer = preparing.trainer_for(trainer, outline)
         examples = preparing.examples(
             trainer, outline, x, y, sample_weight, class_weight

@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 
 from jaxnet_mini import (
     arguments,
-    checks,
     composition,
     data,
     forks,
@@ -68,8 +67,8 @@ class PredictingStack(StoredStack):
         hooks = as_callbacks(callbacks)
         watched = watches_batches(hooks, "test")
         if batch_size is not None:
-            arguments.check_batch_size(batch_size)
-        outline = self._outline_for(x)
+            batch_size = arguments.check_batch_size(batch_size)
+        outline = self._outline_for(x, y)
         trainer = preparing.trainer_for(trainer, outline)
         examples = preparing.examples(trainer, outline, x, y, sample_weight)
         by_row = trainer.averages_rows(examples.weight is not None)
@@ -112,8 +111,7 @@ class PredictingStack(StoredStack):
         by_row = composition.acts_by_row(self.net)
         watched = watches_batches(hooks, "predict")
         batch_size = preparing.rows_at_once(batch_size, by_row, watched, place.shards)
-        inputs = checks.as_array(x, "x")
-        self._check_features(inputs.shape)
+        inputs = self._inputs(x)
         if len(inputs) <= batch_size and not hooks and not verbose:
             batch = data.single_batch(inputs, batch_size)
             params = place.params(self.params)
@@ -132,14 +130,16 @@ class PredictingStack(StoredStack):
         return_dict: bool = False,
     ) -> Any:
         """Return loss and metrics of these examples as `evaluate` does."""
-        rows = len(checks.as_array(x, "x"))
+        self.trainer  # noqa: B018  (an error now, before one of the shape)
+        x = self._inputs(x)
         return self.evaluate(
-            x, y, rows, 0, sample_weight=sample_weight, return_dict=return_dict
+            x, y, len(x), 0, sample_weight=sample_weight, return_dict=return_dict
         )
 
     def predict_on_batch(self, x: Any) -> NDArray[Any]:
         """Return the outputs for these examples, computed at once."""
-        return self.predict(x, len(checks.as_array(x, "x")))
+        x = self._inputs(x)
+        return self.predict(x, len(x))
 
     def _results(self, logs: dict[str, float], return_dict: bool) -> Any:
         if return_dict:

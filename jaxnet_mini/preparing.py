@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxnet_mini import arguments, checks, data, memory, processes, train
+from jaxnet_mini import arguments, arrays, checks, data, memory, processes, train
 from jaxnet_mini.batches import Batches
 from jaxnet_mini.callbacks.base import say
 from jaxnet_mini.checks import NAMES, Examples
@@ -54,9 +54,8 @@ def examples(
     Raises:
         ArgumentError, DataError, ShapeError: they do not fit.
     """
-    inputs = checks.as_array(x, f"{prefix}x")
     first, last = outline[0], outline[-1]
-    checks.check_features(inputs.shape, first.input_shape, first.name, f"{prefix}x")
+    inputs = arrays.as_inputs(x, first.input_shape, first.name, f"{prefix}x")
     return checks.examples(
         inputs,
         y,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxnet_mini.arguments import is_integer
-from jaxnet_mini.checks import as_array, position
+from jaxnet_mini.arrays import as_array, position
 from jaxnet_mini.errors import ArgumentError, DataError
 
 

@@ -161,7 +161,7 @@ def sweep(
     def prepare(template: Any, place: Placement) -> Prepared:
         return preparing.prepare(
             trainer=template.trainer,
-            outline=template._outline_for(x),
+            outline=template._outline_for(x, y),
             place=place,
             x=x,
             y=y,

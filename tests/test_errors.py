@@ -15,8 +15,10 @@ import jax
 import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
+import numpy.lib.recfunctions as recfunctions
 import optax
 import pytest
+import scipy.sparse
 from jax.sharding import PartitionSpec
 from oracles import unchecked_types
 
@@ -198,7 +200,11 @@ row(
     "layer 'dense'",
     "(4,)",
     "x has rows of shape (3,)",
-    "reshape x",
+    "give it rows of (4,), or build the model with another input_shape",
+    fix=lambda m: [
+        m.fit(X, Y, verbose=0),
+        stack(dense(3, "softmax", input_shape=(3,))).fit(X[:, :3], Y, verbose=0),
+    ],
 )
 row(
     "wrong features, evaluate",
@@ -240,17 +246,59 @@ row(
     ShapeError,
     "(4,)",
     "(2, 2)",
-    "reshape x",
+    "write x.reshape(-1, 4)",
     fix=lambda m: m.fit(IMAGES.reshape(-1, 4) / 255, Y, verbose=0),
 )
+for name, one, own in (
+    ("array", X[0], "x"),
+    ("list", X[0].tolist(), "np.array(x)"),
+):
+    for method, call, fix in (
+        ("predict", lambda m, x: m.predict(x), lambda m, x: m.predict(x)),
+        ("called", lambda m, x: m(x), lambda m, x: m(x)),
+        ("fit", lambda m, x: m.fit(x, Y), lambda m, x: m.fit(x, Y[:1], verbose=0)),
+        (
+            "evaluate",
+            lambda m, x: m.evaluate(x, Y),
+            lambda m, x: m.evaluate(x, Y[:1], verbose=0),
+        ),
+        (
+            "train_on_batch",
+            lambda m, x: m.train_on_batch(x, Y),
+            lambda m, x: m.train_on_batch(x, Y[:1]),
+        ),
+        (
+            "predict_on_batch",
+            lambda m, x: m.predict_on_batch(x),
+            lambda m, x: m.predict_on_batch(x),
+        ),
+    )[: None if name == "array" else 2]:
+        row(
+            f"one example, {name}, {method}",
+            "trained",
+            lambda m, call=call, one=one: call(m, one),
+            ShapeError,
+            "takes inputs of shape (4,) and x has rows of shape ()",
+            f"it looks like one example, so write {own}[None].",
+            fix=lambda m, fix=fix, one=one: fix(m, np.array(one)[None]),
+        )
 row(
-    "wrong rank, one example",
+    "several inputs",
     "trained",
-    lambda m: m.predict(X[0]),
+    lambda m: m.fit([X, X], Y),
     ShapeError,
-    "takes inputs of shape (4,)",
-    "rows of shape ()",
-    fix=lambda m: m.predict(X[0].reshape(1, 4)),
+    "x has rows of shape (48, 4)",
+    "join the arrays with np.concatenate(x, axis=-1).",
+    fix=lambda m: fresh().fit(np.concatenate([X, X], axis=-1), Y, verbose=0),
+)
+row(
+    "several inputs of several widths",
+    "fresh",
+    lambda m: m.fit([X, X[:, :2]], Y),
+    DataError,
+    "x is no rectangular array",
+    "join the arrays with np.concatenate(x, axis=-1).",
+    fix=lambda m: m.fit(np.concatenate([X, X[:, :2]], axis=-1), Y, verbose=0),
 )
 row(
     "no axis of features",
@@ -676,15 +724,18 @@ row(
     lambda m: m.fit(DATES, Y),
     DataError,
     "x has dtype datetime64[D]",
-    "x.astype('float32')",
-    fix=lambda m: m.fit(DATES.astype("float32") / 1e5, Y, verbose=0),
+    "count days with (x - x.min()) / np.timedelta64(1, 'D')",
+    fix=lambda m: m.fit((DATES - DATES.min()) / np.timedelta64(1, "D"), Y, verbose=0),
 )
+FIELDS = np.zeros(ROWS, [("a", float), ("b", float)])
 row(
     "structured",
     "fresh",
-    lambda m: m.fit(np.zeros(ROWS, [("a", float), ("b", float)]), Y),
+    lambda m: m.fit(FIELDS, Y),
     DataError,
     "x has dtype",
+    "np.lib.recfunctions.structured_to_unstructured(x)",
+    fix=lambda m: m.fit(recfunctions.structured_to_unstructured(FIELDS), Y, verbose=0),
 )
 row(
     "a generator",
@@ -757,7 +808,69 @@ row(
     "fresh",
     lambda m: m.fit({"x": X}, Y),
     DataError,
-    "x has dtype object",
+    "x is a dict of 1, and one array is expected: give x['x'].",
+    fix=lambda m: m.fit({"x": X}["x"], Y, verbose=0),
+)
+COLUMNS = {"a": X[:, 0], "b": X[:, 1]}
+row(
+    "a dictionary of columns",
+    "fresh",
+    lambda m: m.fit(COLUMNS, Y),
+    DataError,
+    "x is a dict of 2",
+    "join its columns with np.stack([*x.values()], axis=-1).",
+    fix=lambda m: m.fit(np.stack([*COLUMNS.values()], axis=-1), Y, verbose=0),
+)
+row(
+    "a dictionary of targets",
+    "trained",
+    lambda m: m.evaluate(X, {"top": Y}),
+    DataError,
+    "y is a dict of 1",
+    "give y['top']",
+    fix=lambda m: (m.fit(X, Y, verbose=0), m.evaluate(X, {"top": Y}["top"])),
+)
+row(
+    "a set",
+    "fresh",
+    lambda m: m.fit(X, set(Y.tolist())),
+    DataError,
+    "y is a set, whose values have no order",
+)
+row(
+    "a word",
+    "fresh",
+    lambda m: m.fit("x.npy", Y),
+    DataError,
+    "x is 'x.npy', and an array is expected",
+    "np.load(x)",
+)
+SPARSE = scipy.sparse.csr_array(X)
+for name, call in (
+    ("fit", lambda m: m.fit(SPARSE, Y)),
+    ("fit without y", lambda m: m.fit(SPARSE)),
+    ("evaluate", lambda m: m.evaluate(SPARSE, Y)),
+    ("predict", lambda m: m.predict(SPARSE)),
+    ("sweep", lambda m: jn.sweep(m, {"seed": [0]}, SPARSE, Y)),
+    ("called", lambda m: m(SPARSE)),
+):
+    row(
+        f"a sparse matrix, {name}",
+        "trained",
+        call,
+        DataError,
+        "x is a sparse matrix of shape (48, 4)",
+        "write x.toarray(), which takes 768 bytes.",
+        fix=lambda m: m.fit(SPARSE.toarray(), Y, verbose=0),
+    )
+row(
+    "sparse targets",
+    "one hot",
+    lambda m: m.fit(X, scipy.sparse.coo_matrix(ONE_HOT)),
+    DataError,
+    "y is a sparse matrix of shape (48, 3)",
+    "write y.toarray()",
+    fix=lambda m: m.fit(X, scipy.sparse.coo_matrix(ONE_HOT).toarray(), verbose=0),
 )
 MASKED = np.ma.masked_less(X, 0.0)
 row(

@@ -20,11 +20,11 @@ NAME = jaxnet_mini.__name__
 # that of the design, with the rooms that were added since.
 FLOORS = [
     {"types", "errors", "folders", "names", "startup", "version"} | {"interrupts"},
-    {"arguments", "forks", "memory", "processes", "turns"},
+    {"arguments", "contents", "forks", "memory", "processes", "turns"},
     {"activations", "initializers", "optimizers", "plain"}
     | {"compilation_cache"}
-    | {"regularizers", "seeds", "states"},
-    {"callbacks.base", "figures", "layers.base", "progress"},
+    | {"regularizers", "seeds", "states", "tables"},
+    {"arrays", "callbacks.base", "figures", "layers.base", "progress"},
     {"plotting"},
     {"losses.functions"}
     | {"layers.activation_layers", "layers.core", "layers.normalization"}

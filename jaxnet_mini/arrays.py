@@ -1,0 +1,240 @@
+"""What a user gives for an array becomes a NumPy array of numbers, or one sentence.
+
+What other libraries give is known by what it has, and nothing is imported for it.
+"""
+
+import contextlib
+import math
+from collections.abc import Mapping, Sequence, Set
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxnet_mini import tables
+from jaxnet_mini.contents import advice, is_numeric
+from jaxnet_mini.errors import DataError, ShapeError, short
+from jaxnet_mini.types import Shape
+
+
+def is_array(value: Any) -> bool:
+    """Tell whether ``value`` is one array or table, however it is kept or read.
+
+    What `as_array` refuses with advice is one too, such as a sparse matrix.
+    """
+    known = hasattr(value, "__array__") or _dense_method(value) is not None
+    return known or _is_lazy(value) or _is_column(value) or tables.is_table(value)
+
+
+def as_array(value: Any, argument: str) -> NDArray[Any]:
+    """Return ``value`` as a numeric array with at least one row.
+
+    Raises:
+        DataError: it is None, ragged, masked, sparse, empty, or of no numeric dtype.
+    """
+    array = as_numeric(value, argument)
+    if array.ndim == 0:
+        raise DataError(
+            f"{argument} is a single number: give one row per example, such as "
+            f"np.array([{argument.removeprefix('validation ')}])."
+        )
+    if array.size == 0:
+        raise DataError(
+            f"{argument} is empty (shape {array.shape}): give at least one row."
+        )
+    return array
+
+
+def as_numeric(value: Any, argument: str) -> NDArray[Any]:
+    """Return ``value`` as a numeric array of any shape, see `as_array`."""
+    if type(value) is not np.ndarray:
+        _check_kind(value, argument)
+        if tables.is_table(value):
+            return tables.as_numbers(value, argument)
+    array = _read(value, argument)
+    if not is_numeric(array.dtype):
+        raise DataError(
+            f"{argument} has dtype {array.dtype}, and real numbers are expected: "
+            + advice(array, in_code(value, argument))
+        )
+    return array
+
+
+def in_code(value: Any, argument: str) -> str:
+    """Return how code writes an argument where it asks for an array's methods."""
+    own = argument.removeprefix("validation ")
+    return own if isinstance(value, np.ndarray | jax.Array) else f"np.array({own})"
+
+
+def _check_kind(value: Any, argument: str) -> None:
+    """Raise a DataError where ``value`` is seen to be no array without reading it."""
+    own = argument.removeprefix("validation ")
+    if value is None:
+        raise DataError(f"{argument} is None: give an array with one row per example.")
+    if isinstance(value, np.ma.MaskedArray):
+        raise DataError(
+            f"{argument} is a masked array, and the mask would be lost: fill it with "
+            f"{own}.filled(value) or drop the masked rows."
+        )
+    if isinstance(value, Mapping):
+        if len(value) == 1:
+            words = f"give {own}[{short(next(iter(value)))}]."
+        else:
+            words = f"join its columns with np.stack([*{own}.values()], axis=-1)."
+        raise DataError(
+            f"{argument} is a {type(value).__name__} of {len(value)}, and one array is "
+            f"expected: {words}"
+        )
+    if isinstance(value, Set):
+        raise DataError(
+            f"{argument} is a {type(value).__name__}, whose values have no order: give "
+            "a list or an array of them."
+        )
+    if isinstance(value, str | bytes):
+        raise DataError(
+            f"{argument} is {short(value)}, and an array is expected: give what it "
+            f"names, for example np.load({own}) for a file."
+        )
+    method = _dense_method(value)
+    if method is not None:
+        size = math.prod(value.shape) * np.dtype(value.dtype).itemsize
+        raise DataError(
+            f"{argument} is a sparse matrix of shape {tuple(value.shape)}, and these "
+            f"are trained on as arrays: write {own}.{method}(), which takes "
+            f"{size:,} bytes."
+        )
+
+
+def _dense_method(value: Any) -> str | None:
+    """Return the method that makes an array of a sparse matrix, None where none is."""
+    if isinstance(value, type) or not (hasattr(value, "nnz") or hasattr(value, "nse")):
+        return None
+    return next((m for m in ("toarray", "todense") if hasattr(value, m)), None)
+
+
+def _is_lazy(value: Any) -> bool:
+    """Tell whether parts of ``value`` are read when asked for, as in h5py and zarr."""
+    return all(hasattr(value, name) for name in ("shape", "dtype", "__getitem__"))
+
+
+def _is_column(value: Any) -> bool:
+    """Tell whether ``value`` is a column of a data set of Hugging Face's."""
+    return isinstance(value, Sequence) and hasattr(value, "column_name")
+
+
+def _read(value: Any, argument: str) -> NDArray[Any]:
+    """Return ``value`` as an array of whatever dtype."""
+    try:
+        if not hasattr(value, "__array__"):
+            if _is_lazy(value):
+                return np.asarray(value[...])
+            if _is_column(value):
+                return np.asarray(value[:])
+        return np.asarray(value)
+    except (ValueError, OSError, RuntimeError) as error:
+        if not isinstance(value, list | tuple):
+            raise DataError(
+                f"{argument} cannot be read ({error}): keep its file open, or read it "
+                f"before with np.array({argument.removeprefix('validation ')})."
+            ) from None
+        advice = "all rows need one shape."
+        if _has_parts(value):
+            advice = f"join the arrays with np.concatenate({argument}, axis=-1)."
+        raise DataError(
+            f"{argument} is no rectangular array ({error}): {advice}"
+        ) from None
+
+
+def _has_parts(value: Any) -> bool:
+    """Tell whether ``value`` is a list of several inputs, each with all rows."""
+    if not isinstance(value, list | tuple) or len(value) < 2:
+        return False
+    shapes = [np.shape(part) for part in value if isinstance(part, np.ndarray)]
+    alike = len({(len(s), *s[:-1]) for s in shapes}) == 1
+    return len(shapes) == len(value) and alike and len(shapes[0]) > 1
+
+
+def without_list(value: Any, rows: int | None = None, row: Shape | None = None) -> Any:
+    """Return X of ``[X]``, a list of one input as Keras takes it; else ``value``.
+
+    A list of one row is such a list too. What tells them apart is the shape of a row
+    where it is known, or that so many rows are expected, and more than one.
+    """
+    if not isinstance(value, list | tuple) or len(value) != 1 or not is_array(value[0]):
+        return value
+    shape = _shape(value[0])
+    if row is not None:
+        return value[0] if shape and shape[1:] == row else value
+    return value[0] if rows not in (None, 1) and shape[:1] == (rows,) else value
+
+
+def rows_of(value: Any) -> int | None:
+    """Return the number of rows of targets, which may stand in a list of one."""
+    if isinstance(value, list | tuple) and len(value) == 1 and is_array(value[0]):
+        value = value[0]
+    shape = _shape(value) if is_array(value) else ()
+    return shape[0] if shape else len(value) if hasattr(value, "__len__") else None
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """Return the shape of an array or a table, without reading it where it has one."""
+    own = getattr(value, "shape", None)
+    return tuple(own) if isinstance(own, tuple) else np.shape(value)
+
+
+def as_inputs(value: Any, expected: Shape, layer: str, argument: str) -> NDArray[Any]:
+    """Return inputs as a numeric array, with rows that the first layer takes.
+
+    Raises:
+        DataError: see `as_array`.
+        ShapeError: the rows have another shape.
+    """
+    value = without_list(value, row=expected)
+    array = as_array(value, argument)
+    check_features(value, array.shape, expected, layer, argument)
+    return array
+
+
+def check_features(
+    value: Any, shape: tuple[int, ...], expected: Shape, layer: str, argument: str
+) -> None:
+    """Raise a ShapeError where rows of ``shape[1:]`` do not fit the first layer."""
+    if shape[1:] == expected:
+        return
+    advice = f"give it rows of {expected}, or build the model with another input_shape."
+    own = in_code(value, argument)
+    if shape == expected:
+        advice = f"it looks like one example, so write {own}[None]."
+    elif _has_parts(value):
+        advice = f"join the arrays with np.concatenate({argument}, axis=-1)."
+    elif math.prod(shape[1:]) == math.prod(expected):
+        sizes = ", ".join(map(str, (-1, *expected)))
+        advice = f"write {own}.reshape({sizes})."
+    raise ShapeError(
+        f"layer {layer!r} takes inputs of shape {expected} and {argument} has rows of "
+        f"shape {tuple(shape[1:])}: {advice}"
+    )
+
+
+def row_shape(x: Any, y: Any) -> Shape:
+    """Return the shape of a row of inputs of which nothing is known yet."""
+    x = without_list(x, rows=rows_of(y))
+    with contextlib.suppress(Exception):  # as of a file that is closed
+        if is_numeric(np.dtype(x.dtype)) and x.shape and 0 not in x.shape:
+            return tuple(x.shape[1:])  # without reading what may be in a file
+    return as_array(x, "x").shape[1:]
+
+
+def position(
+    array: NDArray[Any], bad: NDArray[Any], first_row: int = 0
+) -> tuple[str, Any]:
+    """Return in words where ``bad`` is first true, and what stands there.
+
+    Rows are counted from ``first_row`` on, where ``array`` is a part of another.
+    """
+    index = tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), bad.shape))
+    where = f"row {first_row + index[0]}"
+    if len(index) > 1:
+        where += f", position {index[1:] if len(index) > 2 else index[1]}"
+    return where, array[index]
