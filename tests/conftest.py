@@ -14,15 +14,6 @@ os.environ["KERAS_BACKEND"] = "jax"
 # No test draws colours or asks the terminal for its width.
 os.environ.pop("FORCE_COLOR", None)
 os.environ["COLUMNS"] = "80"
-# What one process compiles, all others of this session take from a folder: the workers,
-# which have this variable, and the programs that tests start. Half of all compilations
-# are of something compiled before, and what is kept gives the same bits.
-WORKER = "PYTEST_XDIST_WORKER" in os.environ
-if not WORKER:
-    os.environ |= {
-        "JAX_COMPILATION_CACHE_DIR": tempfile.mkdtemp(prefix="jaxnet-mini-programs-"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-    }
 
 import hypothesis
 import jax
@@ -60,11 +51,27 @@ for name, examples in {"quick": 100, "long": 1000}.items():
 
 def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("long" if config.getoption("--long") else "quick")
+    if not hasattr(config, "workerinput"):
+        _share_programs(tempfile.mkdtemp(prefix="jaxnet-mini-programs-"))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if not WORKER:
+    if not hasattr(config, "workerinput"):
         shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+
+
+def _share_programs(folder: str) -> None:
+    """Let the workers and the programs that tests start compile nothing twice.
+
+    They get the variables. What is kept gives the same bits, and counts as compiled.
+    """
+    settings = {
+        "jax_compilation_cache_dir": folder,
+        "jax_persistent_cache_min_compile_time_secs": 0,
+    }
+    for name, value in settings.items():
+        jax.config.update(name, value)
+        os.environ[name.upper()] = str(value)
 
 
 @pytest.fixture(scope="session")
