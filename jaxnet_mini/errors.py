@@ -67,6 +67,10 @@ class MissingExtraError(JaxnetError, ImportError):
     """An optional dependency is needed and not installed."""
 
 
+class TrainingWarning(UserWarning):
+    """What is about to be trained surely cannot learn what was meant."""
+
+
 def find(table: Mapping[str, Value], name: str, kind: str) -> Value:
     """Look ``name`` up in ``table``; an unknown name is answered with the nearest.
 

@@ -17,6 +17,7 @@ from jaxnet_mini import (
     forks,
     inference,
     interrupts,
+    mismatches,
     placement,
     plain,
     preparing,
@@ -33,6 +34,7 @@ from jaxnet_mini.callbacks import (
     as_callbacks,
 )
 from jaxnet_mini.callbacks.base import watches_batches
+from jaxnet_mini.composition import LayerOutline
 from jaxnet_mini.configs import CustomObjects
 from jaxnet_mini.feeds import Piece
 from jaxnet_mini.predicting import PredictingStack
@@ -64,6 +66,7 @@ class Sequential(PredictingStack):
 
     stop_training = False
     history: History | None = None
+    _looked_at: Any = None
 
     @interrupts.held_back()
     @turns.alone
@@ -192,6 +195,7 @@ class Sequential(PredictingStack):
             watched=watches_batches(hooks, "test"),
             verbose=verbose,
         )
+        self._warn_once(prepared.outline)
         return self._train(
             prepared,
             hooks,
@@ -208,6 +212,12 @@ class Sequential(PredictingStack):
                 "validation_freq": repr(validation_freq),
             },
         )
+
+    def _warn_once(self, outline: tuple[LayerOutline, ...]) -> None:
+        """Warn of what cannot learn what was meant, once for each `compile`."""
+        if self._looked_at is not self.trainer:
+            mismatches.warn(self.trainer, outline)
+            self._looked_at = self.trainer
 
     def _train(
         self,
@@ -309,6 +319,7 @@ class Sequential(PredictingStack):
         rows = len(examples.x)
         resident = data.resident(examples, rows)
         preparing.rehearse(trainer, outline, examples, rows)
+        self._warn_once(outline)
         self._adopt(outline)
         order = data.order((0,), 0, rows, rows, shuffle=False)
         where, none = (0, int(self.state.step)), trainer.no_sums()

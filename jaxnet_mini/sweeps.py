@@ -16,6 +16,7 @@ from jaxnet_mini import (
     batches,
     forks,
     interrupts,
+    mismatches,
     placement,
     preparing,
     processes,
@@ -180,6 +181,7 @@ def sweep(
         for template in {id(c.template): c.template for c in candidates}.values():
             own = [c for c in candidates if c.template is template]
             prepared = prepare(template, Whole(place.mesh) if together else place)
+            mismatches.warn(prepared.trainer, prepared.outline)
             most = 1
             if together and isinstance(prepared.feed, Resident):
                 most = job.at_once(own, prepared, place.shards)

@@ -50,7 +50,7 @@ FLOORS = [
     {"saving", "keras_configs", "drawing", "placement"},
     {"keras_files", "graphviz"},
     {"forward", "train"},
-    {"snapshots", "starting", "tracing"},
+    {"snapshots", "starting", "tracing", "mismatches"},
     {"programs"},
     {"inference", "building"},
     {"plans", "runs", "packing", "identities", "buffers"},

@@ -1,0 +1,115 @@
+"""Networks that train and cannot learn what was meant: one warning before they do."""
+
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import Any
+
+from jaxnet_mini import activations, composition, losses
+from jaxnet_mini.activations import Activation
+from jaxnet_mini.composition import LayerOutline, Serial
+from jaxnet_mini.errors import TrainingWarning
+from jaxnet_mini.layers import Flatten, Identity, Reshape, Softmax
+from jaxnet_mini.train import Trainer
+
+_KEEPING = (Identity, Flatten, Reshape)
+"""Layers that hand values on as they are."""
+
+_OVER_UNITS = {
+    activations.get(name): name for name in ("softmax", "log_softmax", "sparsemax")
+}
+"""What makes each unit a share of all: of one unit that is always the same."""
+
+_PROBABILITIES = {
+    activations.get(name): name
+    for name in ("softmax", "sparsemax", "sigmoid", "hard_sigmoid", "sparse_sigmoid")
+}
+
+_OF_CLASSES = losses.CategoricalCrossentropy, losses.SparseCategoricalCrossentropy
+
+_BETWEEN = ("jaxnet_mini", "contextlib", "jaxtyping")
+"""What stands between a call by the user and this: methods are wrapped in contexts, and
+in checks of annotations where these are switched on."""
+
+
+def warn(trainer: Trainer, outline: Sequence[LayerOutline]) -> None:
+    """Warn of what surely is a mistake, at the line of the user's own code.
+
+    Args:
+        trainer: what is to be trained.
+        outline: of its layers.
+    """
+    for text in found(trainer, outline):
+        frame = _users_frame()
+        warnings.warn_explicit(
+            text,
+            TrainingWarning,
+            frame.f_code.co_filename,
+            frame.f_lineno,
+            frame.f_globals.get("__name__"),
+            frame.f_globals.setdefault("__warningregistry__", {}),
+        )
+
+
+def found(trainer: Trainer, outline: Sequence[LayerOutline]) -> list[str]:
+    """Return what is surely a mistake, each with the mend."""
+    parts = list(_flat(outline))
+    texts = [
+        f"layer {part.name!r} applies {_OVER_UNITS[function]} to a single unit, which "
+        f"is always {0 if function is activations.log_softmax else 1}, whatever is "
+        "learned: use 'sigmoid' for yes or no, no activation for a value, or one unit "
+        "for each class."
+        for part in parts
+        if (function := _activation(part)) in _OVER_UNITS
+        and part.output_shape[-1:] == (1,)
+    ]
+    last = next((p for p in reversed(parts) if not isinstance(p.layer, _KEEPING)), None)
+    shape = outline[-1].output_shape if outline else ()
+    if isinstance(trainer.loss, _OF_CLASSES) and shape[-1:] == (1,) and not texts:
+        texts.append(
+            f"{trainer.loss!r} compares classes, and the network has one output, of "
+            "which the loss is always 0: use BinaryCrossentropy, or one unit for each "
+            "class."
+        )
+    function = None if last is None else _activation(last)
+    if last is not None and function in _PROBABILITIES:
+        texts += [
+            f"{value!r} expects logits, and layer {last.name!r} ends with "
+            f"{_PROBABILITIES[function]}: leave from_logits=True out, or the "
+            "activation."
+            for value in (trainer.loss, *trainer.all_metrics)
+            if getattr(value, "from_logits", False)
+        ]
+    return texts
+
+
+def _flat(outline: Sequence[LayerOutline]) -> Iterator[LayerOutline]:
+    """Yield the outlines of all layers, those within others too."""
+    for part in outline:
+        if type(part.layer) is Serial:
+            yield from _flat(composition.outline(part.layer, part.input_shape))
+        else:
+            yield part
+
+
+def _activation(part: LayerOutline) -> Activation | None:
+    """Return the function that a layer of this library ends with, if it is known."""
+    layer: Any = part.layer
+    if type(layer) not in composition.OWN_LAYERS:
+        return None
+    if isinstance(layer, Softmax):
+        return activations.softmax
+    activation = getattr(layer, "activation", None)
+    return None if activation is None else activations.get(activation)
+
+
+def _users_frame() -> FrameType:
+    """Return where the user's own code stands, however many wrappers lie between."""
+    frame = sys._getframe()
+    while frame.f_back and (
+        frame.f_globals.get("__name__", "").partition(".")[0] in _BETWEEN
+        or frame.f_code.co_filename.startswith("<@beartype")
+    ):
+        frame = frame.f_back
+    return frame
