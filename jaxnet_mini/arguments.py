@@ -5,6 +5,7 @@
 
 import math
 import numbers
+import operator
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, TypeGuard
@@ -17,9 +18,26 @@ BATCH_SIZE = 32
 """That of `fit` by default, as in Keras."""
 
 
-def is_integer(value: Any) -> TypeGuard[int]:
-    """Tell whether ``value`` is one of Python's or NumPy's integers, and no bool."""
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+def as_integer(value: Any) -> int | None:
+    """Return the integer that ``value`` equals, whatever its type; None for no such.
+
+    That may be a float or an array of no axis, as NumPy and pandas give them. ``True``
+    equals none.
+
+    >>> as_integer(np.int64(3)), as_integer(np.float64(3)), as_integer(3.5)
+    (3, 3, None)
+    """
+    if isinstance(value, bool | np.bool_):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:  # no integer by its type
+        dtype = getattr(value, "dtype", None)
+    if getattr(value, "ndim", 0) == 0 and getattr(dtype, "kind", None) == "f":
+        value = np.asarray(value).item()
+    if not isinstance(value, numbers.Real) or not float(value).is_integer():
+        return None
+    return int(float(value))
 
 
 def is_number(value: Any) -> TypeGuard[float]:
@@ -36,11 +54,12 @@ def check_count(argument: str, value: Any, least: int = 1) -> int:
     Raises:
         ArgumentError: it is none.
     """
-    if not is_integer(value) or value < least:
+    integer = as_integer(value)
+    if integer is None or integer < least:
         raise ArgumentError(
             f"{argument} must be an integer of at least {least}, not {value!r}."
         )
-    return int(value)
+    return integer
 
 
 def check_positive(argument: str, value: Any) -> int:
@@ -49,9 +68,10 @@ def check_positive(argument: str, value: Any) -> int:
     Raises:
         ArgumentError: no positive integer.
     """
-    if not is_integer(value) or value <= 0:
+    integer = as_integer(value)
+    if integer is None or integer <= 0:
         raise ArgumentError(f"{argument} must be a positive integer, not {value!r}.")
-    return int(value)
+    return integer
 
 
 def check_number(argument: str, value: Any, least: float = -math.inf) -> None:
@@ -73,7 +93,7 @@ def check_flag(argument: str, value: Any) -> bool:
     Raises:
         ArgumentError: it is none.
     """
-    known = isinstance(value, bool | np.bool_) or is_integer(value)
+    known = isinstance(value, bool | np.bool_ | numbers.Integral)
     if not known or value not in (0, 1):
         raise ArgumentError(f"{argument} must be True or False, not {value!r}.")
     return bool(value)
@@ -128,17 +148,30 @@ def check_batch_size(value: int | None) -> int:
     return BATCH_SIZE if value is None else check_count("batch_size", value)
 
 
-def due_epochs(frequency: int | Sequence[int]) -> Callable[[int], bool]:
-    """Return a function that tells after which epochs, from 1, to validate.
+def check_frequency(value: Any) -> Any:
+    """Return every how many epochs to validate, or after which, from 1, as Python's.
 
     Raises:
         ArgumentError: neither a positive integer nor a list of them.
     """
-    if isinstance(frequency, list | tuple | set | range):
-        chosen = {check_count("every epoch of validation_freq", e) for e in frequency}
-        return lambda epoch: epoch in chosen
-    every = check_count("validation_freq", frequency)
-    return lambda epoch: epoch % every == 0
+    if isinstance(value, np.ndarray) and value.ndim == 1:
+        value = value.tolist()
+    if isinstance(value, list | tuple | set | range):
+        epochs = [check_count("every epoch of validation_freq", e) for e in value]
+        return value if isinstance(value, range) else type(value)(epochs)
+    return check_count("validation_freq", value)
+
+
+def due_epochs(frequency: int | Sequence[int]) -> Callable[[int], bool]:
+    """Return a function that tells after which epochs, from 1, to validate.
+
+    Raises:
+        ArgumentError: see `check_frequency`.
+    """
+    chosen = check_frequency(frequency)
+    if isinstance(chosen, int):
+        return lambda epoch: epoch % chosen == 0
+    return lambda epoch: epoch in chosen
 
 
 def check_share(validation_split: Any) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini.arguments import is_integer, is_number
+from jaxnet_mini.arguments import as_integer, is_number
 from jaxnet_mini.arrays import as_array, in_code, position, without_list
 from jaxnet_mini.errors import ArgumentError, DataError, ShapeError
 from jaxnet_mini.losses import Loss
@@ -171,6 +171,8 @@ def class_weights(
     Raises:
         ArgumentError: a class or a weight is none.
     """
+    if hasattr(weights, "to_dict"):  # a Series, whose index are the classes
+        weights = weights.to_dict()
     if not isinstance(weights, Mapping):
         raise ArgumentError(
             "class_weight maps classes to numbers, such as {0: 1.0, 1: 2.5}, and a "
@@ -196,19 +198,23 @@ def class_weights(
         )
     table = np.ones(outputs)
     for key, weight in weights.items():
-        known = is_integer(key) and 0 <= key < outputs
-        if not known:
+        number = as_integer(key)
+        if number is None or not 0 <= number < outputs:
+            advice = "drop it, or give the last layer more units."
+            if isinstance(key, str):
+                advice = "number the classes as y does, such as {0: 1.0, 1: 2.5}."
+                if all(isinstance(k, str) and k.isdecimal() for k in weights):
+                    advice = "use {int(k): w for k, w in class_weight.items()}."
             raise ArgumentError(
                 f"class_weight names the class {key!r}, and the classes are the "
-                f"integers 0 to {outputs - 1}: drop it, or give the last layer more "
-                "units."
+                f"integers 0 to {outputs - 1}: {advice}"
             )
         if not is_number(weight) or not math.isfinite(weight):
             raise ArgumentError(
                 f"class_weight gives class {key!r} the weight {weight!r}, and a finite "
                 "number is expected: write for example {0: 1.0, 1: 2.5}."
             )
-        table[key] = weight
+        table[number] = weight
     chosen: NDArray[Any] = table[np.round(classes).astype(np.int64)]
     return chosen
 

@@ -165,14 +165,18 @@ class Sequential(PredictingStack):
         if checkpoint is not None:
             hooks.append(BackupAndRestore(checkpoint, delete_checkpoint=False))
         if batch_size is not None:
-            arguments.check_batch_size(batch_size)
+            batch_size = arguments.check_batch_size(batch_size)
         if steps_per_epoch is not None:
-            arguments.check_count("steps_per_epoch", steps_per_epoch)
-        arguments.check_count("epochs", epochs)
-        arguments.check_count("initial_epoch", initial_epoch, least=0)
+            steps_per_epoch = arguments.check_count("steps_per_epoch", steps_per_epoch)
+        if validation_batch_size is not None:
+            validation_batch_size = arguments.check_count(
+                "validation_batch_size", validation_batch_size
+            )
+        epochs = arguments.check_count("epochs", epochs)
+        initial_epoch = arguments.check_count("initial_epoch", initial_epoch, least=0)
         shuffle = arguments.check_flag("shuffle", shuffle)
         if seed is not None:
-            seeds.check_seed(seed)
+            seed = seeds.check_seed(seed)
         if not processes.is_first():
             verbose = 0
             hooks = [hook for hook in hooks if not hook.writes_files]
@@ -209,7 +213,7 @@ class Sequential(PredictingStack):
             },
             {
                 "validation_batch_size": validation_batch_size,
-                "validation_freq": repr(validation_freq),
+                "validation_freq": repr(arguments.check_frequency(validation_freq)),
             },
         )
 

@@ -145,7 +145,9 @@ def prepare(
         ArgumentError, DataError, ShapeError: bad input.
     """
     if validation_batch_size is not None:
-        arguments.check_count("validation_batch_size", validation_batch_size)
+        validation_batch_size = arguments.check_count(
+            "validation_batch_size", validation_batch_size
+        )
     trainer = trainer_for(trainer, outline)
     given, usual = None, arguments.check_batch_size(batch_size)
     if isinstance(x, Batches):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini.arguments import is_integer
+from jaxnet_mini.arguments import as_integer
 from jaxnet_mini.arrays import as_array, position
 from jaxnet_mini.errors import ArgumentError, DataError
 
@@ -33,25 +33,25 @@ def to_categorical(x: Any, num_classes: int | None = None) -> NDArray[Any] | jax
     array([[1., 0., 0.],
            [0., 0., 1.]], dtype=float32)
     """
-    whole = is_integer(num_classes) and num_classes > 0
-    if num_classes is not None and not whole:
+    limit = None if num_classes is None else as_integer(num_classes) or 0
+    if limit is not None and limit <= 0:
         raise ArgumentError(
             f"num_classes must be a positive integer or None, not {num_classes!r}."
         )
     classes = as_array(x, "x")
     if classes.ndim > 1 and classes.shape[-1] == 1:
         classes = classes[..., 0]
-    limit = np.inf if num_classes is None else int(num_classes)
     # Written so that NaN and infinity fail too.
-    good = (classes >= 0) & (classes < limit) & (classes == np.floor(classes))
+    good = (classes >= 0) & (classes == np.floor(classes))
+    good &= classes < (np.inf if limit is None else limit)
     if not good.all():
         where, value = position(classes, ~good)
-        allowed = "" if num_classes is None else f" to {num_classes - 1}"
+        allowed = "" if limit is None else f" to {limit - 1}"
         raise DataError(
             f"x holds {value} at {where}, and classes must be whole numbers from "
             f"0{allowed}: number them with np.unique(x, return_inverse=True)[1]."
         )
-    number = int(np.max(classes)) + 1 if num_classes is None else int(num_classes)
+    number = int(np.max(classes)) + 1 if limit is None else limit
     vectors = np.zeros((*classes.shape, number), np.float32)
     np.put_along_axis(vectors, classes.astype(np.int64)[..., None], 1.0, axis=-1)
     return jnp.asarray(vectors) if isinstance(x, jax.Array) else vectors
@@ -78,7 +78,13 @@ def normalize(
            [0. , 0. ]], dtype=float32)
     """
     array = as_array(x, "x")
+    along = as_integer(axis)
+    if along is None or not -array.ndim <= along < array.ndim:
+        raise ArgumentError(
+            f"axis must be an integer from {-array.ndim} to {array.ndim - 1} for x of "
+            f"shape {array.shape}, not {axis!r}."
+        )
     floats = array if array.dtype.kind == "f" else array.astype(np.float32)
-    norm = np.linalg.norm(floats, order, axis, keepdims=True)
+    norm = np.linalg.norm(floats, order, along, keepdims=True)
     normalized = floats / np.where(norm == 0, np.ones_like(norm), norm)
     return jnp.asarray(normalized) if isinstance(x, jax.Array) else normalized

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from jaxnet_mini.arguments import as_integer
 from jaxnet_mini.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -212,10 +213,11 @@ def check_verbose(verbose: int | Literal["auto"]) -> int:
     Raises:
         ArgumentError: anything else.
     """
-    if verbose == "auto":
+    if isinstance(verbose, str) and verbose == "auto":
         return 1
-    if verbose in (0, 1, 2):
-        return int(verbose)
+    level = int(verbose) if isinstance(verbose, bool) else as_integer(verbose)
+    if level in (0, 1, 2):
+        return level
     raise ArgumentError(
         f"verbose must be 0 (silent), 1 (a bar), 2 (a line an epoch) or 'auto', not "
         f"{verbose!r}."

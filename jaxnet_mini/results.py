@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from jaxnet_mini.arguments import is_integer
+from jaxnet_mini.arguments import as_integer
 from jaxnet_mini.callbacks import EarlyStopping, History
 from jaxnet_mini.callbacks.monitor import MonitorCallback
 from jaxnet_mini.ensembles import Ensemble, stacked
@@ -203,12 +203,13 @@ class SweepResult(Sequence[Member]):
             ArgumentError: there are no such ``k`` members.
             StateError: fewer than ``k`` ended well.
         """
-        if not is_integer(k) or not 1 <= k <= len(self):
+        number = as_integer(k)
+        if number is None or not 1 <= number <= len(self):
             raise ArgumentError(
                 f"k must be an integer from 1 to {len(self)}, the number of members, "
                 f"not {k!r}."
             )
-        chosen = self._first(k, monitor, mode)
+        chosen = self._first(number, monitor, mode)
         kinds: dict[Layer, list[Member]] = {}
         for member in chosen:
             kinds.setdefault(member.net, []).append(member)

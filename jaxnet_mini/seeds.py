@@ -7,7 +7,7 @@ import random
 
 import numpy as np
 
-from jaxnet_mini.arguments import is_integer
+from jaxnet_mini.arguments import as_integer
 from jaxnet_mini.errors import ArgumentError
 
 _default = 0
@@ -23,8 +23,8 @@ def set_random_seed(seed: int) -> None:
     """
     global _default
     _default = check_seed(seed)
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002  (the global generator is what Keras seeds)
+    random.seed(_default)
+    np.random.seed(_default)  # noqa: NPY002  (the global generator is what Keras seeds)
 
 
 def default_seed() -> int:
@@ -38,6 +38,7 @@ def check_seed(seed: int) -> int:
     Raises:
         ArgumentError: no integer in [0, 2**32).
     """
-    if not is_integer(seed) or not 0 <= seed < 2**32:
+    integer = as_integer(seed)
+    if integer is None or not 0 <= integer < 2**32:
         raise ArgumentError(f"seed must be an integer in [0, 2**32), not {seed!r}.")
-    return int(seed)
+    return integer

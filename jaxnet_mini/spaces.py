@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from jaxnet_mini import seeds, tracing
-from jaxnet_mini.arguments import is_number
+from jaxnet_mini.arguments import as_integer, is_number
 from jaxnet_mini.errors import ArgumentError, find, short
 from jaxnet_mini.models import Sequential
 from jaxnet_mini.optimizers import OPTIMIZERS, Optimizer
@@ -102,6 +102,9 @@ def _listed(name: str, values: Any) -> list[Any]:
             f"axis, not {_shown(values)}: {advice}"
         )
     listed = [_plain(value) for value in values]
+    if name == SEED:  # others are refused by name, with the rest of their model
+        whole = [as_integer(value) for value in listed]
+        listed = [v if n is None else n for v, n in zip(listed, whole, strict=True)]
     if not listed:
         raise ArgumentError(
             f"space[{name!r}] is empty: give it a value or leave it out."

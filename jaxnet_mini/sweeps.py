@@ -130,9 +130,9 @@ def sweep(
                 "from the result, such as result.best().save(path) or "
                 "result.to_pandas().to_csv(path)."
             )
-    arguments.check_count("epochs", epochs)
+    epochs = arguments.check_count("epochs", epochs)
     if steps_per_epoch is not None:
-        arguments.check_count("steps_per_epoch", steps_per_epoch)
+        steps_per_epoch = arguments.check_count("steps_per_epoch", steps_per_epoch)
     if batches.gives_batches(x):
         raise ArgumentError(
             f"a sweep needs arrays, and x gives batches ({type(x).__name__}): every "

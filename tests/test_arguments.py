@@ -10,10 +10,12 @@ import types
 import typing
 
 import numpy as np
+import pandas as pd
 import pytest
 from oracles import unchecked_types
 
 import jaxnet_mini as jn
+from jaxnet_mini import checks
 from jaxnet_mini.errors import ArgumentError, JaxnetError, UnknownNameError
 
 PLACES = (
@@ -145,7 +147,124 @@ def test_0_and_1_are_as_good_as_flags(kind, needed, argument, tmp_path, monkeypa
             assert getattr(made, argument) is flag
 
 
+# Integers of whatever type
+
+INTEGERS = (np.int8, np.int64, float, np.float32, np.array, np.float64)
+
+
+def integer_arguments():
+    """The arguments that ask for an integer and for no other number."""
+    for kind in public_classes():
+        parameters = inspect.signature(kind).parameters.values()
+        needed = {
+            p.name: NEEDED[p.name]
+            for p in parameters
+            if p.default is p.empty and p.kind is not p.VAR_KEYWORD
+        }
+        for p in parameters:
+            kinds = kinds_of(getattr(p.annotation, "type", p.annotation))
+            if int in kinds and float not in kinds:
+                plain = 3 if p.name != "axis" else -1
+                also = {"multi_label": True} if p.name == "num_labels" else {}
+                if p.name == "input_dim" and "shape" in needed:
+                    continue  # they exclude each other
+                where = f"{kind.__module__.split('.')[1]}.{kind.__name__}-{p.name}"
+                yield pytest.param(kind, needed | also, p.name, plain, id=where)
+
+
+def held(value):
+    """All that an object holds, in words that tell 3 from 3.0 and np.int64(3)."""
+    return {name: repr(v) for name, v in vars(value).items() if not callable(v)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "needed", "argument", "plain"), list(integer_arguments())
+)
+def test_what_equals_an_integer_is_that_integer(kind, needed, argument, plain):
+    with unchecked_types():
+        expected = held(kind(**{**needed, argument: plain}))
+        for integer in INTEGERS:
+            made = kind(**{**needed, argument: integer(plain)})
+            assert held(made) == expected, integer
+
+
+def test_integers_of_whatever_type_train_alike():
+    """Every count that `fit`, `evaluate`, `predict` and `sweep` take."""
+    x = np.linspace(-1, 1, 48, dtype=np.float32).reshape(12, 4)
+    y = np.arange(12) % 3
+    counts = {
+        "batch_size": 4,
+        "epochs": 3,
+        "initial_epoch": 1,
+        "steps_per_epoch": 2,
+        "validation_batch_size": 5,
+        "validation_freq": 2,
+        "seed": 7,
+        "verbose": 0,
+    }
+    for method in (jn.Sequential.fit, jn.sweep):
+        parameters = inspect.signature(method).parameters
+        asked = {
+            name for name, p in parameters.items() if int in kinds_of(p.annotation)
+        }
+        assert asked <= {*counts}
+
+    def results(integer):
+        layers = [jn.layers.Dense(integer(3), "softmax", input_dim=integer(4))]
+        model = jn.Sequential(layers, seed=integer(5))
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        weights = {integer(label): 1.0 + label for label in range(3)}
+        given = {name: integer(value) for name, value in counts.items()}
+        history = model.fit(
+            x, y, class_weight=weights, validation_data=(x, y), **given
+        ).history
+        evaluated = model.evaluate(x, y, integer(5), integer(0))
+        predicted = model.predict(x, integer(5))
+        space = {"learning_rate": [0.1], "seed": [integer(0), integer(1)]}
+        del given["seed"], given["initial_epoch"]
+        swept = jn.sweep(model, space, x, y, validation_data=(x, y), **given)
+        ensemble = swept.ensemble(integer(2), "loss").predict(x)
+        settings = [member.settings for member in swept]
+        return repr((history, evaluated, settings)), predicted, ensemble
+
+    with unchecked_types():
+        plain = results(int)
+        for integer in (np.int64, np.float64):
+            for ours, expected in zip(results(integer), plain, strict=True):
+                np.testing.assert_array_equal(ours, expected)
+
+
+def test_keys_and_shapes_of_whatever_type():
+    with unchecked_types():
+        for integer in INTEGERS:
+            model = jn.Sequential([jn.Input((integer(2), integer(3)))])
+            model.add(jn.layers.Reshape([integer(-1), integer(2)]))
+            assert model.output_shape == (None, 3, 2)
+            one_hot = jn.utils.to_categorical([0, 2], integer(3))
+            assert one_hot.shape == (2, 3)
+            rows = jn.utils.normalize([[3.0, 4.0]], integer(1))
+            np.testing.assert_allclose(rows, [[0.6, 0.8]])
+            jn.utils.set_random_seed(integer(0))
+        with pytest.raises(ArgumentError, match="axis must be an integer from -2 to 1"):
+            jn.utils.normalize([[3.0, 4.0]], 1.5)
+
+
+def test_classes_of_class_weight_may_come_from_pandas():
+    y = np.arange(12) % 3
+    wanted = np.array([1.0, 2.0, 3.0])[y]
+    for table in (
+        pd.Series([1.0, 2.0, 3.0]),
+        pd.Series([3.0, 1.0, 2.0], index=[2, 0, 1]),
+        pd.Series([3.0, 1.0, 2.0], index=[2.0, 0.0, 1.0]).to_dict(),
+        pd.Series([1, 2, 3], dtype="Int64"),
+    ):
+        with unchecked_types():
+            ours = checks.class_weights(y, table, (3,))
+        np.testing.assert_array_equal(ours, wanted)
+
+
 def test_there_is_something_to_try():
+    assert len([*integer_arguments()]) > 20
     tried = [case.values[2] for case in cases()]
     assert len(tried) > 200
     assert {"units", "patience", "learning_rate", "name", "thresholds"} <= {*tried}

@@ -1646,7 +1646,26 @@ row(
     lambda m: m.fit(X, Y, class_weight={"0": 1.0}),
     ArgumentError,
     "class_weight names the class '0'",
-    "integers 0 to 2",
+    "integers 0 to 2: use {int(k): w for k, w in class_weight.items()}.",
+    fix=lambda m: m.fit(
+        X, Y, class_weight={int(k): w for k, w in {"0": 1.0}.items()}, verbose=0
+    ),
+)
+row(
+    "class_weight by words",
+    "trained",
+    lambda m: m.fit(X, Y, class_weight={"cat": 1.0}),
+    ArgumentError,
+    "class_weight names the class 'cat'",
+    "number the classes as y does, such as {0: 1.0, 1: 2.5}.",
+    fix=lambda m: m.fit(X, Y, class_weight={0: 1.0, 1: 2.5}, verbose=0),
+)
+row(
+    "class_weight between classes",
+    "trained",
+    lambda m: m.fit(X, Y, class_weight={0.5: 1.0}),
+    ArgumentError,
+    "class_weight names the class 0.5",
 )
 for bad in (NAN, INFINITY, "2", None):
     row(

@@ -508,7 +508,7 @@ def unchecked():
         yield
 
 
-@pytest.mark.parametrize("units", [0, -1, 2.0, True, None, "3"])
+@pytest.mark.parametrize("units", [0, -1, 2.5, True, None, "3"])
 def test_units_must_be_a_positive_integer(units, unchecked):
     with raises_text(
         ArgumentError, f"units must be a positive integer, not {units!r}."
@@ -683,7 +683,7 @@ def test_reshape_refuses_a_shape_that_is_not_filled(target):
 
 
 @pytest.mark.parametrize(
-    "target", [None, 4, "4", (0, 4), (-2, 4), (-1, -1), (2.0, 2), (None, 4), (True,)]
+    "target", [None, 4, "4", (0, 4), (-2, 4), (-1, -1), (2.5, 2), (None, 4), (True,)]
 )
 def test_a_target_shape_must_be_a_shape(target, unchecked):
     with raises_text(

@@ -42,11 +42,11 @@ class BackupAndRestore(Callback):
                 f"folder, not {backup_dir!r}."
             )
         self.backup_dir = path
-        self.save_freq = save_freq
         self.delete_checkpoint = check_flag(
             "BackupAndRestore: delete_checkpoint", delete_checkpoint
         )
         self.every = batches_between("BackupAndRestore: save_freq", save_freq)
+        self.save_freq = self.every or save_freq
 
     @staticmethod
     def among(callbacks: Iterable[Callback]) -> Optional["BackupAndRestore"]:

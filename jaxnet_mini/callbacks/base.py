@@ -190,9 +190,9 @@ def batches_between(argument: str, value: int | str) -> int | None:
     Raises:
         ArgumentError: ``value`` is neither ``"epoch"`` nor a positive integer.
     """
-    if value == "epoch":
-        return None
     if isinstance(value, str):
+        if value == "epoch":
+            return None
         raise ArgumentError(
             f"{argument} must be 'epoch' or a number of batches, not {value!r}."
         )

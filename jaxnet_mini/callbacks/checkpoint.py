@@ -71,8 +71,8 @@ class ModelCheckpoint(MonitorCallback):
         self.save_weights_only = check_flag(
             "ModelCheckpoint: save_weights_only", save_weights_only
         )
-        self.save_freq = save_freq
         self._every = batches_between("ModelCheckpoint: save_freq", save_freq)
+        self.save_freq = self._every or save_freq
         if self._every is None:
             self.idle = (ModelCheckpoint.on_train_batch_end,)
         self._check_suffix()

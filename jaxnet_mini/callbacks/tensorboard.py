@@ -57,8 +57,10 @@ class TensorBoard(Callback):
         self._tensorboard = import_extra("tensorboardX", "tensorboard")
         self.log_dir = check_path("TensorBoard: log_dir", log_dir)
         self.histogram_freq = check_count("histogram_freq", histogram_freq, least=0)
-        self.update_freq = 1 if update_freq == "batch" else update_freq
-        self._every = batches_between("TensorBoard: update_freq", self.update_freq)
+        batch = isinstance(update_freq, str) and update_freq == "batch"
+        every = 1 if batch else update_freq
+        self._every = batches_between("TensorBoard: update_freq", every)
+        self.update_freq = self._every or "epoch"
         if self._every is None:
             self.idle = (TensorBoard.on_train_batch_end,)
         self._writers: dict[str, Any] = {}

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini import activations, initializers, regularizers
-from jaxnet_mini.arguments import check_number, check_positive
+from jaxnet_mini.arguments import as_integer, check_number, check_positive
 from jaxnet_mini.errors import ArgumentError, ShapeError
 from jaxnet_mini.layers.base import Base, total_penalty
 from jaxnet_mini.types import Params, RandomKey, Shape, as_float
@@ -115,11 +115,12 @@ class Softmax(Base):
 
     def __post_init__(self, input_dim: int | None) -> None:
         super().__post_init__(input_dim)
-        if self.axis != -1:
+        if as_integer(self.axis) != -1:
             raise ArgumentError(
                 f"axis must be -1, the last axis, not {self.axis!r}: for another, "
                 "give Activation a function."
             )
+        object.__setattr__(self, "axis", -1)
 
     def forward(self, params: Params, x: Array) -> Array:
         return activations.softmax(as_float(x))

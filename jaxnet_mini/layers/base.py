@@ -8,7 +8,7 @@ from typing import Any
 from jax import Array
 
 from jaxnet_mini import regularizers
-from jaxnet_mini.arguments import check_positive, is_integer
+from jaxnet_mini.arguments import as_integer, check_positive
 from jaxnet_mini.errors import ArgumentError, ShapeError
 from jaxnet_mini.names import as_call
 from jaxnet_mini.types import Params, RandomKey, Shape
@@ -20,7 +20,7 @@ def check_shape(value: Any, argument: str) -> Shape:
     Raises:
         ArgumentError: no tuple of positive integers.
     """
-    if is_integer(value):
+    if as_integer(value) is not None:
         value = (value,)
     if not isinstance(value, tuple | list):
         raise ArgumentError(

@@ -2,11 +2,10 @@
 
 import dataclasses
 import math
-from typing import Any
 
 from jax import Array
 
-from jaxnet_mini.arguments import is_integer
+from jaxnet_mini.arguments import as_integer
 from jaxnet_mini.errors import ArgumentError, ShapeError
 from jaxnet_mini.layers.base import Base
 from jaxnet_mini.types import Params, RandomKey, Shape
@@ -49,13 +48,15 @@ class Reshape(Base):
     def __post_init__(self, input_dim: int | None) -> None:
         super().__post_init__(input_dim)
         target = self.target_shape
-        sizes = target if isinstance(target, tuple | list) else (None,)
-        if not all(_is_size(size) for size in sizes) or sizes.count(-1) > 1:
+        given = target if isinstance(target, tuple | list) else (None,)
+        sizes = tuple(size for size in map(as_integer, given) if size is not None)
+        known = len(sizes) == len(given) and all(s > 0 or s == -1 for s in sizes)
+        if not known or sizes.count(-1) > 1:
             raise ArgumentError(
                 "target_shape must be a tuple of positive integers without the batch "
                 f"axis, at most one of them -1, such as (7, -1), not {target!r}."
             )
-        object.__setattr__(self, "target_shape", tuple(int(size) for size in sizes))
+        object.__setattr__(self, "target_shape", sizes)
 
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
         self.check(input_shape)
@@ -76,7 +77,3 @@ class Reshape(Base):
         return tuple(
             size // known if axis == -1 else axis for axis in self.target_shape
         )
-
-
-def _is_size(value: Any) -> bool:
-    return is_integer(value) and (value > 0 or value == -1)

@@ -117,7 +117,8 @@ class SparseCategoricalAccuracy(FunctionMean):
 
 
 def _check_k(metric: Any) -> None:
-    check_positive(f"{type(metric).__name__}: k", metric.k)
+    k = check_positive(f"{type(metric).__name__}: k", metric.k)
+    object.__setattr__(metric, "k", k)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)

@@ -10,7 +10,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from jaxnet_mini.arguments import check_number, is_integer
+from jaxnet_mini.arguments import as_integer, check_number
 from jaxnet_mini.errors import ArgumentError, ShapeError, find
 from jaxnet_mini.losses.functions import EPSILON, aligned
 from jaxnet_mini.metrics.base import Metric, Totals, numpy_of, over, zeros
@@ -170,11 +170,14 @@ class AUC(Metric):
             check_number("AUC: every one of label_weights", weight, least=0.0)
         if self.thresholds is not None:
             object.__setattr__(self, "num_thresholds", len(self.thresholds) + 2)
-        if not is_integer(self.num_thresholds) or self.num_thresholds < 2:
+        number = as_integer(self.num_thresholds)
+        if number is None or number < 2:
             raise ArgumentError(
                 "AUC: num_thresholds must be an integer above 1, not "
                 f"{self.num_thresholds!r}."
             )
+        object.__setattr__(self, "num_thresholds", number)
+        check_integer(self, "num_labels", least=1, optional=True)
         if self.num_labels is not None and not self.multi_label:
             raise ArgumentError(
                 f"AUC: num_labels={self.num_labels!r} without multi_label=True: give "

@@ -14,7 +14,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from jaxnet_mini.arguments import is_integer, is_number
+from jaxnet_mini.arguments import as_integer, is_number
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.losses.functions import aligned
 from jaxnet_mini.metrics.base import Metric, Totals, zeros
@@ -82,11 +82,13 @@ def check_thresholds(metric: Metric, thresholds: Thresholds) -> None:
 def check_integer(
     metric: Metric, argument: str, least: int, optional: bool = False
 ) -> None:
-    """Check that an argument is an integer that is not too small, or may be None."""
+    """Make an argument an integer that is not too small, or may be None."""
     value = getattr(metric, argument)
     if optional and value is None:
         return
-    if not is_integer(value) or value < least:
+    integer = as_integer(value)
+    object.__setattr__(metric, argument, integer)
+    if integer is None or integer < least:
         or_none = " or None" if optional else ""
         raise ArgumentError(
             f"{type(metric).__name__}: {argument} must be an integer of at least "
