@@ -16,6 +16,7 @@ from jax.nn import initializers
 from jaxnet_mini.arguments import check_number
 from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.types import RandomKey, Shape
+from jaxnet_mini.values import Value
 
 Initializer: TypeAlias = Callable[..., Array]
 
@@ -26,7 +27,7 @@ def random_uniform(key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
 
 
 @dataclasses.dataclass(frozen=True)
-class Constant:
+class Constant(Value):
     """Give every entry the same value.
 
     >>> Constant(0.5)(jax.random.key(0), (2,))

@@ -20,6 +20,7 @@ from jax import Array
 from jaxnet_mini.arguments import check_flag, check_number, is_number
 from jaxnet_mini.errors import ArgumentError, StateError, find
 from jaxnet_mini.types import Params
+from jaxnet_mini.values import Value
 
 Schedule: TypeAlias = Callable[[Any], Any]
 """``step -> learning rate``, as optax makes them; steps count from 0."""
@@ -86,7 +87,7 @@ def adam(
 
 
 @dataclasses.dataclass(frozen=True)
-class Optimizer:
+class Optimizer(Value):
     """The base of the optimizers: a frozen, hashable value.
 
     Args:

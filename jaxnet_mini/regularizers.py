@@ -14,12 +14,13 @@ from jax import Array
 from jaxnet_mini.arguments import check_number
 from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.names import snake_case
+from jaxnet_mini.values import Value
 
 Penalty: TypeAlias = Callable[[Array], Array]
 
 
 @dataclasses.dataclass(frozen=True)
-class Regularizer:
+class Regularizer(Value):
     """The base of the regularizers: a frozen, hashable value."""
 
     def __post_init__(self) -> None:

@@ -22,10 +22,11 @@ from jaxnet_mini.errors import ArgumentError, ShapeError
 from jaxnet_mini.metrics import Metric
 from jaxnet_mini.states import Batch, Progress, Sums, TrainState
 from jaxnet_mini.types import Float, Int, Layer, Params, RandomKey, Shape
+from jaxnet_mini.values import Value
 
 
 @dataclasses.dataclass(frozen=True)
-class Trainer:
+class Trainer(Value):
     """What is learned and how: a frozen, hashable value.
 
     Args:
@@ -299,10 +300,6 @@ class Trainer:
         )
         params = optax.apply_updates(state.params, updates)
         return TrainState(params, optimizer_state, state.key, state.step + 1)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what to copy: all but what is kept for speed."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
     @functools.cached_property
     def _head(self) -> tuple[Layer, Any, losses.Loss]:

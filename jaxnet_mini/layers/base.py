@@ -12,6 +12,7 @@ from jaxnet_mini.arguments import as_integer, check_positive
 from jaxnet_mini.errors import ArgumentError, ShapeError
 from jaxnet_mini.names import as_call
 from jaxnet_mini.types import Params, RandomKey, Shape
+from jaxnet_mini.values import Value
 
 
 def check_shape(value: Any, argument: str) -> Shape:
@@ -43,7 +44,7 @@ def total_penalty(
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class Base:
+class Base(Value):
     """What all layers here share: a declared input shape, a name, a short ``repr``.
 
     On its own it passes its input on and has no parameters.

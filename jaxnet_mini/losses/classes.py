@@ -17,6 +17,7 @@ from jaxnet_mini.arguments import check_flag, check_word, is_number
 from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.losses import functions
 from jaxnet_mini.names import as_call
+from jaxnet_mini.values import Value
 
 Targets: TypeAlias = Literal["classes", "probabilities", "values", "anything"]
 LossFunction: TypeAlias = Callable[[Array, Array], Array]
@@ -43,7 +44,7 @@ def check_label_smoothing(owner: Any, value: Any) -> None:
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class Loss(abc.ABC):
+class Loss(Value, abc.ABC):
     """The base of the losses: a frozen, hashable value.
 
     ``targets`` tells what ``y_true`` holds: ``"classes"`` (integers, no axis of

@@ -14,6 +14,7 @@ from jax import Array
 from jaxnet_mini.arguments import check_flag, check_word
 from jaxnet_mini.names import as_call
 from jaxnet_mini.types import Float
+from jaxnet_mini.values import Value
 
 Totals: TypeAlias = Any
 """A pytree of sums."""
@@ -70,7 +71,7 @@ def as_batch(
     return y_true, y_pred, jnp.broadcast_to(weight, shape)
 
 
-class Metric(abc.ABC):
+class Metric(Value, abc.ABC):
     """The base of the metrics: derive a frozen, hashable value with a ``name``.
 
     Logs go by the name. The functions are pure: ``totals`` makes sums from one batch,

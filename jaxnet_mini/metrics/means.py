@@ -18,6 +18,7 @@ from jaxnet_mini.metrics.base import (
     zeros,
 )
 from jaxnet_mini.types import Float, as_float
+from jaxnet_mini.values import Value
 
 
 def mean_per_row(values: Array) -> Float[Array, " batch"]:
@@ -38,7 +39,7 @@ def _numbers(values: Any, weight: Any) -> tuple[Array, Array]:
 
 
 @dataclasses.dataclass(frozen=True)
-class Mean:
+class Mean(Value):
     """The weighted mean of a stream of values.
 
     >>> mean = Mean()
@@ -76,7 +77,7 @@ class Mean:
 
 
 @dataclasses.dataclass(frozen=True)
-class Sum:
+class Sum(Value):
     """The weighted sum of a stream of values.
 
     >>> total = Sum()
