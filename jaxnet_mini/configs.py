@@ -79,6 +79,19 @@ FUNCTIONS: dict[str, Any] = {
 }
 """The functions that a file may name."""
 
+_NAMES: dict[int, str] = {}
+for _known, _value_of_ours in (*CLASSES.items(), *FUNCTIONS.items()):
+    _NAMES.setdefault(id(_value_of_ours), _known)
+
+
+def public_name(value: Any) -> str | None:
+    """Return the name of one of our own classes or functions, None for all else.
+
+    >>> public_name(layers.Dense), public_name(activations.relu), public_name(3)
+    ('layers.Dense', 'activations.relu', None)
+    """
+    return _NAMES.get(id(value))
+
 
 def to_config(
     value: Any, where: str = "value", own: dict[str, Any] | None = None
@@ -138,9 +151,9 @@ def to_config(
 
 def _name(value: Any, table: Mapping[str, Any], where: str, own: dict[str, Any]) -> str:
     """Return the name of one of our own values or of a user's."""
-    for known, candidate in table.items():
-        if candidate is value:
-            return known
+    known = public_name(value)
+    if known is not None and known in table:
+        return known
     name = getattr(value, "__name__", None)
     if not isinstance(name, str) or not name.isidentifier():
         raise ArgumentError(

@@ -1,44 +1,82 @@
 """What a run is: the layers, the settings and the data that must not change."""
 
-import zlib
-from collections.abc import Iterable, Iterator
+import functools
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import numpy as np
+import jax
 from numpy.typing import NDArray
 
-from jaxnet_mini import configs
+from jaxnet_mini import descriptions, fingerprints
 from jaxnet_mini.checks import NAMES, Examples
 from jaxnet_mini.composition import LayerOutline
-from jaxnet_mini.errors import ArgumentError, FileError, short, shortened
+from jaxnet_mini.descriptions import CODE, CRC, OF, Description
+from jaxnet_mini.errors import FileError, short, shortened
 from jaxnet_mini.plain import Json
 from jaxnet_mini.train import Trainer
 
-BLOCK_ROWS = 4096
-
-CRC = ".CRC-32"
-"""It tells data apart that differ by mistake, in a quarter of the time of a SHA-256:
-0.03 s for Fashion-MNIST."""
+PROGRAMS = "programs"
+"""The entry of what those parts compute that are not all of this library."""
 
 
-def of_model(trainer: Trainer, outline: Iterable[LayerOutline]) -> Json:
-    """Return what the layers and compile's arguments are, as plain JSON."""
-    layers = {part.name: _described(part.layer) for part in outline}
-    metrics = {metric.name: _described(metric) for metric in trainer.all_metrics}
-    return {
-        "layers": layers,
-        "optimizer": _described(trainer.optimizer),
-        "loss": _described(trainer.loss),
-        "metrics": metrics,
-    }
+def of_model(
+    trainer: Trainer,
+    outline: Iterable[LayerOutline],
+    x: jax.ShapeDtypeStruct,
+    y: jax.ShapeDtypeStruct,
+) -> Json:
+    """Return what the layers and compile's arguments are, as plain JSON.
 
+    What is not of this library is traced as well. A warning names what could neither be
+    traced nor looked into.
 
-def _described(value: Any) -> Json:
-    try:
-        return configs.to_config(value)
-    except ArgumentError:
-        # What has no name in a file, such as a lambda, is told apart by its class.
-        return f"{type(value).__module__}.{type(value).__qualname__}"
+    Args:
+        trainer: what is run.
+        outline: of the layers.
+        x: a batch of inputs, as on the device.
+        y: a batch of targets.
+    """
+    programs: dict[str, str] = {}
+    opaque: list[str] = []
+
+    def described(name: str, value: Any, trace: Callable[[], str | None]) -> Json:
+        description = Description(value, name)
+        if description.foreign:
+            program = trace()
+            if program is None:
+                opaque.extend(description.opaque)
+            else:
+                programs[name] = program
+        return description.json
+
+    found: Json = {"layers": {}, "metrics": {}}
+    inputs = x
+    for part in outline:
+        trace = functools.partial(fingerprints.of_layer, part, inputs)
+        name = f"layers.{part.name}"
+        found["layers"][part.name] = described(name, part.layer, trace)
+        floats = jax.dtypes.canonicalize_dtype(float)
+        inputs = jax.ShapeDtypeStruct((x.shape[0], *part.output_shape), floats)
+    params = {part.name: part.params for part in outline}
+    trace = functools.partial(fingerprints.of_optimizer, trainer, params)
+    found["optimizer"] = described("optimizer", trainer.optimizer, trace)
+    trace = functools.partial(fingerprints.of_loss, trainer.loss, y, inputs)
+    found["loss"] = described("loss", trainer.loss, trace)
+    for metric in trainer.all_metrics:
+        trace = functools.partial(fingerprints.of_metric, metric, y, inputs)
+        name = f"metrics.{metric.name}"
+        found["metrics"][metric.name] = described(name, metric, trace)
+    if opaque:
+        warnings.warn(
+            f"the run is kept, and nobody can tell later whether {shortened(opaque)} "
+            "is still the same: it holds no code of Python's. Run it again with the "
+            "same.",
+            stacklevel=2,
+        )
+    if programs:
+        found[PROGRAMS] = {OF: fingerprints.versions()} | programs
+    return found
 
 
 def of_data(
@@ -55,57 +93,99 @@ def of_data(
     if examples is None:
         return {}
     return {
-        f"{prefix}{name}": _digest(array, rows)
+        f"{prefix}{name}": _of_array(array, rows)
         for name, array in zip(NAMES, examples, strict=True)
         if array is not None
     }
 
 
-def _digest(array: NDArray[Any], rows: int | None) -> Json:
+def _of_array(array: NDArray[Any], rows: int | None) -> Json:
     if rows is not None:
         return {"shape": [rows, *array.shape[1:]], "dtype": str(array.dtype)}
-    checksum = 0
-    for first in range(0, len(array), BLOCK_ROWS):
-        block = np.ascontiguousarray(array[first : first + BLOCK_ROWS])
-        checksum = zlib.crc32(block.reshape(-1).view(np.uint8).data, checksum)
-    return {
-        "shape": list(array.shape),
-        "dtype": str(array.dtype),
-        CRC[1:]: checksum,
-    }
+    return descriptions.digest(array)
 
 
-def check(there: Json, here: Json, source: str) -> None:
+def check(there: Json, here: Json, source: str) -> list[str]:
     """Raise a FileError that names the differences between two identities.
 
     Args:
         there: that of the run that is kept.
         here: that of the one to go on.
         source: where it is kept.
+
+    Returns:
+        The names of what could not be compared, since versions differ.
     """
-    differences = list(_differences(there, here, ""))
-    if not differences:
-        return
-    raise FileError(
-        f"the run in {source} was another one, and nothing was changed: "
-        f"{shortened(differences)}. Go on with what it was, or give checkpoint another "
-        "folder."
-    )
+    unknown: list[str] = []
+    programs = [dict(of.get(PROGRAMS) or {}) for of in (there, here)]
+    there, here = ({k: of[k] for k in of if k != PROGRAMS} for of in (there, here))
+    differences = list(_differences(there, here, "", unknown))
+    if not differences and programs[0].get(OF) == programs[1].get(OF):
+        differences = [
+            f"{name} computes something else than it did"
+            for name in programs[0].keys() & programs[1].keys()
+            if programs[0][name] != programs[1][name]
+        ]
+    if differences:
+        raise FileError(
+            f"the run in {source} was another one, and nothing was changed: "
+            f"{shortened(differences)}. Go on with what it was, or give checkpoint "
+            "another folder."
+        )
+    return unknown
 
 
-def _differences(there: Json, here: Json, path: str) -> Iterator[str]:
+def _differences(
+    there: Json, here: Json, path: str, unknown: list[str]
+) -> Iterator[str]:
     if isinstance(there, dict) and isinstance(here, dict):
-        for key in [*there, *(key for key in here if key not in there)]:
-            name = f"{path}.{key}" if path else key
-            if name.endswith(CRC) and not (key in here and key in there):
-                continue  # one of the two was a share
-            if key not in here:
-                yield f"{name} is gone"
-            elif key not in there:
-                yield f"{name} is new"
-            else:
-                yield from _differences(there[key], here[key], name)
-    elif there != here and path.endswith(CRC):
-        yield f"{path.removesuffix(CRC)} holds other values"
+        yield from _within(there, here, path, unknown)
+    elif isinstance(there, str) and isinstance(here, dict) and _is_path(there, here):
+        unknown.append(path)
+    elif (
+        isinstance(there, list)
+        and isinstance(here, list)
+        and len(there) == len(here)
+        and any(isinstance(item, dict | list) for item in here)
+    ):
+        for index, pair in enumerate(zip(there, here, strict=True)):
+            yield from _differences(*pair, f"{path}[{index}]", unknown)
+    elif there != here and path.endswith(f".{CRC}"):
+        yield f"{path.removesuffix(f'.{CRC}')} holds other values"
+    elif there != here and path.endswith(f".{CODE}"):
+        yield f"{path.removesuffix(f'.{CODE}')} has other code"
     elif there != here:
         yield f"{path} was {short(there)} and is {short(here)}"
+
+
+def _within(
+    there: dict[str, Json], here: dict[str, Json], path: str, unknown: list[str]
+) -> Iterator[str]:
+    if "class" in there and "class" in here and there["class"] != here["class"]:
+        # What it holds are then other things.
+        there, here = ({"class": of["class"]} for of in (there, here))
+    looser = there.get(OF) != here.get(OF)
+    if looser:
+        unknown.append(path)
+    for key in [*there, *(key for key in here if key not in there)]:
+        name = f"{path}.{key}" if path else key
+        absent = key not in here or key not in there
+        # One of the two was a share, or is of other versions.
+        if (key == CRC and absent) or (looser and (key in (OF, CODE) or absent)):
+            continue
+        if key not in here:
+            yield f"{name} is gone"
+        elif key not in there:
+            yield f"{name} is new"
+        else:
+            yield from _differences(there[key], here[key], name, unknown)
+
+
+def _is_path(there: str, here: dict[str, Json]) -> bool:
+    """Tell whether the path of a class stands for a description.
+
+    Runs that were kept by older versions have one for what holds a function without a
+    name.
+    """
+    kind = here.get("class")
+    return isinstance(kind, str) and there.split(".")[-1] == kind.split(".")[-1]

@@ -252,6 +252,7 @@ class Sequential(PredictingStack):
                 backup,
                 prepared.trainer,
                 prepared.outline,
+                prepared.batch,
                 plan,
                 prepared.examples,
                 prepared.validation,

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from numpy.typing import NDArray
 
 from jaxnet_mini import arguments, arrays, checks, data, memory, processes, train
 from jaxnet_mini.batches import Batches
@@ -77,6 +78,7 @@ class Prepared:
         place: where arrays lie.
         batch_size: examples in a step.
         rows: how many there are.
+        sample: a batch of them, or more.
         examples: all rows, on the host; None where they come in batches.
         feed: the same on their way to the device.
         validation: what is held out, on the host, or None.
@@ -88,10 +90,17 @@ class Prepared:
     place: Placement
     batch_size: int
     rows: int
+    sample: Examples
     examples: Examples | None
     feed: Feed
     validation: Examples | None
     held_out: Validation
+
+    @property
+    def batch(self) -> tuple[jax.ShapeDtypeStruct, jax.ShapeDtypeStruct]:
+        """Shapes and dtypes of a batch of inputs and of targets, on the device."""
+        x, y, _ = self.sample
+        return _batch_of(self.batch_size, x), _batch_of(self.batch_size, y)
 
     def plan(self, seed: tuple[int, ...], **planned: Any) -> Plan:
         """Return how to go through the examples; the rest of a `Plan` is given."""
@@ -202,8 +211,22 @@ def prepare(
             stacks = stacks.placed(lambda stack: here.put(here.batches(stack)))
     held_out = Validation(stacks, due)
     return Prepared(
-        trainer, outline, place, batch_size, rows, given, feed, validation, held_out
+        trainer,
+        outline,
+        place,
+        batch_size,
+        rows,
+        sample,
+        given,
+        feed,
+        validation,
+        held_out,
     )
+
+
+def _batch_of(rows: int, array: NDArray[Any]) -> jax.ShapeDtypeStruct:
+    dtype = data.device_dtype(array.dtype)
+    return jax.ShapeDtypeStruct((rows, *array.shape[1:]), dtype)
 
 
 def _shared(given: Examples, batch_size: int, place: Placement) -> tuple[Feed, int]:
@@ -306,13 +329,12 @@ def rehearse(
     Raises:
         ShapeError: it does not return one value per example.
     """
-    x, y = checked.x, checked.y
     rows = batch_size
     if trainer.acts_by_row:
         # Few show what many do, and one tracing then serves most sizes.
         rows = min(rows, arguments.BATCH_SIZE)
-    targets = jax.ShapeDtypeStruct((rows, *y.shape[1:]), data.device_dtype(y.dtype))
-    shape, dtype = outline[0].input_shape, data.device_dtype(x.dtype)
+    targets = _batch_of(rows, checked.y)
+    shape, dtype = outline[0].input_shape, data.device_dtype(checked.x.dtype)
     train.rehearse(trainer.program(), shape, dtype, targets)
 
 

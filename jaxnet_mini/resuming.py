@@ -8,6 +8,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import json
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from jaxnet_mini.callbacks import BackupAndRestore, Callback, Logs
 from jaxnet_mini.callbacks.base import say
 from jaxnet_mini.checks import Examples
 from jaxnet_mini.composition import LayerOutline
-from jaxnet_mini.errors import FileError, JaxnetError, short
+from jaxnet_mini.errors import FileError, JaxnetError, short, shortened
 from jaxnet_mini.packing import packed, unpacked
 from jaxnet_mini.placement import at_home
 from jaxnet_mini.plain import Json
@@ -109,6 +110,7 @@ class KeptRun(Run):
         backup: how.
         trainer: what is run.
         outline: of the layers.
+        batch: shapes and dtypes of a batch of inputs and of targets, on the device.
         plan: how to go through the data.
         examples: what is learned; None where it comes in batches, which have to come
             again as they were.
@@ -125,6 +127,7 @@ class KeptRun(Run):
         backup: BackupAndRestore,
         trainer: Trainer,
         outline: tuple[LayerOutline, ...],
+        batch: tuple[jax.ShapeDtypeStruct, jax.ShapeDtypeStruct],
         plan: Plan,
         examples: Examples | None,
         validation: Examples | None,
@@ -134,9 +137,12 @@ class KeptRun(Run):
         super().__init__(plan)
         self._backup = backup
 
+        # Here, since the user's functions are traced where they are at home.
+        of_model = identities.of_model(trainer, outline, *batch)
+
         def identity() -> Json:
             return (
-                identities.of_model(trainer, outline)
+                of_model
                 | identities.of_data(examples, rows=rows)
                 | identities.of_data(validation, "validation ", held_out)
                 | {name: getattr(plan, name) for name in PLANNED}
@@ -179,7 +185,14 @@ class KeptRun(Run):
             raise FileError(f"{source} holds no run of this library.")
         about = plain.parse(arrays.pop(ABOUT).tobytes())
         plain.check_keys(about, ENTRIES, "the run")
-        identities.check(about["identity"], self._identity.result(), source)
+        unknown = identities.check(about["identity"], self._identity.result(), source)
+        if unknown:
+            warnings.warn(
+                f"the run in {source} goes on, and nobody can tell whether "
+                f"{shortened(unknown)} is still the same: the run was kept by another "
+                "version of Python, of a package or of jaxnet_mini.",
+                stacklevel=2,
+            )
         epoch, step, seed = about["epoch"], about["step"], tuple(about["seed"])
         if epoch > self.plan.epochs:
             raise FileError(

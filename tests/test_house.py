@@ -25,7 +25,7 @@ FLOORS = [
     | {"compilation_cache"}
     | {"regularizers", "seeds", "states", "tables"},
     {"arrays", "callbacks.base", "figures", "layers.base", "progress"},
-    {"plotting"},
+    {"bytecode", "plotting"},
     {"losses.functions"}
     | {"layers.activation_layers", "layers.core", "layers.normalization"}
     | {"layers.regularization", "layers.reshaping"}
@@ -47,10 +47,10 @@ FLOORS = [
     {"metrics", "composition", "checks"},
     {"repetition", "ensembles"},
     {"configs", "data", "preprocessing", "summary", "weights"},
-    {"saving", "keras_configs", "drawing", "placement"},
+    {"saving", "keras_configs", "descriptions", "drawing", "placement"},
     {"keras_files", "graphviz"},
     {"forward", "train"},
-    {"snapshots", "starting", "tracing", "mismatches"},
+    {"fingerprints", "snapshots", "starting", "tracing", "mismatches"},
     {"programs"},
     {"inference", "building"},
     {"plans", "runs", "packing", "identities", "buffers"},

@@ -439,7 +439,7 @@ REFUSED = {
     "a loss without a name": (
         {"loss": lambda y_true, y_pred: losses.mean_squared_error(y_pred, y_pred)},
         {},
-        "loss was {",
+        "loss.class was 'losses.SparseCategoricalCrossentropy' and is",
     ),
     "the metrics": ({"metrics": []}, {}, "metrics.accuracy is gone"),
     "the seed of the model": ({"seed": 1}, {}, "seed was 0 and is 1"),
