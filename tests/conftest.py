@@ -114,11 +114,13 @@ def keras_on_jax() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def fashion_mnist_folder() -> Path:
-    """The folder of the four official files, or a skip that says what is absent."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "data" / "fashion-mnist"
-    folder = Path(os.environ.get("JAXNET_MINI_DATA", beside))
-    if not (folder / "train-images-idx3-ubyte.gz").exists():
-        pytest.skip(
-            f"Fashion-MNIST is absent: no files in {folder}; set JAXNET_MINI_DATA."
-        )
-    return folder
+    """The folder of the four official files, or a skip that says what is absent.
+
+    It is ``$JAXNET_MINI_DATA``, or else ``shared/data`` beside the checkout.
+    """
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("JAXNET_MINI_DATA") or beside)
+    for candidate in (folder / "fashion-mnist", folder):
+        if (candidate / "train-images-idx3-ubyte.gz").is_file():
+            return candidate
+    pytest.skip(f"Fashion-MNIST is absent: no files in {folder}; set JAXNET_MINI_DATA.")

@@ -4,7 +4,6 @@ import ast
 import gzip
 import hashlib
 import importlib.util
-import os
 import shutil
 import struct
 import tracemalloc
@@ -380,19 +379,9 @@ def test_catalogues_are_well_formed(data_set):
 # Fashion-MNIST itself
 
 
-def fashion_folder():
-    beside = Path(__file__).parents[2] / "shared/data/fashion-mnist"
-    folder = Path(os.environ.get("JAXNET_MINI_DATA") or beside)
-    for candidate in (folder / "fashion-mnist", folder):
-        if (candidate / "train-images-idx3-ubyte.gz").is_file():
-            return candidate
-    return pytest.skip(f"Fashion-MNIST is not here: no files in {folder}")
-
-
 @pytest.fixture(scope="module")
-def fashion():
-    folder = fashion_folder()
-    return folder, fashion_mnist.load_data(folder)
+def fashion(fashion_mnist_folder):
+    return fashion_mnist_folder, fashion_mnist.load_data(fashion_mnist_folder)
 
 
 def test_fashion_mnist_is_what_it_should_be(fashion):
