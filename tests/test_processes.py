@@ -21,6 +21,9 @@ ENDS_WITHIN = 60.0
 """Seconds: a broken connection is noticed at once, and JAX's own goodbye waits for the
 heartbeat of the example, 20 seconds."""
 
+COMPILES = {"JAX_ENABLE_COMPILATION_CACHE": "false"}
+"""Each compiles for itself, as on machines of their own."""
+
 
 def start(processes, folder, epochs):
     """Start so many processes of the example on the digits."""
@@ -44,7 +47,7 @@ def started(command, **environment):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | environment,
+        env=os.environ | COMPILES | environment,
     )
 
 
