@@ -83,14 +83,17 @@ class Sums:
         return dataclasses.replace(self, total=total, lost=lost)
 
     def value(self) -> dict[str, Any]:
-        """Return the sums on the host in float64, by name."""
-        total, lost = jax.device_get((self.total, self.lost))
-        value = np.asarray(total, np.float64) - np.asarray(lost, np.float64)
-        ends = np.cumsum([math.prod(shape) for shape in self.shapes])[:-1]
-        leaves = [
-            part.reshape(shape)
-            for part, shape in zip(np.split(value, ends), self.shapes, strict=True)
-        ]
+        """Return the sums by name: on the host in float64, within a program by JAX."""
+        if isinstance(self.total, jax.core.Tracer):
+            value: Any = self.total - self.lost
+        else:
+            total, lost = jax.device_get((self.total, self.lost))
+            value = np.asarray(total, np.float64) - np.asarray(lost, np.float64)
+        leaves, start = [], 0
+        for shape in self.shapes:
+            end = start + math.prod(shape)
+            leaves.append(value[start:end].reshape(shape))
+            start = end
         named: dict[str, Any] = jax.tree.unflatten(self.structure, leaves)
         return named
 

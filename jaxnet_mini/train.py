@@ -112,6 +112,7 @@ class Trainer(Value):
         """Return a fresh state: parameters, optimizer state, key, step 0."""
         _, params = self.net.init(key, input_shape)
         state = self.optimizer.init(params)
+        key = jax.random.clone(key)  # who donates the state keeps the one given
         return TrainState(params, state, key, jnp.zeros((), jnp.int32))
 
     def step(
@@ -233,8 +234,9 @@ class Trainer(Value):
 
         return jax.eval_shape(zeros)  # type: ignore[no-any-return]
 
-    def logs(self, totals: dict[str, Any]) -> dict[str, Any]:
+    def logs(self, totals: dict[str, Any] | Sums) -> dict[str, Any]:
         """Return loss and metrics from their sums, by name in alphabetical order."""
+        totals = totals.value() if isinstance(totals, Sums) else totals
         total, rows = totals["loss"]
         logs = {"loss": total / rows}
         logs |= {m.name: m.result(totals[m.name]) for m in self.all_metrics}

@@ -738,6 +738,46 @@ def test_a_metric_named_loss_is_refused():
         Trainer(NET, LOSS, "sgd", metrics=(loss,))
 
 
+def test_sums_are_logs_on_the_host_and_within_a_program():
+    trainer = Trainer(NET, LOSS, "sgd", metrics=("accuracy",))
+    params = trainer.init(KEY, (FEATURES,)).params
+    batches = Data(X[None], Y[None], None, np.int32(ROWS))
+    sums = trainer.evaluate(params, batches, 0, 1)
+    logs = trainer.logs(sums)
+    predicted = np.asarray(NET.apply(params, jnp.asarray(X)), np.float64)
+    losses = -np.log(predicted[np.arange(ROWS), Y])
+    assert logs["loss"] == pytest.approx(losses.mean(), rel=1e-5)
+    assert logs["accuracy"] == np.mean(predicted.argmax(-1) == Y)
+    inside = jax.jit(lambda: trainer.logs(trainer.evaluate(params, batches, 0, 1)))()
+    assert_close(inside["loss"], logs["loss"])
+    assert_close(inside["accuracy"], logs["accuracy"])
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_donated_state_takes_no_key_along(optimizer):
+    key = jax.random.key(0)
+    trainer = Trainer(Dense(1), "mse", optimizer)
+    for init in (trainer.init, jax.jit(trainer.init, static_argnums=1)):
+        state = init(key, (FEATURES,))
+        step = jax.jit(trainer.step, donate_argnums=0)
+        step(state, (jnp.asarray(X[:BATCH]), jnp.ones((BATCH, 1))))
+        assert state.step.is_deleted()
+        assert not key.is_deleted()
+    assert_trees_identical(trainer.init(key, (FEATURES,)).key, KEY)
+
+
+def test_a_shape_is_no_argument_of_a_traced_function():
+    shape = (FEATURES,)
+    for init in (NET.init, Dense(1).init, Trainer(NET, LOSS).init):
+        for traced in (jax.eval_shape, lambda f, *given: jax.jit(f)(*given)):
+            text = "input_shape is an argument of a traced function"
+            with unchecked_types(), raises_text(ShapeError, text):
+                traced(init, KEY, shape)
+    # The advice.
+    params = jax.eval_shape(lambda key: NET.init(key, shape), KEY)[1]
+    assert params["dense"]["kernel"].shape == (FEATURES, 16)
+
+
 def test_an_infinite_loss_is_reported_as_infinite():
     """Compensated sums subtract what was added, and infinity less itself is NaN."""
     sums = Trainer(Dense(1), "mse", "sgd").no_sums()

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 from jax import Array
 
 from jaxnet_mini import regularizers
@@ -77,6 +78,12 @@ class Base(Value):
 
     def check(self, input_shape: Shape) -> None:
         """Raise a ShapeError where ``input_shape`` is not what was declared."""
+        if any(isinstance(size, jax.core.Tracer) for size in input_shape):
+            raise ShapeError(
+                "input_shape is an argument of a traced function, in which its numbers "
+                "are not known: keep it out of the arguments, as in "
+                "jax.eval_shape(lambda key: net.init(key, (28, 28)), key)."
+            )
         if self.input_shape is not None and self.input_shape != tuple(input_shape):
             raise ShapeError(
                 f"{self!r} expects inputs of shape {self.input_shape} and got "
