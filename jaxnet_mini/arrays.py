@@ -36,7 +36,7 @@ def as_array(value: Any, argument: str) -> NDArray[Any]:
     array = as_numeric(value, argument)
     if array.ndim == 0:
         raise DataError(
-            f"{argument} is a single number: give one row per example, such as "
+            f"{argument} is a single number: give one row per example, for one such as "
             f"np.array([{argument.removeprefix('validation ')}])."
         )
     if array.size == 0:

@@ -152,11 +152,19 @@ def as_weights(value: Any, rows: int, argument: str = "sample_weight") -> NDArra
         ShapeError: their shape is another.
         DataError: no numbers.
     """
+    if is_number(value):
+        raise DataError(
+            f"{argument} is a single number: give one for each example, for example "
+            f"np.full({rows}, {value})."
+        )
     array = as_array(value, argument)
     if array.shape != (rows,):
+        advice = f"give it the shape ({rows},)."
+        if array.size == rows:
+            advice = f"use {in_code(value, argument)}.reshape({rows})."
         raise ShapeError(
             f"{argument} has shape {array.shape}, and one number per example is "
-            f"expected: give it the shape ({rows},)."
+            f"expected, shape ({rows},): {advice}"
         )
     return array.astype(np.float64)
 

@@ -158,6 +158,8 @@ def check_layer(layer: Any) -> None:
             hint = f" ({error}: keep tuples in it, not lists or arrays)"
         else:
             return
+    elif isinstance(layer, str):
+        hint = f" (a name: write Activation({layer!r}) for an activation)"
     elif hasattr(layer, "init") and hasattr(layer, "apply"):
         hint = " (it is not hashable: make it a frozen dataclass)"
     raise LayerError(

@@ -92,7 +92,7 @@ def _check_block(
     where, value = position(source, bad, first_row)
     if np.isfinite(value):
         raise DataError(
-            f"{argument} holds {value!r} at {where}, which does not fit {cast.dtype}: "
+            f"{argument} holds {value} at {where}, which does not fit {cast.dtype}: "
             "rescale it, or switch 64-bit on with jax.config.update("
             "'jax_enable_x64', True)."
         )

@@ -71,13 +71,16 @@ class TrainingWarning(UserWarning):
     """What is about to be trained surely cannot learn what was meant."""
 
 
-def find(table: Mapping[str, Value], name: str, kind: str) -> Value:
+def find(
+    table: Mapping[str, Value], name: str, kind: str, written: str | None = None
+) -> Value:
     """Look ``name`` up in ``table``; an unknown name is answered with the nearest.
 
     Args:
         table: names and what they stand for.
-        name: the name that the user wrote.
+        name: the name to look for.
         kind: what is looked for, as the message calls it, e.g. ``"activation"``.
+        written: the name as the user wrote it, where that is another.
 
     Raises:
         UnknownNameError: the name stands not in the table.
@@ -90,9 +93,9 @@ def find(table: Mapping[str, Value], name: str, kind: str) -> Value:
     """
     if isinstance(name, str) and name in table:
         return table[name]
-    shown, nearest = short(name), []
+    shown, nearest = short(name if written is None else written), []
     # From a file, a name may have millions of letters.
-    if isinstance(name, str) and shown == repr(name):
+    if isinstance(name, str) and len(name) <= MOST_LETTERS:
         nearest = difflib.get_close_matches(name.lower(), table, n=1, cutoff=0.5)
     guess = f"did you mean {nearest[0]!r}? " if nearest else ""
     known = ", ".join(sorted(table))

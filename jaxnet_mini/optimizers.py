@@ -325,7 +325,7 @@ def get(
     SGD(learning_rate=0.01, momentum=0.0, nesterov=False)
     """
     if isinstance(optimizer, str):
-        return find(OPTIMIZERS, optimizer.lower(), "optimizer")()
+        return find(OPTIMIZERS, optimizer.lower(), "optimizer", optimizer)()
     if isinstance(optimizer, Optimizer | optax.GradientTransformation):
         return optimizer
     if isinstance(optimizer, type) and issubclass(optimizer, Optimizer):

@@ -232,7 +232,7 @@ def of(mesh: Any, rule: Any = None, lying: Any = None) -> Placement:
                 raise ArgumentError(
                     f"sharding splits {name!r} over the axis {axis!r}, and the mesh "
                     f"has {there}: give a mesh with this axis, for example "
-                    f"jax.make_mesh((2, 4), ('data', {axis!r}))."
+                    f"jax.make_mesh((1, {jax.device_count()}), ('data', {axis!r}))."
                 )
     if found is None or (found.size == 1 and mesh is None):
         return Placement()

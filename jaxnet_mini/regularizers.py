@@ -100,7 +100,7 @@ def get(regularizer: str | type[Regularizer] | Penalty | None) -> Penalty | None
     L2(l2=0.01)
     """
     if isinstance(regularizer, str):
-        return find(REGULARIZERS, snake_case(regularizer), "regularizer")
+        return find(REGULARIZERS, snake_case(regularizer), "regularizer", regularizer)
     if isinstance(regularizer, type) and issubclass(regularizer, Regularizer):
         return regularizer()
     if regularizer is None:

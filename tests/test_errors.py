@@ -1779,6 +1779,143 @@ both(
     "Give checkpoint a folder that can be written",
 )
 
+# The way on for each message that no row above has followed
+
+
+def fits_batches(**settings):
+    return lambda m: m.fit(iter([(X, Y)]), steps_per_epoch=1, verbose=0, **settings)
+
+
+def fits(x=X, y=Y, **settings):
+    return lambda m: m.fit(x, y, **{"verbose": 0} | settings)
+
+
+def compiles(*how):
+    return lambda m: m.compile(*how)
+
+
+def makes(kind, *given, **settings):
+    return lambda m: kind(*given, **settings)
+
+
+SCRATCH = "scratch.safetensors"
+WAYS: dict[str, Callable[[Any], Any] | str] = {
+    "y short": fits(X[:-1], Y[:-1]),
+    "empty list": fits(),
+    "x None": fits(),
+    "x a number": lambda m: m.predict(np.array([[3.0] * 4])),
+    "y a number": fits(X[:1], np.array([1])),
+    "labels with two axes for the sparse loss": fits(y=np.stack([Y, Y], axis=1)[:, 0]),
+    "float64 beyond float32": fits(changed(X.astype(float), (3, 1), 1e300) / 1e300),
+    "a generator": fits_batches(),
+    "batches without an end": fits_batches(),
+    "no batches": fits_batches(),
+    "batches that are none": fits_batches(),
+    "a batch size beside batches": fits_batches(),
+    "a share of batches": fits_batches(validation_data=(X, Y)),
+    "a mesh that is none": lambda m: m.fit(
+        X, Y, mesh=jax.make_mesh((len(jax.devices()),), ("data",)), verbose=0
+    ),
+    "a sharding that is none": lambda m: m.fit(
+        X,
+        Y,
+        mesh=jax.make_mesh((1, 1), ("data", "model")),
+        sharding={"kernel": PartitionSpec(None, "model")},
+        verbose=0,
+    ),
+    "a sharding over an axis that is not there": lambda m: m.fit(
+        X,
+        Y,
+        mesh=jax.make_mesh((1, len(jax.devices())), ("data", "model")),
+        sharding={"kernel": PartitionSpec(None, "model")},
+        verbose=0,
+    ),
+    "a set": fits(y=sorted({*range(ROWS)}) % np.int64(3)),
+    "a word": "what is in the file is for the user to know",
+    "masked labels": fits(y=np.ma.masked_equal(Y, 1).filled(0)),
+    "ragged": "whether to pad or to cut rows is for the user to know",
+    "pop without layers": lambda m: (m.add(dense(3)), m.pop()),
+    "mode None": makes(EarlyStopping, mode="min"),
+    "validation_split -0.1": fits(validation_split=0.0),
+    "validation_data with bad rows": fits(validation_data=(X[:5], Y[:5])),
+    "validation_data with bad weight": fits(validation_data=(X, Y, WEIGHT)),
+    "sample_weight of shape (48, 1)": fits(sample_weight=WEIGHT[:, None].reshape(48)),
+    "fit with verbose 3": lambda m: m.predict(X, verbose=0),
+    "seed -1": makes(jn.Sequential, seed=2**32 - 1),
+    "fit with shuffle batch": fits(shuffle=True),
+    "fit with shuffle None": fits(shuffle=False),
+    "a number for the name of a model": makes(jn.Sequential, name="three"),
+    "overwrite that is no bool": lambda m: m.save(SCRATCH, overwrite=True),
+    "Adam with beta_1 1.0": makes(optimizers.Adam, beta_1=0.0),
+    "RMSprop with rho 1.0": makes(optimizers.RMSprop, rho=0.0),
+    "SGD with momentum 9.0": makes(optimizers.SGD, momentum=0.0),
+    "AUC with thresholds 0.5": makes(metrics.AUC, thresholds=[0.5]),
+    "AUC with thresholds [0.5, 2.0]": makes(metrics.AUC, thresholds=[0.5, 1.0]),
+    "AUC with label_weights 1.0": makes(
+        metrics.AUC, multi_label=True, label_weights=[1.0]
+    ),
+    "AUC with label_weights [1.0, -1.0]": makes(
+        metrics.AUC, multi_label=True, label_weights=[1.0, 0.0]
+    ),
+    "units 0": makes(Dense, 1),
+    "rate -0.1": makes(Dropout, 0.0),
+    "scale nan": makes(Rescaling, 1.0),
+    "offset": makes(Rescaling, 1.0, 0.0),
+    "epsilon": makes(LayerNormalization, 1e-9),
+    "activation 3": makes(Dense, 3, activation="relu"),
+    "initializer None": makes(Dense, 3, kernel_initializer="he_normal"),
+    "input_shape (0,)": makes(Dense, 3, input_shape=(1,)),
+    "input_shape a word": makes(Input, (28, 28)),
+    "input_dim and input_shape": makes(Dense, 3, input_dim=4),
+    "name with a slash": makes(Dense, 3, name="a_b"),
+    "Input in the middle": makes(jn.Sequential, [Input((5,)), Dense(3)]),
+    "a class among layers": makes(jn.Sequential, [Flatten(), Dense(3)]),
+    "a name for a layer": lambda m: m.add(Activation("relu")),
+    "two layers of one name": makes(stack, dense(2, name="top"), dense(2, name="end")),
+    "set_weights with another number": lambda m: m.set_weights(
+        [
+            dict(zip([w.path for w in m.weights], m.get_weights(), strict=True))[path]
+            for path in ("dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias")
+        ]
+    ),
+    "loss 3": compiles("adam", "sparse_categorical_crossentropy"),
+    "optimizer None": compiles("adam", "mse"),
+    "metric 3": compiles("adam", "mse", ["accuracy"]),
+    "learning_rate -0.001": makes(optimizers.Adam, 0.0),
+    "learning_rate [1, 2]": makes(optimizers.Adam, optax.constant_schedule(0.1)),
+    "beta_1 -1.0": makes(optimizers.Adam, beta_1=0.0),
+    "class_weight with an unknown class": fits(class_weight={0: 1.0}),
+    "class_weight nan": fits(class_weight={0: 1.0, 1: 2.5}),
+    "sample_weight a number": fits(sample_weight=np.full(48, 2.0)),
+    "callback <built-in function print>": fits(
+        callbacks=[type("Own", (Callback,), {})()]
+    ),
+    "checkpoint 3": makes(BackupAndRestore, "runs"),
+    "two folders for a run": makes(BackupAndRestore, "b"),
+    "a file for the folder of a run": makes(BackupAndRestore, "a"),
+}
+"""By the row: what its message advises, done; or why only the user can know the way."""
+COUNTS = ("batch_size", "epochs", "steps_per_epoch", "validation_batch_size")
+for argument in (*COUNTS, "validation_freq"):
+    WAYS[f"{argument} 0"] = fits(validation_split=0.5, **{argument: 1})
+WAYS["initial_epoch -1"] = fits(initial_epoch=0)
+WAYS["validation_freq with 0 among others"] = fits(
+    validation_split=0.5, validation_freq=[1, 2]
+)
+for kind, _, _, guess in UNKNOWN:
+    ways = {
+        "activation": makes(Activation, guess),
+        "initializer": makes(Dense, 3, kernel_initializer=guess),
+        "loss": compiles("adam", guess),
+        "metric": compiles("adam", "mse", [guess]),
+        "optimizer": compiles(guess, "mse"),
+        "mode": makes(EarlyStopping, mode=guess),
+        "hook": makes(LambdaCallback, **{guess: print}),
+    }
+    WAYS[f"unknown {kind}, {guess}"] = ways[kind]
+WAYS["unknown optimizer, no guess"] = compiles("adagrad", "mse")
+WAYS["save with the path 3"] = lambda m: m.save(SCRATCH)
+
 
 @pytest.mark.parametrize("case", TABLE, ids=lambda case: case.name)
 def test_bad_input(case):
@@ -1808,6 +1945,34 @@ def test_names_of_rows_are_unique():
 )
 def test_advice_works(case):
     case.fix(MODELS[case.model]())
+
+
+def advice_in(message):
+    """What a message says to do, without the names and numbers of its case."""
+    advice = message.split(": ", 1)[-1]
+    words = r"b?'[^']*'|\"[^\"]*\"|-?\d+(\.\d+)?(e[+-]?\d+)?j?"
+    return re.sub(rf"{words}|\b(nan|inf|None|True|False)\b", "_", advice)
+
+
+def test_every_message_has_been_followed():
+    """By its own row or by another that says the same of another case."""
+    ways: dict[str, list[Any]] = {}
+    with unchecked_types():
+        for case in TABLE:
+            with pytest.raises(case.error) as caught:
+                case.call(shared_model(case.model))
+            found = ways.setdefault(advice_in(str(caught.value)), [case.name])
+            found += [way for way in (case.fix, WAYS.get(case.name)) if way]
+    assert not [names for names in ways.values() if len(names) == 1]
+    assert {*WAYS} <= {case.name for case in TABLE}
+
+
+@pytest.mark.parametrize("name", [name for name in WAYS if callable(WAYS[name])])
+def test_the_way_leads_on(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (case,) = (case for case in TABLE if case.name == name)
+    assert case.fix is None
+    WAYS[name](MODELS[case.model]())
 
 
 def test_the_listener_hears_compilations():

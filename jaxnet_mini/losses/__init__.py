@@ -153,7 +153,7 @@ def get(loss: str | Loss | type[Loss] | LossFunction) -> Loss:
     if isinstance(loss, Loss):
         return loss
     if isinstance(loss, str):
-        return find(LOSSES, snake_case(loss), "loss")()
+        return find(LOSSES, snake_case(loss), "loss", loss)()
     if isinstance(loss, type) and issubclass(loss, Loss):
         return loss()
     if callable(loss) and not isinstance(loss, type):

@@ -249,7 +249,7 @@ def get(metric: str | Metric | type[Metric] | MetricFunction) -> Metric:
     if isinstance(metric, Metric):
         return metric
     if isinstance(metric, str):
-        return find(METRICS, snake_case(metric), "metric")().renamed(metric)
+        return find(METRICS, snake_case(metric), "metric", metric)().renamed(metric)
     if isinstance(metric, type) and issubclass(metric, Metric):
         return metric()
     if callable(metric) and not isinstance(metric, type):

@@ -12,7 +12,7 @@ import numpy as np
 from jax import Array
 
 from jaxnet_mini.arguments import check_flag, check_word
-from jaxnet_mini.names import as_call
+from jaxnet_mini.names import as_call, snake_case
 from jaxnet_mini.types import Float
 from jaxnet_mini.values import Value
 
@@ -34,6 +34,17 @@ def numpy_of(array: Any) -> Any:
     Results are computed on the host in float64, and within compiled steps by JAX.
     """
     return jnp if isinstance(array, Array) else np
+
+
+def in_words(metric: Any) -> str:
+    """Return what a message calls a metric: its class, and its name if it has its own.
+
+    >>> from jaxnet_mini.metrics import AUC
+    >>> in_words(AUC()), in_words(AUC(name="area"))
+    ('AUC', "AUC 'area'")
+    """
+    kind = type(metric).__name__
+    return kind if metric.name == snake_case(kind) else f"{kind} {metric.name!r}"
 
 
 def over(total: Any, count: Any) -> Any:

@@ -8,7 +8,7 @@ from jax import Array
 
 from jaxnet_mini.errors import ArgumentError, ShapeError
 from jaxnet_mini.losses.functions import aligned
-from jaxnet_mini.metrics.base import Metric, Totals, zeros
+from jaxnet_mini.metrics.base import Metric, Totals, in_words, zeros
 from jaxnet_mini.metrics.thresholds import check_integer, spread
 from jaxnet_mini.types import Float
 
@@ -54,7 +54,7 @@ class ByOutput(Metric):
         outputs = y_pred.shape[-1] if y_pred.ndim > 1 else 1
         if self.num_outputs not in (None, outputs):
             raise ShapeError(
-                f"{type(self).__name__}: num_outputs is {self.num_outputs} and y_pred "
+                f"{in_words(self)}: num_outputs is {self.num_outputs} and y_pred "
                 f"has shape {y_pred.shape}: give as many as the last layer has units."
             )
         rows = (

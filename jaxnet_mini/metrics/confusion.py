@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from jaxnet_mini.arguments import as_integer, check_number
 from jaxnet_mini.errors import ArgumentError, ShapeError, find
 from jaxnet_mini.losses.functions import EPSILON, aligned
-from jaxnet_mini.metrics.base import Metric, Totals, numpy_of, over, zeros
+from jaxnet_mini.metrics.base import Metric, Totals, in_words, numpy_of, over, zeros
 from jaxnet_mini.metrics.thresholds import (
     AtThresholds,
     bounds_of,
@@ -58,7 +58,7 @@ class _Share(AtThresholds):
         if self.top_k is not None:
             if self.top_k > outputs:
                 raise ArgumentError(
-                    f"{type(self).__name__}: top_k={self.top_k} of {outputs} outputs: "
+                    f"{in_words(self)}: top_k={self.top_k} of {outputs} outputs: "
                     "give a smaller top_k."
                 )
             _, largest = jax.lax.top_k(y_pred, self.top_k)
@@ -223,8 +223,9 @@ class AUC(Metric):
         ):
             if expected and expected != outputs:
                 raise ShapeError(
-                    f"AUC: {argument} is for {expected} outputs and y_pred has shape "
-                    f"{y_pred.shape}: give as many as the last layer has units."
+                    f"{in_words(self)}: {argument} is for {expected} outputs and "
+                    f"y_pred has shape {y_pred.shape}: give as many as the last layer "
+                    "has units."
                 )
         if self.label_weights and not self.multi_label:
             shares = jnp.asarray(self.label_weights, weight.dtype)
