@@ -164,6 +164,7 @@ def everything(model):
         for leaf in jax.tree.leaves(vars(model)["_state"])
     ]
     held = {name: id(value) for name, value in vars(model).items()}
+    held.pop("_looked_at", None)  # whose warning was given, before what failed
     return held, model.built, [(leaf.dtype, leaf.tobytes()) for leaf in leaves]
 
 
