@@ -1,6 +1,5 @@
 """A user's iterable of batches: a generator, a data loader, a data set."""
 
-import itertools
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
@@ -52,10 +51,11 @@ class Batches:
                 "x gives no batch: an iterable of at least one (x, y) is expected."
             ) from None
         self.first = as_triple(first, "a batch of x")
-        self._iterator: Iterator[Any] = itertools.chain([first], iterator)
+        self._iterator = iterator
+        self._looked_at = True
 
     def next(self) -> tuple[Any, Any, Any]:
-        """Return the next batch, as a triple.
+        """Return the next batch, as a triple: `first` itself where it is that one.
 
         Where steps were given, an iterable that has ended begins again.
 
@@ -63,6 +63,9 @@ class Batches:
             ArgumentError: what came is no batch.
             DataError: there is none.
         """
+        if self._looked_at:
+            self._looked_at, self.taken = False, 1
+            return self.first
         for _ in range(2):
             for batch in self._iterator:
                 self.taken += 1
@@ -84,6 +87,7 @@ class Batches:
         place = step + (epoch * self.steps if self._continued else 0)
         if place < self.taken:
             self._iterator, self.taken = iter(self._iterable), 0
+            self._looked_at = False
         for _ in range(place - self.taken):
             self.next()
 

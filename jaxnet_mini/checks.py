@@ -35,6 +35,12 @@ class Examples(NamedTuple):
         return Examples(self.x[first:last], self.y[first:last], weight)
 
 
+def copied(examples: Examples) -> Examples:
+    """Return the examples in memory of their own."""
+    x, y, weight = (None if a is None else np.array(a) for a in examples)
+    return Examples(x, y, weight)  # type: ignore[arg-type]
+
+
 def check_rows(rows: int, array: NDArray[Any], argument: str, of: str = "x") -> None:
     """Raise a DataError where ``array`` has not one row per row of ``x``."""
     if len(array) != rows:

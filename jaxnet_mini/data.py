@@ -147,17 +147,50 @@ def assembled(
     Raises:
         DataError: see `fill`.
     """
-    first = parts[0][1]
-    filled = new((capacity, *first.shape[1:]), device_dtype(first.dtype))
-    end = 0
+    filling = Filling(parts[0][1], capacity, argument, new)
     for place, array, first_row in parts:
+        filling.put(place, array, first_row)
+    return filling.done()
+
+
+class Filling:
+    """A new array that takes over others as they come, see `fill`.
+
+    Args:
+        like: an array of their dtype and shape, whatever its rows.
+        capacity: the rows of the new one.
+        argument: what a message calls them.
+        new: returns an array of a shape and a dtype.
+    """
+
+    def __init__(
+        self,
+        like: NDArray[Any],
+        capacity: int,
+        argument: str,
+        new: Callable[[tuple[int, ...], np.dtype[Any]], NDArray[Any]] = aligned,
+    ) -> None:
+        self._argument = argument
+        self._array = new((capacity, *like.shape[1:]), device_dtype(like.dtype))
+        self._end = 0
+
+    def put(self, place: int, array: NDArray[Any], first_row: int = 0) -> None:
+        """Copy an array to a row behind all that are filled.
+
+        Raises:
+            DataError: see `fill`; the array then counts as not put.
+        """
+        end = place + len(array)
+        _copy(array, self._array[place:end], self._argument, first_row)
         # Only these: zeros for all would be written once more where memory is used
         # again.
-        filled[end:place] = 0
-        end = place + len(array)
-        _copy(array, filled[place:end], argument, first_row)
-    filled[end:] = 0
-    return filled
+        self._array[self._end : place] = 0
+        self._end = end
+
+    def done(self) -> NDArray[Any]:
+        """Return the array; rows without a value are 0."""
+        self._array[self._end :] = 0
+        return self._array
 
 
 def _copy(

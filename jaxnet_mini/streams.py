@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import data, interrupts
+from jaxnet_mini import checks, data, interrupts
 from jaxnet_mini.batches import Batches
 from jaxnet_mini.buffers import Buffers
 from jaxnet_mini.checks import NAMES, Examples
@@ -53,6 +53,27 @@ def steps_of_chunk(x: NDArray[Any], batch_size: int, steps: int) -> int:
     row_bytes = max(1, math.prod(x.shape[1:])) * data.device_dtype(x.dtype).itemsize
     limit = max(1, min(CHUNK_STEPS, CHUNK_BYTES // (row_bytes * batch_size)))
     return min(1 << (limit.bit_length() - 1), data.rounded_steps(steps))
+
+
+class _Filling:
+    """A chunk that takes over examples as they come, see `data.Filling`."""
+
+    def __init__(self, like: Examples, capacity: int, buffers: Buffers) -> None:
+        self._parts = [
+            None if a is None else data.Filling(a, capacity, name, buffers.empty)
+            for a, name in zip(like, NAMES, strict=True)
+        ]
+        self._rows = 0
+
+    def put(self, place: int, examples: Examples, first_row: int = 0) -> None:
+        for part, array in zip(self._parts, examples, strict=True):
+            if part is not None and array is not None:
+                part.put(place, array, first_row)
+        self._rows = place + len(examples.x)
+
+    def done(self) -> Data:
+        x, y, weight = (None if p is None else p.done() for p in self._parts)
+        return Data(x, y, weight, np.int32(self._rows))
 
 
 class _Chunked:
@@ -96,22 +117,8 @@ class _Chunked:
         nothing = np.full(order.shape, NO_ROW, np.int32)
         return self._placement.everywhere(zeros), self._placement.order(nothing)
 
-    def _assembled(
-        self, places: list[int], parts: list[Examples], starts: list[int]
-    ) -> Data:
-        """Return a chunk of parts that are put at places, see `data.assembled`."""
-        x, y, weight = (
-            None
-            if arrays[0] is None
-            else data.assembled(
-                list(zip(places, arrays, starts, strict=True)),
-                self._capacity,
-                name,
-                self._buffers.empty,
-            )
-            for arrays, name in zip(zip(*parts, strict=True), NAMES, strict=True)
-        )
-        return Data(x, y, weight, np.int32(places[-1] + len(parts[-1].x)))
+    def _filling(self, like: Examples) -> "_Filling":
+        return _Filling(like, self._capacity, self._buffers)
 
     def _piece(
         self, plan: Plan, chunk: Data, order: NDArray[Any], first: int, last: int
@@ -199,11 +206,13 @@ class StreamedArrays(_Chunked):
         return slices, order
 
     def _gathered(self, slices: list[slice]) -> Data:
-        lengths = [part.stop - part.start for part in slices]
-        places = [sum(lengths[:index]) for index in range(len(lengths))]
-        starts = [part.start for part in slices]
-        parts = [self._examples.rows(part.start, part.stop) for part in slices]
-        return self._assembled(places, parts, starts)
+        filling = self._filling(self._examples)
+        place = 0
+        for part in slices:
+            rows = self._examples.rows(part.start, part.stop)
+            filling.put(place, rows, part.start)
+            place += len(rows.x)
+        return filling.done()
 
 
 class StreamedBatches(_Chunked):
@@ -224,7 +233,8 @@ class StreamedBatches(_Chunked):
         check: Callable[[Any], Examples],
         placement: Placement,
     ) -> None:
-        self.first = check(batches.first)
+        # It is looked at long before it is trained on, and may be refilled meanwhile.
+        self.first = checks.copied(check(batches.first))
         super().__init__(self.first, len(self.first.x), batches.steps, placement)
         self._batches = batches
         self._check = check
@@ -237,21 +247,35 @@ class StreamedBatches(_Chunked):
         def made() -> Iterator[Piece]:
             self._batches.go_to(epoch - plan.initial_epoch, done)
             for _, first, last in _chunks(done, plan.steps, self._steps):
-                yield self._chunk(plan, first, last)
+                yield from self._chunk(plan, first, last)
 
         yield from ahead(made())
 
-    def _chunk(self, plan: Plan, first: int, last: int) -> Piece:
-        size, steps = self._batch_size, self._steps
-        order = np.full((steps, size), NO_ROW, np.int32)
-        places, batches = [step * size for step in range(first, last)], []
-        for step, place in zip(range(first, last), places, strict=True):
-            batch = self._check(self._batches.next())
-            self._compare(batch)
-            order[step, : len(batch.x)] = np.arange(place, place + len(batch.x))
-            batches.append(batch)
-        examples = self._assembled(places, batches, [0] * len(batches))
-        return self._piece(plan, examples, order, first, last)
+    def _chunk(self, plan: Plan, first: int, last: int) -> Iterator[Piece]:
+        """Yield a chunk, with what came before an error where there is one."""
+        size, step = self._batch_size, first
+        order = np.full((self._steps, size), NO_ROW, np.int32)
+        filling = self._filling(self.first)
+        try:
+            for step in range(first, last):
+                # Copied before the next one is asked for: many refill one buffer.
+                batch, place = self._next(), step * size
+                filling.put(place, batch)
+                order[step, : len(batch.x)] = np.arange(place, place + len(batch.x))
+        except BaseException:
+            if step > first:
+                yield self._piece(plan, filling.done(), order, first, step)
+            raise
+        yield self._piece(plan, filling.done(), order, first, last)
+
+    def _next(self) -> Examples:
+        """Return the next batch, checked."""
+        batch = self._batches.next()
+        if batch is self._batches.first:
+            return self.first
+        checked = self._check(batch)
+        self._compare(checked)
+        return checked
 
     def _compare(self, batch: Examples) -> None:
         """Raise a DataError where a batch is not like the first."""
