@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini.data import aligned
+from jaxnet_mini.casting import aligned
 
 
 class Buffers:

@@ -8,7 +8,16 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import arguments, arrays, checks, data, memory, processes, train
+from jaxnet_mini import (
+    arguments,
+    arrays,
+    casting,
+    checks,
+    data,
+    memory,
+    processes,
+    train,
+)
 from jaxnet_mini.batches import Batches
 from jaxnet_mini.callbacks.base import say
 from jaxnet_mini.checks import NAMES, Examples
@@ -225,7 +234,7 @@ def prepare(
 
 
 def _batch_of(rows: int, array: NDArray[Any]) -> jax.ShapeDtypeStruct:
-    dtype = data.device_dtype(array.dtype)
+    dtype = casting.device_dtype(array.dtype)
     return jax.ShapeDtypeStruct((rows, *array.shape[1:]), dtype)
 
 
@@ -334,7 +343,7 @@ def rehearse(
         # Few show what many do, and one tracing then serves most sizes.
         rows = min(rows, arguments.BATCH_SIZE)
     targets = _batch_of(rows, checked.y)
-    shape, dtype = outline[0].input_shape, data.device_dtype(checked.x.dtype)
+    shape, dtype = outline[0].input_shape, casting.device_dtype(checked.x.dtype)
     train.rehearse(trainer.program(), shape, dtype, targets)
 
 

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import checks, data, interrupts
+from jaxnet_mini import casting, checks, data, interrupts
 from jaxnet_mini.batches import Batches
 from jaxnet_mini.buffers import Buffers
 from jaxnet_mini.checks import NAMES, Examples
@@ -50,17 +50,17 @@ def steps_of_chunk(x: NDArray[Any], batch_size: int, steps: int) -> int:
         batch_size: examples in a batch.
         steps: all batches there are.
     """
-    row_bytes = max(1, math.prod(x.shape[1:])) * data.device_dtype(x.dtype).itemsize
+    row_bytes = max(1, math.prod(x.shape[1:])) * casting.device_dtype(x.dtype).itemsize
     limit = max(1, min(CHUNK_STEPS, CHUNK_BYTES // (row_bytes * batch_size)))
     return min(1 << (limit.bit_length() - 1), data.rounded_steps(steps))
 
 
 class _Filling:
-    """A chunk that takes over examples as they come, see `data.Filling`."""
+    """A chunk that takes over examples as they come, see `casting.Filling`."""
 
     def __init__(self, like: Examples, capacity: int, buffers: Buffers) -> None:
         self._parts = [
-            None if a is None else data.Filling(a, capacity, name, buffers.empty)
+            None if a is None else casting.Filling(a, capacity, name, buffers.empty)
             for a, name in zip(like, NAMES, strict=True)
         ]
         self._rows = 0
@@ -90,7 +90,7 @@ class _Chunked:
         self._capacity = self._steps * batch_size
 
         def shape(array: NDArray[Any]) -> jax.ShapeDtypeStruct:
-            dtype = data.device_dtype(array.dtype)
+            dtype = casting.device_dtype(array.dtype)
             return jax.ShapeDtypeStruct((self._capacity, *array.shape[1:]), dtype)
 
         x, y, weight = jax.tree.map(shape, tuple(like))

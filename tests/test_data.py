@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import unchecked_types, x64
 
-from jaxnet_mini import arguments, checks, data, interrupts, losses
+from jaxnet_mini import arguments, casting, checks, data, interrupts, losses
 from jaxnet_mini.errors import ArgumentError, DataError, ShapeError
 
 SPARSE = losses.SparseCategoricalCrossentropy()
@@ -56,8 +56,8 @@ def as_dtype(name):
 @pytest.mark.parametrize("name", DTYPES)
 def test_dtypes_on_the_device(name):
     array = numbers(7, 3, dtype=as_dtype(name))
-    filled = data.fill(array, 7, "x")
-    assert filled.dtype == DTYPES[name] == data.device_dtype(array.dtype)
+    filled = casting.fill(array, 7, "x")
+    assert filled.dtype == DTYPES[name] == casting.device_dtype(array.dtype)
     np.testing.assert_array_equal(filled, array.astype(filled.dtype))
     # It is what JAX makes of it: nothing is cast a second time on the way.
     assert jax.device_put(filled).dtype == filled.dtype
@@ -66,13 +66,13 @@ def test_dtypes_on_the_device(name):
 @pytest.mark.parametrize("name", ONLY_64)
 def test_dtypes_of_64_bits_where_jax_has_them(name):
     with x64():
-        assert data.fill(numbers(7, 3, dtype=name), 7, "x").dtype == ONLY_64[name]
+        assert casting.fill(numbers(7, 3, dtype=name), 7, "x").dtype == ONLY_64[name]
 
 
 @pytest.mark.parametrize("name", ["float32", "int32", "uint16", "float64"])
 def test_the_other_byte_order(name):
     array = numbers(5, 2, dtype=np.dtype(name).newbyteorder())
-    filled = data.fill(array, 8, "x")
+    filled = casting.fill(array, 8, "x")
     assert filled.dtype.isnative
     np.testing.assert_array_equal(filled[:5], array)
 
@@ -80,7 +80,7 @@ def test_the_other_byte_order(name):
 @given(rows=sizes, extra=st.integers(0, 50), width=st.integers(1, 5))
 def test_padding_is_zero_and_rows_are_kept(rows, extra, width):
     array = np.arange(1, rows * width + 1, dtype=np.float64).reshape(rows, width)
-    filled = data.fill(array, rows + extra, "x")
+    filled = casting.fill(array, rows + extra, "x")
     np.testing.assert_array_equal(filled[:rows], array)
     assert not filled[rows:].any()
     assert filled.shape == (rows + extra, width)
@@ -88,7 +88,7 @@ def test_padding_is_zero_and_rows_are_kept(rows, extra, width):
 
 def test_a_copy_is_made():
     array = numbers(4, 2)
-    filled = data.fill(array, 4, "x")
+    filled = casting.fill(array, 4, "x")
     assert not np.shares_memory(array, filled)
     filled[...] = 7.0
     assert array.max() <= 1.0
@@ -100,19 +100,19 @@ def test_blocks_of_every_size_cover_every_row(monkeypatch, shape):
     array = np.arange(1, 1 + 23 * math.prod(shape), dtype=np.float32)
     array = array.reshape(23, *shape)
     for block in (1, 8, 24, 40, 64, 4096):
-        monkeypatch.setattr(data, "BLOCK_BYTES", block)
-        np.testing.assert_array_equal(data.fill(array, 23, "x"), array)
+        monkeypatch.setattr(casting, "BLOCK_BYTES", block)
+        np.testing.assert_array_equal(casting.fill(array, 23, "x"), array)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_what_is_not_finite_is_found_in_every_row(monkeypatch, dtype, bad):
-    monkeypatch.setattr(data, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(casting, "BLOCK_BYTES", 64)
     for row in range(23):
         array = numbers(23, 4, dtype=dtype)
         array[row, row % 4] = bad
         with pytest.raises(DataError) as caught:
-            data.fill(array, 32, "x")
+            casting.fill(array, 32, "x")
         assert f"x holds {bad} at row {row}, position {row % 4}:" in str(caught.value)
 
 
@@ -130,7 +130,7 @@ def test_what_does_not_fit_is_found(dtype, bad, target):
     array = numbers(23, 4, dtype=dtype)
     array[20, 1] = bad
     with pytest.raises(DataError) as caught:
-        data.fill(array, 32, "x", first_row=100)
+        casting.fill(array, 32, "x", first_row=100)
     message = str(caught.value)
     assert message.startswith("x holds ")
     assert f"at row 120, position 1, which does not fit {target}:" in message
@@ -149,14 +149,14 @@ def test_what_does_not_fit_is_found(dtype, bad, target):
 )
 def test_the_largest_that_fit_are_taken(dtype, edge):
     array = np.full((9, 4), edge, dtype)
-    filled = data.fill(array, 9, "x")
+    filled = casting.fill(array, 9, "x")
     np.testing.assert_array_equal(filled.astype(dtype), array)
 
 
 def test_small_values_may_be_rounded():
     """Digits and what is next to 0 are lost in silence, as in NumPy's own cast."""
     array = np.array([1.0 + 1e-12, 1e-300, 1e-40])
-    np.testing.assert_array_equal(data.fill(array, 3, "x"), array.astype(np.float32))
+    np.testing.assert_array_equal(casting.fill(array, 3, "x"), array.astype(np.float32))
 
 
 # order
@@ -325,7 +325,7 @@ def test_resident_names_what_is_bad():
 
 def test_rows_may_be_empty():
     empty = np.zeros((3, 0), np.float32)
-    assert data.fill(empty, 4, "x").shape == (4, 0)
+    assert casting.fill(empty, 4, "x").shape == (4, 0)
     assert data.batches(empty, None, None, 2).stack(0).x.shape == (2, 2, 0)
 
 
@@ -615,7 +615,7 @@ def test_positions_in_words(index, words):
 @pytest.mark.parametrize("dtype", ["float32", "uint8", "int32"])
 def test_what_is_filled_is_aligned_as_jax_takes_it_without_a_copy(dtype):
     for rows in (*range(1, 40), 1000, 4099):
-        filled = data.fill(numbers(rows, 3, dtype=dtype), rows + 1, "x")
+        filled = casting.fill(numbers(rows, 3, dtype=dtype), rows + 1, "x")
         assert filled.ctypes.data % 64 == 0
         assert filled.shape == (rows + 1, 3)
 
@@ -624,15 +624,15 @@ def test_the_other_byte_order_where_jax_has_64_bits():
     with x64():
         for name in ("float32", "float64", "int64", "uint16"):
             swapped = np.dtype(name).newbyteorder()
-            assert data.device_dtype(swapped) == np.dtype(name)
-            assert data.device_dtype(swapped).isnative
+            assert casting.device_dtype(swapped) == np.dtype(name)
+            assert casting.device_dtype(swapped).isnative
         for name in ("float16", "bfloat16"):
-            assert data.device_dtype(as_dtype(name)) == np.float32
-        assert data.device_dtype(np.dtype(np.longdouble)) == np.float64
+            assert casting.device_dtype(as_dtype(name)) == np.float32
+        assert casting.device_dtype(np.dtype(np.longdouble)) == np.float64
 
 
 def test_a_copy_can_be_interrupted_between_its_blocks(monkeypatch):
-    monkeypatch.setattr(data, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(casting, "BLOCK_BYTES", 64)
     array, calls = numbers(16, 4), []
 
     def third_time():
@@ -642,22 +642,27 @@ def test_a_copy_can_be_interrupted_between_its_blocks(monkeypatch):
 
     monkeypatch.setattr(interrupts, "let_in", third_time)
     with pytest.raises(KeyboardInterrupt):
-        data.fill(array, 16, "x")
+        casting.fill(array, 16, "x")
     assert len(calls) == 3
 
 
 def test_parts_are_put_where_they_belong(monkeypatch):
     """What is between them is 0, also where memory held something before."""
     dirty = np.full(4096, 0xFF, np.uint8)
-    monkeypatch.setattr(data.np, "empty", lambda size, dtype: dirty[:size].copy())
+    monkeypatch.setattr(casting.np, "empty", lambda size, dtype: dirty[:size].copy())
     first, second = np.ones((2, 3)), 2 * np.ones((3, 3))
-    made = data.assembled([(1, first, 0), (5, second, 10)], 10, "x")
+    filling = casting.Filling(first, 10, "x")
+    filling.put(1, first)
+    filling.put(5, second, 10)
+    made = filling.done().copy()
     expected = np.zeros((10, 3), np.float32)
     expected[1:3], expected[5:8] = 1.0, 2.0
     np.testing.assert_array_equal(made, expected)
     second[1, 2] = math.nan
     with pytest.raises(DataError, match=r"^x holds nan at row 11, position 2: remove"):
-        data.assembled([(1, first, 0), (5, second, 10)], 10, "x")
+        filling.put(8, second[:2], 10)
+    expected[8:] = 0.0  # and what was bad is not there
+    np.testing.assert_array_equal(filling.done(), expected)
 
 
 def test_a_batch_without_a_small_divisor_stays_whole():
@@ -705,7 +710,7 @@ def test_every_argument_of_batches_is_named(argument):
 
 def test_what_does_not_fit_is_said_word_by_word():
     with pytest.raises(DataError) as caught:
-        data.fill(np.array([1, 2**40]), 2, "y")
+        casting.fill(np.array([1, 2**40]), 2, "y")
     assert str(caught.value) == (
         f"y holds {np.int64(2**40)!r} at row 1, which does not fit int32: rescale it, "
         "or switch 64-bit on with jax.config.update('jax_enable_x64', True)."

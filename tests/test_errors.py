@@ -23,7 +23,7 @@ from jax.sharding import PartitionSpec
 from oracles import unchecked_types
 
 import jaxnet_mini as jn
-from jaxnet_mini import activations, data, initializers, losses, metrics, optimizers
+from jaxnet_mini import activations, casting, initializers, losses, metrics, optimizers
 from jaxnet_mini.callbacks import (
     BackupAndRestore,
     Callback,
@@ -2105,7 +2105,7 @@ def test_huge_values_whose_squares_overflow_are_accepted():
     assert np.isfinite(outputs).all()
     kernel, bias = model.get_weights()
     np.testing.assert_allclose(outputs, huge @ kernel + bias, rtol=1e-5, atol=1e-5)
-    np.testing.assert_array_equal(data.fill(huge, ROWS, "x"), huge)
+    np.testing.assert_array_equal(casting.fill(huge, ROWS, "x"), huge)
 
 
 def test_booleans_are_two_classes():

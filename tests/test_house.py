@@ -45,7 +45,7 @@ FLOORS = [
     | {"metrics.counts", "metrics.tradeoffs", "metrics.by_output"},
     {"metrics.fscore", "metrics.naming", "metrics.r2"},
     {"metrics", "composition", "checks"},
-    {"repetition", "ensembles"},
+    {"repetition", "ensembles", "casting"},
     {"configs", "data", "preprocessing", "summary", "weights"},
     {"saving", "keras_configs", "descriptions", "drawing", "placement"},
     {"keras_files", "graphviz"},
