@@ -9,6 +9,9 @@ import jax
 from jaxnet_mini.composition import LayerOutline
 from jaxnet_mini.memory import readable
 
+ROOMY = 65
+"""How many letters a line needs for the table in its usual widths."""
+
 
 def count(params: Any) -> int:
     """Return the number of numbers in a tree of arrays or shapes."""
@@ -40,10 +43,18 @@ def print_summary(
     from rich.table import Table
     from rich.text import Text
 
+    console = Console(highlight=False)
+    if print_fn is not None:
+        width = max(80, console.width)
+        console = Console(highlight=False, width=width, color_system=None)
+    # Where there is no room for these, names and shapes are folded; no column is lost.
+    roomy = console.width >= ROOMY
     table = Table(header_style="bold")
-    table.add_column("Layer (type)", overflow="fold", min_width=24)
-    table.add_column("Output Shape", overflow="fold", min_width=18)
-    table.add_column("Param #", justify="right", min_width=13)
+    table.add_column("Layer (type)", overflow="fold", min_width=24 if roomy else None)
+    table.add_column("Output Shape", overflow="fold", min_width=18 if roomy else None)
+    table.add_column(
+        "Param #", justify="right", min_width=13 if roomy else None, no_wrap=not roomy
+    )
     for part in parts:
         kind = type(part.layer).__name__
         shape = f"({', '.join(['None', *map(str, part.output_shape)])})"
@@ -59,12 +70,9 @@ def print_summary(
         f" Trainable params: {total}",
         " Non-trainable params: 0 (0.00 B)",
     ]
-    console = Console(highlight=False)
     if print_fn is None:
         _write(console, name, table, lines)
         return
-    width = max(80, console.width)
-    console = Console(highlight=False, width=width, color_system=None)
     with console.capture() as captured:
         _write(console, name, table, lines)
     print_fn(captured.get())

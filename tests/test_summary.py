@@ -146,3 +146,19 @@ def test_counts_and_sizes_go_by_shape_and_dtype():
     assert summary.count(tree) == 3 * 4 + 4 + 1
     assert summary.size(tree) == 2 * 12 + 4 * 4 + 1
     assert summary.count({}) == summary.size({}) == 0
+
+
+@pytest.mark.parametrize("width", [40, 60, 64, 65, 80])
+def test_a_narrow_window_folds_names_and_loses_no_column(width, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(width))
+    name = "a_layer_of_a_rather_long_name_that_no_column_holds"
+    model = jn.Sequential([jn.Dense(1234, input_shape=(5678,), name=name)])
+    model.summary()
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= width
+    assert "Param #" in text
+    rows = rows_of(text)
+    label, shape, number = ("".join(cells) for cells in zip(*rows, strict=True))
+    assert label.replace(" ", "") == f"{name}(Dense)"
+    assert shape.replace(" ", "") == "(None,1234)"
+    assert number == f"{5678 * 1234 + 1234:,}"
