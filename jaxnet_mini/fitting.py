@@ -158,11 +158,11 @@ def train_epochs(
                 done, sums = start.step, place.everywhere(start.sums)
             begun = Point(epoch, done, sums)
             with contextlib.closing(feed.pieces(plan, epoch, done)) as pieces:
-                logs = _train_epoch(
+                logs, seconds = _train_epoch(
                     learner, prepared, pieces, plan, begun, callbacks, bar, pace, run
                 )
             rows = bar.rows * (bar.step - done) / bar.steps
-            history.time(bar.seconds, bar.waited, rows)
+            history.time(seconds, bar.waited, rows)
             if validation.stacks is not None and validation.due(epoch + 1):
                 params, here = _params(prepared, learner.state), place.here
                 stacks = validation.stacks
@@ -193,7 +193,8 @@ def _train_epoch(
     bar: Bar,
     pace: Pace,
     run: Run,
-) -> Logs:
+) -> tuple[Logs, float]:
+    """Return the logs, and how long training alone took."""
     trainer = prepared.trainer
     program = trainer.program()
     stepwise = callbacks.watches_batches("train")
@@ -208,7 +209,7 @@ def _train_epoch(
         waiting.stop()
         watch.stop()
         if piece is None:
-            return logs
+            return logs, watch.seconds
         step, last = piece.first, piece.last
         while step < last:
             interrupts.let_in()
@@ -241,9 +242,9 @@ def _train_epoch(
             done += length
             if stepwise:
                 callbacks.call("on_train_batch_end", done - 1, logs)
-            bar.update(done, watch.seconds, logs, waiting.seconds)
+            bar.update(done, bar.clock.elapsed, logs, waiting.seconds)
             if learner.stop_training:
-                return logs
+                return logs, watch.seconds
             if length == due:
                 now = Point(epoch, done, sums)
                 run.keep(now, learner, callbacks.callbacks, ended=False)

@@ -12,7 +12,6 @@ from jaxnet_mini import interrupts, processes, programs
 from jaxnet_mini.callbacks import CallbackList, Logs, ProgbarLogger
 from jaxnet_mini.data import Stacks
 from jaxnet_mini.placement import Placement
-from jaxnet_mini.progress import Stopwatch
 from jaxnet_mini.states import Sums
 from jaxnet_mini.train import Trainer
 
@@ -41,23 +40,20 @@ def evaluate(
     stepwise = callbacks.watches_batches("test")
     runs = stacks.runs(stepwise)
     begun = next(runs)
-    watch = Stopwatch()
     sums = placement.everywhere(trainer.no_sums())
     in_flight: list[Sums] = []
     progbar = ProgbarLogger.among(callbacks.callbacks)
     bar = progbar.bar("Evaluate", stacks.batches, stacks.rows, verbose)
     try:
         if verbose:
-            watch.start()
             stack = placement.batches(begun[0])
             none = programs.evaluate(program, params, stack, 0, 0, sums)
             jax.block_until_ready(none)
-            bar.compiled(watch.stop())
-            watch = Stopwatch()
+            bar.compiled(bar.clock.elapsed)
+            bar.clock.start()
         callbacks.model.stop_evaluating = False
         callbacks.call("on_test_begin", {})
         done = 0
-        watch.start()
         for stack, first, last in itertools.chain([begun], runs):
             interrupts.let_in()
             if stepwise:
@@ -71,13 +67,11 @@ def evaluate(
             if stepwise or bar.redraws or done == stacks.batches:
                 # Otherwise the next stack is on its way while this one is computed.
                 logs = sums_to_logs(trainer, sums)
-                watch.stop()
                 if stepwise:
                     callbacks.call("on_test_batch_end", done - 1, logs)
-                bar.update(done, watch.seconds, logs)
+                bar.update(done, bar.clock.elapsed, logs)
                 if callbacks.model.stop_evaluating:
                     break
-                watch.start()
         if processes.several():
             logs = sums_to_logs(trainer, _of_all_processes(sums))
         callbacks.call("on_test_end", logs)
@@ -116,7 +110,6 @@ def predict(
     rows, batch_size = stacks.rows, stacks.batch_size
     runs = stacks.runs(stepwise)
     begun = next(runs)
-    watch = Stopwatch()
     pieces: list[Any] = []
     progbar = ProgbarLogger.among(callbacks.callbacks)
     bar = progbar.bar("Predict", stacks.batches, rows, verbose)
@@ -124,7 +117,6 @@ def predict(
         callbacks.model.stop_predicting = False
         callbacks.call("on_predict_begin", {})
         done = 0
-        watch.start()
         for stack, first, last in itertools.chain([begun], runs):
             interrupts.let_in()
             if stepwise:
@@ -141,15 +133,13 @@ def predict(
                 jax.block_until_ready(outputs)
             elif len(pieces) > IN_FLIGHT:
                 jax.block_until_ready(pieces[-IN_FLIGHT - 1])
-            watch.stop()
-            bar.update(done, watch.seconds, {})
-            watch.start()
+            bar.update(done, bar.clock.elapsed, {})
             if callbacks.model.stop_predicting:
                 rows = min(rows, done * batch_size)
                 break
         flat = [np.asarray(piece).reshape(-1, *piece.shape[2:]) for piece in pieces]
         callbacks.call("on_predict_end", {})
-        bar.update(done, watch.seconds + watch.stop(), {})
+        bar.update(done, bar.clock.elapsed, {})
         bar.end({})
     finally:
         bar.abandon()

@@ -107,7 +107,8 @@ class Sequential(PredictingStack):
             batch_size: examples in a step; 32 by default.
             epochs: the index of the last epoch, which is their number unless
                 ``initial_epoch`` is given.
-            verbose: 0 silent, 1 or "auto" a bar on a terminal, 2 a line an epoch.
+            verbose: 0 silent, 1 or "auto" a bar on a terminal or in a notebook, 2 a
+                line an epoch.
             callbacks: one or a list of `jaxnet_mini.callbacks.Callback`.
             validation_split: the share of the last rows, taken before shuffling, that
                 is kept for validation; in [0, 1).

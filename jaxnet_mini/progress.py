@@ -1,12 +1,15 @@
-"""What a person sees while a job runs: a bar on a terminal, plain lines elsewhere.
+"""What a person sees while a job runs: a bar on a terminal or in a notebook, or lines.
 
-Times are of the job alone: compilation is stated apart and enters no estimate.
+Times are those that a person waits, callbacks included; compilation is stated apart and
+enters no estimate.
 """
 
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,7 +19,7 @@ from jaxnet_mini.errors import ArgumentError
 if TYPE_CHECKING:
     from rich.text import Text
 
-BAR_WIDTH = 20
+BAR_WIDTH, LEAST_BAR_WIDTH = 20, 5
 NOTABLE_WAIT = 0.1
 NOTABLE_SECONDS = 0.05
 """Data are named as the bottleneck where more than this share, and more than so many
@@ -26,6 +29,12 @@ REDRAW_SECONDS = 0.2
 """Five redraws a second look smooth; each costs the host about a millisecond."""
 
 
+_DRAWN: weakref.WeakSet[Bar] = weakref.WeakSet()
+_DRAWING = threading.Lock()
+"""One bar is drawn at a time, in whatever thread: two would draw over each other, and
+both take over what is printed."""
+
+
 class Bar:
     """The progress of one job: an epoch of training, an evaluation or a prediction.
 
@@ -33,8 +42,8 @@ class Bar:
         label: what stands in front, such as ``"Epoch 1/5"``.
         steps: the number of batches.
         rows: the number of examples in all of them.
-        verbose: 0 silent; 1 a bar on a terminal, else a line at the end; 2 a line at
-            the end.
+        verbose: 0 silent; 1 a bar on a terminal or in a notebook, else a line at the
+            end; 2 a line at the end.
         metrics: the names of the logs to show, each with that of the validation; None
             shows all.
         every: the seconds between two redraws.
@@ -59,6 +68,8 @@ class Bar:
         self.step = 0
         self.seconds = 0.0
         self.waited = 0.0
+        self.clock = Stopwatch()
+        self.clock.start()
         self._live: Any = None
         self._console: Any = None
         if verbose:
@@ -66,17 +77,30 @@ class Bar:
             from rich.console import Console
 
             self._console = Console(highlight=False)
-            if verbose == 1 and self._console.is_terminal:
-                from rich.live import Live
+            drawable = self._console.is_terminal or self._console.is_jupyter
+            if verbose == 1 and drawable and self._is_first():
+                self._draw()
 
-                self._live = Live(
-                    self._render({}), console=self._console, auto_refresh=False
-                )
-                try:
-                    self._live.start()
-                except BaseException:
-                    self.abandon()
-                    raise
+    def _is_first(self) -> bool:
+        """Tell whether no other bar is drawn; then this one is."""
+        with _DRAWING:
+            if first := not _DRAWN:
+                _DRAWN.add(self)
+            return first
+
+    def _draw(self) -> None:
+        start = self._render({})
+        if self._console.is_jupyter:
+            self._live = _Cell(start)
+        else:
+            from rich.live import Live
+
+            self._live = Live(start, console=self._console, auto_refresh=False)
+        try:
+            self._live.start()
+        except BaseException:
+            self.abandon()
+            raise
 
     @property
     def redraws(self) -> bool:
@@ -95,7 +119,7 @@ class Bar:
         logs: Mapping[str, Any],
         waited: float = 0.0,
     ) -> None:
-        """Show that ``step`` batches took ``seconds`` of the job's own time.
+        """Show that ``step`` batches took ``seconds``, without what compiling took.
 
         Of these seconds it ``waited`` so many for data.
         """
@@ -111,6 +135,7 @@ class Bar:
             self._live.update(self._render(logs, ended=True))
             self._live.stop()
             self._live = None
+            _DRAWN.discard(self)
         elif self._console is not None:
             done = f"{self.label}: {self.step}/{self.steps} {self.unit}"
             line = f"{done}, {self._speed()}"
@@ -126,6 +151,7 @@ class Bar:
                 self._live.stop()
             self._console.show_cursor(True)
             self._live = None
+        _DRAWN.discard(self)
 
     def _shown(self, logs: Mapping[str, Any]) -> Mapping[str, Any]:
         if self.metrics is None:
@@ -154,18 +180,53 @@ class Bar:
         left = ""
         if 0 < self.step < self.steps and not ended:
             left = f", {_seconds(self.seconds / share * (1 - share))} left"
+        width = self._console.width
+        count = f" {self.step}/{self.steps} {share:4.0%} "
+        taken = _seconds(self.seconds)
+        # In a narrow window the speed goes first, and then what is left.
+        for tail in (f"{self._speed()}{left}", f"{taken}{left}", taken):
+            room = width - len(f"{self.label} {count}{tail}")
+            if room >= LEAST_BAR_WIDTH:
+                break
+        wide = max(0, min(BAR_WIDTH, room))
         # One text renders in a third of the time of rich's own bar in a table.
         line = "━" if self._console.encoding.startswith("utf") else "-"
-        full = int(share * BAR_WIDTH)
+        full = int(share * wide)
         text = Text.assemble(
             f"{self.label} ",
             (line * full, "green"),
-            (line * (BAR_WIDTH - full), "bright_black"),
-            f" {self.step}/{self.steps} {share:4.0%} {self._speed()}{left}",
+            (line * (wide - full), "bright_black"),
+            f"{count}{tail}",
         )
-        if shown := self._figures(logs):
-            text.append("\n  " + " - ".join(shown))
+        for row in _rows(self._figures(logs), width):
+            text.append(f"\n{row}")
         return text
+
+
+class _Cell:
+    """A bar in the output of a notebook's cell, drawn over itself."""
+
+    def __init__(self, text: Text) -> None:
+        self._text = text
+        self._handle: Any = None
+
+    def start(self) -> None:
+        from IPython.display import display
+
+        show: Any = display
+        self._handle = show(self._content(), raw=True, display_id=True)
+
+    def update(self, text: Text, refresh: bool = False) -> None:
+        self._text = text
+        if refresh:
+            self._handle.update(self._content(), raw=True)
+
+    def stop(self) -> None:
+        if self._handle is not None:
+            self._handle.update(self._content(), raw=True)
+
+    def _content(self) -> dict[str, str]:
+        return {"text/plain": self._text.plain}
 
 
 class SweepBar(Bar):
@@ -180,6 +241,17 @@ class SweepBar(Bar):
 
     def _speed(self) -> str:
         return _seconds(self.seconds)
+
+
+def _rows(figures: Sequence[str], width: int) -> list[str]:
+    """Return figures in rows of at most ``width`` letters, none broken in two."""
+    rows: list[str] = []
+    for figure in figures:
+        if rows and len(f"{rows[-1]} - {figure}") <= width:
+            rows[-1] += f" - {figure}"
+        else:
+            rows.append(f"  {figure}")
+    return rows
 
 
 def _seconds(value: float) -> str:
@@ -235,8 +307,13 @@ class Stopwatch:
         """Start measuring."""
         self._since = time.perf_counter()
 
+    @property
+    def elapsed(self) -> float:
+        """The seconds since `start`."""
+        return time.perf_counter() - self._since
+
     def stop(self) -> float:
         """Stop; return the seconds since `start`."""
-        passed = time.perf_counter() - self._since
+        passed = self.elapsed
         self.seconds += passed
         return passed

@@ -436,3 +436,101 @@ def test_ctrl_c_on_a_terminal_leaves_a_model_and_a_cursor():
     assert status == 0
     assert "interrupted True" in CONTROL.sub("", drawn)
     assert drawn.rindex("\x1b[?25h") > drawn.rindex("\x1b[?25l")
+
+
+# Narrow windows
+
+
+LONG_LOGS = {f"a_metric_{number}": 0.5 for number in range(9)}
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_the_bar_fits_a_narrow_window(terminal, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    bar = Bar("Epoch 99/100", 1875, 60000, 1)
+    terminal()
+    bar.update(900, 75.0, LONG_LOGS)
+    first, *rows = terminal()
+    assert max(map(len, (first, *rows))) <= width
+    assert "900/1875  48%" in first
+    assert ("samples/s" in first, "left" in first) == (width >= 80, width >= 60)
+    # No figure is broken in two, nor lost.
+    found = [figure for row in rows for figure in row.strip().split(" - ")]
+    assert found == [f"{name}: 0.5000" for name in LONG_LOGS]
+    bar.abandon()
+
+
+# What takes time
+
+
+def test_the_time_of_callbacks_is_a_part_of_what_is_shown(capsys):
+    """Ten of 50 ms: an epoch, an evaluation and a prediction wait for them."""
+    model, x, y = model_and_data()
+
+    def wait(batch, logs):
+        time.sleep(0.05)
+
+    called = LambdaCallback(
+        on_train_batch_end=wait, on_test_batch_end=wait, on_predict_batch_end=wait
+    )
+    history = model.fit(x, y, batch_size=4, callbacks=called, verbose=2)
+    model.evaluate(x, y, batch_size=4, callbacks=called, verbose=2)
+    model.predict(x, batch_size=4, callbacks=called, verbose=2)
+    lines = [line for line in lines_of(capsys.readouterr().out) if "10/10" in line]
+    assert len(lines) == 3
+    for line in lines:
+        number, unit = re.search(r"(?:steps), ([0-9.]+) (m?s)", line).groups()
+        assert float(number) / (1000.0 if unit == "ms" else 1.0) >= 0.5
+    # The history is of training alone, as it says.
+    (seconds,) = history.timing["epoch_seconds"]
+    assert seconds < 0.5
+
+
+def test_one_bar_is_drawn_at_a_time(terminal):
+    """One within another, or in another thread, would take over what is printed."""
+    first, second = (Bar(f"Epoch {number}/2", 10, 320, 1) for number in (1, 2))
+    assert (first.redraws, second.redraws) == (True, False)
+    terminal()
+    second.update(10, 1.0, LOGS)
+    second.end(LOGS)
+    assert any(line.startswith("Epoch 2/2: 10/10 steps") for line in terminal())
+    first.end(LOGS)
+    third = Bar("Epoch 3/3", 10, 320, 1)
+    assert third.redraws
+    third.abandon()
+
+
+def test_a_notebook_sees_the_bar_move_within_an_epoch():
+    nbformat, nbclient = map(pytest.importorskip, ("nbformat", "nbclient"))
+    pytest.importorskip("ipykernel")
+    source = """
+        import numpy as np
+        import jaxnet_mini as jn
+        from jaxnet_mini.callbacks import LambdaCallback, ProgbarLogger
+
+        x = np.ones((8, 1), np.float32)
+        model = jn.Sequential([jn.Dense(1)])
+        model.compile("sgd", "mse")
+        stepwise = LambdaCallback(on_train_batch_end=lambda batch, logs: None)
+        model.fit(x, x, 1, callbacks=[ProgbarLogger(seconds=1e-9), stepwise])
+    """
+    cell = nbformat.v4.new_code_cell(textwrap.dedent(source))
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    seen = []
+
+    class Client(nbclient.NotebookClient):
+        def process_message(self, message, *place):
+            if message["msg_type"] in ("display_data", "update_display_data"):
+                seen.append(message["content"]["data"]["text/plain"])
+            return super().process_message(message, *place)
+
+    Client(notebook, timeout=120, kernel_name="python3").execute()
+    for step in range(1, 9):
+        assert any(f" {step}/8 " in text for text in seen)
+    shown = [o for o in cell["outputs"] if o["output_type"] == "display_data"]
+    last = [
+        o["data"]["text/plain"] for o in shown if "Epoch" in o["data"]["text/plain"]
+    ]
+    assert len(last) == 1
+    assert "8/8 100%" in last[0]
+    assert "loss: " in last[0]
