@@ -135,14 +135,6 @@ def members(kind: type) -> Iterator[tuple[str, Any]]:
             yield name, _function(member)
 
 
-def slots(kind: type) -> Iterator[str]:
-    """Yield the names of the attributes that stand in no ``__dict__``."""
-    for base in kind.__mro__:
-        for name, member in vars(base).items():
-            if inspect.ismemberdescriptor(member):
-                yield name
-
-
 def closure(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
     """Yield what a function holds of the functions around it, by name."""
     cells = function.__closure__ or ()

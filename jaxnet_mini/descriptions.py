@@ -10,7 +10,6 @@ import dataclasses
 import enum
 import functools
 import hashlib
-import inspect
 import json
 import numbers
 import os
@@ -24,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import bytecode, configs
+from jaxnet_mini import bytecode, configs, values
 from jaxnet_mini.plain import Json
 
 OF = "code of"
@@ -82,6 +81,9 @@ class Description:
                     self._within.pop()
                     return found
         self._within.pop()
+        return self._unknown(value, name)
+
+    def _unknown(self, value: Any, name: str) -> Json:
         self.foreign = True
         self.opaque.append(name)
         return {"class": type(value).__name__}
@@ -122,7 +124,12 @@ class Description:
             return {"type": value.__qualname__}
         if isinstance(value, np.ndarray | np.generic | jax.Array):
             self.foreign = True
-            return None if isinstance(value, jax.core.Tracer) else digest(value)
+            traced = isinstance(value, jax.core.Tracer)
+            if traced or not getattr(value, "is_fully_addressable", True):
+                return self._unknown(value, name)
+            if value.dtype.hasobject:
+                return self._value(value.tolist(), name, read)
+            return digest(value)
         return None
 
     def _callable(self, value: Any, name: str, read: Read) -> Json:
@@ -177,9 +184,7 @@ class Description:
     def _object(self, value: Any, name: str, read: Read) -> Json:
         """Describe an object of a class that is not public here."""
         kind: type = type(value)
-        fields = dict(_fields(value))
-        held = {s: getattr(value, s) for s in bytecode.slots(kind) if hasattr(value, s)}
-        held |= getattr(value, "__dict__", {})
+        fields, held = dict(_fields(value)), values.held(value)
         if not (fields or held or hasattr(value, "__dict__")):
             return None  # written in C
         self.foreign = True
@@ -187,13 +192,8 @@ class Description:
             read = bytecode.read_by(kind, read)
 
         def counts(key: str) -> bool:
-            static = inspect.getattr_static(kind, key, None)
-            return not (
-                (read is not None and key not in read)
-                or key in fields
-                or (key.startswith("__") and key != "__call__")
-                or isinstance(static, functools.cached_property)
-            )
+            special = key.startswith("__") and key != "__call__"
+            return not special and key not in fields and (read is None or key in read)
 
         held = {key: inner for key, inner in held.items() if counts(key)}
         members = [
@@ -220,9 +220,9 @@ def digest(array: Any) -> Json:
     """Return shape, dtype and checksum of an array."""
     if jnp.issubdtype(array.dtype, jax.dtypes.prng_key):
         array = jax.random.key_data(array)
-    values: NDArray[Any] = np.asarray(array)
-    checksum, rows = 0, np.atleast_1d(values)
+    whole: NDArray[Any] = np.asarray(array)
+    checksum, rows = 0, np.atleast_1d(whole)
     for first in range(0, len(rows), BLOCK_ROWS):
         block = np.ascontiguousarray(rows[first : first + BLOCK_ROWS])
         checksum = zlib.crc32(block.reshape(-1).view(np.uint8).data, checksum)
-    return {"shape": list(values.shape), "dtype": str(values.dtype), CRC: checksum}
+    return {"shape": list(whole.shape), "dtype": str(whole.dtype), CRC: checksum}

@@ -136,16 +136,18 @@ def _names(kind: Any) -> tuple[frozenset[str], tuple[str, ...]]:
     return frozenset([_KEY, *kept]), tuple(slots)
 
 
-def _held(value: Any) -> Hashable:
-    """Return the keys of all that an object holds, by name."""
+def held(value: Any) -> dict[str, Any]:
+    """Return all that an object holds, by name, but what it keeps for speed."""
     kind: Any = type(value)
     kept, slots = _names(kind)
     names = {*getattr(value, "__dict__", ()), *slots} - kept
-    return tuple(
-        (name, key(getattr(value, name)))
-        for name in sorted(names)
-        if hasattr(value, name)
-    )
+    return {
+        name: getattr(value, name) for name in sorted(names) if hasattr(value, name)
+    }
+
+
+def _held(value: Any) -> Hashable:
+    return tuple((name, key(inner)) for name, inner in held(value).items())
 
 
 def _key_of_array(array: Any) -> Hashable:
