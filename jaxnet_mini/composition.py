@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini import activations, layers
@@ -86,6 +87,36 @@ def penalty(layer: Layer, params: Params) -> Array | float:
     """Return what a layer adds to the loss; a layer without the method adds 0.0."""
     own = getattr(layer, "penalty", None)
     return 0.0 if own is None else own(params)
+
+
+def stacked_penalty(layer: Layer, params: Params, n: int) -> Array | float:
+    """Return the sum of what a layer adds to the loss with each of ``n`` parameters.
+
+    Args:
+        layer: the layer.
+        params: its parameters, each with another first axis of length ``n``.
+        n: how many.
+    """
+    regularized = []
+
+    def of_one(own: Params) -> Array | float:
+        value = penalty(layer, own)
+        regularized.append(isinstance(value, Array))
+        return value
+
+    values = jax.vmap(of_one, axis_size=n)(params)
+    # A number that is no array says that nothing is regularized.
+    return jnp.sum(values) if any(regularized) else 0.0
+
+
+def in_order_of(like: Any, params: Params) -> Params:
+    """Return the tree with its dictionaries in the layer's own order, kernel first.
+
+    A loop hands them back sorted by key.
+    """
+    if isinstance(like, dict):
+        return {name: in_order_of(like[name], params[name]) for name in like}
+    return params
 
 
 def acts_by_row(layer: Layer) -> bool:

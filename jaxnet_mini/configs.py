@@ -19,6 +19,7 @@ import numpy as np
 from jaxnet_mini import (
     activations,
     composition,
+    ensembles,
     initializers,
     layers,
     losses,
@@ -59,17 +60,19 @@ def _functions(kind: str, module: types.ModuleType) -> dict[str, Any]:
     }
 
 
+COMPOSED = (composition.Serial, repetition.Repeat, ensembles.Ensemble)
+"""Layers that are made of others."""
+
 CLASSES: dict[str, type] = {
     **_classes("layers", layers, layers.Base),
-    "layers.Serial": composition.Serial,
-    "layers.Repeat": repetition.Repeat,
+    **{f"layers.{kind.__name__}": kind for kind in COMPOSED},
     "initializers.Constant": initializers.Constant,
     **_classes("losses", losses, losses.Loss),
     **_classes("metrics", metrics, metrics.Metric),
     **_classes("optimizers", optimizers, optimizers.Optimizer),
     **_classes("regularizers", regularizers, regularizers.Regularizer),
 }
-"""The classes that a file may name, all of them frozen dataclasses."""
+"""All public classes of this library that a file may name, frozen dataclasses."""
 
 FUNCTIONS: dict[str, Any] = {
     **{f"activations.{name}": f for name, f in activations.ACTIVATIONS.items()},

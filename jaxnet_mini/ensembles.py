@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini import composition
+from jaxnet_mini.arguments import check_positive
+from jaxnet_mini.errors import ArgumentError, ShapeError
 from jaxnet_mini.layers import Base
 from jaxnet_mini.types import Layer, Params, RandomKey, Shape
 
@@ -28,15 +30,38 @@ class Ensemble(Base):
     nets: tuple[Layer, ...]
     counts: tuple[int, ...]
 
+    def __post_init__(self, input_dim: int | None) -> None:
+        super().__post_init__(input_dim)
+        for net in self.nets:
+            composition.check_layer(net)
+        counts = tuple(check_positive("every one of counts", n) for n in self.counts)
+        if not self.nets or len(counts) != len(self.nets):
+            raise ArgumentError(
+                f"an ensemble needs networks and a number of copies for each, not "
+                f"{len(self.nets)} and {len(counts)}."
+            )
+        object.__setattr__(self, "counts", counts)
+
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
         self.check(input_shape)
-        params = {}
+        shapes, params = [], {}
         for index, (name, net, count) in enumerate(self._named()):
+            (one,) = composition.outline(composition.serial(net), input_shape)
+            shapes.append(tuple(one.output_shape))
+
+            def fresh(own: RandomKey, net: Layer = net) -> Params:
+                return net.init(own, input_shape)[1]
+
             keys = jax.random.split(jax.random.fold_in(key, index), count)
-            every = [net.init(own, input_shape) for own in keys]
-            shape = every[0][0]
-            params[name] = stacked([own for _, own in every])
-        return shape, params
+            # Traced once, however many there are.
+            every = jax.lax.map(fresh, keys)
+            params[name] = composition.in_order_of(one.params, every)
+        if len(set(shapes)) > 1:
+            raise ShapeError(
+                f"the networks of an ensemble must make outputs of one shape, and make "
+                f"{', '.join(map(str, shapes))}."
+            )
+        return shapes[0], params
 
     def _named(self) -> list[tuple[str, Layer, int]]:
         names = ["net", *(f"net_{number}" for number in range(1, len(self.nets)))]
@@ -63,7 +88,16 @@ class Ensemble(Base):
     @property
     def acts_by_row(self) -> bool:
         """See `composition.acts_by_row`."""
-        return all(map(composition.acts_by_row, self.nets))
+        mean = type(self) is Ensemble
+        return mean and all(map(composition.acts_by_row, self.nets))
+
+    def penalty(self, params: Params) -> Array | float:
+        parts = self._named()
+        penalties = (
+            composition.stacked_penalty(net, params[name], count)
+            for name, net, count in parts
+        )
+        return sum(penalties, 0.0)
 
 
 def stacked(trees: Sequence[Any]) -> Any:

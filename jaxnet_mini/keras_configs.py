@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from jaxnet_mini import initializers, losses, metrics, seeds
-from jaxnet_mini.configs import find_class
+from jaxnet_mini.configs import CLASSES, COMPOSED, find_class
 from jaxnet_mini.errors import ArgumentError, short
+from jaxnet_mini.layers import Base, Input
 from jaxnet_mini.names import snake_case
 from jaxnet_mini.plain import Json
 
@@ -31,23 +32,12 @@ ACTIVATION_LAYERS: dict[str, dict[str, Any]] = {
 }
 """Layers that are the activation of another, by the arguments that functions have."""
 
-LAYERS = (
-    "Activation",
-    "Dense",
-    "Dropout",
-    "ELU",
-    "Flatten",
-    "GaussianDropout",
-    "GaussianNoise",
-    "Identity",
-    "LayerNormalization",
-    "LeakyReLU",
-    "PReLU",
-    "ReLU",
-    "Rescaling",
-    "Reshape",
-    "Softmax",
+LAYERS = tuple(
+    name.removeprefix("layers.")
+    for name, kind in CLASSES.items()
+    if name.startswith("layers.") and kind not in (Base, Input, *COMPOSED)
 )
+"""All layers that Keras has too; its InputLayer is read elsewhere."""
 
 IGNORED = {"data_format", "dtype", "ema_momentum", "name", "seed"}
 """Arguments that change nothing that a model here computes, or are read elsewhere."""

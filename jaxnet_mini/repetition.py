@@ -51,7 +51,7 @@ class Repeat(Base):
 
         # Not vmap, under which not every kind of key draws what it draws alone.
         params = jax.lax.map(fresh, jnp.arange(self.n, dtype=jnp.int32))
-        return shape, _in_order_of(one.params, params)
+        return shape, composition.in_order_of(one.params, params)
 
     def apply(
         self,
@@ -77,16 +77,7 @@ class Repeat(Base):
         return type(self) is Repeat and composition.acts_by_row(self.layer)
 
     def penalty(self, params: Params) -> Array | float:
-        regularized = []
-
-        def of_one(own: Params) -> Array | float:
-            value = composition.penalty(self.layer, own)
-            regularized.append(isinstance(value, Array))
-            return value
-
-        values = jax.vmap(of_one, axis_size=self.n)(params)
-        # A number that is no array says that nothing is regularized.
-        return jnp.sum(values) if any(regularized) else 0.0
+        return composition.stacked_penalty(self.layer, params, self.n)
 
 
 # Compiled, so that a call outside of any jit compiles its loop once, not every time.
@@ -150,13 +141,3 @@ def repeat(layer: Layer, n: int, name: str | None = None) -> Repeat:
     (5, 10)
     """
     return Repeat(layer, n, name=name)
-
-
-def _in_order_of(like: Any, params: Params) -> Params:
-    """Return the tree with its dictionaries in the layer's own order, kernel first.
-
-    A loop hands them back sorted by key.
-    """
-    if isinstance(like, dict):
-        return {name: _in_order_of(like[name], params[name]) for name in like}
-    return params

@@ -479,3 +479,12 @@ def test_an_ensemble_leaves_its_members_alone(widths):
     for member, weights in zip(widths, before, strict=True):
         for own, kept in zip(member.model.get_weights(), weights, strict=True):
             np.testing.assert_array_equal(own, kept)
+
+
+def test_an_ensemble_comes_back_from_a_file(widths, tmp_path):
+    ensemble = widths.ensemble(3)
+    ensemble.save(tmp_path / "ensemble.safetensors")
+    again = jn.models.load_model(tmp_path / "ensemble.safetensors")
+    np.testing.assert_array_equal(again.predict(X), ensemble.predict(X))
+    assert again.evaluate(X, Y, verbose=0) == ensemble.evaluate(X, Y, verbose=0)
+    assert again.layers == ensemble.layers
