@@ -39,7 +39,14 @@ LAYERS = tuple(
 )
 """All layers that Keras has too; its InputLayer is read elsewhere."""
 
-IGNORED = {"data_format", "dtype", "ema_momentum", "name", "seed"}
+OF_TRAINING = {"activity_regularizer", "lora_alpha", "lora_rank", "trainable"}
+"""Arguments of layers that, like constraints, change how they are trained and not what
+they compute. (LoRA is merged into the kernels that Keras writes.)"""
+
+IGNORED = {
+    *("data_format", "dtype", "ema_momentum", "ema_overwrite_frequency"),
+    *("name", "seed"),
+}
 """Arguments that change nothing that a model here computes, or are read elsewhere."""
 
 EXECUTION = {"jit_compile", "run_eagerly", "steps_per_execution"}
@@ -119,16 +126,49 @@ def _layer(entry: Json, own: Collection[str]) -> Json:
     name = re.sub(r"\s", "_", str(config.get("name")))
     policy = config.get("dtype")
     if isinstance(policy, dict) and isinstance(policy.get("config"), dict):
-        policy = policy["config"].get("name")
+        policy = policy["config"].get("name") or policy["config"].get("mode")
     if policy not in ("float32", None):
         raise ArgumentError(f"{where} computes in {policy!r}: only float32 is read.")
+    if kind == "ActivityRegularization":
+        return {"class": "layers.Identity", "config": {"name": name}}
     if kind not in LAYERS:
         raise ArgumentError(
             f"{where} has no counterpart here. Keras's layers that are read: "
             f"{', '.join(LAYERS)}."
         )
+    config = {a: value for a, value in config.items() if not _is_of_training(a)}
     arguments = _arguments(f"layers.{kind}", config, where, own)
     return {"class": f"layers.{kind}", "config": arguments | {"name": name}}
+
+
+def _is_of_training(argument: str) -> bool:
+    return argument in OF_TRAINING or argument.endswith("_constraint")
+
+
+def of_training(config: dict[str, Json]) -> list[str]:
+    """Return what the layers have that changes training alone and is not read.
+
+    Args:
+        config: what `architecture` has read.
+    """
+    found = []
+    for entry in config["config"]["layers"]:
+        kind, arguments = _class(entry, "a layer")
+        where = f"the layer {arguments.get('name')!r}"
+        if kind == "ActivityRegularization":
+            found.append(f"{where} is an ActivityRegularization")
+        found += [
+            f"{where} has {argument}={_named(value)!r}"
+            for argument, value in arguments.items()
+            if _is_of_training(argument)
+            and value not in NEUTRAL.get(argument, (None, False))
+        ]
+    return found
+
+
+def _named(value: Json) -> Json:
+    """Return what a message shows of an argument: of an object its class."""
+    return value.get("class_name") if isinstance(value, dict) else value
 
 
 def _function_of(kind: str, config: dict[str, Any], where: str) -> str:
@@ -182,8 +222,9 @@ def _neutral(config: dict[str, Any], known: Collection[str], where: str) -> None
         ignored = argument in IGNORED or argument.endswith("_initializer")
         neutral = NEUTRAL.get(argument, (None, False))
         if argument not in known and not ignored and value not in neutral:
-            shown = value.get("class_name") if isinstance(value, dict) else value
-            raise ArgumentError(f"{where} has {argument}={shown!r}: not supported.")
+            raise ArgumentError(
+                f"{where} has {argument}={_named(value)!r}: not supported."
+            )
 
 
 def _short(value: Json) -> Json:

@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,7 +26,9 @@ from jaxnet_mini.names import snake_case
 from jaxnet_mini.plain import Json
 from jaxnet_mini.saving import FilePath, readable
 
-SUFFIXES = (".keras", ".h5", ".hdf5")
+SHARDED = ".weights.json"
+
+SUFFIXES = (".keras", ".h5", ".hdf5", SHARDED)
 
 MOST_DIRECTORY_BYTES = 2**18
 """Of the directory of an archive, which takes ten times that in memory."""
@@ -78,9 +81,24 @@ def read_weights(
                 f"layers/{group}/vars/{index}": v for index, v in variables.items()
             }
         # Checked before a number is read: a file may claim any shape.
-        weights.check(weights.shapes(outline), found | left, repr(os.fspath(path)))
+        there = {name: _Stored(dataset) for name, dataset in (found | left).items()}
+        source = repr(os.fspath(path))
+        weights.check(weights.shapes(outline), there, source, cast=True)
         _check_stored(found, os.fspath(path))
-        return {name: np.asarray(dataset[()]) for name, dataset in found.items()}
+        return {
+            name: np.asarray(dataset[()]).view(there[name].dtype)
+            for name, dataset in found.items()
+        }
+
+
+class _Stored:
+    """Shape and dtype of an array in a file."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.shape = dataset.shape
+        # HDF5 has no bfloat16: Keras writes two bytes of which nothing is told.
+        opaque = dataset.dtype == np.dtype("V2")
+        self.dtype = np.dtype(jnp.bfloat16) if opaque else dataset.dtype
 
 
 def _check_stored(found: Mapping[str, Any], path: str) -> None:
@@ -124,9 +142,16 @@ def _weights_file(path: FilePath) -> Iterator[Any]:
 
 
 def _old(path: FilePath) -> FileError:
+    source = repr(os.fspath(path))
+    if os.fspath(path).endswith(SHARDED):
+        return FileError(
+            f"{source} is the index of weights that stand in several files, which is "
+            "not read: load it in Keras with model.load_weights, and write it anew "
+            'with model.save_weights("model.weights.h5").'
+        )
     return FileError(
-        f"{os.fspath(path)!r} is not in a format of Keras 3: load it in Keras and "
-        'write it anew with model.save("model.keras").'
+        f"{source} is in the legacy HDF5 format, which is not read: load it in Keras "
+        'and write it anew with model.save("model.keras").'
     )
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -18,7 +19,7 @@ from jaxnet_mini import (
 from jaxnet_mini.arguments import check_path
 from jaxnet_mini.compiling import CompiledStack
 from jaxnet_mini.configs import CustomObjects
-from jaxnet_mini.errors import ArgumentError, FileError, JaxnetError
+from jaxnet_mini.errors import ArgumentError, FileError, JaxnetError, shortened
 from jaxnet_mini.plain import Json
 from jaxnet_mini.saving import FilePath
 
@@ -114,6 +115,8 @@ class StoredStack(CompiledStack):
             FileError: there is no such file, or it is damaged.
             ShapeError: it holds the weights of other layers; the message says which
                 and how, and nothing has changed.
+            DataError: a number is too large for the model's dtype. Floats of any width
+                (float16, bfloat16, float32, float64) are cast to it.
         """
         self._known_shape()
         if keras_files.is_keras(path):
@@ -121,8 +124,9 @@ class StoredStack(CompiledStack):
         else:
             found = saving.read_weights(path)
             source = repr(os.fspath(path))
-            weights.check(weights.shapes(self._outline), found, source)
-        self._replace(found)
+            weights.check(weights.shapes(self._outline), found, source, cast=True)
+        with plain.locating(repr(os.fspath(path))):
+            self._replace(found)
 
     # All of it
 
@@ -174,10 +178,20 @@ class StoredStack(CompiledStack):
                 architecture = keras_configs.architecture(config, own)
                 _check_number(architecture)
                 model = cls.from_config(architecture, own)
+                left_out = keras_configs.of_training(config)
                 if compile:
                     with plain.locating(LEFT_OUT):
-                        model._compile_as(keras_configs.settings(config, own), own)
+                        compiled = keras_configs.settings(config, own)
+                        if compiled and left_out:
+                            raise ArgumentError(f"{left_out[0]}: not supported.")
+                        model._compile_as(compiled, own)
                 model._known_shape()
+            if left_out:
+                warnings.warn(
+                    f"{source}: {shortened(left_out)}. That changes no prediction, and "
+                    "is left out: training here goes on without it.",
+                    stacklevel=3,
+                )
             model.load_weights(path)
             return model
         contents = saving.read(path)

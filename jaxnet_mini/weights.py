@@ -1,4 +1,10 @@
-"""Weights by name: paths such as ``dense/kernel`` for the leaves of the parameters."""
+"""Weights by name: paths such as ``dense/kernel`` for the leaves of the parameters.
+
+Weights that come in, from memory or from a file, may be floats of another width
+(float16, bfloat16, float32, float64) and are cast to that of the model; a number that
+is not finite afterwards is an error. Integers are cast too where they are given as
+arrays; in a file they are quantized weights, and refused.
+"""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -10,8 +16,11 @@ from jax import Array
 from numpy.typing import NDArray
 
 from jaxnet_mini.composition import LayerOutline
-from jaxnet_mini.errors import ShapeError, shortened
+from jaxnet_mini.contents import is_numeric
+from jaxnet_mini.errors import DataError, ShapeError, shortened
 from jaxnet_mini.types import Params, Shape
+
+FLOATS = {"float16", "bfloat16", "float32", "float64"}
 
 MOST_LETTERS = 200
 """Of a path that a message names; that in a file may have millions."""
@@ -82,8 +91,16 @@ def shapes(outline: Iterable[LayerOutline]) -> dict[str, jax.ShapeDtypeStruct]:
     return found
 
 
+def castable(there: np.dtype[Any], here: np.dtype[Any]) -> bool:
+    """Tell whether a weight in a file may have another dtype than the model's."""
+    return there == here or {there.name, here.name} <= FLOATS
+
+
 def check(
-    expected: Mapping[str, jax.ShapeDtypeStruct], found: Mapping[str, Any], source: str
+    expected: Mapping[str, jax.ShapeDtypeStruct],
+    found: Mapping[str, Any],
+    source: str,
+    cast: bool = False,
 ) -> None:
     """Check that arrays are those of a model, by path, shape and dtype.
 
@@ -91,6 +108,7 @@ def check(
         expected: what the model has.
         found: arrays, or what has shape and dtype in their place.
         source: where they come from, as the message calls it.
+        cast: whether floats may be of another width, see `castable`.
 
     Raises:
         ShapeError: they differ; the message names the first differences.
@@ -105,7 +123,11 @@ def check(
         else:
             for what in ("shape", "dtype"):
                 here, there = (getattr(of[path], what) for of in (expected, found))
-                if tuple(here) != tuple(there) if what == "shape" else here != there:
+                if what == "shape":
+                    same = tuple(here) == tuple(there)
+                else:
+                    same = castable(there, here) if cast else here == there
+                if not same:
                     differences.append(
                         f"{name} has {what} {there} there and {here} in the model"
                     )
@@ -122,6 +144,7 @@ def fitting(path: str, expected: jax.ShapeDtypeStruct, value: Any) -> Array:
 
     Raises:
         ShapeError: its shape is another.
+        DataError: it holds no real numbers, or one that the weight's dtype cannot hold.
     """
     if np.shape(value) != expected.shape:
         raise ShapeError(
@@ -129,6 +152,22 @@ def fitting(path: str, expected: jax.ShapeDtypeStruct, value: Any) -> Array:
             f"{np.shape(value)}: give arrays of the shapes and in the order of "
             "model.get_weights()."
         )
-    # A copy: on a CPU JAX may take an array over, and its owner may write into it.
-    placed: Array = jax.device_put(np.array(value, expected.dtype))
+    given, dtype = np.asarray(value), np.dtype(expected.dtype)
+    if given.dtype != dtype and not is_numeric(given.dtype):
+        raise DataError(
+            f"the weight {path!r} is of {dtype} and was given {given.dtype}: give real "
+            "numbers."
+        )
+    with np.errstate(all="ignore"):
+        # A copy: on a CPU JAX may take an array over, and its owner may write into it.
+        cast = np.array(given, dtype)
+    if given.dtype != dtype:
+        floats = dtype.name in FLOATS
+        lost = np.isfinite(given) & ~np.isfinite(cast) if floats else cast != given
+        if np.any(lost):
+            raise DataError(
+                f"the weight {path!r} is of {dtype} and was given {given[lost][0]}, "
+                "which that cannot hold: give numbers in its range."
+            )
+    placed: Array = jax.device_put(cast)
     return placed

@@ -1492,6 +1492,21 @@ row(
     fix=lambda m: m.set_weights(m.get_weights()),
 )
 
+for what, array_of, came in (
+    ("complex numbers", lambda w: w.astype(np.complex64), "complex64"),
+    ("words", lambda w: w.astype("U9"), "<U9"),
+    ("numbers beyond float32", lambda w: np.full(w.shape, 1e300), "1e+300"),
+):
+    row(
+        f"set_weights of {what}",
+        "trained",
+        lambda m, array_of=array_of: m.set_weights([*map(array_of, m.get_weights())]),
+        DataError,
+        f"the weight 'dense/bias' is of float32 and was given {came}",
+        "give ",
+        fix=lambda m: m.set_weights(m.get_weights()),
+    )
+
 
 def set_params(model, params):
     model.params = params

@@ -409,7 +409,6 @@ def test_own_functions_are_given(tmp_path):
 UNSUPPORTED_LAYERS = [
     (lambda layers, keras: layers.Lambda(my_function), "'lambda', a Lambda, has no"),
     (lambda layers, keras: layers.BatchNormalization(), "a BatchNormalization, has no"),
-    (lambda layers, keras: layers.PReLU(alpha_constraint="non_neg"), "'NonNeg'"),
     (
         lambda layers, keras: layers.Dense(2, layers.Activation("tanh")),
         "holds a Activation: not supported there",
@@ -423,9 +422,6 @@ UNSUPPORTED_LAYERS = [
         lambda layers, keras: layers.Dense(2, lambda x: x),
         "holds a lambda, that is code",
     ),
-    (lambda layers, keras: layers.Dense(2, kernel_constraint="non_neg"), "'NonNeg'"),
-    (lambda layers, keras: layers.Dense(2, activity_regularizer="l1"), "='L1'"),
-    (lambda layers, keras: layers.Dense(2, trainable=False), "trainable=False"),
     (lambda layers, keras: layers.Dense(2, dtype="float16"), "in 'float16': only"),
     (lambda layers, keras: layers.Dense(2, "glu"), "unknown activation"),
     (lambda layers, keras: layers.LayerNormalization(center=False), "center=False"),
@@ -451,6 +447,104 @@ def test_what_is_not_supported_is_named(tmp_path, layer, why):
         models.load_model(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert why in str(caught.value)
+
+
+OF_TRAINING = {
+    "activity_regularizer='L1'": lambda layers: [
+        layers.Dense(3, activity_regularizer="l1")
+    ],
+    "alpha_constraint='NonNeg'": lambda layers: [
+        layers.PReLU(alpha_constraint="non_neg")
+    ],
+    "kernel_constraint='MaxNorm'": lambda layers: [
+        layers.Dense(3, kernel_constraint="max_norm")
+    ],
+    "lora_rank=1": lambda layers: [layers.Dense(3, lora_rank=1)],
+    "trainable=False": lambda layers: [layers.Dense(3, trainable=False)],
+    "is an ActivityRegularization": lambda layers: [
+        layers.Dense(3),
+        layers.ActivityRegularization(0.1),
+    ],
+}
+
+
+@pytest.mark.parametrize("what", OF_TRAINING)
+def test_what_changes_training_alone_is_left_out_and_said(tmp_path, what):
+    def build(layers, keras):
+        return [keras.Input((4, 3)), *OF_TRAINING[what](layers)]
+
+    path, expected = written(tmp_path, build, lambda keras: {"loss": "mse"})
+    with raises_text(ArgumentError, "which compile=False leaves out", what):
+        models.load_model(path)
+    with pytest.warns(UserWarning, match="changes no prediction, and is left out") as w:
+        model = models.load_model(path, compile=False)
+    assert what in str(w[0].message)
+    assert_predicts(model, expected)
+
+
+def test_an_average_that_is_not_used_matters_to_nobody(tmp_path):
+    path, _ = written(
+        tmp_path,
+        small,
+        lambda keras: {
+            "optimizer": keras.optimizers.SGD(0.1, ema_overwrite_frequency=100),
+            "loss": "mse",
+        },
+    )
+    assert models.load_model(path).trainer.optimizer == jn.optimizers.SGD(0.1)
+
+
+def test_quantized_models_are_named(tmp_path):
+    for mode in ("int8", "float8"):
+        path = tmp_path / f"{mode}.keras"
+        with keras_on_jax() as keras:
+            model = keras.Sequential([keras.Input((4, 3)), keras.layers.Dense(2)])
+            model.quantize(mode)
+            model.save(path)
+        with raises_text(ArgumentError, f"computes in '{mode}': only float32 is read"):
+            models.load_model(path)
+    model = jn.Sequential([jn.Dense(2, input_shape=(4, 3))])
+    with raises_text(ShapeError, "kernel has dtype int8 there and float32 in the mod"):
+        model.load_weights(tmp_path / "int8.keras")
+
+
+def test_weights_in_several_files_are_named(tmp_path):
+    path = tmp_path / "model.weights.json"
+    weights = tmp_path / "model.weights.h5"
+    with keras_on_jax() as keras:
+        theirs = keras.Sequential([keras.Input((4, 3)), keras.layers.Dense(2)])
+        theirs.save_weights(path, max_shard_size=1e-7)
+        model = jn.Sequential([jn.Dense(2, input_shape=(4, 3))])
+        with raises_text(FileError, "stand in several files", "write it anew with"):
+            model.load_weights(path)
+        # As the message says.
+        theirs.load_weights(path)
+        theirs.save_weights(weights)
+        expected = theirs.get_weights()
+    model.load_weights(weights)
+    for ours, array in zip(model.get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(ours, array)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_floats_of_another_width_are_cast(tmp_path, dtype):
+    path = tmp_path / "model.weights.h5"
+    with keras_on_jax() as keras:
+        layer = keras.layers.Dense(2, dtype="float32" if dtype == "float64" else dtype)
+        theirs = keras.Sequential([keras.Input((4, 3)), layer])
+        theirs.save_weights(path)
+        expected = [np.asarray(w, np.float32) for w in theirs.get_weights()]
+    if dtype == "float64":
+        with h5py.File(path, "r+") as file:
+            for name in ("0", "1"):
+                group = file["layers/dense/vars"]
+                values = group[name][()].astype(dtype)
+                del group[name]
+                group[name] = values
+    model = jn.Sequential([jn.Dense(2, input_shape=(4, 3))])
+    model.load_weights(path)
+    for ours, array in zip(model.get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(ours, array, strict=True)
 
 
 def test_layers_of_anybody_else_are_named(tmp_path):
@@ -529,7 +623,7 @@ def test_old_formats_say_how_to_go_on(tmp_path):
         keras.models.load_model(path).save(old)
     model = jn.Sequential([jn.Input((4, 3)), jn.Dense(2)])
     for load in (models.load_model, model.load_weights):
-        with raises_text(FileError, "not in a format of Keras 3", "write it anew with"):
+        with raises_text(FileError, "in the legacy HDF5 format", "write it anew with"):
             load(old)
     weights, _ = written(tmp_path, small, name="model.weights.h5")
     with raises_text(FileError, "holds weights only: build the model"):

@@ -20,6 +20,7 @@ import jaxnet_mini as jn
 from jaxnet_mini import models, saving
 from jaxnet_mini.errors import (
     ArgumentError,
+    DataError,
     FileError,
     LayerError,
     ShapeError,
@@ -150,14 +151,48 @@ def test_another_architecture_says_what_differs(weights_path):
         np.testing.assert_array_equal(array, same)
 
 
-def test_another_dtype_says_so(weights_path):
-    model = jn.Sequential([jn.Dense(2, input_dim=3, use_bias=False)])
-    arrays = {"dense/kernel": np.zeros((3, 2), np.float64)}
-    safetensors.numpy.save_file(arrays, weights_path)
-    with raises_text(
-        ShapeError, "dense/kernel has dtype float64 there and float32 in the model. "
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_floats_of_another_width_are_cast_at_every_way_in(weights_path, dtype):
+    kernel = RNG.normal(size=(3, 2)).astype(dtype)
+    expected = kernel.astype(np.float32)
+    safetensors.numpy.save_file({"dense/kernel": kernel}, weights_path)
+
+    def assign(model):
+        model.params = {"dense": {"kernel": kernel}}
+
+    for put in (
+        lambda model: model.load_weights(weights_path),
+        lambda model: model.set_weights([kernel]),
+        assign,
     ):
+        model = jn.Sequential([jn.Dense(2, input_dim=3, use_bias=False)])
+        put(model)
+        np.testing.assert_array_equal(model.get_weights()[0], expected, strict=True)
+
+
+def test_numbers_that_float32_cannot_hold_are_refused(weights_path):
+    model = jn.Sequential([jn.Dense(2, input_dim=3, use_bias=False)])
+    (before,) = model.get_weights()
+    huge = {"dense/kernel": np.full((3, 2), 1e300)}
+    safetensors.numpy.save_file(huge, weights_path)
+    words = "the weight 'dense/kernel' is of float32 and was given 1e+300"
+    with raises_text(DataError, repr(str(weights_path)), words, "in its range"):
         model.load_weights(weights_path)
+    quantized = {"dense/kernel": np.ones((3, 2), np.int8)}
+    safetensors.numpy.save_file(quantized, weights_path)
+    with raises_text(ShapeError, "has dtype int8 there and float32 in the model. "):
+        model.load_weights(weights_path)
+    np.testing.assert_array_equal(model.get_weights()[0], before)
+
+
+def test_weights_of_integers_are_exact_or_refused():
+    model = jn.Sequential([jn.Input((3,)), Scaled("int8")])
+    arrays = model.get_weights()
+    model.set_weights([np.asarray(array, np.float64) + 2 for array in arrays])
+    np.testing.assert_array_equal(model.get_weights()[0], np.full(3, 3, np.int8))
+    for number in (300, 0.5):
+        with raises_text(DataError, f"is of int8 and was given {number}"):
+            model.set_weights([np.full(np.shape(array), number) for array in arrays])
 
 
 def test_unbuilt_models_have_no_weights(path, weights_path):
