@@ -1,35 +1,20 @@
-"""The part of a model that needs no data: its layers, their shapes, their weights."""
+"""The part of a model that needs no data: its layers and their shapes."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from jax import Array
-from numpy.typing import NDArray
-
-from jaxnet_mini import (
-    arrays,
-    composition,
-    drawing,
-    programs,
-    seeds,
-    summary,
-    turns,
-    weights,
-)
+from jaxnet_mini import arrays, composition, places, seeds, turns
 from jaxnet_mini.arguments import check_word
 from jaxnet_mini.composition import LayerOutline, Serial
-from jaxnet_mini.errors import ArgumentError, ShapeError, StateError, short
+from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError, StateError
 from jaxnet_mini.layers import Input, check_shape
-from jaxnet_mini.states import TrainState
-from jaxnet_mini.types import Layer, Params, RandomKey, Shape
-from jaxnet_mini.weights import Weight
+from jaxnet_mini.types import Layer, Shape
+
+Stack = TypeVar("Stack", bound="LayerStack")
 
 
 class LayerStack:
-    """Layers, their shapes and their weights: all of a model but its training.
+    """Layers and their shapes: all of a model but its weights and its training.
 
     Args:
         layers: the layers, in order; an `Input` may stand first.
@@ -40,8 +25,8 @@ class LayerStack:
 
     >>> from jaxnet_mini.layers import Dense, Flatten
     >>> model = LayerStack([Flatten(input_shape=(2, 2)), Dense(3)])
-    >>> model.output_shape, model.count_params()
-    ((None, 3), 15)
+    >>> model.output_shape
+    (None, 3)
     """
 
     def __init__(
@@ -55,8 +40,8 @@ class LayerStack:
         self._net = Serial(())
         self._shape: Shape | None = None
         self._outline: tuple[LayerOutline, ...] = ()
-        self._state: TrainState | None = None
         self._turn = turns.Turn()
+        self._family = object()
         if not isinstance(layers, Iterable | None):
             raise ArgumentError(
                 f"layers must be a list of layers, not {layers!r}: put it in brackets, "
@@ -64,13 +49,40 @@ class LayerStack:
             )
         self._add(layers or ())
 
+    @classmethod
+    def _of(
+        cls: type[Stack],
+        layers: Sequence[Layer],
+        name: str,
+        seed: int | None,
+        like: "LayerStack | None",
+    ) -> Stack:
+        """Return a model of layers that stand in others, with weights of its own.
+
+        Args:
+            layers: without an `Input`.
+            name: see the class.
+            seed: likewise.
+            like: the model that it is a copy of; None where it is a copy of several.
+        """
+        model = cls(name=name, seed=seed)
+        model._family = None if like is None else like._family
+        shape = getattr(layers[0], "input_shape", None) if layers else None
+        model._rebuild(tuple(layers), shape, len(layers))
+        return model
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._mark()  # the layers of a copy are copies
+
     # Building
 
     def add(self, layer: Layer) -> None:
         """Put a layer at the end; the weights of the others stay as they are.
 
         Raises:
-            LayerError: it is no layer.
+            LayerError: it is no layer, or one with weights that stands in this model
+                or another already.
             ArgumentError: an `Input` after the first place.
             ShapeError: it cannot take what comes from the layer before it.
         """
@@ -87,11 +99,17 @@ class LayerStack:
                     )
                 shape = layer.shape
                 continue
+            if isinstance(layer, LayerStack):
+                raise LayerError(
+                    f"{layer!r} is a model, and a model cannot stand within another. "
+                    "Change a copy of it: new = jn.models.clone_model(model); "
+                    "new.set_weights(model.get_weights()); then new.add(...)."
+                )
             composition.check_layer(layer)
             if not layers and shape is None:
                 shape = getattr(layer, "input_shape", None)
             layers.append(layer)
-        self._rebuild(tuple(layers), shape)
+        self._rebuild(tuple(layers), shape, len(self._net.layers))
 
     def pop(self) -> None:
         """Take the last layer away.
@@ -103,25 +121,35 @@ class LayerStack:
             raise ArgumentError("there is no layer to pop: the model has none.")
         self._rebuild(self._net.layers[:-1], self._shape)
 
-    def _rebuild(self, layers: tuple[Layer, ...], shape: Shape | None) -> None:
+    def _rebuild(
+        self, layers: tuple[Layer, ...], shape: Shape | None, own: int | None = None
+    ) -> None:
+        """Take other layers, of which the first ``own`` need not be looked at."""
         self._turn.check("the layers")
         net = Serial(layers)
         outline: tuple[LayerOutline, ...] = ()
+        known = self._outline if shape == self._shape else ()
         if shape is not None:
-            known = self._outline if shape == self._shape else ()
             outline = composition.outline(net, shape, known[: len(layers)])
-        state = None
-        if self._state is not None and shape is not None and layers:
-            # By place: a layer gives up its default name where a new one is given it.
-            pairs = zip(self.net.names, net.names, strict=False)
-            kept = {new: self._state.params[old] for old, new in pairs}
-            expected = weights.shapes(outline)
-            for path, value in weights.by_path(kept).items():
-                weights.fitting(path, expected[path], value)
-            state = programs.untrained(net, shape, np.uint32(self.seed))
-            state = state._replace(params=state.params | kept)
+        own = len(layers) if own is None else own
+        seen = own if known else 0
+        parts = outline or composition.unbuilt_outline(net)
+        places.check(parts, shape is not None, self._place, added=own, seen=seen)
+        self._put(net, shape, outline)
+
+    def _put(
+        self, net: Serial, shape: Shape | None, outline: tuple[LayerOutline, ...]
+    ) -> None:
+        """Take what has been checked."""
         self._net, self._shape, self._outline = net, shape, outline
-        self._state = state
+        self._mark()
+
+    @property
+    def _place(self) -> places.Place:
+        return places.Place(self._family, self.name)
+
+    def _mark(self) -> None:
+        places.mark(self.outline, self.built, self._place)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Fix the input shape, given with the batch axis as Keras does: (None, 28, 28).
@@ -209,129 +237,19 @@ class LayerStack:
             )
         return self._shape
 
-    # Weights
-
-    @property
-    def params(self) -> Params:
-        """The parameters, ``{"dense": {"kernel": ..., "bias": ...}, ...}``.
-
-        Assigning a tree of the same structure and shapes replaces them.
-        """
-        return self._untrained().params
-
-    @params.setter
-    def params(self, params: Params) -> None:
-        structure: Any = jax.tree.structure(self.params)
-        if structure != jax.tree.structure(params):
-            raise ShapeError(
-                f"params must have the structure {structure}, not "
-                f"{jax.tree.structure(params)}: start from model.params and change "
-                "values only."
-            )
-        self._replace(weights.by_path(params))
-
-    def _replace(self, values: Mapping[str, Any]) -> None:
-        """Put in other weights, given by path."""
-        structure = jax.tree.structure(self.params)
-        expected = weights.shapes(self._outline)
-        paths = weights.by_path(self.params)
-        new = [weights.fitting(path, expected[path], values[path]) for path in paths]
-        params = jax.tree.unflatten(structure, new)
-        with self._turn.making:
-            self._turn.check("the weights")
-            self._state = self._untrained()._replace(params=params)
-
-    def _untrained(self) -> TrainState:
-        """Return the state, made when first asked for; its optimizer may be None."""
-        shape = self._known_shape()
-        state = self._state
-        if state is None:
-            with self._turn.making:
-                # Meanwhile another thread may have made it.
-                state = self._state
-                if state is None:
-                    seed = np.uint32(self.seed)
-                    self._state = state = programs.untrained(self.net, shape, seed)
-        return state
-
-    @property
-    def weights(self) -> list[Weight]:
-        """All weights, in order of the layers, a kernel before its bias."""
-        values = weights.by_path(self.params)
-        return [Weight(path, values[path]) for path in weights.shapes(self._outline)]
-
-    def get_weights(self) -> list[NDArray[Any]]:
-        """Return copies of all weights as NumPy arrays, in the order of `weights`."""
-        return [weight.numpy() for weight in self.weights]
-
-    def set_weights(self, arrays: Sequence[Any]) -> None:
-        """Replace all weights, given in the order of `weights`.
-
-        Raises:
-            ArgumentError: no list.
-            ShapeError: another number of arrays, or an array of another shape.
-        """
-        self._known_shape()
-        if not isinstance(arrays, list | tuple):
-            raise ArgumentError(
-                "set_weights takes a list of arrays, as get_weights returns it, not "
-                f"{short(arrays)}."
-            )
-        paths = list(weights.shapes(self._outline))
-        if len(arrays) != len(paths):
-            raise ShapeError(
-                f"set_weights was given {len(arrays)} arrays and the model has "
-                f"{len(paths)}: {', '.join(paths)}."
-            )
-        self._replace(dict(zip(paths, arrays, strict=True)))
-
-    def count_params(self) -> int:
-        """Return the number of numbers in all weights."""
-        self._known_shape()
-        return summary.count([part.params for part in self._outline])
-
-    def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
-        """Print a table of layers, output shapes and parameters.
-
-        Args:
-            print_fn: called once with the whole text instead of printing it.
-        """
-        summary.print_summary(self.name, self.outline, self.built, print_fn)
-
-    def __call__(
-        self, x: Any, *, training: bool = False, key: RandomKey | None = None
-    ) -> Array:
-        """Return the outputs for a batch as a JAX array; composes with ``jax.grad``.
-
-        Args:
-            x: inputs, ``(batch, ...)``.
-            training: whether layers such as `Dropout` act as in training.
-            key: for these layers.
-        """
-        given = x
-        if not isinstance(x, jax.Array):  # which may be what is being traced
-            x = arrays.as_numeric(arrays.without_list(x, row=self._shape), "x")
-        shape = np.shape(x)
-        if self._net.layers and not self.built:
-            self._adopt(composition.outline(self.net, tuple(shape[1:])))
-        expected, name = self._known_shape(), self._outline[0].name
-        arrays.check_features(given, shape, expected, name, "x")
-        return self.net.apply(self.params, jnp.asarray(x), key=key, training=training)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
-    def _repr_html_(self) -> str:
-        """Return what a notebook shows of a model at the end of a cell."""
-        return drawing.to_html(self)
-
     def _outline_for(self, x: Any, y: Any = None) -> tuple[LayerOutline, ...]:
         """Return the outline, made for the shape of ``x`` where none was known."""
         if not self._net.layers:
             raise StateError("the model has no layers: add one first.")
         if self._outline:
             return self._outline
-        return composition.outline(self._net, arrays.row_shape(x, y))
+        return self._outlined(arrays.row_shape(x, y))
+
+    def _outlined(self, shape: Shape) -> tuple[LayerOutline, ...]:
+        """Return the outline for a shape, where none was known."""
+        outline = composition.outline(self._net, shape)
+        places.check(outline, True, self._place, added=len(outline))
+        return outline
 
     def _adopt(self, outline: tuple[LayerOutline, ...]) -> None:
         """Take the shapes of the first data seen, where none were known."""
@@ -339,11 +257,7 @@ class LayerStack:
             # Another thread may look meanwhile, at the shape first.
             self._outline = outline
             self._shape = outline[0].input_shape
-
-    def _inputs(self, x: Any) -> NDArray[Any]:
-        """Return inputs that the first layer takes, as an array on the host."""
-        expected = self._known_shape()
-        return arrays.as_inputs(x, expected, self._outline[0].name, "x")
+            self._mark()
 
 
 def _without_batch_axis(input_shape: Any) -> Shape:

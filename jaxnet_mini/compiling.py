@@ -11,12 +11,12 @@ import numpy as np
 import optax
 
 from jaxnet_mini import configs, optimizers, plain, programs
-from jaxnet_mini.building import LayerStack
 from jaxnet_mini.configs import CustomObjects
 from jaxnet_mini.errors import ArgumentError, StateError
 from jaxnet_mini.metrics import Metric
 from jaxnet_mini.states import TrainState
 from jaxnet_mini.train import Trainer
+from jaxnet_mini.weighing import WeightedStack
 
 
 class ModelOptimizer:
@@ -48,8 +48,8 @@ class ModelOptimizer:
         return repr(self._model.trainer.optimizer)
 
 
-class CompiledStack(LayerStack):
-    """A `LayerStack` that knows how it is to be trained."""
+class CompiledStack(WeightedStack):
+    """A `WeightedStack` that knows how it is to be trained."""
 
     _trainer: Trainer | None = None
 

@@ -389,7 +389,7 @@ def clone_model(model: Sequential) -> Sequential:
     >>> clone_model(Sequential([Dense(3, input_dim=2)])).layers
     [Dense(3, input_shape=(2,))]
     """
-    clone = Sequential(model.layers, model.name, model.seed)
+    clone = Sequential._of(model.layers, model.name, model.seed, like=model)
     if model.built:
         clone.build(model.input_shape)
     return clone

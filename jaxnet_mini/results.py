@@ -215,7 +215,7 @@ class SweepResult(Sequence[Member]):
             kinds.setdefault(member.net, []).append(member)
         layer = Ensemble(tuple(kinds), tuple(map(len, kinds.values())))
         trainer = chosen[0].model.trainer
-        model = Sequential([layer], name="ensemble")
+        model = Sequential._of([layer], "ensemble", None, like=None)
         model.build(chosen[0].model.input_shape)
         model.compile(
             trainer.optimizer,

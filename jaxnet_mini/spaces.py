@@ -203,7 +203,7 @@ def _candidate(
             f"space names a number of a layer twice, in {', '.join(map(repr, own))}: "
             "leave one of the names out."
         )
-    model = Sequential(net.layers, template.name, seed)
+    model = Sequential._of(net.layers, template.name, seed, like=template)
     if template.built:
         pairs = zip(template.outline, net.layers, strict=True)
         model._adopt(tuple(dataclasses.replace(p, layer=layer) for p, layer in pairs))

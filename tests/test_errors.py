@@ -4,6 +4,7 @@ Each row meets the library as its users do, without the checks of annotations, a
 that nothing was compiled and that the model is the same to the bit.
 """
 
+import copy
 import dataclasses
 import datetime
 import functools
@@ -112,6 +113,11 @@ def stack(*layers, loss="sparse_categorical_crossentropy", optimizer="sgd", **co
     if loss is not None:
         model.compile(optimizer, loss, **compiled)
     return model
+
+
+def anew(model):
+    """The same layers, to stand in another model."""
+    return copy.deepcopy(model.layers)
 
 
 def trained():
@@ -319,7 +325,7 @@ row(
     "y has shape (48,)",
     "(48, 2, 3)",
     "add Flatten() before Dense",
-    fix=lambda m: stack(Flatten(), *m.layers).fit(IMAGES, Y, verbose=0),
+    fix=lambda m: stack(Flatten(), *anew(m)).fit(IMAGES, Y, verbose=0),
 )
 row(
     "declared shape",
@@ -484,7 +490,7 @@ both(
     "y has shape (48, 3)",
     "integer classes need shape (48,)",
     "loss='categorical_crossentropy'",
-    fix=lambda m: stack(*m.layers, loss="categorical_crossentropy").fit(
+    fix=lambda m: stack(*anew(m), loss="categorical_crossentropy").fit(
         X, ONE_HOT, verbose=0
     ),
 )
@@ -496,7 +502,7 @@ row(
     "y has shape (48,)",
     "(48, 3)",
     "loss='sparse_categorical_crossentropy'",
-    fix=lambda m: stack(*m.layers, loss="sparse_categorical_crossentropy").fit(
+    fix=lambda m: stack(*anew(m), loss="sparse_categorical_crossentropy").fit(
         X, Y, verbose=0
     ),
 )
@@ -1642,7 +1648,7 @@ for kind, what in (("loss", "the loss"), ("metric", "the metric")):
                 what,
                 "returned shape () for a batch of 16",
                 "return one value per example",
-                fix=lambda m: stack(*m.layers, loss=squares, metrics=[squares]).fit(
+                fix=lambda m: stack(*anew(m), loss=squares, metrics=[squares]).fit(
                     X, VALUES.reshape(-1, 1), verbose=0
                 ),
             )

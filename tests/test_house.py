@@ -24,7 +24,7 @@ FLOORS = [
     {"activations", "initializers", "optimizers", "plain"}
     | {"compilation_cache"}
     | {"regularizers", "seeds", "states", "tables"},
-    {"arrays", "callbacks.base", "figures", "layers.base", "progress"},
+    {"arrays", "callbacks.base", "figures", "holding", "layers.base", "progress"},
     {"bytecode", "plotting"},
     {"losses.functions"}
     | {"layers.activation_layers", "layers.core", "layers.normalization"}
@@ -45,7 +45,7 @@ FLOORS = [
     | {"metrics.counts", "metrics.tradeoffs", "metrics.by_output"},
     {"metrics.fscore", "metrics.naming", "metrics.r2"},
     {"metrics", "composition", "checks"},
-    {"repetition", "ensembles", "casting"},
+    {"repetition", "ensembles", "casting", "places"},
     {"configs", "data", "preprocessing", "summary", "weights"},
     {"saving", "keras_configs", "descriptions", "drawing", "placement"},
     {"keras_files", "graphviz"},
@@ -53,6 +53,7 @@ FLOORS = [
     {"fingerprints", "snapshots", "starting", "tracing", "mismatches"},
     {"programs"},
     {"inference", "building"},
+    {"weighing"},
     {"plans", "runs", "packing", "identities", "buffers"},
     {"feeds", "batches"},
     {"streams", "resuming"},

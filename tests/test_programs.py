@@ -4,6 +4,7 @@ Everything here is counted, nothing is timed.
 """
 
 import contextlib
+import copy
 import dataclasses
 import gc
 import os
@@ -258,7 +259,7 @@ def test_a_part_that_is_left_out_is_another_program(width):
 def test_equal_models_share_all_programs(warm):
     model, x, y = warm
     compilations = Compilations()
-    twin = jn.Sequential(model.layers, name="twin", seed=7)
+    twin = jn.Sequential(copy.deepcopy(model.layers), name="twin", seed=7)
     twin.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
     twin.fit(x, y, verbose=0)
     twin.evaluate(x, y, verbose=0)

@@ -255,7 +255,7 @@ def test_a_generator_that_gives_out_says_so_and_nothing_is_lost():
         one.fit(batches_of(), steps_per_epoch=6, epochs=2, verbose=0)
     steps = int(one.state.step)
     assert 6 <= steps <= 10
-    part = jn.Sequential(one.layers)
+    part = jn.models.clone_model(one)
     part.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
     part.fit(batches_of(), steps_per_epoch=steps, verbose=0)
     assert_trees_identical(one.params, part.params)
