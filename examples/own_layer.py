@@ -1,4 +1,4 @@
-"""A layer of your own in ten lines, trained like any other.
+"""Layers of your own in ten lines each, trained like any other.
 
 python examples/own_layer.py
 """
@@ -24,6 +24,23 @@ class Gate:
         return x * jax.nn.sigmoid(x @ params["kernel"])
 
 
+@dataclasses.dataclass(frozen=True)
+class Residual:
+    """``x + inner(x)``: a layer around another one, or around a whole `jn.serial`."""
+
+    inner: jn.Layer
+    acts_by_row = True  # each output depends on its own example alone
+
+    def init(self, key, input_shape):
+        return self.inner.init(key, input_shape)
+
+    def apply(self, params, x, *, key=None, training=False):
+        return x + self.inner.apply(params, x, key=key, training=training)
+
+    def penalty(self, params):
+        return self.inner.penalty(params)  # what its regularizers add to the loss
+
+
 def main() -> None:
     (x_train, y_train), (x_test, y_test) = digits.load_data()
     model = jn.Sequential(
@@ -32,6 +49,7 @@ def main() -> None:
             jn.Flatten(),
             jn.Dense(64, activation="relu"),
             Gate(),
+            Residual(jn.Dense(64, activation="relu", kernel_regularizer="l2")),
             jn.Dense(10, activation="softmax"),
         ]
     )

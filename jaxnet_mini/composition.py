@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini import activations, layers
+from jaxnet_mini import activations, holding, layers
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 from jaxnet_mini.layers import Activation, Base, Dense, Identity, Softmax
 from jaxnet_mini.names import snake_case
@@ -169,7 +169,10 @@ def serial(*layers: Layer, name: str | None = None) -> Serial:
 
 
 def check_layer(layer: Any) -> None:
-    """Raise a LayerError that says what is missing where ``layer`` is no layer."""
+    """Raise a LayerError that says what is missing where ``layer`` is no layer.
+
+    So it is where a penalty of what the layer holds would be left out of the loss.
+    """
     hint = ""
     if isinstance(layer, type):
         hint = f" (the class itself: write {layer.__name__}(...))"
@@ -188,6 +191,8 @@ def check_layer(layer: Any) -> None:
         except TypeError as error:
             hint = f" ({error}: keep tuples in it, not lists or arrays)"
         else:
+            if type(layer) not in OWN_LAYERS:
+                holding.check_penalty(layer)
             return
     elif isinstance(layer, str):
         hint = f" (a name: write Activation({layer!r}) for an activation)"

@@ -40,6 +40,15 @@ class Layer(Hashable, Protocol):
 
     Any hashable object with these two methods is a layer. It holds its configuration
     and nothing else: parameters come out of ``init`` and go into ``apply``.
+
+    Two more are asked for where a layer has them:
+
+    - ``penalty(params) -> scalar``, what it adds to the loss of a batch in training and
+      evaluation. A layer that holds others, of which one has a penalty, needs it: only
+      it knows which part of its parameters is whose.
+    - ``acts_by_row``, True where each output depends on its own example alone. Without
+      it nothing is supposed, which is always safe: then no shortcut is taken that
+      looks at rows one by one.
     """
 
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:

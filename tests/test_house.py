@@ -24,8 +24,8 @@ FLOORS = [
     {"activations", "initializers", "optimizers", "plain"}
     | {"compilation_cache"}
     | {"regularizers", "seeds", "states", "tables"},
-    {"arrays", "callbacks.base", "figures", "holding", "layers.base", "progress"},
-    {"bytecode", "plotting"},
+    {"arrays", "callbacks.base", "figures", "layers.base", "progress"},
+    {"bytecode", "holding", "plotting"},
     {"losses.functions"}
     | {"layers.activation_layers", "layers.core", "layers.normalization"}
     | {"layers.regularization", "layers.reshaping"}

@@ -617,9 +617,9 @@ def test_weights_in_a_users_hands_stay_as_they_are():
     assert_trees_identical(params, copies)
     assert_trees_identical(state._replace(key=None), state_copies)
     in_order = [copies[w.path.split("/")[0]][w.name] for w in weights]
-    for array, weight, copy in zip(held, weights, in_order, strict=True):
-        np.testing.assert_array_equal(array, copy)
-        np.testing.assert_array_equal(weight.numpy(), copy)
+    for array, weight, other in zip(held, weights, in_order, strict=True):
+        np.testing.assert_array_equal(array, other)
+        np.testing.assert_array_equal(weight.numpy(), other)
     # And the model did go on.
     assert not np.array_equal(model.get_weights()[0], held[0])
 

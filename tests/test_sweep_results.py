@@ -423,7 +423,8 @@ def widths():
     """Members of four shapes, of which some fail."""
 
     def build(units, deep):
-        layers = [jn.Dense(units, "relu")] * deep + [jn.Dense(3, "softmax")]
+        hidden = [jn.Dense(units, "relu") for _ in range(deep)]
+        layers = [*hidden, jn.Dense(3, "softmax")]
         one = jn.Sequential(layers)
         loss = "sparse_categorical_crossentropy"
         one.compile(jn.optimizers.SGD(), loss, ["accuracy"])
