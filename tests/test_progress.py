@@ -358,6 +358,7 @@ def on_a_terminal(script, interrupt_at=None):
     """
     outside, inside = os.openpty()
     environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "100"}
+    environment["JAX_ENABLE_COMPILATION_CACHE"] = "false"  # so that it takes a while
     process = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(TRAIN) + textwrap.dedent(script)],
         stdin=inside,

@@ -293,6 +293,8 @@ def test_what_is_said(tmp_path, capsys):
     capsys.readouterr()
     model_of().fit(X, Y, checkpoint=tmp_path, **FIT | {"verbose": 2})
     said = capsys.readouterr().out.splitlines()
+    # What is compiled already is ready in no time, but not on a machine at work.
+    said = [line for line in said if not line.startswith("Compiled in")]
     folder = repr(str(tmp_path))
     assert said[0] == (
         f"Going on with the run in {folder}: 1 of 4 epochs and 1 steps are done."
