@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini.casting import aligned
+from jaxnet_mini import casting
+from jaxnet_mini.checks import NAMES, Examples
+from jaxnet_mini.data import Data
 
 
 class Buffers:
@@ -29,9 +31,42 @@ class Buffers:
         if not size:
             return np.empty(shape, dtype)
         free = self._free.setdefault(size, [])
-        memory = free.pop() if free else aligned((size,), np.dtype(np.uint8))
+        memory = free.pop() if free else casting.aligned((size,), np.dtype(np.uint8))
         # Not a view of an array: views of a view would keep alive what is below it, and
         # so they keep this one.
         whole = np.frombuffer(memory.data, np.uint8)
         weakref.finalize(whole, free.append, memory).atexit = False
         return whole.view(dtype).reshape(shape)
+
+
+class Gathered:
+    """Examples that are copied as they come, see `casting.Filling`.
+
+    Args:
+        like: examples of their dtypes and shapes.
+        capacity: the rows of all arrays.
+        buffers: gives them their memory.
+    """
+
+    def __init__(self, like: Examples, capacity: int, buffers: Buffers) -> None:
+        self._parts = [
+            None if a is None else casting.Filling(a, capacity, name, buffers.empty)
+            for a, name in zip(like, NAMES, strict=True)
+        ]
+        self._rows = 0
+
+    def put(self, place: int, examples: Examples, first_row: int = 0) -> None:
+        """Copy examples to a row behind all that are filled.
+
+        Raises:
+            DataError: see `casting.fill`; the examples then count as not put.
+        """
+        for part, array in zip(self._parts, examples, strict=True):
+            if part is not None and array is not None:
+                part.put(place, array, first_row)
+        self._rows = place + len(examples.x)
+
+    def done(self) -> Data:
+        """Return them on the host; rows without a value are 0."""
+        x, y, weight = (None if p is None else p.done() for p in self._parts)
+        return Data(x, y, weight, np.int32(self._rows))

@@ -138,14 +138,12 @@ def train_epochs(
     pace: Pace | None = None
     start = run.start
     run.put_back(learner, callbacks.callbacks)
-    logs = start.logs
+    logs, known = start.logs, None
     for epoch in range(start.epoch, 0 if start.stopped else plan.epochs):
-        bar = progbar.bar(
-            f"Epoch {epoch + 1}/{plan.epochs}",
-            plan.steps,
-            plan.rows_per_epoch,
-            verbose,
-        )
+        label = f"Epoch {epoch + 1}/{plan.epochs}"
+        bar = progbar.bar(label, plan.steps, plan.rows_per_epoch, verbose)
+        if known is not None:
+            bar.count(known)
         try:
             if epoch == start.epoch:
                 bar.compiled(compiling.seconds)
@@ -161,8 +159,10 @@ def train_epochs(
                 logs, seconds = _train_epoch(
                     learner, prepared, pieces, plan, begun, callbacks, bar, pace, run
                 )
-            rows = bar.rows * (bar.step - done) / bar.steps
-            history.time(seconds, bar.waited, rows)
+            if not (plan.counted or learner.stop_training):
+                known = bar.step
+                bar.count(known)
+            history.time(seconds, bar.waited, bar.rows_in(bar.step - done))
             if validation.stacks is not None and validation.due(epoch + 1):
                 params, here = _params(prepared, learner.state), place.here
                 stacks = validation.stacks
@@ -200,6 +200,7 @@ def _train_epoch(
     stepwise = callbacks.watches_batches("train")
     watch = Stopwatch()
     epoch, done, sums = begun.epoch, begun.step, begun.sums or trainer.no_sums()
+    before = epoch * plan.steps if plan.steps else int(learner.state.step) - done
     logs = sums_to_logs(trainer, sums) if done else {}
     waiting = Stopwatch()
     while True:
@@ -214,7 +215,7 @@ def _train_epoch(
         while step < last:
             interrupts.let_in()
             length = 1 if stepwise else pace.steps(last - step)
-            due = run.steps_until_due(epoch * plan.steps + done)
+            due = run.steps_until_due(before + done)
             if due is not None:
                 length = min(length, due)
             # Clocks differ, and all processes have to take the same steps.

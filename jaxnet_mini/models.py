@@ -7,43 +7,27 @@ It checks what comes in and holds the state; `jaxnet_mini.fitting` and
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
-
 from jaxnet_mini import (
     arguments,
     batches,
-    data,
-    fitting,
     forks,
-    inference,
     interrupts,
-    mismatches,
     placement,
     plain,
     preparing,
     processes,
-    resuming,
     seeds,
     turns,
 )
-from jaxnet_mini.callbacks import (
-    BackupAndRestore,
-    Callback,
-    CallbackList,
-    History,
-    as_callbacks,
-)
+from jaxnet_mini.callbacks import BackupAndRestore, History, as_callbacks
 from jaxnet_mini.callbacks.base import watches_batches
-from jaxnet_mini.composition import LayerOutline
 from jaxnet_mini.configs import CustomObjects
-from jaxnet_mini.feeds import Piece
-from jaxnet_mini.predicting import PredictingStack
-from jaxnet_mini.preparing import Prepared
+from jaxnet_mini.learning import LearningStack
 from jaxnet_mini.progress import check_verbose
 from jaxnet_mini.saving import FilePath
 
 
-class Sequential(PredictingStack):
+class Sequential(LearningStack):
     """A stack of layers that can be trained, with Keras's methods.
 
     Args:
@@ -63,10 +47,6 @@ class Sequential(PredictingStack):
     >>> accuracy > 0.9
     True
     """
-
-    stop_training = False
-    history: History | None = None
-    _looked_at: Any = None
 
     @interrupts.held_back()
     @turns.alone
@@ -99,9 +79,13 @@ class Sequential(PredictingStack):
             x: inputs, ``(rows, ...)``; numbers of any dtype. Floats become ``float32``,
                 integers of up to 32 bits stay as they are. A memory-mapped array stays
                 in its file and comes to the device in chunks, shuffled in blocks from
-                all over it; so does what its memory cannot hold. Or what gives batches
-                ``(x, y)`` or ``(x, y, sample_weight)``, none larger than the first: a
-                generator, a data loader.
+                all over it; so does what its memory cannot hold. All other arrays are
+                copied before training begins. Or what gives batches ``(x, y)`` or
+                ``(x, y, sample_weight)``: a generator, a data loader, a sequence with
+                ``__getitem__`` and ``__len__`` as Keras's ``PyDataset``, whose
+                ``on_epoch_end`` is called. Each is copied as it comes; they may be
+                refilled, and differ in size. What came before one that is bad or does
+                not come is learned.
             y: targets, one row each: integer classes for the sparse cross-entropy,
                 else of the shape of the outputs.
             batch_size: examples in a step; 32 by default.
@@ -113,13 +97,14 @@ class Sequential(PredictingStack):
             validation_split: the share of the last rows, taken before shuffling, that
                 is kept for validation; in [0, 1).
             validation_data: ``(x, y)`` or ``(x, y, sample_weight)`` instead.
-            shuffle: whether to draw a new order for each epoch.
+            shuffle: whether to draw a new order for each epoch, of rows or of the
+                batches of a sequence; those that come by themselves stay as they come.
             class_weight: weights of the loss by class; 1 for classes not named.
             sample_weight: weights of the loss by example; the sum is divided by the
                 number of examples.
             initial_epoch: the index of the first epoch.
             steps_per_epoch: steps in an epoch; None is one pass over the rows, or over
-                an ``x`` of batches that has a length. Otherwise an epoch goes on where
+                an ``x`` of batches, however many come. Otherwise an epoch goes on where
                 the one before it ended.
             validation_batch_size: as ``batch_size`` of `evaluate`; where it can be seen
                 by default that of `fit`.
@@ -182,7 +167,14 @@ class Sequential(PredictingStack):
             verbose = 0
             hooks = [hook for hook in hooks if not hook.writes_files]
         place = placement.of(mesh, sharding, lying=self._state)
-        opened = batches.opened(x, y, sample_weight, steps_per_epoch)
+        opened = batches.opened(
+            x,
+            y,
+            sample_weight,
+            steps_per_epoch,
+            batch_size,
+            passes=epochs - initial_epoch,
+        )
         sample_x, sample_y, _ = (x, y, None) if opened is None else opened.first
         prepared = preparing.prepare(
             trainer=trainer,
@@ -217,123 +209,6 @@ class Sequential(PredictingStack):
                 "validation_freq": repr(arguments.check_frequency(validation_freq)),
             },
         )
-
-    def _warn_once(self, outline: tuple[LayerOutline, ...]) -> None:
-        """Warn of what cannot learn what was meant, once for each `compile`."""
-        if self._looked_at is not self.trainer:
-            mismatches.warn(self.trainer, outline)
-            self._looked_at = self.trainer
-
-    def _train(
-        self,
-        prepared: Prepared,
-        hooks: list[Callback],
-        verbose: int,
-        seed: int | None,
-        planned: Mapping[str, Any],
-        settings: plain.Json,
-    ) -> History:
-        """Train on what has been checked and lies where it is to be.
-
-        Args:
-            prepared: the examples, and what they are for.
-            hooks: the callbacks.
-            verbose: 0, 1 or 2.
-            seed: see `fit`.
-            planned: what the `Plan` does not have from the examples.
-            settings: what else must not change where the run is kept.
-        """
-        place = prepared.place
-        step = 0 if self._state is None else int(self._state.step)
-        plan = prepared.plan((self.seed, step) if seed is None else (seed,), **planned)
-        run = resuming.Run(plan)
-        backup = BackupAndRestore.among(hooks)
-        if backup is not None:
-            run = resuming.KeptRun(
-                backup,
-                prepared.trainer,
-                prepared.outline,
-                prepared.batch,
-                plan,
-                prepared.examples,
-                prepared.validation,
-                settings | {"seed": self.seed if seed is None else seed},
-                verbose,
-            )
-        with run:
-            plan = run.plan
-            self._adopt(prepared.outline)
-            if run.state is not None:
-                run.state = self.state = place.params(run.state)
-            # Compiled while the weights are made and the examples are placed.
-            shapes = place.params(self._state_ahead())
-            compiling = fitting.compile_ahead(prepared, shapes, plan)
-            state = self.state
-            if seed is not None:
-                state = state._replace(key=jax.random.key(seed))
-            self.state = place.params(state)
-            history = self.history = History()
-            parameters = {
-                "epochs": plan.epochs,
-                "steps": plan.steps,
-                "verbose": verbose,
-            }
-            hooks_and_history = CallbackList([*hooks, history], self, parameters)
-            self.stop_training = False
-            try:
-                fitting.train_epochs(
-                    self,
-                    prepared,
-                    plan,
-                    hooks_and_history,
-                    history,
-                    compiling,
-                    verbose,
-                    run,
-                )
-            except (ValueError, RuntimeError) as error:
-                kept = None if backup is None else backup.backup_dir
-                lost = processes.as_lost(error, kept)
-                if lost is None:
-                    raise
-                raise lost from error
-            finally:
-                self.state = placement.at_home(self.state)
-        return history
-
-    @interrupts.held_back()
-    @turns.alone
-    def train_on_batch(
-        self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        class_weight: Mapping[int, float] | None = None,
-        return_dict: bool = False,
-    ) -> Any:
-        """Take one step on these examples; return loss and metrics as `evaluate` does.
-
-        They are those of the batch before the step.
-        """
-        forks.check("train_on_batch")
-        trainer = self.trainer
-        outline = self._outline_for(x, y)
-        trainer = preparing.trainer_for(trainer, outline)
-        examples = preparing.examples(
-            trainer, outline, x, y, sample_weight, class_weight
-        )
-        rows = len(examples.x)
-        resident = data.resident(examples, rows)
-        preparing.rehearse(trainer, outline, examples, rows)
-        self._warn_once(outline)
-        self._adopt(outline)
-        order = data.order((0,), 0, rows, rows, shuffle=False)
-        where, none = (0, int(self.state.step)), trainer.no_sums()
-        piece = Piece(resident, order, 0, 1)
-        sums, failure = fitting.run_steps(self, trainer.program(), piece, none, where)
-        if failure is not None:
-            raise failure
-        return self._results(inference.sums_to_logs(trainer, sums), return_dict)
 
 
 def load_model(

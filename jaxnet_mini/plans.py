@@ -15,7 +15,9 @@ class Plan:
     """How one call of ``fit`` goes through the data.
 
     ``seed`` and the index of a pass over the data determine the order of that pass. A
-    step is computed in ``batch_pieces`` pieces of its batch.
+    step is computed in ``batch_pieces`` pieces of its batch. Where nobody knows how
+    many batches an epoch will have, it is not ``counted``, and ``rows`` are those of
+    one.
     """
 
     rows: int
@@ -26,6 +28,7 @@ class Plan:
     shuffle: bool
     seed: tuple[int, ...]
     batch_pieces: int = 1
+    counted: bool = True
 
     @property
     def steps_per_pass(self) -> int:
@@ -33,14 +36,21 @@ class Plan:
         return data.steps_for(self.rows, self.batch_size)
 
     @property
-    def steps(self) -> int:
-        """The number of steps in an epoch."""
+    def steps(self) -> int | None:
+        """The number of steps in an epoch; None where it is not counted."""
+        return self._steps if self.counted else None
+
+    @property
+    def _steps(self) -> int:
         return self.steps_per_epoch or self.steps_per_pass
 
     @property
     def rows_per_epoch(self) -> int:
-        """The number of rows in an epoch; of one of some steps, as if all were full."""
-        return self.steps * self.batch_size if self.steps_per_epoch else self.rows
+        """The number of rows in an epoch; of one of some steps, as if all were full.
+
+        Where it is not counted, of each of its steps.
+        """
+        return self._steps * self.batch_size if self.steps_per_epoch else self.rows
 
     def pieces(self, epoch: int, done: int = 0) -> Iterator[tuple[int, int, int]]:
         """Yield ``(pass over the data, first step, last step)`` of an epoch.
@@ -49,7 +59,7 @@ class Plan:
         ``steps_per_epoch`` says otherwise: then each epoch goes on where the one
         before it ended, as in Keras.
         """
-        position, end = epoch * self.steps + done, (epoch + 1) * self.steps
+        position, end = epoch * self._steps + done, (epoch + 1) * self._steps
         while position < end:
             number, first = divmod(position, self.steps_per_pass)
             last = min(self.steps_per_pass, first + end - position)

@@ -1,6 +1,7 @@
 """Data checked against a model, before anything is compiled or changed."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from jaxnet_mini import (
 )
 from jaxnet_mini.batches import Batches
 from jaxnet_mini.callbacks.base import say
+from jaxnet_mini.checked import Checked
 from jaxnet_mini.checks import NAMES, Examples
 from jaxnet_mini.composition import LayerOutline
 from jaxnet_mini.data import Stacks
@@ -86,7 +88,8 @@ class Prepared:
         outline: of the layers.
         place: where arrays lie.
         batch_size: examples in a step.
-        rows: how many there are.
+        rows: how many there are; of the first batch where nobody knows it.
+        counted: whether it is known how many batches an epoch has.
         sample: a batch of them, or more.
         examples: all rows, on the host; None where they come in batches.
         feed: the same on their way to the device.
@@ -99,6 +102,7 @@ class Prepared:
     place: Placement
     batch_size: int
     rows: int
+    counted: bool
     sample: Examples
     examples: Examples | None
     feed: Feed
@@ -119,6 +123,7 @@ class Prepared:
             batch_size=self.batch_size,
             seed=seed,
             batch_pieces=pieces_of_batch,
+            counted=self.counted,
             **planned,
         )
 
@@ -170,11 +175,11 @@ def prepare(
     given, usual = None, arguments.check_batch_size(batch_size)
     if isinstance(x, Batches):
         streamed = _streamed_batches(
-            trainer, outline, place, x, class_weight, batch_size, validation_split
+            trainer, outline, place, x, class_weight, validation_split
         )
         feed: Feed = streamed
         sample, batch_size = streamed.first, len(streamed.first.x)
-        rows = x.steps * batch_size
+        rows = (x.steps or 1) * batch_size
     else:
         batch_size = usual
         sample = given = examples(trainer, outline, x, y, sample_weight, class_weight)
@@ -225,6 +230,7 @@ def prepare(
         place,
         batch_size,
         rows,
+        not isinstance(x, Batches) or x.steps is not None,
         sample,
         given,
         feed,
@@ -269,19 +275,8 @@ def _streamed_batches(
     place: Placement,
     batches: Batches,
     class_weight: Mapping[int, float] | None,
-    batch_size: int | None,
     validation_split: float,
 ) -> StreamedBatches:
-    if processes.several():
-        raise ArgumentError(
-            "x gives batches, which one process alone can be fed with: give arrays, "
-            "those of each process's share, where several train together."
-        )
-    if batch_size is not None:
-        raise ArgumentError(
-            f"batch_size={batch_size!r} is given beside an x that gives batches: they "
-            "have the size that they come with, so leave it out."
-        )
     if arguments.check_share(validation_split):
         raise ArgumentError(
             f"validation_split={validation_split!r} needs arrays, and x gives batches: "
@@ -291,7 +286,8 @@ def _streamed_batches(
     def check(triple: tuple[Any, Any, Any]) -> Examples:
         return examples(trainer, outline, *triple, class_weight)
 
-    return StreamedBatches(batches, check, place)
+    pieces_of = functools.partial(pieces, trainer, shards=place.shards)
+    return StreamedBatches(Checked(batches, check), pieces_of, place)
 
 
 def trainer_for(trainer: Trainer, outline: tuple[LayerOutline, ...]) -> Trainer:

@@ -40,8 +40,8 @@ class Bar:
 
     Args:
         label: what stands in front, such as ``"Epoch 1/5"``.
-        steps: the number of batches.
-        rows: the number of examples in all of them.
+        steps: the number of batches; None where nobody knows it.
+        rows: the number of examples in all of them, or then in each.
         verbose: 0 silent; 1 a bar on a terminal or in a notebook, else a line at the
             end; 2 a line at the end.
         metrics: the names of the logs to show, each with that of the validation; None
@@ -54,7 +54,7 @@ class Bar:
     def __init__(
         self,
         label: str,
-        steps: int,
+        steps: int | None,
         rows: int,
         verbose: int,
         metrics: Sequence[str] | None = None,
@@ -112,6 +112,14 @@ class Bar:
         if self._console is not None and seconds >= 0.05:
             self._console.print(f"Compiled in {seconds:.2f} s.")
 
+    def count(self, steps: int | None) -> None:
+        """Take note of how many steps there are, or that it is not known after all."""
+        self.rows, self.steps = round(self.rows_in(steps or 1)), steps
+
+    def rows_in(self, steps: int) -> float:
+        """Return how many examples so many steps have, on average."""
+        return self.rows * steps / (self.steps or 1)
+
     def update(
         self,
         step: int,
@@ -126,7 +134,9 @@ class Bar:
         # A callback that watches batches leads here after each of them.
         due = seconds // self.every > self.seconds // self.every
         self.step, self.seconds, self.waited = step, seconds, waited
-        if self._live is not None and due and step < self.steps:
+        if self.steps is not None and step > self.steps:
+            self.count(None)
+        if self._live is not None and due and step != self.steps:
             self._live.update(self._render(logs), refresh=True)
 
     def end(self, logs: Mapping[str, Any]) -> None:
@@ -137,7 +147,7 @@ class Bar:
             self._live = None
             _DRAWN.discard(self)
         elif self._console is not None:
-            done = f"{self.label}: {self.step}/{self.steps} {self.unit}"
+            done = f"{self.label}: {self.step}/{self._all} {self.unit}"
             line = f"{done}, {self._speed()}"
             line = " - ".join([line, *self._figures(logs)])
             self._console.print(line, soft_wrap=True)
@@ -159,10 +169,14 @@ class Bar:
         names = [f"{prefix}{name}" for name in self.metrics for prefix in ("", "val_")]
         return {name: logs[name] for name in names if name in logs}
 
+    @property
+    def _all(self) -> int | str:
+        return "Unknown" if self.steps is None else self.steps
+
     def _speed(self) -> str:
         speed = _seconds(self.seconds)
         if self.step and self.seconds:
-            done = min(self.rows, self.rows * self.step / self.steps)
+            done = self.rows_in(self.step)
             speed += f", {done / self.seconds:,.0f} samples/s"
         return speed
 
@@ -176,12 +190,13 @@ class Bar:
     def _render(self, logs: Mapping[str, Any], ended: bool = False) -> Text:
         from rich.text import Text
 
-        share = self.step / self.steps
+        share = self.step / self.steps if self.steps else 0.0
         left = ""
-        if 0 < self.step < self.steps and not ended:
+        if 0 < share < 1 and not ended:
             left = f", {_seconds(self.seconds / share * (1 - share))} left"
         width = self._console.width
-        count = f" {self.step}/{self.steps} {share:4.0%} "
+        percent = f"{share:4.0%} " if self.steps else ""
+        count = f" {self.step}/{self._all} {percent}"
         taken = _seconds(self.seconds)
         # In a narrow window the speed goes first, and then what is left.
         for tail in (f"{self._speed()}{left}", f"{taken}{left}", taken):

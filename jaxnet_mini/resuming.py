@@ -199,7 +199,8 @@ class KeptRun(Run):
                 f"the run in {source} has {epoch} epochs, and epochs is "
                 f"{self.plan.epochs}: give more epochs, or checkpoint another folder."
             )
-        if epoch < 0 or not 0 <= step <= self.plan.steps:
+        most = self.plan.steps
+        if epoch < 0 or step < 0 or (most is not None and step > most):
             raise FileError(f"epoch {epoch} and step {step} are none of this run.")
         if len(seed) != len(self.plan.seed) or any(
             type(number) is not int or number < 0 for number in seed

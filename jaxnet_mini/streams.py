@@ -4,23 +4,20 @@ A chunk is a number of batches. A thread makes one and moves it to the device wh
 one before it is trained on, in the same compiled loop that runs over resident examples.
 """
 
-import contextlib
 import math
-import queue
-import threading
 from collections.abc import Callable, Generator, Iterator
-from typing import Any, TypeVar
+from typing import Any
 
 import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import casting, checks, data, interrupts
-from jaxnet_mini.batches import Batches
-from jaxnet_mini.buffers import Buffers
-from jaxnet_mini.checks import NAMES, Examples
+from jaxnet_mini import casting, checks, data
+from jaxnet_mini.ahead import IN_FLIGHT, ahead
+from jaxnet_mini.buffers import Buffers, Gathered
+from jaxnet_mini.checked import Checked, grown
+from jaxnet_mini.checks import Examples
 from jaxnet_mini.data import NO_ROW, Data
-from jaxnet_mini.errors import DataError
 from jaxnet_mini.feeds import Piece
 from jaxnet_mini.placement import Placement
 from jaxnet_mini.plans import Plan
@@ -31,15 +28,6 @@ CHUNK_STEPS = 256
 
 BLOCKS = 16
 """From so many places of the file comes what one chunk mixes."""
-
-IN_FLIGHT = 1
-"""How many chunks lie ready, at most, besides the one that is trained on and the one
-that is being made."""
-
-LOOK_SECONDS = 0.1
-"""How often the host looks for Ctrl-C while it waits for a chunk."""
-
-T = TypeVar("T")
 
 
 def steps_of_chunk(x: NDArray[Any], batch_size: int, steps: int) -> int:
@@ -53,27 +41,6 @@ def steps_of_chunk(x: NDArray[Any], batch_size: int, steps: int) -> int:
     row_bytes = max(1, math.prod(x.shape[1:])) * casting.device_dtype(x.dtype).itemsize
     limit = max(1, min(CHUNK_STEPS, CHUNK_BYTES // (row_bytes * batch_size)))
     return min(1 << (limit.bit_length() - 1), data.rounded_steps(steps))
-
-
-class _Filling:
-    """A chunk that takes over examples as they come, see `casting.Filling`."""
-
-    def __init__(self, like: Examples, capacity: int, buffers: Buffers) -> None:
-        self._parts = [
-            None if a is None else casting.Filling(a, capacity, name, buffers.empty)
-            for a, name in zip(like, NAMES, strict=True)
-        ]
-        self._rows = 0
-
-    def put(self, place: int, examples: Examples, first_row: int = 0) -> None:
-        for part, array in zip(self._parts, examples, strict=True):
-            if part is not None and array is not None:
-                part.put(place, array, first_row)
-        self._rows = place + len(examples.x)
-
-    def done(self) -> Data:
-        x, y, weight = (None if p is None else p.done() for p in self._parts)
-        return Data(x, y, weight, np.int32(self._rows))
 
 
 class _Chunked:
@@ -117,13 +84,10 @@ class _Chunked:
         nothing = np.full(order.shape, NO_ROW, np.int32)
         return self._placement.everywhere(zeros), self._placement.order(nothing)
 
-    def _filling(self, like: Examples) -> "_Filling":
-        return _Filling(like, self._capacity, self._buffers)
-
     def _piece(
-        self, plan: Plan, chunk: Data, order: NDArray[Any], first: int, last: int
+        self, chunk: Data, order: NDArray[Any], pieces: int, first: int, last: int
     ) -> Piece:
-        shape = data.pieces_shape(self._steps, self._batch_size, plan.batch_pieces)
+        shape = data.pieces_shape(order.shape[0], order.shape[1], pieces)
         placed = self._placement.everywhere(chunk)
         order = self._placement.order(order.reshape(shape))
         placed, order = self._placement.put((placed, order))
@@ -163,7 +127,8 @@ class StreamedArrays(_Chunked):
                 for chunk, first, last in _chunks(start, end, self._steps):
                     slices, order = self._rows(chunk, seed, cut)
                     examples = self._gathered(slices)
-                    yield self._piece(plan, examples, order, first, last)
+                    order = order.reshape(self._steps, self._batch_size)
+                    yield self._piece(examples, order, plan.batch_pieces, first, last)
 
         yield from ahead(made())
 
@@ -206,92 +171,109 @@ class StreamedArrays(_Chunked):
         return slices, order
 
     def _gathered(self, slices: list[slice]) -> Data:
-        filling = self._filling(self._examples)
+        gathered = Gathered(self._examples, self._capacity, self._buffers)
         place = 0
         for part in slices:
             rows = self._examples.rows(part.start, part.stop)
-            filling.put(place, rows, part.start)
+            gathered.put(place, rows, part.start)
             place += len(rows.x)
-        return filling.done()
+        return gathered.done()
 
 
 class StreamedBatches(_Chunked):
-    """Batches from a user's iterable, checked, in chunks.
+    """Batches that a user gives, in chunks.
+
+    One larger than those before it begins a chunk of larger ones, and so it goes on to
+    the end of the epoch: sizes do not depend on where a run began.
 
     Args:
-        batches: where they come from.
-        check: makes checked examples of one.
+        checked: where they come from.
+        pieces_of: returns in how many pieces to compute a step of so many rows.
         placement: where to put chunks.
 
-    Raises:
-        DataError: while training, where a batch does not fit the first.
+    Attributes:
+        first: the first batch.
     """
 
     def __init__(
         self,
-        batches: Batches,
-        check: Callable[[Any], Examples],
+        checked: Checked,
+        pieces_of: Callable[[int], int],
         placement: Placement,
     ) -> None:
-        # It is looked at long before it is trained on, and may be refilled meanwhile.
-        self.first = checks.copied(check(batches.first))
-        super().__init__(self.first, len(self.first.x), batches.steps, placement)
-        self._batches = batches
-        self._check = check
+        self.first = checked.first
+        self._all_steps = checked.steps or CHUNK_STEPS
+        super().__init__(self.first, len(self.first.x), self._all_steps, placement)
+        self._checked = checked
+        self._pieces_of = pieces_of
 
     def pieces(
         self, plan: Plan, epoch: int, done: int = 0
     ) -> Generator[Piece, None, None]:
-        """Yield the chunks of an epoch, without its first ``done`` steps."""
+        """Yield the chunks of an epoch, without its first ``done`` steps.
+
+        Raises:
+            ArgumentError, DataError, ShapeError: a batch is bad or does not come. What
+                came before it is yielded first, as it is where the iterable raises.
+        """
 
         def made() -> Iterator[Piece]:
-            self._batches.go_to(epoch - plan.initial_epoch, done)
-            for _, first, last in _chunks(done, plan.steps, self._steps):
-                yield from self._chunk(plan, first, last)
+            seed = plan.seed if plan.shuffle else None
+            before = self._checked.go_to(epoch - plan.initial_epoch, done, seed)
+            size = self._batch_size
+            for batch in before:
+                size = grown(size, len(batch.x))
+            left = None if plan.steps is None else plan.steps - done
+            yield from self._chunks(size, left)
 
-        yield from ahead(made())
+        with self._checked.epoch():
+            yield from ahead(made())
 
-    def _chunk(self, plan: Plan, first: int, last: int) -> Iterator[Piece]:
-        """Yield a chunk, with what came before an error where there is one."""
-        size, step = self._batch_size, first
-        order = np.full((self._steps, size), NO_ROW, np.int32)
-        filling = self._filling(self.first)
-        try:
-            for step in range(first, last):
-                # Copied before the next one is asked for: many refill one buffer.
-                batch, place = self._next(), step * size
-                filling.put(place, batch)
-                order[step, : len(batch.x)] = np.arange(place, place + len(batch.x))
-        except BaseException:
-            if step > first:
-                yield self._piece(plan, filling.done(), order, first, step)
-            raise
-        yield self._piece(plan, filling.done(), order, first, last)
+    def _chunks(self, size: int, left: int | None) -> Iterator[Piece]:
+        """Yield chunks until so many steps are done, or a pass is over."""
+        batch: Examples | None = None
+        while left is None or left:
+            steps = steps_of_chunk(self.first.x, size, self._all_steps)
+            chunk = _Chunk(self.first, size, steps, self._buffers)
+            try:
+                while chunk.taken < (steps if left is None else min(steps, left)):
+                    batch = batch or self._checked.next()
+                    if batch is None or len(batch.x) > size:
+                        break
+                    with self._checked.named():
+                        # Copied before the next one comes: many refill one buffer.
+                        chunk.put(batch)
+                    batch = None
+            except BaseException:
+                if chunk.taken:
+                    yield self._placed(chunk)
+                raise
+            if chunk.taken:
+                yield self._placed(chunk)
+                left = None if left is None else left - chunk.taken
+            if batch is not None:
+                batch, size = checks.copied(batch), grown(size, len(batch.x))
+            elif chunk.taken < steps and left is None:
+                return
 
-    def _next(self) -> Examples:
-        """Return the next batch, checked."""
-        batch = self._batches.next()
-        if batch is self._batches.first:
-            return self.first
-        checked = self._check(batch)
-        self._compare(checked)
-        return checked
+    def _placed(self, chunk: "_Chunk") -> Piece:
+        pieces = self._pieces_of(chunk.order.shape[1])
+        return self._piece(chunk.examples.done(), chunk.order, pieces, 0, chunk.taken)
 
-    def _compare(self, batch: Examples) -> None:
-        """Raise a DataError where a batch is not like the first."""
-        if len(batch.x) > self._batch_size:
-            raise DataError(
-                f"batch {self._batches.taken} of x has {len(batch.x)} rows and the "
-                f"first had {self._batch_size}: give no batch more than the first."
-            )
-        for name, own, first in zip(Examples._fields, batch, self.first, strict=True):
-            came = "none" if own is None else f"dtype {own.dtype}"
-            wanted = "none" if first is None else f"dtype {first.dtype}"
-            if came != wanted:
-                raise DataError(
-                    f"batch {self._batches.taken} of x has {came} for {name}, and the "
-                    f"first had {wanted}: give all batches alike."
-                )
+
+class _Chunk:
+    """Batches, each copied as it comes, with their order."""
+
+    def __init__(self, like: Examples, size: int, steps: int, buffers: Buffers) -> None:
+        self.examples = Gathered(like, steps * size, buffers)
+        self.order = np.full((steps, size), NO_ROW, np.int32)
+        self.taken = 0
+
+    def put(self, batch: Examples) -> None:
+        place, rows = self.taken * self.order.shape[1], len(batch.x)
+        self.examples.put(place, batch)
+        self.order[self.taken, :rows] = np.arange(place, place + rows)
+        self.taken += 1
 
 
 def _chunks(first: int, last: int, steps: int) -> Iterator[tuple[int, int, int]]:
@@ -299,44 +281,3 @@ def _chunks(first: int, last: int, steps: int) -> Iterator[tuple[int, int, int]]
     for chunk in range(first // steps, -(-last // steps)):
         start = chunk * steps
         yield chunk, max(first - start, 0), min(last - start, steps)
-
-
-def ahead(items: Iterator[T]) -> Generator[T, None, None]:
-    """Yield what an iterator gives, made by another thread while one waits for it."""
-    made: queue.Queue[tuple[bool, Any]] = queue.Queue(IN_FLIGHT)
-    ended = threading.Event()
-
-    def put(item: tuple[bool, Any]) -> None:
-        while not ended.is_set():
-            with contextlib.suppress(queue.Full):
-                made.put(item, timeout=LOOK_SECONDS)
-                return
-
-    def make() -> None:
-        try:
-            for item in items:
-                put((True, item))
-                if ended.is_set():
-                    return
-            put((False, None))
-        except BaseException as error:
-            put((False, error))
-
-    thread = threading.Thread(target=make, daemon=True)
-    thread.start()
-    try:
-        while True:
-            interrupts.let_in()
-            try:
-                more, item = made.get(timeout=LOOK_SECONDS)
-            except queue.Empty:
-                continue
-            if more:
-                yield item
-            elif item is None:
-                return
-            else:
-                raise item
-    finally:
-        ended.set()
-        thread.join()

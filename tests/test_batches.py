@@ -4,10 +4,13 @@ import traceback
 
 import numpy as np
 import pytest
-from oracles import assert_trees_identical
+from conftest import keras_on_jax
+from oracles import assert_trees_identical, raises_text
 
 import jaxnet_mini as jn
+from jaxnet_mini import programs
 from jaxnet_mini.callbacks import BackupAndRestore, Callback
+from jaxnet_mini.errors import ArgumentError, DataError
 
 SIZE = 4
 GENERATOR = np.random.default_rng(0)
@@ -17,7 +20,7 @@ Y = X @ np.float32([[1], [2], [-1]])
 
 def model(**settings):
     """A linear one that learns."""
-    one = jn.Sequential([jn.Dense(1)])
+    one = jn.Sequential([jn.Dense(1, kernel_initializer="zeros")])
     one.compile(**{"optimizer": "sgd", "loss": "mse"} | settings)
     return one
 
@@ -132,3 +135,211 @@ def test_a_kept_run_goes_on_after_an_error(tmp_path):
     whole = fit("whole", batches())
     assert_trees_identical(again.state, whole.state)
     assert again.history.history == whole.history.history
+
+
+# How long an epoch is
+
+
+class Again:
+    """Batches that begin again and of which nobody knows how many there are."""
+
+    def __init__(self, *counts):
+        self.counts = list(counts)
+        self.events = []
+
+    def __iter__(self):
+        self.events.append("pass")
+        return batches(self.counts.pop(0) if len(self.counts) > 1 else self.counts[0])
+
+
+def test_an_epoch_of_unknown_length_is_one_pass(capsys):
+    one, other = model(), model()
+    history = one.fit(Again(10), epochs=3, verbose=2)
+    other.fit(X[:40], Y[:40], SIZE, epochs=3, shuffle=False, verbose=0)
+    assert_trees_identical(one.state, other.state)
+    assert history.history == other.history.history
+    assert history.params["steps"] is None
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in lines if "Epoch" in line] == [
+        f"Epoch {epoch}/3: 10/10 steps" for epoch in (1, 2, 3)
+    ]
+    one = model()
+    one.fit(batches(10), verbose=0)
+    assert_trees_identical(one.state, fitted(10).state)
+
+
+def test_passes_may_differ_in_length(capsys):
+    one = model()
+    one.fit(Again(3, 7, 2), epochs=3, verbose=2)
+    assert int(one.state.step) == 12
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0].split(": ")[1] for line in lines if "Epoch" in line] == [
+        "3/3 steps",
+        "7/7 steps",
+        "2/2 steps",
+    ]
+
+
+def test_what_gives_nothing_in_its_second_pass_says_so():
+    class Once:
+        """An iterator, and not one of Python's own."""
+
+        def __init__(self):
+            self.own = batches(5)
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            return next(self.own)
+
+    one = model()
+    message = "x gave all its batches in one pass, and none in the next: give steps_per"
+    with raises_text(DataError, message):
+        one.fit(Once(), epochs=2, verbose=0)
+    assert_trees_identical(one.state, fitted(5).state)
+
+
+def test_a_run_of_unknown_length_goes_on(tmp_path):
+    class Stop(Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if int(self.model.state.step) == 18:
+                raise OwnError
+
+    def fit(folder, *callbacks):
+        one = model()
+        kept = BackupAndRestore(tmp_path / folder, 4, delete_checkpoint=False)
+        one.fit(Again(7), epochs=3, verbose=0, callbacks=[kept, *callbacks])
+        return one
+
+    with pytest.raises(OwnError):
+        fit("cut", Stop())
+    again, whole = fit("cut"), fit("whole")
+    assert_trees_identical(again.state, whole.state)
+    assert again.history.history == whole.history.history
+
+
+# What sizes batches have
+
+SIZES = (4, 3, 6, 4, 9, 17, 1, 4)
+
+
+class Growing:
+    def __iter__(self):
+        for index, size in enumerate(SIZES):
+            first = sum(SIZES[:index])
+            yield X[first : first + size], Y[first : first + size]
+
+
+def steps_of_numpy(passes, rate=0.01):
+    """The weights and the mean loss of each pass, in float64."""
+    kernel, bias, means = np.zeros((3, 1)), np.zeros(1), []
+    for _ in range(passes):
+        total = 0.0
+        for x, y in Growing():
+            error = x.astype(float) @ kernel + bias - y
+            total += (error**2).sum()
+            kernel = kernel - rate * 2 * x.T @ error / len(x)
+            bias = bias - rate * 2 * error.mean(0)
+        means.append(total / sum(SIZES))
+    return kernel, bias, means
+
+
+def test_batches_that_grow_are_trained_on():
+    """In three programs more than batches of 4: padded to 8, 16 and 32 rows."""
+    model().fit(Again(2), verbose=0)
+    before = programs.loop.jitted._cache_size()
+    one = model()
+    history = one.fit(Growing(), epochs=2, verbose=0)
+    assert programs.loop.jitted._cache_size() - before == 3
+    *weights, means = steps_of_numpy(2)
+    np.testing.assert_allclose(history.history["loss"], means, rtol=1e-5)
+    for own, expected in zip(one.get_weights(), weights, strict=True):
+        np.testing.assert_allclose(own, expected, rtol=1e-4)
+
+
+# Sequences, as Keras's PyDataset
+
+
+class Numbered:
+    """A sequence of batches that may be asked for none beyond its length."""
+
+    def __init__(self):
+        self.asked = []
+        self.ended = 0
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, index):
+        self.asked.append(range(6)[index])
+        return next(iter([*batches(6)][index : index + 1]))
+
+    def on_epoch_end(self):
+        self.ended += 1
+
+
+def test_a_sequence_is_asked_by_number():
+    one, given = model(), Numbered()
+    one.fit(given, epochs=2, shuffle=False, verbose=0)
+    assert given.asked == [0, *range(6), *range(6)]  # the first to see its shape
+    assert given.ended == 2
+    assert_trees_identical(one.state, resident(6, 2).state)
+    one, given = model(), Numbered()
+    one.fit(given, epochs=3, steps_per_epoch=4, shuffle=False, verbose=0)
+    assert_trees_identical(one.state, resident(6, 2).state)
+
+
+def resident(count, epochs):
+    one = model()
+    rows = count * SIZE
+    one.fit(X[:rows], Y[:rows], SIZE, epochs=epochs, shuffle=False, verbose=0)
+    return one
+
+
+def test_a_sequence_is_shuffled_by_batches_as_in_keras(tmp_path):
+    given = Numbered()
+    model().fit(given, epochs=3, verbose=0, seed=1)
+    passes = [given.asked[first : first + 6] for first in (1, 7, 13)]
+    assert all(sorted(one) == list(range(6)) for one in passes)
+    assert len({tuple(one) for one in passes}) == 3
+    again = Numbered()
+    kept = tmp_path / "run"
+    model().fit(again, epochs=2, verbose=0, seed=1, checkpoint=kept)
+    model().fit(again, epochs=3, verbose=0, seed=1, checkpoint=kept)
+    assert again.asked[:13] == given.asked[:13]
+    assert again.asked[14:] == passes[2]
+
+
+def test_kerass_own_sequence_gives_kerass_history():
+    with keras_on_jax() as keras:
+
+        class Own(keras.utils.PyDataset):
+            def __len__(self):
+                return len(SIZES)
+
+            def __getitem__(self, index):
+                return [*Growing()][index]
+
+        theirs = keras.Sequential([keras.layers.Dense(1, kernel_initializer="zeros")])
+        theirs.compile("sgd", "mse", metrics=["mae"])
+        expected = theirs.fit(Own(), epochs=2, shuffle=False, verbose=0)
+        one = jn.Sequential([jn.Dense(1, kernel_initializer="zeros")])
+        one.compile("sgd", "mse", metrics=["mae"])
+        history = one.fit(Own(), epochs=2, shuffle=False, verbose=0)
+    assert history.params["steps"] == expected.params["steps"] == len(SIZES)
+    assert list(history.history) == list(expected.history)
+    for name, values in expected.history.items():
+        np.testing.assert_allclose(history.history[name], values, rtol=1e-5)
+
+
+# What is no way in
+
+
+def test_one_pass_for_several_epochs_is_refused_at_once():
+    for given in (batches(3), iter([*batches(3)]), map(tuple, batches(3))):
+        one = model()
+        with raises_text(ArgumentError, "which gives its batches once, and 2 epochs"):
+            one.fit(given, epochs=2, verbose=0)
+        assert len([*given]) == 3
+        assert not one.built

@@ -752,12 +752,15 @@ row(
     "y is given beside an x that gives batches (generator): let x give (x, y)",
 )
 row(
-    "batches without an end",
+    "one pass for several epochs",
     "fresh",
-    lambda m: m.fit((X, Y) for _ in iter(int, 1)),
+    lambda m: m.fit(((X, Y) for _ in range(3)), epochs=3),
     ArgumentError,
-    "steps_per_epoch is needed where x is a generator, of which nobody knows the "
-    "length: give the number of batches in an epoch.",
+    "x is a generator, which gives its batches once, and 3 epochs are asked for: give "
+    "steps_per_epoch, the number of batches in each, or what begins again",
+    fix=lambda m: m.fit(
+        ((X, Y) for _ in range(3)), epochs=3, steps_per_epoch=1, verbose=0
+    ),
 )
 row(
     "no batches",
@@ -1830,7 +1833,6 @@ WAYS: dict[str, Callable[[Any], Any] | str] = {
     "labels with two axes for the sparse loss": fits(y=np.stack([Y, Y], axis=1)[:, 0]),
     "float64 beyond float32": fits(changed(X.astype(float), (3, 1), 1e300) / 1e300),
     "a generator": fits_batches(),
-    "batches without an end": fits_batches(),
     "no batches": fits_batches(),
     "batches that are none": fits_batches(),
     "a batch size beside batches": fits_batches(),

@@ -1,6 +1,7 @@
 """Examples that come in chunks: memory-mapped files, generators, data loaders."""
 
 import itertools
+import re
 import threading
 import time
 
@@ -264,14 +265,13 @@ def test_a_generator_that_gives_out_says_so_and_nothing_is_lost():
 @pytest.mark.parametrize(
     ("second", "message"),
     [
-        ((X[:9], Y[:9]), "batch 2 of x has 9 rows and the first had 8"),
         (
             (X[:8].astype(np.uint8), Y[:8]),
             "batch 2 of x has dtype uint8 for x, and the first had dtype float32",
         ),
         (
             (X[:8], Y[:8], WEIGHT[:8]),
-            "batch 2 of x has dtype float64 for weight, and the first had none",
+            "batch 2 of x has dtype float64 for sample_weight, and the first had none",
         ),
         ((X[:8, :2], Y[:8]), "layer 'dense' takes inputs of shape (6,)"),
         ((X[:8], Y[:8] + 3), "y holds the class"),
@@ -295,8 +295,7 @@ def test_waiting_for_data_is_named(capsys):
         history.timing[f"{name}_seconds"] for name in ("waiting", "epoch")
     )
     assert 0.3 < waited < seconds
-    share = f"{waited / seconds:.0%} of the time waiting for data"
-    assert share in capsys.readouterr().out
+    assert re.search(r" \d\d% of the time waiting for data", capsys.readouterr().out)
 
 
 def test_no_thread_is_left(tmp_path):

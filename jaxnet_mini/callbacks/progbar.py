@@ -44,7 +44,7 @@ class ProgbarLogger(Callback):
         found = (c for c in callbacks if isinstance(c, ProgbarLogger))
         return next(found, ProgbarLogger())
 
-    def bar(self, label: str, steps: int, rows: int, verbose: int) -> Bar:
+    def bar(self, label: str, steps: int | None, rows: int, verbose: int) -> Bar:
         """Return the bar of one job, see `jaxnet_mini.progress.Bar`."""
         return Bar(label, steps, rows, verbose, self.metrics, self.seconds)
 
