@@ -53,7 +53,10 @@ def ahead(items: Iterator[T]) -> Generator[T, None, None]:
             elif item is None:
                 return
             else:
-                raise item
+                try:
+                    raise item
+                finally:
+                    del item  # else each would keep the other, with all arrays here
     finally:
         ended.set()
         thread.join()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import optax
 
-from jaxnet_mini import configs, optimizers, plain, programs
+from jaxnet_mini import configs, optimizers, plain, programs, transfers
 from jaxnet_mini.configs import CustomObjects
 from jaxnet_mini.errors import ArgumentError, StateError
 from jaxnet_mini.metrics import Metric
@@ -29,7 +29,9 @@ class ModelOptimizer:
     def learning_rate(self) -> float:
         """The learning rate of the next step; setting it compiles nothing anew."""
         state = self._model.state
-        return float(optimizers.get_learning_rate(state.optimizer_state))
+        return float(
+            transfers.to_host(optimizers.get_learning_rate(state.optimizer_state))
+        )
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
@@ -41,7 +43,8 @@ class ModelOptimizer:
                 "a number as learning_rate."
             )
         state = self._model.state
-        changed = optimizers.set_learning_rate(state.optimizer_state, number)
+        with transfers.meant():
+            changed = optimizers.set_learning_rate(state.optimizer_state, number)
         self._model.state = state._replace(optimizer_state=changed)
 
     def __repr__(self) -> str:

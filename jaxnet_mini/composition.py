@@ -304,9 +304,10 @@ def outline(
         shape = parts[-1].output_shape if parts else input_shape
         key = jax.random.key(0)
         new = zip(net.names[len(parts) :], net.layers[len(parts) :], strict=True)
-        for name, layer in new:
+        for index, (name, layer) in enumerate(new):
             with _naming(name):
-                output_shape, params = layer.init(key, shape)
+                own_key = jax.random.fold_in(key, index)
+                output_shape, params = layer.init(own_key, shape)
             part = LayerOutline(name, layer, shape, output_shape, _shapes(params))
             parts.append(part)
             shape = output_shape

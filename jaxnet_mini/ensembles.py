@@ -49,12 +49,14 @@ class Ensemble(Base):
             (one,) = composition.outline(composition.serial(net), input_shape)
             shapes.append(tuple(one.output_shape))
 
-            def fresh(own: RandomKey, net: Layer = net) -> Params:
+            def fresh(words: Array, net: Layer = net) -> Params:
+                own = jax.random.wrap_key_data(words, impl=jax.random.key_impl(key))
                 return net.init(own, input_shape)[1]
 
             keys = jax.random.split(jax.random.fold_in(key, index), count)
-            # Traced once, however many there are.
-            every = jax.lax.map(fresh, keys)
+            # Traced once, however many there are. Of keys in a loop JAX's checker does
+            # not see that each is used once, hence their words.
+            every = jax.lax.map(fresh, jax.random.key_data(keys))
             params[name] = composition.in_order_of(one.params, every)
         if len(set(shapes)) > 1:
             raise ShapeError(

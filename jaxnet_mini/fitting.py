@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import interrupts, processes, programs, weights
+from jaxnet_mini import interrupts, processes, programs, transfers, weights
 from jaxnet_mini.callbacks import CallbackList, History, Logs, ProgbarLogger
 from jaxnet_mini.data import Stacks
 from jaxnet_mini.errors import NonFiniteError
@@ -230,7 +230,11 @@ def _train_epoch(
                 learner.stop_training = False
                 callbacks.call("on_non_finite", failure)
                 if not learner.stop_training:
-                    raise failure
+                    try:
+                        raise failure
+                    finally:
+                        # It knows this function and its arrays, which must not know it.
+                        del failure
                 length = failure.batch + 1 - done
             # The compiler may leave parts elsewhere; there they would need a program of
             # their own.
@@ -303,7 +307,7 @@ def _last_finite(
 
     def run(last: int) -> tuple[TrainState, NDArray[Any]]:
         after = programs.loop(program, before, *piece._replace(last=last), none)
-        return after.state, np.asarray(after.finite)
+        return after.state, transfers.to_host(after.finite)
 
     state, finite = run(piece.last)
     if finite.all():

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import interrupts, processes, programs
+from jaxnet_mini import interrupts, processes, programs, transfers
 from jaxnet_mini.callbacks import CallbackList, Logs, ProgbarLogger
 from jaxnet_mini.data import Stacks
 from jaxnet_mini.placement import Placement
@@ -89,7 +89,7 @@ def _of_all_processes(sums: Sums) -> Sums:
 
 def predict_batch(net: Any, params: Any, x: NDArray[Any], rows: int) -> NDArray[Any]:
     """Return the outputs for the first rows of one batch, the shortest way."""
-    return np.asarray(programs.apply(net, params, x))[:rows].copy()
+    return transfers.to_host(programs.apply(net, params, x))[:rows].copy()
 
 
 @interrupts.held_back()
@@ -125,7 +125,7 @@ def predict(
             outputs = programs.predict(net, params, inputs, first, last)
             done += last - first
             if stepwise:
-                outputs = np.asarray(outputs)[first:last]
+                outputs = transfers.to_host(outputs)[first:last]
                 logs = {"outputs": outputs[0][: rows - (done - 1) * batch_size]}
                 callbacks.call("on_predict_batch_end", done - 1, logs)
             pieces.append(outputs)
@@ -137,7 +137,9 @@ def predict(
             if callbacks.model.stop_predicting:
                 rows = min(rows, done * batch_size)
                 break
-        flat = [np.asarray(piece).reshape(-1, *piece.shape[2:]) for piece in pieces]
+        flat = [
+            transfers.to_host(piece).reshape(-1, *piece.shape[2:]) for piece in pieces
+        ]
         callbacks.call("on_predict_end", {})
         bar.update(done, bar.clock.elapsed, {})
         bar.end({})

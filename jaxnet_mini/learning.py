@@ -17,6 +17,7 @@ from jaxnet_mini import (
     preparing,
     processes,
     resuming,
+    transfers,
     turns,
 )
 from jaxnet_mini.callbacks import BackupAndRestore, Callback, CallbackList, History
@@ -59,7 +60,7 @@ class LearningStack(PredictingStack):
             settings: what else must not change where the run is kept.
         """
         place = prepared.place
-        step = 0 if self._state is None else int(self._state.step)
+        step = 0 if self._state is None else int(transfers.to_host(self._state.step))
         plan = prepared.plan((self.seed, step) if seed is None else (seed,), **planned)
         run = resuming.Run(plan)
         backup = BackupAndRestore.among(hooks)
@@ -85,7 +86,8 @@ class LearningStack(PredictingStack):
             compiling = fitting.compile_ahead(prepared, shapes, plan)
             state = self.state
             if seed is not None:
-                state = state._replace(key=jax.random.key(seed))
+                with transfers.meant():
+                    state = state._replace(key=jax.random.key(seed))
             self.state = place.params(state)
             history = self.history = History()
             parameters = {
@@ -131,6 +133,7 @@ class LearningStack(PredictingStack):
         They are those of the batch before the step.
         """
         forks.check("train_on_batch")
+        transfers.check("train_on_batch")
         trainer = self.trainer
         outline = self._outline_for(x, y)
         trainer = preparing.trainer_for(trainer, outline)
@@ -143,9 +146,12 @@ class LearningStack(PredictingStack):
         self._warn_once(outline)
         self._adopt(outline)
         order = data.order((0,), 0, rows, rows, shuffle=False)
-        where, none = (0, int(self.state.step)), trainer.no_sums()
+        where, none = (0, int(transfers.to_host(self.state.step))), trainer.no_sums()
         piece = Piece(resident, order, 0, 1)
         sums, failure = fitting.run_steps(self, trainer.program(), piece, none, where)
         if failure is not None:
-            raise failure
+            try:
+                raise failure
+            finally:
+                del failure  # see `fitting`
         return self._results(inference.sums_to_logs(trainer, sums), return_dict)

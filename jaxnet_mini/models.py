@@ -17,6 +17,7 @@ from jaxnet_mini import (
     preparing,
     processes,
     seeds,
+    transfers,
     turns,
 )
 from jaxnet_mini.callbacks import BackupAndRestore, History, as_callbacks
@@ -145,6 +146,7 @@ class Sequential(LearningStack):
         Source: https://keras.io/api/models/model_training_apis/
         """
         forks.check("fit")
+        transfers.check("fit")
         trainer = self.trainer
         verbose = check_verbose(verbose)
         hooks = as_callbacks(callbacks)

@@ -385,4 +385,11 @@ def set_learning_rate(state: OptimizerState, value: float | Array) -> OptimizerS
             "the learning rate follows a schedule, which sets it at every step: give "
             "the optimizer a number instead of the schedule to change it by hand."
         )
-    return optax.tree_utils.tree_set(state, learning_rate=jnp.full_like(held, value))
+    new = jnp.full_like(held, value)
+
+    # That of optax, tree_set, keeps what it is given until the garbage collector comes.
+    def put(path: tuple[Any, ...], leaf: Array) -> Array:
+        name = jax.tree_util.keystr(path[-1:], simple=True)
+        return new if name == "learning_rate" else leaf
+
+    return jax.tree_util.tree_map_with_path(put, state)

@@ -12,6 +12,7 @@ from jaxnet_mini import (
     inference,
     placement,
     preparing,
+    transfers,
 )
 from jaxnet_mini.callbacks import CallbackList, as_callbacks
 from jaxnet_mini.callbacks.base import watches_batches
@@ -60,6 +61,7 @@ class PredictingStack(StoredStack):
             ArgumentError, DataError, ShapeError: bad input.
         """
         forks.check("evaluate")
+        transfers.check("evaluate")
         trainer = self.trainer
         self._known_shape()
         verbose = check_verbose(verbose)
@@ -104,6 +106,7 @@ class PredictingStack(StoredStack):
             ArgumentError, DataError, ShapeError: bad input.
         """
         forks.check("predict")
+        transfers.check("predict")
         self._known_shape()
         verbose = check_verbose(verbose)
         hooks = as_callbacks(callbacks)

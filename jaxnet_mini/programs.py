@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnet_mini import forks, forward, starting
+from jaxnet_mini import forks, forward, starting, transfers
 from jaxnet_mini.train import Trainer
 
 FAST = {"xla_cpu_prefer_vector_width": 512}
@@ -34,6 +34,11 @@ def jit(
     """Return ``jax.jit(function)``, on a CPU with these options of the compiler."""
     chosen = dict(cpu_options) if jax.default_backend() == "cpu" else None
     return jax.jit(function, compiler_options=chosen, **options)
+
+
+def _nothing_is_compiled() -> bool:
+    option = "jax_disable_jit"
+    return bool(getattr(jax.config, option))
 
 
 class Program:
@@ -68,7 +73,8 @@ class Program:
 
     def __call__(self, *arguments: Any) -> Any:
         self._be_ready()
-        return self.jitted(*arguments)
+        with transfers.meant():
+            return self.jitted(*arguments)
 
     def shapes(self, *arguments: Any) -> Any:
         """Return shapes and dtypes of what a call would return."""
@@ -79,6 +85,8 @@ class Program:
 
         Only shapes and dtypes of the arguments count; ``jax.ShapeDtypeStruct`` will do.
         """
+        if _nothing_is_compiled():
+            return
         constants = tuple(arguments[index] for index in self._static)
         leaves, structure = jax.tree.flatten(self._variables(arguments))
         shapes = tuple(
@@ -97,13 +105,16 @@ class Program:
             with contextlib.suppress(Exception):
                 lowered.compile()
 
-        thread = threading.Thread(target=finish, daemon=True)
+        # No daemon: Python ends the process once it is done. One that is within the
+        # compiler while Python shuts down would abort it.
+        thread = threading.Thread(target=finish)
         thread.start()
         with self._lock:
             self._compiling += (thread,)
 
     def _be_ready(self) -> None:
         forks.check("computing")
+        transfers.check("computing")
         if compiling := self._compiling:
             # All who call meanwhile wait, or each would compile for itself.
             for thread in compiling:
@@ -130,9 +141,12 @@ class ProgramForOnce(Program):
         # Compiled first and then called, so that it runs at once where a model is first
         # called while a user's function is traced: its weights are then made, and are
         # no part of what is traced.
+        if _nothing_is_compiled():
+            return super().__call__(*arguments)
         self._be_ready()
-        compiled = self.jitted.lower(*arguments).compile()
-        return compiled(*self._variables(arguments))
+        with transfers.meant():
+            compiled = self.jitted.lower(*arguments).compile()
+            return compiled(*self._variables(arguments))
 
 
 untrained = ProgramForOnce(starting.untrained, static_argnums=(0, 1))

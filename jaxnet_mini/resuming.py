@@ -15,7 +15,15 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxnet_mini import identities, plain, processes, saving, snapshots, weights
+from jaxnet_mini import (
+    identities,
+    plain,
+    processes,
+    saving,
+    snapshots,
+    transfers,
+    weights,
+)
 from jaxnet_mini.callbacks import BackupAndRestore, Callback, Logs
 from jaxnet_mini.callbacks.base import say
 from jaxnet_mini.checks import Examples
@@ -308,7 +316,7 @@ class KeptRun(Run):
         about |= {"identity": self._identity.result()}
         text = np.frombuffer(json.dumps(about, allow_nan=False).encode(), np.uint8)
         # On a CPU no array is copied; from a GPU they come in this thread.
-        arrays = {name: np.asarray(value) for name, value in arrays.items()}
+        arrays = {name: transfers.to_host(value) for name, value in arrays.items()}
         folder.write(point.epoch, point.step, arrays | {ABOUT: text}, {"format": "run"})
 
     def _wait(self) -> None:

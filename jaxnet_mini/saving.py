@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import plain
+from jaxnet_mini import plain, transfers
 from jaxnet_mini.arguments import check_flag, check_path
 from jaxnet_mini.errors import ArgumentError, FileError
 
@@ -124,7 +124,7 @@ def encoded(arrays: Mapping[str, Any], header: Header) -> bytes:
     for name, value in arrays.items():
         # Not np.ascontiguousarray, which gives scalars an axis. What is not contiguous
         # would be written in the order of its memory.
-        tensors[name] = np.asarray(value, order="C")
+        tensors[name] = np.asarray(transfers.to_host(value), order="C")
         if tensors[name].dtype not in DTYPES.values():
             raise FileError(
                 f"{name!r} has the dtype {tensors[name].dtype} and cannot be saved: "

@@ -13,7 +13,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from jaxnet_mini import plain, weights
+from jaxnet_mini import plain, transfers, weights
 from jaxnet_mini.composition import LayerOutline
 from jaxnet_mini.errors import find
 from jaxnet_mini.plain import Json
@@ -88,4 +88,5 @@ def restored(
 
 def _placed(array: NDArray[Any]) -> Array:
     # A copy: on a CPU JAX may take an array over, with the whole file behind it.
-    return jnp.array(array)
+    with transfers.meant():
+        return jnp.array(array)

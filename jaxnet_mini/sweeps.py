@@ -21,6 +21,7 @@ from jaxnet_mini import (
     preparing,
     processes,
     spaces,
+    transfers,
 )
 from jaxnet_mini.callbacks import BackupAndRestore, as_callbacks
 from jaxnet_mini.callbacks.base import watches_batches
@@ -115,6 +116,7 @@ def sweep(
     (4, 0.01)
     """
     forks.check("sweep")
+    transfers.check("sweep")
     verbose = check_verbose(verbose)
     given = as_callbacks(callbacks)
     if BackupAndRestore.among(given) is not None:
@@ -177,7 +179,7 @@ def sweep(
             verbose=verbose,
         )
 
-    with contextlib.closing(job):
+    with transfers.meant(), contextlib.closing(job):
         for template in {id(c.template): c.template for c in candidates}.values():
             own = [c for c in candidates if c.template is template]
             prepared = prepare(template, Whole(place.mesh) if together else place)

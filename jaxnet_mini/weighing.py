@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from jaxnet_mini import arrays, drawing, programs, summary, weights
+from jaxnet_mini import arrays, drawing, programs, summary, transfers, weights
 from jaxnet_mini.building import LayerStack
 from jaxnet_mini.composition import LayerOutline, Serial
 from jaxnet_mini.errors import ArgumentError, ShapeError, short
@@ -144,7 +144,9 @@ class WeightedStack(LayerStack):
             self._adopt(self._outlined(tuple(shape[1:])))
         expected, name = self._known_shape(), self._outline[0].name
         arrays.check_features(given, shape, expected, name, "x")
-        return self.net.apply(self.params, jnp.asarray(x), key=key, training=training)
+        params = self.params
+        with transfers.meant():
+            return self.net.apply(params, jnp.asarray(x), key=key, training=training)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

@@ -15,6 +15,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from jaxnet_mini import transfers
 from jaxnet_mini.composition import LayerOutline
 from jaxnet_mini.contents import is_numeric
 from jaxnet_mini.errors import DataError, ShapeError, shortened
@@ -50,7 +51,7 @@ class Weight:
 
     def numpy(self) -> NDArray[Any]:
         """Return a copy as a NumPy array."""
-        return np.array(self.value)
+        return transfers.to_host(self.value).copy()
 
     def __repr__(self) -> str:
         return f"<Weight path={self.path}, shape={self.shape}, dtype={self.dtype}>"

@@ -20,7 +20,8 @@ NAME = jaxnet_mini.__name__
 # that of the design, with the rooms that were added since.
 FLOORS = [
     {"types", "errors", "folders", "names", "startup", "version"} | {"interrupts"},
-    {"arguments", "contents", "forks", "memory", "processes", "turns", "values"},
+    {"arguments", "contents", "forks", "memory", "processes", "turns", "values"}
+    | {"transfers"},
     {"activations", "initializers", "optimizers", "plain"}
     | {"compilation_cache"}
     | {"regularizers", "seeds", "states", "tables"},

@@ -1,5 +1,6 @@
 """What ``fit`` returns."""
 
+import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ class History(Callback):
     Attributes:
         history: names of logs, in alphabetical order, to lists of one float an epoch.
         epoch: the epochs' indices.
+        model: what was trained, as long as it is there; None in a copy.
         epochs_of: names of logs to the indices of the epochs that logged them, which
             for a validation that is not done after every epoch are fewer.
         params: ``epochs``, ``steps`` and ``verbose`` of the call.
@@ -28,6 +30,8 @@ class History(Callback):
             validation).
     """
 
+    _model: weakref.ref[Any] | None = None
+
     def __init__(self) -> None:
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
@@ -36,6 +40,20 @@ class History(Callback):
             "compile_seconds": 0.0,
             **{name: [] for name in _TIMED},
         }
+
+    @property
+    def model(self) -> Any:
+        """See above."""
+        return None if self._model is None else self._model()
+
+    def set_model(self, model: Any) -> None:
+        # The model holds its history. Were it held in turn, the weights of a model
+        # that has gone would lie on the device until the garbage collector comes.
+        self._model = weakref.ref(model)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what to copy: all but the model."""
+        return {name: value for name, value in vars(self).items() if name != "_model"}
 
     def state_dict(self) -> dict[str, Any]:
         # Copies: these lists grow while a thread writes them.
