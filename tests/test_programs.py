@@ -6,6 +6,7 @@ Everything here is counted, nothing is timed.
 import contextlib
 import copy
 import dataclasses
+import copy
 import gc
 import os
 from typing import Any
@@ -350,7 +351,7 @@ def test_jobs_watched_by_batch_are_the_same_programs(warm):
 def steps_of(layer, loss="mse", **hooks):
     """In how many batches 600 rows are evaluated and predicted."""
     x, _ = examples(600)
-    model = jn.Sequential([layer], seed=0)
+    model = jn.Sequential([copy.deepcopy(layer)], seed=0)
     model.compile("sgd", loss)
     model.build((None, 6))
     seen = []
