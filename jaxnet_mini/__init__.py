@@ -7,6 +7,9 @@
 ((10,), (5, 10))
 """
 
+import sys as _sys
+
+from jaxnet_mini import absences as _absences
 from jaxnet_mini import startup as _startup  # noqa: F401
 
 # isort: split
@@ -80,3 +83,20 @@ __all__ = [
     "sweep",
     "utils",
 ]
+
+_absences.answer_names(
+    {
+        "": _sys.modules[__name__],
+        "activations": activations,
+        "callbacks": callbacks,
+        "datasets": datasets,
+        "initializers": initializers,
+        "layers": layers,
+        "losses": losses,
+        "metrics": metrics,
+        "models": models,
+        "optimizers": optimizers,
+        "regularizers": regularizers,
+        "utils": utils,
+    }
+)

@@ -36,6 +36,14 @@ class UnknownNameError(JaxnetError, ValueError):
     """A name that stands in no table."""
 
 
+class AbsentNameError(JaxnetError, AttributeError):
+    """A module has no such name."""
+
+
+class AbsentImportError(JaxnetError, ImportError):
+    """A module has no such name to import."""
+
+
 class LayerError(JaxnetError, TypeError):
     """An object that is no layer stands where a layer is needed."""
 

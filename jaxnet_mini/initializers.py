@@ -18,6 +18,25 @@ from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.types import RandomKey, Shape
 from jaxnet_mini.values import Value
 
+__all__ = [
+    "INITIALIZERS",
+    "Constant",
+    "Initializer",
+    "get",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "lecun_normal",
+    "lecun_uniform",
+    "ones",
+    "orthogonal",
+    "random_normal",
+    "random_uniform",
+    "truncated_normal",
+    "zeros",
+]
+
 Initializer: TypeAlias = Callable[..., Array]
 
 

@@ -1,0 +1,260 @@
+"""Names of Keras that are absent here, and what to write instead.
+
+By the room in which Keras has them; ``""`` is the package itself. Where many names are
+absent for one reason, one pattern stands for them.
+"""
+
+import re
+
+_OWN_LAYER = "write a layer of your own, a frozen value with init and apply"
+_OWN_LOSS = "write a function (y_true, y_pred) that returns one loss per row"
+_ARRAYS = "this is done to the arrays before fit, or by a generator that fit is given"
+_CONFIGS = "write model.get_config() and Sequential.from_config(config), or model.save"
+_FILES = "read files with NumPy or a data loader; fit takes arrays and batches"
+_CLASSES = "files name own classes and functions by custom_objects= of load_model"
+_SILENCE = "the bar is drawn on terminals and in notebooks; verbose=0 is silent"
+_GRAPH = (
+    "a network is one chain of layers: join inputs with np.concatenate before fit, or "
+    "let one layer of your own, with init and apply, hold the branches"
+)
+_PURE = "layers and losses are pure functions of arrays: use jax and jax.numpy itself"
+_FLOAT32 = "all is computed in float32; jax.default_matmul_precision chooses how"
+_ARGUMENTS = "give compile, fit and the layers their arguments in your own code"
+
+PATTERNS: dict[str, dict[str, str]] = {
+    "layers": {
+        r"(Depthwise|Separable)?Conv(olution)?(LSTM)?\dD(Transpose)?"
+        r"|(Global|Adaptive)?(Average|Avg|Max)Pool(ing)?\dD|Adaptive\w+Pooling\dD"
+        r"|(Cropping|UpSampling|ZeroPadding|SpatialDropout)\dD": (
+            "there are no convolutions here, networks are dense: write Flatten() and "
+            f"Dense layers, or {_OWN_LAYER}"
+        ),
+        r"(Bidirectional|GRU|LSTM|RNN|SimpleRNN|StackedRNN|Masking)(Cells?)?": (
+            "there is no recurrence here, networks are dense: write Flatten() and "
+            f"Dense layers, or {_OWN_LAYER}"
+        ),
+        r"\w*Attention": f"there is no attention here: {_OWN_LAYER}",
+        r"Random\w+|RandAugment|AugMix|AutoContrast|CutMix|MixUp|Equalization"
+        r"|ContrastLimited\w+|Solarization|CenterCrop|Resizing|MaxNumBoundingBoxes"
+        r"|(Mel|STFT)Spectrogram": _ARRAYS,
+        r"(Jax|Flax|TFSM)Layer|TorchModuleWrapper|Wrapper|SpectralNormalization": (
+            f"{_OWN_LAYER}, around what it holds"
+        ),
+        r"Hash\w+|\w+Lookup|TextVectorization": (
+            f"{_ARRAYS}: np.unique(words, return_inverse=True) numbers words"
+        ),
+        r"(?i)add|average|concatenate|dot|maximum|minimum|multiply|subtract": _GRAPH,
+    },
+    "losses": {
+        r"(?i)(binary|categorical)_?focal_?crossentropy": (
+            f"{_OWN_LOSS}, such as lambda y, p: "
+            "optax.losses.sigmoid_focal_loss(p, y).mean(-1), of logits"
+        ),
+        r"(?i)circle|ctc|dice|tversky|categorical_?generalized\w+": _OWN_LOSS,
+    },
+    "metrics": {
+        r"(?i)(mean|binary|one_?hot)*iou": (
+            "count with plotting.confusion_matrix, or write a Metric of your own"
+        ),
+        r"(?i)(concordance|pearson)_?correlation": (
+            "take metrics.R2Score(), or np.corrcoef of what model.predict returns"
+        ),
+        r"(binary|categorical)_focal_crossentropy|huber": (
+            f"{_OWN_LOSS}, which compile takes as a metric too"
+        ),
+    },
+    "initializers": {
+        r"(Glorot|He|Lecun)(Normal|Uniform)": (
+            "give the name in small letters, as in kernel_initializer='he_normal'; "
+            "the model's seed= draws the numbers"
+        ),
+        r"Ones|Zeros": "give the name, as in kernel_initializer='zeros'",
+        r"Orthogonal(Initializer)?": "give the name, kernel_initializer='orthogonal'",
+        r"Identity(Initializer)?|identity": (
+            "write a function, lambda key, shape: jnp.eye(*shape)"
+        ),
+        r"STFT(Initializer)?|stft": "write a function (key, shape) that returns it",
+        r"constant": "write initializers.Constant(value)",
+    },
+    "utils": {
+        r"(array_to|load|save)_img|img_to_array|get_file|\w+_from_directory": _FILES,
+        r"\w+interactive_logging\w*": _SILENCE,
+        r"\w*[Cc]ustom_?[Oo]bject\w*|get_registered\w+|register_keras\w+": _CLASSES,
+        r"(de)?serialize_keras_object": _CONFIGS,
+        r"(un)?pack_x_y_sample_weight": "a batch is a tuple (x, y, sample_weight)",
+        r"get_source_inputs|is_keras_tensor|standardize_dtype|Config": _PURE,
+    },
+    "": {
+        r"(Keras|Ragged|Sparse)Tensor|Function|Operation|Variable|ops|random|backend": (
+            _PURE
+        ),
+        r"(Stateless|Symbolic)Scope|tree": _PURE,
+        r"(Float)?DTypePolicy|dtype_policies|mixed_precision|Quantizer|quantizers": (
+            _FLOAT32
+        ),
+    },
+}
+"""By room: regular expressions of whole names."""
+
+NAMES: dict[str, dict[str, str]] = {
+    "layers": {
+        "ActivityRegularization": "penalise weights: Dense(kernel_regularizer=...)",
+        "AlphaDropout": "write Dropout, GaussianDropout or GaussianNoise",
+        "BatchNormalization": "write LayerNormalization() in its place",
+        "GroupNormalization": "write LayerNormalization() in its place",
+        "RMSNormalization": "write LayerNormalization() in its place",
+        "UnitNormalization": "give x through utils.normalize(x) to fit and predict",
+        "Normalization": (
+            "write (x - x_train.mean(0)) / x_train.std(0) before fit and predict, or "
+            "Rescaling(scale, offset) as the first layer"
+        ),
+        "CategoryEncoding": "write x = utils.to_categorical(x) before fit and predict",
+        "Discretization": "write x = np.digitize(x, edges) before fit and predict",
+        "Embedding": (
+            "utils.to_categorical(x) followed by Dense(units, use_bias=False) computes "
+            "the same"
+        ),
+        "ReversibleEmbedding": _OWN_LAYER,
+        "EinsumDense": "Dense acts on the last axis of inputs of any shape",
+        "TimeDistributed": (
+            "Dense acts on the last axis of inputs of any shape: leave it out"
+        ),
+        "InputLayer": "write Input(shape)",
+        "InputSpec": "declare shapes with input_shape= of the first layer",
+        "Lambda": "write Activation(function)",
+        "Layer": "derive from layers.Base, or write a frozen value with init and apply",
+        "Permute": _OWN_LAYER,
+        "RepeatVector": _OWN_LAYER,
+        "Pipeline": "write Sequential([...]) or serial(...)",
+    },
+    "metrics": {},
+    "losses": {},
+    "optimizers": {
+        "Adadelta": "give compile optax.adadelta(learning_rate)",
+        "Adafactor": "give compile optax.adafactor(learning_rate)",
+        "Adamax": "give compile optax.adamax(learning_rate)",
+        "Ftrl": "the nearest are optimizers.Adagrad() and optax's transformations",
+        "Lamb": "give compile optax.lamb(learning_rate)",
+        "LossScaleOptimizer": "all is computed in float32, which needs no such scale",
+        "MultiOptimizer": "give compile optax.partition({...}, labels)",
+        "Muon": "give compile optax.contrib.muon(learning_rate)",
+        "OptimizerMap": "give compile optax.partition({...}, labels)",
+        "ScheduleFreeAdamW": "write optimizers.AdamW(learning_rate)",
+        "legacy": "all optimizers stand in jaxnet_mini.optimizers itself",
+        "schedules": (
+            "a learning rate may be any of optax's schedules, such as "
+            "optimizers.Adam(optax.exponential_decay(0.01, 1000, 0.9))"
+        ),
+    },
+    "callbacks": {
+        "OrbaxCheckpoint": "write fit(checkpoint=folder), or callbacks.ModelCheckpoint",
+        "RemoteMonitor": "write LambdaCallback(on_epoch_end=send)",
+        "SwapEMAWeights": (
+            "average model.get_weights() in a callback of your own, and give the mean "
+            "to model.set_weights"
+        ),
+    },
+    "initializers": {
+        "RandomNormal": "write jax.nn.initializers.normal(stddev)",
+        "RandomUniform": (
+            "write lambda key, shape: jax.random.uniform(key, shape, float, low, high)"
+        ),
+        "TruncatedNormal": "write jax.nn.initializers.truncated_normal(stddev)",
+        "VarianceScaling": (
+            "write jax.nn.initializers.variance_scaling(scale, mode, distribution)"
+        ),
+        "variance_scaling": (
+            "write jax.nn.initializers.variance_scaling(scale, mode, distribution)"
+        ),
+    },
+    "regularizers": {
+        "OrthogonalRegularizer": "write a function of the kernel",
+        "orthogonal_regularizer": "write a function of the kernel",
+    },
+    "activations": {
+        "hard_swish": "write activations.hard_silu, or give the name 'hard_swish'",
+        "swish": "write activations.silu, or give the name 'swish'",
+    },
+    "utils": {
+        "FeatureSpace": f"{_ARRAYS}: pandas.get_dummies(frame) encodes columns",
+        "Progbar": _SILENCE,
+        "PyDataset": "fit takes a generator or any iterable of batches (x, y)",
+        "Sequence": "fit takes a generator or any iterable of batches (x, y)",
+        "bounding_boxes": _ARRAYS,
+        "clear_session": "nothing is kept between models: leave it out",
+        "legacy": "what there is stands in jaxnet_mini.utils itself",
+        "np_utils": "write utils.to_categorical",
+        "pad_sequences": _ARRAYS,
+        "split_dataset": "cut the arrays, or write fit(validation_split=0.2)",
+        "timeseries_dataset_from_array": (
+            "np.lib.stride_tricks.sliding_window_view(x, window, axis=0) makes windows"
+        ),
+    },
+    "models": {
+        "Model": (
+            "a model is one chain of layers, Sequential([...]); for pure functions and "
+            "a loop of your own write serial(...)"
+        ),
+        "Functional": "a model is one chain of layers: write Sequential([...])",
+        "save_model": "write model.save(path)",
+        "model_from_config": "write Sequential.from_config(config)",
+        "model_from_yaml": "write model_from_json(model.to_json())",
+    },
+    "datasets": {
+        "boston_housing": "write sklearn.datasets.fetch_openml('boston')",
+        "california_housing": "write sklearn.datasets.fetch_california_housing()",
+        "cifar10": "write sklearn.datasets.fetch_openml('CIFAR_10')",
+        "cifar100": "take another loader, such as tensorflow_datasets or torchvision",
+        "imdb": "networks are dense and take numbers, not text: take another loader",
+        "reuters": "networks are dense and take numbers, not text: take another loader",
+    },
+    "": {
+        "InputSpec": "declare shapes with input_shape= of the first layer",
+        "RematScope": "networks are small: jax.checkpoint in a layer of your own",
+        "applications": "there are no pretrained networks here",
+        "config": "settings are those of JAX: jax.config.update",
+        "constraints": (
+            "weights are not constrained: kernel_regularizer= keeps them small"
+        ),
+        "device": "write fit(mesh=...), or with jax.default_device(device)",
+        "distillation": "write a loss of your own, and the teacher's outputs as y",
+        "distribution": "write fit(mesh=..., sharding=...)",
+        "engine": _PURE,
+        "estimator": "write sweep(model, ...) to try many models at once",
+        "export": "write model.save(path), or jax.export of model.net.apply",
+        "legacy": "all there is stands in jaxnet_mini itself",
+        "name_scope": "write with jax.named_scope(name)",
+        "remat": "networks are small: jax.checkpoint in a layer of your own",
+        "src": "all there is stands in jaxnet_mini itself",
+        "visualization": "write jaxnet_mini.plotting",
+        "wrappers": _ARGUMENTS,
+    },
+}
+"""By room: single names."""
+
+for _room in ("layers", "losses", "metrics", "optimizers"):
+    NAMES[_room] |= dict.fromkeys(("serialize", "deserialize"), _CONFIGS)
+for _room in ("activations", "initializers", "regularizers"):
+    NAMES[_room] |= dict.fromkeys(
+        ("serialize", "deserialize"), "names, values and functions stand for themselves"
+    )
+
+
+def advice(room: str, name: str) -> str | None:
+    """Return what to write instead of a name of Keras; None where it is not known.
+
+    Args:
+        room: where Keras has it, such as ``"layers"``.
+        name: which.
+
+    >>> advice("layers", "BatchNormalization")
+    'write LayerNormalization() in its place'
+    >>> advice("layers", "Conv2D") == advice("layers", "Conv1DTranspose")
+    True
+    """
+    if name in NAMES[room]:
+        return NAMES[room][name]
+    for pattern, sentence in PATTERNS.get(room, {}).items():
+        if re.fullmatch(pattern, name):
+            return sentence
+    return None
