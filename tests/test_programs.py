@@ -6,7 +6,6 @@ Everything here is counted, nothing is timed.
 import contextlib
 import copy
 import dataclasses
-import copy
 import gc
 import os
 from typing import Any
