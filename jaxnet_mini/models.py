@@ -112,11 +112,12 @@ class Sequential(LearningStack):
             validation_freq: validate every so many epochs, or after those in a list,
                 counted from 1.
             seed: of the order of examples and of dropout. The same seed on the same
-                machine gives the same bits. None goes by the model's seed and the
-                number of steps taken so far.
+                machine, with as many threads, gives the same bits. None goes by the
+                model's seed and the number of steps taken so far.
             checkpoint: a folder to keep the run in, after every epoch and while the
                 next one is computed. The same script started again goes on where it
-                was and ends with the same bits, however often it is killed; a run
+                was and ends with the same bits, however often it is killed (with
+                another number of threads it warns that the last ones may differ); a run
                 that has ended is not run again, unless ``epochs`` is larger. The
                 folder holds one run. See `callbacks.BackupAndRestore` to keep it more
                 often than that, and ``Callback.state_dict`` for callbacks of your own.

@@ -21,6 +21,7 @@ from jaxnet_mini import (
     processes,
     saving,
     snapshots,
+    threads,
     transfers,
     weights,
 )
@@ -50,7 +51,11 @@ ENTRIES: dict[str, Any] = {
     "logs": dict,
     "state": dict,
     "callbacks": dict,
+    "threads": int | None,
 }
+
+ABSENT: Json = {"threads": None}
+"""What earlier versions of this library did not keep."""
 
 PLANNED = ("batch_size", "steps_per_epoch", "initial_epoch", "shuffle")
 
@@ -192,6 +197,7 @@ class KeptRun(Run):
         if ABOUT not in arrays:
             raise FileError(f"{source} holds no run of this library.")
         about = plain.parse(arrays.pop(ABOUT).tobytes())
+        about = ABSENT | about
         plain.check_keys(about, ENTRIES, "the run")
         unknown = identities.check(about["identity"], self._identity.result(), source)
         if unknown:
@@ -201,6 +207,7 @@ class KeptRun(Run):
                 "version of Python, of a package or of jaxnet_mini.",
                 stacklevel=2,
             )
+        _compare_threads(about["threads"], source)
         epoch, step, seed = about["epoch"], about["step"], tuple(about["seed"])
         if epoch > self.plan.epochs:
             raise FileError(
@@ -294,6 +301,7 @@ class KeptRun(Run):
             sums = at_home(point.sums)
             arrays |= zip(SUMS, (sums.total, sums.lost), strict=True)
         about = {
+            "threads": threads.number(),
             "seed": list(self.plan.seed),
             "epoch": point.epoch,
             "step": point.step,
@@ -344,6 +352,18 @@ class KeptRun(Run):
         self._thread.shutdown()
         if self._folder is not None:
             self._folder.close()
+
+
+def _compare_threads(there: int | None, source: str) -> None:
+    """Warn where the run was computed by another number of threads."""
+    here = threads.number()
+    if None not in (there, here) and there != here:
+        warnings.warn(
+            f"the run in {source} goes on with {here} threads, and had {there}: the "
+            "last bits of large layers and batches may differ. For the same bits start "
+            f"Python with the environment variable NPROC={there}.",
+            stacklevel=2,
+        )
 
 
 def _all_rows(examples: Examples | None) -> int | None:

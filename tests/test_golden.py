@@ -1,9 +1,10 @@
 """The hashes of small trainings are those of golden.json, where they can be.
 
 Measured for JAX 0.7.0, 0.10.2 and 0.12.0: every version gives other bits, and so do
-other instruction sets (AVX-512, AVX2, AVX); the number of cores changes none. Elsewhere
-a hash that differs says nothing about this library, and the test is skipped with what
-is different there.
+other instruction sets (AVX-512, AVX2, AVX). Neither the number of cores nor that of
+threads changes any of these small ones; of large steps see test_cores.py. Elsewhere a
+hash that differs says nothing about this library, and the test is skipped with what is
+different there.
 """
 
 import copy

@@ -1,0 +1,92 @@
+"""Bits on a CPU: by the number of threads, not by that of cores.
+
+What the sums of a large step are cut into depends on the number of threads. A run keeps
+it, and says where it is another one.
+"""
+
+import hashlib
+import json
+import os
+import sys
+
+import numpy as np
+import pytest
+from interpreter import run
+from oracles import assert_trees_identical
+
+import jaxnet_mini as jn
+from jaxnet_mini import saving
+from jaxnet_mini.resuming import ABOUT
+
+PROGRAM = """
+import collections, hashlib, json, os, pathlib
+import jax, numpy as np
+import jaxnet_mini as jn
+from jaxnet_mini import threads
+
+def bits(hidden, batch, features):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2 * batch, features)).astype(np.float32)
+    y = rng.integers(0, 10, 2 * batch)
+    model = jn.Sequential([jn.Dense(hidden, "relu"), jn.Dense(10, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(x, y, batch_size=batch, verbose=0)
+    arrays = jax.tree.leaves((model.params, model.state.optimizer_state))
+    return hashlib.sha256(b"".join(map(bytes, map(np.asarray, arrays)))).hexdigest()
+
+small, large = bits(32, 32, 16), bits(256, 256, 784)
+tasks = pathlib.Path("/proc/self/task").iterdir()
+named = [(task / "comm").read_text() for task in tasks]
+pool = sum(name.startswith("tf_XLAEigen") for name in named)
+print(json.dumps([small, large, threads.number(), pool]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+def test_bits_depend_on_the_threads_of_large_steps_and_not_on_cores():
+    core = min(os.sched_getaffinity(0))
+    on_one = f"import os\nos.sched_setaffinity(0, [{core}])\n{PROGRAM}"
+    one = json.loads(run("-c", on_one, NPROC=""))
+    two = json.loads(run("-c", PROGRAM, NPROC="2"))
+    assert json.loads(run("-c", on_one, NPROC="2")) == two
+    assert one[0] == two[0], "the bits of a small step"
+    for _, _, told, pool in (one, two):
+        assert told == pool
+    assert (one[2], two[2]) == (1, 2)
+
+
+def fitted(folder, epochs):
+    rng = np.random.default_rng(0)
+    model = jn.Sequential([jn.Dense(3, "softmax", input_dim=4)])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    x, y = rng.normal(size=(20, 4)), rng.integers(0, 3, 20)
+    model.fit(x, y, epochs=epochs, verbose=0, checkpoint=folder)
+    return model.state
+
+
+def test_a_run_goes_on_with_other_threads_and_says_so(tmp_path, monkeypatch):
+    whole = fitted(tmp_path / "whole", 2)
+    monkeypatch.setenv("NPROC", "61")
+    fitted(tmp_path / "cut", 1)
+    monkeypatch.setenv("NPROC", "62")
+    words = r"goes on with 62 threads, and had 61: the last bits .* NPROC=61\.$"
+    with pytest.warns(UserWarning, match=words):
+        assert_trees_identical(fitted(tmp_path / "cut", 2), whole)
+
+
+def test_the_advice_works_and_a_run_that_kept_no_number_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("NPROC", "61")
+    fitted(tmp_path, 1)
+    fitted(tmp_path, 2)
+    newest = max(tmp_path.glob("*.safetensors"))
+    arrays = dict(saving.read(newest).arrays)
+    about = json.loads(arrays.pop(ABOUT).tobytes())
+    assert about.pop("threads") == 61
+    arrays[ABOUT] = np.frombuffer(json.dumps(about).encode(), np.uint8)
+    contents = saving.encoded(arrays, {"format": "run"})
+    place, digest, ending = newest.name.split(".")
+    newest.unlink()
+    digest = hashlib.sha256(contents).hexdigest()
+    newest.with_name(f"{place}.{digest}.{ending}").write_bytes(contents)
+    monkeypatch.setenv("NPROC", "62")
+    fitted(tmp_path, 3)
