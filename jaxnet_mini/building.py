@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
-from jaxnet_mini import arrays, composition, places, seeds, turns
+from jaxnet_mini import arrays, composition, origins, places, seeds, turns
 from jaxnet_mini.arguments import check_word
 from jaxnet_mini.composition import LayerOutline, Serial
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError, StateError
@@ -38,6 +38,7 @@ class LayerStack:
         self.name = check_word("name", name)
         self.seed = seeds.default_seed() if seed is None else seeds.check_seed(seed)
         self._net = Serial(())
+        self._traced_net: Layer = self._net  # what programs are found by
         self._shape: Shape | None = None
         self._outline: tuple[LayerOutline, ...] = ()
         self._turn = turns.Turn()
@@ -142,6 +143,7 @@ class LayerStack:
     ) -> None:
         """Take what has been checked."""
         self._net, self._shape, self._outline = net, shape, outline
+        self._traced_net = origins.retraced(net)
         self._mark()
 
     @property

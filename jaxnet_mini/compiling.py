@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import optax
 
-from jaxnet_mini import configs, optimizers, plain, programs, transfers
+from jaxnet_mini import configs, optimizers, origins, plain, programs, transfers
 from jaxnet_mini.configs import CustomObjects
 from jaxnet_mini.errors import ArgumentError, StateError
 from jaxnet_mini.metrics import Metric
@@ -87,12 +87,13 @@ class CompiledStack(WeightedStack):
                 "compile needs a loss: for example "
                 'loss="sparse_categorical_crossentropy".'
             )
-        trainer = Trainer(
-            self.net, loss, optimizer, _several(metrics), _several(weighted_metrics)
-        )
+        chosen = (loss, optimizer, _several(metrics), _several(weighted_metrics))
+        trace = origins.trace_for(self.net, *chosen)
+        trainer = Trainer(self.net, *chosen, trace=trace)
         with self._turn.making:
             self._turn.check("how to train")
             self._trainer = trainer
+            self._traced_net = origins.retraced(self.net)
             if self._state is not None:
                 self._state = self._state._replace(optimizer_state=None)
 
@@ -105,7 +106,10 @@ class CompiledStack(WeightedStack):
                 "metrics) first."
             )
         if self._trainer.net is not self.net:  # layers were added since
-            self._trainer = dataclasses.replace(self._trainer, net=self.net)
+            trace = origins.trace_for(self.net) or self._trainer.trace
+            self._trainer = dataclasses.replace(
+                self._trainer, net=self.net, trace=trace
+            )
         return self._trainer
 
     @property

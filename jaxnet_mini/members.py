@@ -186,7 +186,9 @@ def _start(candidate: Candidate, prepared: Prepared) -> TrainState:
     One program makes the weights of all, and the optimizer's state needs none.
     """
     model, shape = candidate.model, prepared.outline[0].input_shape
-    state = programs.untrained(candidate.template.net, shape, np.uint32(model.seed))
+    state = programs.untrained(
+        candidate.template._traced_net, shape, np.uint32(model.seed)
+    )
     optimizer: Any = model.trainer.optimizer
     started: TrainState = state._replace(optimizer_state=optimizer.init(state.params))
     return started

@@ -118,12 +118,14 @@ class PredictingStack(StoredStack):
         if len(inputs) <= batch_size and not hooks and not verbose:
             batch = data.single_batch(inputs, batch_size)
             params = place.params(self.params)
-            return inference.predict_batch(self.net, params, batch, len(inputs))
+            return inference.predict_batch(self._traced_net, params, batch, len(inputs))
         stacks = data.batches(inputs, None, None, batch_size)
         parameters = {"epochs": 1, "steps": stacks.batches, "verbose": verbose}
         called = CallbackList(hooks, self, parameters)
         params = place.params(self.params)
-        return inference.predict(self.net, params, stacks, called, place, verbose)
+        return inference.predict(
+            self._traced_net, params, stacks, called, place, verbose
+        )
 
     def test_on_batch(
         self,

@@ -17,7 +17,7 @@ from jaxnet_mini import (
     data,
     memory,
     processes,
-    train,
+    rehearsing,
 )
 from jaxnet_mini.batches import Batches
 from jaxnet_mini.callbacks.base import say
@@ -293,10 +293,15 @@ def _streamed_batches(
 def trainer_for(trainer: Trainer, outline: tuple[LayerOutline, ...]) -> Trainer:
     """Return the trainer with metrics that know how many outputs there are."""
     outputs = outline[-1].output_shape[-1:]
-    if not outputs:
-        return trainer
-    metrics = tuple(metric.for_outputs(*outputs) for metric in trainer.metrics)
-    weighted = tuple(m.for_outputs(*outputs) for m in trainer.weighted_metrics)
+    return _for_outputs(trainer, *outputs) if outputs else trainer
+
+
+# The same one every time: what a user's own class notes down while it is traced has
+# nothing traced again.
+@functools.lru_cache(maxsize=256)
+def _for_outputs(trainer: Trainer, outputs: int) -> Trainer:
+    metrics = tuple(metric.for_outputs(outputs) for metric in trainer.metrics)
+    weighted = tuple(m.for_outputs(outputs) for m in trainer.weighted_metrics)
     if metrics == trainer.metrics and weighted == trainer.weighted_metrics:
         return trainer
     return dataclasses.replace(trainer, metrics=metrics, weighted_metrics=weighted)
@@ -340,7 +345,7 @@ def rehearse(
         rows = min(rows, arguments.BATCH_SIZE)
     targets = _batch_of(rows, checked.y)
     shape, dtype = outline[0].input_shape, casting.device_dtype(checked.x.dtype)
-    train.rehearse(trainer.program(), shape, dtype, targets)
+    rehearsing.rehearse(trainer.program(), shape, dtype, targets)
 
 
 def rows_at_once(

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini import composition
+from jaxnet_mini import composition, origins
 from jaxnet_mini.arguments import check_positive
 from jaxnet_mini.errors import ShapeError
 from jaxnet_mini.layers import Base
@@ -68,7 +68,12 @@ class Repeat(Base):
                     f"first axis of each must be {self.n}, one entry a repetition: "
                     "give it parameters that its own init made, or stack them."
                 )
-        outputs: Array = _run(self, params, x, key, training)
+        run: Any = _run
+        if not origins.is_known(self.layer) and any(
+            isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((params, x))
+        ):
+            run = run.__wrapped__  # what is being traced is traced anew
+        outputs: Array = run(self, params, x, key, training, origins.at_hand())
         return outputs
 
     @property
@@ -81,11 +86,16 @@ class Repeat(Base):
 
 
 # Compiled, so that a call outside of any jit compiles its loop once, not every time.
-@functools.partial(jax.jit, static_argnums=(0, 4), inline=True)
+@functools.partial(jax.jit, static_argnums=(0, 4, 5), inline=True)
 def _run(
-    net: Repeat, params: Params, x: Array, key: RandomKey | None, training: bool
+    net: Repeat,
+    params: Params,
+    x: Array,
+    key: RandomKey | None,
+    training: bool,
+    _trace: origins.Trace | None,
 ) -> Array:
-    """Apply the layer in a loop."""
+    """Apply the layer in a loop, compiled once for each trace."""
 
     def once(x: Array, repetition: tuple[Params, Array]) -> tuple[Array, None]:
         own, place = repetition

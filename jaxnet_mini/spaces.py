@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from jaxnet_mini import seeds, tracing
+from jaxnet_mini import origins, seeds, tracing
 from jaxnet_mini.arguments import as_integer, is_number
 from jaxnet_mini.errors import ArgumentError, find, short
 from jaxnet_mini.models import Sequential
@@ -64,16 +64,17 @@ def candidates(model: Any, space: Space) -> list[Candidate]:
     values = _values(space)
     taken = _parameters(model, values)
     templates: dict[tuple[int, ...], Sequential] = {}
-    found = []
+    found, trace = [], origins.Trace()
     for places in itertools.product(*map(range, map(len, values.values()))):
         at = dict(zip(values, places, strict=True))
         settings = {name: values[name][place] for name, place in at.items()}
         built = {name: value for name, value in settings.items() if name in taken}
         key = tuple(place for name, place in at.items() if name in taken)
-        if key not in templates:
-            templates[key] = _template(model, built)
         own = {name: value for name, value in settings.items() if name not in taken}
-        found.append(_candidate(templates[key], settings, own, taken))
+        with origins.within(trace):  # all of them share programs
+            if key not in templates:
+                templates[key] = _template(model, built)
+            found.append(_candidate(templates[key], settings, own, taken))
     return found
 
 

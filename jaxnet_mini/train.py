@@ -12,7 +12,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jax import Array
 
@@ -20,6 +19,7 @@ from jaxnet_mini import composition, losses, metrics, optimizers
 from jaxnet_mini.data import Data
 from jaxnet_mini.errors import ArgumentError, ShapeError
 from jaxnet_mini.metrics import Metric
+from jaxnet_mini.origins import Trace
 from jaxnet_mini.states import Batch, Progress, Sums, TrainState
 from jaxnet_mini.types import Float, Int, Layer, Params, RandomKey, Shape
 from jaxnet_mini.values import Value
@@ -37,6 +37,8 @@ class Trainer(Value):
             transformation.
         metrics: names, `jaxnet_mini.metrics.Metric` values or callables.
         weighted_metrics: likewise; these count examples by their weights.
+        trace: makes an equal trainer another one, whose programs are traced anew; see
+            `jaxnet_mini.origins`.
 
     Where the network ends with the softmax or sigmoid that the loss expects, the loss
     is computed from what comes before it: exact where probabilities would round.
@@ -54,6 +56,7 @@ class Trainer(Value):
     optimizer: Any = "adam"
     metrics: tuple[Any, ...] = ()
     weighted_metrics: tuple[Any, ...] = ()
+    trace: Trace | None = dataclasses.field(default=None, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
         composition.check_layer(self.net)
@@ -373,25 +376,3 @@ def _mask_and_weight(
     """Return what counts examples, and what multiplies their losses."""
     mask = mask.astype(dtype)
     return mask, mask if weight is None else mask * weight.astype(dtype)
-
-
-@functools.lru_cache(maxsize=256)
-def rehearse(
-    trainer: Trainer, input_shape: Shape, x: np.dtype[Any], y: jax.ShapeDtypeStruct
-) -> None:
-    """Trace network, loss and metrics on a batch, so that errors come before changes.
-
-    ``x`` is the dtype of the inputs, ``y`` shape and dtype of the targets.
-
-    Raises:
-        ShapeError: the loss or a metric does not return one value per example.
-    """
-
-    def forward() -> dict[str, Any]:
-        key = jax.random.key(0)
-        _, params = trainer.net.init(key, input_shape)
-        inputs = jnp.zeros((y.shape[0], *input_shape), x)
-        batch = Batch(inputs, jnp.zeros(y.shape, y.dtype))
-        return trainer._totals(params, batch, key, True)[-1]
-
-    jax.eval_shape(forward)

@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from jaxnet_mini import arrays, drawing, programs, summary, transfers, weights
+from jaxnet_mini import arrays, drawing, origins, programs, summary, transfers, weights
 from jaxnet_mini.building import LayerStack
 from jaxnet_mini.composition import LayerOutline, Serial
 from jaxnet_mini.errors import ArgumentError, ShapeError, short
@@ -34,7 +34,9 @@ class WeightedStack(LayerStack):
             expected = weights.shapes(outline)
             for path, value in weights.by_path(kept).items():
                 weights.fitting(path, expected[path], value)
-            state = programs.untrained(net, shape, np.uint32(self.seed))
+            state = programs.untrained(
+                origins.retraced(net), shape, np.uint32(self.seed)
+            )
             state = state._replace(params=state.params | kept)
         super()._put(net, shape, outline)
         self._state = state
@@ -79,7 +81,9 @@ class WeightedStack(LayerStack):
                 state = self._state
                 if state is None:
                     seed = np.uint32(self.seed)
-                    self._state = state = programs.untrained(self.net, shape, seed)
+                    self._state = state = programs.untrained(
+                        self._traced_net, shape, seed
+                    )
         return state
 
     @property
@@ -146,7 +150,8 @@ class WeightedStack(LayerStack):
         arrays.check_features(given, shape, expected, name, "x")
         params = self.params
         with transfers.meant():
-            return self.net.apply(params, jnp.asarray(x), key=key, training=training)
+            x = jnp.asarray(x)
+            return self._traced_net.apply(params, x, key=key, training=training)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

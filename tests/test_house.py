@@ -27,7 +27,7 @@ FLOORS = [
     | {"compilation_cache"}
     | {"regularizers", "seeds", "states", "tables"},
     {"arrays", "callbacks.base", "figures", "layers.base", "progress"},
-    {"bytecode", "holding", "plotting"},
+    {"bytecode", "holding", "origins", "plotting"},
     {"losses.functions"}
     | {"layers.activation_layers", "layers.core", "layers.normalization"}
     | {"layers.regularization", "layers.reshaping"}
@@ -52,7 +52,7 @@ FLOORS = [
     {"saving", "keras_configs", "descriptions", "drawing", "placement"},
     {"keras_files", "graphviz"},
     {"forward", "train"},
-    {"fingerprints", "snapshots", "starting", "tracing", "mismatches"},
+    {"fingerprints", "rehearsing", "snapshots", "starting", "tracing", "mismatches"},
     {"programs"},
     {"inference", "building"},
     {"weighing"},

@@ -43,6 +43,7 @@ PRELOADED = ["jax", "jax.numpy", "optax", "keras", "hypothesis", "sklearn.metric
 TESTS = {
     "jaxnet_mini/casting.py": "data memory streams errors",
     "jaxnet_mini/data.py": "data memory streams errors",
+    "jaxnet_mini/rehearsing.py": "train errors",
     "jaxnet_mini/train.py": "train pieces losses regularizers errors",
     "jaxnet_mini/losses": "losses properties arguments",
     "jaxnet_mini/metrics": "metrics metrics_scores metrics_arguments arguments",
