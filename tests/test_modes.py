@@ -4,13 +4,18 @@
 is violated may end the process.
 """
 
+import gc
 import json
+import os
+import subprocess
+import sys
 
 import jax
 import modes
 import numpy as np
 import pytest
-from interpreter import run
+from interpreter import ROOT, run
+from oracles import unchecked_types
 
 import jaxnet_mini as jn
 
@@ -56,3 +61,63 @@ def test_where_nothing_may_be_moved_one_sentence_says_so_and_its_advice_works():
     with jax.transfer_guard("disallow"):
         model.fit(x, y, verbose=0)
         assert np.isfinite(model.predict(x)).all()
+
+
+FAILING = """
+import numpy as np
+import jaxnet_mini as jn
+
+class Fails(jn.callbacks.Callback):
+    def set_model(self, model):
+        raise KeyError("a fault of the user's")
+
+model = jn.Sequential([*[jn.Dense(16 + n, "gelu") for n in range(4)], jn.Dense(1)])
+model.compile("adam", "mse")
+x, y = np.zeros((64, 8)), np.zeros((64, 1))
+model.fit(x, y, verbose=0, validation_data=(x, y), callbacks=Fails())
+"""
+
+
+def test_a_fit_that_fails_while_its_programs_are_compiled_ends_with_its_error():
+    ended = subprocess.run(
+        [sys.executable, "-c", FAILING],
+        cwd=ROOT,
+        # What another process has compiled would be there at once.
+        env={**os.environ, "JAX_ENABLE_COMPILATION_CACHE": "false"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ended.returncode == 1, ended.stderr[-4000:]
+    assert ended.stderr.endswith('KeyError: "a fault of the user\'s"\n')
+
+
+def test_a_model_that_is_not_compiled_at_all():
+    x, y = np.ones((4, 2), np.float32), np.ones((4, 1), np.float32)
+
+    def one():
+        model = jn.Sequential([jn.Dense(1, input_dim=2)])
+        model.compile("sgd", "mse")
+        return model.fit(x, y, verbose=0).history["loss"]
+
+    expected = one()
+    with unchecked_types(), jax.disable_jit():
+        np.testing.assert_allclose(one(), expected, rtol=1e-6)
+
+
+def test_a_model_that_has_gone_leaves_nothing_to_the_garbage_collector():
+    was, gc_was = gc.get_debug(), gc.isenabled()
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        modes.lived(["fit", "failed"])
+        gc.collect()
+        left = [entry for entry in gc.garbage if isinstance(entry, jax.Array)]
+    finally:
+        gc.set_debug(was)
+        gc.garbage.clear()
+        if gc_was:
+            gc.enable()
+    assert not left
