@@ -279,3 +279,14 @@ def as_triple(value: Any, argument: str) -> tuple[Any, Any, Any]:
         )
     x, y, *weight = value
     return x, y, weight[0] if weight else None
+
+
+def inputs_of(value: Any, argument: str) -> tuple[Any, Any, Any]:
+    """Return the inputs of a batch, alone or first in a tuple, as a triple.
+
+    Raises:
+        ArgumentError: the tuple is longer than one of weights too.
+    """
+    if isinstance(value, tuple | list) and len(value) > 1:
+        return as_triple(value, argument)
+    return value[0] if isinstance(value, tuple | list) and value else value, None, None

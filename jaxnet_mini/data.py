@@ -5,7 +5,7 @@ Everything here runs on the host, in NumPy, before anything is compiled.
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -145,7 +145,7 @@ class Stacks:
         """The number of batches that hold rows."""
         return steps_for(self.rows, self.batch_size)
 
-    def runs(self, stepwise: bool) -> Iterator[tuple[Data, int, int]]:
+    def runs(self, stepwise: bool) -> Generator[tuple[Data, int, int], None, None]:
         """Yield a stack with the batches to run: all with rows, or one at a time."""
         for number in range(len(self)):
             stack = self.stack(number)

@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from jaxnet_mini import interrupts, processes, programs, transfers, weights
 from jaxnet_mini.callbacks import CallbackList, History, Logs, ProgbarLogger
-from jaxnet_mini.data import Stacks
 from jaxnet_mini.errors import NonFiniteError
 from jaxnet_mini.feeds import Piece
-from jaxnet_mini.inference import evaluate, sums_to_logs, with_held_out
+from jaxnet_mini.inference import Source, evaluate, sums_to_logs, with_held_out
 from jaxnet_mini.placement import at_home
 from jaxnet_mini.plans import Plan
 from jaxnet_mini.preparing import Prepared
@@ -82,7 +81,7 @@ def compile_ahead(prepared: Prepared, state: TrainState, plan: Plan) -> Stopwatc
 
 
 def _first_held_out(
-    prepared: Prepared, state: TrainState, stacks: Stacks
+    prepared: Prepared, state: TrainState, stacks: Source
 ) -> tuple[Any, ...]:
     """Return the arguments of an evaluation of no steps."""
     here = prepared.place.here
@@ -138,6 +137,7 @@ def train_epochs(
     pace: Pace | None = None
     start = run.start
     run.put_back(learner, callbacks.callbacks)
+    validation.pass_over(range(plan.initial_epoch, start.epoch))
     logs, known = start.logs, None
     for epoch in range(start.epoch, 0 if start.stopped else plan.epochs):
         label = f"Epoch {epoch + 1}/{plan.epochs}"

@@ -2,7 +2,8 @@
 
 import dataclasses
 import itertools
-from typing import Any
+from collections.abc import Generator
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from jaxnet_mini import interrupts, processes, programs, transfers
 from jaxnet_mini.callbacks import CallbackList, Logs, ProgbarLogger
-from jaxnet_mini.data import Stacks
+from jaxnet_mini.data import Data
 from jaxnet_mini.placement import Placement
 from jaxnet_mini.states import Sums
 from jaxnet_mini.train import Trainer
@@ -19,11 +20,30 @@ IN_FLIGHT = 2
 """How many stacks wait to be computed, at most, besides the one that is copied."""
 
 
+@runtime_checkable
+class Source(Protocol):
+    """Where the examples of an evaluation or a prediction come from, in stacks."""
+
+    @property
+    def batches(self) -> int | None:
+        """How many batches there are; None where nobody knows it."""
+
+    @property
+    def rows(self) -> int:
+        """How many examples they hold, or then one of them."""
+
+    def runs(self, stepwise: bool) -> Generator[tuple[Data, int, int], None, None]:
+        """Yield a stack with the batches to run: all with rows, or one at a time."""
+
+    def stack(self, number: int) -> Data:
+        """Return a stack."""
+
+
 @interrupts.held_back()
 def evaluate(
     trainer: Trainer,
     params: Any,
-    stacks: Stacks,
+    stacks: Source,
     callbacks: CallbackList,
     placement: Placement,
     verbose: int = 0,
@@ -72,11 +92,17 @@ def evaluate(
                 bar.update(done, bar.clock.elapsed, logs)
                 if callbacks.model.stop_evaluating:
                     break
+        else:
+            if stacks.batches is None:
+                logs = sums_to_logs(trainer, sums)
+                bar.update(done, bar.clock.elapsed, logs)
+                bar.count(done)
         if processes.several():
             logs = sums_to_logs(trainer, _of_all_processes(sums))
         callbacks.call("on_test_end", logs)
         bar.end(logs)
     finally:
+        runs.close()
         bar.abandon()
     return logs
 
@@ -96,7 +122,7 @@ def predict_batch(net: Any, params: Any, x: NDArray[Any], rows: int) -> NDArray[
 def predict(
     net: Any,
     params: Any,
-    stacks: Stacks,
+    stacks: Source,
     callbacks: CallbackList,
     placement: Placement,
     verbose: int,
@@ -107,12 +133,11 @@ def predict(
         DataError: see `evaluate`.
     """
     stepwise = callbacks.watches_batches("predict")
-    rows, batch_size = stacks.rows, stacks.batch_size
     runs = stacks.runs(stepwise)
     begun = next(runs)
-    pieces: list[Any] = []
+    pieces: list[tuple[Any, int]] = []
     progbar = ProgbarLogger.among(callbacks.callbacks)
-    bar = progbar.bar("Predict", stacks.batches, rows, verbose)
+    bar = progbar.bar("Predict", stacks.batches, stacks.rows, verbose)
     try:
         callbacks.model.stop_predicting = False
         callbacks.call("on_predict_begin", {})
@@ -124,28 +149,37 @@ def predict(
             inputs = placement.batches(stack.x)
             outputs = programs.predict(net, params, inputs, first, last)
             done += last - first
+            size = stack.x.shape[1]
+            rows = min(int(stack.rows) - first * size, (last - first) * size)
             if stepwise:
                 outputs = transfers.to_host(outputs)[first:last]
-                logs = {"outputs": outputs[0][: rows - (done - 1) * batch_size]}
+                logs = {"outputs": outputs[0][:rows]}
                 callbacks.call("on_predict_batch_end", done - 1, logs)
-            pieces.append(outputs)
+            pieces.append((outputs, rows))
             if bar.redraws:
                 jax.block_until_ready(outputs)
             elif len(pieces) > IN_FLIGHT:
                 jax.block_until_ready(pieces[-IN_FLIGHT - 1])
             bar.update(done, bar.clock.elapsed, {})
             if callbacks.model.stop_predicting:
-                rows = min(rows, done * batch_size)
                 break
-        flat = [
-            transfers.to_host(piece).reshape(-1, *piece.shape[2:]) for piece in pieces
-        ]
+        else:
+            if stacks.batches is None:
+                bar.count(done)
+        flat = [_rows(*piece) for piece in pieces]
         callbacks.call("on_predict_end", {})
         bar.update(done, bar.clock.elapsed, {})
         bar.end({})
     finally:
+        runs.close()
         bar.abandon()
-    return flat[0][:rows] if len(flat) == 1 else np.concatenate(flat)[:rows]
+    return flat[0] if len(flat) == 1 else np.concatenate(flat)
+
+
+def _rows(outputs: Any, rows: int) -> NDArray[Any]:
+    """Return the first rows of a stack of outputs."""
+    host: NDArray[Any] = transfers.to_host(outputs)
+    return host.reshape(-1, *outputs.shape[2:])[:rows]
 
 
 def with_held_out(logs: Logs, held_out: Logs) -> Logs:

@@ -66,6 +66,7 @@ class Sequential(LearningStack):
         sample_weight: Any = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int | Sequence[int] = 1,
         *,
@@ -97,7 +98,8 @@ class Sequential(LearningStack):
             callbacks: one or a list of `jaxnet_mini.callbacks.Callback`.
             validation_split: the share of the last rows, taken before shuffling, that
                 is kept for validation; in [0, 1).
-            validation_data: ``(x, y)`` or ``(x, y, sample_weight)`` instead.
+            validation_data: ``(x, y)`` or ``(x, y, sample_weight)`` instead, or what
+                gives batches, as ``x``.
             shuffle: whether to draw a new order for each epoch, of rows or of the
                 batches of a sequence; those that come by themselves stay as they come.
             class_weight: weights of the loss by class; 1 for classes not named.
@@ -107,6 +109,8 @@ class Sequential(LearningStack):
             steps_per_epoch: steps in an epoch; None is one pass over the rows, or over
                 an ``x`` of batches, however many come. Otherwise an epoch goes on where
                 the one before it ended.
+            validation_steps: of how many batches to evaluate on, the first ones each
+                time, or the next ones of what cannot begin again; None is all.
             validation_batch_size: as ``batch_size`` of `evaluate`; where it can be seen
                 by default that of `fit`.
             validation_freq: validate every so many epochs, or after those in a list,
@@ -157,6 +161,10 @@ class Sequential(LearningStack):
             batch_size = arguments.check_batch_size(batch_size)
         if steps_per_epoch is not None:
             steps_per_epoch = arguments.check_count("steps_per_epoch", steps_per_epoch)
+        if validation_steps is not None:
+            validation_steps = arguments.check_count(
+                "validation_steps", validation_steps
+            )
         if validation_batch_size is not None:
             validation_batch_size = arguments.check_count(
                 "validation_batch_size", validation_batch_size
@@ -190,8 +198,10 @@ class Sequential(LearningStack):
             batch_size=batch_size,
             validation_split=validation_split,
             validation_data=validation_data,
+            validation_steps=validation_steps,
             validation_batch_size=validation_batch_size,
             validation_freq=validation_freq,
+            epochs=range(initial_epoch, epochs),
             watched=watches_batches(hooks, "test"),
             verbose=verbose,
         )
@@ -207,7 +217,8 @@ class Sequential(LearningStack):
                 "steps_per_epoch": opened.steps if opened else steps_per_epoch,
                 "shuffle": shuffle,
             },
-            {
+            ({} if validation_steps is None else {"validation_steps": validation_steps})
+            | {
                 "validation_batch_size": validation_batch_size,
                 "validation_freq": repr(arguments.check_frequency(validation_freq)),
             },

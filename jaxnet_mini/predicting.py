@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 
 from jaxnet_mini import (
     arguments,
+    batches,
+    checks,
     composition,
     data,
     forks,
@@ -14,10 +16,18 @@ from jaxnet_mini import (
     preparing,
     transfers,
 )
+from jaxnet_mini.batches import ONE_PASS
 from jaxnet_mini.callbacks import CallbackList, as_callbacks
 from jaxnet_mini.callbacks.base import watches_batches
+from jaxnet_mini.checked import Checked
+from jaxnet_mini.checks import Examples
+from jaxnet_mini.composition import LayerOutline
+from jaxnet_mini.inference import Source
+from jaxnet_mini.placement import Placement
 from jaxnet_mini.progress import check_verbose
+from jaxnet_mini.stacks import BatchStacks
 from jaxnet_mini.storing import StoredStack
+from jaxnet_mini.train import Trainer
 
 
 class PredictingStack(StoredStack):
@@ -33,6 +43,7 @@ class PredictingStack(StoredStack):
         batch_size: int | None = None,
         verbose: Any = "auto",
         sample_weight: Any = None,
+        steps: int | None = None,
         callbacks: Any = None,
         return_dict: bool = False,
         *,
@@ -41,13 +52,16 @@ class PredictingStack(StoredStack):
         """Return loss and metrics over all rows.
 
         Args:
-            x: inputs, as for `fit`.
+            x: inputs, or what gives batches, as for `fit`. With batches loss and
+                metrics are those of each, weighted by its rows.
             y: targets, as for `fit`.
             batch_size: examples computed at a time; by default 32, or 256 where that
                 changes nothing: no callback watches batches, each example is treated by
                 itself, and the loss is their mean.
             verbose: 0 silent, 1 or "auto" a bar on a terminal, 2 a line.
             sample_weight: weights of the loss by example.
+            steps: how many batches to compute; None is all. Of arrays without a
+                ``batch_size`` they are as large as leaves no row out, as in Keras.
             callbacks: hooks named ``on_test_...`` are called.
             return_dict: whether to return ``{"loss": ..., ...}``.
             mesh: the devices to compute on, see `fit`.
@@ -70,24 +84,57 @@ class PredictingStack(StoredStack):
         watched = watches_batches(hooks, "test")
         if batch_size is not None:
             batch_size = arguments.check_batch_size(batch_size)
-        outline = self._outline_for(x, y)
+        if steps is not None:
+            steps = arguments.check_count("steps", steps)
+        opened = batches.opened(x, y, sample_weight, steps, batch_size, door=ONE_PASS)
+        outline = self._outline_for(*((x, y) if opened is None else opened.first[:2]))
         trainer = preparing.trainer_for(trainer, outline)
-        examples = preparing.examples(trainer, outline, x, y, sample_weight)
-        by_row = trainer.averages_rows(examples.weight is not None)
-        batch_size = preparing.rows_at_once(batch_size, by_row, watched, place.shards)
-        preparing.rehearse(trainer, outline, examples, batch_size)
-        stacks = data.batches(*examples, batch_size)
+        if opened is None:
+            stacks = self._stacks(
+                trainer,
+                outline,
+                (x, y, sample_weight),
+                steps,
+                batch_size,
+                watched,
+                place,
+            )
+        else:
+            stacks = BatchStacks(
+                Checked(opened, lambda own: preparing.examples(trainer, outline, *own))
+            )
+            preparing.rehearse(trainer, outline, stacks.first, len(stacks.first.x))
         parameters = {"epochs": 1, "steps": stacks.batches, "verbose": verbose}
         called = CallbackList(hooks, self, parameters)
         params = place.params(self.params)
         logs = inference.evaluate(trainer, params, stacks, called, place, verbose)
         return self._results(logs, return_dict)
 
+    def _stacks(
+        self,
+        trainer: Trainer,
+        outline: tuple[LayerOutline, ...],
+        triple: tuple[Any, Any, Any],
+        steps: int | None,
+        batch_size: int | None,
+        watched: bool,
+        place: Placement,
+    ) -> Source:
+        """Return arrays as `evaluate` runs through them, checked."""
+        examples = preparing.examples(trainer, outline, *triple)
+        rows, batch_size = preparing.first_steps(len(examples.x), steps, batch_size)
+        examples = examples.rows(0, rows)
+        by_row = trainer.averages_rows(examples.weight is not None)
+        size = preparing.rows_at_once(batch_size, by_row, watched, place.shards)
+        preparing.rehearse(trainer, outline, examples, size)
+        return data.batches(*examples, size)
+
     def predict(
         self,
         x: Any,
         batch_size: int | None = None,
         verbose: Any = 0,
+        steps: int | None = None,
         callbacks: Any = None,
         *,
         mesh: Any = None,
@@ -95,9 +142,11 @@ class PredictingStack(StoredStack):
         """Return the outputs for all rows, ``(rows, *output_shape)``, in order.
 
         Args:
-            x: inputs, ``(rows, ...)``.
+            x: inputs, ``(rows, ...)``, or what gives batches ``x``, ``(x,)``,
+                ``(x, y)`` or ``(x, y, sample_weight)``, of which the inputs are used.
             batch_size: see `evaluate`.
             verbose: 0 silent (the default, unlike in Keras), 1 or "auto" a bar.
+            steps: see `evaluate`.
             callbacks: hooks named ``on_predict_...`` are called.
             mesh: the devices to compute on, see `fit`.
 
@@ -111,15 +160,31 @@ class PredictingStack(StoredStack):
         verbose = check_verbose(verbose)
         hooks = as_callbacks(callbacks)
         place = placement.own(mesh, lying=self._state)
-        by_row = composition.acts_by_row(self.net)
-        watched = watches_batches(hooks, "predict")
-        batch_size = preparing.rows_at_once(batch_size, by_row, watched, place.shards)
-        inputs = self._inputs(x)
-        if len(inputs) <= batch_size and not hooks and not verbose:
-            batch = data.single_batch(inputs, batch_size)
-            params = place.params(self.params)
-            return inference.predict_batch(self._traced_net, params, batch, len(inputs))
-        stacks = data.batches(inputs, None, None, batch_size)
+        if steps is not None:
+            steps = arguments.check_count("steps", steps)
+        opened = batches.opened(
+            x, None, None, steps, batch_size, door=ONE_PASS, read=checks.inputs_of
+        )
+        stacks: Source
+        if opened is not None:
+            none: Any = None
+            stacks = BatchStacks(
+                Checked(opened, lambda own: Examples(self._inputs(own[0]), none, none))
+            )
+        else:
+            by_row = composition.acts_by_row(self.net)
+            watched = watches_batches(hooks, "predict")
+            inputs = self._inputs(x)
+            rows, batch_size = preparing.first_steps(len(inputs), steps, batch_size)
+            inputs = inputs[:rows]
+            size = preparing.rows_at_once(batch_size, by_row, watched, place.shards)
+            if len(inputs) <= size and not hooks and not verbose:
+                batch = data.single_batch(inputs, size)
+                params = place.params(self.params)
+                return inference.predict_batch(
+                    self._traced_net, params, batch, len(inputs)
+                )
+            stacks = data.batches(inputs, None, None, size)
         parameters = {"epochs": 1, "steps": stacks.batches, "verbose": verbose}
         called = CallbackList(hooks, self, parameters)
         params = place.params(self.params)

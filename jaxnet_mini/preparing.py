@@ -6,41 +6,38 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import (
-    arguments,
-    arrays,
-    casting,
-    checks,
-    data,
-    memory,
-    processes,
-    rehearsing,
-)
-from jaxnet_mini.batches import Batches
-from jaxnet_mini.callbacks.base import say
+from jaxnet_mini import arguments, batches, casting, checks, data, rehearsing
+from jaxnet_mini.arrays import as_inputs
+from jaxnet_mini.batches import ONE_PASS, VALIDATION, Batches, Door
 from jaxnet_mini.checked import Checked
-from jaxnet_mini.checks import NAMES, Examples
+from jaxnet_mini.checks import Examples
+from jaxnet_mini.choose_feed import choose_feed
 from jaxnet_mini.composition import LayerOutline
-from jaxnet_mini.data import Stacks
-from jaxnet_mini.errors import ArgumentError, DataError
-from jaxnet_mini.feeds import Feed, Resident, Shared
+from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.feeds import Feed
+from jaxnet_mini.inference import Source
 from jaxnet_mini.placement import Placement
 from jaxnet_mini.plans import Plan
-from jaxnet_mini.streams import CHUNK_BYTES, StreamedArrays, StreamedBatches
+from jaxnet_mini.stacks import BatchStacks
+from jaxnet_mini.streams import StreamedBatches
 from jaxnet_mini.train import Trainer
 
 
 class Validation(NamedTuple):
     """What to evaluate on during training, if at all, and after which epochs, from 1.
 
-    The stacks lie on the device.
+    The stacks lie on the device, but for batches, which come to it.
     """
 
-    stacks: Stacks | None
+    stacks: Source | None
     due: Callable[[int], bool]
+
+    def pass_over(self, epochs: range) -> None:
+        """Take note that these epochs have had their evaluations before."""
+        if isinstance(self.stacks, BatchStacks):
+            self.stacks.begun = sum(self.due(epoch + 1) for epoch in epochs)
 
 
 def examples(
@@ -67,7 +64,7 @@ def examples(
         ArgumentError, DataError, ShapeError: they do not fit.
     """
     first, last = outline[0], outline[-1]
-    inputs = arrays.as_inputs(x, first.input_shape, first.name, f"{prefix}x")
+    inputs = as_inputs(x, first.input_shape, first.name, f"{prefix}x")
     return checks.examples(
         inputs,
         y,
@@ -140,8 +137,10 @@ def prepare(
     batch_size: int | None,
     validation_split: float,
     validation_data: Any,
+    validation_steps: int | None,
     validation_batch_size: int | None,
     validation_freq: int | Sequence[int],
+    epochs: range,
     watched: bool,
     verbose: int,
 ) -> Prepared:
@@ -158,9 +157,11 @@ def prepare(
         batch_size: examples in a step.
         validation_split: the share of rows to hold out.
         validation_data: what to hold out instead.
+        validation_steps: of how many of its batches; None is all.
         validation_batch_size: examples to evaluate at a time, by default
             ``batch_size``.
         validation_freq: after which epochs to evaluate.
+        epochs: the indices of those there are.
         watched: whether callbacks are called at each batch of the validation.
         verbose: whether to say that examples are streamed.
 
@@ -172,7 +173,8 @@ def prepare(
             "validation_batch_size", validation_batch_size
         )
     trainer = trainer_for(trainer, outline)
-    given, usual = None, arguments.check_batch_size(batch_size)
+    given, own = None, batch_size
+    usual = arguments.check_batch_size(batch_size)
     if isinstance(x, Batches):
         streamed = _streamed_batches(
             trainer, outline, place, x, class_weight, validation_split
@@ -184,7 +186,21 @@ def prepare(
         batch_size = usual
         sample = given = examples(trainer, outline, x, y, sample_weight, class_weight)
     validation, prefix, at = None, "", 0
-    if validation_data is not None:
+    due = arguments.due_epochs(validation_freq)
+    stacks: Source | None = None
+    held = batches.opened(
+        validation_data,
+        None,
+        None,
+        validation_steps,
+        validation_batch_size,
+        door=VALIDATION,
+        passes=sum(due(epoch + 1) for epoch in epochs[:1000]),  # whether several
+    )
+    if held is not None:
+        check = functools.partial(_checked, trainer, outline, "validation ")
+        stacks = BatchStacks(Checked(held, check))
+    elif validation_data is not None:
         prefix = "validation "
         triple = checks.as_triple(validation_data, "validation_data")
         validation = examples(trainer, outline, *triple, prefix=prefix)
@@ -193,23 +209,18 @@ def prepare(
         given, validation = given.rows(0, at), given.rows(at)
         if class_weight is not None:  # which is for training alone
             validation = validation._replace(weight=None)
-    due = arguments.due_epochs(validation_freq)
+    if validation is not None and validation_steps is not None:
+        most, validation_batch_size = first_steps(
+            len(validation.x),
+            validation_steps,
+            validation_batch_size or own,
+            VALIDATION,
+        )
+        validation = validation.rows(0, most)
     rehearse(trainer, outline, sample, batch_size)
-    stacks, fits = None, True
-    if given is not None and processes.several():
-        feed, rows = _shared(given, batch_size, place)
-    elif given is not None:
-        rows = len(given.x)
-        shortage = _shortage(given, batch_size, validation)
-        fits = shortage is None
-        if shortage:
-            say(verbose, f"{shortage}: they are streamed to it in chunks.")
-        mapped = isinstance(x, np.memmap) and x.nbytes > CHUNK_BYTES
-        if shortage or mapped:
-            feed = arrays = StreamedArrays(given, batch_size, place)
-            _check_chunk(arrays, batch_size)
-        else:
-            feed = Resident(data.resident(given, batch_size), place)
+    fits = True
+    if given is not None:
+        feed, rows, fits = choose_feed(given, x, batch_size, place, validation, verbose)
     if validation is not None:
         here = place.here
         size = rows_at_once(
@@ -220,9 +231,10 @@ def prepare(
             "validation_batch_size",
             usual,
         )
-        stacks = data.batches(*validation, size, prefix, at)
+        arrays = data.batches(*validation, size, prefix, at)
         if fits:
-            stacks = stacks.placed(lambda stack: here.put(here.batches(stack)))
+            arrays = arrays.placed(lambda stack: here.put(here.batches(stack)))
+        stacks = arrays
     held_out = Validation(stacks, due)
     return Prepared(
         trainer,
@@ -244,36 +256,11 @@ def _batch_of(rows: int, array: NDArray[Any]) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct((rows, *array.shape[1:]), dtype)
 
 
-def _shared(given: Examples, batch_size: int, place: Placement) -> tuple[Feed, int]:
-    """Return the examples of all processes, and how many there are.
-
-    Raises:
-        ArgumentError: processes differ in more than their rows.
-        DataError: a device has no room for all of them.
-    """
-    alike = [None if a is None else (a.shape[1:], str(a.dtype)) for a in given]
-    processes.check_alike(**dict(zip(NAMES, alike, strict=True)), batch_size=batch_size)
-    rows = processes.gathered(np.int32(len(given.x)))
-    # As many for each process, and for each of its devices.
-    devices = jax.local_device_count()
-    capacity = devices * data.rounded_steps(data.steps_for(int(rows.max()), devices))
-    needed = data.nbytes(given, len(rows) * capacity)
-    shortage = memory.shortage([("the examples of all processes", needed)])
-    if shortage:
-        raise DataError(
-            f"{shortage}, and what several processes share is not streamed: give a "
-            "smaller dtype, such as uint8, of which Rescaling makes float32, or fewer "
-            "rows."
-        )
-    share = data.padded(given, capacity)
-    return Shared(share, rows, place), int(rows.sum())
-
-
 def _streamed_batches(
     trainer: Trainer,
     outline: tuple[LayerOutline, ...],
     place: Placement,
-    batches: Batches,
+    opened: Batches,
     class_weight: Mapping[int, float] | None,
     validation_split: float,
 ) -> StreamedBatches:
@@ -287,7 +274,44 @@ def _streamed_batches(
         return examples(trainer, outline, *triple, class_weight)
 
     pieces_of = functools.partial(pieces, trainer, shards=place.shards)
-    return StreamedBatches(Checked(batches, check), pieces_of, place)
+    return StreamedBatches(Checked(opened, check), pieces_of, place)
+
+
+def _checked(
+    trainer: Trainer,
+    outline: tuple[LayerOutline, ...],
+    prefix: str,
+    triple: tuple[Any, Any, Any],
+) -> Examples:
+    return examples(trainer, outline, *triple, prefix=prefix)
+
+
+def first_steps(
+    rows: int, steps: int | None, batch_size: int | None, door: Door = ONE_PASS
+) -> tuple[int, int | None]:
+    """Return how many rows of arrays to compute, and how many at a time.
+
+    Args:
+        rows: of the arrays.
+        steps: how many batches are asked for; None is all.
+        batch_size: their size; None is one that leaves no row out, as in Keras.
+        door: what a message calls the arguments.
+
+    Raises:
+        ArgumentError: there are not as many.
+    """
+    if steps is None:
+        return rows, batch_size
+    if batch_size is None:
+        return rows, data.steps_for(rows, steps)
+    batch_size = arguments.check_count(door.batch_size, batch_size)
+    most = data.steps_for(rows, batch_size)
+    if steps > most:
+        raise ArgumentError(
+            f"{door.steps}={steps} asks for more than there is: {rows} rows are {most} "
+            f"batches of {batch_size}, so ask for fewer, or leave it out."
+        )
+    return min(rows, steps * batch_size), batch_size
 
 
 def trainer_for(trainer: Trainer, outline: tuple[LayerOutline, ...]) -> Trainer:
@@ -305,27 +329,6 @@ def _for_outputs(trainer: Trainer, outputs: int) -> Trainer:
     if metrics == trainer.metrics and weighted == trainer.weighted_metrics:
         return trainer
     return dataclasses.replace(trainer, metrics=metrics, weighted_metrics=weighted)
-
-
-def _shortage(
-    examples: Examples, batch_size: int, validation: Examples | None
-) -> str | None:
-    """Return what is short where the device's memory will not hold all examples."""
-    needed = [("the examples", data.resident_bytes(examples, batch_size))]
-    if validation is not None:
-        # An estimate: their stacks, not yet made, are padded by one of them at most.
-        needed += [("those for validation", data.resident_bytes(validation, 1))]
-    return memory.shortage(needed)
-
-
-def _check_chunk(feed: StreamedArrays, batch_size: int) -> None:
-    """Raise a DataError where not even a chunk of a stream fits."""
-    shortage = memory.shortage([("chunks of the examples", feed.nbytes)])
-    if shortage:
-        raise DataError(
-            f"{shortage}: give a batch_size below {batch_size}, or a smaller dtype, "
-            "such as uint8, of which Rescaling makes float32."
-        )
 
 
 def rehearse(

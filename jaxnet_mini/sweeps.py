@@ -135,11 +135,13 @@ def sweep(
     epochs = arguments.check_count("epochs", epochs)
     if steps_per_epoch is not None:
         steps_per_epoch = arguments.check_count("steps_per_epoch", steps_per_epoch)
-    if batches.gives_batches(x):
-        raise ArgumentError(
-            f"a sweep needs arrays, and x gives batches ({type(x).__name__}): every "
-            "member goes through the examples in an order of its own."
-        )
+    for name, data in (("x", x), ("validation_data", validation_data)):
+        if batches.gives_batches(data):
+            raise ArgumentError(
+                f"a sweep needs arrays, and {name} gives batches "
+                f"({type(data).__name__}): every member goes through the examples in "
+                "an order of its own."
+            )
     candidates = spaces.candidates(model, space)
     together = all(type(callback) in TOGETHER for callback in given)
     job = Job(
@@ -173,8 +175,10 @@ def sweep(
             batch_size=batch_size,
             validation_split=validation_split,
             validation_data=validation_data,
+            validation_steps=None,
             validation_batch_size=validation_batch_size,
             validation_freq=validation_freq,
+            epochs=range(epochs),
             watched=watches_batches(given, "test"),
             verbose=verbose,
         )

@@ -1,6 +1,9 @@
 """Whatever gives batches: generators, iterators, data loaders, sequences."""
 
+import itertools
+import threading
 import traceback
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from oracles import assert_trees_identical, raises_text
 import jaxnet_mini as jn
 from jaxnet_mini import programs
 from jaxnet_mini.callbacks import BackupAndRestore, Callback
+from jaxnet_mini.casting import aligned
 from jaxnet_mini.errors import ArgumentError, DataError
 
 SIZE = 4
@@ -79,6 +83,23 @@ def test_one_buffer_refilled_gives_the_mean_of_all_batches():
         np.testing.assert_allclose(history.history["loss"], mean, rtol=1e-6)
         history = identity().fit(iter(given), steps_per_epoch=8, verbose=0)
         np.testing.assert_allclose(history.history["loss"], mean, rtol=1e-6)
+        np.testing.assert_allclose(identity().evaluate(given, verbose=0), mean)
+        history = identity().fit(X[:4, :1], Y[:4], verbose=0, validation_data=given)
+        np.testing.assert_allclose(history.history["val_loss"], mean)
+    outputs = identity().predict(Refilled())
+    np.testing.assert_allclose(outputs[:, 0], np.repeat(3 * np.arange(8), SIZE))
+
+
+def test_what_is_overwritten_afterwards_changes_nothing():
+    """Which JAX may do with arrays that lie as it likes them: it does not copy them."""
+    inputs = aligned((512, 512), np.dtype(np.float32))
+    one = jn.Sequential([jn.Dense(512, kernel_initializer="ones", input_dim=512)])
+    one.add(jn.Dense(512, kernel_initializer="ones"))
+    for call in (one, one.predict, one.predict_on_batch):
+        inputs[:] = 1
+        outputs = call(inputs)
+        inputs[:] = 0
+        np.testing.assert_array_equal(np.asarray(outputs), 512.0**2)
 
 
 # What came before an error is trained on
@@ -312,25 +333,201 @@ def test_a_sequence_is_shuffled_by_batches_as_in_keras(tmp_path):
 
 
 def test_kerass_own_sequence_gives_kerass_history():
-    with keras_on_jax() as keras:
-
-        class Own(keras.utils.PyDataset):
-            def __len__(self):
-                return len(SIZES)
-
-            def __getitem__(self, index):
-                return [*Growing()][index]
-
-        theirs = keras.Sequential([keras.layers.Dense(1, kernel_initializer="zeros")])
-        theirs.compile("sgd", "mse", metrics=["mae"])
-        expected = theirs.fit(Own(), epochs=2, shuffle=False, verbose=0)
-        one = jn.Sequential([jn.Dense(1, kernel_initializer="zeros")])
-        one.compile("sgd", "mse", metrics=["mae"])
-        history = one.fit(Own(), epochs=2, shuffle=False, verbose=0)
+    one, theirs = both()
+    with keras_on_jax():
+        given = pydataset(Growing())
+        expected = theirs.fit(given, epochs=2, shuffle=False, verbose=0)
+        history = one.fit(given, epochs=2, shuffle=False, verbose=0)
     assert history.params["steps"] == expected.params["steps"] == len(SIZES)
     assert list(history.history) == list(expected.history)
     for name, values in expected.history.items():
         np.testing.assert_allclose(history.history[name], values, rtol=1e-5)
+
+
+# Evaluating and predicting
+
+
+class Listed:
+    """Batches from a list, which begin again and have a length."""
+
+    def __init__(self, batches):
+        self.batches = [*batches]
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __iter__(self):
+        return iter(self.batches)
+
+
+def both():
+    """A model of ours and one of Keras's, alike."""
+    with keras_on_jax() as keras:
+        theirs = keras.Sequential(
+            [keras.Input((3,)), keras.layers.Dense(1, kernel_initializer="zeros")]
+        )
+        theirs.compile("sgd", "mse", metrics=["mae"])
+    one = jn.Sequential([jn.Dense(1, kernel_initializer="zeros", input_dim=3)])
+    one.compile("sgd", "mse", metrics=["mae"])
+    return one, theirs
+
+
+def test_evaluate_and_predict_take_batches_as_keras_does():
+    one, theirs = both()
+    with keras_on_jax():
+        for model_ in (one, theirs):
+            model_.fit(pydataset(Growing()), epochs=2, shuffle=False, verbose=0)
+        for steps in (None, 3):
+            options = {"verbose": 0, "steps": steps}
+            expected = theirs.evaluate(pydataset(Growing()), **options)
+            for given in (Growing(), iter(Growing()), Listed(Growing())):
+                own = one.evaluate(given, **options)
+                np.testing.assert_allclose(own, expected, rtol=1e-5)
+            expected = theirs.predict(pydataset(Growing()), **options)
+            for form in (lambda x, y: (x, y), lambda x, y: (x,), lambda x, y: x):
+                given = (form(x, y) for x, y in Growing())
+                own = one.predict(given, **options)
+                np.testing.assert_allclose(own, expected, rtol=1e-5)
+        # Of arrays the first batches.
+        for size, steps in ((None, 2), (32, 2), (7, 13)):
+            options = {"batch_size": size, "steps": steps, "verbose": 0}
+            own = one.evaluate(X[:90], Y[:90], **options)
+            expected = theirs.evaluate(X[:90], Y[:90], **options)
+            np.testing.assert_allclose(own, expected, rtol=1e-5)
+            own = one.predict(X[:90], **options)
+            np.testing.assert_allclose(own, theirs.predict(X[:90], **options), 1e-5)
+
+
+def test_validation_takes_batches_as_keras_does():
+    one, theirs = both()
+    call = {"batch_size": 8, "epochs": 3, "shuffle": False, "verbose": 0}
+    with keras_on_jax():
+        for steps in (None, 5):
+            options = call | {"validation_steps": steps}
+            for given in (Growing(), (X[40:90], Y[40:90])):
+                theirs_given = given if isinstance(given, tuple) else pydataset(given)
+                own = one.fit(X[:40], Y[:40], **options, validation_data=given)
+                other = theirs.fit(
+                    X[:40], Y[:40], **options, validation_data=theirs_given
+                )
+                assert list(own.history) == sorted(other.history)
+                for name, values in other.history.items():
+                    np.testing.assert_allclose(own.history[name], values, rtol=1e-4)
+
+
+def pydataset(given):
+    """What Keras takes for batches that begin again."""
+    import keras
+
+    class Own(keras.utils.PyDataset):
+        def __len__(self):
+            return len([*given])
+
+        def __getitem__(self, index):
+            return [*given][index]
+
+    return Own()
+
+
+def test_an_endless_validation_gives_the_next_batches_each_time(tmp_path):
+    """And so it does where a run goes on."""
+
+    def endless():
+        for number in itertools.count():
+            yield np.full((SIZE, 1), number, np.float32), np.zeros((SIZE, 1))
+
+    def fit(folder, epochs):
+        return identity().fit(
+            X[:8, :1],
+            Y[:8],
+            epochs=epochs,
+            validation_data=endless(),
+            validation_steps=3,
+            validation_freq=2,
+            verbose=0,
+            checkpoint=tmp_path / folder,
+        )
+
+    assert fit("whole", 6).history["val_loss"] == [1.0, 4.0, 7.0]
+    fit("cut", 3)
+    assert fit("cut", 6).history["val_loss"] == [1.0, 4.0, 7.0]
+
+
+def test_an_error_of_the_validation_loses_nothing():
+    one = model()
+    with pytest.raises(OwnError):
+        one.fit(batches(9), validation_data=breaking(3), verbose=0)
+    assert_trees_identical(one.state, fitted(9).state)
+    before = threading.active_count()
+    for call in (one.evaluate, one.predict):
+        with pytest.raises(OwnError):
+            call(breaking(3), verbose=0)
+    assert threading.active_count() == before
+
+
+def test_hooks_are_called_and_may_stop():
+    class Stop(Callback):
+        seen: list[Any] = []
+
+        def on_test_batch_end(self, batch, logs=None):
+            self.seen.append((batch, logs["loss"]))
+            self.model.stop_evaluating = batch == 2
+
+        def on_predict_batch_end(self, batch, logs=None):
+            self.seen.append((batch, len(logs["outputs"])))
+            self.model.stop_predicting = batch == 3
+
+    given, one, hook = Refilled(), identity(), Stop()
+    assert one.evaluate(given, verbose=0, callbacks=hook) == 1.0
+    assert hook.seen == [(0, 0.0), (1, 0.5), (2, 1.0)]
+    hook.seen.clear()
+    outputs = both()[0].predict(Growing(), callbacks=[hook])
+    assert hook.seen == [*enumerate(SIZES[:4])]
+    assert len(outputs) == sum(SIZES[:4])
+
+
+def test_evaluation_shows_what_it_knows(capsys):
+    one = identity()
+    one.evaluate(iter(Refilled()), verbose=2)
+    one.evaluate(iter(Refilled()), steps=3, verbose=2)
+    one.predict(iter(Refilled()), verbose=2)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in lines if "Compiled" not in line] == [
+        "Evaluate: 8/8 steps",
+        "Evaluate: 3/3 steps",
+        "Predict: 8/8 steps",
+    ]
+
+
+def test_too_few_batches_are_named():
+    one = identity()
+    text = "x gave out after 8 batches, and 9 were to come: let it give more, or give "
+    for call in (one.evaluate, one.predict):
+        with raises_text(DataError, text):
+            call(Refilled(), steps=9, verbose=0)
+    text = "validation_data gave out after 8 batches, and 9 were to come: let it give "
+    with raises_text(DataError, text):
+        one.fit(
+            X[:4, :1],
+            Y[:4],
+            verbose=0,
+            validation_data=Refilled(),
+            validation_steps=9,
+        )
+    text = "steps=4 asks for more than there is: 90 rows are 3 batches of 32"
+    with raises_text(ArgumentError, text):
+        one.predict(X[:90, :1], 32, steps=4)
+    with raises_text(ArgumentError, text):
+        one.evaluate(X[:90, :1], Y[:90], 32, steps=4)
+    text = "validation_steps=3 asks for more than there is: 12 rows are 2 batches of 8"
+    with raises_text(ArgumentError, text):
+        one.fit(
+            X[:4, :1],
+            Y[:4],
+            batch_size=8,
+            validation_data=(X[:12, :1], Y[:12]),
+            validation_steps=3,
+        )
 
 
 # What is no way in

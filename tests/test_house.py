@@ -59,7 +59,8 @@ FLOORS = [
     {"plans", "runs", "packing", "identities", "buffers"},
     {"feeds", "batches", "ahead"},
     {"checked"},
-    {"streams", "resuming"},
+    {"streams", "stacks", "resuming"},
+    {"choose_feed"},
     {"preparing"},
     {"fitting", "compiling"},
     {"storing"},
@@ -188,7 +189,7 @@ def test_only_verbose_callbacks_print():
     for name, calls in said.items():
         # One speaks always, as Keras's does: its line tells why training ended.
         own = {"callbacks.terminate": "1"}
-        own |= dict.fromkeys(("preparing", "resuming"), "verbose")
+        own |= dict.fromkeys(("choose_feed", "resuming"), "verbose")
         verbose = own.get(name, "self.verbose")
         assert {ast.unparse(call.args[0]) for call in calls} <= {verbose}, name
     assert sum(map(bool, said.values())) == 6

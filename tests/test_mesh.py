@@ -262,8 +262,8 @@ def test_a_run_goes_on_with_the_same_bits_and_on_other_devices():
 
 
 STREAMED = """
-from jaxnet_mini import preparing, streams
-streams.CHUNK_BYTES = preparing.CHUNK_BYTES = 12 * 4 * 30 * 4
+from jaxnet_mini import choose_feed, streams
+streams.CHUNK_BYTES = choose_feed.CHUNK_BYTES = 12 * 4 * 30 * 4
 np.save("x.npy", X)
 x = np.load("x.npy", mmap_mode="r")
 found = []

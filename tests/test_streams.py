@@ -12,7 +12,7 @@ import pytest
 from oracles import assert_trees_close, assert_trees_identical, raises_text
 
 import jaxnet_mini as jn
-from jaxnet_mini import data, preparing, streams
+from jaxnet_mini import choose_feed, data, streams
 from jaxnet_mini.checks import Examples
 from jaxnet_mini.data import NO_ROW
 from jaxnet_mini.errors import DataError
@@ -36,7 +36,7 @@ def model(seed=0):
 def small_chunks(monkeypatch):
     """Chunks of four batches of 8, each mixed from blocks of two rows."""
     monkeypatch.setattr(streams, "CHUNK_BYTES", 4 * 8 * FEATURES * 4)
-    monkeypatch.setattr(preparing, "CHUNK_BYTES", 4 * 8 * FEATURES * 4)
+    monkeypatch.setattr(choose_feed, "CHUNK_BYTES", 4 * 8 * FEATURES * 4)
 
 
 def mapped(tmp_path, array=X):
