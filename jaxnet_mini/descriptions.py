@@ -127,7 +127,7 @@ class Description:
             traced = isinstance(value, jax.core.Tracer)
             if traced or not getattr(value, "is_fully_addressable", True):
                 return self._unknown(value, name)
-            if value.dtype.hasobject:
+            if getattr(value.dtype, "hasobject", False):  # JAX's keys have none
                 return self._value(value.tolist(), name, read)
             return digest(value)
         return None

@@ -20,7 +20,7 @@ from jax import Array
 from jaxnet_mini.arguments import check_flag, check_number, is_number
 from jaxnet_mini.errors import ArgumentError, StateError, find
 from jaxnet_mini.types import Params
-from jaxnet_mini.values import Value
+from jaxnet_mini.values import Settings, Value
 
 Schedule: TypeAlias = Callable[[Any], Any]
 """``step -> learning rate``, as optax makes them; steps count from 0."""
@@ -136,7 +136,7 @@ class Optimizer(Value):
             if f.name not in self._numbers()
         }
         kind: Any = type(self)
-        return _transformation(kind, tuple(fixed.items()), self._absent())
+        return _transformation(kind, Settings(tuple(fixed.items())), self._absent())
 
     def _absent(self) -> tuple[str, ...]:
         """Name the numbers that are 0 and so leave a part of the algorithm out."""
@@ -155,15 +155,16 @@ class Optimizer(Value):
 
 @functools.lru_cache(maxsize=256)
 def _transformation(
-    kind: Any, fixed: tuple[tuple[str, Any], ...], absent: tuple[str, ...]
+    kind: Any, settings: Settings, absent: tuple[str, ...]
 ) -> optax.GradientTransformation:
+    fixed = dict(settings.pairs)
     defaults = {
         f.name: f.default
         for f in dataclasses.fields(kind)
-        if f.name not in dict(fixed) and f.name not in absent
+        if f.name not in fixed and f.name not in absent
     }
     inject = optax.inject_hyperparams(kind.factory)
-    return inject(**defaults, **dict(fixed))
+    return inject(**defaults, **fixed)
 
 
 @dataclasses.dataclass(frozen=True)

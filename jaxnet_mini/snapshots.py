@@ -4,6 +4,7 @@ Weights stand under their paths, such as ``dense/kernel``; all else under names 
 start with a slash, which no path does.
 """
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -33,7 +34,7 @@ def taken(state: TrainState) -> tuple[dict[str, Any], Json]:
     arrays = weights.by_path(state.params)
     arrays |= {KEY: jax.random.key_data(state.key), STEP: state.step}
     for name, value in weights.by_path(state.optimizer_state).items():
-        arrays[f"{OPTIMIZER}{name}"] = value
+        arrays[f"{OPTIMIZER}{name}"] = _numbers(value)
     kind = str(jax.random.key_impl(state.key))
     return arrays, {"key": kind, "optimizer": state.optimizer_state is not None}
 
@@ -69,13 +70,13 @@ def restored(
         arrays = {n: v for n, v in arrays.items() if not n.startswith(OPTIMIZER)}
     else:
         optimizer = jax.eval_shape(trainer.optimizer.init, params)
-        held = weights.by_path(optimizer)
-        expected |= {f"{OPTIMIZER}{name}": leaf for name, leaf in held.items()}
+        for name, leaf in weights.by_path(optimizer).items():
+            expected[f"{OPTIMIZER}{name}"] = jax.eval_shape(_numbers, leaf)
     weights.check(expected, arrays, source)
 
     def placed(prefix: str, tree: Any) -> Any:
-        names = weights.by_path(tree)
-        leaves = [_placed(arrays[f"{prefix}{name}"]) for name in names]
+        names = weights.by_path(tree)  # with what shows shapes and dtypes
+        leaves = [_placed(arrays[f"{prefix}{n}"], leaf) for n, leaf in names.items()]
         return jax.tree.unflatten(jax.tree.structure(tree), leaves)
 
     return TrainState(
@@ -86,7 +87,29 @@ def restored(
     )
 
 
-def _placed(array: NDArray[Any]) -> Array:
+def _numbers(leaf: Any) -> Any:
+    """Return what of a leaf goes into a file: of JAX's keys the numbers in them."""
+    return jax.random.key_data(leaf) if _is_key(leaf) else leaf
+
+
+def _is_key(leaf: Any) -> bool:
+    dtype: Any = getattr(leaf, "dtype", np.dtype(np.float32))
+    return bool(jnp.issubdtype(dtype, jax.dtypes.prng_key))
+
+
+def _placed(array: NDArray[Any], like: Any = None) -> Array:
     # A copy: on a CPU JAX may take an array over, with the whole file behind it.
     with transfers.meant():
-        return jnp.array(array)
+        placed = jnp.array(array)
+        if not _is_key(like):
+            return placed
+        kinds = (kind for kind in KEYS if _dtype(kind) == like.dtype)
+        keys: Array = jax.random.wrap_key_data(placed, impl=next(kinds))
+        return keys
+
+
+def _dtype(kind: str) -> Any:
+    """Return the dtype of a kind of keys."""
+    numbers = jax.ShapeDtypeStruct((KEYS[kind],), np.uint32)
+    wrap = functools.partial(jax.random.wrap_key_data, impl=kind)
+    return jax.eval_shape(wrap, numbers).dtype

@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import hashlib
 import inspect
+import types
 from collections.abc import Hashable
 from typing import Any
 
@@ -31,9 +32,10 @@ class Value:
 
     A subclass needs no more than its own ``__init__`` or fields. Lists, dictionaries
     and arrays that it holds are compared by content, functions by identity, and what
-    Python cannot hash by identity too. What they are is looked at once, when the value
-    is first hashed or compared: a value is not to be changed afterwards. Properties
-    that `functools.cached_property` keeps do not count.
+    Python cannot hash by identity too; so is a value that leads back to itself. What
+    they are is looked at once, when the value is first hashed or compared: a value is
+    not to be changed afterwards. Properties that `functools.cached_property` keeps do
+    not count.
     """
 
     def __init_subclass__(cls, **arguments: Any) -> None:
@@ -68,8 +70,15 @@ class Value:
         """Return the hash of the key and the key."""
         found: tuple[int, Hashable] | None = vars(self).get(_KEY)
         if found is None:
-            contents = (type(self), _held(self))
-            found = vars(self)[_KEY] = (hash(contents), contents)
+            # Meanwhile, what leads back here finds this object and no endless circle.
+            alone = _Same(self)
+            vars(self)[_KEY] = (hash(alone), alone)
+            try:
+                contents = (type(self), _held(self))
+                found = vars(self)[_KEY] = (hash(contents), contents)
+            except BaseException:
+                del vars(self)[_KEY]
+                raise
         return found
 
     def __eq__(self, other: object) -> bool:
@@ -81,6 +90,13 @@ class Value:
 
     def __hash__(self) -> int:
         return self._keyed()[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings(Value):
+    """Names with what they are set to, compared as what values hold."""
+
+    pairs: tuple[tuple[str, Any], ...]
 
 
 class _Same:
@@ -123,6 +139,10 @@ def key(value: Any) -> Hashable:
     try:
         hash(value)
     except TypeError:
+        return _Same(value)
+    # A class's own equality is its author's; one that it inherits knows nothing of what
+    # it holds beyond its base.
+    if isinstance(kind.__eq__, types.FunctionType) and "__eq__" not in vars(kind):
         return _Same(value)
     return kind, value
 

@@ -245,6 +245,8 @@ def test_circles_and_endless_things_are_described():
         assert Description(value, "loss").opaque
     words = [np.array(["".join(["wo", "rd"]), 1], object) for _ in range(2)]
     assert described(words[0]) == described(words[1])
+    first, again, other = (described(jax.random.key(seed)) for seed in (1, 1, 2))
+    assert first == again != other
 
 
 def test_no_private_path_of_this_library_is_kept(kept):

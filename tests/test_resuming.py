@@ -1,5 +1,8 @@
 """A run that is stopped anywhere and started again ends as one that never was."""
 
+import functools
+
+import jax
 import numpy as np
 import optax
 import pytest
@@ -144,6 +147,19 @@ def test_every_way_to_fit_is_resumed(tmp_path, options):
     same_run(model, own, expected, expected_own)
 
 
+def noise(kind):
+    """Return a transformation that adds noise and remembers its key."""
+
+    def update(gradients, key, params=None):
+        key, own = jax.random.split(key)
+        return jax.tree.map(
+            lambda g: g + 0.01 * jax.random.normal(own, g.shape), gradients
+        ), key
+
+    init = functools.partial(jax.random.key, 1, impl=kind)
+    return optax.GradientTransformation(lambda params: init(), update)
+
+
 MODELS = {
     "momentum": lambda: model_of(optimizers.SGD(0.1, momentum=0.9)),
     "a schedule": lambda: model_of(
@@ -158,6 +174,9 @@ MODELS = {
         layers=[jn.repeat(Dense(4), 3), Dense(3)]
     ),
     "another seed": lambda: model_of(seed=3),
+    "an optimizer with keys": lambda: model_of(
+        optax.chain(noise("rbg"), noise("threefry2x32"), optax.sgd(0.1))
+    ),
 }
 
 

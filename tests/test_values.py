@@ -12,7 +12,14 @@ import pytest
 from oracles import raises_text, unchecked_types
 
 import jaxnet_mini as jn
-from jaxnet_mini import initializers, losses, metrics, optimizers, regularizers
+from jaxnet_mini import (
+    initializers,
+    losses,
+    metrics,
+    optimizers,
+    regularizers,
+    values,
+)
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.layers import Base, Dense, Dropout, LeakyReLU, Rescaling
 from jaxnet_mini.train import Trainer
@@ -246,6 +253,52 @@ def test_a_users_own_equality_is_the_users():
         class Half(losses.MeanSquaredError):
             def __eq__(self, other):
                 return True
+
+
+def test_equality_that_another_object_inherits_is_not_taken_for_its_own():
+    class Schedule:
+        """Its equality knows its own numbers, and none of a subclass."""
+
+        def __init__(self, rate):
+            self.rate = rate
+
+        def __call__(self, step):
+            return self.rate
+
+        def __eq__(self, other):
+            return type(self) is type(other) and self.rate == other.rate
+
+        def __hash__(self):
+            return hash(self.rate)
+
+    class Shared(Schedule):
+        def __init__(self, share):
+            super().__init__(0.1)
+            self.share = share
+
+        def __call__(self, step):
+            return self.rate * self.share
+
+    assert values.key(Schedule(0.1)) == values.key(Schedule(0.1))
+    slow, fast = (optimizers.SGD(Shared(share)) for share in (0.0, 1.0))
+    assert slow != fast
+    gradient = {"a": jnp.float32(1.0)}
+    for chosen, right in ((slow, 0.0), (fast, -0.1)):
+        state = chosen.init(gradient)
+        updates, _ = chosen.transformation().update(gradient, state, gradient)
+        np.testing.assert_allclose(updates["a"], right, rtol=1e-6)
+
+
+def test_a_value_that_leads_back_to_itself_is_equal_to_itself_alone():
+    def family():
+        parent, child = Times(2.0), Times(3.0)
+        parent.children, child.parent = [child], parent
+        return parent
+
+    first, second = family(), family()
+    assert first == first != second
+    assert hash(first) == hash(first)
+    assert copy.deepcopy(first).factor == 2.0
 
 
 def test_all_values_of_the_library_share_one_equality():
