@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxnet_mini.arguments import is_function
 from jaxnet_mini.errors import ArgumentError, find
 
 __all__ = [
@@ -200,7 +201,7 @@ def get(activation: str | Activation | None) -> Activation:
         return linear
     if isinstance(activation, str):
         return find(ACTIVATIONS, activation, "activation")
-    if callable(activation):
+    if is_function(activation):
         return activation
     raise ArgumentError(
         f"activation must be a name, a callable or None, not {activation!r}: "

@@ -40,6 +40,11 @@ def as_integer(value: Any) -> int | None:
     return int(float(value))
 
 
+def is_function(value: Any) -> bool:
+    """Tell whether ``value`` can be called on arrays alone, which no layer can."""
+    return callable(value) and not (hasattr(value, "init") and hasattr(value, "apply"))
+
+
 def is_number(value: Any) -> TypeGuard[float]:
     """Tell whether ``value`` is one of Python's or NumPy's real numbers, and no bool.
 

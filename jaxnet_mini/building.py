@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
-from jaxnet_mini import arrays, composition, origins, places, seeds, turns
+from jaxnet_mini import arrays, attributes, composition, origins, places, seeds, turns
 from jaxnet_mini.arguments import check_word
 from jaxnet_mini.composition import LayerOutline, Serial
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError, StateError
@@ -71,6 +71,22 @@ class LayerStack:
         shape = getattr(layers[0], "input_shape", None) if layers else None
         model._rebuild(tuple(layers), shape, len(layers))
         return model
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        attributes.check_methods(cls, "model")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_"):
+            known = {"name", "seed", *vars(self)}
+            attributes.check_set(self, name, known, _absent())
+        object.__setattr__(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        # Only asked where there is nothing; for a name of ours it says why.
+        if not name.startswith("_") and name in _absent():
+            raise attributes.missing(self, name, set(), _absent())
+        return object.__getattribute__(self, name)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -260,6 +276,13 @@ class LayerStack:
             self._outline = outline
             self._shape = outline[0].input_shape
             self._mark()
+
+
+def _absent() -> dict[str, str]:
+    """Return what a model of Keras has besides."""
+    import jaxnet_mini.keras_methods as keras_methods
+
+    return keras_methods.of_model()
 
 
 def _without_batch_axis(input_shape: Any) -> Shape:

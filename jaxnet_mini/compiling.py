@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 import optax
 
-from jaxnet_mini import configs, optimizers, origins, plain, programs, transfers
+from jaxnet_mini import (
+    attributes,
+    configs,
+    optimizers,
+    origins,
+    plain,
+    programs,
+    transfers,
+)
 from jaxnet_mini.configs import CustomObjects
 from jaxnet_mini.errors import ArgumentError, StateError
 from jaxnet_mini.metrics import Metric
@@ -24,6 +32,29 @@ class ModelOptimizer:
 
     def __init__(self, model: "CompiledStack") -> None:
         self._model = model
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_"):
+            attributes.check_set(self, name, set(), self._absent())
+        object.__setattr__(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            return object.__getattribute__(self, name)
+        raise attributes.missing(self, name, set(), self._absent())
+
+    def _absent(self) -> dict[str, str]:
+        """Return what is found elsewhere: Keras's names, and the optimizer's own."""
+        import jaxnet_mini.keras_methods as keras_methods
+
+        settings = {
+            name: f"It is model.trainer.optimizer.{name}, and another one is given to "
+            "compile"
+            for name in getattr(
+                self._model.trainer.optimizer, "__dataclass_fields__", ()
+            )
+        }
+        return settings | keras_methods.of_optimizer()
 
     @property
     def learning_rate(self) -> float:

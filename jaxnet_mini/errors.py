@@ -37,7 +37,7 @@ class UnknownNameError(JaxnetError, ValueError):
 
 
 class AbsentNameError(JaxnetError, AttributeError):
-    """A module has no such name."""
+    """A module or a model has no such name, to read or to set."""
 
 
 class AbsentImportError(JaxnetError, ImportError):

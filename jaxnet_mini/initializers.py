@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.nn import initializers
 
-from jaxnet_mini.arguments import check_number
+from jaxnet_mini.arguments import check_number, is_function
 from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.types import RandomKey, Shape
 from jaxnet_mini.values import Value
@@ -106,7 +106,7 @@ def get(initializer: str | Initializer) -> Initializer:
     """
     if isinstance(initializer, str):
         return find(INITIALIZERS, initializer, "initializer")
-    if callable(initializer):
+    if is_function(initializer):
         return initializer
     raise ArgumentError(
         f"an initializer must be a name or a callable, not {initializer!r}: "

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
+from jaxnet_mini import attributes
 from jaxnet_mini.arguments import check_flag, check_number, is_number
 from jaxnet_mini.errors import ArgumentError, StateError, find
 from jaxnet_mini.types import Params
@@ -27,7 +28,6 @@ Schedule: TypeAlias = Callable[[Any], Any]
 
 OptimizerState: TypeAlias = Any
 """What a transformation carries from step to step, a pytree."""
-
 
 DECAYS = {"beta_1", "beta_2", "momentum", "rho"}
 """Shares of a running mean that stay from step to step: with 1 nothing would be new."""
@@ -101,6 +101,10 @@ class Optimizer(Value):
     factory: ClassVar[Callable[..., optax.GradientTransformation]]
 
     learning_rate: float | Schedule = 0.001
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        attributes.check_methods(cls, "optimizer")
 
     def __post_init__(self) -> None:
         if not callable(self.learning_rate):

@@ -6,12 +6,13 @@ calling it on an array of any shape returns a scalar.
 
 import dataclasses
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.arguments import check_number
+from jaxnet_mini import attributes
+from jaxnet_mini.arguments import check_number, is_function
 from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.names import snake_case
 from jaxnet_mini.values import Value
@@ -22,6 +23,10 @@ Penalty: TypeAlias = Callable[[Array], Array]
 @dataclasses.dataclass(frozen=True)
 class Regularizer(Value):
     """The base of the regularizers: a frozen, hashable value."""
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        attributes.check_methods(cls, "regularizer")
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -105,7 +110,7 @@ def get(regularizer: str | type[Regularizer] | Penalty | None) -> Penalty | None
         return regularizer()
     if regularizer is None:
         return None
-    if callable(regularizer) and not isinstance(regularizer, type):
+    if is_function(regularizer) and not isinstance(regularizer, type):
         return regularizer
     raise ArgumentError(
         f"a regularizer must be a name, a callable or None, not {regularizer!r}: "

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from jaxnet_mini import origins, seeds, tracing
-from jaxnet_mini.arguments import as_integer, is_number
+from jaxnet_mini.arguments import as_integer, is_function, is_number
 from jaxnet_mini.errors import ArgumentError, find, short
 from jaxnet_mini.models import Sequential
 from jaxnet_mini.optimizers import OPTIMIZERS, Optimizer
@@ -129,7 +129,7 @@ def _parameters(model: Any, names: Iterable[str]) -> set[str]:
     """Return what a function that builds models takes of these names."""
     if isinstance(model, Sequential):
         return set()
-    if isinstance(model, type) or not callable(model):
+    if isinstance(model, type) or not is_function(model):
         raise ArgumentError(
             "model must be a compiled Sequential, or a function that returns one, not "
             f"{_shown(model)}."

@@ -1,5 +1,6 @@
 """Values as JSON and back: every public class, and all that a file may get wrong."""
 
+import copy
 import dataclasses
 import functools
 import inspect
@@ -205,7 +206,7 @@ def test_a_model_of_all_layers_comes_back_from_a_file(tmp_path):
     }
     kinds = [kind for n, kind in configs.CLASSES.items() if n.startswith("layers.")]
     kinds.remove(jn.Input)  # stands before all others
-    every = [kind(*given.get(kind.__name__, ())) for kind in kinds]
+    every = [kind(*copy.deepcopy(given.get(kind.__name__, ()))) for kind in kinds]
     model = jn.Sequential([jn.Input((3,)), *every])
     model.save(tmp_path / "model.safetensors")
     again = jn.models.load_model(tmp_path / "model.safetensors")

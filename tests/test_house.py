@@ -21,8 +21,8 @@ NAME = jaxnet_mini.__name__
 FLOORS = [
     {"types", "errors", "folders", "names", "startup", "version"} | {"interrupts"},
     {"arguments", "contents", "forks", "memory", "processes", "turns", "values"}
-    | {"keras_names", "threads", "transfers"},
-    {"absences"},
+    | {"keras_methods", "keras_names", "threads", "transfers"},
+    {"absences", "attributes"},
     {"activations", "initializers", "optimizers", "plain"}
     | {"compilation_cache"}
     | {"regularizers", "seeds", "states", "tables"},

@@ -3,14 +3,14 @@
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 from jax import Array
 
-from jaxnet_mini import regularizers
+from jaxnet_mini import attributes, regularizers
 from jaxnet_mini.arguments import as_integer, check_positive
-from jaxnet_mini.errors import ArgumentError, ShapeError
+from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 from jaxnet_mini.names import as_call
 from jaxnet_mini.types import Params, RandomKey, Shape
 from jaxnet_mini.values import Value
@@ -73,8 +73,25 @@ class Base(Value):
                 f"name must be a word without '/' or spaces, not {self.name!r}."
             )
 
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        attributes.check_methods(cls, "layer")
+
     def __repr__(self) -> str:
         return as_call(self)
+
+    def __call__(self, *_: Any, **__: Any) -> NoReturn:
+        """Say how layers are put together, which is not by calling them.
+
+        Raises:
+            LayerError: always.
+        """
+        raise LayerError(
+            f"{self!r} is called, and a layer here is a value without weights: stack "
+            "layers, model = Sequential([Input((4,)), Dense(8), ...]), and call "
+            "model(x); or net = jn.serial(Dense(8), ...), output_shape, params = "
+            "net.init(key, (4,)) and net.apply(params, x)."
+        )
 
     def check(self, input_shape: Shape) -> None:
         """Raise a ShapeError where ``input_shape`` is not what was declared."""

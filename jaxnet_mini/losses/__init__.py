@@ -6,6 +6,7 @@ batch, as in Keras. The functions of the same names in snake case are the per-ex
 values alone.
 """
 
+from jaxnet_mini.arguments import is_function
 from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.losses.classes import (
     REDUCTIONS,
@@ -156,7 +157,7 @@ def get(loss: str | Loss | type[Loss] | LossFunction) -> Loss:
         return find(LOSSES, snake_case(loss), "loss", loss)()
     if isinstance(loss, type) and issubclass(loss, Loss):
         return loss()
-    if callable(loss) and not isinstance(loss, type):
+    if is_function(loss) and not isinstance(loss, type):
         # Our own functions are recognised, so that their targets are checked too.
         for kind in _CLASSES:
             if loss is kind.function:

@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini import activations
-from jaxnet_mini.arguments import check_flag, check_word, is_number
+from jaxnet_mini import activations, attributes
+from jaxnet_mini.arguments import check_flag, check_word, is_function, is_number
 from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.losses import functions
 from jaxnet_mini.names import as_call
@@ -71,6 +71,10 @@ class Loss(Value, abc.ABC):
             find(REDUCTIONS, self.reduction, "reduction")
         if self.name is not None:
             check_word(f"{type(self).__name__}: name", self.name)
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        attributes.check_methods(cls, "loss")
 
     def __repr__(self) -> str:
         return as_call(self)
@@ -302,7 +306,7 @@ class FunctionLoss(_OfFunction):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not callable(self.function):
+        if not is_function(self.function):
             raise ArgumentError(
                 "FunctionLoss: function must be a function of (y_true, y_pred), not "
                 f"{self.function!r}."

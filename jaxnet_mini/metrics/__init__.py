@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any
 
+from jaxnet_mini.arguments import is_function
 from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.losses.functions import (
     binary_crossentropy,
@@ -252,7 +253,7 @@ def get(metric: str | Metric | type[Metric] | MetricFunction) -> Metric:
         return find(METRICS, snake_case(metric), "metric", metric)().renamed(metric)
     if isinstance(metric, type) and issubclass(metric, Metric):
         return metric()
-    if callable(metric) and not isinstance(metric, type):
+    if is_function(metric) and not isinstance(metric, type):
         return MeanMetricWrapper(metric)
     raise ArgumentError(
         f"a metric must be a name, a Metric or a callable, not {metric!r}: "

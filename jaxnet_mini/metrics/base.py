@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from jaxnet_mini import attributes
 from jaxnet_mini.arguments import check_flag, check_word
 from jaxnet_mini.names import as_call, snake_case
 from jaxnet_mini.types import Float
@@ -104,6 +105,10 @@ class Metric(Value, abc.ABC):
                 given = getattr(self, field.name)
                 flag = check_flag(f"{kind}: {field.name}", given)
                 object.__setattr__(self, field.name, flag)
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        attributes.check_methods(cls, "metric")
 
     def __repr__(self) -> str:
         return as_call(self) if dataclasses.is_dataclass(self) else super().__repr__()

@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.arguments import check_word
+from jaxnet_mini.arguments import check_word, is_function
 from jaxnet_mini.errors import ArgumentError, ShapeError
 from jaxnet_mini.metrics.base import (
     Metric,
@@ -154,7 +154,7 @@ class MeanMetricWrapper(FunctionMean):
     name: str = ""
 
     def __post_init__(self) -> None:
-        if not callable(self.fn):
+        if not is_function(self.fn):
             raise ArgumentError(
                 "MeanMetricWrapper: fn must be a function of (y_true, y_pred), not "
                 f"{self.fn!r}."

@@ -1,0 +1,155 @@
+"""Methods and attributes that nothing would look at, and layers that are called.
+
+Each is refused by one sentence, which says what to write instead.
+"""
+
+import pickle
+
+import jax
+import numpy as np
+import pytest
+from conftest import keras_on_jax
+from oracles import raises_text, unchecked_types
+
+import jaxnet_mini as jn
+from jaxnet_mini.errors import (
+    AbsentNameError,
+    ArgumentError,
+    LayerError,
+)
+from jaxnet_mini.layers import Activation, Base, Dense, Dropout, Input, ReLU
+
+
+def test_a_layer_that_is_called_says_how_layers_are_put_together():
+    with raises_text(LayerError, "Dense(8) is called", "Sequential([Input((4,)), "):
+        Dense(8)(Input((4,)))
+    # What it says works.
+    model = jn.Sequential([Input((4,)), Dense(8)])
+    assert model(np.ones((2, 4))).shape == (2, 8)
+    net = jn.serial(Dense(8))
+    _, params = net.init(jax.random.key(0), (4,))
+    assert net.apply(params, jax.numpy.ones((2, 4))).shape == (2, 8)
+
+
+def test_a_layer_is_no_function_where_one_is_wanted():
+    with unchecked_types():
+        for call in (
+            lambda: Activation(ReLU()),
+            lambda: Dense(2, kernel_initializer=ReLU()),
+            lambda: Dense(2, kernel_regularizer=ReLU()),
+            lambda: jn.losses.get(ReLU()),
+            lambda: jn.metrics.get(ReLU()),
+        ):
+            with pytest.raises(ArgumentError, match="ReLU"):
+                call()
+
+
+def test_methods_that_nothing_would_call_are_refused_where_they_are_defined():
+    def method(self, *arguments):
+        """Never called."""
+
+    for base, name, words in (
+        (Dropout, "call", "write apply(self, params, x, *, key=None, training=False)"),
+        (Base, "build", "make parameters in init"),
+        (jn.losses.MeanSquaredError, "call", "write per_example(self, y_true, y_pred)"),
+        (jn.losses.Loss, "__call__", "write per_example(self, y_true, y_pred)"),
+        (jn.metrics.Metric, "update_state", "zeros(self), totals(self, y_true"),
+        (jn.metrics.AUC, "reset_state", "zeros(self), totals(self, y_true"),
+        (jn.regularizers.L2, "call", "write __call__(self, x)"),
+        (jn.optimizers.SGD, "update_step", "a factory = staticmethod(function)"),
+        (jn.Sequential, "train_step", "a loop over model.trainer.step"),
+    ):
+        with raises_text(ArgumentError, f"Mine defines {name}()", words):
+            type("Mine", (base,), {name: method})
+        assert type("Mine", (base,), {"get_config": method})
+
+
+def test_a_base_of_the_users_own_may_call_it():
+    class Calling(jn.losses.Loss):
+        def per_example(self, y_true, y_pred):
+            return self.call(y_true, y_pred)
+
+    class Mine(Calling):
+        def call(self, y_true, y_pred):
+            return 3.0 * abs(y_true - y_pred)[:, 0]
+
+    assert Mine()(np.zeros((2, 1)), np.ones((2, 1))) == 3.0
+
+
+def test_dropout_in_predictions_as_the_message_says():
+    class Always(Dropout):
+        def apply(self, params, x, *, key=None, training=False):
+            return super().apply(params, x, key=key, training=True)
+
+        def call(self, x):
+            """Beside what is called here, it does no harm."""
+
+    x, key = np.ones((4, 50), np.float32), jax.random.key(1)
+    usual = jn.Sequential([Input((50,)), Dropout(0.5)])
+    always = jn.Sequential([Input((50,)), Always(0.5)])
+    expected = np.asarray(usual(x, training=True, key=key))
+    assert set(np.unique(expected)) == {0.0, 2.0}
+    np.testing.assert_array_equal(always(x, key=key), expected)
+
+
+def test_attributes_that_nothing_looks_at_are_refused():
+    model = jn.Sequential([Dense(2, input_dim=2)])
+    model.compile(jn.optimizers.SGD(0.1, momentum=0.5), "mse")
+    before = vars(model).copy()
+    for owner, name, words in (
+        (model, "trainable", "optax.set_to_zero()"),
+        (model, "loss", "Give it to compile"),
+        (model, "metrics", "Give them to compile"),
+        (model, "optimizer", "Give it to compile"),
+        (model, "stop_trainin", "did you mean 'stop_training'?"),
+        (model, "optimiser", "did you mean 'optimizer'?"),
+        (model, "built", "cannot be set"),
+        (model.optimizer, "lr", "It is learning_rate"),
+        (model.optimizer, "momentum", "model.trainer.optimizer.momentum"),
+        (model.optimizer, "learning_rat", "did you mean 'learning_rate'?"),
+    ):
+        with raises_text(AbsentNameError, name, words):
+            setattr(owner, name, 0.0)
+    assert vars(model) == before
+    assert model.optimizer.learning_rate == pytest.approx(0.1)
+    model.stop_training, model.name = True, "other"
+    model.optimizer.learning_rate = 0.2
+
+
+def test_what_is_read_and_not_there_is_answered_by_its_meaning():
+    model = jn.Sequential([Dense(2, input_dim=2)])
+    model.compile(jn.optimizers.SGD(0.1, momentum=0.5), "mse")
+    with keras_on_jax() as keras:
+        other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+        other.compile("sgd", "mse")
+        public = [name for name in dir(other) if not name.startswith("_")]
+    missing = [name for name in public if not hasattr(model, name)]
+    assert {"train_step", "get_layer", "trainable_weights"} <= set(missing)
+    for name in missing:
+        with raises_text(AbsentNameError, repr(name), ". "):
+            getattr(model, name)
+    with raises_text(AbsentNameError, "'lr'. It is learning_rate"):
+        model.optimizer.lr  # noqa: B018
+    with raises_text(AbsentNameError, "model.trainer.optimizer.momentum"):
+        model.optimizer.momentum  # noqa: B018
+    assert model.trainer.optimizer.momentum == 0.5
+    with raises_text(AttributeError, "'Sequential' object has no attribute 'fitt'"):
+        model.fitt  # noqa: B018
+    assert not hasattr(pickle.loads(pickle.dumps(model)), "loss")
+
+
+class Own(jn.Sequential):
+    """A model with attributes of its user's own."""
+
+    def __init__(self):
+        self.before = 1
+        super().__init__([Dense(2)])
+        self.after = 2
+
+
+def test_a_users_subclass_has_attributes_of_its_own():
+    model = Own()
+    model.later = 3
+    assert (model.before, model.after, model.later) == (1, 2, 3)
+    with raises_text(AbsentNameError, "no attribute 'trainable'"):
+        model.trainable = False
