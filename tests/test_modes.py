@@ -32,6 +32,29 @@ SAME = (
 )
 """Options that change no bit and can be set all at once."""
 
+ALONE = (
+    "jax_array_garbage_collection_guard=log",
+    "jax_debug_infs=true",
+    "jax_debug_nans=true",
+    "jax_default_matmul_precision=bfloat16",
+    "jax_default_matmul_precision=highest",
+    "jax_explain_cache_misses=true",
+    "jax_log_compiles=true",
+    "jax_softmax_custom_jvp=true",
+    "jax_transfer_guard=log",
+    "jax_use_shardy_partitioner=false",
+)
+"""Likewise, each tried by itself in the long form."""
+
+OTHER_NUMBERS = (
+    "jax_default_prng_impl=rbg",
+    "jax_default_prng_impl=unsafe_rbg",
+    "jax_disable_most_optimizations=true",
+    "jax_enable_x64=true",
+    "jax_threefry_partitionable=false",
+)
+"""Options under which other numbers are drawn, or rounded in another way."""
+
 
 def lived(*options):
     return json.loads(run("tests/modes.py", *options))
@@ -45,6 +68,13 @@ def plain():
 def test_under_all_checks_at_once_all_bits_are_the_same(plain):
     assert lived(*SAME) == plain
     assert "turned NaN or infinite in epoch 1" in plain["failed"]
+
+
+def test_under_each_other_option_all_is_done(plain, amount):
+    for option in (*SAME, *ALONE)[: amount(quick=0, long=99)]:
+        assert lived(option) == plain, option
+    for option in OTHER_NUMBERS[: amount(quick=0, long=99)]:
+        assert lived(option).keys() == plain.keys(), option
 
 
 def test_where_nothing_may_be_moved_one_sentence_says_so_and_its_advice_works():
