@@ -18,6 +18,7 @@ from jaxnet_mini import (
     plain,
     programs,
     transfers,
+    transformations,
 )
 from jaxnet_mini.configs import CustomObjects
 from jaxnet_mini.errors import ArgumentError, StateError
@@ -121,6 +122,9 @@ class CompiledStack(WeightedStack):
         chosen = (loss, optimizer, _several(metrics), _several(weighted_metrics))
         trace = origins.trace_for(self.net, *chosen)
         trainer = Trainer(self.net, *chosen, trace=trace)
+        if self.built:
+            shapes = {part.name: part.params for part in self.outline}
+            transformations.check(trainer.optimizer, trainer.transformation, shapes)
         with self._turn.making:
             self._turn.check("how to train")
             self._trainer = trainer

@@ -24,6 +24,7 @@ from jaxnet_mini.results import Member, SweepResult, epoch_of
 from jaxnet_mini.spaces import Candidate
 from jaxnet_mini.states import TrainState
 from jaxnet_mini.summary import size
+from jaxnet_mini.transformations import init
 
 TOGETHER = (EarlyStopping, TerminateOnNaN)
 """Callbacks that need no more than the logs of an epoch, and change no weights before
@@ -190,7 +191,7 @@ def _start(candidate: Candidate, prepared: Prepared) -> TrainState:
         candidate.template._traced_net, shape, np.uint32(model.seed)
     )
     optimizer: Any = model.trainer.optimizer
-    started: TrainState = state._replace(optimizer_state=optimizer.init(state.params))
+    started: TrainState = state._replace(optimizer_state=init(optimizer, state.params))
     return started
 
 

@@ -20,6 +20,7 @@ from jax import Array
 from jaxnet_mini import attributes
 from jaxnet_mini.arguments import check_flag, check_number, is_number
 from jaxnet_mini.errors import ArgumentError, StateError, find
+from jaxnet_mini.transformations import OwnTransformation, Transformation, lenient
 from jaxnet_mini.types import Params
 from jaxnet_mini.values import Settings, Value
 
@@ -168,7 +169,9 @@ def _transformation(
         if f.name not in fixed and f.name not in absent
     }
     inject = optax.inject_hyperparams(kind.factory)
-    return inject(**defaults, **fixed)
+    transformation = inject(**defaults, **fixed)
+    ours = kind.__module__ == __name__
+    return OwnTransformation(*transformation) if ours else transformation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -289,7 +292,7 @@ class Lion(Optimizer):
 def _nadam(
     learning_rate: Any, beta_1: Any, beta_2: Any, epsilon: Any
 ) -> optax.GradientTransformation:
-    return optax.nadam(learning_rate, beta_1, beta_2, epsilon)
+    return lenient(optax.nadam(learning_rate, beta_1, beta_2, epsilon))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -318,7 +321,7 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 
 
 def get(
-    optimizer: str | Optimizer | type[Optimizer] | optax.GradientTransformation,
+    optimizer: str | Optimizer | type[Optimizer] | Transformation,
 ) -> Optimizer | optax.GradientTransformation:
     """Return the optimizer behind a Keras name; optax's own go through unchanged.
 
@@ -333,6 +336,8 @@ def get(
         return find(OPTIMIZERS, optimizer.lower(), "optimizer", optimizer)()
     if isinstance(optimizer, Optimizer | optax.GradientTransformation):
         return optimizer
+    if isinstance(optimizer, optax.MultiSteps):
+        return optimizer.gradient_transformation()
     if isinstance(optimizer, type) and issubclass(optimizer, Optimizer):
         return optimizer()
     raise ArgumentError(

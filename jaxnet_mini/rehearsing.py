@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxnet_mini import transformations
 from jaxnet_mini.states import Batch
 from jaxnet_mini.train import Trainer
 from jaxnet_mini.types import Shape
@@ -22,11 +23,13 @@ def rehearse(
 
     Raises:
         ShapeError: the loss or a metric does not return one value per example.
+        ArgumentError: the optimizer cannot take a step.
     """
 
     def forward() -> dict[str, Any]:
         key = jax.random.key(0)
         _, params = trainer.net.init(key, input_shape)
+        transformations.check(trainer.optimizer, trainer.transformation, params)
         inputs = jnp.zeros((y.shape[0], *input_shape), x)
         batch = Batch(inputs, jnp.zeros(y.shape, y.dtype))
         return trainer._totals(params, batch, key, True)[-1]

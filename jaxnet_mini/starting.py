@@ -7,6 +7,7 @@ from jax import Array
 
 from jaxnet_mini.states import TrainState
 from jaxnet_mini.train import Trainer
+from jaxnet_mini.transformations import init
 from jaxnet_mini.types import Layer, Shape
 
 
@@ -24,4 +25,4 @@ def fresh(trainer: Trainer, input_shape: Shape, seed: Array | np.uint32) -> Trai
 
 def with_optimizer(trainer: Trainer, state: TrainState) -> TrainState:
     """Return the state with a fresh optimizer."""
-    return state._replace(optimizer_state=trainer.optimizer.init(state.params))
+    return state._replace(optimizer_state=init(trainer.optimizer, state.params))

@@ -110,3 +110,8 @@ class Progress(NamedTuple):
     sums: Sums
     failed: Int[Array, ""]
     finite: Bool[Array, " leaves"]
+
+
+def all_finite(tree: Any) -> Array:
+    """Return for each leaf of ``tree``, in order, whether it is finite throughout."""
+    return jnp.array([jnp.all(jnp.isfinite(x)) for x in jax.tree.leaves(tree)], bool)

@@ -15,12 +15,13 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from jaxnet_mini import composition, losses, metrics, optimizers
+from jaxnet_mini import composition, losses, metrics, optimizers, transformations
 from jaxnet_mini.data import Data
 from jaxnet_mini.errors import ArgumentError, ShapeError
 from jaxnet_mini.metrics import Metric
 from jaxnet_mini.origins import Trace
-from jaxnet_mini.states import Batch, Progress, Sums, TrainState
+from jaxnet_mini.states import Batch, Progress, Sums, TrainState, all_finite
+from jaxnet_mini.transformations import Loss
 from jaxnet_mini.types import Float, Int, Layer, Params, RandomKey, Shape
 from jaxnet_mini.values import Value
 
@@ -114,7 +115,7 @@ class Trainer(Value):
     def init(self, key: RandomKey, input_shape: Shape) -> TrainState:
         """Return a fresh state: parameters, optimizer state, key, step 0."""
         _, params = self.net.init(key, input_shape)
-        state = self.optimizer.init(params)
+        state = transformations.init(self.optimizer, params)
         key = jax.random.clone(key)  # who donates the state keeps the one given
         return TrainState(params, state, key, jnp.zeros((), jnp.int32))
 
@@ -248,7 +249,8 @@ class Trainer(Value):
     def _step(self, state: TrainState, batch: Batch) -> tuple[TrainState, Any]:
         key = jax.random.fold_in(state.key, state.step)
         gradients, totals = self._gradients(state.params, batch, key)
-        return self._updated(state, gradients), totals
+        loss = functools.partial(self._loss, batch=batch, key=key)
+        return self._updated(state, gradients, totals, loss), totals
 
     def _step_in_pieces(
         self,
@@ -265,10 +267,19 @@ class Trainer(Value):
         entire = batch(index, pieces)
         whole: Any = entire.mask, entire.weight
 
+        def piece(number: Array) -> tuple[Batch, RandomKey]:
+            return batch(index * pieces + number), jax.random.fold_in(key, number)
+
         def sums_of(number: Array) -> tuple[Params, Any]:
-            piece = batch(index * pieces + number)
-            own = jax.random.fold_in(key, number)
-            return self._gradients(state.params, piece, own, whole)
+            return self._gradients(state.params, *piece(number), whole)
+
+        def loss(params: Params) -> Float[Array, ""]:
+            def add(number: Array, total: Array) -> Array:
+                return total + self._loss(params, *piece(number), whole)
+
+            none = jnp.zeros((), jax.dtypes.canonicalize_dtype(float))
+            total: Array = jax.lax.fori_loop(0, pieces, add, none)
+            return total
 
         zeros = jax.tree.map(
             lambda leaf: jnp.zeros(leaf.shape, leaf.dtype),
@@ -280,7 +291,14 @@ class Trainer(Value):
             lambda number, sums: jax.tree.map(jnp.add, sums, sums_of(number)),
             zeros,
         )
-        return self._updated(state, gradients), totals
+        return self._updated(state, gradients, totals, loss), totals
+
+    def _loss(
+        self, params: Params, batch: Batch, key: RandomKey, whole: Any = None
+    ) -> Float[Array, ""]:
+        """Return what is minimised, of a piece its share, see `_totals`."""
+        total, rows, _ = self._totals(params, batch, key, True, whole)
+        return total / rows
 
     def _gradients(
         self,
@@ -299,9 +317,16 @@ class Trainer(Value):
         gradients, (rows, totals) = jax.grad(loss_of, has_aux=True)(params)
         return jax.tree.map(lambda leaf: leaf / rows, gradients), totals
 
-    def _updated(self, state: TrainState, gradients: Params) -> TrainState:
-        updates, optimizer_state = self.transformation.update(
-            gradients, state.optimizer_state, state.params
+    def _updated(
+        self, state: TrainState, gradients: Params, totals: Any, loss: Loss
+    ) -> TrainState:
+        updates, optimizer_state = transformations.update(
+            self.transformation,
+            gradients,
+            state.optimizer_state,
+            state.params,
+            totals["loss"],
+            loss,
         )
         params = optax.apply_updates(state.params, updates)
         return TrainState(params, optimizer_state, state.key, state.step + 1)
@@ -363,11 +388,6 @@ class Trainer(Value):
             for metric in self.weighted_metrics:
                 totals[metric.name] = metric.totals(batch.y, predictions, weight)
         return total, rows_in_all, totals
-
-
-def all_finite(tree: Any) -> Array:
-    """Return for each leaf of ``tree``, in order, whether it is finite throughout."""
-    return jnp.array([jnp.all(jnp.isfinite(x)) for x in jax.tree.leaves(tree)], bool)
 
 
 def _mask_and_weight(

@@ -21,7 +21,7 @@ NAME = jaxnet_mini.__name__
 FLOORS = [
     {"types", "errors", "folders", "names", "startup", "version"} | {"interrupts"},
     {"arguments", "contents", "forks", "memory", "processes", "turns", "values"}
-    | {"keras_methods", "keras_names", "threads", "transfers"},
+    | {"keras_methods", "keras_names", "threads", "transfers", "transformations"},
     {"absences", "attributes"},
     {"activations", "initializers", "optimizers", "plain"}
     | {"compilation_cache"}

@@ -44,8 +44,8 @@ from jaxnet_mini.layers import (
 from jaxnet_mini.losses import FunctionLoss, MeanSquaredError
 from jaxnet_mini.optimizers import SGD, Adam, set_learning_rate
 from jaxnet_mini.rehearsing import rehearse
-from jaxnet_mini.states import Batch, TrainState
-from jaxnet_mini.train import Trainer, all_finite
+from jaxnet_mini.states import Batch, TrainState, all_finite
+from jaxnet_mini.train import Trainer
 
 KEY = jax.random.key(0)
 compiled_step = jax.jit(Trainer.step, static_argnums=0)
