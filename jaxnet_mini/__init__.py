@@ -10,6 +10,7 @@
 import sys as _sys
 
 from jaxnet_mini import absences as _absences
+from jaxnet_mini import absent_arguments as _absent_arguments
 from jaxnet_mini import startup as _startup  # noqa: F401
 
 # isort: split
@@ -84,19 +85,19 @@ __all__ = [
     "utils",
 ]
 
-_absences.answer_names(
-    {
-        "": _sys.modules[__name__],
-        "activations": activations,
-        "callbacks": callbacks,
-        "datasets": datasets,
-        "initializers": initializers,
-        "layers": layers,
-        "losses": losses,
-        "metrics": metrics,
-        "models": models,
-        "optimizers": optimizers,
-        "regularizers": regularizers,
-        "utils": utils,
-    }
-)
+_FACES = {
+    "activations": activations,
+    "callbacks": callbacks,
+    "datasets": datasets,
+    "initializers": initializers,
+    "layers": layers,
+    "losses": losses,
+    "metrics": metrics,
+    "models": models,
+    "optimizers": optimizers,
+    "regularizers": regularizers,
+    "utils": utils,
+    "": _sys.modules[__name__],
+}
+_absences.answer_names(_FACES)
+_absent_arguments.answer_arguments(_FACES, Sequential)

@@ -53,19 +53,19 @@ def _way_on(faces: Mapping[str, ModuleType], room: str, name: str) -> str:
     if known is not None:
         return f"{known}."
     for module in faces.values():
-        if name in _offered(module):
+        if name in offered(module):
             return f"it is {module.__name__}.{name}."
     for known in filter(None, (advice(place, name) for place in faces)):
         return f"{known}."
     if len(name) <= MOST_LETTERS:
-        names = {offered.lower(): offered for offered in _offered(faces[room])}
+        names = {offered.lower(): offered for offered in offered(faces[room])}
         nearest = difflib.get_close_matches(name.lower(), names, n=1)
         if nearest:
             return f"did you mean {names[nearest[0]]}?"
     return f"dir({faces[room].__name__}) lists what there is."
 
 
-def _offered(module: ModuleType) -> list[str]:
+def offered(module: ModuleType) -> list[str]:
     """Return the names that a module is there for, and not those that it uses."""
     listed: list[str] | None = getattr(module, "__all__", None)
     if listed is not None:

@@ -24,6 +24,10 @@ class ArgumentError(JaxnetError, ValueError):
     """An argument has a value outside what is allowed."""
 
 
+class CallError(ArgumentError, TypeError):
+    """Arguments that are not taken, too many or too few."""
+
+
 class ShapeError(JaxnetError, ValueError):
     """Two shapes that must agree do not."""
 

@@ -1,18 +1,24 @@
 """What Keras has and is not here: one sentence each says what to write instead."""
 
+import copy
+import dataclasses
 import importlib
 import inspect
 import pickle
+import re
 
 import jax
 import numpy as np
 import optax
 import pytest
 from conftest import keras_on_jax
+from oracles import unchecked_types
 
 import jaxnet_mini as jn
-from jaxnet_mini import absences, keras_names
-from jaxnet_mini.errors import AbsentImportError, AbsentNameError
+from jaxnet_mini import absences, absent_arguments, keras_names, losses, metrics
+from jaxnet_mini.errors import AbsentImportError, AbsentNameError, CallError
+from jaxnet_mini.keras_arguments import ARGUMENTS
+from jaxnet_mini.values import Value
 
 ROOMS = [*keras_names.NAMES]
 UNADVISED = ("did you mean", "lists what there is")
@@ -52,7 +58,7 @@ def test_every_name_of_keras_is_here_or_is_answered():
 def test_no_sentence_is_about_a_name_that_is_here():
     for room, names in keras_names.NAMES.items():
         assert not [name for name in names if hasattr(ours(room), name)], room
-        for name in absences._offered(ours(room)):
+        for name in absences.offered(ours(room)):
             assert keras_names.advice(room, name) is None, f"{room}.{name}"
 
 
@@ -142,3 +148,149 @@ def test_what_the_sentences_advise_works():
         np.asarray(params["kernel"])[classes],
         rtol=1e-6,
     )
+
+
+# Arguments
+
+SENTENCE = re.compile(r"(\w+) has no argument (\w+) \(got .*\): .{8,}\.$")
+NEEDED = {
+    "layers.Dense": (3,),
+    "layers.Activation": ("relu",),
+    "layers.Dropout": (0.5,),
+    "layers.GaussianDropout": (0.5,),
+    "layers.GaussianNoise": (0.5,),
+    "layers.Input": ((3,),),
+    "layers.Rescaling": (0.5,),
+    "layers.Reshape": ((3,),),
+    "losses.Loss": (),
+    "metrics.FBetaScore": (),
+    "metrics.MeanMetricWrapper": (metrics.accuracy,),
+    "metrics.PrecisionAtRecall": (0.5,),
+    "metrics.RecallAtPrecision": (0.5,),
+    "metrics.SensitivityAtSpecificity": (0.5,),
+    "metrics.SpecificityAtSensitivity": (0.5,),
+    "callbacks.BackupAndRestore": ("folder",),
+    "callbacks.CSVLogger": ("file",),
+    "callbacks.CallbackList": ((), None, {}),
+    "callbacks.LearningRateScheduler": (print,),
+    "callbacks.ModelCheckpoint": ("file.safetensors",),
+    "utils.to_categorical": ([0, 1],),
+}
+"""What must be given to each; of those left out nothing, or it is a function."""
+GIVEN_OTHERWISE = {"kwargs", "args", "self"}
+NOTHING_KNOWN = object()
+AS_JAX = {"initializers.Initializer", "metrics.Metric", "callbacks.Callback"}
+"""Bases that take nothing. Initializers are JAX's functions of a key and a shape."""
+
+
+def arguments_of(keras):
+    """All that Keras takes where we have the same, with its default."""
+    for room in keras_names.NAMES:
+        module = getattr(keras, room) if room else None
+        for name in dir(module) if module else ():
+            theirs, own = getattr(module, name), getattr(ours(room), name, None)
+            jaxs = room == "initializers" and name not in ("get", "Constant")
+            if name[0] == "_" or jaxs or f"{room}.{name}" in AS_JAX:
+                continue
+            if callable(theirs) and own is not None and not inspect.isabstract(own):
+                yield f"{room}.{name}", theirs, own
+    for name in absent_arguments.METHODS:
+        yield f"model.{name}", getattr(keras.Sequential, name), None
+
+
+def test_every_argument_of_keras_is_here_or_is_answered():
+    model = jn.Sequential([jn.Dense(1, input_shape=(4,))])
+    tried = 0
+    with keras_on_jax() as keras, unchecked_types():
+        of_layers = dict(inspect.signature(keras.layers.Layer).parameters)
+        for where, theirs, own in arguments_of(keras):
+            room, name = where.split(".")
+            call, given = own or getattr(model, name), NEEDED.get(where, ())
+            wanted = dict(inspect.signature(theirs).parameters)
+            wanted |= of_layers if room == "layers" else {}
+            taken = inspect.signature(call).parameters
+            if any(p.kind is p.VAR_KEYWORD for p in taken.values()):
+                continue
+            for argument in wanted.keys() - taken.keys() - GIVEN_OTHERWISE:
+                tried += 1
+                with pytest.raises(CallError) as caught:
+                    call(*given, **{argument: NOTHING_KNOWN})
+                said = SENTENCE.match(str(caught.value))
+                assert said, f"{where}: {caught.value}"
+                assert said.groups() == (name, argument)
+                default = wanted[argument].default
+                if isinstance(own, type) and default is not inspect.Parameter.empty:
+                    with_default = call(*given, **{argument: default})
+                    if isinstance(with_default, Value):
+                        assert with_default == call(*given), where
+                        assert hash(with_default) == hash(call(*given))
+    assert tried > 200
+    assert issubclass(CallError, TypeError)
+    for name in absent_arguments.METHODS:
+        taken = inspect.signature(getattr(model, name)).parameters
+        assert not taken.keys() & ARGUMENTS.get(name, {}).keys(), name
+
+
+def test_settings_that_ask_for_nothing_are_accepted(tmp_path):
+    model = jn.Sequential([jn.Dense(1, input_shape=(4,))], trainable=True)
+    model.add(jn.Dense(1), rebuild=True)
+    model.compile(
+        "sgd", "mse", jit_compile=True, run_eagerly=False, steps_per_execution=1
+    )
+    x = np.ones((4, 4), np.float32)
+    model.fit(x, x[:, :1], verbose=0, workers=1)
+    model.summary(print_fn=lambda line: None, line_length=None)
+    path = tmp_path / "model.safetensors"
+    model.save(path, zipped=None)
+    jn.models.load_model(path, safe_mode=True).load_weights(path, skip_mismatch=False)
+    # A value of another type asks for something, though it is equal.
+    with pytest.raises(CallError, match="no argument steps_per_execution"):
+        model.compile("sgd", "mse", steps_per_execution=True)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: jn.Dense(), "Dense needs units: write Dense(units=...). It takes"),
+        (
+            lambda: jn.Dense(3, unitz=4),
+            "no argument unitz: did you mean units?",
+        ),
+        (lambda: jn.Dense(3, units=4), "Dense got units twice, by position and as"),
+        (lambda: jn.Flatten(1, 2), "Flatten takes no arguments by position and got 2"),
+        (lambda: jn.Dense(3, zzz=4), "has no argument zzz: it takes units, activation"),
+        (lambda: Wide(3, trainable=False), "Wide has no argument trainable"),
+        (lambda: jn.losses.get(), "get needs loss: write get(loss=...)"),
+        (
+            lambda: jn.Sequential().fit(epoch=3),
+            "has no argument epoch: did you mean ",
+        ),
+    ],
+)
+def test_calls_that_are_not_understood(call, words):
+    with pytest.raises(CallError) as caught:
+        call()
+    assert words in str(caught.value)
+
+
+class Wide(jn.Dense):
+    """A layer of a user's own, as Keras's are written."""
+
+    def __init__(self, units, **others):
+        super().__init__(10 * units, **others)
+
+
+def test_what_answers_stays_what_it_was():
+    layer = Wide(3, trainable=True, name="wide")
+    assert layer == Wide(3, name="wide")
+    assert layer.units == 30
+    assert pickle.loads(pickle.dumps(layer)) == copy.deepcopy(layer) == layer
+    for function in (jn.utils.to_categorical, losses.huber, jn.models.load_model):
+        assert pickle.loads(pickle.dumps(function)) is function
+    assert dataclasses.replace(jn.Dense(3), units=4) == jn.Dense(4)
+    signature = inspect.signature(jn.Dense)
+    assert [*signature.parameters][:2] == ["units", "activation"]
+    fit = inspect.signature(jn.Sequential.fit)
+    assert [*fit.parameters][:4] == ["self", "x", "y", "batch_size"]
+    assert jn.Sequential.fit.__doc__.startswith("Train, and return the history.")
+    assert losses.get(losses.binary_crossentropy) == losses.BinaryCrossentropy()

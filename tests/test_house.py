@@ -22,7 +22,8 @@ FLOORS = [
     {"types", "errors", "folders", "names", "startup", "version"} | {"interrupts"},
     {"arguments", "contents", "forks", "memory", "processes", "turns", "values"}
     | {"keras_methods", "keras_names", "threads", "transfers", "transformations"},
-    {"absences", "attributes"},
+    {"absences", "attributes", "keras_arguments"},
+    {"absent_arguments"},
     {"activations", "initializers", "optimizers", "plain"}
     | {"compilation_cache"}
     | {"regularizers", "seeds", "states", "tables"},

@@ -1,0 +1,235 @@
+"""Arguments of Keras that are absent here, and what to write instead.
+
+By what has them: the name of a class or function, or the room of the package in which
+it stands. Each has the values that ask for nothing, which are accepted.
+"""
+
+from typing import Any, NamedTuple
+
+
+class Absent(NamedTuple):
+    """An argument that is not here."""
+
+    instead: str
+    """What to do instead, the rest of a sentence."""
+    nothing: tuple[Any, ...] = (None,)
+    """The values that ask for nothing, Keras's default first; () for none."""
+
+
+def _renamed(name: str) -> Absent:
+    return Absent(f"write {name}=", ())
+
+
+_UNCONSTRAINED = Absent("weights are not constrained, a regularizer keeps them small")
+_SEED = Absent("the numbers are drawn with the seed= of Sequential or of fit")
+_FLOAT32 = Absent("all is computed in float32", (None, "float32"))
+_LAST_AXIS = Absent("classes stand on the last axis: write np.moveaxis", (-1,))
+_IGNORED = Absent("give the rows of that class the sample_weight 0")
+_GENERATED = "x may be a generator or a data loader, which works as it likes"
+_REBUILT = Absent("the model is built anew where its shape is known", (True,))
+_NO_GRAPH = Absent("a network is one chain of layers, without inner models", (False,))
+_OPTAX = "give compile one of optax"
+_EMA = "average model.get_weights() in a callback of your own"
+_STATISTICS = "LayerNormalization has gamma and beta as Keras has them by default"
+_DRAWN = "lines are drawn from layer to layer"
+_WRITTEN = "the logs are written, and pictures with model.summary and plot_model"
+
+ARGUMENTS: dict[str, dict[str, Absent]] = {
+    "layers": {
+        "activity_regularizer": Absent("penalise weights, by kernel_regularizer="),
+        "alpha_constraint": _UNCONSTRAINED,
+        "autocast": Absent("all is computed in float32", (True,)),
+        "batch_input_shape": Absent("write input_shape=, without the batch axis", ()),
+        "beta_constraint": _UNCONSTRAINED,
+        "bias_constraint": _UNCONSTRAINED,
+        "data_format": Absent(
+            "write np.moveaxis(x, 1, -1) before fit", (None, "channels_last")
+        ),
+        "dtype": _FLOAT32,
+        "gamma_constraint": _UNCONSTRAINED,
+        "kernel_constraint": _UNCONSTRAINED,
+        "lora_alpha": Absent("all weights of a kernel are trained"),
+        "lora_rank": Absent("all weights of a kernel are trained"),
+        "noise_shape": Absent("each entry is dropped by itself"),
+        "quantization_config": Absent("all is computed in float32"),
+        "seed": _SEED,
+        "trainable": Absent(
+            "all layers are trained: to leave one as it is give compile "
+            "optax.partition({...}, labels) with optax.set_to_zero()",
+            (True,),
+        ),
+        "weights": Absent("give them to model.set_weights once the model is built"),
+    },
+    "Input": {
+        "batch_shape": Absent("write Input(shape), without the batch axis"),
+        "batch_size": Absent("fit has it: fit(batch_size=...)"),
+        "dtype": Absent("inputs come as their arrays are; all is computed in float32"),
+        "optional": Absent("a model has one input", (False,)),
+        "ragged": Absent("inputs are arrays: pad rows to one length", (None, False)),
+        "sparse": Absent("inputs are arrays: give x.toarray()", (None, False)),
+        "tensor": Absent("write Sequential([Input(shape), ...])"),
+    },
+    "LayerNormalization": {
+        "axis": Absent("the last axis is normalised", (-1, (-1,), [-1])),
+        "beta_initializer": Absent(_STATISTICS, ("zeros",)),
+        "beta_regularizer": Absent(_STATISTICS),
+        "center": Absent(_STATISTICS, (True,)),
+        "gamma_initializer": Absent(_STATISTICS, ("ones",)),
+        "gamma_regularizer": Absent(_STATISTICS),
+        "rms_scaling": Absent(_STATISTICS, (False,)),
+        "scale": Absent(_STATISTICS, (True,)),
+    },
+    "LeakyReLU": {"alpha": _renamed("negative_slope")},
+    "Dropout": {"p": _renamed("rate")},
+    "losses": {
+        "axis": _LAST_AXIS,
+        "dtype": _FLOAT32,
+        "ignore_class": _IGNORED,
+        "identifier": _renamed("loss"),
+    },
+    "metrics": {
+        "axis": _LAST_AXIS,
+        "dtype": _FLOAT32,
+        "from_sorted_ids": Absent("give the scores of all classes", (False,)),
+        "identifier": _renamed("metric"),
+        "ignore_class": _IGNORED,
+    },
+    "Metric": {"name": Absent("a subclass has a name of its own, a field")},
+    "optimizers": {
+        "amsgrad": Absent(f"{_OPTAX}, optax.amsgrad(learning_rate)", (False,)),
+        "clipnorm": Absent(
+            f"{_OPTAX}, optax.chain(optax.clip_by_global_norm(1.0), optax.adam(0.001))"
+        ),
+        "clipvalue": Absent(
+            f"{_OPTAX}, optax.chain(optax.clip(0.5), optax.adam(0.001))"
+        ),
+        "decay": Absent(
+            "give learning_rate a schedule, optax.exponential_decay(0.01, 1000, 0.9)",
+            (None, 0.0),
+        ),
+        "ema_momentum": Absent(_EMA, (0.99,)),
+        "ema_overwrite_frequency": Absent(_EMA),
+        "global_clipnorm": Absent(
+            f"{_OPTAX}, optax.chain(optax.clip_by_global_norm(1.0), optax.adam(0.001))"
+        ),
+        "gradient_accumulation_steps": Absent(
+            "a larger batch_size of fit gives the same gradients"
+        ),
+        "identifier": _renamed("optimizer"),
+        "loss_scale_factor": Absent("all is computed in float32, which needs none"),
+        "lr": _renamed("learning_rate"),
+        "name": Absent("optimizers have no names here: leave it out"),
+        "use_ema": Absent(_EMA, (False,)),
+        "weight_decay": Absent(
+            "write optimizers.AdamW(weight_decay=...), or "
+            "optax.chain(optax.add_decayed_weights(1e-4), optax.sgd(0.01))",
+            (None, 0.0),
+        ),
+    },
+    "activations": {"identifier": _renamed("activation")},
+    "initializers": {"identifier": _renamed("initializer"), "seed": _SEED},
+    "regularizers": {"identifier": _renamed("regularizer")},
+    "BackupAndRestore": {
+        "double_checkpoint": Absent("a damaged state is never all there is", (False,)),
+    },
+    "CallbackList": {
+        "add_history": Absent("fit returns the history", (False,)),
+        "add_progbar": Absent("fit draws the bar", (False,)),
+    },
+    "ModelCheckpoint": {
+        "period": Absent("write save_freq=, a number of batches", (None, 1)),
+        "options": Absent("leave it out"),
+    },
+    "ReduceLROnPlateau": {"epsilon": _renamed("min_delta")},
+    "TensorBoard": {
+        "embeddings_freq": Absent(_WRITTEN, (0,)),
+        "embeddings_metadata": Absent(_WRITTEN),
+        "profile_batch": Absent("write with jax.profiler.trace(folder): fit", (0,)),
+        "write_graph": Absent(_WRITTEN, (True, False)),
+        "write_images": Absent(_WRITTEN, (False,)),
+        "write_steps_per_second": Absent(_WRITTEN, (False,)),
+    },
+    "compile": {
+        "auto_scale_loss": Absent("the loss needs no scale in float32", (True, False)),
+        "jit_compile": Absent(
+            "all is compiled: jax.debug.print in a loss or a layer shows values",
+            ("auto", True),
+        ),
+        "loss_weights": Absent("a model has one output: multiply its loss itself"),
+        "run_eagerly": Absent(
+            "jax.debug.print in a loss or a layer shows values", (False,)
+        ),
+        "steps_per_execution": Absent(
+            "leave it out: many steps run in one program as it is", (1,)
+        ),
+    },
+    "add": {"rebuild": _REBUILT},
+    "pop": {"rebuild": _REBUILT},
+    "fit": {
+        "max_queue_size": Absent(_GENERATED, (10,)),
+        "nb_epoch": _renamed("epochs"),
+        "use_multiprocessing": Absent(_GENERATED, (False,)),
+        "workers": Absent(_GENERATED, (1,)),
+    },
+    "load_weights": {
+        "by_name": Absent("a file must hold all weights of the model", (False,)),
+        "filepath": _renamed("path"),
+        "skip_mismatch": Absent("a file must hold all weights of the model", (False,)),
+    },
+    "save": {
+        "filepath": _renamed("path"),
+        "include_optimizer": Absent("write save_weights for weights alone", (True,)),
+        "save_format": Absent("files are written as safetensors"),
+        "zipped": Absent("a model is one .safetensors file"),
+    },
+    "save_weights": {
+        "filepath": _renamed("path"),
+        "max_shard_size": Absent("weights are one .safetensors file"),
+        "save_format": Absent("files are written as safetensors"),
+    },
+    "set_weights": {"weights": _renamed("arrays")},
+    "summary": {
+        "expand_nested": _NO_GRAPH,
+        "layer_range": Absent("all layers are shown: model.layers lists them"),
+        "line_length": Absent("the table is as wide as the console"),
+        "positions": Absent("the table is as wide as the console"),
+        "show_trainable": Absent("all layers are trained", (False,)),
+    },
+    "clone_model": {
+        "call_function": Absent("write Sequential of the layers that you want"),
+        "clone_function": Absent("write Sequential of the layers that you want"),
+        "input_tensors": Absent("write Sequential of the layers that you want"),
+        "recursive": _NO_GRAPH,
+    },
+    "load_model": {
+        "filepath": _renamed("path"),
+        "safe_mode": Absent("nothing in a file is ever run: leave it out", (True,)),
+    },
+    "model_from_json": {"json_string": _renamed("text")},
+    "model_to_dot": {
+        "splines": Absent(_DRAWN, ("ortho",)),
+        "subgraph": _NO_GRAPH,
+    },
+    "plot_model": {"splines": Absent(_DRAWN, ("ortho",))},
+}
+"""By class, function or room, by argument."""
+ARGUMENTS["models"] = {
+    name: ARGUMENTS["layers"][name] for name in ("dtype", "trainable")
+}
+
+
+def absent(owners: tuple[str, ...], argument: str) -> Absent | None:
+    """Return what is known of an argument that is not here; None for nothing.
+
+    Args:
+        owners: names of a class or function, the nearest first, then of its room.
+        argument: its name.
+
+    >>> absent(("Dense", "layers"), "kernel_constraint").nothing
+    (None,)
+    """
+    for owner in owners:
+        found = ARGUMENTS.get(owner, {}).get(argument)
+        if found is not None:
+            return found
+    return None
