@@ -152,12 +152,12 @@ ARGUMENTS: dict[str, dict[str, Absent]] = {
     "compile": {
         "auto_scale_loss": Absent("the loss needs no scale in float32", (True, False)),
         "jit_compile": Absent(
-            "all is compiled: jax.debug.print in a loss or a layer shows values",
+            "all is compiled: debug.print of jax, in a loss or a layer, shows values",
             ("auto", True),
         ),
         "loss_weights": Absent("a model has one output: multiply its loss itself"),
         "run_eagerly": Absent(
-            "jax.debug.print in a loss or a layer shows values", (False,)
+            "debug.print of jax, in a loss or a layer, shows values", (False,)
         ),
         "steps_per_execution": Absent(
             "leave it out: many steps run in one program as it is", (1,)

@@ -198,6 +198,7 @@ def test_integers_of_whatever_type_train_alike():
         "initial_epoch": 1,
         "steps_per_epoch": 2,
         "validation_batch_size": 5,
+        "validation_steps": 2,
         "validation_freq": 2,
         "seed": 7,
         "verbose": 0,
@@ -221,7 +222,7 @@ def test_integers_of_whatever_type_train_alike():
         evaluated = model.evaluate(x, y, integer(5), integer(0))
         predicted = model.predict(x, integer(5))
         space = {"learning_rate": [0.1], "seed": [integer(0), integer(1)]}
-        del given["seed"], given["initial_epoch"]
+        del given["seed"], given["initial_epoch"], given["validation_steps"]
         swept = jn.sweep(model, space, x, y, validation_data=(x, y), **given)
         ensemble = swept.ensemble(integer(2), "loss").predict(x)
         settings = [member.settings for member in swept]

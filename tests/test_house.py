@@ -21,7 +21,8 @@ NAME = jaxnet_mini.__name__
 FLOORS = [
     {"types", "errors", "folders", "names", "startup", "version"} | {"interrupts"},
     {"arguments", "contents", "forks", "memory", "processes", "turns", "values"}
-    | {"keras_methods", "keras_names", "threads", "transfers", "transformations"},
+    | {"keras_methods", "keras_names", "threads", "transfers"}
+    | {"adam", "transformations"},
     {"absences", "attributes", "keras_arguments"},
     {"absent_arguments"},
     {"activations", "initializers", "optimizers", "plain"}
