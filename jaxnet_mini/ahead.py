@@ -3,7 +3,7 @@
 import contextlib
 import queue
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeVar
 
 from jaxnet_mini import interrupts
@@ -18,8 +18,15 @@ LOOK_SECONDS = 0.1
 T = TypeVar("T")
 
 
-def ahead(items: Iterator[T]) -> Generator[T, None, None]:
-    """Yield what an iterator gives, made by another thread while one waits for it."""
+def ahead(
+    items_until: Callable[[threading.Event], Iterator[T]],
+) -> Generator[T, None, None]:
+    """Yield what an iterator gives, made by another thread while one waits for it.
+
+    Args:
+        items_until: returns the iterator. It is given what is set once nobody waits any
+            more, on Ctrl-C say: an item that takes long is then to be left unfinished.
+    """
     made: queue.Queue[tuple[bool, Any]] = queue.Queue(IN_FLIGHT)
     ended = threading.Event()
 
@@ -31,7 +38,7 @@ def ahead(items: Iterator[T]) -> Generator[T, None, None]:
 
     def make() -> None:
         try:
-            for item in items:
+            for item in items_until(ended):
                 put((True, item))
                 if ended.is_set():
                     return

@@ -1,6 +1,7 @@
 """Batches that a user gives, on their way to an evaluation or a prediction."""
 
 from collections.abc import Generator, Iterator
+from threading import Event
 
 import jax
 
@@ -50,9 +51,10 @@ class BatchStacks:
         del stepwise  # each is a step
         begun, self.begun = self.begun, self.begun + 1
 
-        def made() -> Iterator[tuple[Data, int, int]]:
+        def made(ended: Event) -> Iterator[tuple[Data, int, int]]:
             for _ in self._checked.go_to(begun, 0):
-                pass
+                if ended.is_set():
+                    return
             size, left = self._size, self.batches
             while left is None or left:
                 batch = self._checked.next()
@@ -66,7 +68,7 @@ class BatchStacks:
                 left = None if left is None else left - 1
 
         with self._checked.epoch():
-            yield from ahead(made())
+            yield from ahead(made)
 
     def _stack(self, batch: Examples, size: int) -> Data:
         gathered = Gathered(self.first, size, self._buffers)

@@ -6,6 +6,7 @@ one before it is trained on, in the same compiled loop that runs over resident e
 
 import math
 from collections.abc import Callable, Generator, Iterator
+from threading import Event
 from typing import Any
 
 import jax
@@ -120,7 +121,8 @@ class StreamedArrays(_Chunked):
     ) -> Generator[Piece, None, None]:
         """Yield the chunks of an epoch, without its first ``done`` steps."""
 
-        def made() -> Iterator[Piece]:
+        def made(ended: Event) -> Iterator[Piece]:
+            del ended  # a chunk of arrays is soon made
             for number, start, end in plan.pieces(epoch, done):
                 seed = (len(plan.seed), *plan.seed, number)
                 cut = self._cut(seed) if plan.shuffle else None
@@ -130,7 +132,7 @@ class StreamedArrays(_Chunked):
                     order = order.reshape(self._steps, self._batch_size)
                     yield self._piece(examples, order, plan.batch_pieces, first, last)
 
-        yield from ahead(made())
+        yield from ahead(made)
 
     def _cut(self, seed: tuple[int, ...]) -> tuple[int, NDArray[Any]]:
         """Return from which row on a pass is cut into blocks, and their order."""
@@ -217,26 +219,30 @@ class StreamedBatches(_Chunked):
                 came before it is yielded first, as it is where the iterable raises.
         """
 
-        def made() -> Iterator[Piece]:
+        def made(ended: Event) -> Iterator[Piece]:
             seed = plan.seed if plan.shuffle else None
             before = self._checked.go_to(epoch - plan.initial_epoch, done, seed)
             size = self._batch_size
             for batch in before:
+                if ended.is_set():
+                    return
                 size = grown(size, len(batch.x))
             left = None if plan.steps is None else plan.steps - done
-            yield from self._chunks(size, left)
+            yield from self._chunks(size, left, ended)
 
         with self._checked.epoch():
-            yield from ahead(made())
+            yield from ahead(made)
 
-    def _chunks(self, size: int, left: int | None) -> Iterator[Piece]:
-        """Yield chunks until so many steps are done, or a pass is over."""
+    def _chunks(self, size: int, left: int | None, ended: Event) -> Iterator[Piece]:
+        """Yield chunks until so many steps are done, a pass is over, or it ended."""
         batch: Examples | None = None
         while left is None or left:
             steps = steps_of_chunk(self.first.x, size, self._all_steps)
             chunk = _Chunk(self.first, size, steps, self._buffers)
             try:
                 while chunk.taken < (steps if left is None else min(steps, left)):
+                    if ended.is_set():
+                        return
                     batch = batch or self._checked.next()
                     if batch is None or len(batch.x) > size:
                         break

@@ -298,6 +298,28 @@ def test_waiting_for_data_is_named(capsys):
     assert re.search(r" \d\d% of the time waiting for data", capsys.readouterr().out)
 
 
+def test_who_stops_waits_for_one_batch_and_not_for_a_chunk():
+    """A first chunk of 256 batches comes at once; those of the second are slow."""
+    drawn = []
+
+    def batches():
+        while True:
+            drawn.append(len(drawn))
+            if len(drawn) > streams.CHUNK_STEPS + 1:
+                time.sleep(0.02)
+            yield X[:2], Y[:2]
+
+    def stop(batch, logs):
+        while len(drawn) < streams.CHUNK_STEPS + 3:  # the second has begun
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    stopping = jn.callbacks.LambdaCallback(on_train_batch_end=stop)
+    with pytest.raises(KeyboardInterrupt):
+        model().fit(batches(), steps_per_epoch=1000, verbose=0, callbacks=stopping)
+    assert len(drawn) < 1.5 * streams.CHUNK_STEPS
+
+
 def test_no_thread_is_left(tmp_path):
     before = threading.active_count()
 
