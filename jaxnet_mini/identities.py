@@ -1,14 +1,13 @@
 """What a run is: the layers, the settings and the data that must not change."""
 
 import functools
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jax
 from numpy.typing import NDArray
 
-from jaxnet_mini import descriptions, fingerprints
+from jaxnet_mini import descriptions, fingerprints, notices
 from jaxnet_mini.checks import NAMES, Examples
 from jaxnet_mini.composition import LayerOutline
 from jaxnet_mini.descriptions import CODE, CRC, OF, Description
@@ -68,11 +67,10 @@ def of_model(
         name = f"metrics.{metric.name}"
         found["metrics"][metric.name] = described(name, metric, trace)
     if opaque:
-        warnings.warn(
+        notices.warn(
             f"the run is kept, and nobody can tell later whether {shortened(opaque)} "
             "is still the same: it holds no code of Python's. Run it again with the "
             "same.",
-            stacklevel=2,
         )
     if programs:
         found[PROGRAMS] = {OF: fingerprints.versions()} | programs

@@ -1,12 +1,9 @@
 """Networks that train and cannot learn what was meant: one warning before they do."""
 
-import sys
-import warnings
 from collections.abc import Iterator, Sequence
-from types import FrameType
 from typing import Any
 
-from jaxnet_mini import activations, composition, losses
+from jaxnet_mini import activations, composition, losses, notices
 from jaxnet_mini.activations import Activation
 from jaxnet_mini.composition import LayerOutline, Serial
 from jaxnet_mini.errors import TrainingWarning
@@ -28,10 +25,6 @@ _PROBABILITIES = {
 
 _OF_CLASSES = losses.CategoricalCrossentropy, losses.SparseCategoricalCrossentropy
 
-_BETWEEN = ("jaxnet_mini", "contextlib", "jaxtyping")
-"""What stands between a call by the user and this: methods are wrapped in contexts, and
-in checks of annotations where these are switched on."""
-
 
 def warn(trainer: Trainer, outline: Sequence[LayerOutline]) -> None:
     """Warn of what surely is a mistake, at the line of the user's own code.
@@ -41,15 +34,7 @@ def warn(trainer: Trainer, outline: Sequence[LayerOutline]) -> None:
         outline: of its layers.
     """
     for text in found(trainer, outline):
-        frame = _users_frame()
-        warnings.warn_explicit(
-            text,
-            TrainingWarning,
-            frame.f_code.co_filename,
-            frame.f_lineno,
-            frame.f_globals.get("__name__"),
-            frame.f_globals.setdefault("__warningregistry__", {}),
-        )
+        notices.warn(text, TrainingWarning)
 
 
 def found(trainer: Trainer, outline: Sequence[LayerOutline]) -> list[str]:
@@ -102,14 +87,3 @@ def _activation(part: LayerOutline) -> Activation | None:
         return activations.softmax
     activation = getattr(layer, "activation", None)
     return None if activation is None else activations.get(activation)
-
-
-def _users_frame() -> FrameType:
-    """Return where the user's own code stands, however many wrappers lie between."""
-    frame = sys._getframe()
-    while frame.f_back and (
-        frame.f_globals.get("__name__", "").partition(".")[0] in _BETWEEN
-        or frame.f_code.co_filename.startswith("<@beartype")
-    ):
-        frame = frame.f_back
-    return frame

@@ -8,7 +8,6 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import json
-import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from jaxnet_mini import (
     identities,
+    notices,
     plain,
     processes,
     saving,
@@ -201,11 +201,10 @@ class KeptRun(Run):
         plain.check_keys(about, ENTRIES, "the run")
         unknown = identities.check(about["identity"], self._identity.result(), source)
         if unknown:
-            warnings.warn(
+            notices.warn(
                 f"the run in {source} goes on, and nobody can tell whether "
                 f"{shortened(unknown)} is still the same: the run was kept by another "
                 "version of Python, of a package or of jaxnet_mini.",
-                stacklevel=2,
             )
         _compare_threads(about["threads"], source)
         epoch, step, seed = about["epoch"], about["step"], tuple(about["seed"])
@@ -358,11 +357,10 @@ def _compare_threads(there: int | None, source: str) -> None:
     """Warn where the run was computed by another number of threads."""
     here = threads.number()
     if None not in (there, here) and there != here:
-        warnings.warn(
+        notices.warn(
             f"the run in {source} goes on with {here} threads, and had {there}: the "
             "last bits of large layers and batches may differ. For the same bits start "
             f"Python with the environment variable NPROC={there}.",
-            stacklevel=2,
         )
 
 

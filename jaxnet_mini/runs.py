@@ -9,12 +9,11 @@ import hashlib
 import os
 import re
 import sys
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jaxnet_mini import saving
+from jaxnet_mini import notices, saving
 from jaxnet_mini.errors import FileError
 from jaxnet_mini.saving import Contents, FilePath, Header
 
@@ -106,11 +105,10 @@ class RunFolder:
                 continue
             found = saving.decoded(contents, file)
             for bad in damaged:
-                warnings.warn(
+                notices.warn(
                     f"a kept state is damaged, and the run goes back to the one "
                     f"before it: {os.fspath(bad)!r} holds other bytes than were "
                     "written.",
-                    stacklevel=2,
                 )
                 bad.unlink(missing_ok=True)
             return found

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -11,6 +10,7 @@ from jaxnet_mini import (
     configs,
     keras_configs,
     keras_files,
+    notices,
     plain,
     saving,
     snapshots,
@@ -187,10 +187,9 @@ class StoredStack(CompiledStack):
                         model._compile_as(compiled, own)
                 model._known_shape()
             if left_out:
-                warnings.warn(
+                notices.warn(
                     f"{source}: {shortened(left_out)}. That changes no prediction, and "
                     "is left out: training here goes on without it.",
-                    stacklevel=3,
                 )
             model.load_weights(path)
             return model

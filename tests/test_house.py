@@ -22,7 +22,7 @@ FLOORS = [
     {"types", "errors", "folders", "names", "startup", "version"} | {"interrupts"},
     {"arguments", "contents", "forks", "memory", "processes", "turns", "values"}
     | {"keras_methods", "keras_names", "threads", "transfers"}
-    | {"adam", "transformations"},
+    | {"adam", "notices", "transformations"},
     {"absences", "attributes", "keras_arguments"},
     {"absent_arguments"},
     {"activations", "initializers", "optimizers", "plain"}

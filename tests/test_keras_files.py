@@ -479,6 +479,7 @@ def test_what_changes_training_alone_is_left_out_and_said(tmp_path, what):
     with pytest.warns(UserWarning, match="changes no prediction, and is left out") as w:
         model = models.load_model(path, compile=False)
     assert what in str(w[0].message)
+    assert w[0].filename == __file__
     assert_predicts(model, expected)
 
 
