@@ -383,6 +383,37 @@ def test_other_pairs_are_not_fused(activation, loss):
     assert loss.on_logits(activations.get(activation)) is None
 
 
+class Focal(BinaryCrossentropy):
+    """A loss of one's own, written on probabilities."""
+
+    def per_example(self, y_true, y_pred):
+        right = jnp.where(y_true == 1.0, y_pred, 1.0 - y_pred)
+        return -jnp.mean((1.0 - right) ** 2 * jnp.log(right), axis=-1)
+
+
+class Named(SparseCategoricalCrossentropy):
+    """One with a plain ``__init__``, whose arguments are other ones."""
+
+    def __init__(self, topic):
+        super().__init__()
+        self.topic = topic
+
+
+def test_an_own_loss_is_given_the_outputs_that_it_is_written_for():
+    net = serial(Dense(1, activation="sigmoid"))
+    _, params = net.init(jax.random.key(0), (3,))
+    x, y = LOGITS[:, :3].astype(np.float32), np.ones((len(LOGITS), 1), np.float32)
+    batch = Batch(jnp.asarray(x), jnp.asarray(y))
+    _, logs = Trainer(net, Focal(), "sgd").step(
+        Trainer(net, Focal(), "sgd").init(jax.random.key(0), (3,)), batch
+    )
+    z = x.astype(np.float64) @ np.asarray(params["dense"]["kernel"], np.float64)
+    p = 1.0 / (1.0 + np.exp(-z))
+    assert_close(logs["loss"], np.mean(-((1.0 - p) ** 2) * np.log(p)), 1e-5)
+    fused = Named("animals").on_logits(activations.softmax)
+    assert (fused.topic, fused.from_logits, type(fused)) == ("animals", True, Named)
+
+
 def sure(layers, rows):
     """A net whose outputs are certain beyond float32: softmax rounds to 0 and 1."""
     net = serial(*layers)

@@ -4,6 +4,7 @@ Source: https://keras.io/api/losses/.
 """
 
 import abc
+import copy
 import dataclasses
 import math
 from collections.abc import Callable
@@ -157,8 +158,15 @@ class _Crossentropy(_OfFunction):
         object.__setattr__(self, "from_logits", flag)
 
     def on_logits(self, activation: activations.Activation) -> Loss | None:
-        fused = not self.from_logits and activation is activations.get(self.before)
-        return dataclasses.replace(self, from_logits=True) if fused else None
+        # A user's subclass may compute from the probabilities, whatever the flag says.
+        own = type(self).per_example.__module__ == __name__
+        if not own or self.from_logits:
+            return None
+        if activation is not activations.get(self.before):
+            return None
+        fused = copy.copy(self)
+        object.__setattr__(fused, "from_logits", True)
+        return fused
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
