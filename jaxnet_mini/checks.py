@@ -188,10 +188,12 @@ def class_weights(
     if hasattr(weights, "to_dict"):  # a Series, whose index are the classes
         weights = weights.to_dict()
     if not isinstance(weights, Mapping):
+        advice = "dict(enumerate(class_weight)) for weights in the order of the classes"
+        if isinstance(weights, str):
+            advice = "dict(enumerate(len(y) / np.bincount(y))) for balance"
         raise ArgumentError(
             "class_weight maps classes to numbers, such as {0: 1.0, 1: 2.5}, and a "
-            f"{type(weights).__name__} was given: write "
-            "dict(enumerate(class_weight)) for weights in the order of the classes."
+            f"{type(weights).__name__} was given: write {advice}."
         )
     classes = targets
     if targets.ndim > 1:
@@ -212,7 +214,8 @@ def class_weights(
         )
     table = np.ones(outputs)
     for key, weight in weights.items():
-        number = as_integer(key)
+        # The classes of yes and no may be named by these.
+        number = as_integer(int(key) if isinstance(key, bool | np.bool_) else key)
         if number is None or not 0 <= number < outputs:
             advice = "drop it, or give the last layer more units."
             if isinstance(key, str):

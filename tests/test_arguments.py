@@ -262,6 +262,9 @@ def test_classes_of_class_weight_may_come_from_pandas():
         with unchecked_types():
             ours = checks.class_weights(y, table, (3,))
         np.testing.assert_array_equal(ours, wanted)
+    with unchecked_types():
+        ours = checks.class_weights(y[:3] % 2, {False: 1.0, np.bool_(1): 2.0}, (1,))
+    np.testing.assert_array_equal(ours, [1.0, 2.0, 1.0])
 
 
 def test_there_is_something_to_try():

@@ -1666,6 +1666,17 @@ both(
     "integers 0 to 2",
 )
 row(
+    "class_weight by a word",
+    "trained",
+    lambda m: m.fit(X, Y, class_weight="balanced"),
+    ArgumentError,
+    "class_weight maps classes to numbers, such as {0: 1.0, 1: 2.5}, and a str",
+    "write dict(enumerate(len(y) / np.bincount(y))) for balance.",
+    fix=lambda m: m.fit(
+        X, Y, class_weight=dict(enumerate(len(Y) / np.bincount(Y))), verbose=0
+    ),
+)
+row(
     "class_weight by names",
     "trained",
     lambda m: m.fit(X, Y, class_weight={"0": 1.0}),
