@@ -152,7 +152,11 @@ def _names(kind: Any) -> tuple[frozenset[str], tuple[str, ...]]:
     """Return what objects keep for speed, and what they hold outside of ``vars``."""
     attributes = [pair for base in kind.__mro__ for pair in vars(base).items()]
     kept = [n for n, a in attributes if isinstance(a, functools.cached_property)]
-    slots = [n for n, a in attributes if inspect.ismemberdescriptor(a)]
+    slots = [
+        name
+        for name, attribute in attributes
+        if inspect.ismemberdescriptor(attribute) and not name.startswith("__")
+    ]
     return frozenset([_KEY, *kept]), tuple(slots)
 
 

@@ -2020,7 +2020,7 @@ def test_the_listener_hears_compilations():
 @pytest.mark.parametrize("error", JaxnetError.__subclasses__())
 def test_every_error_is_a_builtin_too(error):
     builtins = {"ValueError", "TypeError", "RuntimeError", "FloatingPointError"}
-    builtins |= {"OSError", "ImportError"}
+    builtins |= {"OSError", "ImportError", "AttributeError"}
     assert builtins & {base.__name__ for base in error.__mro__}
     assert (error.__doc__ or "").endswith(".")
 

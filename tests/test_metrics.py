@@ -417,7 +417,7 @@ def test_streams_of_values_are_weighted_as_in_keras():
         (lambda: AUC(thresholds=[0.5, 2.0]), ("thresholds", "[0, 1], not 2.0")),
         (lambda: Precision(-0.5), ("Precision: thresholds", "not -0.5")),
         (lambda: Recall(top_k=0), ("Recall: top_k", "at least 1 or None, not 0")),
-        (lambda: Recall(class_id=1.0), ("class_id", "not 1.0")),
+        (lambda: Recall(class_id=1.5), ("class_id", "not 1.5")),
         (lambda: metrics.SparseTopKCategoricalAccuracy(0), ("k must be", "not 0")),
         (lambda: F1Score(average="mikro"), ("unknown average 'mikro'", "'micro'")),
         (lambda: F1Score().zeros(), ("F1Score: the sums need num_outputs",)),

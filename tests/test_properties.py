@@ -3,6 +3,7 @@
 Where examples share their compiled programs many are tried, elsewhere a few.
 """
 
+import copy
 import functools
 import json
 import math
@@ -387,7 +388,7 @@ def numbered(stack, optimizer, seed):
     layers = [
         jn.Dense(*layer[:3], kernel_regularizer=layer[3])
         if isinstance(layer, tuple)
-        else layer
+        else copy.deepcopy(layer)  # one object stands in one model
         for layer in stack
     ]
     model = jn.Sequential([jn.Input((FEATURES,)), *layers, jn.Dense(2)], seed=seed)

@@ -4,6 +4,7 @@ Oracles: `serial` of the same number of layers, float64 NumPy, and the text of t
 lowered programs.
 """
 
+import copy
 import dataclasses
 import re
 
@@ -157,7 +158,8 @@ def test_a_model_starts_from_the_bits_of_serial():
     """Models run init in a way of their own."""
     dense = Dense(FEATURES, kernel_initializer="he_normal")
     ours = jn.Sequential([Dense(FEATURES, input_dim=3), repeat(dense, 4)])
-    theirs = jn.Sequential([Dense(FEATURES, input_dim=3), row(dense, 4)])
+    theirs = [Dense(FEATURES, input_dim=3), row(copy.deepcopy(dense), 4)]
+    theirs = jn.Sequential(theirs)
     expected = stacked(row(dense, 4), theirs.params["serial"])
     assert_trees_identical(ours.params["repeat"], expected)
 
@@ -401,8 +403,8 @@ def classifier(seed=0):
     model = jn.Sequential(
         [
             Dense(FEATURES, input_shape=(FEATURES,)),
-            repeat(DEEP, 128),
-            repeat(BLOCK, 3, name="trunk"),
+            repeat(copy.deepcopy(DEEP), 128),
+            repeat(copy.deepcopy(BLOCK), 3, name="trunk"),
             Dense(3, "softmax"),
         ],
         seed=seed,

@@ -445,7 +445,9 @@ def test_own_layers_losses_and_optimizers_come_back(path):
     model = own_model()
     model.save(path)
     again = models.load_model(path, OWN)
-    assert again.trainer == model.trainer
+    # All but the mark of a compile: what is a user's own is traced by each anew.
+    trainers = [dataclasses.replace(m.trainer, trace=None) for m in (again, model)]
+    assert trainers[0] == trainers[1]
     with jax.numpy_dtype_promotion("standard"):  # optax's own code needs it
         for each in (model, again):
             each.fit(X, X[:, :2], verbose=0)
