@@ -494,8 +494,8 @@ class TestStream:
         assert before < held < 2
         assert mapped > rows  # all of it was read
         ((_, said, share),) = waited["rows"]
-        assert said == pytest.approx(share, abs=0.02)
-        assert said > 0.3
+        # The bar's time has all in it that a person waits for, drawing too.
+        assert 0.3 < said <= share + 0.01
         assert list(result["ratios"])[-1] == stream.NAMED
 
     def test_a_stream_that_is_none_is_refused(self, scratch):
