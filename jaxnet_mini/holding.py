@@ -26,7 +26,7 @@ def held(layer: Any) -> Iterator[tuple[str, Layer]]:
     """
     kind: Any = type(layer)
     kept, slots = values._names(kind)
-    for name in {**getattr(layer, "__dict__", {}), **dict.fromkeys(slots)}:
+    for name in {**getattr(layer, "__dict__", {}), **dict.fromkeys(sorted(slots))}:
         if name not in kept:
             yield from _within(getattr(layer, name, None), f".{name}")
     if isinstance(layer, tuple):

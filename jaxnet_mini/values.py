@@ -148,7 +148,7 @@ def key(value: Any) -> Hashable:
 
 
 @functools.lru_cache(maxsize=1024)
-def _names(kind: Any) -> tuple[frozenset[str], tuple[str, ...]]:
+def _names(kind: Any) -> tuple[frozenset[str], frozenset[str]]:
     """Return what objects keep for speed, and what they hold outside of ``vars``."""
     attributes = [pair for base in kind.__mro__ for pair in vars(base).items()]
     kept = [n for n, a in attributes if isinstance(a, functools.cached_property)]
@@ -157,7 +157,9 @@ def _names(kind: Any) -> tuple[frozenset[str], tuple[str, ...]]:
         for name, attribute in attributes
         if inspect.ismemberdescriptor(attribute) and not name.startswith("__")
     ]
-    return frozenset([_KEY, *kept]), tuple(slots)
+    # No tuples: a checker of annotations draws the items that it looks at with
+    # Python's random, whose state is none of a comparison's business.
+    return frozenset([_KEY, *kept]), frozenset(slots)
 
 
 def held(value: Any) -> dict[str, Any]:
