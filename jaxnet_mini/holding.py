@@ -24,11 +24,8 @@ def held(layer: Any) -> Iterator[tuple[str, Layer]]:
     >>> list(held(types.SimpleNamespace(rate=0.5, inner=[Dense(3)])))
     [('.inner[0]', Dense(3))]
     """
-    kind: Any = type(layer)
-    kept, slots = values._names(kind)
-    for name in {**getattr(layer, "__dict__", {}), **dict.fromkeys(sorted(slots))}:
-        if name not in kept:
-            yield from _within(getattr(layer, name, None), f".{name}")
+    for name, value in values.held(layer).items():
+        yield from _within(value, f".{name}")
     if isinstance(layer, tuple):
         for place, entry in enumerate(layer):
             yield from _within(entry, f"[{place}]")
