@@ -66,8 +66,7 @@ def losses(printed):
     return [float(number) for number in found.group(1).split(",")]
 
 
-@pytest.fixture(scope="module")
-def alone():
+def alone(epochs):
     """Losses and test loss of one process that has all rows."""
     (x, y), (x_test, y_test) = digits.load_data()
     model = jn.Sequential(
@@ -79,86 +78,21 @@ def alone():
         ]
     )
     model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
-    history = model.fit(x, y, batch_size=256, epochs=40, verbose=0)
+    history = model.fit(x, y, batch_size=256, epochs=epochs, verbose=0)
     return history.history["loss"], model.evaluate(x_test, y_test, verbose=0)[0]
 
 
-@pytest.mark.parametrize("processes", [2, 4])
-def test_several_learn_what_one_does_and_one_of_them_speaks(processes, alone, tmp_path):
-    first, *others = finished(start(processes, tmp_path / "run", 40))
-    np.testing.assert_allclose(losses(first), alone[0], rtol=1e-5)
-    loss = float(re.search(r"test loss ([\d.]+)", first).group(1))
-    assert loss == pytest.approx(alone[1], rel=1e-4)
-    assert "Epoch 40/40" in first
-    for printed in others:
-        assert "Epoch" not in printed
-        assert "Losses" not in printed
-
-
-SHARE = """
-import json, sys
-import jax
-import numpy as np
-import jaxnet_mini as jn
-from jaxnet_mini import errors, memory
-
-address, processes, number = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-if processes > 1:
-    jax.distributed.initialize(address, processes, number)
-generator = np.random.default_rng(0)
-x = generator.standard_normal((90, 5)).astype(np.float32)
-y = generator.standard_normal((90, 1)).astype(np.float32)
-first, last = (len(x) * i // processes for i in (number, number + 1))
-own = x[first:last], y[first:last]
-model = jn.Sequential([jn.Dense(8, activation="relu"), jn.Dense(1)])
-model.compile("adam", "mse", ["mae"])
-available = memory.available
-memory.available = lambda device=None: 1000
-refused = ""
-try:
-    model.fit(*own, batch_size=7, verbose=0)
-except errors.DataError as error:
-    refused = str(error)
-memory.available = available
-histories = [
-    model.fit(*own, batch_size=7, epochs=2, verbose=0, **held_out).history
-    for held_out in ({"validation_data": own}, {"validation_split": 0.2})
-]
-# With a share of the rows held out, another share is learned than alone.
-print(json.dumps([histories[0], sorted(histories[1]), refused]))
-"""
-
-
-def test_what_is_held_out_is_evaluated_by_each_on_devices_of_its_own():
-    """Two processes of two devices, against one of one."""
-    devices = "--xla_force_host_platform_device_count=2"
-    command, address = [sys.executable, "-c", SHARE], coordinator()
-    alone = finished([started([*command, address, "1", "0"])])
-    both = [
-        started([*command, address, "2", str(number)], XLA_FLAGS=devices)
-        for number in range(2)
-    ]
-    expected, names, _ = json.loads(alone[0].splitlines()[-1])
-    for printed in finished(both):
-        history, found, refused = json.loads(printed.splitlines()[-1])
-        assert sorted(history) == found == names
-        for name in names:
-            np.testing.assert_allclose(history[name], expected[name], rtol=1e-5)
-        assert refused.startswith("The examples of all processes would take ")
-        assert "what several processes share is not streamed: give a smaller" in refused
-
-
-def test_where_one_is_killed_the_others_say_so_and_all_go_on_in_another_number(
-    alone, tmp_path
-):
+def test_two_learn_what_one_does_and_where_one_is_killed_four_go_on(tmp_path):
+    """And one of them speaks."""
     folder = tmp_path / "run"
     first, second = start(2, folder, 100_000)
     limit = time.monotonic() + 100
     while len(list(folder.glob("*.safetensors"))) < 2:
         assert time.monotonic() < limit
-        time.sleep(0.05)
+        time.sleep(0.01)
     second.send_signal(signal.SIGKILL)
-    second.communicate()
+    silent, _ = second.communicate()
+    assert "Epoch" not in silent
     since = time.monotonic()
     _, errors = first.communicate(timeout=2 * ENDS_WITHIN)
     assert time.monotonic() - since < ENDS_WITHIN
@@ -173,11 +107,77 @@ def test_where_one_is_killed_the_others_say_so_and_all_go_on_in_another_number(
     assert done >= 2
     # Four take over from two, and nothing is learned twice or left out.
     together = done + 5
-    printed = finished(start(4, folder, together))[0]
+    printed, *others = finished(start(4, folder, together))
     assert (
         f"Going on with the run in '{folder}': {done} of {together} epochs" in printed
     )
+    assert f"Epoch {together}/{together}" in printed
+    expected, expected_loss = alone(together)
     found = losses(printed)
     assert len(found) == together
-    known = min(40, together)
-    np.testing.assert_allclose(found[:known], alone[0][:known], rtol=1e-5)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    loss = float(re.search(r"test loss ([\d.]+)", printed).group(1))
+    assert loss == pytest.approx(expected_loss, rel=1e-4)
+    for printed in others:
+        assert "Epoch" not in printed
+        assert "Losses" not in printed
+
+
+TASK = """
+import numpy as np
+import jaxnet_mini as jn
+
+generator = np.random.default_rng(0)
+x = generator.standard_normal((90, 5)).astype(np.float32)
+y = generator.standard_normal((90, 1)).astype(np.float32)
+model = jn.Sequential([jn.Dense(8, activation="relu"), jn.Dense(1)])
+model.compile("adam", "mse", ["mae"])
+
+def fitted(own, **held_out):
+    options = {"batch_size": 7, "epochs": 2, "verbose": 0}
+    return model.fit(*own, **options, **held_out).history
+"""
+
+SHARE = """
+import json
+from jaxnet_mini import errors, memory
+
+first, last = (len(x) * i // 2 for i in (number, number + 1))
+own = x[first:last], y[first:last]
+available = memory.available
+memory.available = lambda device=None: 1000
+refused = ""
+try:
+    fitted(own)
+except errors.DataError as error:
+    refused = str(error)
+memory.available = available
+history = fitted(own, validation_data=own)
+# With a share of the rows held out, another share is learned than alone.
+names = sorted(fitted(own, validation_split=0.2))
+print(json.dumps([history, names, refused]))
+"""
+MEET = """
+import sys
+import jax
+number = int(sys.argv[2])
+jax.distributed.initialize(sys.argv[1], 2, number)
+"""
+
+
+def test_what_is_held_out_is_evaluated_by_each_on_devices_of_its_own():
+    """Two processes of two devices, against this one of one."""
+    devices = "--xla_force_host_platform_device_count=2"
+    command = [sys.executable, "-c", MEET + TASK + SHARE, coordinator()]
+    both = [started([*command, str(number)], XLA_FLAGS=devices) for number in range(2)]
+    here = {}
+    exec(TASK, here)
+    rows = here["x"], here["y"]
+    expected = here["fitted"](rows, validation_data=rows)
+    for printed in finished(both):
+        history, found, refused = json.loads(printed.splitlines()[-1])
+        assert sorted(history) == found == sorted(expected)
+        for name in found:
+            np.testing.assert_allclose(history[name], expected[name], rtol=1e-5)
+        assert refused.startswith("The examples of all processes would take ")
+        assert "what several processes share is not streamed: give a smaller" in refused
