@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -283,55 +284,97 @@ def test_there_are_ten_lessons() -> None:
     assert list(CHECKS) == NAMES == [f"lesson_{i:02}" for i in range(1, 11)]
 
 
-# One test for each run, so that no worker of pytest-xdist repeats one.
+ALL = """
+import contextlib, io, json, os, runpy, sys
+from pathlib import Path
+
+home, *scripts = sys.argv[1:]
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=NAMES)
-def test_a_lesson_says_what_is_true_and_saves_its_pictures(
-    script: Path, tmp_path: Path
-) -> None:
-    text = run("-W", "error", str(script), folder=tmp_path)
+def printed(work):
+    # In a folder of its own.
+    folder = Path(home, str(len(texts)))
+    folder.mkdir()
+    os.chdir(folder)
+    with contextlib.redirect_stdout(io.StringIO()) as text:
+        work()
+    return text.getvalue()
+
+
+texts = []
+for script in scripts:
+    sys.argv = [script]
+    sys.path.insert(0, str(Path(script).parent))
+    texts.append(printed(lambda: runpy.run_path(script, run_name="__main__")))
+    del sys.path[0]
+
+# And without matplotlib, called from elsewhere with arguments of their own.
+for name in list(sys.modules):
+    if name.startswith(("matplotlib", "lesson", "classroom")):
+        del sys.modules[name]
+sys.modules["matplotlib"] = None
+sys.path.insert(0, str(Path(script).parent))
+import classroom, lesson_03_more_neurons, lesson_08_stop_when_good_enough
+
+
+def without_matplotlib():
+    lesson_08_stop_when_good_enough.main(["--dataset", "digits"])
+    with classroom.pictures():
+        lesson_03_more_neurons.draw_comparison([1] * 4, [1] * 4)
+
+
+texts.append(printed(without_matplotlib))
+print(json.dumps(texts))
+"""
+"""Runs each script as a program, one after another."""
+
+
+def test_each_lesson_says_what_is_true_and_saves_its_pictures(tmp_path: Path) -> None:
+    """And they go on without matplotlib."""
+    names = [str(script) for script in SCRIPTS]
+    out = run("-W", "error", "-c", ALL, str(tmp_path), *names)
+    *texts, without_pictures = json.loads(out.splitlines()[-1])
+    for number, (script, text) in enumerate(zip(SCRIPTS, texts, strict=True)):
+        check_lesson(script, text, tmp_path / str(number))
+    line = (
+        "No picture: matplotlib is not installed: run python -m pip install "
+        '"jaxnet-mini[plot]".\n'
+    )
+    assert without_pictures.count(line) == 2
+    assert "Picture:" not in without_pictures
+    assert list((tmp_path / str(len(SCRIPTS))).iterdir()) == []
+
+
+def check_lesson(script: Path, text: str, folder: Path) -> None:
+    """Check what a lesson printed, and what it left in its folder."""
     name = script.stem[: len("lesson_01")]
     assert text.startswith(f"\nLesson {int(name[-2:])}: ")
     assert f"python examples/lessons/{script.name}" in text
     CHECKS[name](text)
     pictures = {f"{name}_{picture}.png" for picture in PICTURES[name]}
     drawings = {f"{name}_model.svg"} if name == "lesson_09" else set()
-    assert {path.name for path in tmp_path.iterdir()} == pictures | drawings
+    assert {path.name for path in folder.iterdir()} == pictures | drawings
     for file in pictures:
-        assert (tmp_path / file).read_bytes().startswith(b"\x89PNG")
+        assert (folder / file).read_bytes().startswith(b"\x89PNG")
         assert f"Picture: {file}\n" in text
     for file in drawings:
-        drawing = ET.fromstring((tmp_path / file).read_text("utf-8"))
+        drawing = ET.fromstring((folder / file).read_text("utf-8"))
         assert drawing.tag == "{http://www.w3.org/2000/svg}svg"
         assert f"Drawing: {file}\n" in text
-
-
-def test_lessons_go_on_without_matplotlib(tmp_path: Path) -> None:
-    """And their ``main`` can be called from elsewhere, with arguments of its own."""
-    code = (
-        f"import sys; sys.path.insert(0, {str(FOLDER)!r})\n"
-        "sys.modules['matplotlib'] = None\n"
-        "import classroom, lesson_03_more_neurons, lesson_08_stop_when_good_enough\n"
-        "lesson_08_stop_when_good_enough.main(['--dataset', 'digits'])\n"
-        "with classroom.pictures():\n"
-        "    lesson_03_more_neurons.draw_comparison([1] * 4, [1] * 4)\n"
-    )
-    printed = run("-W", "error", "-c", code, folder=tmp_path)
-    line = (
-        "No picture: matplotlib is not installed: run python -m pip install "
-        '"jaxnet-mini[plot]".\n'
-    )
-    assert printed.count(line) == 2
-    assert "Picture:" not in printed
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_lesson_with_fashion_mnist(
     tmp_path: Path, fashion_mnist_folder: Path
 ) -> None:
+    source = SCRIPTS[0].read_text("utf-8")
+    assert source.count("epochs=10") == 1
+    script = tmp_path / "shorter.py"
+    script.write_text(source.replace("epochs=10", "epochs=4"), "utf-8")
     arguments = ["--dataset", "fashion_mnist", "--data", str(fashion_mnist_folder)]
-    printed = run("-W", "error", str(SCRIPTS[0]), *arguments, folder=tmp_path)
+    path = os.pathsep.join([str(ROOT), str(FOLDER)])
+    printed = run(
+        "-W", "error", str(script), *arguments, folder=tmp_path, PYTHONPATH=path
+    )
     assert "Fashion-MNIST: 60,000 images to learn, 10,000 to test." in printed
     assert "28 rows and 28 columns" in printed
     assert "Its label is 9. It shows: Ankle boot." in printed
