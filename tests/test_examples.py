@@ -1,5 +1,10 @@
-"""Every example and every block of the README runs, in a process of its own."""
+"""Every example runs, and every block of the README.
 
+One process answers for all that it can: the examples on one device run in it as
+programs, one after another, and so do the blocks of the README.
+"""
+
+import json
 import re
 from pathlib import Path
 
@@ -24,24 +29,60 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.M | re.S)
 
 
-def test_quickstart_reports_accuracy_and_saves_a_picture(tmp_path: Path) -> None:
-    printed = strict(str(ROOT / "examples/quickstart.py"), folder=tmp_path)
+IN_TURN = """
+import contextlib, io, json, os, runpy, sys
+from pathlib import Path
+
+home, examples, *commands = sys.argv[1:]
+texts = {}
+for command in commands:
+    # Each in a folder of its own.
+    name, *arguments = command.split()
+    sys.argv = [f"{examples}/{name}.py", *arguments]
+    folder = Path(home, name)
+    folder.mkdir()
+    os.chdir(folder)
+    with contextlib.redirect_stdout(io.StringIO()) as text:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    texts[name] = text.getvalue()
+print(json.dumps(texts))
+"""
+COMMANDS = (
+    "quickstart",
+    "functional",
+    "own_layer",
+    "sweep --digits --rates 3 --seeds 2 --epochs 8 --batch-size 32",
+    "data_parallel --digits",
+    "streaming --rows 90000 --epochs 2 --file kept.npy",
+)
+
+
+def test_examples_on_one_device(tmp_path: Path) -> None:
+    flags = "--xla_force_host_platform_device_count=1"
+    examples = str(ROOT / "examples")
+    arguments = ("-c", IN_TURN, str(tmp_path), examples, *COMMANDS)
+    printed = strict(*arguments, folder=tmp_path, XLA_FLAGS=flags)
+    texts = json.loads(printed.splitlines()[-1])
+    assert list(texts) == [command.split()[0] for command in COMMANDS]
+    for name, text in texts.items():
+        globals()[f"check_{name}"](text, tmp_path / name)
+
+
+def check_quickstart(printed: str, folder: Path) -> None:
     accuracy = float(re.search(r"Test accuracy ([\d.]+)", printed).group(1))
     assert accuracy > 0.9
     assert "9,610" in printed  # 64 * 128 + 128 + 128 * 10 + 10
-    assert (tmp_path / "quickstart.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "quickstart.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_functional_example_trains_one_and_eight_models(tmp_path: Path) -> None:
-    printed = strict(str(ROOT / "examples/functional.py"), folder=tmp_path)
+def check_functional(printed: str, folder: Path) -> None:
     assert float(re.search(r"one model: ([\d.]+)", printed).group(1)) > 0.9
     eight = re.search(r"eight models: \[([^]]+)\]", printed).group(1).split()
     assert len(eight) == 8
     assert min(map(float, eight)) > 0.9
 
 
-def test_own_layer_example_trains(tmp_path: Path) -> None:
-    printed = strict(str(ROOT / "examples/own_layer.py"), folder=tmp_path)
+def check_own_layer(printed: str, folder: Path) -> None:
     assert "gate (Gate)" in printed
     assert float(re.search(r"Test accuracy ([\d.]+)", printed).group(1)) > 0.9
 
@@ -56,10 +97,8 @@ def test_fashion_mnist_example_reaches_what_keras_reaches(
     assert float(re.search(r"Test accuracy ([\d.]+)", printed).group(1)) >= 0.86
 
 
-def test_sweep_example_keeps_the_best_and_draws_all(tmp_path: Path) -> None:
-    script = str(ROOT / "examples/sweep.py")
-    small = ("--rates", "3", "--seeds", "2", "--epochs", "8", "--batch-size", "32")
-    printed = strict(script, "--digits", *small, folder=tmp_path)
+def check_sweep(printed: str, folder: Path) -> None:
+    """It keeps the best and draws all."""
     rows = [
         [float(cell) for cell in line.strip("│").split("│")]
         for line in printed.splitlines()
@@ -71,7 +110,7 @@ def test_sweep_example_keeps_the_best_and_draws_all(tmp_path: Path) -> None:
     assert losses == sorted(losses)
     # What the file holds is worth what was said of the best.
     said = r"The best: test accuracy ([\d.]+), test loss ([\d.]+)"
-    kept = load_file(tmp_path / "sweep-best.safetensors")
+    kept = load_file(folder / "sweep-best.safetensors")
     params = {
         name: {part: oracles.float64(kept[f"{name}/{part}"]) for part in PARTS}
         for name in ("dense", "dense_1")
@@ -84,7 +123,7 @@ def test_sweep_example_keeps_the_best_and_draws_all(tmp_path: Path) -> None:
     assert found[0] > 0.9
     together = r"The best 3 together: test accuracy ([\d.]+), test loss ([\d.]+)"
     assert float(re.search(together, printed).group(1)) > 0.9
-    assert (tmp_path / "sweep.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "sweep.png").read_bytes().startswith(b"\x89PNG")
 
 
 def losses_by_devices(printed: str) -> dict[str, list[float]]:
@@ -112,21 +151,17 @@ def test_data_parallel_example_agrees_on_eight_virtual_devices(tmp_path: Path) -
     assert "virtual" not in printed
 
 
-def test_data_parallel_example_says_how_to_have_more_devices(tmp_path: Path) -> None:
-    script = str(ROOT / "examples/data_parallel.py")
-    flags = "--xla_force_host_platform_device_count=1"
-    printed = strict(script, "--digits", folder=tmp_path, XLA_FLAGS=flags)
+def check_data_parallel(printed: str, folder: Path) -> None:
+    """It says how to have more devices."""
     assert list(losses_by_devices(printed)) == ["1 device"]
     assert "XLA_FLAGS=--xla_force_host_platform_device_count=8" in printed
 
 
-def test_streaming_example_learns_from_file_and_generator(tmp_path: Path) -> None:
-    script, rows = str(ROOT / "examples/streaming.py"), 90_000
-    assert rows * 784 > CHUNK_BYTES  # or the file would be read as a whole
-    file = tmp_path / "kept.npy"
-    arguments = ("--rows", str(rows), "--epochs", "2", "--file", str(file))
-    printed = strict(script, *arguments, folder=tmp_path)
-    assert np.load(file, mmap_mode="r").shape == (rows, 784)
+def check_streaming(printed: str, folder: Path) -> None:
+    """It learns from file and generator."""
+    rows = np.load(folder / "kept.npy", mmap_mode="r")
+    assert rows.shape == (90_000, 784)
+    assert rows.nbytes > CHUNK_BYTES  # or the file would be read as a whole
     assert "kept.npy: 70.6 MB" in printed
     said = r"^Learned from the (\w+): test accuracy ([\d.]+), .* (\d+)% of [\d.]+ s"
     learned = re.findall(said, printed, re.M)
@@ -144,50 +179,43 @@ def test_readme_has_two_shell_blocks() -> None:
     assert all(block.startswith("python3 -m venv") for block in blocks("sh"))
 
 
-def test_readme_twelve_lines_run(tmp_path: Path, fashion_mnist_folder: Path) -> None:
-    code = blocks("python")[0]
-    assert len([line for line in code.splitlines() if line.strip()]) <= 12
-    code += "\nprint(accuracy, probabilities.shape)"
-    printed = strict(
-        "-c", code, folder=tmp_path, JAXNET_MINI_DATA=str(fashion_mnist_folder)
-    )
-    accuracy, shape = printed.splitlines()[-1].split(" ", 1)
-    assert float(accuracy) >= 0.86
-    assert shape == "(10000, 10)"
-
-
-def test_readme_keeps_and_shows_the_model(
+def test_readme_blocks_run_one_after_another(
     tmp_path: Path, fashion_mnist_folder: Path
 ) -> None:
-    code = blocks("python")[0].replace("epochs=5", "epochs=1") + blocks("python")[1]
-    code += "\nprint((model.predict(x_test / 255.0) == probabilities).all())"
+    twelve, kept, swept, functional = blocks("python")
+    assert len([line for line in twelve.splitlines() if line.strip()]) <= 12
+    swept = swept.replace("epochs=5", "epochs=1").replace("range(4)", "range(1)")
+    parts = [
+        twelve,
+        "told = [accuracy, probabilities.shape]",
+        kept,
+        "told.append(bool((model.predict(x_test / 255.0) == probabilities).all()))",
+        swept,
+        "told.append([together.predict(x_test[:7] / 255.0).shape, best.built])",
+        "import json, numpy as np",
+        "images, labels = np.ones((4, 28, 28), np.float32), np.arange(4)",
+        # Nothing of the blocks before it.
+        "own = {'images': images, 'labels': labels}",
+        f"exec({functional!r}, own)",
+        "told.append(list(own['logs']))",
+        "print(json.dumps(told))",
+    ]
     printed = strict(
-        "-c", code, folder=tmp_path, JAXNET_MINI_DATA=str(fashion_mnist_folder)
+        "-c",
+        "\n".join(parts),
+        folder=tmp_path,
+        JAXNET_MINI_DATA=str(fashion_mnist_folder),
     )
-    assert printed.splitlines()[-1] == "True"
+    accuracy, shape, same, predicted, logs = json.loads(printed.splitlines()[-1])
+    assert accuracy >= 0.86
+    assert shape == [10_000, 10]
+    assert same is True
     for picture in ("curves.png", "confusion.png"):
         assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
     assert "784" in (tmp_path / "model.svg").read_text(encoding="utf-8")
-
-
-def test_readme_sweep_runs(tmp_path: Path, fashion_mnist_folder: Path) -> None:
-    code = blocks("python")[0] + blocks("python")[2]
-    code = code.replace("epochs=5", "epochs=1").replace("range(4)", "range(1)")
-    code += "\nprint(together.predict(x_test[:7] / 255.0).shape, best.built)"
-    printed = strict(
-        "-c", code, folder=tmp_path, JAXNET_MINI_DATA=str(fashion_mnist_folder)
-    )
     assert "learning_rate" in printed
-    assert printed.splitlines()[-1] == "(7, 10) True"
-
-
-def test_readme_functional_core_runs(tmp_path: Path) -> None:
-    data = "import numpy as np; images = np.ones((4, 28, 28), np.float32)\n"
-    data += "labels = np.arange(4)\n"
-    printed = strict(
-        "-c", data + blocks("python")[3] + "\nprint(logs)", folder=tmp_path
-    )
-    assert re.search(r"'accuracy': .*'loss'", printed)
+    assert predicted == [[7, 10], True]
+    assert logs == ["accuracy", "loss"]
 
 
 @pytest.mark.parametrize("script", sorted((ROOT / "examples").glob("*.py")))
