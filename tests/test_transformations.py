@@ -1,6 +1,7 @@
 """Transformations of optax: each one trains as in a loop by hand, or is refused."""
 
 import inspect
+import re
 
 import jax
 import jax.numpy as jnp
@@ -199,10 +200,13 @@ REFUSED = {
     "differentially_private_aggregate": "batch dimension",
     "dpsgd": "batch dimension",
     "lookahead": "no attribute 'fast'",
-    "scale_by_muon": "structure",
+    "scale_by_muon": "structure|must have shape",
     "sophia": "obj_fn must be provided",
 }
-"""What cannot be right here: per-example gradients, other parameters, other losses."""
+"""What cannot be right here: per-example gradients, other parameters, other losses.
+
+Patterns, since versions of optax word some of it differently.
+"""
 
 NEEDING = {"inject_hyperparams", "inject_stateful_hyperparams", "measure_with_ema"}
 NEEDING |= {"snapshot", "chain", "named_chain", "stateless_with_tree_map"}
@@ -233,7 +237,7 @@ def test_each_transformation_of_optax_takes_a_step_or_is_refused():
     assert seen > 90
     assert {"dpsgd", "sophia", "lookahead"} <= set(said)
     for name, text in said.items():
-        assert REFUSED[name] in text, text
+        assert re.search(REFUSED[name], text), text
 
 
 def test_what_cannot_train_is_refused_by_compile():
@@ -242,18 +246,24 @@ def test_what_cannot_train_is_refused_by_compile():
     cases = [
         (opaque, "grad_fn must be provided", "and value, grad and value_fn:"),
         (optax.masked(optax.lbfgs(), {"dense": {"kernel": True, "bias": False}}),
-         "structure", "value_fn"),
+         "structure|Expected named tuple", "value_fn"),
         (optax.MultiSteps(optax.polyak_sgd(), 2), "'value'",
          "give fit a larger batch_size in place of MultiSteps, or"),
-        (optax.masked(optax.sgd(0.1), {"other": True}), "structure", "adam(1e-3)"),
+        (optax.masked(optax.sgd(0.1), {"other": True}), "structure|mismatch",
+         r"adam\(1e-3\)"),
     ]  # fmt: skip
     model = model_of("sgd")
     trainer = model.trainer
     unbuilt = jn.Sequential([Dense(1)])
-    for optimizer, *parts in cases:
+    for optimizer, *patterns in cases:
         text = "optimizer: this transformation of optax cannot train the model ("
-        with raises_text(ArgumentError, text, *parts):
+        with pytest.raises(ArgumentError) as caught:
             model.compile(optimizer, "mse")
+        assert caught.type is ArgumentError
+        said = str(caught.value)
+        assert text in said
+        # Versions of optax word some of it differently.
+        assert all(re.search(pattern, said) for pattern in patterns), said
         assert model.trainer is trainer
         unbuilt.compile(optimizer, "mse")  # its parameters are not known yet
         with raises_text(ArgumentError, text):
