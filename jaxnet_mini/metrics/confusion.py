@@ -249,7 +249,7 @@ class AUC(Metric):
             }[self.summation_method]
             areas = ((x[:-1] - x[1:]) * heights).sum(axis=0)
         if self.multi_label and self.label_weights:
-            shares = np.asarray(self.label_weights, areas.dtype)
+            shares = numpy_of(areas).asarray(self.label_weights, areas.dtype)
             return over((areas * shares).sum(), shares.sum())
         return areas.mean()
 
