@@ -186,3 +186,13 @@ def unchecked_types():
         yield
     finally:
         jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@contextlib.contextmanager
+def naming(case):
+    """Say which case it was, where what fails is one of several in a test."""
+    try:
+        yield
+    except AssertionError as error:
+        error.add_note(f"The case is {case}.")
+        raise

@@ -3,12 +3,14 @@
 Oracles: Keras 3.15 on JAX and scikit-learn.
 """
 
+import operator
 import re
 
 import numpy as np
 import pytest
 from conftest import keras_on_jax
-from oracles import assert_close
+from in_keras import metrics_in_keras
+from oracles import assert_close, naming
 from ragged import over_batches
 from sklearn.metrics import (
     confusion_matrix,
@@ -30,38 +32,32 @@ BINARY = (RNG.uniform(size=(ROWS, CLASSES)) > 0.5).astype(np.float32)
 VALUES = RNG.normal(size=(ROWS, CLASSES)).astype(np.float32)
 
 
-@pytest.mark.parametrize("average", [None, "micro", "macro", "weighted"])
 @pytest.mark.parametrize("threshold", [None, 0.125])
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
-def test_f_scores_are_those_of_keras_and_scikit_learn(average, threshold, weighted):
+def test_f_scores_are_those_of_keras_and_scikit_learn(threshold, weighted):
     weight = RNG.uniform(size=ROWS).astype(np.float32) if weighted else None
     y_true, yes = BINARY, PROBABILITIES > 0.125
     if threshold is None:
         y_true, yes = ONE_HOT, np.eye(CLASSES)[PROBABILITIES.argmax(-1)]
-    reference = {"average": average, "sample_weight": weight}
-    for metric, kind, options, expected in (
-        (
-            FBetaScore(average, 2.0, threshold),
-            "FBetaScore",
-            {"beta": 2.0},
-            fbeta_score(y_true, yes, beta=2.0, **reference),
-        ),
-        (
-            F1Score(average, threshold),
-            "F1Score",
-            {},
-            f1_score(y_true, yes, **reference),
-        ),
-    ):
-        actual = over_batches(metric, y_true, PROBABILITIES, 64, weight)
-        assert_close(actual, expected, 2e-6)
-        with keras_on_jax() as keras:
-            theirs = getattr(keras.metrics, kind)(
-                average=average, threshold=threshold, **options
-            )
-            theirs.update_state(y_true, PROBABILITIES, weight)
+    batch = y_true, PROBABILITIES, weight
+    ours, theirs, references = {}, {}, {}
+    for average in (None, "micro", "macro", "weighted"):
+        reference = {"average": average, "sample_weight": weight}
+        options = {"average": average, "threshold": threshold}
+        name = f"FBetaScore {average}"
+        ours[name] = FBetaScore(average, 2.0, threshold), *batch
+        theirs[name] = operator.methodcaller("FBetaScore", beta=2.0, **options), *batch
+        references[name] = fbeta_score(y_true, yes, beta=2.0, **reference)
+        name = f"F1Score {average}"
+        ours[name] = F1Score(average, threshold), *batch
+        theirs[name] = operator.methodcaller("F1Score", **options), *batch
+        references[name] = f1_score(y_true, yes, **reference)
+    actual, expected = over_batches(ours), metrics_in_keras(theirs)
+    for name, reference in references.items():
+        with naming(name):
+            assert_close(actual[name], reference, 2e-6)
             # Theirs adds 1e-7 to denominators.
-            assert_close(actual, theirs.result(), 1e-5)
+            assert_close(actual[name], expected[name], 1e-5)
 
 
 def test_trap_a_row_of_zeros_says_nothing():
@@ -78,33 +74,36 @@ def test_trap_a_row_of_zeros_says_nothing():
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
-@pytest.mark.parametrize("regressors", [0, 3, ROWS * CLASSES - 1])
-@pytest.mark.parametrize(
-    ("aggregation", "multioutput"),
-    [
+def test_r2_is_that_of_keras_and_scikit_learn(weighted):
+    weight = RNG.uniform(0.1, size=ROWS).astype(np.float32) if weighted else None
+    y_true = VALUES * np.arange(1.0, 10.0, dtype=np.float32) + 5.0
+    batch = y_true, y_true + PROBABILITIES, weight
+    ours, expected, references = {}, {}, {}
+    for aggregation, multioutput in (
         (None, "raw_values"),
         ("uniform_average", "uniform_average"),
         ("variance_weighted_average", "variance_weighted"),
-    ],
-)
-def test_r2_is_that_of_keras_and_scikit_learn(
-    aggregation, multioutput, regressors, weighted
-):
-    weight = RNG.uniform(0.1, size=ROWS).astype(np.float32) if weighted else None
-    y_true = VALUES * np.arange(1.0, 10.0, dtype=np.float32) + 5.0
-    y_pred = y_true + PROBABILITIES
-    metric = R2Score(aggregation, regressors)
-    actual = over_batches(metric, y_true, y_pred, 64, weight)
-    expected = r2_score(y_true, y_pred, sample_weight=weight, multioutput=multioutput)
-    if regressors == 3:  # All values count, as in Keras.
-        n = ROWS * CLASSES
-        expected = 1.0 - (1.0 - expected) * (n - 1) / (n - 1 - regressors)
-    assert_close(actual, expected, 2e-6)
-    if regressors <= 3:  # Keras warns where it falls back.
-        with keras_on_jax() as keras:
-            theirs = keras.metrics.R2Score(aggregation, regressors)
-            theirs.update_state(y_true, y_pred, weight)
-            assert_close(actual, theirs.result(), 2e-5)
+    ):
+        score = r2_score(*batch[:2], sample_weight=weight, multioutput=multioutput)
+        for regressors in (0, 3, ROWS * CLASSES - 1):
+            name = f"{aggregation}, {regressors} regressors"
+            ours[name] = R2Score(aggregation, regressors), *batch
+            references[name] = score
+            if regressors == 3:  # All values count, as in Keras.
+                n = ROWS * CLASSES
+                references[name] = 1.0 - (1.0 - score) * (n - 1) / (n - 1 - regressors)
+            if regressors <= 3:  # Keras warns where it falls back.
+                with keras_on_jax() as keras:
+                    theirs = keras.metrics.R2Score(aggregation, regressors)
+                    theirs.update_state(*batch)
+                    expected[name] = np.asarray(theirs.result())
+    actual = over_batches(ours)
+    assert len(actual) == 9
+    for name, reference in references.items():
+        with naming(name):
+            assert_close(actual[name], reference, 2e-6)
+            if name in expected:
+                assert_close(actual[name], expected[name], 2e-5)
 
 
 def test_r2_of_targets_that_do_not_vary_is_0():
@@ -134,59 +133,69 @@ def test_counts_are_those_of_scikit_learn(weighted):
         ).ravel()
         for threshold in thresholds
     ]
+    batch = BINARY, PROBABILITIES, weight
+    cases = {name: (getattr(metrics, name)(thresholds), *batch) for name in names}
+    actual = over_batches(cases)
     for name, column in zip(names, np.transpose(expected), strict=True):
-        metric = getattr(metrics, name)(thresholds)
-        actual = over_batches(metric, BINARY, PROBABILITIES, 64, weight)
-        assert_close(actual, column, 2e-6)
+        with naming(name):
+            assert_close(actual[name], column, 2e-6)
 
 
-@pytest.mark.parametrize("least", [0.0, 0.3, 0.55, 0.9, 1.0])
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "PrecisionAtRecall",
-        "RecallAtPrecision",
-        "SensitivityAtSpecificity",
-        "SpecificityAtSensitivity",
-    ],
-)
-def test_tradeoffs_are_those_of_keras_and_near_to_scikit_learns(kind, least):
+def test_tradeoffs_are_those_of_keras_and_near_to_scikit_learns():
     # Outputs beyond 0 and 1 too.
     y_pred = 0.5 * BINARY + RNG.uniform(-0.1, 0.7, BINARY.shape)
     y_pred = y_pred.astype(np.float32)
     # Whole ones: with others Keras's shares miss 1 by their rounding.
     weight = RNG.integers(1, 4, ROWS).astype(np.float32)
-    for options in ({}, {"num_thresholds": 20, "class_id": 3}, {"num_thresholds": 1}):
-        with keras_on_jax() as keras:
-            theirs = getattr(keras.metrics, kind)(least, **options)
-            assert re.sub(r"_\d+$", "", theirs.name) == getattr(metrics, kind)(0.5).name
-            assert theirs._direction == "up"
-            theirs.update_state(BINARY, y_pred, weight)
-            expected = np.asarray(theirs.result())
-        metric = getattr(metrics, kind)(least, **options)
-        actual = over_batches(metric, BINARY, y_pred, 64, weight)
-        assert abs(float(actual) - float(expected)) < 2e-6
     y_true, flat = BINARY.ravel(), np.clip(y_pred, 0, 1).ravel()
     precision, recall, _ = precision_recall_curve(y_true, flat)
     false, true, _ = roc_curve(y_true, flat, drop_intermediate=False)
-    curve = {
+    curves = {
         "PrecisionAtRecall": (recall, precision),
         # Their curve ends at a point without an answer.
         "RecallAtPrecision": (precision[:-1], recall[:-1]),
         "SensitivityAtSpecificity": (1 - false, true),
         "SpecificityAtSensitivity": (true, 1 - false),
     }
-    constrained, wanted = curve[kind]
-    best = wanted[constrained >= least].max(initial=0.0)
-    actual = getattr(metrics, kind)(least, 5000)(y_true, flat)
-    assert abs(float(actual) - best) < 2e-3
+    ours, theirs, fine, best = {}, {}, {}, {}
+    for kind, (constrained, wanted) in curves.items():
+        for least in (0.0, 0.3, 0.55, 0.9, 1.0):
+            for options in (
+                {},
+                {"num_thresholds": 20, "class_id": 3},
+                {"num_thresholds": 1},
+            ):
+                name = f"{kind}({least}) {options}"
+                metric = getattr(metrics, kind)(least, **options)
+                make = operator.methodcaller(kind, least, **options)
+                ours[name] = metric, BINARY, y_pred, weight
+                theirs[name] = make, BINARY, y_pred, weight
+            name = f"{kind}({least})"
+            metric = getattr(metrics, kind)(least, 5000)
+            fine[name] = metric, y_true[:, None], flat[:, None], None
+            best[name] = wanted[constrained >= least].max(initial=0.0)
+    assert len(ours) == 60
+    assert len(best) == 20
+    actual, expected = over_batches(ours), metrics_in_keras(theirs)
+    for name in ours:
+        assert abs(float(actual[name]) - float(expected[name])) < 2e-6, name
+    actual = over_batches(fine, len(flat))
+    for name in best:
+        assert abs(float(actual[name]) - best[name]) < 2e-3, name
+    with keras_on_jax() as keras:
+        for kind in curves:
+            theirs = getattr(keras.metrics, kind)(0.5)
+            assert re.sub(r"_\d+$", "", theirs.name) == getattr(metrics, kind)(0.5).name
+            assert theirs._direction == "up"
 
 
 def test_outputs_beyond_0_and_1_are_on_the_curve():
     y_pred = 2.0 * BINARY + RNG.normal(size=BINARY.shape).astype(np.float32)
+    ours, theirs = {}, {}
     for options in ({}, {"curve": "PR"}, {"multi_label": True, "num_labels": CLASSES}):
-        with keras_on_jax() as keras:
-            theirs = keras.metrics.AUC(**options)
-            theirs.update_state(BINARY, y_pred)
-            expected = float(theirs.result())
-        assert abs(float(AUC(**options)(BINARY, y_pred)) - expected) < 3e-6
+        ours[str(options)] = AUC(**options), BINARY, y_pred, None
+        make = operator.methodcaller("AUC", **options)
+        theirs[str(options)] = make, BINARY, y_pred, None
+    actual, expected = over_batches(ours), metrics_in_keras(theirs)
+    for name in ours:
+        assert abs(float(actual[name]) - float(expected[name])) < 3e-6, name
