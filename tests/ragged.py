@@ -1,4 +1,4 @@
-"""Epochs of metrics in batches, the last of which is padded."""
+"""Many metrics in one program: by hand, and over batches, the last one padded."""
 
 import jax
 import jax.numpy as jnp
@@ -60,3 +60,14 @@ def over_batches(cases, batch_size=64):
     epoch = jax.jit(lambda *given: jax.lax.scan(add, *given)[0], **QUICKLY)
     sums = jax.tree.map(lambda t: np.asarray(t, np.float64), epoch(zeros, batches))
     return {name: metric.result(sums[name]) for name, metric in chosen.items()}
+
+
+def by_hand(cases):
+    """The results of ``(metric, y_true, y_pred, weight)`` by name, in one program."""
+    metric_of = {name: case[0] for name, case in cases.items()}
+    given = {name: case[1:] for name, case in cases.items()}
+
+    def results(given):
+        return {name: metric(*given[name]) for name, metric in metric_of.items()}
+
+    return jax.tree.map(np.asarray, jax.jit(results, **QUICKLY)(given))

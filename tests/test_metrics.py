@@ -17,7 +17,7 @@ import pytest
 from conftest import keras_on_jax
 from in_keras import metrics_in_keras
 from oracles import assert_close, naming, raises_text, unchecked_types
-from ragged import QUICKLY, over_batches
+from ragged import QUICKLY, by_hand, over_batches
 from sklearn.metrics import (
     accuracy_score,
     average_precision_score,
@@ -105,17 +105,6 @@ RESOLVED = {
     "crossentropy": "sparse_categorical_crossentropy",
 }
 """What a bare word stands for here, with integer classes."""
-
-
-def by_hand(cases):
-    """The results of ``(metric, y_true, y_pred, weight)`` by name, in one program."""
-    metric_of = {name: case[0] for name, case in cases.items()}
-    given = {name: case[1:] for name, case in cases.items()}
-
-    def results(given):
-        return {name: metric(*given[name]) for name, metric in metric_of.items()}
-
-    return jax.tree.map(np.asarray, jax.jit(results, **QUICKLY)(given))
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])

@@ -5,6 +5,7 @@ Oracles: Keras 3.15 on JAX, scikit-learn and the same rows without further axes.
 
 import dataclasses
 import inspect
+import operator
 import re
 
 import jax
@@ -12,7 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import keras_on_jax
-from oracles import assert_close, unchecked_types
+from in_keras import metrics_in_keras
+from oracles import assert_close, naming, unchecked_types
+from ragged import by_hand
 from sklearn.metrics import precision_score, roc_auc_score
 
 from jaxnet_mini import metrics
@@ -402,7 +405,8 @@ def test_the_sums_of_no_batch_have_the_shapes_of_those_of_one(name, options):
     classes = name.startswith(("sparse", "acc", "cross"))
     y_true, y_pred = LABELS[:, 0] if classes else ONE_HOT[:, 0], PREDICTED[:, 0]
     zeros = metric.zeros()
-    totals = metric.totals(jnp.asarray(y_true), jnp.asarray(y_pred), jnp.ones(ROWS))
+    weight = np.ones(ROWS, np.float32)
+    totals = jax.eval_shape(metric.totals, y_true, y_pred, weight)
     assert jax.tree.structure(totals) == jax.tree.structure(zeros)
     for total, zero in zip(
         jax.tree.leaves(totals), jax.tree.leaves(zeros), strict=True
@@ -493,9 +497,8 @@ def test_targets_must_have_the_shape_of_the_outputs():
 # Several axes
 
 
-@pytest.mark.parametrize(
-    "metric",
-    [
+def test_further_axes_are_further_rows():
+    several = [
         R2Score(None),
         R2Score(),
         F1Score(),
@@ -510,13 +513,14 @@ def test_targets_must_have_the_shape_of_the_outputs():
         Recall(top_k=5, class_id=6),
         metrics.FalsePositives(0.125),
         metrics.PrecisionAtRecall(0.5, class_id=6),
-    ],
-    ids=repr,
-)
-def test_further_axes_are_further_rows(metric):
-    actual = metric(BINARY, PREDICTED)
-    expected = metric(BINARY.reshape(FLAT), PREDICTED.reshape(FLAT))
-    assert_close(actual, expected, 1e-6)
+    ]
+    actual = by_hand({str(m): (m, BINARY, PREDICTED, None) for m in several})
+    flat = BINARY.reshape(FLAT), PREDICTED.reshape(FLAT), None
+    expected = by_hand({str(m): (m, *flat) for m in several})
+    assert len(actual) == 14
+    for name in expected:
+        with naming(name):
+            assert_close(actual[name], expected[name], 1e-6)
 
 
 ACCURACIES = {
@@ -608,32 +612,38 @@ def test_the_bare_word_of_several_axes(name):
 # Areas
 
 
-@pytest.mark.parametrize("method", ["interpolation", "minoring", "majoring"])
-@pytest.mark.parametrize("curve", ["ROC", "PR", "PRGAIN"])
 @pytest.mark.parametrize("rows", [1, 2, 3, 6])
-@pytest.mark.parametrize("scale", [0.25, 1.0])
-def test_areas_of_few_rows_are_those_of_keras(curve, method, rows, scale):
+def test_areas_of_few_rows_are_those_of_keras(rows):
     """Where counts are 0, 1 and less than 1."""
     y_true = np.array([1, 0, 1, 0, 0, 1], np.float32)[:rows]
     y_pred = np.array([0.9, 0.6, 0.4, 0.1, 0.95, 0.6], np.float32)[:rows]
-    weight = scale * np.array([1, 2, 1, 3, 1, 1], np.float32)[:rows]
-    options = {"curve": curve, "summation_method": method, "num_thresholds": 11}
-    with keras_on_jax() as keras:
-        theirs = keras.metrics.AUC(**options)
-        expected = update(theirs, y_true, y_pred, sample_weight=weight)
-    actual = AUC(**options)(y_true, y_pred, weight)
-    assert abs(float(actual) - float(expected)) < 2e-6
+    weight = np.array([1, 2, 1, 3, 1, 1], np.float32)[:rows]
+    ours, theirs = {}, {}
+    for curve in ("ROC", "PR", "PRGAIN"):
+        for method in ("interpolation", "minoring", "majoring"):
+            for scale in (0.25, 1.0):
+                name = f"{curve} {method} {scale}"
+                options = {"curve": curve, "summation_method": method}
+                batch = y_true, y_pred, scale * weight
+                ours[name] = AUC(11, **options), *batch
+                make = operator.methodcaller("AUC", 11, **options)
+                theirs[name] = make, *batch
+    assert len(ours) == 18
+    actual, expected = by_hand(ours), metrics_in_keras(theirs)
+    for name in ours:
+        assert abs(float(actual[name]) - float(expected[name])) < 2e-6, name
 
 
 def test_areas_of_logits_are_those_of_keras():
-    logits = np.log(PREDICTED.reshape(FLAT)) + 1.5
-    y_true = BINARY.reshape(FLAT)
+    batch = BINARY.reshape(FLAT), np.log(PREDICTED.reshape(FLAT)) + 1.5, None
+    ours, theirs = {}, {}
     for options in ({}, {"curve": "PR"}, {"multi_label": True, "num_labels": CLASSES}):
-        with keras_on_jax() as keras:
-            theirs = keras.metrics.AUC(**options, from_logits=True)
-            expected = update(theirs, y_true, logits)
-        actual = AUC(**options, from_logits=True)(y_true, logits)
-        assert abs(float(actual) - float(expected)) < 3e-6
+        ours[str(options)] = AUC(**options, from_logits=True), *batch
+        make = operator.methodcaller("AUC", **options, from_logits=True)
+        theirs[str(options)] = make, *batch
+    actual, expected = by_hand(ours), metrics_in_keras(theirs)
+    for name in ours:
+        assert abs(float(actual[name]) - float(expected[name])) < 3e-6, name
 
 
 def test_integers_may_stand_for_outputs():
