@@ -1,4 +1,7 @@
-"""Several devices: eight of them are made of one CPU, in a process of its own."""
+"""Several devices: eight of them are made of one CPU, in a process of its own.
+
+One process runs all programs but those of float64, and they share what it compiles.
+"""
 
 import json
 
@@ -45,18 +48,36 @@ def flat(model):
 """
 
 
-def on_eight(program, **environment):
-    """What a program prints as JSON, with eight devices."""
-    out = run("-c", START + program, XLA_FLAGS=DEVICES, **environment)
-    return json.loads(out.splitlines()[-1])
+@pytest.fixture(scope="module")
+def told():
+    """What each program prints as JSON, all of them run by one process.
+
+    The first counts what is compiled, of which nothing is there yet.
+    """
+    programs = {
+        "programs": PROGRAMS,
+        "counts": COUNTS,
+        "evaluated": EVALUATED,
+        "places": PLACES,
+        "kept": KEPT,
+        "streamed": STREAMED,
+    }
+    return dict(zip(programs, on_eight(*programs.values()), strict=True))
+
+
+def on_eight(*programs, **environment):
+    """What each program prints as JSON, one after another, with eight devices."""
+    out = run("-c", START + "".join(programs), XLA_FLAGS=DEVICES, **environment)
+    lines = [line for line in out.splitlines() if line.startswith(("{", "["))]
+    return [json.loads(line) for line in lines]
 
 
 COUNTS = """
 found = {}
+drawn = {"sample_weight": WEIGHT, "batch_size": 3, "validation_split": 0.2}
 for name, several, layers, options in [
     ("plain", (1, 2, 4, 8), (), {}),
-    ("dropout, weights", (1, 8), (jn.Dropout(0.3),), {"sample_weight": WEIGHT}),
-    ("batches of 3", (1, 8), (), {"batch_size": 3, "validation_split": 0.0}),
+    ("dropout, weights, batches of 3", (1, 8), (jn.Dropout(0.3),), drawn),
 ]:
     found[name] = []
     for devices in several:
@@ -66,14 +87,14 @@ print(json.dumps(found))
 """
 
 
-@pytest.mark.parametrize("bits", ["0", "1"], ids=["float32", "float64"])
-def test_the_number_of_devices_changes_rounding_only(bits):
+def test_the_number_of_devices_changes_rounding_only(told):
     """Batches of 30 and of 3 are not divided by eight devices."""
-    tolerance = 1e-12 if bits == "1" else 1e-6
-    for one, *several in on_eight(COUNTS, JAX_ENABLE_X64=bits).values():
-        for logs, weights in several:
-            assert logs == pytest.approx(one[0], rel=tolerance)
-            np.testing.assert_allclose(weights, one[1], rtol=0, atol=50 * tolerance)
+    exact = on_eight(COUNTS, JAX_ENABLE_X64="1")
+    for cases, tolerance in ((told["counts"], 1e-6), (exact[0], 1e-12)):
+        for one, *several in cases.values():
+            for logs, weights in several:
+                assert logs == pytest.approx(one[0], rel=tolerance)
+                np.testing.assert_allclose(weights, one[1], rtol=0, atol=50 * tolerance)
 
 
 EVALUATED = """
@@ -98,8 +119,8 @@ print(json.dumps(found))
 """
 
 
-def test_evaluation_and_prediction_do_not_depend_on_devices():
-    *found, expected = on_eight(EVALUATED)
+def test_evaluation_and_prediction_do_not_depend_on_devices(told):
+    *found, expected = told["evaluated"]
     for loss, accuracy, sums, shape in found:
         assert loss == pytest.approx(expected[0], rel=1e-6)
         assert accuracy == pytest.approx(expected[1], rel=1e-6)
@@ -119,7 +140,7 @@ model.train_on_batch(X[:7], Y[:7])
 model(X[:2])
 found["still"] = place(model.params["dense"]["kernel"])
 single = classifier()
-single.fit(X, Y, verbose=0, mesh=mesh(1))
+single.fit(X, Y, 30, verbose=0, validation_split=0.1, mesh=mesh(1))
 found["one"] = len(single.params["dense"]["kernel"].sharding.device_set)
 with jax.default_device(jax.devices()[3]):
     alone = classifier()
@@ -150,8 +171,8 @@ print(json.dumps(found))
 """
 
 
-def test_where_arrays_lie():
-    places = on_eight(PLACES)
+def test_where_arrays_lie(told):
+    places = told["places"]
     # All devices by default, and where they lie from then on.
     assert places["by itself"] == places["still"] == places["make_mesh"] == [8]
     assert places["one"] == 1
@@ -210,13 +231,14 @@ kinds = "all-reduce|all-gather|all-to-all|collective-permute|reduce-scatter"
 found["collectives"] = dict(
     collections.Counter(re.findall(rf" ({kinds})(?:-start)?\\(", text))
 )
+jax.config.update("jax_log_compiles", False)
 print(json.dumps(found))
 """
 
 
-def test_a_mesh_is_one_program_too():
+def test_a_mesh_is_one_program_too(told):
     """Its devices tell each other gradients and sums, and nothing else."""
-    found = on_eight(PROGRAMS)
+    found = told["programs"]
     assert found["first"]["loop"] == 1
     assert found["first"]["evaluate"] == 1
     assert "loop" not in found["second"]
@@ -238,7 +260,8 @@ class Stop(jn.callbacks.Callback):
             raise KeyError
 def fit(devices, folder, callbacks=()):
     model = classifier()
-    model.fit(X, Y, 30, 4, 0, [*callbacks], mesh=mesh(devices), checkpoint=folder)
+    options = {"mesh": mesh(devices), "checkpoint": folder, "validation_split": 0.1}
+    model.fit(X, Y, 30, 4, 0, [*callbacks], **options)
     return flat(model)
 whole = fit(8, folder + "/whole")
 try:
@@ -255,17 +278,19 @@ print(json.dumps([whole == again, float(np.abs(np.subtract(whole, moved)).max())
 """
 
 
-def test_a_run_goes_on_with_the_same_bits_and_on_other_devices():
-    same, moved = on_eight(KEPT)
+def test_a_run_goes_on_with_the_same_bits_and_on_other_devices(told):
+    same, moved = told["kept"]
     assert same
     assert moved < 1e-5
 
 
 STREAMED = """
+import tempfile
+file = tempfile.mkdtemp() + "/x.npy"
 from jaxnet_mini import choose_feed, streams
 streams.CHUNK_BYTES = choose_feed.CHUNK_BYTES = 12 * 4 * 30 * 4
-np.save("x.npy", X)
-x = np.load("x.npy", mmap_mode="r")
+np.save(file, X)
+x = np.load(file, mmap_mode="r")
 found = []
 for devices in (1, 8):
     model = classifier()
@@ -275,8 +300,7 @@ print(json.dumps(found))
 """
 
 
-def test_streams_reach_all_devices(tmp_path):
-    out = run("-c", START + STREAMED, folder=tmp_path, XLA_FLAGS=DEVICES)
-    (one, weights), (eight, others) = json.loads(out.splitlines()[-1])
+def test_streams_reach_all_devices(told):
+    (one, weights), (eight, others) = told["streamed"]
     assert eight == pytest.approx(one, rel=1e-6)
     np.testing.assert_allclose(others, weights, atol=5e-5)
