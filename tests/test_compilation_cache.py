@@ -1,8 +1,10 @@
 """Programs kept on disk: nothing compiles twice, and what breaks costs time alone.
 
-Each case trains in a process of its own and tells what it did.
+Each case trains in a process of its own and tells what it did. The processes are forked
+from one that has imported all and started nothing.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -32,7 +34,7 @@ WITHOUT_CACHE = {
 ENABLE = "jn.utils.enable_compilation_cache({folder!r})"
 
 TRAIN = """
-import hashlib, json, sys, warnings
+import hashlib, json, os, sys, tempfile, traceback, warnings
 from collections import Counter
 
 import jax
@@ -47,21 +49,75 @@ jax.monitoring.register_event_listener(
 generator = np.random.default_rng(0)
 x = generator.normal(size=(100, 6)).astype(np.float32)
 y = (x.sum(1) > 0).astype(np.int32)
-with warnings.catch_warnings(record=True) as seen:
-    warnings.simplefilter("always")
-    exec(sys.argv[1])
-    layers = [jn.Dense(8, "relu"), jn.Dropout(0.2), jn.Dense(2, "softmax")]
-    model = jn.Sequential(layers)
-    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
-    history = model.fit(x, y, epochs=2, validation_split=0.2, verbose=0)
-    results = [history.history, model.evaluate(x, y, verbose=0)]
-    arrays = [model.predict(x), *model.get_weights()]
-assert {w.filename for w in seen} <= {"<string>"}  # of the line that called
-bits = hashlib.sha256(repr(results).encode())
-for array in arrays:
-    bits.update(array.tobytes())
-print(json.dumps([bits.hexdigest(), events, [str(w.message) for w in seen]]))
+
+
+def lived(code):
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        exec(code, globals())
+        layers = [jn.Dense(8, "relu"), jn.Dropout(0.2), jn.Dense(2, "softmax")]
+        model = jn.Sequential(layers)
+        model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+        history = model.fit(x, y, epochs=2, validation_split=0.2, verbose=0)
+        results = [history.history, model.evaluate(x, y, verbose=0)]
+        arrays = [model.predict(x), *model.get_weights()]
+    assert {w.filename for w in seen} <= {"<string>"}  # of the line that called
+    bits = hashlib.sha256(repr(results).encode())
+    for array in arrays:
+        bits.update(array.tobytes())
+    return [bits.hexdigest(), events, [str(w.message) for w in seen]]
+
+
+def child(code, errors, writer):
+    os.dup2(errors.fileno(), 2)
+    status = 1
+    try:
+        os.write(writer, json.dumps(lived(code)).encode())
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+for line in sys.stdin:
+    reader, writer = os.pipe()
+    with tempfile.TemporaryFile() as errors:
+        number = os.fork()
+        if not number:
+            child(json.loads(line), errors, writer)
+        os.close(writer)
+        with open(reader) as answer:
+            told = answer.read()
+        status = os.waitpid(number, 0)[1]
+        errors.seek(0)
+        print(json.dumps([status, told, errors.read().decode()]), flush=True)
 """
+
+
+@contextlib.contextmanager
+def forking():
+    """A process that forks others, as a function of the code that a child runs.
+
+    It returns the child's status, and what the child told and wrote as errors.
+    """
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    options = {"text": True, "cwd": PACKAGE.parent, "env": WITHOUT_CACHE}
+    with subprocess.Popen([sys.executable, "-c", TRAIN], **pipes, **options) as parent:
+
+        def answer(code):
+            parent.stdin.write(json.dumps(code) + "\n")
+            parent.stdin.flush()
+            return json.loads(parent.stdout.readline())
+
+        yield answer
+        parent.stdin.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forked():
+    with forking() as Run.answer:
+        yield
 
 
 class Run:
@@ -76,18 +132,11 @@ class Run:
     """
 
     def __init__(self, *code):
-        done = subprocess.run(
-            [sys.executable, "-c", TRAIN, "\n".join(code)],
-            capture_output=True,
-            text=True,
-            cwd=PACKAGE.parent,
-            env=WITHOUT_CACHE,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr[-4000:]
+        status, told, errors = Run.answer("\n".join(code))
+        assert status == 0, errors[-4000:]
         # XLA says so here where a program is of another kind of machine.
-        assert "SIGILL" not in done.stderr
-        self.bits, events, self.warnings = json.loads(done.stdout)
+        assert "SIGILL" not in errors
+        self.bits, events, self.warnings = json.loads(told)
         events = Counter(events)
         self.programs = events["compile_requests_use_cache"]
         self.found, self.kept = events["cache_hits"], events["cache_misses"]
@@ -129,9 +178,14 @@ def folder(kept, tmp_path):
 # A process after another
 
 
-def test_a_second_process_compiles_nothing_and_comes_to_the_same_bits(kept, bits):
+def test_a_second_process_compiles_nothing_and_comes_to_the_same_bits(
+    kept, bits, monkeypatch
+):
     before = contents(kept)
-    run = train(kept)
+    # Of another parent, in which the hashes of Python differ.
+    with monkeypatch.context() as patch, forking() as answer:
+        patch.setattr(Run, "answer", answer)
+        run = train(kept)
     assert run.found == run.programs == len(before)
     assert (run.kept, run.bits, run.warnings) == (0, bits, [])
     assert contents(kept) == before
