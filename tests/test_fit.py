@@ -16,7 +16,7 @@ from oracles import assert_close, assert_trees_identical, raises_text, unchecked
 import jaxnet_mini as jn
 from jaxnet_mini import data
 from jaxnet_mini.callbacks import Callback, LambdaCallback
-from jaxnet_mini.datasets import digits, fashion_mnist
+from jaxnet_mini.datasets import digits
 from jaxnet_mini.errors import ArgumentError, NonFiniteError, StateError
 from jaxnet_mini.fitting import Pace
 
@@ -97,7 +97,7 @@ print(json.dumps([hashlib.sha256(bits).hexdigest(), history.history]))
 
 def test_many_processes_give_the_same_bits(amount):
     """With dropout, validation and a callback that acts; hashes of Python differ."""
-    seeds = range(amount(quick=3, long=10))
+    seeds = range(amount(quick=2, long=10))
     alone = {"JAX_ENABLE_COMPILATION_CACHE": "false"}  # each compiles for itself
     runs = [run("-c", SCRIPT, PYTHONHASHSEED=str(seed), **alone) for seed in seeds]
     assert set(runs) == {runs[0]}
@@ -237,28 +237,6 @@ def test_digits_are_learned():
     _, accuracy = model.evaluate(x_test / 16, y_test, verbose=0)
     print(f"test accuracy on digits: {accuracy:.4f}")
     assert accuracy > 0.95
-
-
-def test_fashion_mnist_is_learned_as_well_as_with_keras(
-    fashion_mnist_folder, monkeypatch
-):
-    monkeypatch.setenv("JAXNET_MINI_DATA", str(fashion_mnist_folder))
-    (x_train, y_train), (x_test, y_test) = fashion_mnist.load_data()
-    model = jn.Sequential(
-        [
-            jn.Rescaling(1 / 255),
-            jn.Flatten(),
-            jn.Dense(128, "relu"),
-            jn.Dense(10, "softmax"),
-        ]
-    )
-    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
-    history = model.fit(x_train, y_train, batch_size=32, epochs=5, verbose=0)
-    _, accuracy = model.evaluate(x_test, y_test, verbose=0)
-    trained = history.history["accuracy"][-1]
-    print(f"Fashion-MNIST: training {trained:.4f}, test {accuracy:.4f}")
-    assert 0.885 <= trained <= 0.900
-    assert accuracy >= 0.86
 
 
 # Where numbers end
@@ -872,17 +850,23 @@ def test_metrics_of_counts_are_exact_over_an_epoch_whatever_the_batch():
     model.compile("sgd", "binary_crossentropy", [*both, "recall", "r2_score"])
     results = [
         model.evaluate(x, y, batch_size=size, verbose=0, return_dict=True)
-        for size in (50, 7, 32)
+        for size in (50, 7)
     ]
     y_pred = model.predict(x)
-    for metric in both:
-        expected = np.asarray(jax.jit(metric)(y, y_pred))
-        for result in results:
-            assert_close(result[metric.name], expected)
-    for result in results:  # It is near to 0, on a scale of 1.
-        expected = float(jn.metrics.R2Score()(y, y_pred))
-        assert abs(result["r2_score"] - expected) < 1e-6
+
+    @jax.jit
+    def at_once(y, y_pred):
+        return {
+            metric.name: metric(y, y_pred) for metric in (*both, jn.metrics.R2Score())
+        }
+
+    expected = jax.device_get(at_once(y, y_pred))
+    for result in results:
+        for metric in both:
+            assert_close(result[metric.name], expected[metric.name])
+        # It is near to 0, on a scale of 1.
+        assert abs(result["r2_score"] - float(expected["r2_score"])) < 1e-6
     for name in ("precision", "f1_score"):
         assert isinstance(results[0][name], list)
-    history = model.fit(x, y, epochs=2, validation_split=0.2, verbose=2)
+    history = model.fit(x, y, 7, epochs=2, validation_data=(x, y), verbose=2)
     assert len(history.history["val_precision"][1]) == 2
