@@ -46,7 +46,7 @@ def inputs(*shape):
 
 def with_params(layer, input_shape):
     """Parameters that differ from place to place; of most of these layers none."""
-    _, params = layer.init(KEY, input_shape)
+    params = jax.eval_shape(lambda: layer.init(KEY, input_shape)[1])
     rng = np.random.default_rng(1)
     return {name: rng.normal(0.3, 0.5, value.shape) for name, value in params.items()}
 
@@ -55,38 +55,53 @@ def single(tree):
     return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), tree)
 
 
-@pytest.mark.parametrize("layer", LAYERS, ids=named)
-def test_values_and_gradients_are_those_of_keras(layer):
-    x, mixture = inputs(6, 5, 3), inputs(6, 5, 3)[::-1].copy()
-    params = with_params(layer, (5, 3))
+def of_keras(keras, layer, shape):
+    """The same layer of Keras, as a function of its weights and its inputs."""
     fields = {
         field.name: getattr(layer, field.name)
         for field in dataclasses.fields(layer)
         if field.name not in ("input_shape", "name")
     }
-    with keras_on_jax() as keras:
-        theirs = getattr(keras.layers, type(layer).__name__)(**fields)
-        theirs.build(x.shape)
+    theirs = getattr(keras.layers, type(layer).__name__)(**fields)
+    theirs.build(shape)
+    return lambda weights, x: theirs.stateless_call([*weights.values()], [], x)[0]
 
-        def outputs(weights, x):
-            y, _ = theirs.stateless_call(weights, [], x)
+
+def values_and_gradients(applies, params, x, mixture):
+    """Of each layer, by its parameters and by the inputs: one program."""
+
+    def of(apply, params):
+        def output(params, x):
+            y = apply(params, x)
             return jnp.sum(y * mixture), y
 
-        differentiate = jax.grad(outputs, argnums=(0, 1), has_aux=True)
-        (by_weights, by_x), y = differentiate(single(list(params.values())), single(x))
+        return jax.grad(output, argnums=(0, 1), has_aux=True)(params, x)
 
-    def own(params, x):
-        y = layer.apply(params, x)
-        return jnp.sum(y * jnp.asarray(mixture, jnp.float32)), y
+    return jax.jit(lambda all_params: list(map(of, applies, all_params)))(params)
 
-    (by_params, by_own_x), own_y = jax.grad(own, argnums=(0, 1), has_aux=True)(
-        single(params), single(x)
-    )
+
+@pytest.fixture(scope="module")
+def ours_and_theirs():
+    x, mixture = single((inputs(6, 5, 3), inputs(6, 5, 3)[::-1].copy()))
+    params = [single(with_params(layer, (5, 3))) for layer in LAYERS]
+    applies = [layer.apply for layer in LAYERS]
+    ours = values_and_gradients(applies, params, x, mixture)
+    with keras_on_jax() as keras:
+        applies = [of_keras(keras, layer, x.shape) for layer in LAYERS]
+        theirs = values_and_gradients(applies, params, x, mixture)
+    return dict(zip(LAYERS, zip(ours, theirs, strict=True), strict=True))
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=named)
+def test_values_and_gradients_are_those_of_keras(ours_and_theirs, layer):
+    own, theirs = ours_and_theirs[layer]
+    (by_params, by_own_x), own_y = own
+    (by_weights, by_x), y = theirs
     assert_close(own_y, y)
     assert_close(by_own_x, by_x)
     assert len(by_weights) == len(by_params) == (type(layer) is PReLU)
-    for gradient, expected in zip(by_params.values(), by_weights, strict=True):
-        assert_close(gradient, expected)
+    for name, gradient in by_params.items():
+        assert_close(gradient, by_weights[name])
 
 
 FORMULAE = [
@@ -110,22 +125,36 @@ def test_values_are_those_of_the_formulae_in_float64(layer, formula):
     assert_close(y, formula(x), 1e-13)
 
 
-@pytest.mark.parametrize("layer", LAYERS, ids=named)
-def test_integers_are_cast(layer):
-    params = single(with_params(layer, (3, 4)))
+def test_integers_are_cast():
+    all_params = [single(with_params(layer, (3, 4))) for layer in LAYERS]
     x = np.arange(24).reshape(2, 3, 4) % 5
-    y = layer.apply(params, jnp.asarray(x, jnp.int32))
-    assert y.dtype == jnp.float32
-    assert_close(y, layer.apply(params, jnp.asarray(x, jnp.float32)))
+
+    @jax.jit
+    def outputs(x):
+        pairs = zip(LAYERS, all_params, strict=True)
+        return [layer.apply(params, x) for layer, params in pairs]
+
+    of_integers, of_floats = outputs(x.astype(np.int32)), outputs(x.astype(np.float32))
+    for layer, y, expected in zip(LAYERS, of_integers, of_floats, strict=True):
+        assert y.dtype == jnp.float32, layer
+        np.testing.assert_allclose(y, expected, rtol=1e-6, err_msg=repr(layer))
 
 
-@pytest.mark.parametrize("layer", LAYERS, ids=named)
-def test_large_inputs_give_finite_outputs_and_gradients(layer):
-    params = single(with_params(layer, (2, 2)))
-    x = jnp.array([[[-1e30, 1e30], [-200.0, 200.0]]])
-    gradient = jax.grad(lambda x: jnp.sum(layer.apply(params, x)))(x)
-    assert np.all(np.isfinite(layer.apply(params, x)))
-    assert np.all(np.isfinite(gradient))
+def test_large_inputs_give_finite_outputs_and_gradients():
+    all_params = [single(with_params(layer, (2, 2))) for layer in LAYERS]
+
+    def of(layer, params, x):
+        gradient = jax.grad(lambda x: jnp.sum(layer.apply(params, x)))(x)
+        return layer.apply(params, x), gradient
+
+    @jax.jit
+    def outputs_and_gradients(x):
+        pairs = zip(LAYERS, all_params, strict=True)
+        return [of(layer, params, x) for layer, params in pairs]
+
+    x = np.array([[[-1e30, 1e30], [-200.0, 200.0]]], np.float32)
+    for layer, both in zip(LAYERS, outputs_and_gradients(x), strict=True):
+        assert np.all(np.isfinite(both)), layer
 
 
 # A learned slope
