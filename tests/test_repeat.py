@@ -6,6 +6,7 @@ lowered programs.
 
 import copy
 import dataclasses
+import functools
 import re
 
 import jax
@@ -23,7 +24,7 @@ from oracles import (
 )
 
 import jaxnet_mini as jn
-from jaxnet_mini import composition, data, drawing, initializers, programs
+from jaxnet_mini import composition, data, drawing, programs
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 from jaxnet_mini.layers import (
     Activation,
@@ -68,11 +69,6 @@ LAYERS = {
 }
 
 
-@pytest.fixture(params=LAYERS)
-def layer(request):
-    return LAYERS[request.param]
-
-
 def row(layer, n):
     """The oracle: as many layers in a row, each of a name of its own."""
     if isinstance(layer, Repeat):
@@ -92,16 +88,50 @@ def stacked(net, params, inner=None):
     return jax.tree.map(lambda *leaves: np.stack(leaves), *rows)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def quick_compilation():
+    """Programs run a few times each: compiling them is all the time."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
+@pytest.fixture
+def usual_compilation(quick_compilation):
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
+@pytest.fixture(scope="module")
+def starts():
+    """What init makes of each layer, repeated and in a row: two programs in all."""
+
+    def repeated(key):
+        nets = {name: repeat(layer, 2) for name, layer in LAYERS.items()}
+        return {name: net.init(key, (FEATURES,))[1] for name, net in nets.items()}
+
+    def in_rows(key):
+        nets = {name: row(layer, 2) for name, layer in LAYERS.items()}
+        return {name: net.init(key, (FEATURES,))[1] for name, net in nets.items()}
+
+    return jax.jit(repeated)(KEY), jax.jit(in_rows)(KEY)
+
+
 # What init makes
 
 
 @pytest.mark.parametrize("kind", ["threefry2x32", "rbg"])
-def test_init_draws_the_bits_that_single_layers_draw(kind):
-    """Of both, compiled: op by op even a single layer's last bits are others."""
-    layers = {
-        name: Dense(FEATURES, kernel_initializer=name)
-        for name in initializers.INITIALIZERS
-    }
+def test_init_draws_the_bits_that_single_layers_draw(kind, usual_compilation):
+    """Of both, compiled as users do: op by op a single layer's last bits are others.
+
+    One initializer of each kind of draw; those left out scale them otherwise.
+    """
+    names = ["glorot_uniform", "he_normal", "ones", "orthogonal"]
+    names += ["random_normal", "random_uniform", "truncated_normal"]
+    layers = {name: Dense(FEATURES, kernel_initializer=name) for name in names}
 
     def repeated(key):
         return {
@@ -109,37 +139,31 @@ def test_init_draws_the_bits_that_single_layers_draw(kind):
             for name, layer in layers.items()
         }
 
-    def one_by_one(key):
-        keys = [jax.random.fold_in(key, place) for place in range(4)]
-        return {
-            name: [layer.init(own, (FEATURES,))[1] for own in keys]
-            for name, layer in layers.items()
-        }
+    @jax.jit
+    def alone(key, place):
+        own = jax.random.fold_in(key, place)
+        return {name: layer.init(own, (FEATURES,))[1] for name, layer in layers.items()}
 
     key = jax.random.key(3, impl=kind)
-    singles = jax.jit(one_by_one)(key)
-    expected = {
-        name: jax.tree.map(lambda *leaves: np.stack(leaves), *params)
-        for name, params in singles.items()
-    }
+    singles = [alone(key, np.int32(place)) for place in range(4)]
+    expected = jax.tree.map(lambda *leaves: np.stack(leaves), *singles)
     assert_trees_identical(jax.jit(repeated)(key), expected)
 
 
-def test_init_makes_what_serial_makes(layer):
-    net, many = repeat(layer, 3), row(layer, 3)
+@pytest.mark.parametrize("name", LAYERS)
+def test_init_makes_what_serial_makes(starts, name):
+    layer = LAYERS[name]
+    net, many = repeat(layer, 2), row(layer, 2)
     (part,) = composition.outline(composition.serial(net), (FEATURES,))
     assert part.output_shape == (FEATURES,)
-    made = jax.jit(lambda key: net.init(key, (FEATURES,))[1])(KEY)
-    expected = jax.jit(lambda key: many.init(key, (FEATURES,))[1])(KEY)
+    made, expected = (params[name] for params in starts)
     assert_trees_identical(made, stacked(many, expected, layer))
     assert jax.tree.structure(part.params) == jax.tree.structure(made)
 
 
-def test_repetitions_start_differently():
-    _, params = repeat(Dense(FEATURES), 3).init(KEY, (FEATURES,))
-    first, second, third = params["kernel"]
+def test_repetitions_start_differently(starts):
+    first, second = starts[0]["dense"]["kernel"]
     assert np.all(first != second)
-    assert np.all(second != third)
 
 
 def test_parameters_are_in_the_layers_own_order():
@@ -168,21 +192,24 @@ def test_a_model_starts_from_the_bits_of_serial():
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_outputs_and_gradients_are_those_of_serial(layer, training):
-    """In float64, where rounding hides nothing."""
-    net, many = repeat(layer, 3), row(layer, 3)
+@pytest.mark.parametrize("name", LAYERS)
+def test_outputs_and_gradients_are_those_of_serial(starts, name, training):
+    """In float64, where rounding hides nothing; the row of layers op by op."""
+    layer = LAYERS[name]
+    net, many = repeat(layer, 2), row(layer, 2)
+    params = float64(starts[1][name])
 
     def total(params, x, net):
         y = net.apply(params, x, key=KEY, training=training)
         return jnp.sum(jnp.sin(y)) + net.penalty(params), y
 
+    derivatives = jax.grad(total, argnums=(0, 1), has_aux=True)
     with x64():
-        params = jax.jit(lambda key: many.init(key, (FEATURES,))[1])(KEY)
-        both = jax.jit(jax.grad(total, argnums=(0, 1), has_aux=True), static_argnums=2)
-        stack = jax.tree.map(jnp.asarray, stacked(many, params, layer))
-        (by_params, by_x), y = both(stack, jnp.asarray(float64(X)), net)
-        (expected, expected_by_x), expected_y = both(
-            params, jnp.asarray(float64(X)), many
+        x = jnp.asarray(float64(X))
+        own = stacked(many, params, layer)
+        (by_params, by_x), y = jax.jit(derivatives, static_argnums=2)(own, x, net)
+        (expected, expected_by_x), expected_y = derivatives(
+            jax.tree.map(jnp.asarray, params), x, many
         )
         assert y.dtype == np.float64
         assert_close(y, expected_y, 1e-13)
@@ -220,6 +247,33 @@ def test_dropout_without_a_key_is_told_so():
         net.apply({}, jnp.asarray(X), training=True)
 
 
+DTYPES = [np.uint8, np.int32, np.bool_, np.float16]
+
+
+@functools.cache
+def in_every_dtype(layer):
+    """Outputs of a repetition and of a row, by dtype and mode: one program."""
+    net, many = repeat(layer, 2), row(layer, 2)
+    shapes = jax.eval_shape(lambda: many.init(KEY, (FEATURES,))[1])
+    rng = np.random.default_rng(4)
+    params = jax.tree.map(
+        lambda leaf: rng.normal(size=leaf.shape).astype(leaf.dtype), shapes
+    )
+
+    @jax.jit
+    def outputs(stack, params):
+        return {
+            f"{x.dtype}, {training}": (
+                net.apply(stack, x, key=KEY, training=training),
+                many.apply(params, x, key=KEY, training=training),
+            )
+            for x in [jnp.asarray((np.abs(X) * 3).astype(dtype)) for dtype in DTYPES]
+            for training in (False, True)
+        }
+
+    return outputs(stacked(many, params), params)
+
+
 @pytest.mark.parametrize(
     "layer",
     [
@@ -234,43 +288,41 @@ def test_dropout_without_a_key_is_told_so():
     ],
     ids=repr,
 )
-@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.bool_, np.float16])
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("training", [False, True])
 def test_other_dtypes_are_cast_as_the_layer_casts_them(layer, dtype, training):
-    net, many = repeat(layer, 3), row(layer, 3)
-    _, params = many.init(KEY, (FEATURES,))
-    x = jnp.asarray((np.abs(X) * 3).astype(dtype))
-    y = net.apply(stacked(many, params), x, key=KEY, training=training)
-    expected = many.apply(params, x, key=KEY, training=training)
+    y, expected = in_every_dtype(layer)[f"{np.dtype(dtype)}, {training}"]
     assert y.dtype == expected.dtype
     assert_close(y, expected, 1e-2 if y.dtype == np.float16 else 1e-6)
 
 
-def test_it_works_under_jit_grad_and_vmap():
-    net = repeat(BLOCK, 3)
-    _, params = net.init(KEY, (FEATURES,))
-    x = jnp.asarray(X)
+def test_it_works_under_jit_grad_and_vmap(starts):
+    net = repeat(BLOCK, 2)
+    params, x = starts[0]["block"], jnp.asarray(X)
     expected = net.apply(params, x)
     assert_close(jax.jit(net.apply)(params, x), expected)
 
+    def dropping(params, key):
+        return net.apply(params, x, key=key, training=True)
+
     # Two models, each with a key of its own.
     keys = jax.random.split(KEY, 2)
-    several = jax.vmap(lambda key: net.init(key, (FEATURES,))[1])(keys)
-    ys = jax.vmap(lambda params, key: net.apply(params, x, key=key, training=True))(
-        several, keys
-    )
+    several = jax.jit(jax.vmap(lambda key: net.init(key, (FEATURES,))[1]))(keys)
+    ys = jax.jit(jax.vmap(dropping))(several, keys)
     for place in range(2):
-        own = jax.tree.map(lambda leaf, place=place: leaf[place], several)
-        y = net.apply(own, x, key=keys[place], training=True)
-        assert_close(ys[place], y, 2e-6)
+        own = jax.tree.map(lambda leaf, place=place: np.asarray(leaf)[place], several)
+        assert_close(ys[place], jax.jit(dropping)(own, keys[place]), 2e-6)
 
     # Each example's own gradient: their sum is that of the batch.
     def total(params, x):
         return jnp.sum(net.apply(params, x))
 
-    each = jax.vmap(lambda x: jax.grad(total)(params, x[None]))(x)
+    gradient = jax.grad(total)
+    each = jax.jit(
+        lambda params, x: jax.vmap(lambda row: gradient(params, row[None]))(x)
+    )(params, x)
     together = jax.tree.map(lambda leaf: np.asarray(leaf).sum(0), each)
-    assert_trees_close(jax.grad(total)(params, x), together, 1e-5)
+    assert_trees_close(jax.jit(gradient)(params, x), together, 1e-5)
 
 
 def test_outside_of_jit_it_compiles_once():
@@ -325,8 +377,8 @@ def training(layer, optimizer):
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_a_step_is_that_of_serial(optimizer):
-    ours = training(repeat(BLOCK, 4, name="middle"), optimizer)
-    many = dataclasses.replace(row(BLOCK, 4), name="middle")
+    ours = training(repeat(BLOCK, 2, name="middle"), optimizer)
+    many = dataclasses.replace(row(BLOCK, 2), name="middle")
     theirs = training(many, optimizer)
     batch = (jnp.asarray(X), jnp.arange(7, dtype=jnp.int32) % 3)
     start = jax.jit(ours.init, static_argnums=1)(KEY, (FEATURES,))
@@ -350,6 +402,7 @@ def test_an_activation_in_every_repetition_stays():
 # The size of programs
 
 
+@functools.cache
 def lowered(job, layer):
     """The text of a compiled program, with # in the place of each number."""
     trainer = training(layer, "adam")
