@@ -5,12 +5,12 @@ The error is taken over each array: |gradient - difference| / |gradient|.
 """
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.flatten_util import ravel_pytree
 from oracles import (
     assert_trees_close,
     central_differences,
@@ -124,22 +124,51 @@ def relative_error(gradient, difference):
     return np.linalg.norm(gradient - difference) / size
 
 
-def assert_gradients_agree(function, tree):
-    """Check each array of ``tree`` for each of the values that ``function`` returns."""
-    point, unravel = ravel_pytree(jax.tree.map(jnp.asarray, tree))
+def flattened(tree):
+    """All numbers of a tree in one vector, and how to put such a vector back."""
+    leaves, structure = jax.tree.flatten(tree)
+    ends = np.cumsum([leaf.size for leaf in leaves])
+
+    def restored(flat):
+        parts = zip(leaves, ends, strict=True)
+        return structure.unflatten(
+            [flat[end - leaf.size : end].reshape(leaf.shape) for leaf, end in parts]
+        )
+
+    return np.concatenate([np.ravel(leaf) for leaf in leaves]), restored
+
+
+def assert_gradients_agree(function, tree, whole=True):
+    """Check each array of ``tree`` for each of the values that ``function`` returns.
+
+    It is compiled as a ``whole``, or in parts that many functions share.
+    """
+    point, restored = flattened(tree)
 
     def values(flat):
-        return function(unravel(flat))
+        return function(restored(flat))
 
-    gradients = jax.jacrev(values)(point)
+    derivatives, several = jax.jacrev(values), jax.vmap(values)
+    if whole:
+        derivatives, several = jax.jit(derivatives), jax.jit(several)
+    gradients = np.asarray(derivatives(jnp.asarray(point)))
     differences = central_differences(
-        lambda points: jax.vmap(values)(jnp.asarray(points)), point
+        lambda points: several(jnp.asarray(points)), point
     ).T
     for gradient, difference in zip(gradients, differences, strict=True):
-        found = jax.tree.map(
-            relative_error, unravel(gradient), unravel(jnp.asarray(difference))
-        )
+        found = jax.tree.map(relative_error, restored(gradient), restored(difference))
         assert max(jax.tree.leaves(found)) <= TOLERANCE, found
+
+
+@jax.jit
+def every_loss(head, h):
+    outputs = {
+        name: Dense(CLASSES, name).apply(head, h)
+        for name in (None, "softmax", "sigmoid")
+    }
+    return jnp.stack(
+        [loss(targets_for(loss), outputs[head_for(loss)]) for loss in LOSSES]
+    )
 
 
 # Three of these in a row leave nothing of what is near 0.
@@ -160,25 +189,14 @@ def test_activations_that_shrink(activation):
 def test_every_layer_activation_and_loss(activation):
     trunk = every_layer(activation)
     with x64():
-        targets = [jnp.asarray(targets_for(loss)) for loss in LOSSES]
         key = jax.random.wrap_key_data(KEY_DATA)
 
         def objectives(arguments):
             params, head, x = arguments
-            h = trunk.apply(params, x, key=key, training=True)
-            outputs = {
-                name: Dense(CLASSES, name).apply(head, h)
-                for name in (None, "softmax", "sigmoid")
-            }
-            return jnp.stack(
-                [
-                    loss(y_true, outputs[head_for(loss)])
-                    for loss, y_true in zip(LOSSES, targets, strict=True)
-                ]
-            )
+            return every_loss(head, trunk.apply(params, x, key=key, training=True))
 
         params = random_params(trunk, (2, 3)), random_params(Dense(CLASSES), (5,))
-        assert_gradients_agree(objectives, (*params, X))
+        assert_gradients_agree(objectives, (*params, X), whole=False)
     assert jnp.ones(1).dtype == jnp.float32, "float64 must end with the block"
 
 
@@ -212,7 +230,7 @@ def test_each_layer_alone(layer, input_shape):
     with x64():
         key = jax.random.wrap_key_data(KEY_DATA)
         params = random_params(layer, input_shape)
-        shape = layer.apply(params, jnp.asarray(x)).shape
+        shape = jax.eval_shape(layer.apply, params, x).shape
         mixture = jnp.asarray(np.random.default_rng(12).normal(size=shape))
 
         def objective(arguments):
@@ -226,6 +244,7 @@ def test_each_layer_alone(layer, input_shape):
 # The trainer's own objective: its gradient is what plain descent at rate 1 subtracts
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def step_of(trainer, params, batch):
     key = jax.random.wrap_key_data(KEY_DATA)
     state = trainer.init(key, X.shape[1:])._replace(params=params)
@@ -247,22 +266,29 @@ NOT_FUSED = [
 ]
 
 
+def batch_for(loss):
+    """With weights, and with rows that are masked."""
+    mask = np.array([1.0, 1.0, 0.0, 1.0, 0.0])
+    arrays = X, targets_for(loss), WEIGHT, mask
+    return Batch(*map(jnp.asarray, arrays))
+
+
 @pytest.mark.parametrize(("head", "loss"), [*FUSED, *NOT_FUSED], ids=named)
 def test_the_step_subtracts_the_gradient_of_its_loss(head, loss):
     trainer = Trainer(every_layer("tanh", Dense(CLASSES, head)), loss, SGD(1.0))
     with x64():
-        params = jax.tree.map(jnp.asarray, random_params(trainer.net, (2, 3)))
-        mask = jnp.array([1.0, 1.0, 0.0, 1.0, 0.0])
-        batch = Batch(
-            jnp.asarray(X), jnp.asarray(targets_for(loss)), jnp.asarray(WEIGHT), mask
-        )
-        after, _ = jax.jit(step_of, static_argnums=0)(trainer, params, batch)
-        point, unravel = ravel_pytree(params)
-        stacked = jax.jit(
-            jax.vmap(lambda p: step_of(trainer, unravel(p), batch)[1]["loss"])
-        )
-        differences = unravel(jnp.asarray(central_differences(stacked, point)))
-        gradients = jax.tree.map(jnp.subtract, params, after.params)
+        params = random_params(trainer.net, (2, 3))
+        batch = batch_for(loss)
+        after, _ = step_of(trainer, params, batch)
+        point, restored = flattened(params)
+
+        @jax.jit
+        @jax.vmap
+        def losses(flat):
+            return step_of(trainer, restored(flat), batch)[1]["loss"]
+
+        differences = restored(central_differences(losses, point))
+        gradients = jax.tree.map(np.subtract, params, float64(after.params))
         found = jax.tree.map(relative_error, gradients, differences)
         assert max(jax.tree.leaves(found)) <= TOLERANCE, found
 
@@ -274,11 +300,10 @@ def test_fused_and_unfused_gradients_agree(head, loss):
     fused = Trainer(net, loss, SGD(1.0))
     unfused = Trainer(net, loss.per_example, SGD(1.0))
     with x64():
-        params = jax.tree.map(jnp.asarray, random_params(net, (2, 3)))
-        batch = (jnp.asarray(X), jnp.asarray(targets_for(loss)))
-        step = jax.jit(step_of, static_argnums=0)
+        params = random_params(net, (2, 3))
+        batch = batch_for(loss)
         (one, logs), (other, other_logs) = (
-            step(trainer, params, batch) for trainer in (fused, unfused)
+            step_of(trainer, params, batch) for trainer in (fused, unfused)
         )
         np.testing.assert_allclose(logs["loss"], other_logs["loss"], rtol=1e-13)
         jax.tree.map(
@@ -315,19 +340,10 @@ def test_backpropagation_written_out_agrees():
 
 
 def test_metrics_add_nothing_to_the_gradient():
-    bare = Trainer(
-        every_layer("tanh", Dense(CLASSES, "softmax")),
-        "categorical_crossentropy",
-        SGD(1.0),
-    )
+    loss = CategoricalCrossentropy()
+    bare = Trainer(every_layer("tanh", Dense(CLASSES, "softmax")), loss, SGD(1.0))
     full = dataclasses.replace(bare, metrics=("accuracy", "mse"))
-    batch = (
-        jnp.asarray(X, jnp.float32),
-        jnp.asarray(targets_for(bare.loss), jnp.float32),
-    )
-    params = jax.tree.map(
-        lambda leaf: jnp.asarray(leaf, jnp.float32), random_params(bare.net, (2, 3))
-    )
-    step = jax.jit(step_of, static_argnums=0)
-    one, other = (step(t, params, batch)[0].params for t in (bare, full))
-    assert_trees_close(one, other)
+    with x64():
+        params, batch = random_params(bare.net, (2, 3)), batch_for(loss)
+        one, other = (step_of(t, params, batch)[0].params for t in (bare, full))
+        assert_trees_close(one, other, 1e-13)
