@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
 
 from jaxnet_mini.absences import offered
+from jaxnet_mini.attributes import is_ours
 from jaxnet_mini.errors import MOST_LETTERS, CallError, short
 from jaxnet_mini.keras_arguments import absent
 
@@ -178,7 +179,7 @@ def answer_arguments(faces: Mapping[str, ModuleType], model: type) -> None:
 def _says_how_it_is_made(kind: Any) -> bool:
     """Tell whether it is a class of this library with arguments of its own."""
     return (
-        kind.__module__.startswith(f"{__package__}.")
+        is_ours(kind)
         and inspect.isfunction(vars(kind).get("__init__"))
         and not getattr(kind, "_is_protocol", False)
     )

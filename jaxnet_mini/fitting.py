@@ -23,8 +23,8 @@ from jaxnet_mini.placement import at_home
 from jaxnet_mini.plans import Plan
 from jaxnet_mini.preparing import Prepared
 from jaxnet_mini.progress import Bar, Stopwatch
-from jaxnet_mini.resuming import Point, Run
-from jaxnet_mini.states import Progress, Sums, TrainState
+from jaxnet_mini.running import Run
+from jaxnet_mini.states import Point, Progress, Sums, TrainState
 from jaxnet_mini.train import Trainer
 
 QUIET_SECONDS = 1.0

@@ -25,6 +25,7 @@ from jaxnet_mini.composition import LayerOutline
 from jaxnet_mini.feeds import Piece
 from jaxnet_mini.predicting import PredictingStack
 from jaxnet_mini.preparing import Prepared
+from jaxnet_mini.running import Run, UnkeptRun
 
 
 class LearningStack(PredictingStack):
@@ -62,7 +63,7 @@ class LearningStack(PredictingStack):
         place = prepared.place
         step = 0 if self._state is None else int(transfers.to_host(self._state.step))
         plan = prepared.plan((self.seed, step) if seed is None else (seed,), **planned)
-        run = resuming.Run(plan)
+        run: Run = UnkeptRun(plan)
         backup = BackupAndRestore.among(hooks)
         if backup is not None:
             run = resuming.KeptRun(

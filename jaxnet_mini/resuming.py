@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -25,7 +25,7 @@ from jaxnet_mini import (
     transfers,
     weights,
 )
-from jaxnet_mini.callbacks import BackupAndRestore, Callback, Logs
+from jaxnet_mini.callbacks import BackupAndRestore, Callback
 from jaxnet_mini.callbacks.base import say
 from jaxnet_mini.checks import Examples
 from jaxnet_mini.composition import LayerOutline
@@ -36,7 +36,7 @@ from jaxnet_mini.plain import Json
 from jaxnet_mini.plans import Plan
 from jaxnet_mini.runs import RunFolder
 from jaxnet_mini.saving import Contents
-from jaxnet_mini.states import Sums, TrainState
+from jaxnet_mini.states import Point, TrainState
 from jaxnet_mini.train import Trainer
 
 ABOUT = "/run"
@@ -62,62 +62,8 @@ PLANNED = ("batch_size", "steps_per_epoch", "initial_epoch", "shuffle")
 SUMS = ("/sums/total", "/sums/lost")
 
 
-class Point(NamedTuple):
-    """How far a run is.
-
-    Args:
-        epoch: the index of the epoch.
-        step: how many of its steps are done; 0 stands before ``on_epoch_begin``.
-        sums: of these steps; None where there are none.
-        logs: of the last whole epoch.
-        stopped: whether training is to end here.
-    """
-
-    epoch: int
-    step: int = 0
-    sums: Sums | None = None
-    logs: Logs = {}  # noqa: RUF012  (never changed)
-    stopped: bool = False
-
-
-class Run:
-    """A call of ``fit`` of which nothing is kept; the base of those that are.
-
-    Attributes:
-        plan: how to go through the data.
-        start: where to start.
-        state: the model's there; None where it is what the model has.
-    """
-
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.start = Point(plan.initial_epoch)
-        self.state: TrainState | None = None
-
-    def put_back(self, learner: Any, callbacks: Iterable[Callback]) -> None:
-        """Give learner and callbacks what they were at the start, if it is known."""
-
-    def steps_until_due(self, done: int) -> int | None:
-        """Return after how many steps to call `keep`; None where epochs are enough."""
-        return None
-
-    def keep(
-        self, point: Point, learner: Any, callbacks: Iterable[Callback], ended: bool
-    ) -> None:
-        """Keep how far it is, where that is due or the run has ended."""
-
-    def finish(self) -> None:
-        """Wait until all is kept; called once training has ended well."""
-
-    def __enter__(self) -> "Run":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Let go of the folder; called however training has ended."""
-
-
-class KeptRun(Run):
-    """A call of ``fit`` that is kept in a folder.
+class KeptRun:
+    """A call of ``fit`` that is kept in a folder, see `jaxnet_mini.running.Run`.
 
     Args:
         backup: how.
@@ -147,7 +93,9 @@ class KeptRun(Run):
         settings: Json,
         verbose: int,
     ) -> None:
-        super().__init__(plan)
+        self.plan = plan
+        self.start = Point(plan.initial_epoch)
+        self.state: TrainState | None = None
         self._backup = backup
 
         # Here, since the user's functions are traced where they are at home.
@@ -251,6 +199,7 @@ class KeptRun(Run):
         )
 
     def put_back(self, learner: Any, callbacks: Iterable[Callback]) -> None:
+        """Give learner and callbacks what they were at the start, if it is known."""
         if self.state is None:
             return
         learner.state = self.state
@@ -280,12 +229,14 @@ class KeptRun(Run):
             ) from error
 
     def steps_until_due(self, done: int) -> int | None:
+        """Return after how many steps to call `keep`; None where epochs are enough."""
         every = self._backup.every
         return None if every is None else every - done % every
 
     def keep(
         self, point: Point, learner: Any, callbacks: Iterable[Callback], ended: bool
     ) -> None:
+        """Keep how far it is, where that is due or the run has ended."""
         by_steps = self._backup.every is not None
         if ended and self._backup.delete_checkpoint:
             return
@@ -339,11 +290,16 @@ class KeptRun(Run):
                 ) from None
 
     def finish(self) -> None:
+        """Wait until all is kept; called once training has ended well."""
         self._wait()
         if self._backup.delete_checkpoint and self._folder is not None:
             self._folder.clear()
 
+    def __enter__(self) -> "KeptRun":
+        return self
+
     def __exit__(self, *_: object) -> None:
+        """Let go of the folder; called however training has ended."""
         self._close()
 
     def _close(self) -> None:

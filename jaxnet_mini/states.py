@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxnet_mini.types import Bool, Int, Params, RandomKey, Shape
+from jaxnet_mini.types import Bool, Int, Logs, Params, RandomKey, Shape
 
 
 class TrainState(NamedTuple):
@@ -115,3 +115,21 @@ class Progress(NamedTuple):
 def all_finite(tree: Any) -> Array:
     """Return for each leaf of ``tree``, in order, whether it is finite throughout."""
     return jnp.array([jnp.all(jnp.isfinite(x)) for x in jax.tree.leaves(tree)], bool)
+
+
+class Point(NamedTuple):
+    """How far a call of ``fit`` is.
+
+    Args:
+        epoch: the index of the epoch.
+        step: how many of its steps are done; 0 stands before ``on_epoch_begin``.
+        sums: of these steps; None where there are none.
+        logs: of the last whole epoch.
+        stopped: whether training is to end here.
+    """
+
+    epoch: int
+    step: int = 0
+    sums: Sums | None = None
+    logs: Logs = {}  # noqa: RUF012  (never changed)
+    stopped: bool = False

@@ -33,6 +33,9 @@ Params: TypeAlias = Any
 RandomKey: TypeAlias = Key[Array, ""]
 """One key of ``jax.random.key``."""
 
+Logs: TypeAlias = dict[str, Any]
+"""Loss and metrics by name."""
+
 
 @runtime_checkable
 class Layer(Hashable, Protocol):

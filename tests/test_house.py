@@ -59,7 +59,7 @@ FLOORS = [
     {"inference", "building"},
     {"weighing"},
     {"plans", "runs", "packing", "identities", "buffers"},
-    {"feeds", "batches", "ahead"},
+    {"feeds", "batches", "ahead", "running"},
     {"checked"},
     {"streams", "stacks", "resuming"},
     {"choose_feed"},

@@ -10,8 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from jaxnet_mini.arguments import check_count
 from jaxnet_mini.errors import ArgumentError, NonFiniteError
-
-Logs: TypeAlias = dict[str, Any]
+from jaxnet_mini.types import Logs as Logs
 
 Real: TypeAlias = float | int
 """What an argument that is a number takes; ``1`` is as good as ``1.0``."""
