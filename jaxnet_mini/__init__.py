@@ -101,3 +101,8 @@ _FACES = {
 }
 _absences.answer_names(_FACES)
 _absent_arguments.answer_arguments(_FACES, Sequential)
+
+
+def __dir__() -> list[str]:
+    """The public names, and nothing that they are made of."""
+    return __all__

@@ -29,6 +29,23 @@ from jaxnet_mini.transformations import (
 from jaxnet_mini.types import Params
 from jaxnet_mini.values import Settings, Value
 
+__all__ = [
+    "DECAYS",
+    "OPTIMIZERS",
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Lion",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "check_learning_rate",
+    "get",
+    "get_learning_rate",
+    "set_learning_rate",
+]
+
 Schedule: TypeAlias = Callable[[Any], Any]
 """``step -> learning rate``, as optax makes them; steps count from 0."""
 

@@ -17,6 +17,18 @@ from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.names import snake_case
 from jaxnet_mini.values import Value
 
+__all__ = [
+    "L1",
+    "L1L2",
+    "L2",
+    "REGULARIZERS",
+    "Regularizer",
+    "get",
+    "l1",
+    "l1_l2",
+    "l2",
+]
+
 Penalty: TypeAlias = Callable[[Array], Array]
 
 

@@ -388,6 +388,11 @@ def test_names_are_those_of_keras():
                 assert hasattr(room, name), f"{path}.{name}"
 
 
+def test_what_is_listed_is_what_is_public():
+    """``dir`` shows no room that the package is built of."""
+    assert dir(jaxnet_mini) == jaxnet_mini.__all__
+
+
 def test_one_class_one_object():
     assert jaxnet_mini.Sequential is jaxnet_mini.models.Sequential
     assert jaxnet_mini.Dense is jaxnet_mini.layers.Dense
