@@ -125,6 +125,7 @@ def acts_by_row(layer: Layer) -> bool:
     So it is for the layers of this library, unless they call a user's function. Of a
     user's own layer nothing is known, unless it says so with ``acts_by_row = True``.
 
+    >>> from jaxnet_mini.layers import Dense
     >>> acts_by_row(serial(Dense(8, activation="relu"), Dense(3)))
     True
     >>> acts_by_row(Dense(8, activation=lambda x: x / jax.numpy.max(x)))
@@ -157,7 +158,7 @@ def serial(*layers: Layer, name: str | None = None) -> Serial:
         LayerError: an argument is no layer.
         ArgumentError: two layers have the same name.
 
-    >>> from jaxnet_mini.layers import Flatten
+    >>> from jaxnet_mini.layers import Dense, Flatten
     >>> net = serial(Flatten(), Dense(8, activation="relu"), Dense(3))
     >>> output_shape, params = net.init(jax.random.key(0), (2, 2))
     >>> params["dense_1"]["kernel"].shape
@@ -242,7 +243,8 @@ def without_last_activation(layer: Layer) -> tuple[Layer, activations.Activation
         The network up to it, with the same parameters, and the function; ``linear``
         where it ends with none.
 
-    >>> without_last_activation(serial(Dense(3, activation="softmax")))[0]
+    >>> import jaxnet_mini as jn
+    >>> without_last_activation(jn.serial(jn.Dense(3, activation="softmax")))[0]
     serial(Dense(3))
     """
     if type(layer) is Serial and layer.layers:
@@ -291,8 +293,9 @@ def outline(
     Raises:
         ShapeError: a layer cannot take what comes from the one before it.
 
-    >>> from jaxnet_mini.layers import Flatten
-    >>> [part.output_shape for part in outline(serial(Flatten(), Dense(3)), (2, 2))]
+    >>> import jaxnet_mini as jn
+    >>> net = jn.serial(jn.Flatten(), jn.Dense(3))
+    >>> [part.output_shape for part in outline(net, (2, 2))]
     [(4,), (3,)]
     """
     parts = [

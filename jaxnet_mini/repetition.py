@@ -142,8 +142,9 @@ def repeat(layer: Layer, n: int, name: str | None = None) -> Repeat:
         ShapeError: ``init`` where the layer changes the shape of its inputs, and
             ``apply`` to parameters of another number of repetitions.
 
+    >>> import jaxnet_mini as jn
     >>> from jaxnet_mini.layers import Dense
-    >>> net = composition.serial(Dense(64), repeat(Dense(64, "relu"), 128), Dense(10))
+    >>> net = jn.serial(Dense(64), repeat(Dense(64, "relu"), 128), Dense(10))
     >>> output_shape, params = net.init(jax.random.key(0), (784,))
     >>> params["repeat"]["kernel"].shape
     (128, 64, 64)

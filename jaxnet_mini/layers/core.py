@@ -17,6 +17,7 @@ from jaxnet_mini.types import Params, RandomKey, Shape, as_float
 class Input(Base):
     """The shape of one example; passes its input on.
 
+    >>> import jax
     >>> Input((28, 28)).init(jax.random.key(0), (28, 28))
     ((28, 28), {})
     """
@@ -112,6 +113,7 @@ class Dense(Base):
 class Activation(Base):
     """Apply a function to each element, or to the last axis for ``softmax``.
 
+    >>> import jax.numpy as jnp
     >>> Activation("relu").apply({}, jnp.array([[-1.0, 2.0]]))
     Array([[0., 2.]], dtype=float32)
     """
@@ -130,6 +132,7 @@ class Activation(Base):
 class Rescaling(Base):
     """``x * scale + offset``, in floats; images may so stay ``uint8`` until here.
 
+    >>> import jax.numpy as jnp
     >>> Rescaling(1 / 255).apply({}, jnp.array([[0, 255]], jnp.uint8))
     Array([[0., 1.]], dtype=float32)
     """
