@@ -170,7 +170,7 @@ class CompiledStack(WeightedStack):
             self._state = state
 
     def _start(self) -> tuple[Any, ...]:
-        """Return what the first state is made of, see `jaxnet_mini.starting.fresh`."""
+        """Return what the first state is made of, see `programs.fresh`."""
         return self.trainer, self._known_shape(), np.uint32(self.seed)
 
     def _state_ahead(self) -> TrainState:

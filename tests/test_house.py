@@ -158,7 +158,7 @@ def test_imports_have_no_cycle():
 
 def test_imports_are_read_as_python_reads_them():
     """The reader above finds each way of writing an import."""
-    assert {"activations", "types", "errors"} <= IMPORTS["layers.core"]
+    assert {"arguments", "types", "errors"} <= IMPORTS["layers.base"]
     assert {"callbacks.base", "callbacks.history"} <= IMPORTS["callbacks"]
     assert {"feeds", "fitting", "predicting"} <= IMPORTS["learning"]
 
