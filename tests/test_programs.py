@@ -553,7 +553,7 @@ def test_nothing_comes_back_while_the_loop_runs():
     traced = jax.make_jaxpr(train.Trainer.loop, static_argnums=0)(
         model.trainer.program(),
         model.state,
-        jax.device_put(jn.train.Data(x, y, None, np.int32(100))),
+        jax.device_put(jn.data.Data(x, y, None, np.int32(100))),
         np.zeros((4, 32), np.int32),
         0,
         4,
