@@ -17,6 +17,9 @@ from conftest import keras_on_jax
 
 import jaxnet_mini as jn
 from jaxnet_mini import configs
+from jaxnet_mini.layers.regularization import Random
+from jaxnet_mini.metrics.base import as_batch
+from jaxnet_mini.metrics.thresholds import counts
 
 with keras_on_jax() as keras:
     from keras.src import backend, ops, testing
@@ -110,7 +113,7 @@ class LayerWithWeights(Value):
     non_trainable_variables = ()
 
     def __init__(self, *args, **kwargs):
-        random = issubclass(self.kind, jn.layers.regularization.Random)
+        random = issubclass(self.kind, Random)
         # A key is given with each call here, and a seed with the layer in Keras.
         self._seed_generators = [kwargs.pop("seed", 0)] if random else []
         if kwargs.pop("dtype", "float32") != "float32":
@@ -195,7 +198,7 @@ class Metric(Value):
         self.seen = None
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        batch = jn.metrics.base.as_batch(y_true, y_pred, sample_weight)
+        batch = as_batch(y_true, y_pred, sample_weight)
         self.frozen = self.frozen.for_outputs(batch[1].shape[-1])
         self.add(self.frozen.totals(*batch))
 
@@ -226,15 +229,15 @@ class Counts(Metric):
 
     @property
     def true_positives(self):
-        return jn.metrics.thresholds.counts(self.totals[0])[0]
+        return counts(self.totals[0])[0]
 
     @property
     def false_positives(self):
-        return jn.metrics.thresholds.counts(self.totals[1])[0]
+        return counts(self.totals[1])[0]
 
     @property
     def false_negatives(self):
-        return jn.metrics.thresholds.counts(self.totals[0])[1]
+        return counts(self.totals[0])[1]
 
 
 class Symbol:
