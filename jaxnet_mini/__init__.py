@@ -9,9 +9,9 @@
 
 import sys as _sys
 
-from jaxnet_mini import absences as _absences
-from jaxnet_mini import absent_arguments as _absent_arguments
-from jaxnet_mini import startup as _startup  # noqa: F401
+from jaxnet_mini.base import startup as _startup  # noqa: F401
+from jaxnet_mini.base.absent import calls as _absent_arguments
+from jaxnet_mini.base.absent import modules as _absences
 
 # isort: split
 from jaxnet_mini import (
@@ -30,6 +30,7 @@ from jaxnet_mini import (
     regularizers,
     utils,
 )
+from jaxnet_mini.base.version import __version__
 from jaxnet_mini.composition import serial
 from jaxnet_mini.forward import predict
 from jaxnet_mini.layers import (
@@ -48,7 +49,6 @@ from jaxnet_mini.states import Batch, TrainState
 from jaxnet_mini.sweeps import sweep
 from jaxnet_mini.train import Trainer
 from jaxnet_mini.types import Layer
-from jaxnet_mini.version import __version__
 
 __all__ = [
     "Activation",

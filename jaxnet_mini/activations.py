@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.arguments import is_function
+from jaxnet_mini.base.arguments import is_function
 from jaxnet_mini.errors import ArgumentError, find
 
 __all__ = [

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
-from jaxnet_mini import arrays, attributes, composition, origins, places, seeds, turns
-from jaxnet_mini.arguments import check_word
+from jaxnet_mini import arrays, composition, origins, places
+from jaxnet_mini.base import seeds, turns
+from jaxnet_mini.base.absent import attributes
+from jaxnet_mini.base.arguments import check_word
 from jaxnet_mini.composition import LayerOutline, Serial
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError, StateError
 from jaxnet_mini.layers import Input, check_shape
@@ -280,9 +282,9 @@ class LayerStack:
 
 def _absent() -> dict[str, str]:
     """Return what a model of Keras has besides."""
-    import jaxnet_mini.keras_methods as keras_methods
+    import jaxnet_mini.base.absent.methods as methods
 
-    return keras_methods.of_model()
+    return methods.of_model()
 
 
 def _without_batch_axis(input_shape: Any) -> Shape:

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini.arguments import as_integer, is_number
 from jaxnet_mini.arrays import as_array, in_code, position, without_list
+from jaxnet_mini.base.arguments import as_integer, is_number
 from jaxnet_mini.errors import ArgumentError, DataError, ShapeError
 from jaxnet_mini.losses import Loss
 from jaxnet_mini.types import Shape

@@ -18,8 +18,8 @@ from pathlib import Path
 import jax
 from jax.experimental.compilation_cache import compilation_cache
 
-from jaxnet_mini import folders
-from jaxnet_mini.arguments import as_path
+from jaxnet_mini.base import cache_folder
+from jaxnet_mini.base.arguments import as_path
 from jaxnet_mini.errors import ArgumentError
 
 ENTRY = "-cache"
@@ -69,7 +69,7 @@ def enable_compilation_cache(folder: str | os.PathLike[str] | None = None) -> Pa
 
     >>> jax.config.update("jax_compilation_cache_dir", None)
     """
-    path = folders.cache() / "programs" if folder is None else _path(folder)
+    path = cache_folder.cache() / "programs" if folder is None else _path(folder)
     try:
         path = path.expanduser().absolute()
         # For the user alone, since it holds code.

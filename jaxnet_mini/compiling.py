@@ -11,15 +11,15 @@ import numpy as np
 import optax
 
 from jaxnet_mini import (
-    attributes,
     configs,
     optimizers,
     origins,
-    plain,
     programs,
     transfers,
     transformations,
 )
+from jaxnet_mini.base import plain_json
+from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.configs import CustomObjects
 from jaxnet_mini.errors import ArgumentError, StateError
 from jaxnet_mini.metrics import Metric
@@ -46,7 +46,7 @@ class ModelOptimizer:
 
     def _absent(self) -> dict[str, str]:
         """Return what is found elsewhere: Keras's names, and the optimizer's own."""
-        import jaxnet_mini.keras_methods as keras_methods
+        import jaxnet_mini.base.absent.methods as methods
 
         settings = {
             name: f"It is model.trainer.optimizer.{name}, and another one is given to "
@@ -55,7 +55,7 @@ class ModelOptimizer:
                 self._model.trainer.optimizer, "__dataclass_fields__", ()
             )
         }
-        return settings | keras_methods.of_optimizer()
+        return settings | methods.of_optimizer()
 
     @property
     def learning_rate(self) -> float:
@@ -235,7 +235,7 @@ class CompiledStack(WeightedStack):
             "metrics": several,
             "weighted_metrics": several,
         }
-        plain.check_keys(config, entries, "the compile settings")
+        plain_json.check_keys(config, entries, "the compile settings")
         configs.check_custom(list(config.values()), custom_objects)
         self.compile(
             **{

@@ -15,9 +15,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini import activations, holding, layers
+from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 from jaxnet_mini.layers import Activation, Base, Dense, Identity, Softmax
-from jaxnet_mini.names import snake_case
 from jaxnet_mini.types import Layer, Params, RandomKey, Shape
 
 OWN_LAYERS = frozenset(kind for kind in vars(layers).values() if isinstance(kind, type))

@@ -28,8 +28,8 @@ from jaxnet_mini import (
     regularizers,
     repetition,
 )
+from jaxnet_mini.base.plain_json import Json, fits, hints, locating
 from jaxnet_mini.errors import ArgumentError, UnknownNameError, find, short
-from jaxnet_mini.plain import Json, fits, hints, locating
 
 CustomObjects: TypeAlias = Mapping[str, Any]
 """A user's own classes and functions, by the names that a file has them under."""

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxnet_mini import bytecode, configs, values
-from jaxnet_mini.plain import Json
+from jaxnet_mini.base.plain_json import Json
 
 OF = "code of"
 """The entry that names the versions of Python and of the package that code is of."""

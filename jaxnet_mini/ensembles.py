@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini import composition
-from jaxnet_mini.arguments import check_positive
+from jaxnet_mini.base.arguments import check_positive
 from jaxnet_mini.errors import ArgumentError, ShapeError
 from jaxnet_mini.layers import Base
 from jaxnet_mini.types import Layer, Params, RandomKey, Shape

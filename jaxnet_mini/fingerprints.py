@@ -14,11 +14,11 @@ import numpy as np
 import optax
 
 from jaxnet_mini import composition
+from jaxnet_mini.base.version import __version__
 from jaxnet_mini.composition import LayerOutline
 from jaxnet_mini.losses import Loss
 from jaxnet_mini.metrics import Metric
 from jaxnet_mini.train import Trainer
-from jaxnet_mini.version import __version__
 
 ADDRESS = re.compile(r"0x[0-9a-f]+")
 

@@ -14,7 +14,8 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import interrupts, processes, programs, transfers, weights
+from jaxnet_mini import processes, programs, transfers, weights
+from jaxnet_mini.base import interrupts
 from jaxnet_mini.callbacks import CallbackList, History, Logs, ProgbarLogger
 from jaxnet_mini.errors import NonFiniteError
 from jaxnet_mini.feeds import Piece

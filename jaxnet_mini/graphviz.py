@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from jaxnet_mini import arguments, composition
+from jaxnet_mini import composition
+from jaxnet_mini.base import arguments
 from jaxnet_mini.composition import LayerOutline, Serial
 from jaxnet_mini.drawing import (
     BLUE,

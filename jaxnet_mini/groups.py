@@ -17,7 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxnet_mini import fitting, interrupts, memory, programs
+from jaxnet_mini import fitting, memory, programs
+from jaxnet_mini.base import interrupts
 from jaxnet_mini.callbacks import CallbackList, History, Logs
 from jaxnet_mini.errors import NonFiniteError
 from jaxnet_mini.feeds import Piece

@@ -7,12 +7,13 @@ from typing import Any
 import jax
 from numpy.typing import NDArray
 
-from jaxnet_mini import descriptions, fingerprints, notices
+from jaxnet_mini import descriptions, fingerprints
+from jaxnet_mini.base import notices
+from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.checks import NAMES, Examples
 from jaxnet_mini.composition import LayerOutline
 from jaxnet_mini.descriptions import CODE, CRC, OF, Description
 from jaxnet_mini.errors import FileError, short, shortened
-from jaxnet_mini.plain import Json
 from jaxnet_mini.train import Trainer
 
 PROGRAMS = "programs"

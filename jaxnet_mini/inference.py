@@ -9,7 +9,8 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import interrupts, processes, programs, transfers
+from jaxnet_mini import processes, programs, transfers
+from jaxnet_mini.base import interrupts
 from jaxnet_mini.callbacks import CallbackList, Logs, ProgbarLogger
 from jaxnet_mini.data import Data
 from jaxnet_mini.placement import Placement

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.nn import initializers
 
-from jaxnet_mini.arguments import check_number, is_function
+from jaxnet_mini.base.arguments import check_number, is_function
 from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.types import RandomKey, Shape
 from jaxnet_mini.values import Value

@@ -18,12 +18,13 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import plain, weights
-from jaxnet_mini.arguments import check_path
+from jaxnet_mini import weights
+from jaxnet_mini.base import plain_json
+from jaxnet_mini.base.arguments import check_path
+from jaxnet_mini.base.plain_json import Json
+from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.composition import LayerOutline
 from jaxnet_mini.errors import FileError, JaxnetError, import_extra, short
-from jaxnet_mini.names import snake_case
-from jaxnet_mini.plain import Json
 from jaxnet_mini.saving import FilePath, readable
 
 SHARDED = ".weights.json"
@@ -270,6 +271,6 @@ def read_config(path: FilePath) -> dict[str, Json]:
     if not os.fspath(path).endswith(".keras"):
         raise _old(path)
     text = _part(path, "config.json").getvalue()
-    with plain.locating(os.fspath(path)):
-        plain.check_size(text)
-        return plain.parse(text)
+    with plain_json.locating(os.fspath(path)):
+        plain_json.check_size(text)
+        return plain_json.parse(text)

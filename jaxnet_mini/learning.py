@@ -10,16 +10,14 @@ from jaxnet_mini import (
     fitting,
     forks,
     inference,
-    interrupts,
     mismatches,
     placement,
-    plain,
     preparing,
     processes,
     resuming,
     transfers,
-    turns,
 )
+from jaxnet_mini.base import interrupts, plain_json, turns
 from jaxnet_mini.callbacks import BackupAndRestore, Callback, CallbackList, History
 from jaxnet_mini.composition import LayerOutline
 from jaxnet_mini.feeds import Piece
@@ -48,7 +46,7 @@ class LearningStack(PredictingStack):
         verbose: int,
         seed: int | None,
         planned: Mapping[str, Any],
-        settings: plain.Json,
+        settings: plain_json.Json,
     ) -> History:
         """Train on what has been checked and lies where it is to be.
 

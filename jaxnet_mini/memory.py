@@ -1,11 +1,12 @@
 """How much memory the device has left, asked before anything is copied to it."""
 
-import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import jax
+
+from jaxnet_mini.base.text import readable
 
 MEMINFO = Path("/proc/meminfo")
 CGROUP = Path("/sys/fs/cgroup")
@@ -41,17 +42,6 @@ def shortage(needed: Iterable[tuple[str, int]]) -> str | None:
         f"{names[0].upper()}{names[1:]} would take {readable(total)} on "
         f"{jax.devices()[0]}, which has {readable(free)} left"
     )
-
-
-def readable(size: int) -> str:
-    """Return a number of bytes as Keras writes it, in powers of 1,024.
-
-    >>> readable(407_080), readable(188_160_000)
-    ('397.54 KB', '179.44 MB')
-    """
-    units = ["B", "KB", "MB", "GB", "TB"]
-    power = min(len(units) - 1, int(math.log(size, 1024))) if size else 0
-    return f"{size / 1024**power:.2f} {units[power]}"
 
 
 def _of_machine() -> int | None:

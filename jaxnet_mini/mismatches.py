@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from jaxnet_mini import activations, composition, losses, notices
+from jaxnet_mini import activations, composition, losses
 from jaxnet_mini.activations import Activation
+from jaxnet_mini.base import notices
 from jaxnet_mini.composition import LayerOutline, Serial
 from jaxnet_mini.errors import TrainingWarning
 from jaxnet_mini.layers import Flatten, Identity, Reshape, Softmax

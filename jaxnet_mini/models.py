@@ -7,19 +7,8 @@ It checks what comes in and holds the state; `jaxnet_mini.fitting` and
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jaxnet_mini import (
-    arguments,
-    batches,
-    forks,
-    interrupts,
-    placement,
-    plain,
-    preparing,
-    processes,
-    seeds,
-    transfers,
-    turns,
-)
+from jaxnet_mini import batches, forks, placement, preparing, processes, transfers
+from jaxnet_mini.base import arguments, interrupts, plain_json, seeds, turns
 from jaxnet_mini.callbacks import BackupAndRestore, History, as_callbacks
 from jaxnet_mini.callbacks.base import watches_batches
 from jaxnet_mini.configs import CustomObjects
@@ -268,7 +257,7 @@ def model_from_json(
     >>> model_from_json(Sequential([Dense(3, input_dim=2)]).to_json()).layers
     [Dense(3, input_shape=(2,))]
     """
-    return Sequential.from_config(plain.parse(text), custom_objects)
+    return Sequential.from_config(plain_json.parse(text), custom_objects)
 
 
 def clone_model(model: Sequential) -> Sequential:

@@ -17,9 +17,9 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from jaxnet_mini import attributes
 from jaxnet_mini.adam import adam
-from jaxnet_mini.arguments import check_flag, check_number, is_number
+from jaxnet_mini.base.absent import attributes
+from jaxnet_mini.base.arguments import check_flag, check_number, is_number
 from jaxnet_mini.errors import ArgumentError, StateError, find
 from jaxnet_mini.transformations import (
     OwnTransformation,

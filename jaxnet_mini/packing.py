@@ -6,8 +6,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.errors import ArgumentError, short
-from jaxnet_mini.plain import Json
 
 FEW = 8
 """Longer lists of floats become an array."""

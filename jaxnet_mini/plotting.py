@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini.arguments import check_positive
+from jaxnet_mini.base.arguments import check_positive
 from jaxnet_mini.errors import ArgumentError, DataError, ShapeError, find
 from jaxnet_mini.figures import (
     BLUE,

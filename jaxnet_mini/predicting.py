@@ -5,7 +5,6 @@ from typing import Any
 from numpy.typing import NDArray
 
 from jaxnet_mini import (
-    arguments,
     batches,
     checks,
     composition,
@@ -16,6 +15,7 @@ from jaxnet_mini import (
     preparing,
     transfers,
 )
+from jaxnet_mini.base import arguments
 from jaxnet_mini.batches import ONE_PASS
 from jaxnet_mini.callbacks import CallbackList, as_callbacks
 from jaxnet_mini.callbacks.base import watches_batches

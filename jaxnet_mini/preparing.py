@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import jax
 from numpy.typing import NDArray
 
-from jaxnet_mini import arguments, batches, casting, checks, data, rehearsing
+from jaxnet_mini import batches, casting, checks, data, rehearsing
 from jaxnet_mini.arrays import as_inputs
+from jaxnet_mini.base import arguments
 from jaxnet_mini.batches import ONE_PASS, VALIDATION, Batches, Door
 from jaxnet_mini.checked import Checked
 from jaxnet_mini.checks import Examples

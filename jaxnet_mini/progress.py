@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from jaxnet_mini.arguments import as_integer
+from jaxnet_mini.base.arguments import as_integer
 from jaxnet_mini.errors import ArgumentError
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import Any, TypeAlias
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini import attributes
-from jaxnet_mini.arguments import check_number, is_function
+from jaxnet_mini.base.absent import attributes
+from jaxnet_mini.base.arguments import check_number, is_function
+from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.errors import ArgumentError, find
-from jaxnet_mini.names import snake_case
 from jaxnet_mini.values import Value
 
 __all__ = [

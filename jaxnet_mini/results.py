@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from jaxnet_mini.arguments import as_integer
+from jaxnet_mini.base.arguments import as_integer
 from jaxnet_mini.callbacks import EarlyStopping, History
 from jaxnet_mini.callbacks.monitor import MonitorCallback
 from jaxnet_mini.ensembles import Ensemble, stacked

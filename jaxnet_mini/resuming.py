@@ -16,8 +16,6 @@ import numpy as np
 
 from jaxnet_mini import (
     identities,
-    notices,
-    plain,
     processes,
     saving,
     snapshots,
@@ -25,6 +23,8 @@ from jaxnet_mini import (
     transfers,
     weights,
 )
+from jaxnet_mini.base import notices, plain_json
+from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.callbacks import BackupAndRestore, Callback
 from jaxnet_mini.callbacks.base import say
 from jaxnet_mini.checks import Examples
@@ -32,7 +32,6 @@ from jaxnet_mini.composition import LayerOutline
 from jaxnet_mini.errors import FileError, JaxnetError, short, shortened
 from jaxnet_mini.packing import packed, unpacked
 from jaxnet_mini.placement import at_home
-from jaxnet_mini.plain import Json
 from jaxnet_mini.plans import Plan
 from jaxnet_mini.runs import RunFolder
 from jaxnet_mini.saving import Contents
@@ -144,9 +143,9 @@ class KeptRun:
         arrays = dict(found.arrays)
         if ABOUT not in arrays:
             raise FileError(f"{source} holds no run of this library.")
-        about = plain.parse(arrays.pop(ABOUT).tobytes())
+        about = plain_json.parse(arrays.pop(ABOUT).tobytes())
         about = ABSENT | about
-        plain.check_keys(about, ENTRIES, "the run")
+        plain_json.check_keys(about, ENTRIES, "the run")
         unknown = identities.check(about["identity"], self._identity.result(), source)
         if unknown:
             notices.warn(

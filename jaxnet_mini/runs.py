@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jaxnet_mini import notices, saving
+from jaxnet_mini import saving
+from jaxnet_mini.base import notices
 from jaxnet_mini.errors import FileError
 from jaxnet_mini.saving import Contents, FilePath, Header
 

@@ -19,8 +19,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import plain, transfers
-from jaxnet_mini.arguments import check_flag, check_path
+from jaxnet_mini import transfers
+from jaxnet_mini.base import plain_json
+from jaxnet_mini.base.arguments import check_flag, check_path
 from jaxnet_mini.errors import ArgumentError, FileError
 
 FilePath: TypeAlias = str | os.PathLike[str]
@@ -134,7 +135,7 @@ def encoded(arrays: Mapping[str, Any], header: Header) -> bytes:
     # One entry: several would be written in an order of their own in each run.
     contents = save(tensors, metadata={"jaxnet_mini": text})
     try:
-        plain.check_size(_header_of(contents))
+        plain_json.check_size(_header_of(contents))
     except ArgumentError as error:
         raise FileError(f"there are too many layers to be saved: {error}") from None
     return contents
@@ -223,10 +224,10 @@ def _contents(data: bytes) -> tuple[Header | None, dict[str, NDArray[Any]]]:
     if len(data) < 8 or int.from_bytes(data[:8], "little") > len(data) - 8:
         raise ArgumentError("it is cut off, or of another format.")
     text = _header_of(data)
-    plain.check_size(text)
+    plain_json.check_size(text)
     read_tensors: Any = deserialize  # it has no annotations
     tensors = read_tensors(data)
-    metadata = plain.parse(text).get("__metadata__") or {}
+    metadata = plain_json.parse(text).get("__metadata__") or {}
     arrays: dict[str, NDArray[Any]] = {}
     for name, tensor in tensors:
         dtype = DTYPES.get(tensor["dtype"])
@@ -237,8 +238,8 @@ def _contents(data: bytes) -> tuple[Header | None, dict[str, NDArray[Any]]]:
     own = metadata.get("jaxnet_mini")
     if own is None:
         return None, arrays
-    plain.check_size(own)
-    return plain.parse(own), arrays
+    plain_json.check_size(own)
+    return plain_json.parse(own), arrays
 
 
 def _current(header: Header, path: FilePath) -> Header:

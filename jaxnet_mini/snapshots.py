@@ -14,10 +14,11 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from jaxnet_mini import plain, transfers, weights
+from jaxnet_mini import transfers, weights
+from jaxnet_mini.base import plain_json
+from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.composition import LayerOutline
 from jaxnet_mini.errors import find
-from jaxnet_mini.plain import Json
 from jaxnet_mini.states import TrainState
 from jaxnet_mini.train import Trainer
 
@@ -58,7 +59,7 @@ def restored(
     Raises:
         ArgumentError, UnknownNameError, ShapeError: it is not the state of these.
     """
-    plain.check_keys(about, {"key": str, "optimizer": bool}, "the state")
+    plain_json.check_keys(about, {"key": str, "optimizer": bool}, "the state")
     numbers = find(KEYS, about["key"], "kind of key")
     outline = tuple(outline)
     params = {part.name: part.params for part in outline}

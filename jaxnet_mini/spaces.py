@@ -8,8 +8,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from jaxnet_mini import origins, seeds, tracing
-from jaxnet_mini.arguments import as_integer, is_function, is_number
+from jaxnet_mini import origins, tracing
+from jaxnet_mini.base import seeds
+from jaxnet_mini.base.arguments import as_integer, is_function, is_number
 from jaxnet_mini.errors import ArgumentError, find, short
 from jaxnet_mini.models import Sequential
 from jaxnet_mini.optimizers import OPTIMIZERS, Optimizer

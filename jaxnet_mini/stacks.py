@@ -5,7 +5,7 @@ from threading import Event
 
 import jax
 
-from jaxnet_mini.ahead import ahead
+from jaxnet_mini.base.ahead import ahead
 from jaxnet_mini.buffers import Buffers, Gathered
 from jaxnet_mini.checked import Checked, grown
 from jaxnet_mini.checks import Examples

@@ -6,21 +6,13 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
-from jaxnet_mini import (
-    configs,
-    keras_configs,
-    keras_files,
-    notices,
-    plain,
-    saving,
-    snapshots,
-    weights,
-)
-from jaxnet_mini.arguments import check_path
+from jaxnet_mini import configs, keras_configs, keras_files, saving, snapshots, weights
+from jaxnet_mini.base import notices, plain_json
+from jaxnet_mini.base.arguments import check_path
+from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.compiling import CompiledStack
 from jaxnet_mini.configs import CustomObjects
 from jaxnet_mini.errors import ArgumentError, FileError, JaxnetError, shortened
-from jaxnet_mini.plain import Json
 from jaxnet_mini.saving import FilePath
 
 Stored = TypeVar("Stored", bound="StoredStack")
@@ -70,7 +62,7 @@ class StoredStack(CompiledStack):
             UnknownNameError, ArgumentError, ShapeError: it describes no model.
         """
         entries = {"name": str, "seed": int, "input_shape": list | None, "layers": list}
-        plain.check_keys(config, entries, "the architecture")
+        plain_json.check_keys(config, entries, "the architecture")
         layers = configs.from_config(config["layers"], custom_objects, "layers")
         with _computing("the layers cannot be built"):
             model = cls(layers, config["name"], config["seed"])
@@ -125,7 +117,7 @@ class StoredStack(CompiledStack):
             found = saving.read_weights(path)
             source = repr(os.fspath(path))
             weights.check(weights.shapes(self._outline), found, source, cast=True)
-        with plain.locating(repr(os.fspath(path))):
+        with plain_json.locating(repr(os.fspath(path))):
             self._replace(found)
 
     # All of it
@@ -174,13 +166,13 @@ class StoredStack(CompiledStack):
         source, own = check_path("path", path), custom_objects or {}
         if keras_files.is_keras(path):
             config = keras_files.read_config(path)
-            with plain.locating(source):
+            with plain_json.locating(source):
                 architecture = keras_configs.architecture(config, own)
                 _check_number(architecture)
                 model = cls.from_config(architecture, own)
                 left_out = keras_configs.of_training(config)
                 if compile:
-                    with plain.locating(LEFT_OUT):
+                    with plain_json.locating(LEFT_OUT):
                         compiled = keras_configs.settings(config, own)
                         if compiled and left_out:
                             raise ArgumentError(f"{left_out[0]}: not supported.")
@@ -201,13 +193,15 @@ class StoredStack(CompiledStack):
                 f"{source!r} holds {holds}: build the model, then call "
                 "model.load_weights."
             )
-        with plain.locating(source):
+        with plain_json.locating(source):
             entries = {"format": str, "model": dict, "state": dict}
-            plain.check_keys(header, entries | {"compile": dict | None}, "the header")
+            plain_json.check_keys(
+                header, entries | {"compile": dict | None}, "the header"
+            )
             _check_number(header["model"])
             model = cls.from_config(header["model"], own)
             if compile:
-                with plain.locating(LEFT_OUT):
+                with plain_json.locating(LEFT_OUT):
                     model._compile_as(header["compile"], own)
             model._known_shape()
             with _computing("the state cannot be put together"):

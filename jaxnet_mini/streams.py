@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxnet_mini import casting, checks, data
-from jaxnet_mini.ahead import IN_FLIGHT, ahead
+from jaxnet_mini.base.ahead import IN_FLIGHT, ahead
 from jaxnet_mini.buffers import Buffers, Gathered
 from jaxnet_mini.checked import Checked, grown
 from jaxnet_mini.checks import Examples

@@ -12,10 +12,8 @@ from typing import Any
 import jax
 
 from jaxnet_mini import (
-    arguments,
     batches,
     forks,
-    interrupts,
     mismatches,
     placement,
     preparing,
@@ -23,6 +21,7 @@ from jaxnet_mini import (
     spaces,
     transfers,
 )
+from jaxnet_mini.base import arguments, interrupts
 from jaxnet_mini.callbacks import BackupAndRestore, as_callbacks
 from jaxnet_mini.callbacks.base import watches_batches
 from jaxnet_mini.errors import ArgumentError

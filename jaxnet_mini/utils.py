@@ -3,10 +3,10 @@
 `enable_compilation_cache` is our own.
 """
 
+from jaxnet_mini.base.seeds import set_random_seed
 from jaxnet_mini.compilation_cache import enable_compilation_cache
 from jaxnet_mini.graphviz import model_to_dot, plot_model
 from jaxnet_mini.preprocessing import normalize, to_categorical
-from jaxnet_mini.seeds import set_random_seed
 
 __all__ = [
     "enable_compilation_cache",

@@ -15,9 +15,11 @@ from conftest import keras_on_jax
 from oracles import unchecked_types
 
 import jaxnet_mini as jn
-from jaxnet_mini import absences, absent_arguments, keras_names, losses, metrics
+from jaxnet_mini import losses, metrics
+from jaxnet_mini.base.absent import calls, modules
+from jaxnet_mini.base.absent import names as keras_names
+from jaxnet_mini.base.absent.arguments import ARGUMENTS
 from jaxnet_mini.errors import AbsentImportError, AbsentNameError, CallError
-from jaxnet_mini.keras_arguments import ARGUMENTS
 from jaxnet_mini.values import Value
 
 ROOMS = [*keras_names.NAMES]
@@ -58,7 +60,7 @@ def test_every_name_of_keras_is_here_or_is_answered():
 def test_no_sentence_is_about_a_name_that_is_here():
     for room, names in keras_names.NAMES.items():
         assert not [name for name in names if hasattr(ours(room), name)], room
-        for name in absences.offered(ours(room)):
+        for name in modules.offered(ours(room)):
             assert keras_names.advice(room, name) is None, f"{room}.{name}"
 
 
@@ -98,7 +100,7 @@ def test_modules_go_on_as_modules():
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("jaxnet_mini.layers.Conv2D")
     assert pickle.loads(pickle.dumps(jn.Dense)) is jn.Dense
-    exec("from jaxnet_mini import absences as found")
+    exec("from jaxnet_mini.base.absent import modules as found")
 
 
 def test_what_the_sentences_advise_works():
@@ -194,7 +196,7 @@ def arguments_of(keras):
                 continue
             if callable(theirs) and own is not None and not inspect.isabstract(own):
                 yield f"{room}.{name}", theirs, own
-    for name in absent_arguments.METHODS:
+    for name in calls.METHODS:
         yield f"model.{name}", getattr(keras.Sequential, name), None
 
 
@@ -226,7 +228,7 @@ def test_every_argument_of_keras_is_here_or_is_answered():
                         assert hash(with_default) == hash(call(*given))
     assert tried > 200
     assert issubclass(CallError, TypeError)
-    for name in absent_arguments.METHODS:
+    for name in calls.METHODS:
         taken = inspect.signature(getattr(model, name)).parameters
         assert not taken.keys() & ARGUMENTS.get(name, {}).keys(), name
 

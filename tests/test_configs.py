@@ -27,9 +27,9 @@ from jaxnet_mini import (
     losses,
     metrics,
     optimizers,
-    plain,
     regularizers,
 )
+from jaxnet_mini.base import plain_json as plain
 from jaxnet_mini.errors import ArgumentError, UnknownNameError
 
 

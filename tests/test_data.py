@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import unchecked_types, x64
 
-from jaxnet_mini import arguments, casting, checks, data, interrupts, losses
+from jaxnet_mini import casting, checks, data, losses
+from jaxnet_mini.base import arguments, interrupts
 from jaxnet_mini.errors import ArgumentError, DataError, ShapeError
 
 SPARSE = losses.SparseCategoricalCrossentropy()

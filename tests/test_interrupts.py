@@ -7,7 +7,7 @@ import threading
 import pytest
 from interpreter import run
 
-from jaxnet_mini import interrupts
+from jaxnet_mini.base import interrupts
 
 SCRIPT = """
 import os, random, signal, sys, threading, time

@@ -15,7 +15,7 @@ from conftest import keras_on_jax
 from oracles import assert_close, assert_trees_identical, raises_text
 
 import jaxnet_mini as jn
-from jaxnet_mini import arguments
+from jaxnet_mini.base import arguments
 from jaxnet_mini.callbacks import Callback
 from jaxnet_mini.errors import ArgumentError, DataError, ShapeError, StateError
 

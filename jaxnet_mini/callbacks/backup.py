@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 from typing import Optional
 
-from jaxnet_mini.arguments import as_path, check_flag
+from jaxnet_mini.base.arguments import as_path, check_flag
 from jaxnet_mini.callbacks.base import Callback, batches_between
 from jaxnet_mini.errors import ArgumentError
 

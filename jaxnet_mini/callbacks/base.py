@@ -8,7 +8,7 @@ leave it running from redraw to redraw.
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias
 
-from jaxnet_mini.arguments import check_count
+from jaxnet_mini.base.arguments import check_count
 from jaxnet_mini.errors import ArgumentError, NonFiniteError
 from jaxnet_mini.types import Logs as Logs
 

@@ -5,7 +5,7 @@ import string
 from pathlib import Path
 from typing import Any
 
-from jaxnet_mini.arguments import check_flag, check_level, check_path
+from jaxnet_mini.base.arguments import check_flag, check_level, check_path
 from jaxnet_mini.callbacks.base import Logs, Real, batches_between, say
 from jaxnet_mini.callbacks.monitor import MonitorCallback, check_reference
 from jaxnet_mini.errors import ArgumentError, find

@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import IO, Any
 
-from jaxnet_mini.arguments import check_flag, check_path
+from jaxnet_mini.base.arguments import check_flag, check_path
 from jaxnet_mini.callbacks.base import Callback, Logs
 from jaxnet_mini.errors import ArgumentError
 

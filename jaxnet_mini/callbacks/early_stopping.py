@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 
-from jaxnet_mini.arguments import check_count, check_flag, check_level
+from jaxnet_mini.base.arguments import check_count, check_flag, check_level
 from jaxnet_mini.callbacks.base import Logs, Real, say
 from jaxnet_mini.callbacks.monitor import MonitorCallback
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxnet_mini.arguments import check_count, check_level, check_number, is_number
+from jaxnet_mini.base.arguments import check_count, check_level, check_number, is_number
 from jaxnet_mini.callbacks.base import Callback, Logs, Real, say
 from jaxnet_mini.callbacks.monitor import MonitorCallback
 from jaxnet_mini.errors import ArgumentError

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from jaxnet_mini.arguments import check_number, check_word, is_number
+from jaxnet_mini.base.arguments import check_number, check_word, is_number
+from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.callbacks.base import Callback, Logs, Real
 from jaxnet_mini.errors import ArgumentError, find
-from jaxnet_mini.names import snake_case
 
 # The last of these words in a name says which way is up: an accuracy's loss is a loss.
 _LARGER_IS_BETTER = re.compile(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from jaxnet_mini.arguments import is_number
+from jaxnet_mini.base.arguments import is_number
 from jaxnet_mini.callbacks.base import Callback, Logs, Real
 from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.progress import REDRAW_SECONDS, Bar

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from jaxnet_mini.arguments import check_count, check_path
+from jaxnet_mini.base.arguments import check_count, check_path
 from jaxnet_mini.callbacks.base import Callback, Logs, batches_between
 from jaxnet_mini.errors import StateError, import_extra
 

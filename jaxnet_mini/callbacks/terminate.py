@@ -1,6 +1,6 @@
 """An orderly end when numbers turn NaN."""
 
-from jaxnet_mini.arguments import check_flag
+from jaxnet_mini.base.arguments import check_flag
 from jaxnet_mini.callbacks.base import Callback, say
 from jaxnet_mini.errors import NonFiniteError
 

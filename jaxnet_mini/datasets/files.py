@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import folders
+from jaxnet_mini.base import cache_folder
 from jaxnet_mini.datasets import idx
 from jaxnet_mini.datasets.catalogue import DataArray, DataFile, DataSet
 from jaxnet_mini.errors import DataError, DownloadError
@@ -138,7 +138,7 @@ def _places(data_set: DataSet) -> Iterator[Place]:
 
 
 def _cache() -> Place:
-    return Place(folders.cache().expanduser(), "the library's cache")
+    return Place(cache_folder.cache().expanduser(), "the library's cache")
 
 
 def _search(data_set: DataSet, array: DataArray, places: Iterable[Place]) -> Search:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini import activations, initializers, regularizers
-from jaxnet_mini.arguments import as_integer, check_number, check_positive
+from jaxnet_mini.base.arguments import as_integer, check_number, check_positive
 from jaxnet_mini.errors import ArgumentError, ShapeError
 from jaxnet_mini.layers.base import Base, total_penalty
 from jaxnet_mini.types import Params, RandomKey, Shape, as_float

@@ -8,10 +8,11 @@ from typing import Any, NoReturn
 import jax
 from jax import Array
 
-from jaxnet_mini import attributes, regularizers
-from jaxnet_mini.arguments import as_integer, check_positive
+from jaxnet_mini import regularizers
+from jaxnet_mini.base.absent import attributes
+from jaxnet_mini.base.arguments import as_integer, check_positive
+from jaxnet_mini.base.text import as_call
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
-from jaxnet_mini.names import as_call
 from jaxnet_mini.types import Params, RandomKey, Shape
 from jaxnet_mini.values import Value
 

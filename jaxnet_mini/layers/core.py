@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini import activations, initializers, regularizers
-from jaxnet_mini.arguments import check_flag, check_number, check_positive
+from jaxnet_mini.base.arguments import check_flag, check_number, check_positive
 from jaxnet_mini.errors import ShapeError
 from jaxnet_mini.layers.base import Base, check_shape, total_penalty
 from jaxnet_mini.types import Params, RandomKey, Shape, as_float

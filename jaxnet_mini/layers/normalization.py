@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini import initializers
-from jaxnet_mini.arguments import is_number
+from jaxnet_mini.base.arguments import is_number
 from jaxnet_mini.errors import ArgumentError, ShapeError
 from jaxnet_mini.layers.base import Base
 from jaxnet_mini.types import Params, RandomKey, Shape

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.arguments import check_number, is_number
+from jaxnet_mini.base.arguments import check_number, is_number
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.layers.base import Base
 from jaxnet_mini.types import Params, RandomKey, as_float

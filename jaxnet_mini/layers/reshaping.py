@@ -5,7 +5,7 @@ import math
 
 from jax import Array
 
-from jaxnet_mini.arguments import as_integer
+from jaxnet_mini.base.arguments import as_integer
 from jaxnet_mini.errors import ArgumentError, ShapeError
 from jaxnet_mini.layers.base import Base
 from jaxnet_mini.types import Params, RandomKey, Shape

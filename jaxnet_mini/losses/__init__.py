@@ -6,7 +6,8 @@ batch, as in Keras. The functions of the same names in snake case are the per-ex
 values alone.
 """
 
-from jaxnet_mini.arguments import is_function
+from jaxnet_mini.base.arguments import is_function
+from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.losses.classes import (
     REDUCTIONS,
@@ -47,7 +48,6 @@ from jaxnet_mini.losses.functions import (
     sparse_categorical_crossentropy,
     squared_hinge,
 )
-from jaxnet_mini.names import snake_case
 
 __all__ = [
     "EPSILON",

@@ -13,11 +13,12 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini import activations, attributes
-from jaxnet_mini.arguments import check_flag, check_word, is_function, is_number
+from jaxnet_mini import activations
+from jaxnet_mini.base.absent import attributes
+from jaxnet_mini.base.arguments import check_flag, check_word, is_function, is_number
+from jaxnet_mini.base.text import as_call
 from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.losses import functions
-from jaxnet_mini.names import as_call
 from jaxnet_mini.values import Value
 
 Targets: TypeAlias = Literal["classes", "probabilities", "values", "anything"]

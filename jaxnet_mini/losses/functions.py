@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from jaxnet_mini import absent_arguments
+from jaxnet_mini.base.absent import calls
 from jaxnet_mini.errors import ShapeError
 from jaxnet_mini.types import as_float
 
@@ -72,7 +72,7 @@ def _log_probabilities(y_pred: Array, from_logits: bool) -> Array:
     return jnp.log(_probability(y_pred / jnp.sum(y_pred, axis=-1, keepdims=True)))
 
 
-@absent_arguments.of("sparse_categorical_crossentropy", "losses")
+@calls.of("sparse_categorical_crossentropy", "losses")
 def sparse_categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False
 ) -> Array:
@@ -92,7 +92,7 @@ def sparse_categorical_crossentropy(
     return -jnp.take_along_axis(log_probabilities, index, axis=-1)[..., 0]
 
 
-@absent_arguments.of("categorical_crossentropy", "losses")
+@calls.of("categorical_crossentropy", "losses")
 def categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0
 ) -> Array:
@@ -115,7 +115,7 @@ def categorical_crossentropy(
     return -jnp.sum(y_true * _log_probabilities(y_pred, from_logits), axis=-1)
 
 
-@absent_arguments.of("binary_crossentropy", "losses")
+@calls.of("binary_crossentropy", "losses")
 def binary_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0
 ) -> Array:
@@ -247,7 +247,7 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Array:
     return jnp.maximum(1.0 + wrong - right, 0.0)
 
 
-@absent_arguments.of("cosine_similarity", "losses")
+@calls.of("cosine_similarity", "losses")
 def cosine_similarity(y_true: Any, y_pred: Any) -> Array:
     """Return minus the cosine of the angle between both, along the last axis.
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any
 
-from jaxnet_mini.arguments import is_function
+from jaxnet_mini.base.arguments import is_function
+from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.losses.functions import (
     binary_crossentropy,
@@ -84,7 +85,6 @@ from jaxnet_mini.metrics.tradeoffs import (
     SensitivityAtSpecificity,
     SpecificityAtSensitivity,
 )
-from jaxnet_mini.names import snake_case
 
 __all__ = [
     "AUC",

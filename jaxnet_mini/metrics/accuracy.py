@@ -6,8 +6,8 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini import absent_arguments
-from jaxnet_mini.arguments import check_number, check_positive
+from jaxnet_mini.base.absent import calls
+from jaxnet_mini.base.arguments import check_number, check_positive
 from jaxnet_mini.losses.functions import aligned, classes_of
 from jaxnet_mini.metrics.means import FunctionMean
 from jaxnet_mini.types import as_float
@@ -34,7 +34,7 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Array:
     return (classes_of(y_true, y_pred) == answer).astype(jnp.float32)
 
 
-@absent_arguments.of("sparse_top_k_categorical_accuracy", "metrics")
+@calls.of("sparse_top_k_categorical_accuracy", "metrics")
 def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Array:
     """Return 1 where fewer than ``k`` outputs exceed that of the class, else 0."""
     y_pred = as_float(jnp.asarray(y_pred))

@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxnet_mini import attributes
-from jaxnet_mini.arguments import check_flag, check_word
-from jaxnet_mini.names import as_call, snake_case
+from jaxnet_mini.base.absent import attributes
+from jaxnet_mini.base.arguments import check_flag, check_word
+from jaxnet_mini.base.text import as_call, snake_case
 from jaxnet_mini.types import Float
 from jaxnet_mini.values import Value
 

@@ -10,7 +10,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from jaxnet_mini.arguments import as_integer, check_number
+from jaxnet_mini.base.arguments import as_integer, check_number
 from jaxnet_mini.errors import ArgumentError, ShapeError, find
 from jaxnet_mini.losses.functions import EPSILON, aligned
 from jaxnet_mini.metrics.base import Metric, Totals, in_words, numpy_of, over, zeros

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxnet_mini.arguments import is_number
+from jaxnet_mini.base.arguments import is_number
 from jaxnet_mini.errors import ArgumentError, find
 from jaxnet_mini.metrics.base import Totals, over, weighed
 from jaxnet_mini.metrics.by_output import ByOutput

@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.arguments import check_word, is_function
+from jaxnet_mini.base.arguments import check_word, is_function
 from jaxnet_mini.errors import ArgumentError, ShapeError
 from jaxnet_mini.metrics.base import (
     Metric,

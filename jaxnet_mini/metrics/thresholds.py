@@ -14,7 +14,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from jaxnet_mini.arguments import as_integer, is_number
+from jaxnet_mini.base.arguments import as_integer, is_number
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.losses.functions import aligned
 from jaxnet_mini.metrics.base import Metric, Totals, zeros

@@ -10,7 +10,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.arguments import is_number
+from jaxnet_mini.base.arguments import is_number
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.losses.functions import aligned
 from jaxnet_mini.metrics.base import Totals, numpy_of, over

@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
 
-from jaxnet_mini.absences import offered
-from jaxnet_mini.attributes import is_ours
+from jaxnet_mini.base.absent.arguments import absent
+from jaxnet_mini.base.absent.attributes import is_ours
+from jaxnet_mini.base.absent.modules import offered
 from jaxnet_mini.errors import MOST_LETTERS, CallError, short
-from jaxnet_mini.keras_arguments import absent
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 METHODS = (

@@ -31,9 +31,9 @@ def check_methods(kind: type, what: str) -> None:
     """
     if is_ours(kind):
         return
-    import jaxnet_mini.keras_methods as keras_methods
+    import jaxnet_mini.base.absent.methods as methods
 
-    instead, table = keras_methods.of_methods(what)
+    instead, table = methods.of_methods(what)
     # A user's base that defines what is called here may call the rest itself.
     bases = [vars(base).keys() for base in kind.__mro__ if not is_ours(base)]
     if all(instead.isdisjoint(names) for names in bases):

@@ -7,7 +7,7 @@ import random
 
 import numpy as np
 
-from jaxnet_mini.arguments import as_integer
+from jaxnet_mini.base.arguments import as_integer
 from jaxnet_mini.errors import ArgumentError
 
 _default = 0

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeVar
 
-from jaxnet_mini import interrupts
+from jaxnet_mini.base import interrupts
 
 IN_FLIGHT = 1
 """How many items lie ready, at most, besides the one that is worked on and the one that

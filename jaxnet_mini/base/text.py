@@ -1,6 +1,7 @@
 """How things are written: names of classes, and frozen values as calls."""
 
 import dataclasses
+import math
 import re
 from typing import Any
 
@@ -42,3 +43,14 @@ def as_call(value: Any) -> str:
         elif argument != field.default:
             shown.append(f"{field.name}={write(argument)}")
     return f"{type(value).__name__}({', '.join(shown)})"
+
+
+def readable(size: int) -> str:
+    """Return a number of bytes as Keras writes it, in powers of 1,024.
+
+    >>> readable(407_080), readable(188_160_000)
+    ('397.54 KB', '179.44 MB')
+    """
+    units = ["B", "KB", "MB", "GB", "TB"]
+    power = min(len(units) - 1, int(math.log(size, 1024))) if size else 0
+    return f"{size / 1024**power:.2f} {units[power]}"

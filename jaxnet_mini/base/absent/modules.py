@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from types import FrameType, ModuleType
 from typing import NoReturn
 
+from jaxnet_mini.base.absent.names import advice
 from jaxnet_mini.errors import MOST_LETTERS, AbsentImportError, AbsentNameError
-from jaxnet_mini.keras_names import advice
 
 
 def answer_names(faces: Mapping[str, ModuleType]) -> None:

@@ -1,0 +1,1 @@
+"""What all rooms stand on: plain Python, which knows no layer and no program."""

@@ -1,0 +1,1 @@
+"""What Keras has and this library has not: answered by a sentence that leads on."""
