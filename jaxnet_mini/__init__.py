@@ -31,8 +31,12 @@ from jaxnet_mini import (
     utils,
 )
 from jaxnet_mini.base.version import __version__
-from jaxnet_mini.composition import serial
-from jaxnet_mini.forward import predict
+from jaxnet_mini.core.networks.repeat import repeat
+from jaxnet_mini.core.networks.serial import serial
+from jaxnet_mini.core.training.predict import predict
+from jaxnet_mini.core.training.state import Batch, TrainState
+from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.core.types import Layer
 from jaxnet_mini.layers import (
     Activation,
     Dense,
@@ -43,12 +47,8 @@ from jaxnet_mini.layers import (
     Rescaling,
 )
 from jaxnet_mini.models import Sequential
-from jaxnet_mini.repetition import repeat
 from jaxnet_mini.results import SweepResult
-from jaxnet_mini.states import Batch, TrainState
 from jaxnet_mini.sweeps import sweep
-from jaxnet_mini.train import Trainer
-from jaxnet_mini.types import Layer
 
 __all__ = [
     "Activation",

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from jaxnet_mini import tables
 from jaxnet_mini.contents import advice, is_numeric
+from jaxnet_mini.core.types import Shape
 from jaxnet_mini.errors import DataError, ShapeError, short
-from jaxnet_mini.types import Shape
 
 
 def is_array(value: Any) -> bool:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from jaxnet_mini import casting
 from jaxnet_mini.checks import NAMES, Examples
-from jaxnet_mini.data import Data
+from jaxnet_mini.core.training.state import Data
 
 
 class Buffers:

@@ -3,14 +3,18 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
-from jaxnet_mini import arrays, composition, origins, places
+from jaxnet_mini import arrays, places
 from jaxnet_mini.base import seeds, turns
 from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.base.arguments import check_word
-from jaxnet_mini.composition import LayerOutline, Serial
+from jaxnet_mini.core import origins
+from jaxnet_mini.core.layers import Input, check_shape
+from jaxnet_mini.core.networks import outline as outlines
+from jaxnet_mini.core.networks import serial
+from jaxnet_mini.core.networks.outline import LayerOutline, unbuilt_outline
+from jaxnet_mini.core.networks.serial import Serial
+from jaxnet_mini.core.types import Layer, Shape
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError, StateError
-from jaxnet_mini.layers import Input, check_shape
-from jaxnet_mini.types import Layer, Shape
 
 Stack = TypeVar("Stack", bound="LayerStack")
 
@@ -124,7 +128,7 @@ class LayerStack:
                     "Change a copy of it: new = jn.models.clone_model(model); "
                     "new.set_weights(model.get_weights()); then new.add(...)."
                 )
-            composition.check_layer(layer)
+            serial.check_layer(layer)
             if not layers and shape is None:
                 shape = getattr(layer, "input_shape", None)
             layers.append(layer)
@@ -149,10 +153,10 @@ class LayerStack:
         outline: tuple[LayerOutline, ...] = ()
         known = self._outline if shape == self._shape else ()
         if shape is not None:
-            outline = composition.outline(net, shape, known[: len(layers)])
+            outline = outlines.outline(net, shape, known[: len(layers)])
         own = len(layers) if own is None else own
         seen = own if known else 0
-        parts = outline or composition.unbuilt_outline(net)
+        parts = outline or unbuilt_outline(net)
         places.check(parts, shape is not None, self._place, added=own, seen=seen)
         self._put(net, shape, outline)
 
@@ -202,7 +206,7 @@ class LayerStack:
         (None, 8)
         """
         shape = _without_batch_axis(input_shape)
-        for part in composition.outline(self._net, shape):
+        for part in outlines.outline(self._net, shape):
             shape = part.output_shape
         return (input_shape[0], *shape)
 
@@ -245,7 +249,7 @@ class LayerStack:
 
         ``params`` holds a ``jax.ShapeDtypeStruct`` in place of each array.
         """
-        return self._outline if self.built else composition.unbuilt_outline(self._net)
+        return self._outline if self.built else unbuilt_outline(self._net)
 
     def _known_shape(self) -> Shape:
         if not self._net.layers:
@@ -267,7 +271,7 @@ class LayerStack:
 
     def _outlined(self, shape: Shape) -> tuple[LayerOutline, ...]:
         """Return the outline for a shape, where none was known."""
-        outline = composition.outline(self._net, shape)
+        outline = outlines.outline(self._net, shape)
         places.check(outline, True, self._place, added=len(outline))
         return outline
 

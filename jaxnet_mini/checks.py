@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from jaxnet_mini.arrays import as_array, in_code, position, without_list
 from jaxnet_mini.base.arguments import as_integer, is_number
+from jaxnet_mini.core.losses import Loss
+from jaxnet_mini.core.types import Shape
 from jaxnet_mini.errors import ArgumentError, DataError, ShapeError
-from jaxnet_mini.losses import Loss
-from jaxnet_mini.types import Shape
 
 NAMES = ("x", "y", "sample_weight")
 """What messages call the three arrays of `Examples`."""

@@ -16,19 +16,17 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from jaxnet_mini import (
+from jaxnet_mini.base.plain_json import Json, fits, hints, locating
+from jaxnet_mini.core import (
     activations,
-    composition,
-    ensembles,
     initializers,
     layers,
     losses,
     metrics,
     optimizers,
     regularizers,
-    repetition,
 )
-from jaxnet_mini.base.plain_json import Json, fits, hints, locating
+from jaxnet_mini.core.networks import ensemble, repeat, serial
 from jaxnet_mini.errors import ArgumentError, UnknownNameError, find, short
 
 CustomObjects: TypeAlias = Mapping[str, Any]
@@ -60,7 +58,7 @@ def _functions(kind: str, module: types.ModuleType) -> dict[str, Any]:
     }
 
 
-COMPOSED = (composition.Serial, repetition.Repeat, ensembles.Ensemble)
+COMPOSED = (serial.Serial, repeat.Repeat, ensemble.Ensemble)
 """Layers that are made of others."""
 
 CLASSES: dict[str, type] = {

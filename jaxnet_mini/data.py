@@ -6,7 +6,7 @@ Everything here runs on the host, in NumPy, before anything is compiled.
 import dataclasses
 import math
 from collections.abc import Callable, Generator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from jaxnet_mini.casting import check_block, device_dtype, fill
 from jaxnet_mini.checks import NAMES, Examples
+from jaxnet_mini.core.training.state import NO_ROW, Data
 
 PIECE_ROWS = 2048
 """What a CPU computes of a batch at a time, at most: measured with 784 features, a step
@@ -28,24 +29,6 @@ STACK_ROWS = 2048
 STACK_BYTES = 64 << 20
 """What an evaluation or a prediction puts on the device at a time: at most so many
 batches, and of these one, or as many as keep to so many rows and bytes."""
-
-
-NO_ROW = -1
-"""What an order holds where a batch has no row: padding, which counts nowhere."""
-
-
-class Data(NamedTuple):
-    """Examples as the loops take them, a pytree of arrays on the host or the device.
-
-    ``x`` is ``(rows, ...)`` as a whole or ``(steps, batch, ...)`` stacked as
-    batches, ``y`` and ``weight`` likewise or None. Only the first ``rows`` examples
-    count, an ``int32``; the others are padding.
-    """
-
-    x: Any
-    y: Any
-    weight: Any
-    rows: Any
 
 
 def steps_for(rows: int, batch_size: int) -> int:

@@ -23,8 +23,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import bytecode, configs, values
+from jaxnet_mini import bytecode, configs
 from jaxnet_mini.base.plain_json import Json
+from jaxnet_mini.core import values
 
 OF = "code of"
 """The entry that names the versions of Python and of the package that code is of."""

@@ -13,12 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxnet_mini import composition
 from jaxnet_mini.base.version import __version__
-from jaxnet_mini.composition import LayerOutline
-from jaxnet_mini.losses import Loss
-from jaxnet_mini.metrics import Metric
-from jaxnet_mini.train import Trainer
+from jaxnet_mini.core.losses import Loss
+from jaxnet_mini.core.metrics import Metric
+from jaxnet_mini.core.networks import serial
+from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.training.trainer import Trainer
 
 ADDRESS = re.compile(r"0x[0-9a-f]+")
 
@@ -101,7 +101,7 @@ def of_layer(part: LayerOutline, x: jax.ShapeDtypeStruct) -> str | None:
         def outputs(params: Any, x: Any) -> Any:
             return part.layer.apply(params, x, key=key, training=True)
 
-        penalty = composition.penalty(part.layer, params)
+        penalty = serial.penalty(part.layer, params)
         if jnp.issubdtype(x.dtype, jnp.floating):
             y, back = jax.vjp(outputs, params, x)
         else:

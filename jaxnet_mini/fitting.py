@@ -2,7 +2,7 @@
 
 It runs the compiled loop in pieces, from one redraw of the progress bar to the next,
 and calls the callbacks in between. All numbers come from the pure functions of
-`jaxnet_mini.train`; what stands here is when to ask for them.
+`jaxnet_mini.core.training.trainer`; what stands here is when to ask for them.
 """
 
 import contextlib
@@ -14,9 +14,13 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import processes, programs, transfers, weights
+from jaxnet_mini import processes, programs, transfers
 from jaxnet_mini.base import interrupts
 from jaxnet_mini.callbacks import CallbackList, History, Logs, ProgbarLogger
+from jaxnet_mini.core.networks import weights
+from jaxnet_mini.core.training.state import TrainState
+from jaxnet_mini.core.training.sums import Point, Progress, Sums
+from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.errors import NonFiniteError
 from jaxnet_mini.feeds import Piece
 from jaxnet_mini.inference import Source, evaluate, sums_to_logs, with_held_out
@@ -25,8 +29,6 @@ from jaxnet_mini.plans import Plan
 from jaxnet_mini.preparing import Prepared
 from jaxnet_mini.progress import Bar, Stopwatch
 from jaxnet_mini.running import Run
-from jaxnet_mini.states import Point, Progress, Sums, TrainState
-from jaxnet_mini.train import Trainer
 
 QUIET_SECONDS = 1.0
 """Without a bar the host still looks in once a second, so that Ctrl-C works."""

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from jaxnet_mini import composition
 from jaxnet_mini.base import arguments
-from jaxnet_mini.composition import LayerOutline, Serial
+from jaxnet_mini.core.networks import outline, serial
+from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.networks.repeat import Repeat
+from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.drawing import (
     BLUE,
     BORDER,
@@ -29,7 +31,6 @@ from jaxnet_mini.drawing import (
     svg,
 )
 from jaxnet_mini.errors import ArgumentError, MissingExtraError, find, import_extra
-from jaxnet_mini.repetition import Repeat
 from jaxnet_mini.summary import count
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ def _add_nodes(
         name, layer, label = f"{prefix}_{number}", part.layer, part.name
         if isinstance(layer, Repeat):
             label = f"{label}, {layer.n} times"
-            layer = composition.serial(layer.layer)
+            layer = serial.serial(layer.layer)
         if shown["nested"] and isinstance(layer, Serial) and layer.layers:
             cluster = library.Cluster(
                 name,
@@ -191,9 +192,9 @@ def _add_nodes(
                 style="dashed",
                 labeljust="l",
             )
-            inside = composition.unbuilt_outline(layer)
+            inside = outline.unbuilt_outline(layer)
             if built:
-                inside = composition.outline(layer, part.input_shape)
+                inside = outline.outline(layer, part.input_shape)
             nodes += _add_nodes(cluster, name, inside, built, shown)
             graph.add_subgraph(cluster)
         else:

@@ -1,8 +1,8 @@
 """Many models at once: one compiled loop over a stack of them.
 
-What runs is the loop of `jaxnet_mini.train` under ``jax.vmap``: a member that has
-stopped takes no more steps, and its state stays as it is while others go on. With a
-mesh each device trains its own members, without a word to the others.
+What runs is the loop of `jaxnet_mini.core.training.trainer` under ``jax.vmap``: a
+member that has stopped takes no more steps, and its state stays as it is while others
+go on. With a mesh each device trains its own members, without a word to the others.
 """
 
 import dataclasses
@@ -20,6 +20,9 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxnet_mini import fitting, memory, programs
 from jaxnet_mini.base import interrupts
 from jaxnet_mini.callbacks import CallbackList, History, Logs
+from jaxnet_mini.core.training.state import TrainState
+from jaxnet_mini.core.training.sums import Progress, Sums
+from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.errors import NonFiniteError
 from jaxnet_mini.feeds import Piece
 from jaxnet_mini.inference import sums_to_logs, with_held_out
@@ -28,9 +31,7 @@ from jaxnet_mini.placement import DATA, Placement
 from jaxnet_mini.plans import Plan
 from jaxnet_mini.preparing import Prepared
 from jaxnet_mini.programs import Program
-from jaxnet_mini.states import Progress, Sums, TrainState
 from jaxnet_mini.summary import size
-from jaxnet_mini.train import Trainer
 
 COPIES = 4
 """How often a member's state is there while it trains: before a step and after it, the

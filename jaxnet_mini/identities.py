@@ -11,10 +11,10 @@ from jaxnet_mini import descriptions, fingerprints
 from jaxnet_mini.base import notices
 from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.checks import NAMES, Examples
-from jaxnet_mini.composition import LayerOutline
+from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.descriptions import CODE, CRC, OF, Description
 from jaxnet_mini.errors import FileError, short, shortened
-from jaxnet_mini.train import Trainer
 
 PROGRAMS = "programs"
 """The entry of what those parts compute that are not all of this library."""

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from jaxnet_mini import initializers, losses, metrics
 from jaxnet_mini.base import seeds
 from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.configs import CLASSES, COMPOSED, find_class
+from jaxnet_mini.core import initializers, losses, metrics
+from jaxnet_mini.core.layers import Base, Input
 from jaxnet_mini.errors import ArgumentError, short
-from jaxnet_mini.layers import Base, Input
 
 ACTIVATION_LAYERS: dict[str, dict[str, Any]] = {
     "ELU": {"elu": {"alpha": 1.0}},

@@ -18,12 +18,12 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import weights
 from jaxnet_mini.base import plain_json
 from jaxnet_mini.base.arguments import check_path
 from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.base.text import snake_case
-from jaxnet_mini.composition import LayerOutline
+from jaxnet_mini.core.networks import weights
+from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.errors import FileError, JaxnetError, import_extra, short
 from jaxnet_mini.saving import FilePath, readable
 

@@ -19,7 +19,7 @@ from jaxnet_mini import (
 )
 from jaxnet_mini.base import interrupts, plain_json, turns
 from jaxnet_mini.callbacks import BackupAndRestore, Callback, CallbackList, History
-from jaxnet_mini.composition import LayerOutline
+from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.feeds import Piece
 from jaxnet_mini.predicting import PredictingStack
 from jaxnet_mini.preparing import Prepared

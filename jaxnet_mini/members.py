@@ -17,14 +17,14 @@ from jaxnet_mini.callbacks import (
     History,
     TerminateOnNaN,
 )
+from jaxnet_mini.core.training.state import TrainState
+from jaxnet_mini.core.transformations import init
 from jaxnet_mini.errors import DataError, NonFiniteError
 from jaxnet_mini.preparing import Prepared
 from jaxnet_mini.progress import Stopwatch, SweepBar, named
 from jaxnet_mini.results import Member, SweepResult, epoch_of
 from jaxnet_mini.spaces import Candidate
-from jaxnet_mini.states import TrainState
 from jaxnet_mini.summary import size
-from jaxnet_mini.transformations import init
 
 TOGETHER = (EarlyStopping, TerminateOnNaN)
 """Callbacks that need no more than the logs of an epoch, and change no weights before

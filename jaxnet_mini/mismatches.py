@@ -3,13 +3,16 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from jaxnet_mini import activations, composition, losses
-from jaxnet_mini.activations import Activation
 from jaxnet_mini.base import notices
-from jaxnet_mini.composition import LayerOutline, Serial
+from jaxnet_mini.core import activations, losses
+from jaxnet_mini.core.activations import Activation
+from jaxnet_mini.core.layers import Flatten, Identity, Reshape, Softmax
+from jaxnet_mini.core.networks import outline as outlines
+from jaxnet_mini.core.networks import serial
+from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.networks.serial import Serial
+from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.errors import TrainingWarning
-from jaxnet_mini.layers import Flatten, Identity, Reshape, Softmax
-from jaxnet_mini.train import Trainer
 
 _KEEPING = (Identity, Flatten, Reshape)
 """Layers that hand values on as they are."""
@@ -74,7 +77,7 @@ def _flat(outline: Sequence[LayerOutline]) -> Iterator[LayerOutline]:
     """Yield the outlines of all layers, those within others too."""
     for part in outline:
         if type(part.layer) is Serial:
-            yield from _flat(composition.outline(part.layer, part.input_shape))
+            yield from _flat(outlines.outline(part.layer, part.input_shape))
         else:
             yield part
 
@@ -82,7 +85,7 @@ def _flat(outline: Sequence[LayerOutline]) -> Iterator[LayerOutline]:
 def _activation(part: LayerOutline) -> Activation | None:
     """Return the function that a layer of this library ends with, if it is known."""
     layer: Any = part.layer
-    if type(layer) not in composition.OWN_LAYERS:
+    if type(layer) not in serial.OWN_LAYERS:
         return None
     if isinstance(layer, Softmax):
         return activations.softmax

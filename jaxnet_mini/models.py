@@ -1,7 +1,7 @@
 """`Sequential`: the Keras face, a thin shell around the pure functions.
 
 It checks what comes in and holds the state; `jaxnet_mini.fitting` and
-`jaxnet_mini.inference` run the loops and `jaxnet_mini.train` computes.
+`jaxnet_mini.inference` run the loops and `jaxnet_mini.core.training.trainer` computes.
 """
 
 from collections.abc import Mapping, Sequence

@@ -16,11 +16,14 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jaxnet_mini import holding, layers
-from jaxnet_mini.composition import LayerOutline, Serial
+from jaxnet_mini.core import layers
+from jaxnet_mini.core.layers import Base, LayerNormalization, PReLU
+from jaxnet_mini.core.layers.dense import Dense
+from jaxnet_mini.core.networks import holding
+from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.networks.serial import Serial
+from jaxnet_mini.core.types import Layer
 from jaxnet_mini.errors import LayerError
-from jaxnet_mini.layers import Base, Dense, LayerNormalization, PReLU
-from jaxnet_mini.types import Layer
 
 WITH, WITHOUT = (
     frozenset(kind.init for kind in kinds)

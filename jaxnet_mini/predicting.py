@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 from jaxnet_mini import (
     batches,
     checks,
-    composition,
     data,
     forks,
     inference,
@@ -21,13 +20,14 @@ from jaxnet_mini.callbacks import CallbackList, as_callbacks
 from jaxnet_mini.callbacks.base import watches_batches
 from jaxnet_mini.checked import Checked
 from jaxnet_mini.checks import Examples
-from jaxnet_mini.composition import LayerOutline
+from jaxnet_mini.core.networks import serial
+from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.inference import Source
 from jaxnet_mini.placement import Placement
 from jaxnet_mini.progress import check_verbose
 from jaxnet_mini.stacks import BatchStacks
 from jaxnet_mini.storing import StoredStack
-from jaxnet_mini.train import Trainer
 
 
 class PredictingStack(StoredStack):
@@ -172,7 +172,7 @@ class PredictingStack(StoredStack):
                 Checked(opened, lambda own: Examples(self._inputs(own[0]), none, none))
             )
         else:
-            by_row = composition.acts_by_row(self.net)
+            by_row = serial.acts_by_row(self.net)
             watched = watches_batches(hooks, "predict")
             inputs = self._inputs(x)
             rows, batch_size = preparing.first_steps(len(inputs), steps, batch_size)

@@ -8,14 +8,16 @@ from typing import Any, NamedTuple
 import jax
 from numpy.typing import NDArray
 
-from jaxnet_mini import batches, casting, checks, data, rehearsing
+from jaxnet_mini import batches, casting, checks, data
 from jaxnet_mini.arrays import as_inputs
 from jaxnet_mini.base import arguments
 from jaxnet_mini.batches import ONE_PASS, VALIDATION, Batches, Door
 from jaxnet_mini.checked import Checked
 from jaxnet_mini.checks import Examples
 from jaxnet_mini.choose_feed import choose_feed
-from jaxnet_mini.composition import LayerOutline
+from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.training import rehearsal
+from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.feeds import Feed
 from jaxnet_mini.inference import Source
@@ -23,7 +25,6 @@ from jaxnet_mini.placement import Placement
 from jaxnet_mini.plans import Plan
 from jaxnet_mini.stacks import BatchStacks
 from jaxnet_mini.streams import StreamedBatches
-from jaxnet_mini.train import Trainer
 
 
 class Validation(NamedTuple):
@@ -349,7 +350,7 @@ def rehearse(
         rows = min(rows, arguments.BATCH_SIZE)
     targets = _batch_of(rows, checked.y)
     shape, dtype = outline[0].input_shape, casting.device_dtype(checked.x.dtype)
-    rehearsing.rehearse(trainer.program(), shape, dtype, targets)
+    rehearsal.rehearse(trainer.program(), shape, dtype, targets)
 
 
 def rows_at_once(

@@ -2,9 +2,9 @@
 
 Layers, trainers and shapes are static and compared by value, so that two equal models
 share them. (A trainer is a pytree without leaves; those of one that is
-`jaxnet_mini.tracing.Traced` are numbers, and arguments.) What the numbers of an
-optimizer are, how many rows there are within a rounded size and where a loop starts and
-ends are arguments, never constants.
+`jaxnet_mini.core.training.traced.Traced` are numbers, and arguments.) What the numbers
+of an optimizer are, how many rows there are within a rounded size and where a loop
+starts and ends are arguments, never constants.
 """
 
 import contextlib
@@ -15,8 +15,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnet_mini import forks, forward, starting, transfers
-from jaxnet_mini.train import Trainer
+from jaxnet_mini import forks, transfers
+from jaxnet_mini.core.training import predict as predictions
+from jaxnet_mini.core.training import start
+from jaxnet_mini.core.training.trainer import Trainer
 
 FAST = {"xla_cpu_prefer_vector_width": 512}
 """On a CPU, for training: vectors of AVX-512's full width, where the compiler by itself
@@ -149,12 +151,12 @@ class ProgramForOnce(Program):
             return compiled(*self._variables(arguments))
 
 
-untrained = ProgramForOnce(starting.untrained, static_argnums=(0, 1))
-fresh = ProgramForOnce(starting.fresh, static_argnums=(0, 1))
-with_optimizer = ProgramForOnce(starting.with_optimizer, static_argnums=(0,))
+untrained = ProgramForOnce(start.untrained, static_argnums=(0, 1))
+fresh = ProgramForOnce(start.fresh, static_argnums=(0, 1))
+with_optimizer = ProgramForOnce(start.with_optimizer, static_argnums=(0,))
 # Its programs take a trainer as an argument that is no array.
 jax.tree_util.register_static(Trainer)
 loop = Program(Trainer.loop, cpu_options=FAST)
 evaluate = Program(Trainer.evaluate)
-predict = Program(forward.predict, static_argnums=(0,))
-apply = Program(forward.apply, static_argnums=(0,))
+predict = Program(predictions.predict, static_argnums=(0,))
+apply = Program(predictions.apply, static_argnums=(0,))

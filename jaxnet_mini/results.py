@@ -11,11 +11,11 @@ import numpy as np
 from jaxnet_mini.base.arguments import as_integer
 from jaxnet_mini.callbacks import EarlyStopping, History
 from jaxnet_mini.callbacks.monitor import MonitorCallback
-from jaxnet_mini.ensembles import Ensemble, stacked
+from jaxnet_mini.core.networks.ensemble import Ensemble, stacked
+from jaxnet_mini.core.types import Layer
 from jaxnet_mini.errors import ArgumentError, StateError, find, import_extra
 from jaxnet_mini.figures import new_figure
 from jaxnet_mini.models import Sequential
-from jaxnet_mini.types import Layer
 
 if TYPE_CHECKING:
     import matplotlib.figure

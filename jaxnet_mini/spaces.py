@@ -8,14 +8,15 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from jaxnet_mini import origins, tracing
 from jaxnet_mini.base import seeds
 from jaxnet_mini.base.arguments import as_integer, is_function, is_number
+from jaxnet_mini.core import origins
+from jaxnet_mini.core.optimizers import OPTIMIZERS, Optimizer
+from jaxnet_mini.core.training import traced
+from jaxnet_mini.core.training.traced import Place, Traced
+from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.errors import ArgumentError, find, short
 from jaxnet_mini.models import Sequential
-from jaxnet_mini.optimizers import OPTIMIZERS, Optimizer
-from jaxnet_mini.tracing import Place, Traced
-from jaxnet_mini.train import Trainer
 
 Space: TypeAlias = Mapping[str, Any]
 """Names of hyper-parameters to the values to try, all combinations of them."""
@@ -176,7 +177,7 @@ def _candidate(
     of_optimizer: dict[str, tuple[Place, ...]] = {}
     if isinstance(optimizer, Optimizer):
         of_optimizer = dict.fromkeys(_numbers(type(optimizer)), ())
-    of_layers = _by_name(tracing.places(template.net))
+    of_layers = _by_name(traced.places(template.net))
     known = {SEED: ()} | of_layers | of_optimizer | dict.fromkeys(taken, ())
     seed, net = template.seed, template.net
     places: list[Place] = []
@@ -193,7 +194,7 @@ def _candidate(
             if name in of_optimizer:
                 optimizer = dataclasses.replace(optimizer, **{name: value})
             else:
-                net = tracing.replaced(
+                net = traced.replaced(
                     net, of_layers[name], [value] * len(of_layers[name])
                 )
                 places += of_layers[name]

@@ -9,7 +9,7 @@ from jaxnet_mini.base.ahead import ahead
 from jaxnet_mini.buffers import Buffers, Gathered
 from jaxnet_mini.checked import Checked, grown
 from jaxnet_mini.checks import Examples
-from jaxnet_mini.data import Data
+from jaxnet_mini.core.training.state import Data
 
 
 class BatchStacks:

@@ -6,12 +6,13 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
-from jaxnet_mini import configs, keras_configs, keras_files, saving, snapshots, weights
+from jaxnet_mini import configs, keras_configs, keras_files, saving, snapshots
 from jaxnet_mini.base import notices, plain_json
 from jaxnet_mini.base.arguments import check_path
 from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.compiling import CompiledStack
 from jaxnet_mini.configs import CustomObjects
+from jaxnet_mini.core.networks import weights
 from jaxnet_mini.errors import ArgumentError, FileError, JaxnetError, shortened
 from jaxnet_mini.saving import FilePath
 

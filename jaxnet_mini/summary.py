@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from jaxnet_mini.base.text import readable
-from jaxnet_mini.composition import LayerOutline
+from jaxnet_mini.core.networks.outline import LayerOutline
 
 ROOMY = 65
 """How many letters a line needs for the table in its usual widths."""

@@ -9,13 +9,16 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from jaxnet_mini import arrays, drawing, origins, programs, summary, transfers, weights
+from jaxnet_mini import arrays, drawing, programs, summary, transfers
 from jaxnet_mini.building import LayerStack
-from jaxnet_mini.composition import LayerOutline, Serial
+from jaxnet_mini.core import origins
+from jaxnet_mini.core.networks import weights
+from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.networks.serial import Serial
+from jaxnet_mini.core.networks.weights import Weight
+from jaxnet_mini.core.training.state import TrainState
+from jaxnet_mini.core.types import Params, RandomKey, Shape
 from jaxnet_mini.errors import ArgumentError, ShapeError, short
-from jaxnet_mini.states import TrainState
-from jaxnet_mini.types import Params, RandomKey, Shape
-from jaxnet_mini.weights import Weight
 
 
 class WeightedStack(LayerStack):

@@ -19,8 +19,8 @@ from jaxnet_mini import losses, metrics
 from jaxnet_mini.base.absent import calls, modules
 from jaxnet_mini.base.absent import names as keras_names
 from jaxnet_mini.base.absent.arguments import ARGUMENTS
+from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import AbsentImportError, AbsentNameError, CallError
-from jaxnet_mini.values import Value
 
 ROOMS = [*keras_names.NAMES]
 UNADVISED = ("did you mean", "lists what there is")

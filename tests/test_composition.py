@@ -13,12 +13,10 @@ from conftest import keras_on_jax
 from oracles import assert_close, named, raises_text, unchecked_types
 
 from jaxnet_mini import activations
-from jaxnet_mini.composition import (
-    check_layer,
-    serial,
-    snake_case,
-    without_last_activation,
-)
+from jaxnet_mini.core.networks.last_activation import without_last_activation
+from jaxnet_mini.core.networks.serial import check_layer, serial, snake_case
+from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.core.types import Layer
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 from jaxnet_mini.layers import (
     Activation,
@@ -33,8 +31,6 @@ from jaxnet_mini.layers import (
     Softmax,
 )
 from jaxnet_mini.optimizers import Adam
-from jaxnet_mini.train import Trainer
-from jaxnet_mini.types import Layer
 
 KEY = jax.random.key(0)
 X = np.random.default_rng(0).normal(size=(6, 4, 3)).astype(np.float32)

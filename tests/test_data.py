@@ -14,6 +14,7 @@ from oracles import unchecked_types, x64
 
 from jaxnet_mini import casting, checks, data, losses
 from jaxnet_mini.base import arguments, interrupts
+from jaxnet_mini.core.training import state
 from jaxnet_mini.errors import ArgumentError, DataError, ShapeError
 
 SPARSE = losses.SparseCategoricalCrossentropy()
@@ -177,7 +178,7 @@ def test_order_holds_every_row_once(rows, batch_size, seed, epoch, shuffle):
     assert order.dtype == np.int32
     flat = order.ravel()
     assert sorted(flat[:rows]) == list(range(rows))
-    assert (flat[rows:] == data.NO_ROW).all()
+    assert (flat[rows:] == state.NO_ROW).all()
     if not shuffle:
         np.testing.assert_array_equal(flat[:rows], np.arange(rows))
 
@@ -680,7 +681,7 @@ def test_stacks_are_values_and_those_placed_are_made_once():
 
     def stack(number):
         made.append(number)
-        return data.Data(np.ones((2, 4)), None, None, np.int32(8))
+        return state.Data(np.ones((2, 4)), None, None, np.int32(8))
 
     stacks = data.Stacks(20, 4, 2, stack)
     with pytest.raises(dataclasses.FrozenInstanceError):

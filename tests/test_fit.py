@@ -16,6 +16,7 @@ from oracles import assert_close, assert_trees_identical, raises_text, unchecked
 import jaxnet_mini as jn
 from jaxnet_mini import data
 from jaxnet_mini.callbacks import Callback, LambdaCallback
+from jaxnet_mini.core.training.state import NO_ROW
 from jaxnet_mini.datasets import digits
 from jaxnet_mini.errors import ArgumentError, NonFiniteError, StateError
 from jaxnet_mini.fitting import Pace
@@ -144,7 +145,7 @@ def test_every_row_stands_in_an_order_exactly_once(rows, batch_size):
     for epoch in range(3):
         places = data.order((3,), epoch, rows, batch_size).reshape(-1)
         assert sorted(places[:rows]) == list(range(rows))
-        assert set(places[rows:]) <= {data.NO_ROW}
+        assert set(places[rows:]) <= {NO_ROW}
 
 
 def test_the_order_depends_on_the_seed_and_the_epoch_only():

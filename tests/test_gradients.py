@@ -22,7 +22,9 @@ from oracles import (
 )
 
 from jaxnet_mini import activations
-from jaxnet_mini.composition import serial
+from jaxnet_mini.core.networks.serial import serial
+from jaxnet_mini.core.training.state import Batch
+from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.layers import (
     ELU,
     Activation,
@@ -50,8 +52,6 @@ from jaxnet_mini.losses import (
     SparseCategoricalCrossentropy,
 )
 from jaxnet_mini.optimizers import SGD
-from jaxnet_mini.states import Batch
-from jaxnet_mini.train import Trainer
 
 TOLERANCE = 1e-6
 ROWS, CLASSES = 5, 4

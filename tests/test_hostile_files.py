@@ -25,7 +25,8 @@ from interpreter import run
 from oracles import raises_text
 
 import jaxnet_mini as jn
-from jaxnet_mini import composition, saving, storing
+from jaxnet_mini import saving, storing
+from jaxnet_mini.core.networks import serial
 from jaxnet_mini.errors import ArgumentError, FileError
 
 HERE = Path(__file__).resolve().parent
@@ -1048,7 +1049,7 @@ def test_a_thousand_layers_are_named_in_linear_time():
     """As a quadratic or cubic search would not: 400 layers once took ten seconds."""
     layers = tuple(jn.layers.Identity() for _ in range(20_000))
     start = time.thread_time()
-    names = composition.unique_names(layers)
+    names = serial.unique_names(layers)
     assert time.thread_time() - start < 2.0
     assert names[:3] == ("identity", "identity_1", "identity_2")
     assert len(set(names)) == len(layers)

@@ -15,7 +15,8 @@ from conftest import keras_on_jax
 from oracles import assert_close, named, raises_text, unchecked_types, x64
 
 from jaxnet_mini import activations, initializers
-from jaxnet_mini.composition import serial
+from jaxnet_mini.core.networks.serial import serial
+from jaxnet_mini.core.types import Layer, as_float
 from jaxnet_mini.errors import ArgumentError, ShapeError, UnknownNameError
 from jaxnet_mini.layers import (
     ELU,
@@ -35,7 +36,6 @@ from jaxnet_mini.layers import (
     Reshape,
     Softmax,
 )
-from jaxnet_mini.types import Layer, as_float
 
 KEY = jax.random.key(0)
 

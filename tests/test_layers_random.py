@@ -12,7 +12,7 @@ import pytest
 from conftest import keras_on_jax
 from oracles import assert_close, named, raises_text, unchecked_types
 
-from jaxnet_mini.composition import serial
+from jaxnet_mini.core.networks.serial import serial
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.layers import Dropout, GaussianDropout, GaussianNoise
 

@@ -22,7 +22,10 @@ from oracles import (
 )
 
 from jaxnet_mini import activations, losses
-from jaxnet_mini.composition import serial, without_last_activation
+from jaxnet_mini.core.networks.last_activation import without_last_activation
+from jaxnet_mini.core.networks.serial import serial
+from jaxnet_mini.core.training.state import Batch
+from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.errors import ArgumentError, ShapeError, UnknownNameError
 from jaxnet_mini.layers import Activation, Dense, Dropout, Flatten, Softmax
 from jaxnet_mini.losses import (
@@ -44,8 +47,6 @@ from jaxnet_mini.losses import (
     SparseCategoricalCrossentropy,
     SquaredHinge,
 )
-from jaxnet_mini.states import Batch
-from jaxnet_mini.train import Trainer
 
 ROWS, CLASSES = 12, 5
 RNG = np.random.default_rng(0)

@@ -279,7 +279,9 @@ def test_errors_name_the_metric_and_what_came():
         ),
     ):
         metrics.get(3)
-    with raises_text(ArgumentError, "not <class 'jaxnet_mini.metrics.means.Mean'>"):
+    with raises_text(
+        ArgumentError, "not <class 'jaxnet_mini.core.metrics.means.Mean'>"
+    ):
         metrics.get(Mean)
     metric = metrics.get(lambda y_true, y_pred: jnp.mean(y_true - y_pred))
     with raises_text(

@@ -19,12 +19,12 @@ from ragged import by_hand
 from sklearn.metrics import precision_score, roc_auc_score
 
 from jaxnet_mini import metrics
+from jaxnet_mini.core.metrics.by_output import ByOutput
+from jaxnet_mini.core.metrics.means import FunctionMean
+from jaxnet_mini.core.metrics.thresholds import AtThresholds
+from jaxnet_mini.core.metrics.tradeoffs import _Best
 from jaxnet_mini.errors import ArgumentError, ShapeError, UnknownNameError
 from jaxnet_mini.metrics import AUC, F1Score, FBetaScore, Metric, R2Score, Recall
-from jaxnet_mini.metrics.by_output import ByOutput
-from jaxnet_mini.metrics.means import FunctionMean
-from jaxnet_mini.metrics.thresholds import AtThresholds
-from jaxnet_mini.metrics.tradeoffs import _Best
 
 RNG = np.random.default_rng(7)
 ROWS, PLACES, CLASSES = 20, 4, 7

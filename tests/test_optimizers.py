@@ -17,6 +17,7 @@ from conftest import keras_on_jax
 from oracles import assert_close, named, raises_text, unchecked_types
 
 from jaxnet_mini import optimizers
+from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.errors import ArgumentError, StateError, UnknownNameError
 from jaxnet_mini.layers import Dense
 from jaxnet_mini.optimizers import (
@@ -30,7 +31,6 @@ from jaxnet_mini.optimizers import (
     get_learning_rate,
     set_learning_rate,
 )
-from jaxnet_mini.train import Trainer
 
 STEPS = 20
 RNG = np.random.default_rng(0)

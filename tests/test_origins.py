@@ -13,9 +13,10 @@ import optax
 import pytest
 
 import jaxnet_mini as jn
-from jaxnet_mini import activations, initializers, losses, metrics, optimizers, origins
+from jaxnet_mini import activations, initializers, losses, metrics, optimizers
+from jaxnet_mini.core import origins
+from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.layers import Base, Dense, Dropout
-from jaxnet_mini.train import Trainer
 
 COMPILED: list[str] = []
 

@@ -9,7 +9,9 @@ import pytest
 from oracles import assert_trees_identical
 
 import jaxnet_mini as jn
-from jaxnet_mini import composition, data, preparing, programs
+from jaxnet_mini import data, preparing, programs
+from jaxnet_mini.core.networks import serial
+from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.data import Data
 from jaxnet_mini.layers import (
     Activation,
@@ -23,7 +25,6 @@ from jaxnet_mini.layers import (
 from jaxnet_mini.losses import Huber, SparseCategoricalCrossentropy
 from jaxnet_mini.metrics import R2Score
 from jaxnet_mini.optimizers import SGD, Adam
-from jaxnet_mini.train import Trainer
 
 GENERATOR = np.random.default_rng(3)
 ROWS, BATCH, FEATURES = 90, 24, 5
@@ -161,7 +162,7 @@ class MyDense(Dense):
     ids=repr,
 )
 def test_only_layers_known_to_act_by_row_may_be_cut(layer, known):
-    assert composition.acts_by_row(layer) is known
+    assert serial.acts_by_row(layer) is known
 
 
 def test_a_loss_of_ones_own_sees_the_whole_batch():

@@ -20,9 +20,10 @@ from oracles import assert_close, assert_trees_close, assert_trees_identical
 
 import jaxnet_mini as jn
 from jaxnet_mini import data, packing, programs
+from jaxnet_mini.core.training.state import NO_ROW
+from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.data import Data
 from jaxnet_mini.optimizers import SGD
-from jaxnet_mini.train import Trainer
 
 FEATURES, CLASSES, BATCH = 4, 3, 8
 SPARSE = "sparse_categorical_crossentropy"
@@ -84,7 +85,7 @@ def test_padding_is_neutral_for_every_number_of_rows(seed, junk):
         spoiled, moved, weighed = (np.roll(array, 1, 0) for array in (x, y, weight))
         spoiled[0] = junk
         other_held = Data(*map(jnp.asarray, (spoiled, moved, weighed, np.int32(rows))))
-        other_order = np.where(order == data.NO_ROW, data.NO_ROW, order + 1)
+        other_order = np.where(order == NO_ROW, NO_ROW, order + 1)
         one = programs.loop(trainer.program(), start, held, order, 0, 2)
         other = programs.loop(
             trainer.program(), start, other_held, other_order.astype(np.int32), 0, 2

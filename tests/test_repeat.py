@@ -24,7 +24,12 @@ from oracles import (
 )
 
 import jaxnet_mini as jn
-from jaxnet_mini import composition, data, drawing, programs
+from jaxnet_mini import data, drawing, programs
+from jaxnet_mini.core.networks import last_activation, outline, serial
+from jaxnet_mini.core.networks.repeat import Repeat, repeat
+from jaxnet_mini.core.training.state import Data
+from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.core.types import Layer
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 from jaxnet_mini.layers import (
     Activation,
@@ -39,15 +44,12 @@ from jaxnet_mini.layers import (
     Rescaling,
 )
 from jaxnet_mini.regularizers import L1, L2
-from jaxnet_mini.repetition import Repeat, repeat
-from jaxnet_mini.train import Trainer
-from jaxnet_mini.types import Layer
 
 KEY = jax.random.key(0)
 FEATURES = 5
 X = np.random.default_rng(0).normal(size=(7, FEATURES)).astype(np.float32)
 
-BLOCK = composition.serial(
+BLOCK = serial.serial(
     Dense(8, "tanh", bias_initializer="random_normal"),
     Dropout(0.3),
     LayerNormalization(),
@@ -65,7 +67,7 @@ LAYERS = {
     "dropout": Dropout(0.5),
     "noise": GaussianNoise(0.1),
     "without parameters": Activation("tanh"),
-    "nothing": composition.serial(),
+    "nothing": serial.serial(),
 }
 
 
@@ -76,7 +78,7 @@ def row(layer, n):
         layer = row(layer.layer, layer.n)
     if getattr(layer, "name", None):
         layer = dataclasses.replace(layer, name=None)
-    return composition.serial(*[layer] * n)
+    return serial.serial(*[layer] * n)
 
 
 def stacked(net, params, inner=None):
@@ -154,7 +156,7 @@ def test_init_draws_the_bits_that_single_layers_draw(kind, usual_compilation):
 def test_init_makes_what_serial_makes(starts, name):
     layer = LAYERS[name]
     net, many = repeat(layer, 2), row(layer, 2)
-    (part,) = composition.outline(composition.serial(net), (FEATURES,))
+    (part,) = outline.outline(serial.serial(net), (FEATURES,))
     assert part.output_shape == (FEATURES,)
     made, expected = (params[name] for params in starts)
     assert_trees_identical(made, stacked(many, expected, layer))
@@ -284,7 +286,7 @@ def in_every_dtype(layer):
         LayerNormalization(),
         Identity(),
         Dropout(0.5),
-        composition.serial(Identity(), Dense(FEATURES)),
+        serial.serial(Identity(), Dense(FEATURES)),
     ],
     ids=repr,
 )
@@ -348,7 +350,7 @@ def test_outside_of_jit_it_compiles_once():
 def test_penalties_are_summed_over_repetitions():
     dense = Dense(FEATURES, kernel_regularizer=L2(0.3), bias_regularizer=L1(0.1))
     dense = dataclasses.replace(dense, bias_initializer="random_normal")
-    for layer in (dense, composition.serial(dense, Dropout(0.5))):
+    for layer in (dense, serial.serial(dense, Dropout(0.5))):
         net = repeat(repeat(layer, 2), 3)
         _, params = net.init(KEY, (FEATURES,))
         expected = sum(
@@ -360,7 +362,7 @@ def test_penalties_are_summed_over_repetitions():
 
 def test_nothing_regularized_is_no_array():
     """A trainer leaves out of its program what is the number 0.0."""
-    for layer in (Dense(FEATURES), Dropout(0.5), composition.serial()):
+    for layer in (Dense(FEATURES), Dropout(0.5), serial.serial()):
         net = repeat(repeat(layer, 2), 2)
         _, params = net.init(KEY, (FEATURES,))
         assert type(net.penalty(params)) is float
@@ -371,7 +373,7 @@ def test_nothing_regularized_is_no_array():
 
 
 def training(layer, optimizer):
-    net = composition.serial(Dense(FEATURES, name="first"), layer, Dense(3, "softmax"))
+    net = serial.serial(Dense(FEATURES, name="first"), layer, Dense(3, "softmax"))
     return Trainer(net, "sparse_categorical_crossentropy", optimizer, ("accuracy",))
 
 
@@ -393,8 +395,8 @@ def test_a_step_is_that_of_serial(optimizer):
 
 
 def test_an_activation_in_every_repetition_stays():
-    net = composition.serial(Dense(3), repeat(Dense(3, "softmax"), 2))
-    bare, activation = composition.without_last_activation(net)
+    net = serial.serial(Dense(3), repeat(Dense(3, "softmax"), 2))
+    bare, activation = last_activation.without_last_activation(net)
     assert bare == net
     assert activation is jn.activations.linear
 
@@ -408,9 +410,9 @@ def lowered(job, layer):
     trainer = training(layer, "adam")
     state = jax.eval_shape(lambda: trainer.init(KEY, (784,)))
     x, y = np.zeros((64, 784), np.uint8), np.zeros(64, np.int32)
-    all_rows = data.Data(x, y, None, np.int32(64))
+    all_rows = Data(x, y, None, np.int32(64))
     order = data.order([0], 0, 64, 32)
-    batches = data.Data(x.reshape(2, 32, 784), y.reshape(2, 32), None, np.int32(64))
+    batches = Data(x.reshape(2, 32, 784), y.reshape(2, 32), None, np.int32(64))
     net, seed = trainer.net, np.uint32(0)
     text = {
         "loop": lambda: programs.loop.jitted.lower(
@@ -441,7 +443,7 @@ def test_programs_do_not_grow_with_the_number(job, net):
     text = lowered(job, NETS[net](4))
     assert len(text.splitlines()) > 50
     assert lowered(job, NETS[net](128)) == text
-    once, twice = (lowered(job, composition.serial(*[BIG] * n)) for n in (4, 8))
+    once, twice = (lowered(job, serial.serial(*[BIG] * n)) for n in (4, 8))
     assert len(twice.splitlines()) > len(once.splitlines())  # so it can be seen
 
 
@@ -562,14 +564,14 @@ def test_a_repetition_is_a_hashable_layer_that_reads_as_its_call():
     assert repeat(Dense(3), 2) != repeat(Dense(3), 3)
     nets = (
         repeat(Dense(64, activation="relu"), 128),
-        repeat(repeat(composition.serial(Dense(3), Dropout(0.5)), 2), 3, name="deep"),
+        repeat(repeat(serial.serial(Dense(3), Dropout(0.5)), 2), 3, name="deep"),
     )
-    names = {"repeat": repeat, "serial": composition.serial}
+    names = {"repeat": repeat, "serial": serial.serial}
     names |= {"Dense": Dense, "Dropout": Dropout}
     for net in nets:
         assert eval(repr(net), names) == net
     assert repr(nets[0]) == "repeat(Dense(64, activation='relu'), 128)"
-    assert composition.serial(nets[0], nets[0], nets[1]).names == (
+    assert serial.serial(nets[0], nets[0], nets[1]).names == (
         "repeat",
         "repeat_1",
         "deep",
@@ -609,7 +611,7 @@ def test_what_is_no_layer_is_told_why():
     [
         (Dense(64), (784,), (64,)),
         (Flatten(), (2, 3), (6,)),
-        (composition.serial(Dense(3), Dense(2)), (4,), (2,)),
+        (serial.serial(Dense(3), Dense(2)), (4,), (2,)),
     ],
     ids=repr,
 )
@@ -620,14 +622,14 @@ def test_a_layer_that_changes_the_shape_is_refused(layer, shape, made):
         f"its inputs, and this one makes {made} of {shape}: put {layer!r} once before "
         "it, or repeat another layer.",
     ):
-        composition.serial(repeat(layer, 3)).init(KEY, shape)
+        serial.serial(repeat(layer, 3)).init(KEY, shape)
     # The advice.
-    net = composition.serial(layer, repeat(layer, 3))
+    net = serial.serial(layer, repeat(layer, 3))
     assert net.init(KEY, shape)[0] == made
 
 
 def test_other_errors_name_the_layer_inside():
-    net = composition.serial(repeat(Dense(3, input_shape=(3,)), 2))
+    net = serial.serial(repeat(Dense(3, input_shape=(3,)), 2))
     with raises_text(
         ShapeError,
         "layer 'repeat': layer 'dense': Dense(3, input_shape=(3,)) expects inputs of "

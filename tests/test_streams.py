@@ -14,7 +14,7 @@ from oracles import assert_trees_close, assert_trees_identical, raises_text
 import jaxnet_mini as jn
 from jaxnet_mini import choose_feed, data, streams
 from jaxnet_mini.checks import Examples
-from jaxnet_mini.data import NO_ROW
+from jaxnet_mini.core.training.state import NO_ROW
 from jaxnet_mini.errors import DataError
 from jaxnet_mini.placement import Placement
 from jaxnet_mini.plans import Plan

@@ -11,9 +11,9 @@ from safetensors.numpy import load_file
 
 import jaxnet_mini as jn
 from jaxnet_mini import metrics
+from jaxnet_mini.core.training.sums import Sums
 from jaxnet_mini.errors import ArgumentError, DataError, ShapeError
 from jaxnet_mini.layers import Dense
-from jaxnet_mini.states import Sums
 
 
 def small(*names):

@@ -109,7 +109,7 @@ import numpy as np
 from jax.sharding import Mesh
 from bench import hlo
 from bench.probes import ahead, ours
-from jaxnet_mini.train import Trainer
+from jaxnet_mini.core.training.trainer import Trainer
 
 found = {}
 for name, shape in {"data": (8,), "model": (2, 4)}.items():

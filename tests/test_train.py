@@ -29,11 +29,14 @@ from oracles import (
 )
 
 from jaxnet_mini import data, programs
-from jaxnet_mini.composition import serial
+from jaxnet_mini.core.networks.serial import serial
+from jaxnet_mini.core.training.predict import predict
+from jaxnet_mini.core.training.rehearsal import rehearse
+from jaxnet_mini.core.training.state import Batch, TrainState, all_finite
+from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.data import Data
 from jaxnet_mini.datasets import fashion_mnist
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
-from jaxnet_mini.forward import predict
 from jaxnet_mini.layers import (
     Dense,
     Dropout,
@@ -43,9 +46,6 @@ from jaxnet_mini.layers import (
 )
 from jaxnet_mini.losses import FunctionLoss, MeanSquaredError
 from jaxnet_mini.optimizers import SGD, Adam, set_learning_rate
-from jaxnet_mini.rehearsing import rehearse
-from jaxnet_mini.states import Batch, TrainState, all_finite
-from jaxnet_mini.train import Trainer
 
 KEY = jax.random.key(0)
 compiled_step = jax.jit(Trainer.step, static_argnums=0)

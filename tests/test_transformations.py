@@ -12,11 +12,12 @@ import pytest
 from oracles import assert_trees_close, raises_text
 
 import jaxnet_mini as jn
-from jaxnet_mini import optimizers, transformations
+from jaxnet_mini import optimizers
+from jaxnet_mini.core import transformations
+from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.data import Data
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.layers import Dense
-from jaxnet_mini.train import Trainer
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.normal(size=(10, 2)).astype(np.float32)

@@ -12,18 +12,12 @@ import pytest
 from oracles import raises_text, unchecked_types
 
 import jaxnet_mini as jn
-from jaxnet_mini import (
-    initializers,
-    losses,
-    metrics,
-    optimizers,
-    regularizers,
-    values,
-)
+from jaxnet_mini import initializers, losses, metrics, optimizers, regularizers
+from jaxnet_mini.core import values
+from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.layers import Base, Dense, Dropout, LeakyReLU, Rescaling
-from jaxnet_mini.train import Trainer
-from jaxnet_mini.values import Value
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.normal(size=(64, 3)).astype(np.float32)

@@ -12,8 +12,9 @@ from jax.sharding import PartitionSpec as P
 from bench import hlo
 from bench.probes import answer, ours
 from jaxnet_mini import data
-from jaxnet_mini.states import Progress
-from jaxnet_mini.train import Trainer
+from jaxnet_mini.core.training.state import Data
+from jaxnet_mini.core.training.sums import Progress
+from jaxnet_mini.core.training.trainer import Trainer
 
 LEAST_COLUMNS = 128
 """A kernel is split where each chip gets that many columns, what a TPU multiplies with
@@ -58,7 +59,7 @@ def arguments(
 
     state = jax.eval_shape(lambda: trainer.init(jax.random.key(0), (features,)))
     capacity = data.padded_rows(rows, batch_size)
-    examples = data.Data(
+    examples = Data(
         jax.ShapeDtypeStruct((capacity, features), np.float32),
         jax.ShapeDtypeStruct((capacity,), np.int32),
         None,

@@ -9,7 +9,8 @@ import numpy as np
 
 import jaxnet_mini as jn
 from jaxnet_mini import data, preparing, programs
-from jaxnet_mini.train import Trainer
+from jaxnet_mini.core.training import state
+from jaxnet_mini.core.training.trainer import Trainer
 
 CLASSES = 10
 
@@ -42,7 +43,7 @@ class Loop:
         generator = np.random.default_rng(0)
         x = generator.random((padded, self.features), np.float32)
         y = generator.integers(0, CLASSES, padded).astype(np.int32)
-        self.data = jax.device_put(data.Data(x, y, None, np.int32(rows)))
+        self.data = jax.device_put(state.Data(x, y, None, np.int32(rows)))
         pieces = preparing.pieces(self.trainer, self.batch_size)
         order = data.order([0], 0, rows, self.batch_size, pieces=pieces)
         self.order = jnp.asarray(order)

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias
 
 from jaxnet_mini.base.arguments import check_count
+from jaxnet_mini.core.types import Logs as Logs
 from jaxnet_mini.errors import ArgumentError, NonFiniteError
-from jaxnet_mini.types import Logs as Logs
 
 Real: TypeAlias = float | int
 """What an argument that is a number takes; ``1`` is as good as ``1.0``."""

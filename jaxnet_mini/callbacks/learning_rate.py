@@ -13,8 +13,8 @@ import numpy as np
 from jaxnet_mini.base.arguments import check_count, check_level, check_number, is_number
 from jaxnet_mini.callbacks.base import Callback, Logs, Real, say
 from jaxnet_mini.callbacks.monitor import MonitorCallback
+from jaxnet_mini.core.optimizers import check_learning_rate
 from jaxnet_mini.errors import ArgumentError
-from jaxnet_mini.optimizers import check_learning_rate
 
 
 class LearningRateScheduler(Callback):

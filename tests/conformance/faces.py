@@ -17,9 +17,9 @@ from conftest import keras_on_jax
 
 import jaxnet_mini as jn
 from jaxnet_mini import configs
-from jaxnet_mini.layers.regularization import Random
-from jaxnet_mini.metrics.base import as_batch
-from jaxnet_mini.metrics.thresholds import counts
+from jaxnet_mini.core.layers.noise import Random
+from jaxnet_mini.core.metrics.base import as_batch
+from jaxnet_mini.core.metrics.thresholds import counts
 
 with keras_on_jax() as keras:
     from keras.src import backend, ops, testing

@@ -1,6 +1,7 @@
 """Mutation testing: change the library in many small ways, and see each change fail.
 
-    python tests/mutation/run.py jaxnet_mini/train.py jaxnet_mini/losses --jobs 2
+    python tests/mutation/run.py jaxnet_mini/core/training/trainer.py jaxnet_mini/losses
+    --jobs 2
 
 from the root of the repository. A mutant that no test notices is printed with its line:
 either a test is missing, or the code there is superfluous, or the change is none.
@@ -43,8 +44,8 @@ PRELOADED = ["jax", "jax.numpy", "optax", "keras", "hypothesis", "sklearn.metric
 TESTS = {
     "jaxnet_mini/casting.py": "data memory streams errors",
     "jaxnet_mini/data.py": "data memory streams errors",
-    "jaxnet_mini/rehearsing.py": "train errors",
-    "jaxnet_mini/train.py": "train pieces losses regularizers errors",
+    "jaxnet_mini/core/training/rehearsal.py": "train errors",
+    "jaxnet_mini/core/training/trainer.py": "train pieces losses regularizers errors",
     "jaxnet_mini/losses": "losses properties arguments",
     "jaxnet_mini/metrics": "metrics metrics_scores metrics_arguments arguments",
 }

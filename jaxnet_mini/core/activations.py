@@ -1,0 +1,245 @@
+"""Activations: Keras's names, JAX's functions.
+
+Source: https://keras.io/api/layers/activations/ and ``jax.nn``. Each takes and
+returns an array of any float dtype and shape; ``softmax``, ``log_softmax``,
+``sparsemax`` and ``glu`` work on the last axis unless given another.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import TypeAlias
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxnet_mini.base.arguments import is_function
+from jaxnet_mini.errors import ArgumentError, find
+
+__all__ = [
+    "ACTIVATIONS",
+    "Activation",
+    "celu",
+    "elu",
+    "exponential",
+    "gelu",
+    "get",
+    "glu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_tanh",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "soft_shrink",
+    "softmax",
+    "softplus",
+    "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
+    "squareplus",
+    "tanh",
+    "tanh_shrink",
+    "threshold",
+]
+
+__all__ = [
+    "ACTIVATIONS",
+    "Activation",
+    "celu",
+    "elu",
+    "exponential",
+    "gelu",
+    "get",
+    "glu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_tanh",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "soft_shrink",
+    "softmax",
+    "softplus",
+    "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
+    "squareplus",
+    "tanh",
+    "tanh_shrink",
+    "threshold",
+]
+
+Activation: TypeAlias = Callable[[Array], Array]
+
+
+def linear(x: Array) -> Array:
+    """Return ``x`` unchanged."""
+    return x
+
+
+def hard_shrink(x: Array, threshold: float = 0.5) -> Array:
+    """Return ``x`` where it is further from 0 than ``threshold``, else 0."""
+    return jnp.where(jnp.abs(x) > threshold, x, 0.0)
+
+
+def relu(
+    x: Array,
+    negative_slope: float = 0.0,
+    max_value: float | None = None,
+    threshold: float = 0.0,
+) -> Array:
+    """Return ``max(x, 0)``, or Keras's generalisation of it.
+
+    Args:
+        x: any float array.
+        negative_slope: what ``x - threshold`` is multiplied by below ``threshold``.
+        max_value: the largest value returned; None for no limit.
+        threshold: above it values are passed on.
+
+    >>> relu(jnp.array([-1.0, 1.0, 9.0]), negative_slope=0.5, max_value=6.0)
+    Array([-0.5,  1. ,  6. ], dtype=float32)
+    """
+    if threshold == 0.0 and negative_slope == 0.0:
+        y = jax.nn.relu(x)
+    else:
+        # 0 times minus infinity is NaN.
+        below = negative_slope * (x - threshold) if negative_slope else 0.0
+        y = jnp.where(x > threshold, x, below)
+    return y if max_value is None else jnp.minimum(y, max_value)
+
+
+def soft_shrink(x: Array, threshold: float = 0.5) -> Array:
+    """Return ``x`` brought nearer to 0 by ``threshold``, and 0 within it."""
+    return jnp.sign(x) * jnp.maximum(jnp.abs(x) - threshold, 0.0)
+
+
+def sparsemax(x: Array, axis: int = -1) -> Array:
+    """Return the nearest probabilities to ``x``, many of which are 0.
+
+    Source: Martins & Astudillo 2016, algorithm 1.
+
+    >>> sparsemax(jnp.array([0.0, 1.0, 1.5]))
+    Array([0.  , 0.25, 0.75], dtype=float32)
+    """
+    largest_first = jnp.sort(x, axis=axis, descending=True)
+    rank = jnp.cumsum(jnp.ones_like(largest_first), axis=axis)
+    excess = jnp.cumsum(largest_first, axis=axis) - 1.0
+    size = jnp.sum(rank * largest_first > excess, axis=axis, keepdims=True)
+    at = jnp.take_along_axis(excess, size - 1, axis=axis)
+    return jnp.maximum(x - at / size.astype(at.dtype), 0.0)
+
+
+def tanh_shrink(x: Array) -> Array:
+    """Return ``x - tanh(x)``."""
+    return x - jnp.tanh(x)
+
+
+def threshold(x: Array, threshold: float, default_value: float) -> Array:
+    """Return ``x`` where it is above ``threshold``, else ``default_value``."""
+    return jnp.where(x > threshold, x, default_value)
+
+
+celu = jax.nn.celu
+elu = jax.nn.elu
+exponential = jnp.exp
+# Keras computes the exact form, JAX by default the approximation with tanh.
+gelu = functools.partial(jax.nn.gelu, approximate=False)
+glu = jax.nn.glu
+hard_sigmoid = jax.nn.hard_sigmoid
+hard_silu = jax.nn.hard_silu
+hard_tanh = jax.nn.hard_tanh
+# Keras's slope is 0.2, JAX's 0.01.
+leaky_relu = functools.partial(jax.nn.leaky_relu, negative_slope=0.2)
+log_sigmoid = jax.nn.log_sigmoid
+log_softmax = jax.nn.log_softmax
+mish = jax.nn.mish
+relu6 = jax.nn.relu6
+selu = jax.nn.selu
+sigmoid = jax.nn.sigmoid
+silu = jax.nn.silu
+softmax = jax.nn.softmax
+softplus = jax.nn.softplus
+softsign = jax.nn.soft_sign
+sparse_plus = jax.nn.sparse_plus
+sparse_sigmoid = jax.nn.sparse_sigmoid
+squareplus = jax.nn.squareplus
+tanh = jnp.tanh
+
+# Without ``threshold``, which needs two more arguments, and without ``glu``, which
+# halves the axis that a layer has promised.
+ACTIVATIONS: dict[str, Activation] = {
+    "celu": celu,
+    "elu": elu,
+    "exponential": exponential,
+    "gelu": gelu,
+    "hard_shrink": hard_shrink,
+    "hard_sigmoid": hard_sigmoid,
+    "hard_silu": hard_silu,
+    "hard_swish": hard_silu,
+    "hard_tanh": hard_tanh,
+    "leaky_relu": leaky_relu,
+    "linear": linear,
+    "log_sigmoid": log_sigmoid,
+    "log_softmax": log_softmax,
+    "mish": mish,
+    "relu": relu,
+    "relu6": relu6,
+    "selu": selu,
+    "sigmoid": sigmoid,
+    "silu": silu,
+    "soft_shrink": soft_shrink,
+    "softmax": softmax,
+    "softplus": softplus,
+    "softsign": softsign,
+    "sparse_plus": sparse_plus,
+    "sparse_sigmoid": sparse_sigmoid,
+    "sparsemax": sparsemax,
+    "squareplus": squareplus,
+    "swish": silu,
+    "tanh": tanh,
+    "tanh_shrink": tanh_shrink,
+}
+
+
+def get(activation: str | Activation | None) -> Activation:
+    """Return the function behind a Keras name; a callable stands for itself.
+
+    Args:
+        activation: a name, a callable of one array, or None for ``linear``.
+
+    Raises:
+        UnknownNameError: no activation has this name.
+        ArgumentError: neither a name nor a callable.
+
+    >>> get("tanh") is jnp.tanh
+    True
+    """
+    if activation is None:
+        return linear
+    if isinstance(activation, str):
+        return find(ACTIVATIONS, activation, "activation")
+    if is_function(activation):
+        return activation
+    raise ArgumentError(
+        f"activation must be a name, a callable or None, not {activation!r}: "
+        'write for example activation="relu".'
+    )

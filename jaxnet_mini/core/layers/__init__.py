@@ -1,0 +1,40 @@
+"""Layers: frozen values with two pure functions.
+
+``init(key, input_shape) -> (output_shape, params)`` makes the parameters and
+``apply(params, x, *, key=None, training=False) -> y`` uses them. Shapes exclude the
+batch axis; arrays have it first. Names and defaults are those of
+https://keras.io/api/layers/.
+
+Every layer takes ``input_shape`` (a shape that is then checked), ``input_dim`` (short
+for an ``input_shape`` of one axis) and ``name``. Integer inputs are cast to floats
+where a layer computes.
+"""
+
+from jaxnet_mini.core.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
+from jaxnet_mini.core.layers.base import Base, check_shape
+from jaxnet_mini.core.layers.basic import Activation, Identity, Input, Rescaling
+from jaxnet_mini.core.layers.dense import Dense
+from jaxnet_mini.core.layers.noise import Dropout, GaussianDropout, GaussianNoise
+from jaxnet_mini.core.layers.normalization import LayerNormalization
+from jaxnet_mini.core.layers.reshaping import Flatten, Reshape
+
+__all__ = [
+    "ELU",
+    "Activation",
+    "Base",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
+    "Identity",
+    "Input",
+    "LayerNormalization",
+    "LeakyReLU",
+    "PReLU",
+    "ReLU",
+    "Rescaling",
+    "Reshape",
+    "Softmax",
+    "check_shape",
+]

@@ -1,0 +1,133 @@
+"""What all layers share: shapes that are checked, names, penalties."""
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import jax
+from jax import Array
+
+from jaxnet_mini.base.absent import attributes
+from jaxnet_mini.base.arguments import as_integer, check_positive
+from jaxnet_mini.base.text import as_call
+from jaxnet_mini.core import regularizers
+from jaxnet_mini.core.types import Params, RandomKey, Shape
+from jaxnet_mini.core.values import Value
+from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
+
+
+def check_shape(value: Any, argument: str) -> Shape:
+    """Return ``value`` as a shape without the batch axis.
+
+    Raises:
+        ArgumentError: no tuple of positive integers.
+    """
+    if as_integer(value) is not None:
+        value = (value,)
+    if not isinstance(value, tuple | list):
+        raise ArgumentError(
+            f"{argument} must be a tuple of positive integers without the batch axis, "
+            f"such as (28, 28), not {value!r}."
+        )
+    return tuple(check_positive(f"every axis of {argument}", size) for size in value)
+
+
+def total_penalty(
+    params: Params, wanted: Mapping[str, str | regularizers.Penalty | None]
+) -> Array | float:
+    """Return the sum of what regularizers give for parameters of the same names."""
+    total: Array | float = 0.0
+    for name, regularizer in wanted.items():
+        penalize = regularizers.get(regularizer)
+        if penalize is not None and name in params:
+            total = total + penalize(params[name])
+    return total
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Base(Value):
+    """What all layers here share: a declared input shape, a name, a short ``repr``.
+
+    On its own it passes its input on and has no parameters.
+    """
+
+    input_shape: Shape | None = dataclasses.field(default=None, kw_only=True)
+    input_dim: dataclasses.InitVar[int | None] = dataclasses.field(
+        default=None, kw_only=True
+    )
+    name: str | None = dataclasses.field(default=None, kw_only=True)
+
+    def __post_init__(self, input_dim: int | None) -> None:
+        if input_dim is not None:
+            if self.input_shape is not None:
+                raise ArgumentError("give input_shape or input_dim, not both.")
+            declared = check_shape(check_positive("input_dim", input_dim), "input_dim")
+            object.__setattr__(self, "input_shape", declared)
+        elif self.input_shape is not None:
+            declared = check_shape(self.input_shape, "input_shape")
+            object.__setattr__(self, "input_shape", declared)
+        if self.name is not None and (
+            not isinstance(self.name, str) or not re.fullmatch(r"[^/\s]+", self.name)
+        ):
+            raise ArgumentError(
+                f"name must be a word without '/' or spaces, not {self.name!r}."
+            )
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        attributes.check_methods(cls, "layer")
+
+    def __repr__(self) -> str:
+        return as_call(self)
+
+    def __call__(self, *_: Any, **__: Any) -> NoReturn:
+        """Say how layers are put together, which is not by calling them.
+
+        Raises:
+            LayerError: always.
+        """
+        raise LayerError(
+            f"{self!r} is called, and a layer here is a value without weights: stack "
+            "layers, model = Sequential([Input((4,)), Dense(8), ...]), and call "
+            "model(x); or net = jn.serial(Dense(8), ...), output_shape, params = "
+            "net.init(key, (4,)) and net.apply(params, x)."
+        )
+
+    def check(self, input_shape: Shape) -> None:
+        """Raise a ShapeError where ``input_shape`` is not what was declared."""
+        if any(isinstance(size, jax.core.Tracer) for size in input_shape):
+            raise ShapeError(
+                "input_shape is an argument of a traced function, in which its numbers "
+                "are not known: keep it out of the arguments, as in "
+                "jax.eval_shape(lambda key: net.init(key, (28, 28)), key)."
+            )
+        if self.input_shape is not None and self.input_shape != tuple(input_shape):
+            raise ShapeError(
+                f"{self!r} expects inputs of shape {self.input_shape} and got "
+                f"{tuple(input_shape)}: change its input_shape or reshape the inputs."
+            )
+
+    def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
+        """Return the output shape and the parameters."""
+        self.check(input_shape)
+        return tuple(input_shape), {}
+
+    def apply(
+        self,
+        params: Params,
+        x: Array,
+        *,
+        key: RandomKey | None = None,
+        training: bool = False,
+    ) -> Array:
+        """Return the outputs for a batch."""
+        return self.forward(params, x)
+
+    def forward(self, params: Params, x: Array) -> Array:
+        """Return the outputs of a layer that draws no random numbers."""
+        return x
+
+    def penalty(self, params: Params) -> Array | float:
+        """Return what regularizers add to the loss of a batch; 0.0 where none does."""
+        return 0.0

@@ -1,0 +1,169 @@
+"""Losses, as frozen values and as functions.
+
+Source: https://keras.io/api/losses/. A loss maps ``y_true`` and ``y_pred``, both with a
+leading batch axis, to one number per example; calling it returns the mean over the
+batch, as in Keras. The functions of the same names in snake case are the per-example
+values alone.
+"""
+
+from jaxnet_mini.base.arguments import is_function
+from jaxnet_mini.base.text import snake_case
+from jaxnet_mini.core.losses.classes import (
+    REDUCTIONS,
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalHinge,
+    CosineSimilarity,
+    FunctionLoss,
+    Hinge,
+    Huber,
+    KLDivergence,
+    LogCosh,
+    Loss,
+    LossFunction,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+)
+from jaxnet_mini.core.losses.functions import (
+    EPSILON,
+    binary_crossentropy,
+    categorical_crossentropy,
+    categorical_hinge,
+    cosine_similarity,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
+from jaxnet_mini.errors import ArgumentError, find
+
+__all__ = [
+    "EPSILON",
+    "LOSSES",
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalHinge",
+    "CosineSimilarity",
+    "FunctionLoss",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCosh",
+    "Loss",
+    "LossFunction",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Poisson",
+    "SparseCategoricalCrossentropy",
+    "SquaredHinge",
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "categorical_hinge",
+    "cosine_similarity",
+    "get",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
+    "sparse_categorical_crossentropy",
+    "squared_hinge",
+]
+
+_CLASSES = (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalHinge,
+    CosineSimilarity,
+    Hinge,
+    Huber,
+    KLDivergence,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+)
+
+LOSSES: dict[str, type[Loss]] = {
+    **{kind.function.__name__: kind for kind in _CLASSES},
+    "bce": BinaryCrossentropy,
+    "kld": KLDivergence,
+    "mae": MeanAbsoluteError,
+    "mape": MeanAbsolutePercentageError,
+    "mse": MeanSquaredError,
+    "msle": MeanSquaredLogarithmicError,
+}
+"""Keras's names; those of classes, and capitals, stand for the same."""
+
+
+def acts_by_row(loss: Loss) -> bool:
+    """Return whether the loss of an example is known to depend on it alone.
+
+    Of a user's own function or class nothing is known.
+    """
+    return type(loss) in _CLASSES
+
+
+def is_mean(loss: Loss, weighted: bool) -> bool:
+    """Return whether the loss of a batch is the mean of what its examples add.
+
+    If not, the loss of many examples depends on how they are cut into batches.
+
+    Args:
+        loss: which.
+        weighted: whether the examples have weights.
+    """
+    kind = REDUCTIONS[loss.reduction or "none"]
+    return kind == "mean" or (kind == "weighted" and not weighted)
+
+
+def get(loss: str | Loss | type[Loss] | LossFunction) -> Loss:
+    """Return the loss behind a Keras name, a class, one of our functions or a callable.
+
+    Raises:
+        UnknownNameError: no loss has this name.
+        ArgumentError: none of these.
+
+    >>> get("mse")
+    MeanSquaredError()
+    >>> get(sparse_categorical_crossentropy) == get("sparse_categorical_crossentropy")
+    True
+    """
+    if isinstance(loss, Loss):
+        return loss
+    if isinstance(loss, str):
+        return find(LOSSES, snake_case(loss), "loss", loss)()
+    if isinstance(loss, type) and issubclass(loss, Loss):
+        return loss()
+    if is_function(loss) and not isinstance(loss, type):
+        # Our own functions are recognised, so that their targets are checked too.
+        for kind in _CLASSES:
+            if loss is kind.function:
+                return kind()
+        return FunctionLoss(loss)
+    raise ArgumentError(
+        f"loss must be a name, a loss or a callable, not {loss!r}: "
+        'write for example loss="sparse_categorical_crossentropy".'
+    )

@@ -1,0 +1,261 @@
+"""Metrics, as sums that add up over batches and one result at the end.
+
+Source: https://keras.io/api/metrics/. A metric is a frozen value with pure functions:
+``totals`` makes sums from one batch, ``result`` turns the sums of a whole epoch into
+the metric. Sums of batches are added, so that it is exact over the epoch whatever the
+size of the batches. Weight 0 marks a row that is only padding.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from types import FunctionType
+from typing import Any
+
+from jaxnet_mini.base.arguments import is_function
+from jaxnet_mini.base.text import snake_case
+from jaxnet_mini.core.losses.functions import (
+    binary_crossentropy,
+    categorical_crossentropy,
+    categorical_hinge,
+    hinge,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
+from jaxnet_mini.core.metrics import naming
+from jaxnet_mini.core.metrics.accuracy import (
+    Accuracy,
+    BinaryAccuracy,
+    CategoricalAccuracy,
+    SparseCategoricalAccuracy,
+    SparseTopKCategoricalAccuracy,
+    TopKCategoricalAccuracy,
+    accuracy,
+    binary_accuracy,
+    categorical_accuracy,
+    sparse_categorical_accuracy,
+    sparse_top_k_categorical_accuracy,
+    top_k_categorical_accuracy,
+)
+from jaxnet_mini.core.metrics.base import Metric, MetricFunction, zeros
+from jaxnet_mini.core.metrics.confusion import AUC, Precision, Recall
+from jaxnet_mini.core.metrics.counts import (
+    FalseNegatives,
+    FalsePositives,
+    TrueNegatives,
+    TruePositives,
+)
+from jaxnet_mini.core.metrics.fscore import F1Score, FBetaScore
+from jaxnet_mini.core.metrics.means import (
+    FunctionMean,
+    Mean,
+    MeanMetricWrapper,
+    Sum,
+    mean_per_row,
+)
+from jaxnet_mini.core.metrics.of_losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalHinge,
+    CosineSimilarity,
+    Hinge,
+    KLDivergence,
+    LogCoshError,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    RootMeanSquaredError,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+    crossentropy,
+)
+from jaxnet_mini.core.metrics.r2 import R2Score
+from jaxnet_mini.core.metrics.tradeoffs import (
+    PrecisionAtRecall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+)
+from jaxnet_mini.errors import ArgumentError, find
+
+__all__ = [
+    "AUC",
+    "METRICS",
+    "Accuracy",
+    "BinaryAccuracy",
+    "BinaryCrossentropy",
+    "CategoricalAccuracy",
+    "CategoricalCrossentropy",
+    "CategoricalHinge",
+    "CosineSimilarity",
+    "F1Score",
+    "FBetaScore",
+    "FalseNegatives",
+    "FalsePositives",
+    "FunctionMean",
+    "Hinge",
+    "KLDivergence",
+    "LogCoshError",
+    "Mean",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanMetricWrapper",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Metric",
+    "MetricFunction",
+    "Poisson",
+    "Precision",
+    "PrecisionAtRecall",
+    "R2Score",
+    "Recall",
+    "RecallAtPrecision",
+    "RootMeanSquaredError",
+    "SensitivityAtSpecificity",
+    "SparseCategoricalAccuracy",
+    "SparseCategoricalCrossentropy",
+    "SparseTopKCategoricalAccuracy",
+    "SpecificityAtSensitivity",
+    "SquaredHinge",
+    "Sum",
+    "TopKCategoricalAccuracy",
+    "TrueNegatives",
+    "TruePositives",
+    "accuracy",
+    "binary_accuracy",
+    "binary_crossentropy",
+    "categorical_accuracy",
+    "categorical_crossentropy",
+    "categorical_hinge",
+    "crossentropy",
+    "get",
+    "hinge",
+    "kl_divergence",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_per_row",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
+    "sparse_categorical_accuracy",
+    "sparse_categorical_crossentropy",
+    "sparse_top_k_categorical_accuracy",
+    "squared_hinge",
+    "top_k_categorical_accuracy",
+    "zeros",
+]
+
+METRICS: dict[str, Callable[[], Metric]] = {
+    **{
+        snake_case(kind.__name__): kind
+        for kind in (
+            AUC,
+            BinaryAccuracy,
+            BinaryCrossentropy,
+            CategoricalAccuracy,
+            CategoricalCrossentropy,
+            CategoricalHinge,
+            CosineSimilarity,
+            F1Score,
+            FBetaScore,
+            FalseNegatives,
+            FalsePositives,
+            Hinge,
+            KLDivergence,
+            LogCoshError,
+            MeanAbsoluteError,
+            MeanAbsolutePercentageError,
+            MeanSquaredError,
+            MeanSquaredLogarithmicError,
+            Poisson,
+            Precision,
+            R2Score,
+            Recall,
+            RootMeanSquaredError,
+            SparseCategoricalAccuracy,
+            SparseCategoricalCrossentropy,
+            SparseTopKCategoricalAccuracy,
+            SquaredHinge,
+            TopKCategoricalAccuracy,
+            TrueNegatives,
+            TruePositives,
+        )
+    },
+    "acc": functools.partial(MeanMetricWrapper, accuracy),
+    "accuracy": functools.partial(MeanMetricWrapper, accuracy),
+    "bce": BinaryCrossentropy,
+    "crossentropy": functools.partial(MeanMetricWrapper, crossentropy),
+    "mae": MeanAbsoluteError,
+    "mape": MeanAbsolutePercentageError,
+    "mse": MeanSquaredError,
+    "msle": MeanSquaredLogarithmicError,
+}
+"""Keras's names; those of classes, and capitals, stand for the same."""
+
+
+_OWN = frozenset(
+    value for value in globals().values() if isinstance(value, type | FunctionType)
+)
+
+
+def acts_by_row(metric: Metric) -> bool:
+    """Return whether the sums of an example are known to depend on it alone.
+
+    Of a user's own function or class nothing is known.
+    """
+    if type(metric) is MeanMetricWrapper:
+        return metric.fn in _OWN
+    return type(metric) in _OWN
+
+
+def resolved(
+    metrics: Sequence[Any], weighted_metrics: Sequence[Any]
+) -> tuple[tuple[Metric, ...], tuple[Metric, ...]]:
+    """Return what a trainer is given as metrics, each with a name of its own.
+
+    Raises:
+        UnknownNameError, ArgumentError: see `get`; the user gave one name twice.
+
+    >>> [metric.name for metric in resolved([AUC(), AUC(curve="PR")], [])[0]]
+    ['auc', 'auc_1']
+    """
+    plain, weighted = (tuple(map(get, given)) for given in (metrics, weighted_metrics))
+    return naming.named(metrics, plain, weighted_metrics, weighted)
+
+
+def get(metric: str | Metric | type[Metric] | MetricFunction) -> Metric:
+    """Return the metric behind a Keras name, a class, a metric or a callable.
+
+    Args:
+        metric: a name, by which the logs go then, as it is written; a `Metric` or a
+            class of such; or ``(y_true, y_pred) -> per-example values``, which goes by
+            its ``__name__``.
+
+    Raises:
+        UnknownNameError: no metric has this name.
+        ArgumentError: none of these.
+
+    >>> get("mse").name, get("AUC").name
+    ('mse', 'AUC')
+    """
+    if isinstance(metric, Metric):
+        return metric
+    if isinstance(metric, str):
+        return find(METRICS, snake_case(metric), "metric", metric)().renamed(metric)
+    if isinstance(metric, type) and issubclass(metric, Metric):
+        return metric()
+    if is_function(metric) and not isinstance(metric, type):
+        return MeanMetricWrapper(metric)
+    raise ArgumentError(
+        f"a metric must be a name, a Metric or a callable, not {metric!r}: "
+        'write for example metrics=["accuracy"].'
+    )

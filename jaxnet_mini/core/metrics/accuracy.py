@@ -1,0 +1,153 @@
+"""Accuracies: how often the answer is right."""
+
+import dataclasses
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array
+
+from jaxnet_mini.base.absent import calls
+from jaxnet_mini.base.arguments import check_number, check_positive
+from jaxnet_mini.core.losses.functions import aligned, classes_of
+from jaxnet_mini.core.metrics.means import FunctionMean
+from jaxnet_mini.core.types import as_float
+
+
+def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Array:
+    """Return 1 where an output is on the right side of ``threshold``, else 0."""
+    y_true, y_pred = aligned(y_true, y_pred)
+    right: Array = y_true == (y_pred > threshold).astype(y_pred.dtype)
+    return right.astype(jnp.float32)
+
+
+def categorical_accuracy(y_true: Any, y_pred: Any) -> Array:
+    """Return 1 where the largest output is the largest target, else 0."""
+    y_true, y_pred = aligned(y_true, y_pred)
+    right = jnp.argmax(y_true, axis=-1) == jnp.argmax(y_pred, axis=-1)
+    return right.astype(jnp.float32)
+
+
+def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Array:
+    """Return 1 where the largest output is that of the integer class, else 0."""
+    y_pred = jnp.asarray(y_pred)
+    answer = jnp.argmax(y_pred, axis=-1).astype(jnp.int32)
+    return (classes_of(y_true, y_pred) == answer).astype(jnp.float32)
+
+
+@calls.of("sparse_top_k_categorical_accuracy", "metrics")
+def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Array:
+    """Return 1 where fewer than ``k`` outputs exceed that of the class, else 0."""
+    y_pred = as_float(jnp.asarray(y_pred))
+    index = classes_of(y_true, y_pred)[..., None]
+    own = jnp.take_along_axis(y_pred, index, axis=-1)
+    # Nothing exceeds NaN, and yet it is not the largest.
+    own = jnp.where(jnp.isnan(own), -jnp.inf, own)
+    return (jnp.sum((y_pred > own), axis=-1) < k).astype(jnp.float32)
+
+
+def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Array:
+    """Return the same for one-hot targets."""
+    y_true, y_pred = aligned(y_true, y_pred)
+    classes = jnp.argmax(y_true, axis=-1)
+    return sparse_top_k_categorical_accuracy(classes, y_pred, k)
+
+
+def accuracy(y_true: Array, y_pred: Array) -> Array:
+    """Return the accuracy that the shapes call for, as Keras resolves the bare word.
+
+    Binary for a single output, sparse where targets are integer classes, else that of
+    one-hot targets.
+    """
+    if y_pred.shape[-1] == 1:
+        return binary_accuracy(y_true, y_pred)
+    if y_true.ndim < y_pred.ndim or y_true.shape[-1] == 1:
+        return sparse_categorical_accuracy(y_true, y_pred)
+    return categorical_accuracy(y_true, y_pred)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Accuracy(FunctionMean):
+    """The share of values that equal their targets exactly.
+
+    For outputs that are classes already. Probabilities have accuracies of their own,
+    and the name ``"accuracy"`` chooses among these by the shapes.
+
+    >>> float(Accuracy()(jnp.array([1, 2, 3, 4]), jnp.array([0, 2, 3, 4])))
+    0.75
+    """
+
+    name: str = "accuracy"
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        y_true, y_pred = aligned(y_true, y_pred)
+        return (y_true == y_pred).astype(jnp.float32)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class BinaryAccuracy(FunctionMean):
+    """The share of outputs on the right side of ``threshold``."""
+
+    name: str = "binary_accuracy"
+    threshold: float = dataclasses.field(default=0.5, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number("BinaryAccuracy: threshold", self.threshold)
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return binary_accuracy(y_true, y_pred, self.threshold)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class CategoricalAccuracy(FunctionMean):
+    """The share of rows whose largest output is that of the one-hot class."""
+
+    name: str = "categorical_accuracy"
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return categorical_accuracy(y_true, y_pred)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class SparseCategoricalAccuracy(FunctionMean):
+    """The share of rows whose largest output is that of the integer class."""
+
+    name: str = "sparse_categorical_accuracy"
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return sparse_categorical_accuracy(y_true, y_pred)
+
+
+def _check_k(metric: Any) -> None:
+    k = check_positive(f"{type(metric).__name__}: k", metric.k)
+    object.__setattr__(metric, "k", k)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class TopKCategoricalAccuracy(FunctionMean):
+    """The share of rows whose one-hot class is among the ``k`` largest outputs."""
+
+    k: int = 5
+    name: str = "top_k_categorical_accuracy"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_k(self)
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return top_k_categorical_accuracy(y_true, y_pred, self.k)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class SparseTopKCategoricalAccuracy(FunctionMean):
+    """The share of rows whose integer class is among the ``k`` largest outputs."""
+
+    k: int = 5
+    name: str = "sparse_top_k_categorical_accuracy"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_k(self)
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return sparse_top_k_categorical_accuracy(y_true, y_pred, self.k)

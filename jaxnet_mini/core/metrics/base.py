@@ -1,0 +1,154 @@
+"""What a metric is: sums that add up over batches, and one result at the end."""
+
+import abc
+import copy
+import dataclasses
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from jaxnet_mini.base.absent import attributes
+from jaxnet_mini.base.arguments import check_flag, check_word
+from jaxnet_mini.base.text import as_call, snake_case
+from jaxnet_mini.core.types import Float
+from jaxnet_mini.core.values import Value
+
+Totals: TypeAlias = Any
+"""A pytree of sums."""
+
+MetricFunction: TypeAlias = Callable[[Array, Array], Array]
+
+
+def zeros(number: int, shape: tuple[int, ...] = ()) -> tuple[Array, ...]:
+    """Return ``number`` arrays of JAX's default float, to start sums from."""
+    dtype = jax.dtypes.canonicalize_dtype(float)
+    return tuple(jnp.zeros(shape, dtype) for _ in range(number))
+
+
+def numpy_of(array: Any) -> Any:
+    """Return ``jax.numpy`` for a JAX array and ``numpy`` for all else.
+
+    Results are computed on the host in float64, and within compiled steps by JAX.
+    """
+    return jnp if isinstance(array, Array) else np
+
+
+def in_words(metric: Any) -> str:
+    """Return what a message calls a metric: its class, and its name if it has its own.
+
+    >>> from jaxnet_mini.metrics import AUC
+    >>> in_words(AUC()), in_words(AUC(name="area"))
+    ('AUC', "AUC 'area'")
+    """
+    kind = type(metric).__name__
+    return kind if metric.name == snake_case(kind) else f"{kind} {metric.name!r}"
+
+
+def over(total: Any, count: Any) -> Any:
+    """Return ``total / count``, 0 where ``count`` is 0; of JAX or NumPy arrays."""
+    xp = numpy_of(count)
+    nothing = count == 0.0
+    return xp.where(nothing, 0.0, total / xp.where(nothing, 1.0, count))
+
+
+def weighed(values: Array, weight: Array) -> Array:
+    """Return values times weights of the same shape.
+
+    What counts for nothing may hold anything, infinity too, and 0 times that is NaN.
+    """
+    return jnp.where(weight == 0.0, 0.0, values) * weight
+
+
+def as_batch(
+    y_true: Any, y_pred: Any, sample_weight: Any = None
+) -> tuple[Array, Array, Array]:
+    """Return what was given by hand as `Metric.totals` takes it.
+
+    Args:
+        y_true: targets, ``(batch, ...)``.
+        y_pred: outputs, ``(batch, ...)``.
+        sample_weight: a number, ``(batch,)``, ``(batch, 1)`` or one weight per output;
+            None stands for 1.
+    """
+    y_true, y_pred = jnp.asarray(y_true), jnp.asarray(y_pred)
+    dtype = jax.dtypes.canonicalize_dtype(float)
+    weight = jnp.asarray(1.0 if sample_weight is None else sample_weight, dtype)
+    if weight.ndim == y_pred.ndim > 1 and weight.shape[-1] == 1:
+        weight = weight[..., 0]
+    shape = y_pred.shape[: max(1, weight.ndim)]
+    return y_true, y_pred, jnp.broadcast_to(weight, shape)
+
+
+class Metric(Value, abc.ABC):
+    """The base of the metrics: derive a frozen, hashable value with a ``name``.
+
+    Logs go by the name. The functions are pure: ``totals`` makes sums from one batch,
+    ``result`` turns the sums of a whole epoch into the metric.
+    """
+
+    name: str
+
+    def __post_init__(self) -> None:
+        """Check the name and the flags of a metric that is a dataclass.
+
+        Raises:
+            ArgumentError: the name is no word, or a flag neither True nor False.
+        """
+        kind = type(self).__name__
+        check_word(f"{kind}: name", self.name)
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            if field.type is bool:
+                given = getattr(self, field.name)
+                flag = check_flag(f"{kind}: {field.name}", given)
+                object.__setattr__(self, field.name, flag)
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        attributes.check_methods(cls, "metric")
+
+    def __repr__(self) -> str:
+        return as_call(self) if dataclasses.is_dataclass(self) else super().__repr__()
+
+    @abc.abstractmethod
+    def zeros(self) -> Totals:
+        """Return the sums of no batch, see `zeros`."""
+
+    @abc.abstractmethod
+    def totals(
+        self, y_true: Array, y_pred: Array, weight: Float[Array, "batch ..."]
+    ) -> Totals:
+        """Return the sums of one batch; rows count as often as ``weight`` says.
+
+        In training it is ``(batch,)``; a call by hand may weigh single outputs.
+        """
+
+    @abc.abstractmethod
+    def result(self, totals: Totals) -> Any:
+        """Return the metric from the sums of all batches, JAX or NumPy arrays.
+
+        A scalar, or for some metrics an array of one axis.
+        """
+
+    def for_outputs(self, outputs: int) -> "Metric":
+        """Return the metric for a network of so many outputs; mostly itself."""
+        return self
+
+    def renamed(self, name: str) -> "Metric":
+        """Return the same metric by another name."""
+        other = copy.copy(self)
+        object.__setattr__(other, "name", name)
+        return other
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the metric of one batch.
+
+        Args:
+            y_true: targets, ``(batch, ...)``.
+            y_pred: outputs, ``(batch, ...)``.
+            sample_weight: one weight per example or per output, or None for ones.
+        """
+        return self.result(self.totals(*as_batch(y_true, y_pred, sample_weight)))

@@ -1,0 +1,172 @@
+"""Means and sums: of a stream of values, and of a per-example function."""
+
+import abc
+import dataclasses
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array
+
+from jaxnet_mini.base.arguments import check_word, is_function
+from jaxnet_mini.core.metrics.base import (
+    Metric,
+    MetricFunction,
+    Totals,
+    over,
+    weighed,
+    zeros,
+)
+from jaxnet_mini.core.types import Float, as_float
+from jaxnet_mini.core.values import Value
+from jaxnet_mini.errors import ArgumentError, ShapeError
+
+
+def mean_per_row(values: Array) -> Float[Array, " batch"]:
+    """Average every axis but the first."""
+    return jnp.mean(values, axis=tuple(range(1, values.ndim)))
+
+
+def _numbers(values: Any, weight: Any) -> tuple[Array, Array]:
+    """Return values and weights as arrays of one float dtype; None stands for ones."""
+    values = as_float(jnp.asarray(values))
+    if weight is None:
+        weight = jnp.ones(values.shape[:1], jnp.float32)
+    weight = as_float(jnp.asarray(weight))
+    if weight.shape == (*values.shape, 1):
+        weight = weight[..., 0]
+    # The weights' dtype: values may be of a short one, in which counts would not fit.
+    return values.astype(weight.dtype), weight
+
+
+@dataclasses.dataclass(frozen=True)
+class Mean(Value):
+    """The weighted mean of a stream of values.
+
+    >>> mean = Mean()
+    >>> totals = mean.totals(jnp.array([1.0, 3.0, 5.0, 7.0]), jnp.array([1, 1, 0, 0]))
+    >>> float(mean.result(totals))
+    2.0
+    """
+
+    name: str = "mean"
+
+    def __post_init__(self) -> None:
+        check_word("Mean: name", self.name)
+
+    def zeros(self) -> Totals:
+        """Return the sums of no values."""
+        return zeros(2)
+
+    def totals(self, values: Any, weight: Any = None) -> Totals:
+        """Return the sums of values times weights and of weights, over the batch.
+
+        Args:
+            values: ``(batch, ...)``, averaged over all axes but the first.
+            weight: ``(batch,)``, or with more axes, up to one weight per value; None
+                stands for ones.
+        """
+        values, weight = _numbers(values, weight)
+        values = jnp.mean(values, axis=tuple(range(weight.ndim, values.ndim)))
+        weight = jnp.broadcast_to(weight, values.shape)
+        total = jnp.sum(mean_per_row(weighed(values, weight)))
+        return total, jnp.sum(mean_per_row(weight))
+
+    def result(self, totals: Totals) -> Any:
+        """Return the mean, 0 of no values."""
+        return over(*totals)
+
+
+@dataclasses.dataclass(frozen=True)
+class Sum(Value):
+    """The weighted sum of a stream of values.
+
+    >>> total = Sum()
+    >>> float(total.result(total.totals(jnp.array([1.0, 3.0, 5.0]))))
+    9.0
+    """
+
+    name: str = "sum"
+
+    def __post_init__(self) -> None:
+        check_word("Sum: name", self.name)
+
+    def zeros(self) -> Totals:
+        """Return the sum of no values."""
+        return zeros(1)
+
+    def totals(self, values: Any, weight: Any = None) -> Totals:
+        """Return the sum of values times weights, which are as those of a `Mean`."""
+        values, weight = _numbers(values, weight)
+        axes = tuple(range(weight.ndim, values.ndim))
+        return (jnp.sum(weighed(values, jnp.expand_dims(weight, axes))),)
+
+    def result(self, totals: Totals) -> Any:
+        """Return the sum."""
+        return totals[0]
+
+
+class FunctionMean(Metric):
+    """The base of metrics that are the mean of a per-example function over all rows."""
+
+    @abc.abstractmethod
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        """Return ``(batch,)`` or ``(batch, ...)``.
+
+        Targets and outputs of one axis come as ``(batch, 1)``.
+        """
+
+    def zeros(self) -> Totals:
+        return Mean().zeros()
+
+    def totals(
+        self, y_true: Array, y_pred: Array, weight: Float[Array, "batch ..."]
+    ) -> Totals:
+        if y_true.ndim == y_pred.ndim == 1:  # one output an example
+            y_true, y_pred = y_true[:, None], y_pred[:, None]
+        values = jnp.asarray(self.per_example(y_true, y_pred))
+        if values.shape[:1] != weight.shape[:1]:
+            raise ShapeError(
+                f"the metric {self.name!r} returned shape {values.shape} for a batch "
+                f"of {weight.shape[0]}: return one value per example, without a mean "
+                "over the batch."
+            )
+        return Mean().totals(values, weight)
+
+    def result(self, totals: Totals) -> Any:
+        return Mean().result(totals)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class MeanMetricWrapper(FunctionMean):
+    """The mean of a user's own function over all rows.
+
+    Args:
+        fn: ``(y_true, y_pred) -> per-example values``, ``(batch,)`` or
+            ``(batch, ...)``.
+        name: by default the function's.
+
+    >>> within = MeanMetricWrapper(lambda y, p: abs(y - p) < 0.5, name="within")
+    >>> float(within(jnp.array([0.0, 1.0]), jnp.array([0.1, 3.0])))
+    0.5
+    """
+
+    fn: MetricFunction
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not is_function(self.fn):
+            raise ArgumentError(
+                "MeanMetricWrapper: fn must be a function of (y_true, y_pred), not "
+                f"{self.fn!r}."
+            )
+        if self.name == "":
+            object.__setattr__(self, "name", self.default_name)
+        super().__post_init__()
+
+    @property
+    def default_name(self) -> str:
+        """The name of the function."""
+        return str(getattr(self.fn, "__name__", type(self.fn).__name__))
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return self.fn(y_true, y_pred)

@@ -1,0 +1,110 @@
+"""Several networks that answer together: the mean of their outputs, as one layer."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxnet_mini.base.arguments import check_positive
+from jaxnet_mini.core.layers import Base
+from jaxnet_mini.core.networks import outline, serial
+from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape
+from jaxnet_mini.errors import ArgumentError, ShapeError
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Ensemble(Base):
+    """The mean of the outputs of networks, itself a layer.
+
+    Parameters: for each network, under ``net``, ``net_1`` and so on, its own with
+    another first axis, along which those of its ``counts`` copies are stacked.
+
+    Args:
+        nets: networks of the same shapes of inputs and outputs.
+        counts: how many sets of parameters each has.
+    """
+
+    nets: tuple[Layer, ...]
+    counts: tuple[int, ...]
+
+    def __post_init__(self, input_dim: int | None) -> None:
+        super().__post_init__(input_dim)
+        for net in self.nets:
+            serial.check_layer(net)
+        counts = tuple(check_positive("every one of counts", n) for n in self.counts)
+        if not self.nets or len(counts) != len(self.nets):
+            raise ArgumentError(
+                f"an ensemble needs networks and a number of copies for each, not "
+                f"{len(self.nets)} and {len(counts)}."
+            )
+        object.__setattr__(self, "counts", counts)
+
+    def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
+        self.check(input_shape)
+        shapes, params = [], {}
+        for index, (name, net, count) in enumerate(self._named()):
+            (one,) = outline.outline(serial.serial(net), input_shape)
+            shapes.append(tuple(one.output_shape))
+
+            def fresh(words: Array, net: Layer = net) -> Params:
+                own = jax.random.wrap_key_data(words, impl=jax.random.key_impl(key))
+                return net.init(own, input_shape)[1]
+
+            keys = jax.random.split(jax.random.fold_in(key, index), count)
+            # Traced once, however many there are. Of keys in a loop JAX's checker does
+            # not see that each is used once, hence their words.
+            every = jax.lax.map(fresh, jax.random.key_data(keys))
+            params[name] = serial.in_order_of(one.params, every)
+        if len(set(shapes)) > 1:
+            raise ShapeError(
+                f"the networks of an ensemble must make outputs of one shape, and make "
+                f"{', '.join(map(str, shapes))}."
+            )
+        return shapes[0], params
+
+    def _named(self) -> list[tuple[str, Layer, int]]:
+        names = ["net", *(f"net_{number}" for number in range(1, len(self.nets)))]
+        return list(zip(names, self.nets, self.counts, strict=True))
+
+    def apply(
+        self,
+        params: Params,
+        x: Array,
+        *,
+        key: RandomKey | None = None,
+        training: bool = False,
+    ) -> Array:
+        total: Any = 0.0
+        for name, net, _ in self._named():
+
+            def outputs(own: Params, net: Layer = net) -> Array:
+                return net.apply(own, x, key=key, training=training)
+
+            total = total + jnp.sum(jax.vmap(outputs)(params[name]), axis=0)
+        mean: Array = total / sum(self.counts)
+        return mean
+
+    @property
+    def acts_by_row(self) -> bool:
+        """See `composition.acts_by_row`."""
+        mean = type(self) is Ensemble
+        return mean and all(map(serial.acts_by_row, self.nets))
+
+    def penalty(self, params: Params) -> Array | float:
+        parts = self._named()
+        penalties = (
+            serial.stacked_penalty(net, params[name], count)
+            for name, net, count in parts
+        )
+        return sum(penalties, 0.0)
+
+
+def stacked(trees: Sequence[Any]) -> Any:
+    """Return trees of arrays as one, stacked along a new first axis."""
+    first = trees[0]
+    if isinstance(first, dict):  # jax.tree.map would sort it
+        return {name: stacked([tree[name] for tree in trees]) for name in first}
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)

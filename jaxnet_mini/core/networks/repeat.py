@@ -1,0 +1,155 @@
+"""Repetition: one layer many times in a row, in a program of the size of one.
+
+A `serial` of 128 layers is 128 layers to trace and to compile. Here the compiler sees
+one, in a loop over parameters that are stacked along a first axis.
+"""
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxnet_mini.base.arguments import check_positive
+from jaxnet_mini.core import origins
+from jaxnet_mini.core.layers import Base
+from jaxnet_mini.core.networks import outline, serial
+from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape
+from jaxnet_mini.errors import ShapeError
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Repeat(Base):
+    """One layer ``n`` times in a row, itself a layer; see `repeat`."""
+
+    layer: Layer
+    n: int
+
+    def __post_init__(self, input_dim: int | None) -> None:
+        super().__post_init__(input_dim)
+        serial.check_layer(self.layer)
+        object.__setattr__(self, "n", check_positive("n", self.n))
+
+    def __repr__(self) -> str:
+        name = "" if self.name is None else f", name={self.name!r}"
+        return f"repeat({self.layer!r}, {self.n}{name})"
+
+    def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
+        self.check(input_shape)
+        shape = tuple(input_shape)
+        (one,) = outline.outline(serial.serial(self.layer), shape)
+        if tuple(one.output_shape) != shape:
+            raise ShapeError(
+                f"{self!r} repeats a layer that keeps the shape of its inputs, and "
+                f"this one makes {tuple(one.output_shape)} of {shape}: put "
+                f"{self.layer!r} once before it, or repeat another layer."
+            )
+
+        def fresh(place: Array) -> Params:
+            return self.layer.init(jax.random.fold_in(key, place), shape)[1]
+
+        # Not vmap, under which not every kind of key draws what it draws alone.
+        params = jax.lax.map(fresh, jnp.arange(self.n, dtype=jnp.int32))
+        return shape, serial.in_order_of(one.params, params)
+
+    def apply(
+        self,
+        params: Params,
+        x: Array,
+        *,
+        key: RandomKey | None = None,
+        training: bool = False,
+    ) -> Array:
+        for leaf in jax.tree.leaves(params):
+            if jnp.shape(leaf)[:1] != (self.n,):
+                raise ShapeError(
+                    f"{self!r} got a parameter of shape {jnp.shape(leaf)}, and the "
+                    f"first axis of each must be {self.n}, one entry a repetition: "
+                    "give it parameters that its own init made, or stack them."
+                )
+        run: Any = _run
+        if not origins.is_known(self.layer) and any(
+            isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((params, x))
+        ):
+            run = run.__wrapped__  # what is being traced is traced anew
+        outputs: Array = run(self, params, x, key, training, origins.at_hand())
+        return outputs
+
+    @property
+    def acts_by_row(self) -> bool:
+        """See `composition.acts_by_row`."""
+        return type(self) is Repeat and serial.acts_by_row(self.layer)
+
+    def penalty(self, params: Params) -> Array | float:
+        return serial.stacked_penalty(self.layer, params, self.n)
+
+
+# Compiled, so that a call outside of any jit compiles its loop once, not every time.
+@functools.partial(jax.jit, static_argnums=(0, 4, 5), inline=True)
+def _run(
+    net: Repeat,
+    params: Params,
+    x: Array,
+    key: RandomKey | None,
+    training: bool,
+    _trace: origins.Trace | None,
+) -> Array:
+    """Apply the layer in a loop, compiled once for each trace."""
+
+    def once(x: Array, repetition: tuple[Params, Array]) -> tuple[Array, None]:
+        own, place = repetition
+        own_key = None if key is None else jax.random.fold_in(key, place)
+        return net.layer.apply(own, x, key=own_key, training=training), None
+
+    repetitions = (params, jnp.arange(net.n, dtype=jnp.int32))
+    first: Any = jax.tree.map(lambda leaf: leaf[0], repetitions)
+    y = jax.eval_shape(lambda: once(x, first)[0])
+    if y.shape != x.shape:
+        raise ShapeError(
+            f"{net!r} got a batch of shape {x.shape}, of which its layer makes "
+            f"{y.shape}: give it inputs of the shape that its parameters are made for."
+        )
+    # What goes round in a loop has one dtype: that of the outputs, to which layers
+    # cast what comes in.
+    outputs: Array = jax.lax.scan(once, x.astype(y.dtype), repetitions)[0]
+    return outputs
+
+
+def repeat(layer: Layer, n: int, name: str | None = None) -> Repeat:
+    """Apply a layer ``n`` times in a row, each time with parameters of its own.
+
+    It computes what ``serial(layer, ..., layer)`` computes. The compiled program does
+    not grow with ``n``, nor does the time that its compilation takes.
+
+    Parameters are those of the layer, each with another first axis of length ``n``.
+    Repetition ``i``, from 0, is initialised with the key ``fold_in(key, i)``, and so
+    are the layers of a `serial`; with the same key both start from the same numbers.
+    Dropout likewise draws anew in each repetition. Regularizers are summed over all.
+
+    Inputs of another dtype than that of the outputs, such as images in ``uint8``, are
+    cast to it first.
+
+    Args:
+        layer: keeps the shape of its inputs, such as ``Dense(64)`` for 64 features; a
+            `serial` or another `repeat` are layers too.
+        n: how many times, a positive integer.
+        name: in place of ``repeat``, ``repeat_1`` and so on.
+
+    Raises:
+        LayerError: ``layer`` is none.
+        ArgumentError: ``n`` is no positive integer.
+        ShapeError: ``init`` where the layer changes the shape of its inputs, and
+            ``apply`` to parameters of another number of repetitions.
+
+    >>> import jaxnet_mini as jn
+    >>> from jaxnet_mini.layers import Dense
+    >>> net = jn.serial(Dense(64), repeat(Dense(64, "relu"), 128), Dense(10))
+    >>> output_shape, params = net.init(jax.random.key(0), (784,))
+    >>> params["repeat"]["kernel"].shape
+    (128, 64, 64)
+    >>> net.apply(params, jnp.zeros((5, 784))).shape
+    (5, 10)
+    """
+    return Repeat(layer, n, name=name)

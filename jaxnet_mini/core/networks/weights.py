@@ -1,0 +1,176 @@
+"""Weights by name: paths such as ``dense/kernel`` for the leaves of the parameters.
+
+Weights that come in, from memory or from a file, may be floats of another width
+(float16, bfloat16, float32, float64) and are cast to that of the model; a number that
+is not finite afterwards is an error. Integers are cast too where they are given as
+arrays; in a file they are quantized weights, and refused.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from jaxnet_mini import transfers
+from jaxnet_mini.contents import is_numeric
+from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.types import Params, Shape
+from jaxnet_mini.errors import DataError, ShapeError, shortened
+
+FLOATS = {"float16", "bfloat16", "float32", "float64"}
+
+MOST_LETTERS = 200
+"""Of a path that a message names; that in a file may have millions."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Weight:
+    """One array of a model's parameters and where it belongs."""
+
+    path: str
+    value: Array
+
+    @property
+    def name(self) -> str:
+        """The last part of the path, such as ``kernel``."""
+        return self.path.rsplit("/", 1)[-1]
+
+    @property
+    def shape(self) -> Shape:
+        """The array's shape."""
+        return tuple(self.value.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The array's dtype."""
+        return np.dtype(self.value.dtype)
+
+    def numpy(self) -> NDArray[Any]:
+        """Return a copy as a NumPy array."""
+        return transfers.to_host(self.value).copy()
+
+    def __repr__(self) -> str:
+        return f"<Weight path={self.path}, shape={self.shape}, dtype={self.dtype}>"
+
+
+def by_path(params: Params) -> dict[str, Any]:
+    """Return the leaves of a tree by their paths, in JAX's order.
+
+    >>> by_path({"dense": {"kernel": 1, "bias": 2}})
+    {'dense/bias': 2, 'dense/kernel': 1}
+    """
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): leaf
+        for path, leaf in jax.tree_util.tree_leaves_with_path(params)
+    }
+
+
+def shapes(outline: Iterable[LayerOutline]) -> dict[str, jax.ShapeDtypeStruct]:
+    """Return shape and dtype of every weight, in order of the layers.
+
+    Within a layer the order is the layer's own, kernel before bias; JAX sorts the keys
+    of dictionaries.
+    """
+    found: dict[str, jax.ShapeDtypeStruct] = {}
+
+    def walk(prefix: str, params: Any) -> None:
+        if isinstance(params, dict):
+            for name, value in params.items():
+                walk(f"{prefix}/{name}", value)
+        else:
+            leaves = by_path(params)
+            found.update(
+                {f"{prefix}/{p}" if p else prefix: v for p, v in leaves.items()}
+            )
+
+    for part in outline:
+        walk(part.name, part.params)
+    return found
+
+
+def castable(there: np.dtype[Any], here: np.dtype[Any]) -> bool:
+    """Tell whether a weight in a file may have another dtype than the model's."""
+    floats = {there.name, here.name} <= FLOATS
+    # Nobody writes bytes in another order.
+    return there == here or (floats and there.isnative)
+
+
+def check(
+    expected: Mapping[str, jax.ShapeDtypeStruct],
+    found: Mapping[str, Any],
+    source: str,
+    cast: bool = False,
+) -> None:
+    """Check that arrays are those of a model, by path, shape and dtype.
+
+    Args:
+        expected: what the model has.
+        found: arrays, or what has shape and dtype in their place.
+        source: where they come from, as the message calls it.
+        cast: whether floats may be of another width, see `castable`.
+
+    Raises:
+        ShapeError: they differ; the message names the first differences.
+    """
+    differences = []
+    for path in [*expected, *sorted(found.keys() - expected.keys())]:
+        name = path if len(path) <= MOST_LETTERS else f"{path[:MOST_LETTERS]}..."
+        if path not in found:
+            differences.append(f"{name} is missing there")
+        elif path not in expected:
+            differences.append(f"{name} is there and not in the model")
+        else:
+            for what in ("shape", "dtype"):
+                here, there = (getattr(of[path], what) for of in (expected, found))
+                if what == "shape":
+                    same = tuple(here) == tuple(there)
+                else:
+                    same = castable(there, here) if cast else here == there
+                if not same:
+                    differences.append(
+                        f"{name} has {what} {there} there and {here} in the model"
+                    )
+    if not differences:
+        return
+    raise ShapeError(
+        f"{source} does not fit the model, and nothing was changed: "
+        f"{shortened(differences)}. Load it into a model of the same layers."
+    )
+
+
+def fitting(path: str, expected: jax.ShapeDtypeStruct, value: Any) -> Array:
+    """Return ``value`` as an array on the device.
+
+    Raises:
+        ShapeError: its shape is another.
+        DataError: it holds no real numbers, or one that the weight's dtype cannot hold.
+    """
+    if np.shape(value) != expected.shape:
+        raise ShapeError(
+            f"the weight {path!r} has shape {expected.shape} and was given "
+            f"{np.shape(value)}: give arrays of the shapes and in the order of "
+            "model.get_weights()."
+        )
+    given, dtype = np.asarray(value), np.dtype(expected.dtype)
+    if given.dtype != dtype and not is_numeric(given.dtype):
+        raise DataError(
+            f"the weight {path!r} is of {dtype} and was given {given.dtype}: give real "
+            "numbers."
+        )
+    with np.errstate(all="ignore"):
+        # A copy: on a CPU JAX may take an array over, and its owner may write into it.
+        cast = np.array(given, dtype)
+    if given.dtype != dtype:
+        floats = dtype.name in FLOATS
+        lost = np.isfinite(given) & ~np.isfinite(cast) if floats else cast != given
+        if np.any(lost):
+            raise DataError(
+                f"the weight {path!r} is of {dtype} and was given {given[lost][0]}, "
+                "which that cannot hold: give numbers in its range."
+            )
+    placed: Array = jax.device_put(cast)
+    return placed

@@ -1,0 +1,130 @@
+"""Regularizers: penalties on weights that are added to the loss.
+
+Source: https://keras.io/api/layers/regularizers/. A regularizer is a frozen value;
+calling it on an array of any shape returns a scalar.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import jax.numpy as jnp
+from jax import Array
+
+from jaxnet_mini.base.absent import attributes
+from jaxnet_mini.base.arguments import check_number, is_function
+from jaxnet_mini.base.text import snake_case
+from jaxnet_mini.core.values import Value
+from jaxnet_mini.errors import ArgumentError, find
+
+__all__ = [
+    "L1",
+    "L1L2",
+    "L2",
+    "REGULARIZERS",
+    "Regularizer",
+    "get",
+    "l1",
+    "l1_l2",
+    "l2",
+]
+
+Penalty: TypeAlias = Callable[[Array], Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class Regularizer(Value):
+    """The base of the regularizers: a frozen, hashable value."""
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        attributes.check_methods(cls, "regularizer")
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            check_number(f"{type(self).__name__}: {field.name}", value, least=0.0)
+            object.__setattr__(self, field.name, float(value))
+
+    def __call__(self, x: Array) -> Array:
+        """Return the penalty on ``x``, a scalar."""
+        raise NotImplementedError
+
+
+@dataclasses.dataclass(frozen=True)
+class L1(Regularizer):
+    """``l1 * sum(|x|)``.
+
+    >>> L1(0.1)(jnp.array([1.0, -2.0]))
+    Array(0.3, dtype=float32)
+    """
+
+    l1: float = 0.01
+
+    def __call__(self, x: Array) -> Array:
+        return self.l1 * jnp.sum(jnp.abs(x))
+
+
+@dataclasses.dataclass(frozen=True)
+class L2(Regularizer):
+    """``l2 * sum(x**2)``.
+
+    >>> L2(0.1)(jnp.array([1.0, -2.0]))
+    Array(0.5, dtype=float32)
+    """
+
+    l2: float = 0.01
+
+    def __call__(self, x: Array) -> Array:
+        return self.l2 * jnp.sum(jnp.square(x))
+
+
+@dataclasses.dataclass(frozen=True)
+class L1L2(Regularizer):
+    """``l1 * sum(|x|) + l2 * sum(x**2)``."""
+
+    l1: float = 0.0
+    l2: float = 0.0
+
+    def __call__(self, x: Array) -> Array:
+        return self.l1 * jnp.sum(jnp.abs(x)) + self.l2 * jnp.sum(jnp.square(x))
+
+
+# As Keras users write them, in small letters too.
+l1 = L1
+l2 = L2
+l1_l2 = L1L2
+
+REGULARIZERS: dict[str, Regularizer] = {
+    "l1": L1(),
+    "l2": L2(),
+    "l1_l2": L1L2(0.01, 0.01),
+}
+
+
+def get(regularizer: str | type[Regularizer] | Penalty | None) -> Penalty | None:
+    """Return the regularizer behind a Keras name; a callable stands for itself.
+
+    Args:
+        regularizer: ``"l1"``, ``"l2"`` or ``"l1_l2"``, each with 0.01; a value such as
+            ``L2(1e-4)``; a callable of one array; or None for none.
+
+    Raises:
+        UnknownNameError: no regularizer has this name.
+        ArgumentError: none of these.
+
+    >>> get("l2")
+    L2(l2=0.01)
+    """
+    if isinstance(regularizer, str):
+        return find(REGULARIZERS, snake_case(regularizer), "regularizer", regularizer)
+    if isinstance(regularizer, type) and issubclass(regularizer, Regularizer):
+        return regularizer()
+    if regularizer is None:
+        return None
+    if is_function(regularizer) and not isinstance(regularizer, type):
+        return regularizer
+    raise ArgumentError(
+        f"a regularizer must be a name, a callable or None, not {regularizer!r}: "
+        "write for example kernel_regularizer=L2(1e-4)."
+    )

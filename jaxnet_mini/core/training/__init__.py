@@ -1,0 +1,1 @@
+"""Training, evaluation and prediction as pure functions of states and batches."""

@@ -1,0 +1,28 @@
+"""The state before the first step, as pure functions of a seed."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from jaxnet_mini.core.training.state import TrainState
+from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.core.transformations import init
+from jaxnet_mini.core.types import Layer, Shape
+
+
+def untrained(net: Layer, input_shape: Shape, seed: Array | np.uint32) -> TrainState:
+    """Return a state that has parameters and no optimizer yet."""
+    key = jax.random.key(seed)
+    _, params = net.init(key, input_shape)
+    return TrainState(params, None, key, jnp.zeros((), jnp.int32))
+
+
+def fresh(trainer: Trainer, input_shape: Shape, seed: Array | np.uint32) -> TrainState:
+    """Return the state before the first step."""
+    return with_optimizer(trainer, untrained(trainer.net, input_shape, seed))
+
+
+def with_optimizer(trainer: Trainer, state: TrainState) -> TrainState:
+    """Return the state with a fresh optimizer."""
+    return state._replace(optimizer_state=init(trainer.optimizer, state.params))

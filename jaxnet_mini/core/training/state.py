@@ -1,0 +1,57 @@
+"""The pytrees of training: what goes from step to step, and what goes into one."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxnet_mini.core.types import Int, Params, RandomKey
+
+
+class TrainState(NamedTuple):
+    """All that changes during training, a pytree.
+
+    ``key`` stays the same: step ``n`` draws from ``jax.random.fold_in(key, n)``.
+    """
+
+    params: Params
+    optimizer_state: Any
+    key: RandomKey
+    step: Int[Array, ""]
+
+
+class Batch(NamedTuple):
+    """Examples of one step; a plain tuple ``(x, y)`` will do as well.
+
+    ``weight`` multiplies the loss of an example, as ``sample_weight`` does in Keras;
+    ``mask`` is 1 for an example and 0 for padding, which counts nowhere.
+    """
+
+    x: Array
+    y: Array
+    weight: Array | None = None
+    mask: Array | None = None
+
+
+def all_finite(tree: Any) -> Array:
+    """Return for each leaf of ``tree``, in order, whether it is finite throughout."""
+    return jnp.array([jnp.all(jnp.isfinite(x)) for x in jax.tree.leaves(tree)], bool)
+
+
+NO_ROW = -1
+"""What an order holds where a batch has no row: padding, which counts nowhere."""
+
+
+class Data(NamedTuple):
+    """Examples as the loops take them, a pytree of arrays on the host or the device.
+
+    ``x`` is ``(rows, ...)`` as a whole or ``(steps, batch, ...)`` stacked as
+    batches, ``y`` and ``weight`` likewise or None. Only the first ``rows`` examples
+    count, an ``int32``; the others are padding.
+    """
+
+    x: Any
+    y: Any
+    weight: Any
+    rows: Any

@@ -1,0 +1,106 @@
+"""Sums of loss and metrics over many batches, and how far a loop is."""
+
+import dataclasses
+import functools
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from jaxnet_mini.core.training.state import TrainState
+from jaxnet_mini.core.types import Bool, Int, Logs, Shape
+
+
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["total", "lost"],
+    meta_fields=["structure", "shapes"],
+)
+@dataclasses.dataclass(frozen=True)
+class Sums:
+    """Sums of loss and metrics over many batches, and what rounding has lost of them.
+
+    Compensated summation (Kahan 1965) keeps the sums of an epoch exact to the last
+    digits, and the same to the bit however the epoch is cut into pieces. All numbers
+    stand in one vector: a step adds them at once, and one array comes to the host.
+
+    Args:
+        total: all sums, one after the other, ``(numbers,)``.
+        lost: what is to be taken off them, ``(numbers,)``.
+        structure: how they hang together, see `value`.
+        shapes: of the arrays within it.
+    """
+
+    total: Any
+    lost: Any
+    structure: Any
+    shapes: tuple[Shape, ...]
+
+    @classmethod
+    def zeros(cls, like: dict[str, Any]) -> "Sums":
+        """Return sums of nothing, on the host, of the structure and shapes given."""
+        leaves, structure = jax.tree.flatten(like)
+        shapes = tuple(tuple(leaf.shape) for leaf in leaves)
+        numbers = sum(map(math.prod, shapes))
+        zeros = np.zeros(numbers, jax.dtypes.canonicalize_dtype(float))
+        return cls(zeros, zeros, structure, shapes)
+
+    def add(self, new: dict[str, Any]) -> "Sums":
+        """Return the sums with those of one more batch."""
+        dtype = self.total.dtype
+        leaves = [jnp.ravel(leaf).astype(dtype) for leaf in jax.tree.leaves(new)]
+        plus = jnp.concatenate(leaves) - self.lost
+        total = self.total + plus
+        # Of an infinite sum nothing is lost, and infinity less itself is NaN.
+        lost = jnp.where(jnp.isfinite(total), (total - self.total) - plus, 0.0)
+        return dataclasses.replace(self, total=total, lost=lost)
+
+    def value(self) -> dict[str, Any]:
+        """Return the sums by name: on the host in float64, within a program by JAX."""
+        if isinstance(self.total, jax.core.Tracer):
+            value: Any = self.total - self.lost
+        else:
+            total, lost = jax.device_get((self.total, self.lost))
+            value = np.asarray(total, np.float64) - np.asarray(lost, np.float64)
+        leaves, start = [], 0
+        for shape in self.shapes:
+            end = start + math.prod(shape)
+            leaves.append(value[start:end].reshape(shape))
+            start = end
+        named: dict[str, Any] = jax.tree.unflatten(self.structure, leaves)
+        return named
+
+
+class Progress(NamedTuple):
+    """What a loop returns.
+
+    ``failed`` is the index of the first step whose loss was not finite, where the loop
+    ended at once and ``state`` is of no use; -1 where all went well. ``finite`` tells
+    for each parameter, in the order of ``jax.tree.leaves``, if all of it is finite.
+    """
+
+    state: TrainState
+    sums: Sums
+    failed: Int[Array, ""]
+    finite: Bool[Array, " leaves"]
+
+
+class Point(NamedTuple):
+    """How far a call of ``fit`` is.
+
+    Args:
+        epoch: the index of the epoch.
+        step: how many of its steps are done; 0 stands before ``on_epoch_begin``.
+        sums: of these steps; None where there are none.
+        logs: of the last whole epoch.
+        stopped: whether training is to end here.
+    """
+
+    epoch: int
+    step: int = 0
+    sums: Sums | None = None
+    logs: Logs = {}  # noqa: RUF012  (never changed)
+    stopped: bool = False

@@ -1,0 +1,399 @@
+"""Training and evaluation as pure functions.
+
+Nothing here knows a file, a clock or a console. A `Trainer` is a frozen value that says
+what is learned and how; its methods map states and batches to states and sums, and
+compose with ``jax.jit``, ``jax.grad`` and ``jax.vmap``.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from jaxnet_mini.core import losses, metrics, optimizers, transformations
+from jaxnet_mini.core.metrics import Metric
+from jaxnet_mini.core.networks import last_activation, serial
+from jaxnet_mini.core.origins import Trace
+from jaxnet_mini.core.training.state import Batch, Data, TrainState, all_finite
+from jaxnet_mini.core.training.sums import Progress, Sums
+from jaxnet_mini.core.transformations import Loss
+from jaxnet_mini.core.types import Float, Int, Layer, Params, RandomKey, Shape
+from jaxnet_mini.core.values import Value
+from jaxnet_mini.errors import ArgumentError, ShapeError
+
+
+@dataclasses.dataclass(frozen=True)
+class Trainer(Value):
+    """What is learned and how: a frozen, hashable value.
+
+    Args:
+        net: a layer, usually `jaxnet_mini.serial`.
+        loss: a Keras name, one of `jaxnet_mini.losses`, or a callable
+            ``(y_true, y_pred) -> per-example loss``.
+        optimizer: a Keras name, one of `jaxnet_mini.optimizers`, or any optax
+            transformation.
+        metrics: names, `jaxnet_mini.metrics.Metric` values or callables.
+        weighted_metrics: likewise; these count examples by their weights.
+        trace: makes an equal trainer another one, whose programs are traced anew; see
+            `jaxnet_mini.core.origins`.
+
+    Where the network ends with the softmax or sigmoid that the loss expects, the loss
+    is computed from what comes before it: exact where probabilities would round.
+
+    >>> from jaxnet_mini.layers import Dense
+    >>> trainer = Trainer(Dense(1), loss="mse", optimizer="sgd")
+    >>> state = trainer.init(jax.random.key(0), (2,))
+    >>> state, logs = jax.jit(trainer.step)(state, (jnp.ones((4, 2)), jnp.ones((4, 1))))
+    >>> sorted(logs), int(state.step)
+    (['loss'], 1)
+    """
+
+    net: Layer
+    loss: Any
+    optimizer: Any = "adam"
+    metrics: tuple[Any, ...] = ()
+    weighted_metrics: tuple[Any, ...] = ()
+    trace: Trace | None = dataclasses.field(default=None, kw_only=True, repr=False)
+
+    def __post_init__(self) -> None:
+        serial.check_layer(self.net)
+        plain, weighted = metrics.resolved(self.metrics, self.weighted_metrics)
+        object.__setattr__(self, "loss", losses.get(self.loss))
+        if self.loss.reduction in (None, "none"):
+            raise ArgumentError(
+                f"the loss {self.loss!r} is not reduced to one number, and training "
+                'needs one: leave reduction out, or use "sum".'
+            )
+        object.__setattr__(self, "optimizer", optimizers.get(self.optimizer))
+        object.__setattr__(self, "metrics", plain)
+        object.__setattr__(self, "weighted_metrics", weighted)
+
+    @property
+    def all_metrics(self) -> tuple[Metric, ...]:
+        """The metrics, then the weighted ones."""
+        return (*self.metrics, *self.weighted_metrics)
+
+    @property
+    def transformation(self) -> optax.GradientTransformation:
+        """The optax transformation behind ``optimizer``."""
+        if isinstance(self.optimizer, optimizers.Optimizer):
+            return self.optimizer.transformation()
+        return self.optimizer
+
+    def program(self) -> "Trainer":
+        """Return the trainer without its optimizer's numbers, which live in the state.
+
+        Equal values of this share compiled programs.
+        """
+        return self._program
+
+    @functools.cached_property
+    def _program(self) -> "Trainer":
+        return dataclasses.replace(self, optimizer=self.transformation)
+
+    @property
+    def acts_by_row(self) -> bool:
+        """Whether a step may be computed in pieces of its batch, see `loop`."""
+        return (
+            serial.acts_by_row(self.net)
+            and losses.acts_by_row(self.loss)
+            and all(map(metrics.acts_by_row, self.all_metrics))
+        )
+
+    def averages_rows(self, weighted: bool) -> bool:
+        """Return whether an evaluation is the same however the rows are cut.
+
+        Args:
+            weighted: whether the examples have weights.
+        """
+        return self.acts_by_row and losses.is_mean(self.loss, weighted)
+
+    def init(self, key: RandomKey, input_shape: Shape) -> TrainState:
+        """Return a fresh state: parameters, optimizer state, key, step 0."""
+        _, params = self.net.init(key, input_shape)
+        state = transformations.init(self.optimizer, params)
+        key = jax.random.clone(key)  # who donates the state keeps the one given
+        return TrainState(params, state, key, jnp.zeros((), jnp.int32))
+
+    def step(
+        self, state: TrainState, batch: Batch | tuple[Array, ...]
+    ) -> tuple[TrainState, dict[str, Array]]:
+        """Take one step; return the new state, and loss and metrics of the batch."""
+        state, totals = self._step(state, Batch(*batch))
+        return state, self.logs(totals)
+
+    def loop(
+        self,
+        state: TrainState,
+        data: Data,
+        order: Int[Array, "steps batch"] | Int[Array, "steps pieces rows"],
+        first: Int[Array, ""] | int,
+        last: Int[Array, ""] | int,
+        sums: Sums | None = None,
+    ) -> Progress:
+        """Take the steps ``first`` to ``last - 1`` of an epoch in one loop.
+
+        Args:
+            state: where to start.
+            data: the examples, ``(rows, ...)``, on the device.
+            order: which row goes where in the epoch, see `jaxnet_mini.data.order`:
+                ``(steps, batch)``, or ``(steps, pieces, rows)`` for steps whose
+                gradients are added up over pieces of their batch. That is the same
+                step where layers and loss treat each example by itself.
+            first: the first step.
+            last: the step before which to stop; both may be traced, so that an epoch,
+                a part of it and a single step are one program.
+            sums: those of earlier steps, to go on from; None starts at zero.
+        """
+        steps, piece_rows = order.shape[0], order.shape[-1]
+        pieces = order.reshape(steps, -1, piece_rows).shape[1]
+        order = order.reshape(steps * pieces, piece_rows)
+
+        def batch(index: Array, count: int = 1) -> Batch:
+            places = jax.lax.dynamic_slice_in_dim(order, index * count, count)
+            rows = places.reshape(-1)
+            # Padding computes with a real row, so that it is never NaN by itself.
+            mask, rows = rows >= 0, jnp.maximum(rows, 0)
+
+            def gather(array: Array) -> Array:
+                return array.at[rows].get(mode="promise_in_bounds")
+
+            x, y, weight = jax.tree.map(gather, (data.x, data.y, data.weight))
+            return Batch(x, y, weight, mask)
+
+        def go_on(carry: tuple[Array, Array, TrainState, Sums]) -> Array:
+            index, finite, *_ = carry
+            return (index < last) & finite
+
+        def take_step(
+            carry: tuple[Array, Array, TrainState, Sums],
+        ) -> tuple[Array, Array, TrainState, Sums]:
+            index, _, state, sums = carry
+            if pieces == 1:
+                state, new = self._step(state, batch(index))
+            else:
+                state, new = self._step_in_pieces(state, batch, index, pieces)
+            finite = jnp.isfinite(new["loss"][0])
+            return index + 1, finite, state, sums.add(new)
+
+        sums = self.no_sums() if sums is None else sums
+        start = (jnp.asarray(first, jnp.int32), jnp.array(True), state, sums)
+        index, finite, state, sums = jax.lax.while_loop(go_on, take_step, start)
+        failed = jnp.where(finite, -1, index - 1)
+        return Progress(state, sums, failed, all_finite(state.params))
+
+    def evaluate(
+        self,
+        params: Params,
+        batches: Data,
+        first: Int[Array, ""] | int,
+        last: Int[Array, ""] | int,
+        sums: Sums | None = None,
+    ) -> Sums:
+        """Return the sums of loss and metrics over batches ``first`` to ``last - 1``.
+
+        Args:
+            params: the parameters.
+            batches: examples stacked as ``(steps, batch, ...)``.
+            first: the first batch.
+            last: the batch before which to stop.
+            sums: those of earlier batches, to go on from; None starts at zero.
+        """
+        batch_size = batches.x.shape[1]
+
+        def totals_of(index: Array | int) -> dict[str, Any]:
+            x, y, weight = jax.tree.map(
+                lambda array: jax.lax.dynamic_index_in_dim(
+                    array, index, keepdims=False
+                ),
+                (batches.x, batches.y, batches.weight),
+            )
+            places = index * batch_size + jnp.arange(batch_size, dtype=jnp.int32)
+            mask = places < batches.rows
+            return self._totals(params, Batch(x, y, weight, mask), None, False)[-1]
+
+        result: Sums = jax.lax.fori_loop(
+            first,
+            last,
+            lambda index, sums: sums.add(totals_of(index)),
+            self.no_sums() if sums is None else sums,
+        )
+        return result
+
+    def no_sums(self) -> Sums:
+        """Return the sums of no batch, on the host."""
+        return Sums.zeros(self._zeros)
+
+    @functools.cached_property
+    def _zeros(self) -> dict[str, Any]:
+        """The shapes of all sums by name."""
+
+        def zeros() -> dict[str, Any]:
+            own = {metric.name: metric.zeros() for metric in self.all_metrics}
+            return {"loss": metrics.zeros(2)} | own
+
+        return jax.eval_shape(zeros)  # type: ignore[no-any-return]
+
+    def logs(self, totals: dict[str, Any] | Sums) -> dict[str, Any]:
+        """Return loss and metrics from their sums, by name in alphabetical order."""
+        totals = totals.value() if isinstance(totals, Sums) else totals
+        total, rows = totals["loss"]
+        logs = {"loss": total / rows}
+        logs |= {m.name: m.result(totals[m.name]) for m in self.all_metrics}
+        return dict(sorted(logs.items()))
+
+    def _step(self, state: TrainState, batch: Batch) -> tuple[TrainState, Any]:
+        key = jax.random.fold_in(state.key, state.step)
+        gradients, totals = self._gradients(state.params, batch, key)
+        loss = functools.partial(self._loss, batch=batch, key=key)
+        return self._updated(state, gradients, totals, loss), totals
+
+    def _step_in_pieces(
+        self,
+        state: TrainState,
+        batch: Callable[..., Batch],
+        index: Array,
+        pieces: int,
+    ) -> tuple[TrainState, Any]:
+        """Take a step whose batch comes in pieces.
+
+        What a piece computes stays in the cache where that of a large batch does not.
+        """
+        key = jax.random.fold_in(state.key, state.step)
+        entire = batch(index, pieces)
+        whole: Any = entire.mask, entire.weight
+
+        def piece(number: Array) -> tuple[Batch, RandomKey]:
+            return batch(index * pieces + number), jax.random.fold_in(key, number)
+
+        def sums_of(number: Array) -> tuple[Params, Any]:
+            return self._gradients(state.params, *piece(number), whole)
+
+        def loss(params: Params) -> Float[Array, ""]:
+            def add(number: Array, total: Array) -> Array:
+                return total + self._loss(params, *piece(number), whole)
+
+            none = jnp.zeros((), jax.dtypes.canonicalize_dtype(float))
+            total: Array = jax.lax.fori_loop(0, pieces, add, none)
+            return total
+
+        zeros = jax.tree.map(
+            lambda leaf: jnp.zeros(leaf.shape, leaf.dtype),
+            jax.eval_shape(sums_of, jnp.int32(0)),
+        )
+        gradients, totals = jax.lax.fori_loop(
+            0,
+            pieces,
+            lambda number, sums: jax.tree.map(jnp.add, sums, sums_of(number)),
+            zeros,
+        )
+        return self._updated(state, gradients, totals, loss), totals
+
+    def _loss(
+        self, params: Params, batch: Batch, key: RandomKey, whole: Any = None
+    ) -> Float[Array, ""]:
+        """Return what is minimised, of a piece its share, see `_totals`."""
+        total, rows, _ = self._totals(params, batch, key, True, whole)
+        return total / rows
+
+    def _gradients(
+        self,
+        params: Params,
+        batch: Batch,
+        key: RandomKey,
+        whole: tuple[Array, Array | None] | None = None,
+    ) -> tuple[Params, dict[str, Any]]:
+        """Return the gradients of the loss and all sums, see `_totals`."""
+
+        def loss_of(params: Params) -> tuple[Array, Any]:
+            total, *rest = self._totals(params, batch, key, True, whole)
+            return total, rest
+
+        # Divided afterwards: devices then add up rows and gradients at once.
+        gradients, (rows, totals) = jax.grad(loss_of, has_aux=True)(params)
+        return jax.tree.map(lambda leaf: leaf / rows, gradients), totals
+
+    def _updated(
+        self, state: TrainState, gradients: Params, totals: Any, loss: Loss
+    ) -> TrainState:
+        updates, optimizer_state = transformations.update(
+            self.transformation,
+            gradients,
+            state.optimizer_state,
+            state.params,
+            totals["loss"],
+            loss,
+        )
+        params = optax.apply_updates(state.params, updates)
+        return TrainState(params, optimizer_state, state.key, state.step + 1)
+
+    @functools.cached_property
+    def _head(self) -> tuple[Layer, Any, losses.Loss]:
+        """The network, the function from its outputs to predictions, and the loss."""
+        net, activation = last_activation.without_last_activation(self.net)
+        loss = self.loss.on_logits(activation)
+        if loss is None:
+            return self.net, lambda outputs: outputs, self.loss
+        return net, activation, loss
+
+    def _totals(
+        self,
+        params: Params,
+        batch: Batch,
+        key: RandomKey | None,
+        training: bool,
+        whole: tuple[Array, Array | None] | None = None,
+    ) -> tuple[Float[Array, ""], Float[Array, ""], dict[str, Any]]:
+        """Return the sum of the losses, the rows to divide it by, and all sums.
+
+        Where ``batch`` is a piece of one, ``whole`` is the mask and weights of that
+        one; the losses of the pieces then add up to its loss.
+        """
+        net, activation, loss = self._head
+        outputs = net.apply(params, batch.x, key=key, training=training)
+        values = jnp.asarray(loss.per_example(batch.y, outputs))
+        rows = outputs.shape[0]
+        if values.shape[:1] != (rows,):
+            raise ShapeError(
+                f"the loss returned shape {values.shape} for a batch of {rows}: return "
+                "one value per example, without a mean over the batch."
+            )
+        per_row = metrics.mean_per_row(values)
+        mask = batch.mask
+        mask = jnp.ones(rows, bool) if mask is None else mask
+        mask, weight = _mask_and_weight(mask, batch.weight, per_row.dtype)
+        # Padding may give any value, NaN too, and 0 times NaN is NaN.
+        per_row = jnp.where(mask == 0.0, 0.0, per_row)
+        if batch.weight is not None:
+            per_row = per_row * weight
+        count = rows_in_all = jnp.sum(mask)
+        weight_in_all = weight
+        if whole is not None:
+            mask_in_all, weight_in_all = _mask_and_weight(*whole, per_row.dtype)
+            rows_in_all = jnp.sum(mask_in_all)
+        values_in_all = rows_in_all * (values.size // rows)
+        total = jnp.sum(per_row) * loss.factor(values_in_all, weight_in_all)
+        penalty = serial.penalty(self.net, params)
+        if isinstance(penalty, Array):  # else 0.0: nothing is regularized
+            total = total + penalty * count
+        totals: dict[str, Any] = {"loss": (total, count)}
+        if self.all_metrics:
+            predictions = jax.lax.stop_gradient(activation(outputs))
+            for metric in self.metrics:
+                totals[metric.name] = metric.totals(batch.y, predictions, mask)
+            for metric in self.weighted_metrics:
+                totals[metric.name] = metric.totals(batch.y, predictions, weight)
+        return total, rows_in_all, totals
+
+
+def _mask_and_weight(
+    mask: Array, weight: Array | None, dtype: Any
+) -> tuple[Array, Array]:
+    """Return what counts examples, and what multiplies their losses."""
+    mask = mask.astype(dtype)
+    return mask, mask if weight is None else mask * weight.astype(dtype)
