@@ -16,7 +16,7 @@ from IPython.core.formatters import DisplayFormatter
 from matplotlib.colors import to_rgb
 
 import jaxnet_mini as jn
-from jaxnet_mini import figures, plotting
+from jaxnet_mini import plotting
 from jaxnet_mini.datasets import digits
 from jaxnet_mini.errors import (
     ArgumentError,
@@ -25,6 +25,8 @@ from jaxnet_mini.errors import (
     ShapeError,
     UnknownNameError,
 )
+from jaxnet_mini.plotting import confusion, learning_curves
+from jaxnet_mini.plotting import figure as figures
 
 NAMES = [
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
@@ -60,7 +62,7 @@ def check_readable(figure):
 
 
 def test_curves_draw_what_was_logged():
-    loss, accuracy = plotting.curves(FIVE).axes
+    loss, accuracy = learning_curves.curves(FIVE).axes
     assert (loss.get_title(), accuracy.get_title()) == ("loss", "accuracy")
     training, validation = loss.lines
     assert points(training) == list(enumerate(FIVE["loss"], 1))
@@ -71,19 +73,19 @@ def test_curves_draw_what_was_logged():
 
 
 def test_training_and_validation_differ_in_more_than_colour():
-    training, validation = plotting.curves(FIVE).axes[0].lines
+    training, validation = learning_curves.curves(FIVE).axes[0].lines
     for look in ("color", "linestyle", "marker"):
         one, other = (matplotlib.artist.getp(a, look) for a in (training, validation))
         assert one != other, look
 
 
 def test_a_curve_alone_needs_no_legend():
-    (axes,) = plotting.curves({"loss": [2.0, 1.0]}).axes
+    (axes,) = learning_curves.curves({"loss": [2.0, 1.0]}).axes
     assert axes.get_legend() is None
 
 
 def test_a_metric_of_validation_alone_is_drawn():
-    (axes,) = plotting.curves({"val_loss": [2.0, 1.0]}).axes
+    (axes,) = learning_curves.curves({"val_loss": [2.0, 1.0]}).axes
     assert axes.get_title() == "loss"
     assert points(axes.lines[0]) == [(1, 2.0), (2, 1.0)]
     assert axes.get_legend().get_texts()[0].get_text() == "validation"
@@ -91,7 +93,7 @@ def test_a_metric_of_validation_alone_is_drawn():
 
 @pytest.mark.parametrize("epochs", [1, 2, 5, 30, 137])
 def test_epochs_are_counted_in_whole_numbers_from_one(epochs):
-    figure = plotting.curves({"loss": np.linspace(1, 0.1, epochs).tolist()})
+    figure = learning_curves.curves({"loss": np.linspace(1, 0.1, epochs).tolist()})
     figure.canvas.draw()
     (axes,) = figure.axes
     low, high = axes.get_xlim()
@@ -103,14 +105,16 @@ def test_epochs_are_counted_in_whole_numbers_from_one(epochs):
 
 
 def test_one_epoch_is_a_visible_marker():
-    (axes,) = plotting.curves({"loss": [0.5]}).axes
+    (axes,) = learning_curves.curves({"loss": [0.5]}).axes
     assert axes.lines[0].get_marker() == "o"
     assert points(axes.lines[0]) == [(1, 0.5)]
 
 
 def test_values_that_are_not_finite_are_left_out():
     nan, inf = float("nan"), float("inf")
-    figure = plotting.curves({"loss": [0.5, nan, 0.3, inf], "val_loss": [nan] * 4})
+    figure = learning_curves.curves(
+        {"loss": [0.5, nan, 0.3, inf], "val_loss": [nan] * 4}
+    )
     (axes,) = figure.axes
     assert points(axes.lines[0]) == [(1, 0.5), (3, 0.3)]
     assert points(axes.lines[1]) == []
@@ -120,35 +124,37 @@ def test_values_that_are_not_finite_are_left_out():
 
 
 def test_a_metric_without_a_finite_value_says_so():
-    (axes,) = plotting.curves({"loss": [float("nan")] * 30}).axes
+    (axes,) = learning_curves.curves({"loss": [float("nan")] * 30}).axes
     assert [text.get_text() for text in axes.texts] == ["no finite value"]
 
 
 def test_few_values_among_many_epochs_have_markers():
     values = [float("nan")] * 40
     values[10] = 0.5
-    (axes,) = plotting.curves({"loss": [1.0] * 40, "val_loss": values}).axes
+    (axes,) = learning_curves.curves({"loss": [1.0] * 40, "val_loss": values}).axes
     training, validation = axes.lines
     assert (training.get_marker(), validation.get_marker()) == ("", "s")
 
 
 def test_a_learning_rate_has_a_logarithmic_axis_where_it_can():
     def scale(values):
-        return plotting.curves({"learning_rate": values}).axes[0].get_yscale()
+        return learning_curves.curves({"learning_rate": values}).axes[0].get_yscale()
 
     assert scale([1e-2, 1e-3, 1e-4]) == "log"
     assert scale([1e-2, 0.0]) == "linear"
-    assert plotting.curves({"loss": [1e-2, 1e-4]}).axes[0].get_yscale() == "linear"
+    assert (
+        learning_curves.curves({"loss": [1e-2, 1e-4]}).axes[0].get_yscale() == "linear"
+    )
 
 
 def test_metrics_choose_what_is_drawn_and_in_which_order():
     def titles(metrics):
-        return [axes.get_title() for axes in plotting.curves(FIVE, metrics).axes]
+        return [axes.get_title() for axes in learning_curves.curves(FIVE, metrics).axes]
 
     assert titles(["accuracy", "loss"]) == ["accuracy", "loss"]
     assert titles("accuracy") == ["accuracy"]
     with pytest.raises(UnknownNameError) as raised:
-        plotting.curves(FIVE, ["val_loss"])
+        learning_curves.curves(FIVE, ["val_loss"])
     assert str(raised.value) == (
         "unknown metric 'val_loss': did you mean 'loss'? Known: accuracy, loss."
     )
@@ -161,7 +167,9 @@ def test_curves_can_be_read(number, epochs):
     names = ["loss", "sparse_top_k_categorical_accuracy", "learning_rate", *"abcd"]
     names[4] = "a_metric_whose_name_is_much_longer_than_its_panel_could_be_wide"
     logs = dict.fromkeys(names[:number], values)
-    check_readable(plotting.curves(logs | {f"val_{name}": values for name in logs}))
+    check_readable(
+        learning_curves.curves(logs | {f"val_{name}": values for name in logs})
+    )
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +187,7 @@ def trained():
 
 def test_what_fit_returned_knows_its_epochs(trained):
     history = trained[0]
-    training, validation = plotting.curves(history).axes[0].lines
+    training, validation = learning_curves.curves(history).axes[0].lines
     losses = history.history["loss"]
     assert points(training) == list(zip(range(5, 11), losses, strict=True))
     losses = history.history["val_loss"]
@@ -188,7 +196,7 @@ def test_what_fit_returned_knows_its_epochs(trained):
 
 def test_a_dictionary_does_not_know_when_it_was_validated(trained):
     with pytest.raises(DataError) as raised:
-        plotting.curves(trained[0].history)
+        learning_curves.curves(trained[0].history)
     assert str(raised.value) == (
         "history['val_accuracy'] has 3 values for 6 epochs, and at which of them they "
         "were logged is not known: give what fit returned, or put float('nan') where "
@@ -196,22 +204,22 @@ def test_a_dictionary_does_not_know_when_it_was_validated(trained):
     )
     nan = float("nan")
     advised = {"loss": [3.0, 2.0, 1.0], "val_loss": [nan, 2.0, nan]}
-    assert points(plotting.curves(advised).axes[0].lines[1]) == [(2, 2.0)]
+    assert points(learning_curves.curves(advised).axes[0].lines[1]) == [(2, 2.0)]
 
 
 def test_other_things_than_a_history_are_named(trained):
     with pytest.raises(ArgumentError, match=r"^history must be .*, not list\.$"):
-        plotting.curves([0.9, 0.5])
+        learning_curves.curves([0.9, 0.5])
     with pytest.raises(DataError) as raised:
-        plotting.curves({"loss": ["high", "low"]})
+        learning_curves.curves({"loss": ["high", "low"]})
     assert str(raised.value) == (
         "history['loss'] must be a list of one number an epoch, not ['high', 'low']."
     )
     with pytest.raises(DataError, match=r"^history\['loss'\] must be .*, not 0\.5\.$"):
-        plotting.curves({"loss": 0.5})
+        learning_curves.curves({"loss": 0.5})
     for nothing in ({}, jn.callbacks.History()):
         with pytest.raises(ArgumentError) as raised:
-            plotting.curves(nothing)
+            learning_curves.curves(nothing)
         assert str(raised.value) == (
             "there is no metric to draw: train an epoch first."
         )
@@ -489,7 +497,7 @@ def test_a_class_without_a_name_is_named():
             plotting.show_images(np.zeros((1, 2, 2)), [2], names=names)
         assert str(raised.value) == text
         with pytest.raises(ArgumentError) as raised:
-            plotting.confusion_matrix([2], [0], names)
+            confusion.confusion_matrix([2], [0], names)
         assert str(raised.value) == text
 
 
@@ -516,7 +524,7 @@ def test_counts_are_those_of_scikit_learn(classes):
         (np.eye(classes)[true], probabilities),
         (true[:, None], taken.astype(np.float32)),
     ]:
-        figure = plotting.confusion_matrix(y_true, y_pred)
+        figure = confusion.confusion_matrix(y_true, y_pred)
         np.testing.assert_array_equal(counts_of(figure), expected)
         accuracy = sklearn.metrics.accuracy_score(true, taken)
         right = int(expected.trace())
@@ -527,21 +535,21 @@ def test_counts_are_those_of_scikit_learn(classes):
 def test_two_classes_of_one_output():
     true = np.array([0, 1, 1, 0, 1])
     chances = np.array([[0.2], [0.8], [0.4], [0.9], [0.55]])
-    figure = plotting.confusion_matrix(true, chances)
+    figure = confusion.confusion_matrix(true, chances)
     expected = sklearn.metrics.confusion_matrix(true, chances[:, 0] > 0.5)
     np.testing.assert_array_equal(counts_of(figure), expected)
 
 
 def test_classes_that_never_came_have_a_row_too():
-    assert counts_of(plotting.confusion_matrix([0], [0], ["a", "b", "c"])).shape == (
+    assert counts_of(confusion.confusion_matrix([0], [0], ["a", "b", "c"])).shape == (
         3,
         3,
     )
-    assert counts_of(plotting.confusion_matrix([0], np.eye(4)[:1])).shape == (4, 4)
+    assert counts_of(confusion.confusion_matrix([0], np.eye(4)[:1])).shape == (4, 4)
 
 
 def test_rows_are_true_and_columns_predicted():
-    (axes,) = plotting.confusion_matrix([0, 0], [1, 1], ["cat", "dog"]).axes
+    (axes,) = confusion.confusion_matrix([0, 0], [1, 1], ["cat", "dog"]).axes
     assert [text.get_text() for text in axes.texts] == ["0", "2", "0", "0"]
     assert (axes.get_ylabel(), axes.get_xlabel()) == ("true", "predicted")
     for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
@@ -556,7 +564,7 @@ def test_counts_can_be_read(classes, largest):
     pairs = np.random.default_rng(0).integers(0, classes, (2, 5 * classes))
     pairs = np.concatenate([pairs, np.zeros((2, largest), int)], axis=1)
     names = [f"a rather long name of class {i}" for i in range(classes)]
-    figure = plotting.confusion_matrix(*pairs, names)
+    figure = confusion.confusion_matrix(*pairs, names)
     check_readable(figure)
     (axes,) = figure.axes
     for (row, column), text in zip(
@@ -576,7 +584,7 @@ def test_counts_can_be_read(classes, largest):
 def test_short_names_stand_upright_and_apart():
     counts = np.zeros(987_654, int)
     counts[:9] = range(9)
-    figure = plotting.confusion_matrix(counts, counts, [*"abcdefg", "hij", "klm"])
+    figure = confusion.confusion_matrix(counts, counts, [*"abcdefg", "hij", "klm"])
     check_readable(figure)
     for one, other in itertools.pairwise(figure.axes[0].get_xticklabels()):
         assert one.get_rotation() == 0.0
@@ -585,12 +593,12 @@ def test_short_names_stand_upright_and_apart():
 
 def test_the_title_of_a_small_matrix_has_room():
     classes = np.ones(9_876_543, np.int8)
-    check_readable(plotting.confusion_matrix(classes, classes))
+    check_readable(confusion.confusion_matrix(classes, classes))
 
 
 def test_more_classes_than_a_picture_can_show():
     with pytest.raises(ArgumentError) as raised:
-        plotting.confusion_matrix([0, 40_000], [0, 1])
+        confusion.confusion_matrix([0, 40_000], [0, 1])
     assert str(raised.value) == (
         "40001 classes are more than one picture can show, which is 100: leave some "
         "out."
@@ -599,7 +607,7 @@ def test_more_classes_than_a_picture_can_show():
 
 def test_one_prediction_for_each_label():
     with pytest.raises(DataError) as raised:
-        plotting.confusion_matrix([0, 1, 2], [0, 1])
+        confusion.confusion_matrix([0, 1, 2], [0, 1])
     assert str(raised.value) == (
         "y_pred has 2 rows and 3 are needed: give one row for each."
     )
@@ -659,7 +667,7 @@ def contrast(one, other):
 
 @pytest.mark.parametrize("sight", SIGHT)
 def test_colour_blind_people_tell_the_colours_apart(sight):
-    training, validation = plotting.curves(FIVE).axes[0].lines
+    training, validation = learning_curves.curves(FIVE).axes[0].lines
     assert distance(training.get_color(), validation.get_color(), sight) > 40
     for line in (training, validation):
         assert distance(line.get_color(), "white", sight) > 40
@@ -677,7 +685,7 @@ def test_titles_and_counts_have_contrast():
         assert contrast(colour, "white") > 3.5
     counts = np.arange(100)
     classes = np.repeat(np.arange(100) // 10, counts), np.repeat(counts % 10, counts)
-    (axes,) = plotting.confusion_matrix(*classes).axes
+    (axes,) = confusion.confusion_matrix(*classes).axes
     (picture,) = axes.images
     seen = set()
     for number, text in enumerate(axes.texts):
@@ -692,9 +700,9 @@ def test_titles_and_counts_have_contrast():
 
 
 def draw_each():
-    yield plotting.curves(FIVE)
+    yield learning_curves.curves(FIVE)
     yield plotting.show_images(np.zeros((2, 4, 4)))
-    yield plotting.confusion_matrix([0, 1], [1, 1])
+    yield confusion.confusion_matrix([0, 1], [1, 1])
 
 
 def test_figures_show_themselves_in_notebooks(tmp_path):
@@ -724,10 +732,10 @@ def test_drawing_opens_no_window_and_keeps_nothing():
 @pytest.mark.parametrize("text", ["$x$", "a$b", "$\\frac{", "<b>&"])
 def test_no_name_is_read_as_markup(text):
     figures = [
-        plotting.curves({text: [1.0]}),
+        learning_curves.curves({text: [1.0]}),
         plotting.show_images(np.zeros((1, 2, 2)), [0], names=[text]),
         plotting.show_images(np.zeros((1, 2, 2)), [0], [1], names=[text, text]),
-        plotting.confusion_matrix([0], [0], [text]),
+        confusion.confusion_matrix([0], [0], [text]),
     ]
     for figure in figures:
         figure.canvas.draw()
@@ -744,9 +752,9 @@ def test_without_matplotlib_one_sentence_says_what_to_do(monkeypatch):
     for module in ("matplotlib", "matplotlib.figure"):
         monkeypatch.setitem(sys.modules, module, None)
     for draw in (
-        lambda: plotting.curves(FIVE),
+        lambda: learning_curves.curves(FIVE),
         lambda: plotting.show_images(np.zeros((2, 4, 4))),
-        lambda: plotting.confusion_matrix([0], [0]),
+        lambda: confusion.confusion_matrix([0], [0]),
     ):
         with pytest.raises(MissingExtraError) as raised:
             draw()

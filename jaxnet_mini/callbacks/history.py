@@ -4,8 +4,8 @@ import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from jaxnet_mini import plotting
 from jaxnet_mini.callbacks.base import Callback, Logs
+from jaxnet_mini.plotting import learning_curves
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -87,4 +87,4 @@ class History(Callback):
         self, metrics: str | Sequence[str] | None = None
     ) -> "matplotlib.figure.Figure":
         """Draw the curves of training and validation, see `plotting.curves`."""
-        return plotting.curves(self, metrics)
+        return learning_curves.curves(self, metrics)
