@@ -5,12 +5,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnet_mini import data, memory, processes
+from jaxnet_mini import data
 from jaxnet_mini.callbacks.base import say
 from jaxnet_mini.checks import NAMES, Examples
+from jaxnet_mini.devices import memory, processes
+from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.errors import DataError
 from jaxnet_mini.feeds import Feed, Resident, Shared
-from jaxnet_mini.placement import Placement
 from jaxnet_mini.streams import CHUNK_BYTES, StreamedArrays
 
 

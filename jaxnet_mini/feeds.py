@@ -8,9 +8,9 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import placement
 from jaxnet_mini.core.training.state import NO_ROW, Data
-from jaxnet_mini.placement import Placement
+from jaxnet_mini.devices import placement
+from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.plans import Plan
 
 

@@ -9,13 +9,13 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import processes, programs, transfers
 from jaxnet_mini.base import interrupts
 from jaxnet_mini.callbacks import CallbackList, Logs, ProgbarLogger
 from jaxnet_mini.core.training.state import Data
 from jaxnet_mini.core.training.sums import Sums
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.placement import Placement
+from jaxnet_mini.devices import processes, programs, transfers
+from jaxnet_mini.devices.placement import Placement
 
 IN_FLIGHT = 2
 """How many stacks wait to be computed, at most, besides the one that is copied."""

@@ -5,21 +5,11 @@ from typing import Any
 
 import jax
 
-from jaxnet_mini import (
-    data,
-    fitting,
-    forks,
-    inference,
-    mismatches,
-    placement,
-    preparing,
-    processes,
-    resuming,
-    transfers,
-)
+from jaxnet_mini import data, fitting, inference, mismatches, preparing, resuming
 from jaxnet_mini.base import interrupts, plain_json, turns
 from jaxnet_mini.callbacks import BackupAndRestore, Callback, CallbackList, History
 from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.devices import forks, placement, processes, transfers
 from jaxnet_mini.feeds import Piece
 from jaxnet_mini.predicting import PredictingStack
 from jaxnet_mini.preparing import Prepared

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnet_mini import data, groups, memory, programs
+from jaxnet_mini import data, groups
 from jaxnet_mini.callbacks import (
     Callback,
     CallbackList,
@@ -19,6 +19,7 @@ from jaxnet_mini.callbacks import (
 )
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.transformations import init
+from jaxnet_mini.devices import memory, programs
 from jaxnet_mini.errors import DataError, NonFiniteError
 from jaxnet_mini.preparing import Prepared
 from jaxnet_mini.progress import Stopwatch, SweepBar, named

@@ -7,11 +7,12 @@ It checks what comes in and holds the state; `jaxnet_mini.fitting` and
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jaxnet_mini import batches, forks, placement, preparing, processes, transfers
+from jaxnet_mini import batches, preparing
 from jaxnet_mini.base import arguments, interrupts, plain_json, seeds, turns
 from jaxnet_mini.callbacks import BackupAndRestore, History, as_callbacks
 from jaxnet_mini.callbacks.base import watches_batches
 from jaxnet_mini.configs import CustomObjects
+from jaxnet_mini.devices import forks, placement, processes, transfers
 from jaxnet_mini.learning import LearningStack
 from jaxnet_mini.progress import check_verbose
 from jaxnet_mini.saving import FilePath

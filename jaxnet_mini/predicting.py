@@ -4,16 +4,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from jaxnet_mini import (
-    batches,
-    checks,
-    data,
-    forks,
-    inference,
-    placement,
-    preparing,
-    transfers,
-)
+from jaxnet_mini import batches, checks, data, inference, preparing
 from jaxnet_mini.base import arguments
 from jaxnet_mini.batches import ONE_PASS
 from jaxnet_mini.callbacks import CallbackList, as_callbacks
@@ -23,8 +14,9 @@ from jaxnet_mini.checks import Examples
 from jaxnet_mini.core.networks import serial
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.devices import forks, placement, transfers
+from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.inference import Source
-from jaxnet_mini.placement import Placement
 from jaxnet_mini.progress import check_verbose
 from jaxnet_mini.stacks import BatchStacks
 from jaxnet_mini.storing import StoredStack

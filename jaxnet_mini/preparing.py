@@ -18,10 +18,10 @@ from jaxnet_mini.choose_feed import choose_feed
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.training import rehearsal
 from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.feeds import Feed
 from jaxnet_mini.inference import Source
-from jaxnet_mini.placement import Placement
 from jaxnet_mini.plans import Plan
 from jaxnet_mini.stacks import BatchStacks
 from jaxnet_mini.streams import StreamedBatches

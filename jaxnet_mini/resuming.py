@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnet_mini import identities, processes, saving, snapshots, threads, transfers
+from jaxnet_mini import identities, saving, snapshots
 from jaxnet_mini.base import notices, plain_json
 from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.callbacks import BackupAndRestore, Callback
@@ -25,9 +25,10 @@ from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.sums import Point
 from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.devices import processes, threads, transfers
+from jaxnet_mini.devices.placement import at_home
 from jaxnet_mini.errors import FileError, JaxnetError, short, shortened
 from jaxnet_mini.packing import packed, unpacked
-from jaxnet_mini.placement import at_home
 from jaxnet_mini.plans import Plan
 from jaxnet_mini.runs import RunFolder
 from jaxnet_mini.saving import Contents

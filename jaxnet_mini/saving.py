@@ -19,9 +19,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import transfers
 from jaxnet_mini.base import plain_json
 from jaxnet_mini.base.arguments import check_flag, check_path
+from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import ArgumentError, FileError
 
 FilePath: TypeAlias = str | os.PathLike[str]

@@ -14,13 +14,13 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from jaxnet_mini import transfers
 from jaxnet_mini.base import plain_json
 from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.core.networks import weights
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import find
 
 KEY = "/key"

@@ -19,8 +19,8 @@ from jaxnet_mini.buffers import Buffers, Gathered
 from jaxnet_mini.checked import Checked, grown
 from jaxnet_mini.checks import Examples
 from jaxnet_mini.core.training.state import NO_ROW, Data
+from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.feeds import Piece
-from jaxnet_mini.placement import Placement
 from jaxnet_mini.plans import Plan
 
 CHUNK_BYTES = 64 << 20

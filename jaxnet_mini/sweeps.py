@@ -11,24 +11,16 @@ from typing import Any
 
 import jax
 
-from jaxnet_mini import (
-    batches,
-    forks,
-    mismatches,
-    placement,
-    preparing,
-    processes,
-    spaces,
-    transfers,
-)
+from jaxnet_mini import batches, mismatches, preparing, spaces
 from jaxnet_mini.base import arguments, interrupts
 from jaxnet_mini.callbacks import BackupAndRestore, as_callbacks
 from jaxnet_mini.callbacks.base import watches_batches
+from jaxnet_mini.devices import forks, placement, processes, transfers
+from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.feeds import Resident
 from jaxnet_mini.groups import Whole
 from jaxnet_mini.members import TOGETHER, Job
-from jaxnet_mini.placement import Placement
 from jaxnet_mini.preparing import Prepared
 from jaxnet_mini.progress import SweepBar, check_verbose
 from jaxnet_mini.results import SweepResult

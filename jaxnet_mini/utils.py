@@ -4,7 +4,7 @@
 """
 
 from jaxnet_mini.base.seeds import set_random_seed
-from jaxnet_mini.compilation_cache import enable_compilation_cache
+from jaxnet_mini.devices.compilation_cache import enable_compilation_cache
 from jaxnet_mini.graphviz import model_to_dot, plot_model
 from jaxnet_mini.preprocessing import normalize, to_categorical
 

@@ -11,9 +11,9 @@ from conftest import keras_on_jax
 from oracles import assert_trees_identical, raises_text
 
 import jaxnet_mini as jn
-from jaxnet_mini import programs
 from jaxnet_mini.callbacks import BackupAndRestore, Callback
 from jaxnet_mini.casting import aligned
+from jaxnet_mini.devices import programs
 from jaxnet_mini.errors import ArgumentError, DataError
 
 SIZE = 4

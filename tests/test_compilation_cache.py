@@ -20,7 +20,7 @@ from jax.experimental.compilation_cache import compilation_cache as of_jax
 from oracles import raises_text, unchecked_types
 
 import jaxnet_mini as jn
-from jaxnet_mini import compilation_cache
+from jaxnet_mini.devices import compilation_cache
 from jaxnet_mini.errors import ArgumentError
 
 PACKAGE = Path(jn.__file__).parent

@@ -21,7 +21,7 @@ PROGRAM = """
 import collections, hashlib, json, os, pathlib
 import jax, numpy as np
 import jaxnet_mini as jn
-from jaxnet_mini import threads
+from jaxnet_mini.devices import threads
 
 def bits(hidden, batch, features):
     rng = np.random.default_rng(0)

@@ -14,7 +14,8 @@ import os, random, signal, sys, threading, time
 import jax
 import numpy as np
 import jaxnet_mini as jn
-from jaxnet_mini import data, programs
+from jaxnet_mini import data
+from jaxnet_mini.devices import programs
 from jaxnet_mini.checks import Examples
 from jaxnet_mini.plans import Plan
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import jaxnet_mini as jn
-from jaxnet_mini import data, memory, streams
+from jaxnet_mini import data, streams
 from jaxnet_mini.checks import Examples
+from jaxnet_mini.devices import memory
 from jaxnet_mini.errors import DataError
 
 KILOBYTE = 1024

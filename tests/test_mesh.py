@@ -215,9 +215,9 @@ model, split = classifier(), classifier(units=32)
 found = {"first": fit(model, epochs=3), "second": fit(model, epochs=2)}
 found["split"] = fit(split, sharding=rule), fit(split, sharding=rule)
 
-from jaxnet_mini import programs
+from jaxnet_mini.devices import placement, programs
 program, sums = model.trainer.program(), model.trainer.no_sums()
-from jaxnet_mini import data, placement
+from jaxnet_mini import data
 from jaxnet_mini.checks import Examples
 where = placement.of(mesh(8))
 arguments = (

@@ -9,10 +9,11 @@ import pytest
 from oracles import assert_trees_identical
 
 import jaxnet_mini as jn
-from jaxnet_mini import data, preparing, programs
+from jaxnet_mini import data, preparing
 from jaxnet_mini.core.networks import serial
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.data import Data
+from jaxnet_mini.devices import programs
 from jaxnet_mini.layers import (
     Activation,
     Base,

@@ -7,8 +7,9 @@ from jax import export
 from oracles import assert_trees_identical
 
 import jaxnet_mini as jn
-from jaxnet_mini import data, layers, optimizers, programs
+from jaxnet_mini import data, layers, optimizers
 from jaxnet_mini.checks import Examples
+from jaxnet_mini.devices import programs
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 ROWS, SIZE = 20, 8

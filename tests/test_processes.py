@@ -140,7 +140,8 @@ def fitted(own, **held_out):
 
 SHARE = """
 import json
-from jaxnet_mini import errors, memory
+from jaxnet_mini import errors
+from jaxnet_mini.devices import memory
 
 first, last = (len(x) * i // 2 for i in (number, number + 1))
 own = x[first:last], y[first:last]

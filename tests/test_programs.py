@@ -16,7 +16,7 @@ import pytest
 from oracles import assert_trees_identical
 
 import jaxnet_mini as jn
-from jaxnet_mini import fitting, optimizers, programs
+from jaxnet_mini import fitting, optimizers
 from jaxnet_mini.callbacks import (
     Callback,
     CSVLogger,
@@ -30,6 +30,7 @@ from jaxnet_mini.callbacks import (
     TerminateOnNaN,
 )
 from jaxnet_mini.core.training import trainer as train
+from jaxnet_mini.devices import programs
 from jaxnet_mini.layers import Dense, Dropout
 
 COMPILED: list[str] = []

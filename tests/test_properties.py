@@ -19,10 +19,11 @@ from hypothesis.extra import numpy as arrays
 from oracles import assert_close, assert_trees_close, assert_trees_identical
 
 import jaxnet_mini as jn
-from jaxnet_mini import data, packing, programs
+from jaxnet_mini import data, packing
 from jaxnet_mini.core.training.state import NO_ROW
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.data import Data
+from jaxnet_mini.devices import programs
 from jaxnet_mini.optimizers import SGD
 
 FEATURES, CLASSES, BATCH = 4, 3, 8

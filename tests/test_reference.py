@@ -15,11 +15,12 @@ import pytest
 import reference
 from oracles import assert_close, central_differences, x64
 
-from jaxnet_mini import data, programs
+from jaxnet_mini import data
 from jaxnet_mini.core.networks.serial import serial
 from jaxnet_mini.core.training.state import Batch, TrainState
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.data import Data
+from jaxnet_mini.devices import programs
 from jaxnet_mini.layers import Dense
 from jaxnet_mini.optimizers import Adam
 from jaxnet_mini.regularizers import L1L2

@@ -24,12 +24,13 @@ from oracles import (
 )
 
 import jaxnet_mini as jn
-from jaxnet_mini import data, drawing, programs
+from jaxnet_mini import data, drawing
 from jaxnet_mini.core.networks import last_activation, outline, serial
 from jaxnet_mini.core.networks.repeat import Repeat, repeat
 from jaxnet_mini.core.training.state import Data
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import Layer
+from jaxnet_mini.devices import programs
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 from jaxnet_mini.layers import (
     Activation,

@@ -305,7 +305,7 @@ def test_two_epochs_and_two_are_four(path):
 
 def test_no_program_is_compiled_anew(path):
     """What was loaded is of the same types, so that it runs the same programs."""
-    from jaxnet_mini import programs
+    from jaxnet_mini.devices import programs
 
     model = network()
     model.fit(X, Y, verbose=0)

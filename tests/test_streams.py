@@ -15,8 +15,8 @@ import jaxnet_mini as jn
 from jaxnet_mini import choose_feed, data, streams
 from jaxnet_mini.checks import Examples
 from jaxnet_mini.core.training.state import NO_ROW
+from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.errors import DataError
-from jaxnet_mini.placement import Placement
 from jaxnet_mini.plans import Plan
 
 ROWS, FEATURES, CLASSES = 500, 6, 3
@@ -171,7 +171,7 @@ def test_unshuffled_a_stream_gives_the_bits_of_resident_arrays(tmp_path):
 
 @pytest.mark.usefixtures("small_chunks")
 def test_a_stream_is_two_programs_however_many_chunks(tmp_path):
-    from jaxnet_mini import programs
+    from jaxnet_mini.devices import programs
 
     one = model()
     one.fit(mapped(tmp_path), Y, 8, epochs=1, verbose=0)

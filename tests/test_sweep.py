@@ -8,8 +8,8 @@ from interpreter import run
 from oracles import assert_trees_close, assert_trees_identical
 
 import jaxnet_mini as jn
-from jaxnet_mini import programs
 from jaxnet_mini.callbacks import EarlyStopping
+from jaxnet_mini.devices import programs
 from jaxnet_mini.errors import ArgumentError, UnknownNameError
 
 ROWS, FEATURES, CLASSES = 120, 6, 3

@@ -11,13 +11,13 @@ from oracles import raises_text, unchecked_types
 from test_sweep import CALL, X, Y, model
 
 import jaxnet_mini as jn
-from jaxnet_mini import programs
 from jaxnet_mini.callbacks import (
     BackupAndRestore,
     CSVLogger,
     EarlyStopping,
     ModelCheckpoint,
 )
+from jaxnet_mini.devices import programs
 from jaxnet_mini.errors import (
     ArgumentError,
     DataError,

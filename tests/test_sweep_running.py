@@ -10,8 +10,9 @@ from oracles import assert_trees_close, assert_trees_identical, raises_text
 from test_sweep import CALL, X, Y, model, solo
 
 import jaxnet_mini as jn
-from jaxnet_mini import groups, memory, programs
+from jaxnet_mini import groups
 from jaxnet_mini.callbacks import Callback, EarlyStopping
+from jaxnet_mini.devices import memory, programs
 from jaxnet_mini.errors import DataError
 from jaxnet_mini.progress import SweepBar
 

@@ -17,9 +17,9 @@ from oracles import assert_trees_identical, raises_text
 
 import jaxnet_mini as jn
 from jaxnet_mini.callbacks import Callback, LambdaCallback
+from jaxnet_mini.devices.programs import Program
 from jaxnet_mini.errors import StateError
 from jaxnet_mini.layers import Base, Dense
-from jaxnet_mini.programs import Program
 
 ROWS, FEATURES = 64, 5
 GENERATOR = np.random.default_rng(0)

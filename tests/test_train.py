@@ -28,7 +28,7 @@ from oracles import (
     unchecked_types,
 )
 
-from jaxnet_mini import data, programs
+from jaxnet_mini import data
 from jaxnet_mini.core.networks.serial import serial
 from jaxnet_mini.core.training.predict import predict
 from jaxnet_mini.core.training.rehearsal import rehearse
@@ -36,6 +36,7 @@ from jaxnet_mini.core.training.state import Batch, TrainState, all_finite
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.data import Data
 from jaxnet_mini.datasets import fashion_mnist
+from jaxnet_mini.devices import programs
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 from jaxnet_mini.layers import (
     Dense,

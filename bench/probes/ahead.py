@@ -44,7 +44,7 @@ def mesh_of(devices: Any, side: int, split: bool) -> Mesh:
 def arguments(
     trainer: Trainer, mesh: Mesh, features: int, rows: int, batch_size: int
 ) -> tuple[Any, ...]:
-    """Return shapes and shardings of what `jaxnet_mini.programs.loop` takes."""
+    """Return shapes and shardings of what `jaxnet_mini.devices.programs.loop` takes."""
 
     def place(leaf: Any, spec: P = P()) -> jax.ShapeDtypeStruct:  # noqa: B008
         sharding = NamedSharding(mesh, spec)

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from bench.probes import answer, ours
-from jaxnet_mini import programs
+from jaxnet_mini.devices import programs
 
 FEATURES, HIDDEN, TRACED_STEPS = 784, [128], 200
 

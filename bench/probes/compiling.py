@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from bench.probes import answer, ours
-from jaxnet_mini import programs
+from jaxnet_mini.devices import programs
 
 ROUNDS = 5
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from bench.probes.ours import CLASSES
 from bench.worker import answers_alone, serve
-from jaxnet_mini import programs
+from jaxnet_mini.devices import programs
 
 FEATURES, HIDDEN = 784, 128
 TURN_SECONDS = 0.3

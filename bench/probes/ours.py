@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxnet_mini as jn
-from jaxnet_mini import data, preparing, programs
+from jaxnet_mini import data, preparing
 from jaxnet_mini.core.training import state
 from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.devices import programs
 
 CLASSES = 10
 
@@ -51,7 +52,7 @@ class Loop:
         self.program = self.trainer.program()
 
     def arguments(self) -> tuple[Any, ...]:
-        """Return what `jaxnet_mini.programs.loop` takes for all steps."""
+        """Return what `jaxnet_mini.devices.programs.loop` takes for all steps."""
         sums = self.trainer.no_sums()
         first, last = np.int32(0), np.int32(self.steps)
         return self.program, self.state, self.data, self.order, first, last, sums

@@ -15,10 +15,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnet_mini import forks, transfers
 from jaxnet_mini.core.training import predict as predictions
 from jaxnet_mini.core.training import start
 from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.devices import forks, transfers
 
 FAST = {"xla_cpu_prefer_vector_width": 512}
 """On a CPU, for training: vectors of AVX-512's full width, where the compiler by itself

@@ -17,8 +17,8 @@ from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
-from jaxnet_mini import processes
 from jaxnet_mini.core.training.state import NO_ROW
+from jaxnet_mini.devices import processes
 from jaxnet_mini.errors import ArgumentError
 
 T = TypeVar("T")
