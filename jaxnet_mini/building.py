@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
-from jaxnet_mini import arrays, places
+from jaxnet_mini import places
 from jaxnet_mini.base import seeds, turns
 from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.base.arguments import check_word
@@ -14,6 +14,7 @@ from jaxnet_mini.core.networks import serial
 from jaxnet_mini.core.networks.outline import LayerOutline, unbuilt_outline
 from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.types import Layer, Shape
+from jaxnet_mini.data import arrays
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError, StateError
 
 Stack = TypeVar("Stack", bound="LayerStack")

@@ -5,9 +5,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnet_mini import data
 from jaxnet_mini.callbacks.base import say
-from jaxnet_mini.checks import NAMES, Examples
+from jaxnet_mini.data import epoch_order, resident
+from jaxnet_mini.data.checks import NAMES, Examples
 from jaxnet_mini.devices import memory, processes
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.errors import DataError
@@ -44,7 +44,7 @@ def choose_feed(
     if shortage:
         say(verbose, f"{shortage}: they are streamed to it in chunks.")
     elif not (isinstance(x, np.memmap) and x.nbytes > CHUNK_BYTES):
-        return Resident(data.resident(given, batch_size), place), rows, True
+        return Resident(resident.resident(given, batch_size), place), rows, True
     arrays = StreamedArrays(given, batch_size, place)
     _check_chunk(arrays, batch_size)
     return arrays, rows, shortage is None
@@ -62,8 +62,10 @@ def _shared(given: Examples, batch_size: int, place: Placement) -> tuple[Feed, i
     rows = processes.gathered(np.int32(len(given.x)))
     # As many for each process, and for each of its devices.
     devices = jax.local_device_count()
-    capacity = devices * data.rounded_steps(data.steps_for(int(rows.max()), devices))
-    needed = data.nbytes(given, len(rows) * capacity)
+    capacity = devices * epoch_order.rounded_steps(
+        epoch_order.steps_for(int(rows.max()), devices)
+    )
+    needed = resident.nbytes(given, len(rows) * capacity)
     shortage = memory.shortage([("the examples of all processes", needed)])
     if shortage:
         raise DataError(
@@ -71,7 +73,7 @@ def _shared(given: Examples, batch_size: int, place: Placement) -> tuple[Feed, i
             "smaller dtype, such as uint8, of which Rescaling makes float32, or fewer "
             "rows."
         )
-    share = data.padded(given, capacity)
+    share = resident.padded(given, capacity)
     return Shared(share, rows, place), int(rows.sum())
 
 
@@ -79,10 +81,10 @@ def _shortage(
     examples: Examples, batch_size: int, validation: Examples | None
 ) -> str | None:
     """Return what is short where the device's memory will not hold all examples."""
-    needed = [("the examples", data.resident_bytes(examples, batch_size))]
+    needed = [("the examples", resident.resident_bytes(examples, batch_size))]
     if validation is not None:
         # An estimate: their stacks, not yet made, are padded by one of them at most.
-        needed += [("those for validation", data.resident_bytes(validation, 1))]
+        needed += [("those for validation", resident.resident_bytes(validation, 1))]
     return memory.shortage(needed)
 
 

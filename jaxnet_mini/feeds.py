@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxnet_mini.core.training.state import NO_ROW, Data
+from jaxnet_mini.data.plan import Plan
 from jaxnet_mini.devices import placement
 from jaxnet_mini.devices.placement import Placement
-from jaxnet_mini.plans import Plan
 
 
 class Piece(NamedTuple):

@@ -20,12 +20,12 @@ from jaxnet_mini.core.networks import weights
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.sums import Point, Progress, Sums
 from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.data.plan import Plan
 from jaxnet_mini.devices import processes, programs, transfers
 from jaxnet_mini.devices.placement import at_home
 from jaxnet_mini.errors import NonFiniteError
 from jaxnet_mini.feeds import Piece
 from jaxnet_mini.inference import Source, evaluate, sums_to_logs, with_held_out
-from jaxnet_mini.plans import Plan
 from jaxnet_mini.preparing import Prepared
 from jaxnet_mini.progress import Bar, Stopwatch
 from jaxnet_mini.running import Run

@@ -23,6 +23,7 @@ from jaxnet_mini.callbacks import CallbackList, History, Logs
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.sums import Progress, Sums
 from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.data.plan import Plan
 from jaxnet_mini.devices import memory, programs
 from jaxnet_mini.devices.placement import DATA, Placement
 from jaxnet_mini.devices.programs import Program
@@ -30,7 +31,6 @@ from jaxnet_mini.errors import NonFiniteError
 from jaxnet_mini.feeds import Piece
 from jaxnet_mini.inference import sums_to_logs, with_held_out
 from jaxnet_mini.models import Sequential
-from jaxnet_mini.plans import Plan
 from jaxnet_mini.preparing import Prepared
 from jaxnet_mini.summary import size
 

@@ -54,7 +54,8 @@ def evaluate(
     The parameters lie where ``placement`` says, and the stacks are put there.
 
     Raises:
-        DataError: see `jaxnet_mini.casting.fill`; for the first stack, before anything
+        DataError: see `jaxnet_mini.data.casting.fill`; for the first stack, before
+        anything
             is compiled or called.
     """
     program = trainer.program()

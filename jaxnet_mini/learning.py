@@ -5,10 +5,12 @@ from typing import Any
 
 import jax
 
-from jaxnet_mini import data, fitting, inference, mismatches, preparing, resuming
+from jaxnet_mini import fitting, inference, mismatches, preparing, resuming
 from jaxnet_mini.base import interrupts, plain_json, turns
 from jaxnet_mini.callbacks import BackupAndRestore, Callback, CallbackList, History
 from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.data import epoch_order
+from jaxnet_mini.data import resident as data
 from jaxnet_mini.devices import forks, placement, processes, transfers
 from jaxnet_mini.feeds import Piece
 from jaxnet_mini.predicting import PredictingStack
@@ -134,7 +136,7 @@ class LearningStack(PredictingStack):
         preparing.rehearse(trainer, outline, examples, rows)
         self._warn_once(outline)
         self._adopt(outline)
-        order = data.order((0,), 0, rows, rows, shuffle=False)
+        order = epoch_order.order((0,), 0, rows, rows, shuffle=False)
         where, none = (0, int(transfers.to_host(self.state.step))), trainer.no_sums()
         piece = Piece(resident, order, 0, 1)
         sums, failure = fitting.run_steps(self, trainer.program(), piece, none, where)

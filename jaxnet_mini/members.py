@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnet_mini import data, groups
+from jaxnet_mini import groups
 from jaxnet_mini.callbacks import (
     Callback,
     CallbackList,
@@ -19,6 +19,7 @@ from jaxnet_mini.callbacks import (
 )
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.transformations import init
+from jaxnet_mini.data import resident
 from jaxnet_mini.devices import memory, programs
 from jaxnet_mini.errors import DataError, NonFiniteError
 from jaxnet_mini.preparing import Prepared
@@ -63,7 +64,7 @@ class Job:
     ) -> int:
         """Return how many members to train together, and say it where not all are."""
         examples = filter(None, (prepared.examples, prepared.validation))
-        needed = sum(data.resident_bytes(e, prepared.batch_size) for e in examples)
+        needed = sum(resident.resident_bytes(e, prepared.batch_size) for e in examples)
         most = groups.at_once(_start(candidates[0], prepared), shards, needed)
         if 1 < most < len(candidates):
             why = "one on each device" if most == shards else "as memory allows"

@@ -7,11 +7,12 @@ It checks what comes in and holds the state; `jaxnet_mini.fitting` and
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jaxnet_mini import batches, preparing
+from jaxnet_mini import preparing
 from jaxnet_mini.base import arguments, interrupts, plain_json, seeds, turns
 from jaxnet_mini.callbacks import BackupAndRestore, History, as_callbacks
 from jaxnet_mini.callbacks.base import watches_batches
 from jaxnet_mini.configs import CustomObjects
+from jaxnet_mini.data import fit_arguments, iterables
 from jaxnet_mini.devices import forks, placement, processes, transfers
 from jaxnet_mini.learning import LearningStack
 from jaxnet_mini.progress import check_verbose
@@ -148,7 +149,7 @@ class Sequential(LearningStack):
         if checkpoint is not None:
             hooks.append(BackupAndRestore(checkpoint, delete_checkpoint=False))
         if batch_size is not None:
-            batch_size = arguments.check_batch_size(batch_size)
+            batch_size = fit_arguments.check_batch_size(batch_size)
         if steps_per_epoch is not None:
             steps_per_epoch = arguments.check_count("steps_per_epoch", steps_per_epoch)
         if validation_steps is not None:
@@ -168,7 +169,7 @@ class Sequential(LearningStack):
             verbose = 0
             hooks = [hook for hook in hooks if not hook.writes_files]
         place = placement.of(mesh, sharding, lying=self._state)
-        opened = batches.opened(
+        opened = iterables.opened(
             x,
             y,
             sample_weight,
@@ -210,7 +211,7 @@ class Sequential(LearningStack):
             ({} if validation_steps is None else {"validation_steps": validation_steps})
             | {
                 "validation_batch_size": validation_batch_size,
-                "validation_freq": repr(arguments.check_frequency(validation_freq)),
+                "validation_freq": repr(fit_arguments.check_frequency(validation_freq)),
             },
         )
 

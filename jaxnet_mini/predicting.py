@@ -4,21 +4,23 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from jaxnet_mini import batches, checks, data, inference, preparing
+from jaxnet_mini import inference, preparing
 from jaxnet_mini.base import arguments
-from jaxnet_mini.batches import ONE_PASS
 from jaxnet_mini.callbacks import CallbackList, as_callbacks
 from jaxnet_mini.callbacks.base import watches_batches
-from jaxnet_mini.checked import Checked
-from jaxnet_mini.checks import Examples
 from jaxnet_mini.core.networks import serial
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.data import checks, fit_arguments, iterables
+from jaxnet_mini.data import stacks as stacking
+from jaxnet_mini.data.checked_batches import Checked
+from jaxnet_mini.data.checks import Examples
+from jaxnet_mini.data.iterables import ONE_PASS
+from jaxnet_mini.data.stacks import BatchStacks, single_batch
 from jaxnet_mini.devices import forks, placement, transfers
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.inference import Source
 from jaxnet_mini.progress import check_verbose
-from jaxnet_mini.stacks import BatchStacks
 from jaxnet_mini.storing import StoredStack
 
 
@@ -75,10 +77,10 @@ class PredictingStack(StoredStack):
         hooks = as_callbacks(callbacks)
         watched = watches_batches(hooks, "test")
         if batch_size is not None:
-            batch_size = arguments.check_batch_size(batch_size)
+            batch_size = fit_arguments.check_batch_size(batch_size)
         if steps is not None:
             steps = arguments.check_count("steps", steps)
-        opened = batches.opened(x, y, sample_weight, steps, batch_size, door=ONE_PASS)
+        opened = iterables.opened(x, y, sample_weight, steps, batch_size, door=ONE_PASS)
         outline = self._outline_for(*((x, y) if opened is None else opened.first[:2]))
         trainer = preparing.trainer_for(trainer, outline)
         if opened is None:
@@ -119,7 +121,7 @@ class PredictingStack(StoredStack):
         by_row = trainer.averages_rows(examples.weight is not None)
         size = preparing.rows_at_once(batch_size, by_row, watched, place.shards)
         preparing.rehearse(trainer, outline, examples, size)
-        return data.batches(*examples, size)
+        return stacking.batches(*examples, size)
 
     def predict(
         self,
@@ -154,7 +156,7 @@ class PredictingStack(StoredStack):
         place = placement.own(mesh, lying=self._state)
         if steps is not None:
             steps = arguments.check_count("steps", steps)
-        opened = batches.opened(
+        opened = iterables.opened(
             x, None, None, steps, batch_size, door=ONE_PASS, read=checks.inputs_of
         )
         stacks: Source
@@ -171,12 +173,12 @@ class PredictingStack(StoredStack):
             inputs = inputs[:rows]
             size = preparing.rows_at_once(batch_size, by_row, watched, place.shards)
             if len(inputs) <= size and not hooks and not verbose:
-                batch = data.single_batch(inputs, size)
+                batch = single_batch(inputs, size)
                 params = place.params(self.params)
                 return inference.predict_batch(
                     self._traced_net, params, batch, len(inputs)
                 )
-            stacks = data.batches(inputs, None, None, size)
+            stacks = stacking.batches(inputs, None, None, size)
         parameters = {"epochs": 1, "steps": stacks.batches, "verbose": verbose}
         called = CallbackList(hooks, self, parameters)
         params = place.params(self.params)

@@ -8,22 +8,29 @@ from typing import Any, NamedTuple
 import jax
 from numpy.typing import NDArray
 
-from jaxnet_mini import batches, casting, checks, data
-from jaxnet_mini.arrays import as_inputs
 from jaxnet_mini.base import arguments
-from jaxnet_mini.batches import ONE_PASS, VALIDATION, Batches, Door
-from jaxnet_mini.checked import Checked
-from jaxnet_mini.checks import Examples
 from jaxnet_mini.choose_feed import choose_feed
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.training import rehearsal
 from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.data import (
+    casting,
+    checks,
+    epoch_order,
+    fit_arguments,
+    iterables,
+)
+from jaxnet_mini.data import stacks as stacking
+from jaxnet_mini.data.arrays import as_inputs
+from jaxnet_mini.data.checked_batches import Checked
+from jaxnet_mini.data.checks import Examples
+from jaxnet_mini.data.iterables import ONE_PASS, VALIDATION, Batches, Door
+from jaxnet_mini.data.plan import Plan
+from jaxnet_mini.data.stacks import ROWS_AT_ONCE, BatchStacks
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.feeds import Feed
 from jaxnet_mini.inference import Source
-from jaxnet_mini.plans import Plan
-from jaxnet_mini.stacks import BatchStacks
 from jaxnet_mini.streams import StreamedBatches
 
 
@@ -176,7 +183,7 @@ def prepare(
         )
     trainer = trainer_for(trainer, outline)
     given, own = None, batch_size
-    usual = arguments.check_batch_size(batch_size)
+    usual = fit_arguments.check_batch_size(batch_size)
     if isinstance(x, Batches):
         streamed = _streamed_batches(
             trainer, outline, place, x, class_weight, validation_split
@@ -188,9 +195,9 @@ def prepare(
         batch_size = usual
         sample = given = examples(trainer, outline, x, y, sample_weight, class_weight)
     validation, prefix, at = None, "", 0
-    due = arguments.due_epochs(validation_freq)
+    due = fit_arguments.due_epochs(validation_freq)
     stacks: Source | None = None
-    held = batches.opened(
+    held = iterables.opened(
         validation_data,
         None,
         None,
@@ -206,8 +213,8 @@ def prepare(
         prefix = "validation "
         triple = checks.as_triple(validation_data, "validation_data")
         validation = examples(trainer, outline, *triple, prefix=prefix)
-    elif given is not None and arguments.check_share(validation_split):
-        at = arguments.split(len(given.x), validation_split)
+    elif given is not None and fit_arguments.check_share(validation_split):
+        at = fit_arguments.split(len(given.x), validation_split)
         given, validation = given.rows(0, at), given.rows(at)
         if class_weight is not None:  # which is for training alone
             validation = validation._replace(weight=None)
@@ -233,7 +240,7 @@ def prepare(
             "validation_batch_size",
             usual,
         )
-        arrays = data.batches(*validation, size, prefix, at)
+        arrays = stacking.batches(*validation, size, prefix, at)
         if fits:
             arrays = arrays.placed(lambda stack: here.put(here.batches(stack)))
         stacks = arrays
@@ -266,7 +273,7 @@ def _streamed_batches(
     class_weight: Mapping[int, float] | None,
     validation_split: float,
 ) -> StreamedBatches:
-    if arguments.check_share(validation_split):
+    if fit_arguments.check_share(validation_split):
         raise ArgumentError(
             f"validation_split={validation_split!r} needs arrays, and x gives batches: "
             "give validation_data instead."
@@ -305,9 +312,9 @@ def first_steps(
     if steps is None:
         return rows, batch_size
     if batch_size is None:
-        return rows, data.steps_for(rows, steps)
+        return rows, epoch_order.steps_for(rows, steps)
     batch_size = arguments.check_count(door.batch_size, batch_size)
-    most = data.steps_for(rows, batch_size)
+    most = epoch_order.steps_for(rows, batch_size)
     if steps > most:
         raise ArgumentError(
             f"{door.steps}={steps} asks for more than there is: {rows} rows are {most} "
@@ -347,7 +354,7 @@ def rehearse(
     rows = batch_size
     if trainer.acts_by_row:
         # Few show what many do, and one tracing then serves most sizes.
-        rows = min(rows, arguments.BATCH_SIZE)
+        rows = min(rows, fit_arguments.BATCH_SIZE)
     targets = _batch_of(rows, checked.y)
     shape, dtype = outline[0].input_shape, casting.device_dtype(checked.x.dtype)
     rehearsal.rehearse(trainer.program(), shape, dtype, targets)
@@ -359,7 +366,7 @@ def rows_at_once(
     watched: bool,
     shards: int,
     argument: str = "batch_size",
-    usual: int = arguments.BATCH_SIZE,
+    usual: int = fit_arguments.BATCH_SIZE,
 ) -> int:
     """Return how many examples to compute at a time where nothing is learned.
 
@@ -375,7 +382,7 @@ def rows_at_once(
     Raises:
         ArgumentError: ``value`` is no positive integer.
     """
-    size = data.ROWS_AT_ONCE if by_row and not watched else usual
+    size = ROWS_AT_ONCE if by_row and not watched else usual
     if value is not None:
         size = arguments.check_count(argument, value)
     # What the devices do not divide is computed as a whole on each of them.
@@ -386,4 +393,4 @@ def pieces(trainer: Trainer, batch_size: int, shards: int = 1) -> int:
     """Return in how many pieces of its batch to compute a step on this machine."""
     if jax.default_backend() != "cpu" or not trainer.acts_by_row or shards > 1:
         return 1
-    return data.pieces_of(batch_size)
+    return epoch_order.pieces_of(batch_size)

@@ -19,17 +19,17 @@ from jaxnet_mini.base import notices, plain_json
 from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.callbacks import BackupAndRestore, Callback
 from jaxnet_mini.callbacks.base import say
-from jaxnet_mini.checks import Examples
 from jaxnet_mini.core.networks import weights
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.sums import Point
 from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.data.checks import Examples
+from jaxnet_mini.data.plan import Plan
 from jaxnet_mini.devices import processes, threads, transfers
 from jaxnet_mini.devices.placement import at_home
 from jaxnet_mini.errors import FileError, JaxnetError, short, shortened
 from jaxnet_mini.packing import packed, unpacked
-from jaxnet_mini.plans import Plan
 from jaxnet_mini.runs import RunFolder
 from jaxnet_mini.saving import Contents
 

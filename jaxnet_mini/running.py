@@ -6,7 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 from jaxnet_mini.callbacks.base import Callback
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.sums import Point
-from jaxnet_mini.plans import Plan
+from jaxnet_mini.data.plan import Plan
 
 
 @runtime_checkable

@@ -13,15 +13,15 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import casting, checks, data
 from jaxnet_mini.base.ahead import IN_FLIGHT, ahead
-from jaxnet_mini.buffers import Buffers, Gathered
-from jaxnet_mini.checked import Checked, grown
-from jaxnet_mini.checks import Examples
 from jaxnet_mini.core.training.state import NO_ROW, Data
+from jaxnet_mini.data import casting, checks, epoch_order
+from jaxnet_mini.data.buffers import Buffers, Gathered
+from jaxnet_mini.data.checked_batches import Checked, grown
+from jaxnet_mini.data.checks import Examples
+from jaxnet_mini.data.plan import Plan
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.feeds import Piece
-from jaxnet_mini.plans import Plan
 
 CHUNK_BYTES = 64 << 20
 CHUNK_STEPS = 256
@@ -41,7 +41,7 @@ def steps_of_chunk(x: NDArray[Any], batch_size: int, steps: int) -> int:
     """
     row_bytes = max(1, math.prod(x.shape[1:])) * casting.device_dtype(x.dtype).itemsize
     limit = max(1, min(CHUNK_STEPS, CHUNK_BYTES // (row_bytes * batch_size)))
-    return min(1 << (limit.bit_length() - 1), data.rounded_steps(steps))
+    return min(1 << (limit.bit_length() - 1), epoch_order.rounded_steps(steps))
 
 
 class _Chunked:
@@ -74,7 +74,9 @@ class _Chunked:
 
     def shapes(self, plan: Plan) -> tuple[Any, Any]:
         """Return the shapes of a chunk and of its order."""
-        shape = data.pieces_shape(self._steps, self._batch_size, plan.batch_pieces)
+        shape = epoch_order.pieces_shape(
+            self._steps, self._batch_size, plan.batch_pieces
+        )
         order = jax.ShapeDtypeStruct(shape, np.dtype(np.int32))
         return self._placement.everywhere(self._shapes), self._placement.order(order)
 
@@ -88,7 +90,7 @@ class _Chunked:
     def _piece(
         self, chunk: Data, order: NDArray[Any], pieces: int, first: int, last: int
     ) -> Piece:
-        shape = data.pieces_shape(order.shape[0], order.shape[1], pieces)
+        shape = epoch_order.pieces_shape(order.shape[0], order.shape[1], pieces)
         placed = self._placement.everywhere(chunk)
         order = self._placement.order(order.reshape(shape))
         placed, order = self._placement.put((placed, order))
@@ -111,7 +113,7 @@ class StreamedArrays(_Chunked):
     def __init__(
         self, examples: Examples, batch_size: int, placement: Placement
     ) -> None:
-        steps = data.steps_for(len(examples.x), batch_size)
+        steps = epoch_order.steps_for(len(examples.x), batch_size)
         super().__init__(examples, batch_size, steps, placement)
         self._examples = examples
         self._block = self._capacity // math.gcd(self._capacity, BLOCKS)

@@ -11,10 +11,11 @@ from typing import Any
 
 import jax
 
-from jaxnet_mini import batches, mismatches, preparing, spaces
+from jaxnet_mini import mismatches, preparing, spaces
 from jaxnet_mini.base import arguments, interrupts
 from jaxnet_mini.callbacks import BackupAndRestore, as_callbacks
 from jaxnet_mini.callbacks.base import watches_batches
+from jaxnet_mini.data import iterables
 from jaxnet_mini.devices import forks, placement, processes, transfers
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.errors import ArgumentError
@@ -127,7 +128,7 @@ def sweep(
     if steps_per_epoch is not None:
         steps_per_epoch = arguments.check_count("steps_per_epoch", steps_per_epoch)
     for name, data in (("x", x), ("validation_data", validation_data)):
-        if batches.gives_batches(data):
+        if iterables.gives_batches(data):
             raise ArgumentError(
                 f"a sweep needs arrays, and {name} gives batches "
                 f"({type(data).__name__}): every member goes through the examples in "

@@ -4,9 +4,9 @@
 """
 
 from jaxnet_mini.base.seeds import set_random_seed
+from jaxnet_mini.data.encoding import normalize, to_categorical
 from jaxnet_mini.devices.compilation_cache import enable_compilation_cache
 from jaxnet_mini.graphviz import model_to_dot, plot_model
-from jaxnet_mini.preprocessing import normalize, to_categorical
 
 __all__ = [
     "enable_compilation_cache",

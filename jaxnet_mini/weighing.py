@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from jaxnet_mini import arrays, drawing, summary
+from jaxnet_mini import drawing, summary
 from jaxnet_mini.building import LayerStack
 from jaxnet_mini.core import origins
 from jaxnet_mini.core.networks import weights
@@ -18,6 +18,7 @@ from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.networks.weights import Weight
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.types import Params, RandomKey, Shape
+from jaxnet_mini.data import arrays
 from jaxnet_mini.devices import programs, transfers
 from jaxnet_mini.errors import ArgumentError, ShapeError, short
 

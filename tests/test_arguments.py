@@ -15,7 +15,7 @@ import pytest
 from oracles import unchecked_types
 
 import jaxnet_mini as jn
-from jaxnet_mini import checks
+from jaxnet_mini.data import checks
 from jaxnet_mini.errors import ArgumentError, JaxnetError, UnknownNameError
 
 PLACES = (

@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse
 
 import jaxnet_mini as jn
-from jaxnet_mini import arrays, batches
+from jaxnet_mini.data import arrays, iterables
 from jaxnet_mini.errors import DataError
 from jaxnet_mini.layers import Dense
 
@@ -108,8 +108,8 @@ def test_what_is_kept_elsewhere_trains_as_an_array_does(tmp_path):
 
 def test_nothing_that_is_one_array_is_taken_for_batches():
     one = [X, FRAME, FRAME["a"], scipy.sparse.csr_matrix(X), Lazy(X), Column(X), [X]]
-    assert not any(map(batches.gives_batches, one))
-    assert batches.gives_batches(iter([(X, Y)]))
+    assert not any(map(iterables.gives_batches, one))
+    assert iterables.gives_batches(iter([(X, Y)]))
 
 
 def test_a_file_that_is_closed_is_said_to_be_so(tmp_path):

@@ -12,7 +12,7 @@ from oracles import assert_trees_identical, raises_text
 
 import jaxnet_mini as jn
 from jaxnet_mini.callbacks import BackupAndRestore, Callback
-from jaxnet_mini.casting import aligned
+from jaxnet_mini.data.casting import aligned
 from jaxnet_mini.devices import programs
 from jaxnet_mini.errors import ArgumentError, DataError
 

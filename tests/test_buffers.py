@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxnet_mini.buffers import Buffers
+from jaxnet_mini.data.buffers import Buffers
 
 SHAPE, DTYPE = (1000, 50), np.dtype(np.float32)
 

@@ -12,9 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import unchecked_types, x64
 
-from jaxnet_mini import casting, checks, data, losses
-from jaxnet_mini.base import arguments, interrupts
+from jaxnet_mini import losses
+from jaxnet_mini.base import interrupts
 from jaxnet_mini.core.training import state
+from jaxnet_mini.data import casting, checks, epoch_order, fit_arguments, resident
+from jaxnet_mini.data import stacks as stacking
+from jaxnet_mini.data.stacks import Stacks, single_batch
 from jaxnet_mini.errors import ArgumentError, DataError, ShapeError
 
 SPARSE = losses.SparseCategoricalCrossentropy()
@@ -172,8 +175,8 @@ def test_small_values_may_be_rounded():
     shuffle=st.booleans(),
 )
 def test_order_holds_every_row_once(rows, batch_size, seed, epoch, shuffle):
-    order = data.order([seed], epoch, rows, batch_size, shuffle)
-    steps = data.rounded_steps(data.steps_for(rows, batch_size))
+    order = epoch_order.order([seed], epoch, rows, batch_size, shuffle)
+    steps = epoch_order.rounded_steps(epoch_order.steps_for(rows, batch_size))
     assert order.shape == (steps, batch_size)
     assert order.dtype == np.int32
     flat = order.ravel()
@@ -185,7 +188,7 @@ def test_order_holds_every_row_once(rows, batch_size, seed, epoch, shuffle):
 
 def test_order_is_that_of_seed_and_epoch():
     def order(seed, epoch):
-        return data.order(seed, epoch, 500, 32).tolist()
+        return epoch_order.order(seed, epoch, 500, 32).tolist()
 
     assert order([3], 1) == order((3,), 1)
     different = [order([3], 1), order([3], 2), order([4], 1), order([3, 0], 1)]
@@ -195,7 +198,7 @@ def test_order_is_that_of_seed_and_epoch():
 
 def test_rows_stay_where_they_are_whatever_the_batch_size():
     """The permutation is of rows: a batch only cuts it."""
-    small, large = data.order([1], 0, 500, 8), data.order([1], 0, 500, 50)
+    small, large = epoch_order.order([1], 0, 500, 8), epoch_order.order([1], 0, 500, 50)
     np.testing.assert_array_equal(small.ravel()[:500], large.ravel()[:500])
 
 
@@ -204,7 +207,7 @@ def test_order_is_even():
     epochs = 4000
     counts = np.zeros((8, 8))
     for epoch in range(epochs):
-        counts[np.arange(8), data.order([0], epoch, 8, 8).ravel()] += 1
+        counts[np.arange(8), epoch_order.order([0], epoch, 8, 8).ravel()] += 1
     expected = epochs / 8
     assert np.abs(counts - expected).max() < 6 * math.sqrt(expected * 7 / 8)
 
@@ -212,7 +215,7 @@ def test_order_is_even():
 def test_order_leaves_numpys_global_generator_alone():
     np.random.seed(5)  # noqa: NPY002
     before = np.random.get_state()[1].tolist()  # noqa: NPY002
-    data.order([0], 0, 100, 8)
+    epoch_order.order([0], 0, 100, 8)
     assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
 
 
@@ -220,29 +223,29 @@ def test_order_leaves_numpys_global_generator_alone():
 
 
 def test_rounded_steps():
-    rounded = np.array([data.rounded_steps(steps) for steps in range(1, 20_001)])
+    rounded = np.array([epoch_order.rounded_steps(steps) for steps in range(1, 20_001)])
     steps = np.arange(1, 20_001)
     assert (rounded >= steps).all()
     assert (np.diff(rounded) >= 0).all()
     assert (rounded[64:] <= steps[64:] * 1.125).all()
     assert set(rounded[:64]) == {1, 2, 4, 8, 16, 32, 64}
     # A rounded number is its own, and a doubling has eight of them.
-    assert [data.rounded_steps(int(n)) for n in rounded] == rounded.tolist()
+    assert [epoch_order.rounded_steps(int(n)) for n in rounded] == rounded.tolist()
     assert len(set(rounded[(rounded > 64) & (rounded <= 128)])) == 8
     assert len(set(rounded[(rounded > 8192) & (rounded <= 16384)])) == 8
 
 
 @given(steps=st.integers(1, 2**40))
 def test_rounded_steps_of_any_size(steps):
-    rounded = data.rounded_steps(steps)
+    rounded = epoch_order.rounded_steps(steps)
     assert steps <= rounded <= max(2 * steps - 1, 1)
     assert steps <= 64 or rounded <= steps * 1.125
-    assert data.rounded_steps(rounded) == rounded
+    assert epoch_order.rounded_steps(rounded) == rounded
 
 
 @given(rows=st.integers(1, 10**9), batch_size=st.integers(1, 10**5))
 def test_steps_for(rows, batch_size):
-    steps = data.steps_for(rows, batch_size)
+    steps = epoch_order.steps_for(rows, batch_size)
     assert (steps - 1) * batch_size < rows <= steps * batch_size
 
 
@@ -250,15 +253,15 @@ def test_steps_for(rows, batch_size):
     ("batch_size", "pieces"), [(2049, 3), (4096, 2), (6000, 3), (60000, 30), (4099, 1)]
 )
 def test_pieces_are_equal_and_of_at_most_2048_rows(batch_size, pieces):
-    assert data.pieces_of(batch_size) == pieces
-    shape = data.order([0], 0, 10 * batch_size, batch_size, pieces=pieces).shape
+    assert epoch_order.pieces_of(batch_size) == pieces
+    shape = epoch_order.order([0], 0, 10 * batch_size, batch_size, pieces=pieces).shape
     assert np.prod(shape[1:]) == batch_size
     assert pieces == 1 or shape[1:] == (pieces, batch_size // pieces)
 
 
 def test_the_order_is_that_of_whole_batches():
-    whole = data.order([1], 2, 100, 12)
-    cut = data.order([1], 2, 100, 12, pieces=3)
+    whole = epoch_order.order([1], 2, 100, 12)
+    cut = epoch_order.order([1], 2, 100, 12, pieces=3)
     np.testing.assert_array_equal(cut.reshape(whole.shape), whole)
 
 
@@ -269,15 +272,15 @@ def test_the_bytes_of_resident_are_counted_beforehand():
     x, y = np.ones((70, 3), np.float64), np.ones(70, np.int64)
     for weight in (None, np.ones(70, np.float32)):
         examples = checks.Examples(x, y, weight)
-        arrays = jax.tree.leaves(data.resident(examples, 8)._replace(rows=None))
-        assert data.resident_bytes(examples, 8) == sum(a.nbytes for a in arrays)
+        arrays = jax.tree.leaves(resident.resident(examples, 8)._replace(rows=None))
+        assert resident.resident_bytes(examples, 8) == sum(a.nbytes for a in arrays)
 
 
 @given(rows=st.integers(1, 200), batch_size=sizes)
 def test_a_single_batch_is_padded_to_a_power_of_two(rows, batch_size):
     rows = min(rows, batch_size)
     x = np.arange(1.0, 2 * rows + 1).reshape(rows, 2)
-    batch = data.single_batch(x, batch_size)
+    batch = single_batch(x, batch_size)
     power = next(2**k for k in range(9) if 2**k >= rows)
     assert batch.shape == (min(power, batch_size), 2)
     assert batch.dtype == np.float32
@@ -287,10 +290,10 @@ def test_a_single_batch_is_padded_to_a_power_of_two(rows, batch_size):
 
 def test_a_single_batch_is_copied_only_where_it_must_be():
     ready = numbers(4, 3)
-    assert data.single_batch(ready, 256) is ready
-    assert data.single_batch(ready[:3], 3).base is ready
+    assert single_batch(ready, 256) is ready
+    assert single_batch(ready[:3], 3).base is ready
     for other in (ready[:3], ready.astype("float64"), numbers(3, 4).T, ready[::2]):
-        batch = data.single_batch(other, 256)
+        batch = single_batch(other, 256)
         assert batch.flags.c_contiguous
         assert not np.shares_memory(batch, other)
         np.testing.assert_array_equal(batch[: len(other)], other)
@@ -301,12 +304,12 @@ def test_a_single_batch_is_checked(rows):
     x = numbers(rows, 2)
     x[0, 1] = math.nan
     with pytest.raises(DataError, match=r"^x holds nan at row 0, position 1: remove"):
-        data.single_batch(x, 256)
+        single_batch(x, 256)
 
 
 def test_resident():
     examples = checks.Examples(numbers(70, 3), numbers(70, dtype="int32"), None)
-    held = data.resident(examples, 8)
+    held = resident.resident(examples, 8)
     # 9 batches are rounded up to 16.
     assert held.x.shape == (128, 3)
     assert held.y.shape == (128,)
@@ -320,15 +323,15 @@ def test_resident_names_what_is_bad():
     x, y, bad = numbers(9, 2), numbers(9), np.full(9, math.inf)
     for name, arrays in {"x": (bad, y, y), "y": (x, bad, y)}.items():
         with pytest.raises(DataError, match=rf"^{name} holds inf at row 0"):
-            data.resident(checks.Examples(*arrays), 4)
+            resident.resident(checks.Examples(*arrays), 4)
     with pytest.raises(DataError, match=r"^sample_weight holds inf at row 0"):
-        data.resident(checks.Examples(x, y, bad), 4)
+        resident.resident(checks.Examples(x, y, bad), 4)
 
 
 def test_rows_may_be_empty():
     empty = np.zeros((3, 0), np.float32)
     assert casting.fill(empty, 4, "x").shape == (4, 0)
-    assert data.batches(empty, None, None, 2).stack(0).x.shape == (2, 2, 0)
+    assert stacking.batches(empty, None, None, 2).stack(0).x.shape == (2, 2, 0)
 
 
 def all_of(stacks):
@@ -339,10 +342,10 @@ def all_of(stacks):
 def test_batches_hold_every_row_once(rows, batch_size, weighted):
     x = np.arange(1, rows * 2 + 1, dtype=np.float32).reshape(rows, 2)
     y, weight = x[:, 0].astype(np.int32), x[:, 1] if weighted else None
-    made = data.batches(x, y, weight, batch_size)
+    made = stacking.batches(x, y, weight, batch_size)
     steps, stacks = made.steps, all_of(made)
-    assert steps <= data.STACK_STEPS
-    assert steps == data.rounded_steps(steps)
+    assert steps <= stacking.STACK_STEPS
+    assert steps == epoch_order.rounded_steps(steps)
     assert sum(int(stack.rows) for stack in stacks) == rows
     assert all(stack.rows == steps * batch_size for stack in stacks[:-1])
     assert stacks[-1].rows > 0
@@ -362,7 +365,7 @@ def test_batches_hold_every_row_once(rows, batch_size, weighted):
 def test_runs_are_all_batches_with_rows(rows, batch_size):
     """As a whole or one at a time, and as they are on the device."""
     x = np.arange(rows, dtype=np.float32)
-    made = data.batches(x, None, None, batch_size)
+    made = stacking.batches(x, None, None, batch_size)
     batches = [x[first : first + batch_size] for first in range(0, rows, batch_size)]
     assert made.batches == len(batches)
     for stacks in (made, made.placed()):
@@ -379,8 +382,8 @@ def test_runs_are_all_batches_with_rows(rows, batch_size):
 )
 def test_batches_keep_to_the_limit_of_bytes(monkeypatch, limit, steps):
     """A batch here takes 24 bytes; a stack has a power of two of them."""
-    monkeypatch.setattr(data, "STACK_BYTES", limit)
-    stacks = all_of(data.batches(numbers(32, 3), None, None, 2))
+    monkeypatch.setattr(stacking, "STACK_BYTES", limit)
+    stacks = all_of(stacking.batches(numbers(32, 3), None, None, 2))
     assert {stack.x.shape for stack in stacks} == {(steps, 2, 3)}
     assert len(stacks) == -(-16 // steps)
     assert all(stack.y is None for stack in stacks)
@@ -391,20 +394,20 @@ def test_batches_keep_to_the_limit_of_bytes(monkeypatch, limit, steps):
     [(1, 64), (32, 64), (33, 32), (256, 8), (2048, 1), (5000, 1)],
 )
 def test_batches_keep_to_the_limits_of_batches_and_rows(batch_size, steps):
-    assert data.batches(numbers(20_000, 1), None, None, batch_size).steps == steps
+    assert stacking.batches(numbers(20_000, 1), None, None, batch_size).steps == steps
 
 
 def test_the_limit_counts_bytes_on_the_device(monkeypatch):
-    monkeypatch.setattr(data, "STACK_BYTES", 24)
-    assert data.batches(numbers(32, 3, dtype="uint8"), None, None, 2).steps == 4
-    assert data.batches(numbers(32, 3, dtype="float64"), None, None, 2).steps == 1
-    assert data.batches(numbers(32, 1), None, None, 2).steps == 2
-    assert data.batches(numbers(32, 3, 2), None, None, 1).steps == 1
+    monkeypatch.setattr(stacking, "STACK_BYTES", 24)
+    assert stacking.batches(numbers(32, 3, dtype="uint8"), None, None, 2).steps == 4
+    assert stacking.batches(numbers(32, 3, dtype="float64"), None, None, 2).steps == 1
+    assert stacking.batches(numbers(32, 1), None, None, 2).steps == 2
+    assert stacking.batches(numbers(32, 3, 2), None, None, 1).steps == 1
 
 
 def test_data_sets_of_any_size_share_a_shape():
     shapes = {
-        data.batches(numbers(rows, 3), None, None, 32).stack(0).x.shape
+        stacking.batches(numbers(rows, 3), None, None, 32).stack(0).x.shape
         for rows in (2113, 5000, 10_000)
     }
     assert shapes == {(64, 32, 3)}
@@ -414,11 +417,11 @@ def test_a_stack_is_made_when_it_is_asked_for():
     """What is bad in a later one is found there, and named by its place in all."""
     x = numbers(9, 2)
     x[7, 1] = math.nan
-    stacks = data.batches(x, None, None, 4)
+    stacks = stacking.batches(x, None, None, 4)
     assert len(stacks) == 1
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(data, "STACK_STEPS", 1)
-        stacks = data.batches(x, None, None, 4)
+        patch.setattr(stacking, "STACK_STEPS", 1)
+        stacks = stacking.batches(x, None, None, 4)
     assert len(stacks) == 3
     runs = stacks.runs(stepwise=False)
     next(runs)
@@ -429,7 +432,7 @@ def test_a_stack_is_made_when_it_is_asked_for():
 def test_batches_name_what_is_bad():
     x, weight = numbers(9, 2), numbers(9)
     weight[5] = math.nan
-    stacks = data.batches(x, None, weight, 4, "validation ", first_row=2)
+    stacks = stacking.batches(x, None, weight, 4, "validation ", first_row=2)
     with pytest.raises(
         DataError, match=r"^validation sample_weight holds nan at row 7"
     ):
@@ -444,10 +447,10 @@ def test_split_is_keras(rows, share):
     """``math.floor(rows * (1 - share))`` rows are left, see keras.utils."""
     expected = math.floor(rows * (1.0 - share))
     if 0 < expected < rows:
-        assert arguments.split(rows, share) == expected
+        assert fit_arguments.split(rows, share) == expected
     else:
         with pytest.raises(ArgumentError, match=f"of {rows} rows leaves {expected}"):
-            arguments.split(rows, share)
+            fit_arguments.split(rows, share)
 
 
 @pytest.mark.parametrize(
@@ -461,7 +464,7 @@ def test_split_agrees_with_keras(rows, share):
 
         x = np.arange(rows)
         (left,), (held_out,) = train_validation_split((x,), share)
-    at = arguments.split(rows, share)
+    at = fit_arguments.split(rows, share)
     np.testing.assert_array_equal(np.asarray(left), x[:at])
     np.testing.assert_array_equal(np.asarray(held_out), x[at:])
 
@@ -669,11 +672,18 @@ def test_parts_are_put_where_they_belong(monkeypatch):
 
 def test_a_batch_without_a_small_divisor_stays_whole():
     for batch_size in (2545, 4099, 5 * 2039):  # 5 times a prime, a prime
-        assert data.pieces_of(batch_size) == (5 if batch_size == 5 * 2039 else 1)
-    assert [data.pieces_of(size) for size in (1, 2047, 2048, 2050)] == [1, 1, 1, 2]
-    assert data.order([0], 0, 5, 2).shape == data.order_shape(5, 2) == (4, 2)
-    assert data.pieces_shape(3, 8, 1) == (3, 8)
-    assert data.pieces_shape(3, 8, 2) == (3, 2, 4)
+        assert epoch_order.pieces_of(batch_size) == (5 if batch_size == 5 * 2039 else 1)
+    assert [epoch_order.pieces_of(size) for size in (1, 2047, 2048, 2050)] == [
+        1,
+        1,
+        1,
+        2,
+    ]
+    assert (
+        epoch_order.order([0], 0, 5, 2).shape == epoch_order.order_shape(5, 2) == (4, 2)
+    )
+    assert epoch_order.pieces_shape(3, 8, 1) == (3, 8)
+    assert epoch_order.pieces_shape(3, 8, 2) == (3, 2, 4)
 
 
 def test_stacks_are_values_and_those_placed_are_made_once():
@@ -683,7 +693,7 @@ def test_stacks_are_values_and_those_placed_are_made_once():
         made.append(number)
         return state.Data(np.ones((2, 4)), None, None, np.int32(8))
 
-    stacks = data.Stacks(20, 4, 2, stack)
+    stacks = Stacks(20, 4, 2, stack)
     with pytest.raises(dataclasses.FrozenInstanceError):
         stacks.rows = 3
     assert len(stacks) == 3
@@ -701,7 +711,7 @@ def test_stacks_are_values_and_those_placed_are_made_once():
 def test_every_argument_of_batches_is_named(argument):
     arrays = {name: np.ones(9) for name in ("x", "y", "sample_weight")}
     arrays[argument][5] = math.inf
-    stacks = data.batches(*arrays.values(), 4, "validation ", 2)
+    stacks = stacking.batches(*arrays.values(), 4, "validation ", 2)
     with pytest.raises(DataError) as caught:
         stacks.stack(0)
     assert str(caught.value) == (

@@ -24,13 +24,14 @@ from jax.sharding import PartitionSpec
 from oracles import unchecked_types
 
 import jaxnet_mini as jn
-from jaxnet_mini import activations, casting, initializers, losses, metrics, optimizers
+from jaxnet_mini import activations, initializers, losses, metrics, optimizers
 from jaxnet_mini.callbacks import (
     BackupAndRestore,
     Callback,
     EarlyStopping,
     LambdaCallback,
 )
+from jaxnet_mini.data import casting
 from jaxnet_mini.errors import (
     ArgumentError,
     DataError,

@@ -20,7 +20,7 @@ from interpreter import run
 from oracles import assert_close, assert_trees_close
 
 import jaxnet_mini as jn
-from jaxnet_mini import data
+from jaxnet_mini.data import epoch_order
 from jaxnet_mini.regularizers import L2
 
 # Programs, waits and transfers
@@ -471,7 +471,9 @@ def step_by_step(params, update, x, y, weight, case, seed):
     slots = {name: {part: {} for part in parts} for name, parts in params.items()}
     history, step = [], 0
     for epoch in range(case.epochs):
-        places = data.order((seed,), epoch, case.rows, case.batch_size).reshape(-1)
+        places = epoch_order.order((seed,), epoch, case.rows, case.batch_size).reshape(
+            -1
+        )
         sums, totals = Counter(), Counter()
         for first in range(0, case.rows, case.batch_size):
             rows = places[first : min(case.rows, first + case.batch_size)]

@@ -14,9 +14,9 @@ from interpreter import run
 from oracles import assert_close, assert_trees_identical, raises_text, unchecked_types
 
 import jaxnet_mini as jn
-from jaxnet_mini import data
 from jaxnet_mini.callbacks import Callback, LambdaCallback
 from jaxnet_mini.core.training.state import NO_ROW
+from jaxnet_mini.data import epoch_order
 from jaxnet_mini.datasets import digits
 from jaxnet_mini.errors import ArgumentError, NonFiniteError, StateError
 from jaxnet_mini.fitting import Pace
@@ -143,14 +143,14 @@ def test_set_random_seed_sets_what_is_given_no_seed():
 @pytest.mark.parametrize(("rows", "batch_size"), [(1, 32), (32, 32), (33, 8), (97, 5)])
 def test_every_row_stands_in_an_order_exactly_once(rows, batch_size):
     for epoch in range(3):
-        places = data.order((3,), epoch, rows, batch_size).reshape(-1)
+        places = epoch_order.order((3,), epoch, rows, batch_size).reshape(-1)
         assert sorted(places[:rows]) == list(range(rows))
         assert set(places[rows:]) <= {NO_ROW}
 
 
 def test_the_order_depends_on_the_seed_and_the_epoch_only():
     def order(seed, epoch):
-        return tuple(data.order(seed, epoch, 50, 8).reshape(-1)[:50])
+        return tuple(epoch_order.order(seed, epoch, 50, 8).reshape(-1)[:50])
 
     np.random.seed(1)  # noqa: NPY002  (a global generator must have no part in it)
     orders = {(s, e): order((s,), e) for s in range(3) for e in range(3)}
@@ -159,7 +159,7 @@ def test_the_order_depends_on_the_seed_and_the_epoch_only():
     for seed, epoch in reversed(orders):
         assert order((seed,), epoch) == orders[seed, epoch]
     # The batch size cuts the order and does not change it.
-    assert tuple(data.order((1,), 1, 50, 7).reshape(-1)[:50]) == orders[1, 1]
+    assert tuple(epoch_order.order((1,), 1, 50, 7).reshape(-1)[:50]) == orders[1, 1]
 
 
 def rows_seen(**call):
@@ -186,7 +186,9 @@ def rows_seen(**call):
 
 def test_fit_sees_every_row_once_an_epoch_in_the_order_of_its_seed():
     seen = rows_seen(seed=4)
-    expected = [data.order((4,), epoch, 12, 1).reshape(-1)[:12] for epoch in range(3)]
+    expected = [
+        epoch_order.order((4,), epoch, 12, 1).reshape(-1)[:12] for epoch in range(3)
+    ]
     assert seen == [order.tolist() for order in expected]
     assert seen != rows_seen(seed=5)
     assert rows_seen(shuffle=False) == [list(range(12))] * 3

@@ -14,10 +14,10 @@ import os, random, signal, sys, threading, time
 import jax
 import numpy as np
 import jaxnet_mini as jn
-from jaxnet_mini import data
+from jaxnet_mini.data import resident
 from jaxnet_mini.devices import programs
-from jaxnet_mini.checks import Examples
-from jaxnet_mini.plans import Plan
+from jaxnet_mini.data.checks import Examples
+from jaxnet_mini.data.plan import Plan
 
 # A shell starts what runs in the background with Ctrl-C ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -43,7 +43,7 @@ def same(one, other):
 
 
 options = dict(batch_size=10, epochs=10**6, verbose=0, validation_split=0.2)
-examples = jax.device_put(data.resident(Examples(x[:800], y[:800], None), 10))
+examples = jax.device_put(resident.resident(Examples(x[:800], y[:800], None), 10))
 
 
 def after(before, steps):

@@ -15,8 +15,8 @@ from conftest import keras_on_jax
 from oracles import assert_close, assert_trees_identical, raises_text
 
 import jaxnet_mini as jn
-from jaxnet_mini.base import arguments
 from jaxnet_mini.callbacks import Callback
+from jaxnet_mini.data import fit_arguments
 from jaxnet_mini.errors import ArgumentError, DataError, ShapeError, StateError
 
 FEATURES = 6
@@ -616,7 +616,7 @@ def test_validation_split_cuts_where_keras_cuts(share):
             (kept, *_), (held_out, *_) = array_slicing.train_validation_split(
                 (np.arange(rows), None, None), validation_split=share
             )
-            at = arguments.split(rows, share)
+            at = fit_arguments.split(rows, share)
             assert (at, rows - at) == (len(kept), len(held_out))
 
 

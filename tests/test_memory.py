@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import jaxnet_mini as jn
-from jaxnet_mini import data, streams
-from jaxnet_mini.checks import Examples
+from jaxnet_mini import streams
+from jaxnet_mini.data import resident
+from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.devices import memory
 from jaxnet_mini.errors import DataError
 
@@ -26,7 +27,7 @@ def test_a_fit_that_cannot_fit_says_so_and_copies_nothing(monkeypatch):
     """16 terabytes, of which the host holds a single number."""
     x = np.broadcast_to(np.float32(1.0), (1000, 4_000_000_000))
     y = np.zeros((1000, 1), np.float32)
-    monkeypatch.setattr(data, "fill", None)
+    monkeypatch.setattr(resident, "fill", None)
     one = model()
     with pytest.raises(DataError) as caught:
         one.fit(x, y, verbose=0)
@@ -73,9 +74,9 @@ def test_examples_that_do_not_fit_are_streamed_and_that_is_said(monkeypatch, cap
 def test_the_bytes_are_those_that_are_placed():
     x, y = np.ones((70, 3), np.float64), np.ones(70, np.int64)
     for examples in (Examples(x, y, None), Examples(x, y, np.ones(70, np.float32))):
-        placed = data.resident(examples, 8)
+        placed = resident.resident(examples, 8)
         size = sum(leaf.nbytes for leaf in jax.tree.leaves(placed._replace(rows=None)))
-        assert data.resident_bytes(examples, 8) == size
+        assert resident.resident_bytes(examples, 8) == size
 
 
 def test_a_device_that_tells_is_believed():

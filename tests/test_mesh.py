@@ -217,13 +217,13 @@ found["split"] = fit(split, sharding=rule), fit(split, sharding=rule)
 
 from jaxnet_mini.devices import placement, programs
 program, sums = model.trainer.program(), model.trainer.no_sums()
-from jaxnet_mini import data
-from jaxnet_mini.checks import Examples
+from jaxnet_mini.data import epoch_order, resident
+from jaxnet_mini.data.checks import Examples
 where = placement.of(mesh(8))
 arguments = (
     where.params(model.state),
-    where.everywhere(data.resident(Examples(X, Y, None), 32)),
-    where.order(data.order((0,), 0, 1003, 32)),
+    where.everywhere(resident.resident(Examples(X, Y, None), 32)),
+    where.order(epoch_order.order((0,), 0, 1003, 32)),
 )
 lowered = programs.loop.jitted.lower(program, *arguments, 0, 5, where.everywhere(sums))
 text = lowered.compile().as_text()

@@ -9,10 +9,10 @@ import pytest
 from oracles import assert_trees_identical
 
 import jaxnet_mini as jn
-from jaxnet_mini import data, preparing
+from jaxnet_mini import preparing
 from jaxnet_mini.core.networks import serial
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.data import Data
+from jaxnet_mini.data import Data, epoch_order
 from jaxnet_mini.devices import programs
 from jaxnet_mini.layers import (
     Activation,
@@ -40,7 +40,7 @@ PENALIZED = jn.serial(Dense(7, "relu", kernel_regularizer="l2"), Dense(3))
 def epoch(trainer, y, weight, pieces):
     """An epoch of four steps, the last one ragged: six of its rows are padding."""
     examples = Data(X, y, weight, np.int32(ROWS))
-    order = data.order([0], 0, ROWS, BATCH, pieces=pieces)
+    order = epoch_order.order([0], 0, ROWS, BATCH, pieces=pieces)
     state = trainer.init(jax.random.key(0), (FEATURES,))
     progress = programs.loop(trainer.program(), state, examples, order, 0, 4)
     assert int(progress.failed) == -1
@@ -113,7 +113,7 @@ def test_a_step_that_goes_wrong_is_found_in_pieces_too():
     x[50] = np.inf
     trainer = Trainer(NET, "mse", SGD(0.1))
     examples = Data(x, VALUES, None, np.int32(96))
-    order = data.order([0], 0, 96, 24, shuffle=False, pieces=3)
+    order = epoch_order.order([0], 0, 96, 24, shuffle=False, pieces=3)
     state = trainer.init(jax.random.key(0), (FEATURES,))
     progress = programs.loop(trainer.program(), state, examples, order, 0, 4)
     assert int(progress.failed) == 2
@@ -189,7 +189,7 @@ def test_fit_trains_alike_in_pieces():
     total = {"accuracy": 0.0, "loss": 0.0}
     step = jax.jit(trainer.step)
     for number in range(3):
-        order = data.order((5,), number, rows, batch_size).reshape(-1)[:rows]
+        order = epoch_order.order((5,), number, rows, batch_size).reshape(-1)[:rows]
         total = dict.fromkeys(total, 0.0)
         for first in range(0, rows, batch_size):
             part = order[first : first + batch_size]

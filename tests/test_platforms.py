@@ -7,8 +7,10 @@ from jax import export
 from oracles import assert_trees_identical
 
 import jaxnet_mini as jn
-from jaxnet_mini import data, layers, optimizers
-from jaxnet_mini.checks import Examples
+from jaxnet_mini import layers, optimizers
+from jaxnet_mini.data import epoch_order, stacks
+from jaxnet_mini.data import resident as data
+from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.devices import programs
 
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -41,8 +43,8 @@ def calls(model):
     trainer, sums = model.trainer.program(), model.trainer.no_sums()
     seed, shape = np.uint32(0), (2, 3)
     resident = data.resident(Examples(X, Y, None), SIZE)
-    stack = data.batches(X, Y, None, SIZE).stack(0)
-    order = data.order((0,), 0, ROWS, SIZE)
+    stack = stacks.batches(X, Y, None, SIZE).stack(0)
+    order = epoch_order.order((0,), 0, ROWS, SIZE)
     state = model.state
     untrained = state._replace(optimizer_state=None)
     return {

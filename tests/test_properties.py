@@ -19,10 +19,10 @@ from hypothesis.extra import numpy as arrays
 from oracles import assert_close, assert_trees_close, assert_trees_identical
 
 import jaxnet_mini as jn
-from jaxnet_mini import data, packing
+from jaxnet_mini import packing
 from jaxnet_mini.core.training.state import NO_ROW
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.data import Data
+from jaxnet_mini.data import Data, epoch_order
 from jaxnet_mini.devices import programs
 from jaxnet_mini.optimizers import SGD
 
@@ -81,7 +81,7 @@ def test_padding_is_neutral_for_every_number_of_rows(seed, junk):
     weight = weights_for(seed, len(x))
     for rows in range(BATCH + 1, 2 * BATCH + 1):
         held = Data(*map(jnp.asarray, (x, y, weight, np.int32(rows))))
-        order = data.order((seed,), 0, rows, BATCH)
+        order = epoch_order.order((seed,), 0, rows, BATCH)
         # The same rows one place further on; padding computes with the first.
         spoiled, moved, weighed = (np.roll(array, 1, 0) for array in (x, y, weight))
         spoiled[0] = junk
@@ -297,7 +297,9 @@ def test_an_evaluation_is_that_of_the_predictions(seed, rows, batch_size):
 )
 def test_the_order_hangs_on_seed_and_epoch_alone(seed, epoch, rows, sizes):
     def order(seed, epoch, size=32, pieces=1):
-        return data.order(seed, epoch, rows, size, pieces=pieces).reshape(-1)[:rows]
+        return epoch_order.order(seed, epoch, rows, size, pieces=pieces).reshape(-1)[
+            :rows
+        ]
 
     np.random.seed(epoch)  # noqa: NPY002  (a global generator must have no part in it)
     expected = order(seed, epoch, sizes[0])
@@ -316,7 +318,7 @@ def test_shuffled_training_is_training_on_shuffled_rows(seed, rows):
     x, y = examples(seed, rows)
     weight = weights_for(seed, rows)
     seed %= 2**31
-    places = data.order((seed,), 0, rows, BATCH).reshape(-1)[:rows]
+    places = epoch_order.order((seed,), 0, rows, BATCH).reshape(-1)[:rows]
     one, other = classifier(), classifier()
     history = trained(one, x, y, seed=seed, sample_weight=weight)
     moved = {"seed": seed, "sample_weight": weight[places], "shuffle": False}

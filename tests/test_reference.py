@@ -15,11 +15,10 @@ import pytest
 import reference
 from oracles import assert_close, central_differences, x64
 
-from jaxnet_mini import data
 from jaxnet_mini.core.networks.serial import serial
 from jaxnet_mini.core.training.state import Batch, TrainState
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.data import Data
+from jaxnet_mini.data import Data, epoch_order
 from jaxnet_mini.devices import programs
 from jaxnet_mini.layers import Dense
 from jaxnet_mini.optimizers import Adam
@@ -69,7 +68,7 @@ def draw(seed):
     elif loss == "binary_crossentropy":
         y = rng.integers(0, 2, shape).astype(np.float64)
     x, weight = rng.normal(size=(rows, sizes[0])), rng.uniform(0.0, 3.0, rows)
-    order = data.order((seed,), 0, rows, batch_size)
+    order = epoch_order.order((seed,), 0, rows, batch_size)
     # Exact in float32, so that rounding of the numbers given has no part in it.
     x, weight, y = (
         a.astype(np.float32).astype(np.float64) if a.dtype.kind == "f" else a

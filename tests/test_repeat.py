@@ -24,12 +24,13 @@ from oracles import (
 )
 
 import jaxnet_mini as jn
-from jaxnet_mini import data, drawing
+from jaxnet_mini import drawing
 from jaxnet_mini.core.networks import last_activation, outline, serial
 from jaxnet_mini.core.networks.repeat import Repeat, repeat
 from jaxnet_mini.core.training.state import Data
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import Layer
+from jaxnet_mini.data import epoch_order
 from jaxnet_mini.devices import programs
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 from jaxnet_mini.layers import (
@@ -412,7 +413,7 @@ def lowered(job, layer):
     state = jax.eval_shape(lambda: trainer.init(KEY, (784,)))
     x, y = np.zeros((64, 784), np.uint8), np.zeros(64, np.int32)
     all_rows = Data(x, y, None, np.int32(64))
-    order = data.order([0], 0, 64, 32)
+    order = epoch_order.order([0], 0, 64, 32)
     batches = Data(x.reshape(2, 32, 784), y.reshape(2, 32), None, np.int32(64))
     net, seed = trainer.net, np.uint32(0)
     text = {

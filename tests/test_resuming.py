@@ -10,8 +10,9 @@ from interpreter import in_mount
 from oracles import assert_trees_identical, raises_text, unchecked_types
 
 import jaxnet_mini as jn
-from jaxnet_mini import callbacks, data, losses, optimizers
+from jaxnet_mini import callbacks, losses, optimizers
 from jaxnet_mini.callbacks import BackupAndRestore, Callback
+from jaxnet_mini.data import epoch_order
 from jaxnet_mini.errors import ArgumentError, FileError
 from jaxnet_mini.layers import Dense, Dropout
 
@@ -564,7 +565,7 @@ def test_the_sums_of_an_epoch_go_on(tmp_path):
         except Power:
             continue
     assert history.history == wanted
-    assert data.steps_for(40, 8) == 5
+    assert epoch_order.steps_for(40, 8) == 5
 
 
 # Where the disk has no room

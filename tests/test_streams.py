@@ -12,12 +12,13 @@ import pytest
 from oracles import assert_trees_close, assert_trees_identical, raises_text
 
 import jaxnet_mini as jn
-from jaxnet_mini import choose_feed, data, streams
-from jaxnet_mini.checks import Examples
+from jaxnet_mini import choose_feed, streams
 from jaxnet_mini.core.training.state import NO_ROW
+from jaxnet_mini.data import epoch_order
+from jaxnet_mini.data.checks import Examples
+from jaxnet_mini.data.plan import Plan
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.errors import DataError
-from jaxnet_mini.plans import Plan
 
 ROWS, FEATURES, CLASSES = 500, 6, 3
 GENERATOR = np.random.default_rng(0)
@@ -377,7 +378,7 @@ def test_the_chunks_of_large_rows_hold_one_batch():
     x = np.broadcast_to(np.float32(0), (1000, 4_000_000))
     assert streams.steps_of_chunk(x, 32, 32) == 1
     assert streams.steps_of_chunk(X, 32, 10**6) == streams.CHUNK_STEPS
-    assert streams.steps_of_chunk(X, 32, 3) == data.rounded_steps(3)
+    assert streams.steps_of_chunk(X, 32, 3) == epoch_order.rounded_steps(3)
     nbytes = streams.StreamedArrays(
         Examples(x[:40], Y[:40], None), 32, Placement()
     ).nbytes

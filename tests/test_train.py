@@ -28,13 +28,12 @@ from oracles import (
     unchecked_types,
 )
 
-from jaxnet_mini import data
 from jaxnet_mini.core.networks.serial import serial
 from jaxnet_mini.core.training.predict import predict
 from jaxnet_mini.core.training.rehearsal import rehearse
 from jaxnet_mini.core.training.state import Batch, TrainState, all_finite
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.data import Data
+from jaxnet_mini.data import Data, epoch_order
 from jaxnet_mini.datasets import fashion_mnist
 from jaxnet_mini.devices import programs
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
@@ -83,7 +82,7 @@ def resident(rows=ROWS, weighted=False):
         jnp.asarray(weight) if weighted else None,
         jnp.asarray(rows),
     )
-    order = data.order([0], epoch=0, rows=rows, batch_size=BATCH, shuffle=False)
+    order = epoch_order.order([0], epoch=0, rows=rows, batch_size=BATCH, shuffle=False)
     padding = max(0, 64 // BATCH - len(order))
     return examples, jnp.asarray(np.pad(order, ((0, padding), (0, 0))))
 
@@ -232,7 +231,7 @@ def test_a_hundred_steps_on_fashion_mnist_are_those_of_keras(
 
     scaled = images.astype(np.float32) / 255
     weights, history = keras_weights(state.params, layers, in_keras, scaled, labels, 32)
-    order = data.order([0], epoch=0, rows=3200, batch_size=32, shuffle=False)
+    order = epoch_order.order([0], epoch=0, rows=3200, batch_size=32, shuffle=False)
     examples = Data(jnp.asarray(images), jnp.asarray(labels), None, jnp.asarray(3200))
     progress = programs.loop(trainer, state, examples, jnp.asarray(order), 0, 100)
     assert_within(progress.state.params, weights, 1e-4)
@@ -468,7 +467,7 @@ def test_trap_sums_over_many_batches_do_not_drift():
     expected = 20000 * float(np.square(y[0, 0]))
     assert abs(float(plain) / expected - 1) > 1e-5
     examples = Data(jnp.zeros((20000, 1)), jnp.asarray(y), None, jnp.asarray(20000))
-    order = data.order([0], epoch=0, rows=20000, batch_size=1, shuffle=False)
+    order = epoch_order.order([0], epoch=0, rows=20000, batch_size=1, shuffle=False)
     looped = programs.loop(trainer, state, examples, jnp.asarray(order), 0, 20000)
     batched = Data(*(a[:, None] for a in examples[:2]), None, examples.rows)
     evaluated = programs.evaluate(trainer, state.params, batched, 0, 20000)

@@ -11,10 +11,10 @@ from jax.sharding import PartitionSpec as P
 
 from bench import hlo
 from bench.probes import answer, ours
-from jaxnet_mini import data
 from jaxnet_mini.core.training.state import Data
 from jaxnet_mini.core.training.sums import Progress
 from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.data import epoch_order, resident
 
 LEAST_COLUMNS = 128
 """A kernel is split where each chip gets that many columns, what a TPU multiplies with
@@ -58,14 +58,14 @@ def arguments(
         return place(leaf)
 
     state = jax.eval_shape(lambda: trainer.init(jax.random.key(0), (features,)))
-    capacity = data.padded_rows(rows, batch_size)
+    capacity = resident.padded_rows(rows, batch_size)
     examples = Data(
         jax.ShapeDtypeStruct((capacity, features), np.float32),
         jax.ShapeDtypeStruct((capacity,), np.int32),
         None,
         jax.ShapeDtypeStruct((), np.int32),
     )
-    order = jax.ShapeDtypeStruct(data.order_shape(rows, batch_size), np.int32)
+    order = jax.ShapeDtypeStruct(epoch_order.order_shape(rows, batch_size), np.int32)
     number = place(jax.ShapeDtypeStruct((), np.int32))
     return (
         jax.tree_util.tree_map_with_path(place_kernel, state),

@@ -42,7 +42,7 @@ KEPT = ROOT / "build" / "mutation"
 PRELOADED = ["jax", "jax.numpy", "optax", "keras", "hypothesis", "sklearn.metrics"]
 # Which files test a module, by the start of its path, beside its own examples.
 TESTS = {
-    "jaxnet_mini/casting.py": "data memory streams errors",
+    "jaxnet_mini/data/casting.py": "data memory streams errors",
     "jaxnet_mini/data.py": "data memory streams errors",
     "jaxnet_mini/core/training/rehearsal.py": "train errors",
     "jaxnet_mini/core/training/trainer.py": "train pieces losses regularizers errors",

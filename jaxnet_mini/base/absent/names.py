@@ -209,6 +209,7 @@ NAMES: dict[str, dict[str, str]] = {
         "reuters": "networks are dense and take numbers, not text: take another loader",
     },
     "": {
+        "preprocessing": "write jaxnet_mini.utils.normalize, or plain NumPy",
         "version": "it is jaxnet_mini.__version__",
         "InputSpec": "declare shapes with input_shape= of the first layer",
         "RematScope": "networks are small: jax.checkpoint in a layer of your own",

@@ -15,9 +15,9 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from jaxnet_mini.contents import is_numeric
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.types import Params, Shape
+from jaxnet_mini.data.contents import is_numeric
 from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import DataError, ShapeError, shortened
 

@@ -3,9 +3,9 @@
 import contextlib
 from collections.abc import Callable, Iterator
 
-from jaxnet_mini import checks
-from jaxnet_mini.batches import Batches, Triple
-from jaxnet_mini.checks import NAMES, Examples
+from jaxnet_mini.data import checks
+from jaxnet_mini.data.checks import NAMES, Examples
+from jaxnet_mini.data.iterables import Batches, Triple
 from jaxnet_mini.errors import DataError, JaxnetError
 
 

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxnet_mini import checks
-from jaxnet_mini.arrays import is_array
 from jaxnet_mini.base import arguments
+from jaxnet_mini.data import checks
+from jaxnet_mini.data.arrays import is_array
 from jaxnet_mini.devices import processes
 from jaxnet_mini.errors import ArgumentError, DataError
 

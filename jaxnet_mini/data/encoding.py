@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini.arrays import as_array, position
 from jaxnet_mini.base.arguments import as_integer
+from jaxnet_mini.data.arrays import as_array, position
 from jaxnet_mini.errors import ArgumentError, DataError
 
 

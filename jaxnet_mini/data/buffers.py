@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import casting
-from jaxnet_mini.checks import NAMES, Examples
 from jaxnet_mini.core.training.state import Data
+from jaxnet_mini.data import casting
+from jaxnet_mini.data.checks import NAMES, Examples
 
 
 class Buffers:

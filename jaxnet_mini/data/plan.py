@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import data
+from jaxnet_mini.data import epoch_order
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Plan:
     @property
     def steps_per_pass(self) -> int:
         """The number of batches in all rows."""
-        return data.steps_for(self.rows, self.batch_size)
+        return epoch_order.steps_for(self.rows, self.batch_size)
 
     @property
     def steps(self) -> int | None:
@@ -69,12 +69,12 @@ class Plan:
     @property
     def no_order(self) -> NDArray[Any]:
         """What an order looks like, for a loop of no steps."""
-        shape = data.order_shape(self.rows, self.batch_size, self.batch_pieces)
+        shape = epoch_order.order_shape(self.rows, self.batch_size, self.batch_pieces)
         return np.zeros(shape, np.int32)
 
     def order(self, number: int) -> NDArray[Any]:
         """Return the order of a pass over the data."""
-        return data.order(
+        return epoch_order.order(
             self.seed,
             number,
             self.rows,

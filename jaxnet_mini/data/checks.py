@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini.arrays import as_array, in_code, position, without_list
 from jaxnet_mini.base.arguments import as_integer, is_number
 from jaxnet_mini.core.losses import Loss
 from jaxnet_mini.core.types import Shape
+from jaxnet_mini.data.arrays import as_array, in_code, position, without_list
 from jaxnet_mini.errors import ArgumentError, DataError, ShapeError
 
 NAMES = ("x", "y", "sample_weight")

@@ -12,9 +12,9 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import tables
-from jaxnet_mini.contents import advice, is_numeric
 from jaxnet_mini.core.types import Shape
+from jaxnet_mini.data import tables
+from jaxnet_mini.data.contents import advice, is_numeric
 from jaxnet_mini.errors import DataError, ShapeError, short
 
 

@@ -8,8 +8,8 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini.arrays import position
 from jaxnet_mini.base import interrupts
+from jaxnet_mini.data.arrays import position
 from jaxnet_mini.errors import DataError
 
 BLOCK_BYTES = 1 << 20

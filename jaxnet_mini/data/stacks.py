@@ -1,0 +1,207 @@
+"""Batches that a user gives, on their way to an evaluation or a prediction."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Generator, Iterator
+from threading import Event
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxnet_mini.base.ahead import ahead
+from jaxnet_mini.core.training.state import Data
+from jaxnet_mini.data.buffers import Buffers, Gathered
+from jaxnet_mini.data.casting import check_block, device_dtype, fill
+from jaxnet_mini.data.checked_batches import Checked, grown
+from jaxnet_mini.data.checks import Examples
+from jaxnet_mini.data.epoch_order import rounded_steps, steps_for
+
+
+class BatchStacks:
+    """What `data.Stacks` is of arrays: each batch is a stack of its own.
+
+    So loss and metrics see the batches that the user knows. A batch is padded to the
+    size of the first, or of a larger one that came before it.
+
+    Args:
+        checked: where the batches come from.
+
+    Attributes:
+        batches: how many an evaluation has; None where nobody knows it.
+        rows: how many examples these have; where nobody knows it, one of them.
+        begun: how many times they were run through.
+        first: the first batch.
+    """
+
+    def __init__(self, checked: Checked) -> None:
+        self._checked = checked
+        self._buffers = Buffers()
+        self.first = checked.first
+        self._size = len(self.first.x)
+        self.batches = checked.steps
+        self.rows = (self.batches or 1) * self._size
+        self.begun = 0
+
+    def stack(self, number: int) -> Data:
+        """Return a stack that looks like all others, whatever its number."""
+        del number
+        return self._stack(self.first, self._size)
+
+    def runs(self, stepwise: bool) -> Generator[tuple[Data, int, int], None, None]:
+        """Yield each batch as a stack, with the steps to run of it.
+
+        Raises:
+            ArgumentError, DataError, ShapeError: a batch is bad or does not come.
+        """
+        del stepwise  # each is a step
+        begun, self.begun = self.begun, self.begun + 1
+
+        def made(ended: Event) -> Iterator[tuple[Data, int, int]]:
+            for _ in self._checked.go_to(begun, 0):
+                if ended.is_set():
+                    return
+            size, left = self._size, self.batches
+            while left is None or left:
+                batch = self._checked.next()
+                if batch is None:
+                    return
+                size = grown(size, len(batch.x))
+                with self._checked.named():
+                    # Copied before the next one comes: many refill one buffer.
+                    stack = self._stack(batch, size)
+                yield stack, 0, 1
+                left = None if left is None else left - 1
+
+        with self._checked.epoch():
+            yield from ahead(made)
+
+    def _stack(self, batch: Examples, size: int) -> Data:
+        gathered = Gathered(self.first, size, self._buffers)
+        gathered.put(0, batch)
+        x, y, weight, rows = gathered.done()
+        x, y, weight = jax.tree.map(lambda array: array[None], (x, y, weight))
+        return Data(x, y, weight, rows)
+
+
+ROWS_AT_ONCE = 256
+"""What an evaluation or a prediction computes at a time, unless told otherwise: with
+784 features 32 rows at a time take twice as long, and more than 256 gain nothing."""
+
+
+STACK_STEPS = 64
+
+
+STACK_ROWS = 2048
+
+
+STACK_BYTES = 64 << 20
+"""What an evaluation or a prediction puts on the device at a time: at most so many
+batches, and of these one, or as many as keep to so many rows and bytes."""
+
+
+def single_batch(x: NDArray[Any], batch_size: int) -> NDArray[Any]:
+    """Return inputs of at most ``batch_size`` rows as they go to the device.
+
+    They are padded to a power of two, so that few sizes share all programs. What
+    needs neither padding nor another dtype is not copied.
+
+    Raises:
+        DataError: see `fill`.
+    """
+    capacity = min(batch_size, 1 << (len(x) - 1).bit_length())
+    ready = len(x) == capacity and x.flags.c_contiguous
+    if ready and device_dtype(x.dtype) == x.dtype:
+        check_block(x, x, 0, "x")
+        return x
+    return fill(x, capacity, "x")
+
+
+@dataclasses.dataclass(frozen=True)
+class Stacks:
+    """Examples cut into stacks of batches, all of one shape.
+
+    Args:
+        rows: how many examples there are.
+        batch_size: examples in a batch.
+        steps: batches in a stack.
+        stack: a function that returns the stack of a number from 0 on, with arrays of
+            shape ``(steps, batch_size, ...)``.
+    """
+
+    rows: int
+    batch_size: int
+    steps: int
+    stack: Callable[[int], Data]
+
+    def __len__(self) -> int:
+        """Return the number of stacks."""
+        return steps_for(self.rows, self.steps * self.batch_size)
+
+    @property
+    def batches(self) -> int:
+        """The number of batches that hold rows."""
+        return steps_for(self.rows, self.batch_size)
+
+    def runs(self, stepwise: bool) -> Generator[tuple[Data, int, int], None, None]:
+        """Yield a stack with the batches to run: all with rows, or one at a time."""
+        for number in range(len(self)):
+            stack = self.stack(number)
+            last = min(self.steps, self.batches - number * self.steps)
+            if stepwise:
+                yield from ((stack, step, step + 1) for step in range(last))
+            else:
+                yield stack, 0, last
+
+    def placed(self, put: Callable[[Data], Data] = jax.device_put) -> "Stacks":
+        """Return the same with all stacks made, once, and put on the device."""
+        stacks = [put(self.stack(number)) for number in range(len(self))]
+        return dataclasses.replace(self, stack=stacks.__getitem__)
+
+
+def batches(
+    x: NDArray[Any],
+    y: NDArray[Any] | None,
+    weight: NDArray[Any] | None,
+    batch_size: int,
+    prefix: str = "",
+    first_row: int = 0,
+) -> Stacks:
+    """Cut examples into stacks, each copied and checked when it is asked for.
+
+    One stack is computed while the next is copied, and however many rows there are, one
+    program runs over all: more rows are more stacks, not larger ones.
+
+    Args:
+        x: inputs.
+        y: targets, or None.
+        weight: weights of the examples, or None.
+        batch_size: examples in a batch.
+        prefix: what a message puts before ``x``, ``y`` and ``sample_weight``.
+        first_row: see `fill`, which tells what a stack may raise.
+    """
+    rows = len(x)
+    row_bytes = max(1, math.prod(x.shape[1:])) * device_dtype(x.dtype).itemsize
+    limit = min(STACK_ROWS // batch_size, STACK_BYTES // (row_bytes * batch_size))
+    limit = min(STACK_STEPS, 1 << (max(1, limit).bit_length() - 1))
+    steps = min(limit, rounded_steps(steps_for(rows, batch_size)))
+    capacity = steps * batch_size
+
+    def stack(number: int) -> Data:
+        first = number * capacity
+        last = min(first + capacity, rows)
+
+        def stacked(array: NDArray[Any], argument: str) -> NDArray[Any]:
+            own = prefix + argument
+            filled = fill(array[first:last], capacity, own, first_row + first)
+            return filled.reshape(steps, batch_size, *array.shape[1:])
+
+        return Data(
+            x=stacked(x, "x"),
+            y=None if y is None else stacked(y, "y"),
+            weight=None if weight is None else stacked(weight, "sample_weight"),
+            rows=np.int32(last - first),
+        )
+
+    return Stacks(rows, batch_size, steps, stack)
