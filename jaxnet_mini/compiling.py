@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import optax
 
-from jaxnet_mini import configs
 from jaxnet_mini.base import plain_json
 from jaxnet_mini.base.absent import attributes
-from jaxnet_mini.configs import CustomObjects
 from jaxnet_mini.core import optimizers, origins, transformations
 from jaxnet_mini.core.metrics import Metric
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.devices import programs, transfers
 from jaxnet_mini.errors import ArgumentError, StateError
+from jaxnet_mini.files import config as configs
+from jaxnet_mini.files.config import CustomObjects
 from jaxnet_mini.weighing import WeightedStack
 
 

@@ -1,9 +1,9 @@
 """Values as plain JSON that tells them apart, a user's functions and classes too.
 
-Unlike a configuration (`jaxnet_mini.configs`) a description is for comparing alone, and
-everything has one. What is of this library stands in it by its public name. Of a
-function of anybody else's there is what it holds (closure, defaults, the object that it
-is bound to), and a digest of its code, the same in every process.
+Unlike a configuration (`jaxnet_mini.files.config`) a description is for comparing
+alone, and everything has one. What is of this library stands in it by its public name.
+Of a function of anybody else's there is what it holds (closure, defaults, the object
+that it is bound to), and a digest of its code, the same in every process.
 """
 
 import dataclasses
@@ -23,9 +23,10 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import bytecode, configs
+from jaxnet_mini import bytecode
 from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.core import values
+from jaxnet_mini.files import config
 
 OF = "code of"
 """The entry that names the versions of Python and of the package that code is of."""
@@ -70,7 +71,7 @@ class Description:
 
     def _value(self, value: Any, name: str, read: Read = None) -> Json:
         if isinstance(value, PLAIN) and not isinstance(value, enum.Enum):
-            return configs.to_config(value)
+            return config.to_config(value)
         if id(value) in self._within:
             return {"levels up": len(self._within) - self._within.index(id(value))}
         self._count += 1
@@ -96,10 +97,10 @@ class Description:
 
     def _ours(self, value: Any, name: str, read: Read) -> Json:
         """Describe what has a public name here."""
-        known = configs.public_name(value)
+        known = config.public_name(value)
         if known is not None:
             return {"type" if isinstance(value, type) else "function": known}
-        known = configs.public_name(type(value))
+        known = config.public_name(type(value))
         if known is None:
             return None
         return {"class": known, "config": self._entries(_fields(value), name)}

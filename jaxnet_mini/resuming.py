@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnet_mini import identities, saving, snapshots
+from jaxnet_mini import identities
 from jaxnet_mini.base import notices, plain_json
 from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.callbacks import BackupAndRestore, Callback
@@ -29,9 +29,10 @@ from jaxnet_mini.data.plan import Plan
 from jaxnet_mini.devices import processes, threads, transfers
 from jaxnet_mini.devices.placement import at_home
 from jaxnet_mini.errors import FileError, JaxnetError, short, shortened
+from jaxnet_mini.files import safetensors, train_state
+from jaxnet_mini.files.safetensors import Contents
 from jaxnet_mini.packing import packed, unpacked
 from jaxnet_mini.runs import RunFolder
-from jaxnet_mini.saving import Contents
 
 ABOUT = "/run"
 """All but the arrays, as JSON in bytes: a long history needs no limit on headers."""
@@ -127,9 +128,11 @@ class KeptRun:
         found = None if self._folder is None else self._folder.newest()
         if not processes.several():
             return found
-        content = found and saving.encoded(found.arrays, {"format": "run"})
+        content = found and safetensors.encoded(found.arrays, {"format": "run"})
         told = processes.from_first(content)
-        return None if told is None else saving.decoded(told, self._backup.backup_dir)
+        return (
+            None if told is None else safetensors.decoded(told, self._backup.backup_dir)
+        )
 
     def _take_over(
         self, found: Contents, trainer: Trainer, outline: tuple[LayerOutline, ...]
@@ -178,7 +181,7 @@ class KeptRun:
         }
         logs = unpacked(about["logs"], arrays)
         # What is left of the arrays.
-        self.state = snapshots.restored(
+        self.state = train_state.restored(
             about["state"], arrays, outline, trainer, f"the run in {source}"
         )
         self.plan = dataclasses.replace(self.plan, seed=seed)
@@ -240,7 +243,7 @@ class KeptRun:
         own_state = at_home(learner.state)  # a matter of all processes
         if self._folder is None:
             return
-        arrays, state = snapshots.taken(own_state)
+        arrays, state = train_state.taken(own_state)
         if point.sums is not None:
             sums = at_home(point.sums)
             arrays |= zip(SUMS, (sums.total, sums.lost), strict=True)

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jaxnet_mini import saving
 from jaxnet_mini.base import notices
 from jaxnet_mini.errors import FileError
-from jaxnet_mini.saving import Contents, FilePath, Header
+from jaxnet_mini.files import safetensors
+from jaxnet_mini.files.safetensors import Contents, FilePath, Header
 
 KEPT = 2
 """How many states stay: the newest, and one to fall back to."""
@@ -104,7 +104,7 @@ class RunFolder:
             if contents is None:
                 damaged.append(file)
                 continue
-            found = saving.decoded(contents, file)
+            found = safetensors.decoded(contents, file)
             for bad in damaged:
                 notices.warn(
                     f"a kept state is damaged, and the run goes back to the one "
@@ -129,10 +129,10 @@ class RunFolder:
         Raises:
             FileError: the disk refuses; what was kept before is there still.
         """
-        contents = saving.encoded(arrays, header)
+        contents = safetensors.encoded(arrays, header)
         name = f"{epoch:06d}-{step:08d}.{hashlib.sha256(contents).hexdigest()}"
-        path = self.path / f"{name}{saving.SUFFIX}"
-        saving.replace(path, contents)
+        path = self.path / f"{name}{safetensors.SUFFIX}"
+        safetensors.replace(path, contents)
         try:
             for old in self._files()[:-KEPT]:
                 old.unlink(missing_ok=True)

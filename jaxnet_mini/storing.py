@@ -6,15 +6,16 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
-from jaxnet_mini import configs, keras_configs, keras_files, saving, snapshots
 from jaxnet_mini.base import notices, plain_json
 from jaxnet_mini.base.arguments import check_path
 from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.compiling import CompiledStack
-from jaxnet_mini.configs import CustomObjects
 from jaxnet_mini.core.networks import weights
 from jaxnet_mini.errors import ArgumentError, FileError, JaxnetError, shortened
-from jaxnet_mini.saving import FilePath
+from jaxnet_mini.files import config as configs
+from jaxnet_mini.files import keras_config, keras_files, safetensors, train_state
+from jaxnet_mini.files.config import CustomObjects
+from jaxnet_mini.files.safetensors import FilePath
 
 Stored = TypeVar("Stored", bound="StoredStack")
 
@@ -93,8 +94,8 @@ class StoredStack(CompiledStack):
             FileError: the file cannot be written; what was there is there still.
         """
         self._known_shape()
-        target = saving.writable(path, saving.WEIGHTS_SUFFIX, overwrite)
-        saving.write(target, weights.by_path(self.params), {"format": "weights"})
+        target = safetensors.writable(path, safetensors.WEIGHTS_SUFFIX, overwrite)
+        safetensors.write(target, weights.by_path(self.params), {"format": "weights"})
 
     def load_weights(self, path: FilePath) -> None:
         """Replace all weights by those in a file; the optimizer's state stays.
@@ -115,7 +116,7 @@ class StoredStack(CompiledStack):
         if keras_files.is_keras(path):
             found = keras_files.read_weights(path, self._outline)
         else:
-            found = saving.read_weights(path)
+            found = safetensors.read_weights(path)
             source = repr(os.fspath(path))
             weights.check(weights.shapes(self._outline), found, source, cast=True)
         with plain_json.locating(repr(os.fspath(path))):
@@ -142,19 +143,19 @@ class StoredStack(CompiledStack):
             FileError: the file cannot be written; what was there is there still.
         """
         self._known_shape()
-        target = saving.writable(path, saving.SUFFIX, overwrite)
+        target = safetensors.writable(path, safetensors.SUFFIX, overwrite)
         own: dict[str, Any] = {}
         model = self._config(own)
         _check_number(model)
         compiled = None if self._trainer is None else self._compile_config(own)
-        arrays, state = snapshots.taken(self._untrained())
+        arrays, state = train_state.taken(self._untrained())
         header = {
             "format": "model",
             "model": model,
             "compile": compiled,
             "state": state,
         }
-        saving.write(target, arrays, header)
+        safetensors.write(target, arrays, header)
 
     @classmethod
     def _load(
@@ -168,13 +169,13 @@ class StoredStack(CompiledStack):
         if keras_files.is_keras(path):
             config = keras_files.read_config(path)
             with plain_json.locating(source):
-                architecture = keras_configs.architecture(config, own)
+                architecture = keras_config.architecture(config, own)
                 _check_number(architecture)
                 model = cls.from_config(architecture, own)
-                left_out = keras_configs.of_training(config)
+                left_out = keras_config.of_training(config)
                 if compile:
                     with plain_json.locating(LEFT_OUT):
-                        compiled = keras_configs.settings(config, own)
+                        compiled = keras_config.settings(config, own)
                         if compiled and left_out:
                             raise ArgumentError(f"{left_out[0]}: not supported.")
                         model._compile_as(compiled, own)
@@ -186,7 +187,7 @@ class StoredStack(CompiledStack):
                 )
             model.load_weights(path)
             return model
-        contents = saving.read(path)
+        contents = safetensors.read(path)
         header = contents.header
         if header is None or header.get("format") != "model":
             holds = "weights only" if header else "no model that model.save wrote"
@@ -206,7 +207,7 @@ class StoredStack(CompiledStack):
                     model._compile_as(header["compile"], own)
             model._known_shape()
             with _computing("the state cannot be put together"):
-                model._state = snapshots.restored(
+                model._state = train_state.restored(
                     header["state"],
                     contents.arrays,
                     model._outline,

@@ -21,7 +21,6 @@ from oracles import raises_text
 import jaxnet_mini as jn
 from jaxnet_mini import (
     activations,
-    configs,
     initializers,
     layers,
     losses,
@@ -31,6 +30,7 @@ from jaxnet_mini import (
 )
 from jaxnet_mini.base import plain_json as plain
 from jaxnet_mini.errors import ArgumentError, UnknownNameError
+from jaxnet_mini.files import config as configs
 
 
 def through_json(value, custom_objects=None):

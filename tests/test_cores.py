@@ -14,7 +14,7 @@ from interpreter import run
 from oracles import assert_trees_identical
 
 import jaxnet_mini as jn
-from jaxnet_mini import saving
+from jaxnet_mini.files import safetensors
 from jaxnet_mini.resuming import ABOUT
 
 PROGRAM = """
@@ -92,11 +92,11 @@ def test_the_advice_works_and_a_run_that_kept_no_number_goes_on(tmp_path, monkey
     fitted(tmp_path, 1)
     fitted(tmp_path, 2)
     newest = max(tmp_path.glob("*.safetensors"))
-    arrays = dict(saving.read(newest).arrays)
+    arrays = dict(safetensors.read(newest).arrays)
     about = json.loads(arrays.pop(ABOUT).tobytes())
     assert about.pop("threads") == 61
     arrays[ABOUT] = np.frombuffer(json.dumps(about).encode(), np.uint8)
-    contents = saving.encoded(arrays, {"format": "run"})
+    contents = safetensors.encoded(arrays, {"format": "run"})
     place, digest, ending = newest.name.split(".")
     newest.unlink()
     digest = hashlib.sha256(contents).hexdigest()

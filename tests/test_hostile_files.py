@@ -25,9 +25,10 @@ from interpreter import run
 from oracles import raises_text
 
 import jaxnet_mini as jn
-from jaxnet_mini import saving, storing
+from jaxnet_mini import storing
 from jaxnet_mini.core.networks import serial
 from jaxnet_mini.errors import ArgumentError, FileError
+from jaxnet_mini.files import safetensors
 
 HERE = Path(__file__).resolve().parent
 CORPUS = HERE / "fuzz" / "corpus"
@@ -1041,7 +1042,7 @@ def test_what_is_too_much_to_be_read_is_not_written(tmp_path):
         model.save(path)
     arrays = {f"a{number}": np.zeros(1, np.int8) for number in range(30_000)}
     with raises_text(FileError, "too many layers to be saved: its JSON is too large"):
-        saving.write(path, arrays, {})
+        safetensors.write(path, arrays, {})
     assert path.read_bytes() == before
 
 

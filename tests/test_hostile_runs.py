@@ -8,9 +8,9 @@ import pytest
 from oracles import unchecked_types
 
 import jaxnet_mini as jn
-from jaxnet_mini import saving
 from jaxnet_mini.callbacks import Callback, EarlyStopping, ReduceLROnPlateau
 from jaxnet_mini.errors import ArgumentError, FileError, ShapeError, UnknownNameError
+from jaxnet_mini.files import safetensors
 from jaxnet_mini.resuming import ABOUT
 
 RNG = np.random.default_rng(0)
@@ -47,7 +47,7 @@ def kept(tmp_path_factory):
     with pytest.raises(Power):
         train(folder, Cut())
     newest = max(folder.glob("*.safetensors"))
-    return saving.read(newest).arrays
+    return safetensors.read(newest).arrays
 
 
 def entry(**entries):
@@ -183,7 +183,7 @@ def test_nonsense_under_the_right_name_is_refused(kept, tmp_path, case):
     text = change(about, arrays)
     text = text if isinstance(text, str) else json.dumps(about)
     arrays[ABOUT] = np.frombuffer(text.encode(), np.uint8)
-    contents = saving.encoded(arrays, {"format": "run"})
+    contents = safetensors.encoded(arrays, {"format": "run"})
     name = f"000001-00000002.{hashlib.sha256(contents).hexdigest()}.safetensors"
     (tmp_path / name).write_bytes(contents)
     with unchecked_types(), pytest.raises(error) as caught:
@@ -195,7 +195,7 @@ def test_nonsense_under_the_right_name_is_refused(kept, tmp_path, case):
 
 
 def test_the_same_file_unchanged_goes_on(kept, tmp_path):
-    contents = saving.encoded(kept, {"format": "run"})
+    contents = safetensors.encoded(kept, {"format": "run"})
     name = f"000001-00000002.{hashlib.sha256(contents).hexdigest()}.safetensors"
     (tmp_path / name).write_bytes(contents)
     train(tmp_path)

@@ -18,9 +18,10 @@ from interpreter import run
 from oracles import raises_text
 
 import jaxnet_mini as jn
-from jaxnet_mini import identities, losses, regularizers, saving
+from jaxnet_mini import identities, losses, regularizers
 from jaxnet_mini.descriptions import CODE, MOST_VALUES, OF, Description
 from jaxnet_mini.errors import FileError
+from jaxnet_mini.files import safetensors
 from jaxnet_mini.layers import Activation, Dense
 from jaxnet_mini.resuming import ABOUT
 
@@ -252,7 +253,7 @@ def test_circles_and_endless_things_are_described():
 def test_no_private_path_of_this_library_is_kept(kept):
     """Moving a module would otherwise refuse all runs that were kept before."""
     (file,) = kept.glob("*.safetensors")
-    about = saving.read(file).arrays[ABOUT].tobytes().decode()
+    about = safetensors.read(file).arrays[ABOUT].tobytes().decode()
     assert "jaxnet_mini." not in about
     assert __name__ not in about
 
@@ -366,11 +367,11 @@ OLDER = {
 def rewritten(folder, change):
     """Change what is kept of what the run is."""
     (file,) = folder.glob("*.safetensors")
-    arrays = saving.read(file).arrays
+    arrays = safetensors.read(file).arrays
     about = json.loads(arrays[ABOUT].tobytes())
     change(about["identity"])
     arrays[ABOUT] = np.frombuffer(json.dumps(about).encode(), np.uint8)
-    contents = saving.encoded(arrays, {"format": "run"})
+    contents = safetensors.encoded(arrays, {"format": "run"})
     file.unlink()
     name = f"{file.name[:15]}.{hashlib.sha256(contents).hexdigest()}.safetensors"
     (folder / name).write_bytes(contents)

@@ -12,8 +12,10 @@ from conftest import keras_on_jax
 from oracles import raises_text
 
 import jaxnet_mini as jn
-from jaxnet_mini import configs, keras_configs, models
+from jaxnet_mini import models
 from jaxnet_mini.errors import ArgumentError, FileError, ShapeError, UnknownNameError
+from jaxnet_mini.files import config as configs
+from jaxnet_mini.files import keras_config
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(7, 4, 3)).astype(np.float32)
@@ -775,13 +777,13 @@ def test_nothing_is_imported_or_written(tmp_path):
 )
 def test_configurations_that_describe_nothing(config, why):
     with raises_text(ArgumentError, why):
-        keras_configs.architecture(config, ())
+        keras_config.architecture(config, ())
 
 
 def test_the_tables_are_of_our_own_names():
-    for kind in keras_configs.LAYERS:
+    for kind in keras_config.LAYERS:
         assert f"layers.{kind}" in configs.CLASSES
-    for functions in keras_configs.ACTIVATION_LAYERS.values():
+    for functions in keras_config.ACTIVATION_LAYERS.values():
         assert set(functions) <= set(jn.activations.ACTIVATIONS)
 
 

@@ -14,7 +14,7 @@ SCRIPT = """
 import json, os, random, signal, sys, time
 from pathlib import Path
 import numpy as np
-from jaxnet_mini import saving
+from jaxnet_mini.files import safetensors
 
 folder, kills = Path(sys.argv[1]), int(sys.argv[2])
 path = folder / "model.safetensors"
@@ -23,7 +23,7 @@ SIZE = 300_000
 
 def save(version):
     arrays = {f"a{n}": np.full(SIZE, version, np.int32) for n in range(3)}
-    saving.write(path, arrays, {"version of the test": version})
+    safetensors.write(path, arrays, {"version of the test": version})
 
 
 random.seed(0)
@@ -47,7 +47,7 @@ for _ in range(kills):
         told += piece
     os.close(reader)
     begun = max([reached, *map(int, told.split())])
-    header, arrays = saving.read(path)
+    header, arrays = safetensors.read(path)
     found = header["version of the test"]
     # The one that was being written, or the one before it: whole, and no older.
     assert found in (begun, begun - 1) or begun == reached == found, (found, begun)

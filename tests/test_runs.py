@@ -14,8 +14,9 @@ import pytest
 from interpreter import ROOT, in_mount, ordinary_user, run
 from oracles import raises_text
 
-from jaxnet_mini import runs, saving
+from jaxnet_mini import runs
 from jaxnet_mini.errors import FileError
+from jaxnet_mini.files import safetensors
 from jaxnet_mini.runs import RunFolder
 
 TRUNCATIONS, FLIPS = 50, 200
@@ -69,13 +70,13 @@ def test_a_name_tells_the_sha256_of_the_file(folder):
 def test_weights_can_be_read_from_a_kept_state(folder):
     keep(folder, 1)
     (file,) = folder.path.glob("*.safetensors")
-    found = saving.read_weights(file)
+    found = safetensors.read_weights(file)
     np.testing.assert_array_equal(found["dense/kernel"], state(1)["dense/kernel"])
 
 
 def damages():
     """Truncations and single flipped bits, spread over the file of a state."""
-    size = len(saving.encoded(state(2), {"format": "run", "epoch": 2}))
+    size = len(safetensors.encoded(state(2), {"format": "run", "epoch": 2}))
     rng = random.Random(0)
     cuts = {0, 1, 7, 8, 9, size - 1} | set(rng.sample(range(size), TRUNCATIONS))
     yield from (("truncated", cut) for cut in sorted(cuts)[:TRUNCATIONS])
@@ -177,7 +178,7 @@ def test_a_process_of_too_many_files_deletes_nothing(folder):
 
 def test_a_state_of_a_newer_version_is_kept(folder, monkeypatch):
     keep(folder, 1)
-    monkeypatch.setattr(saving, "VERSION", saving.VERSION + 1)
+    monkeypatch.setattr(safetensors, "VERSION", safetensors.VERSION + 1)
     keep(folder, 2)
     monkeypatch.undo()
     newest = max(folder.path.glob("*.safetensors"))

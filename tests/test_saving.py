@@ -17,7 +17,7 @@ import safetensors.numpy
 from oracles import assert_trees_identical, raises_text, unchecked_types, x64
 
 import jaxnet_mini as jn
-from jaxnet_mini import models, saving
+from jaxnet_mini import models
 from jaxnet_mini.errors import (
     ArgumentError,
     DataError,
@@ -27,6 +27,7 @@ from jaxnet_mini.errors import (
     StateError,
     UnknownNameError,
 )
+from jaxnet_mini.files import safetensors as saving
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 3)).astype(np.float32)

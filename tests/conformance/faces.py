@@ -16,10 +16,10 @@ import numpy as np
 from conftest import keras_on_jax
 
 import jaxnet_mini as jn
-from jaxnet_mini import configs
 from jaxnet_mini.core.layers.noise import Random
 from jaxnet_mini.core.metrics.base import as_batch
 from jaxnet_mini.core.metrics.thresholds import counts
+from jaxnet_mini.files import config as configs
 
 with keras_on_jax() as keras:
     from keras.src import backend, ops, testing

@@ -42,7 +42,8 @@ import atheris
 
 with atheris.instrument_imports(include=["jaxnet_mini"]):
     import jaxnet_mini  # noqa: F401
-    from jaxnet_mini import configs, storing  # noqa: F401
+    from jaxnet_mini import storing  # noqa: F401
+    from jaxnet_mini.files import config
 
 import h5py  # noqa: F401
 import jax
@@ -55,7 +56,7 @@ CORPUS = Path(__file__).resolve().parent / "corpus"
 SUFFIXES = {"safetensors": ".safetensors", "keras": ".keras", "h5": ".weights.h5"}
 MOST_INPUT_BYTES = 2**16
 
-NAMES = [*configs.CLASSES, *configs.FUNCTIONS]
+NAMES = [*config.CLASSES, *config.FUNCTIONS]
 VALUES = [
     *(None, True, False, 0, 1, -1, 2, 255, 2**31, 2**32, 2**63, 2**64, 10**30),
     *(10**400, 0.0, -0.0, 0.5, 1.5, 1e-300, 1e308, -1e308, "", "a", "a/b", "../../x"),

@@ -209,6 +209,7 @@ NAMES: dict[str, dict[str, str]] = {
         "reuters": "networks are dense and take numbers, not text: take another loader",
     },
     "": {
+        "saving": "write model.save(path) and jaxnet_mini.models.load_model(path)",
         "preprocessing": "write jaxnet_mini.utils.normalize, or plain NumPy",
         "version": "it is jaxnet_mini.__version__",
         "InputSpec": "declare shapes with input_shape= of the first layer",

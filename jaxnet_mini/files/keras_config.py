@@ -1,8 +1,8 @@
 """Keras's configurations of dense Sequential models, in the words of this library.
 
-They are translated into what `jaxnet_mini.configs` reads and checks; nothing that they
-name is imported or evaluated. What has no counterpart here is an error that says so,
-for a model that computes something else than it did in Keras would help nobody.
+They are translated into what `jaxnet_mini.files.config` reads and checks; nothing that
+they name is imported or evaluated. What has no counterpart here is an error that says
+so, for a model that computes something else than it did in Keras would help nobody.
 
 Source: https://keras.io/guides/serialization_and_saving/.
 """
@@ -17,10 +17,10 @@ import numpy as np
 from jaxnet_mini.base import seeds
 from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.base.text import snake_case
-from jaxnet_mini.configs import CLASSES, COMPOSED, find_class
 from jaxnet_mini.core import initializers, losses, metrics
 from jaxnet_mini.core.layers import Base, Input
 from jaxnet_mini.errors import ArgumentError, short
+from jaxnet_mini.files.config import CLASSES, COMPOSED, find_class
 
 ACTIVATION_LAYERS: dict[str, dict[str, Any]] = {
     "ELU": {"elu": {"alpha": 1.0}},
@@ -73,7 +73,7 @@ INITIALIZERS: dict[str, dict[str, Any]] = {
 
 
 def architecture(config: dict[str, Json], own: Collection[str]) -> dict[str, Json]:
-    """Return the architecture that Keras wrote as `jaxnet_mini.configs` has it.
+    """Return the architecture that Keras wrote as `jaxnet_mini.files.config` has it.
 
     Args:
         config: the contents of ``config.json``.

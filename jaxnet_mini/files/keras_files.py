@@ -25,7 +25,7 @@ from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core.networks import weights
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.errors import FileError, JaxnetError, import_extra, short
-from jaxnet_mini.saving import FilePath, readable
+from jaxnet_mini.files.safetensors import FilePath, readable
 
 SHARDED = ".weights.json"
 

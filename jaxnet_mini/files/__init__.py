@@ -1,0 +1,1 @@
+"""Files: models, weights and states of training, written and read."""
