@@ -32,7 +32,7 @@ from jaxnet_mini.feeds import Piece
 from jaxnet_mini.inference import sums_to_logs, with_held_out
 from jaxnet_mini.models import Sequential
 from jaxnet_mini.preparing import Prepared
-from jaxnet_mini.summary import size
+from jaxnet_mini.views.summary import size
 
 COPIES = 4
 """How often a member's state is there while it trains: before a step and after it, the

@@ -26,7 +26,7 @@ from jaxnet_mini.preparing import Prepared
 from jaxnet_mini.progress import Stopwatch, SweepBar, named
 from jaxnet_mini.results import Member, SweepResult, epoch_of
 from jaxnet_mini.spaces import Candidate
-from jaxnet_mini.summary import size
+from jaxnet_mini.views.summary import size
 
 TOGETHER = (EarlyStopping, TerminateOnNaN)
 """Callbacks that need no more than the logs of an epoch, and change no weights before

@@ -6,7 +6,7 @@
 from jaxnet_mini.base.seeds import set_random_seed
 from jaxnet_mini.data.encoding import normalize, to_categorical
 from jaxnet_mini.devices.compilation_cache import enable_compilation_cache
-from jaxnet_mini.graphviz import model_to_dot, plot_model
+from jaxnet_mini.views.graphviz import model_to_dot, plot_model
 
 __all__ = [
     "enable_compilation_cache",

@@ -9,7 +9,6 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from jaxnet_mini import drawing, summary
 from jaxnet_mini.building import LayerStack
 from jaxnet_mini.core import origins
 from jaxnet_mini.core.networks import weights
@@ -21,6 +20,7 @@ from jaxnet_mini.core.types import Params, RandomKey, Shape
 from jaxnet_mini.data import arrays
 from jaxnet_mini.devices import programs, transfers
 from jaxnet_mini.errors import ArgumentError, ShapeError, short
+from jaxnet_mini.views import summary, svg
 
 
 class WeightedStack(LayerStack):
@@ -163,7 +163,7 @@ class WeightedStack(LayerStack):
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows of a model at the end of a cell."""
-        return drawing.to_html(self)
+        return svg.to_html(self)
 
     def _inputs(self, x: Any) -> NDArray[Any]:
         """Return inputs that the first layer takes, as an array on the host."""

@@ -20,8 +20,9 @@ from matplotlib.image import imread
 from matplotlib.textpath import TextToPath
 
 import jaxnet_mini as jn
-from jaxnet_mini import drawing, utils
+from jaxnet_mini import utils
 from jaxnet_mini.errors import ArgumentError, MissingExtraError, UnknownNameError
+from jaxnet_mini.views import svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 LONG = "a_layer_whose_name_is_longer_than_any_box_is_wide_" * 3
@@ -78,7 +79,7 @@ def texts_of(text):
 
 
 def test_the_drawing_says_what_the_model_is():
-    assert texts_of(drawing.svg(digits_model())) == [
+    assert texts_of(svg.svg(digits_model())) == [
         "sequential",
         "input: (None, 8, 8)",
         "flatten (Flatten)",
@@ -100,22 +101,22 @@ def test_the_drawing_says_what_the_model_is():
 
 
 def test_an_unbuilt_model_is_drawn_without_shapes():
-    assert texts_of(drawing.svg(MODELS["unbuilt"]())) == [
+    assert texts_of(svg.svg(MODELS["unbuilt"]())) == [
         "sequential",
         "flatten (Flatten)",
         "dense (Dense)",
         "activation: linear",
         "no shapes yet: not built",
     ]
-    assert texts_of(drawing.svg(jn.Sequential()))[-1] == "no layers yet"
+    assert texts_of(svg.svg(jn.Sequential()))[-1] == "no layers yet"
 
 
 def test_one_parameter_is_no_plural():
-    assert "1 parameter" in texts_of(drawing.svg(MODELS["one"]()))
+    assert "1 parameter" in texts_of(svg.svg(MODELS["one"]()))
 
 
 def test_it_is_a_document_that_screen_readers_read(model):
-    root = ElementTree.fromstring(drawing.svg(model))
+    root = ElementTree.fromstring(svg.svg(model))
     assert root.tag == f"{SVG}svg"
     assert root.get("role") == "img"
     assert [child.tag for child in root][:2] == [f"{SVG}title", f"{SVG}desc"]
@@ -129,7 +130,7 @@ def test_it_is_a_document_that_screen_readers_read(model):
 
 
 def test_any_text_is_escaped():
-    text = drawing.svg(odd_model())
+    text = svg.svg(odd_model())
     assert "\x07" not in text
     assert "<b>" not in text
     shown = "".join(texts_of(text))
@@ -145,7 +146,7 @@ def width_of(text, bold):
 
 
 def test_no_text_leaves_its_box(model):
-    root = ElementTree.fromstring(drawing.svg(model))
+    root = ElementTree.fromstring(svg.svg(model))
     width, height = float(root.get("width")), float(root.get("height"))
     assert root.get("viewBox") == f"0 0 {width:.0f} {height:.0f}"
     frames = [
@@ -175,13 +176,13 @@ def test_no_text_leaves_its_box(model):
 
 
 def test_long_names_are_folded_and_nothing_is_lost():
-    root = ElementTree.fromstring(drawing.svg(odd_model()))
+    root = ElementTree.fromstring(svg.svg(odd_model()))
     assert float(root.get("width")) < 450
     assert f"{LONG}(Dense)" in "".join("".join(root.itertext()).split())
 
 
 def test_boxes_stand_below_each_other_with_arrows_between(model):
-    root = ElementTree.fromstring(drawing.svg(model))
+    root = ElementTree.fromstring(svg.svg(model))
     frames = [
         (float(box.get("y")), float(box.get("y")) + float(box.get("height")))
         for box in root.iter(f"{SVG}rect")
@@ -205,23 +206,23 @@ def test_heads_are_readable():
         ]
         return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
-    for dark in (drawing.BLUE, drawing.GREY, drawing.INK):
-        bright = luminance(drawing.PAPER) + 0.05
+    for dark in (svg.BLUE, svg.GREY, svg.INK):
+        bright = luminance(svg.PAPER) + 0.05
         assert bright / (luminance(dark) + 0.05) >= 4.5
 
 
 def test_a_drawing_makes_no_parameters():
     model = jn.Sequential([jn.Dense(100_000, input_shape=(100_000,))])
-    assert "10,000,100,000 parameters" in texts_of(drawing.svg(model))
+    assert "10,000,100,000 parameters" in texts_of(svg.svg(model))
 
 
 def test_activations_have_the_names_of_keras():
     for name in jn.activations.ACTIVATIONS:
-        assert drawing.activation_name(jn.Dense(1, name)) == name
-    assert drawing.activation_name(jn.Dense(1, jn.activations.gelu)) == "gelu"
-    assert drawing.activation_name(jn.Activation(jnp.tanh)) == "tanh"
-    assert drawing.activation_name(jn.Dense(1)) == "linear"
-    assert drawing.activation_name(jn.Flatten()) is None
+        assert svg.activation_name(jn.Dense(1, name)) == name
+    assert svg.activation_name(jn.Dense(1, jn.activations.gelu)) == "gelu"
+    assert svg.activation_name(jn.Activation(jnp.tanh)) == "tanh"
+    assert svg.activation_name(jn.Dense(1)) == "linear"
+    assert svg.activation_name(jn.Flatten()) is None
 
 
 class Shifted:
@@ -232,10 +233,10 @@ class Shifted:
 
 
 def test_an_activation_without_a_name_goes_by_its_class():
-    assert drawing.activation_name(jn.Dense(1, Shifted())) == "Shifted"
+    assert svg.activation_name(jn.Dense(1, Shifted())) == "Shifted"
 
 
-@pytest.mark.parametrize("draw", [drawing.svg, drawing.to_html, utils.model_to_dot])
+@pytest.mark.parametrize("draw", [svg.svg, svg.to_html, utils.model_to_dot])
 def test_only_models_are_drawn(draw):
     with pytest.raises(ArgumentError) as raised:
         draw(jn.Dense(3))
@@ -301,7 +302,7 @@ def test_a_notebook_shows_the_table_and_the_drawing():
     assert page.image["alt"] == "Drawing of the model sequential"
     kind, data = page.image["src"].split(",")
     assert kind == "data:image/svg+xml;base64"
-    assert base64.b64decode(data).decode() == drawing.svg(model)
+    assert base64.b64decode(data).decode() == svg.svg(model)
 
 
 def test_every_model_has_a_page(model):
@@ -517,14 +518,14 @@ def test_without_graphviz_and_pydot_an_svg_is_the_own_drawing(
 ):
     model, path = digits_model(), tmp_path / "model.svg"
     utils.plot_model(model, path, show_shapes=True)
-    assert path.read_text("utf-8") == drawing.svg(model)
+    assert path.read_text("utf-8") == svg.svg(model)
 
 
 def test_with_graphviz_and_without_pydot_too(graphviz, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "pydot", None)
     model, path = digits_model(), tmp_path / "model.svg"
     utils.plot_model(model, str(path))
-    assert path.read_text("utf-8") == drawing.svg(model)
+    assert path.read_text("utf-8") == svg.svg(model)
 
 
 @pytest.mark.parametrize("kind", ["png", "pdf"])

@@ -24,7 +24,6 @@ from oracles import (
 )
 
 import jaxnet_mini as jn
-from jaxnet_mini import drawing
 from jaxnet_mini.core.networks import last_activation, outline, serial
 from jaxnet_mini.core.networks.repeat import Repeat, repeat
 from jaxnet_mini.core.training.state import Data
@@ -46,6 +45,7 @@ from jaxnet_mini.layers import (
     Rescaling,
 )
 from jaxnet_mini.regularizers import L1, L2
+from jaxnet_mini.views import svg
 
 KEY = jax.random.key(0)
 FEATURES = 5
@@ -550,7 +550,7 @@ def test_json_tells_what_is_repeated():
 def test_drawings_tell_what_is_repeated():
     pytest.importorskip("pydot", reason="pydot is not installed.")
     model = classifier()
-    assert "repeat (Repeat)" in drawing.svg(model)
+    assert "repeat (Repeat)" in svg.svg(model)
     graph = jn.utils.model_to_dot(model, expand_nested=True)
     labels = [cluster.get_label() for cluster in graph.get_subgraphs()]
     assert labels == ["<repeat, 128 times>", "<trunk, 3 times>"]

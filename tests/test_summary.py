@@ -10,8 +10,8 @@ import pytest
 from conftest import keras_on_jax
 
 import jaxnet_mini as jn
-from jaxnet_mini import summary
 from jaxnet_mini.base.text import readable
+from jaxnet_mini.views import summary
 
 
 def text_of(model):

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from jaxnet_mini.datasets import digits, fashion_mnist, mnist
-from jaxnet_mini.drawing import svg
 from jaxnet_mini.errors import MissingExtraError
 from jaxnet_mini.utils import plot_model
+from jaxnet_mini.views.svg import svg
 
 SHADES = " .:-=+*#%@"
 

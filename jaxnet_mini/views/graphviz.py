@@ -19,7 +19,9 @@ from jaxnet_mini.core.networks import outline, serial
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.repeat import Repeat
 from jaxnet_mini.core.networks.serial import Serial
-from jaxnet_mini.drawing import (
+from jaxnet_mini.errors import ArgumentError, MissingExtraError, find, import_extra
+from jaxnet_mini.views.summary import count
+from jaxnet_mini.views.svg import (
     BLUE,
     BORDER,
     GREY,
@@ -30,8 +32,6 @@ from jaxnet_mini.drawing import (
     shape_text,
     svg,
 )
-from jaxnet_mini.errors import ArgumentError, MissingExtraError, find, import_extra
-from jaxnet_mini.summary import count
 
 if TYPE_CHECKING:
     import pydot

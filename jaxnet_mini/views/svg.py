@@ -12,7 +12,7 @@ from typing import Any
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.types import Shape
 from jaxnet_mini.errors import ArgumentError
-from jaxnet_mini.summary import count
+from jaxnet_mini.views.summary import count
 
 # Heads of layers with parameters and without; white text is readable on both.
 BLUE, GREY = "#0072B2", "#595959"
