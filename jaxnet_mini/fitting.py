@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from jaxnet_mini.base import interrupts
 from jaxnet_mini.callbacks import CallbackList, History, Logs, ProgbarLogger
+from jaxnet_mini.callbacks.progress_bar import Bar, Stopwatch
 from jaxnet_mini.core.networks import weights
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.sums import Point, Progress, Sums
@@ -27,7 +28,6 @@ from jaxnet_mini.errors import NonFiniteError
 from jaxnet_mini.feeds import Piece
 from jaxnet_mini.inference import Source, evaluate, sums_to_logs, with_held_out
 from jaxnet_mini.preparing import Prepared
-from jaxnet_mini.progress import Bar, Stopwatch
 from jaxnet_mini.running import Run
 
 QUIET_SECONDS = 1.0

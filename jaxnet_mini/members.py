@@ -17,13 +17,13 @@ from jaxnet_mini.callbacks import (
     History,
     TerminateOnNaN,
 )
+from jaxnet_mini.callbacks.progress_bar import Stopwatch, SweepBar, named
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.transformations import init
 from jaxnet_mini.data import resident
 from jaxnet_mini.devices import memory, programs
 from jaxnet_mini.errors import DataError, NonFiniteError
 from jaxnet_mini.preparing import Prepared
-from jaxnet_mini.progress import Stopwatch, SweepBar, named
 from jaxnet_mini.results import Member, SweepResult, epoch_of
 from jaxnet_mini.spaces import Candidate
 from jaxnet_mini.views.summary import size

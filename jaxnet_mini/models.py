@@ -11,12 +11,12 @@ from jaxnet_mini import preparing
 from jaxnet_mini.base import arguments, interrupts, plain_json, seeds, turns
 from jaxnet_mini.callbacks import BackupAndRestore, History, as_callbacks
 from jaxnet_mini.callbacks.base import watches_batches
+from jaxnet_mini.callbacks.progress_bar import check_verbose
 from jaxnet_mini.data import fit_arguments, iterables
 from jaxnet_mini.devices import forks, placement, processes, transfers
 from jaxnet_mini.files.config import CustomObjects
 from jaxnet_mini.files.safetensors import FilePath
 from jaxnet_mini.learning import LearningStack
-from jaxnet_mini.progress import check_verbose
 
 
 class Sequential(LearningStack):

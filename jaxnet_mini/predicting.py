@@ -8,6 +8,7 @@ from jaxnet_mini import inference, preparing
 from jaxnet_mini.base import arguments
 from jaxnet_mini.callbacks import CallbackList, as_callbacks
 from jaxnet_mini.callbacks.base import watches_batches
+from jaxnet_mini.callbacks.progress_bar import check_verbose
 from jaxnet_mini.core.networks import serial
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.training.trainer import Trainer
@@ -20,7 +21,6 @@ from jaxnet_mini.data.stacks import BatchStacks, single_batch
 from jaxnet_mini.devices import forks, placement, transfers
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.inference import Source
-from jaxnet_mini.progress import check_verbose
 from jaxnet_mini.storing import StoredStack
 
 

@@ -15,6 +15,7 @@ from jaxnet_mini import mismatches, preparing, spaces
 from jaxnet_mini.base import arguments, interrupts
 from jaxnet_mini.callbacks import BackupAndRestore, as_callbacks
 from jaxnet_mini.callbacks.base import watches_batches
+from jaxnet_mini.callbacks.progress_bar import SweepBar, check_verbose
 from jaxnet_mini.data import iterables
 from jaxnet_mini.devices import forks, placement, processes, transfers
 from jaxnet_mini.devices.placement import Placement
@@ -23,7 +24,6 @@ from jaxnet_mini.feeds import Resident
 from jaxnet_mini.groups import Whole
 from jaxnet_mini.members import TOGETHER, Job
 from jaxnet_mini.preparing import Prepared
-from jaxnet_mini.progress import SweepBar, check_verbose
 from jaxnet_mini.results import SweepResult
 
 

@@ -65,6 +65,7 @@ FLOORS = [
         "base.absent.calls",
         "base.seeds",
         "callbacks.base",
+        "callbacks.progress_bar",
         "core.activations",
         "core.initializers",
         "core.metrics.base",
@@ -81,7 +82,6 @@ FLOORS = [
         "plotting.confusion",
         "plotting.images",
         "plotting.learning_curves",
-        "progress",
     },
     {
         "activations",

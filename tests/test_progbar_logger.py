@@ -7,8 +7,8 @@ from oracles import raises_text
 import jaxnet_mini as jn
 from jaxnet_mini import fitting
 from jaxnet_mini.callbacks import CallbackList, LambdaCallback, ProgbarLogger
+from jaxnet_mini.callbacks.progress_bar import REDRAW_SECONDS, Bar
 from jaxnet_mini.errors import ArgumentError, UnknownNameError
-from jaxnet_mini.progress import REDRAW_SECONDS, Bar
 
 X = np.linspace(-1.0, 1.0, 64, dtype=np.float32)[:, None]
 

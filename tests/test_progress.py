@@ -18,10 +18,9 @@ from conftest import keras_on_jax
 from oracles import raises_text, unchecked_types
 
 import jaxnet_mini as jn
-from jaxnet_mini import progress
-from jaxnet_mini.callbacks import LambdaCallback
+from jaxnet_mini.callbacks import LambdaCallback, progress_bar
+from jaxnet_mini.callbacks.progress_bar import Bar
 from jaxnet_mini.errors import ArgumentError
-from jaxnet_mini.progress import Bar
 
 LOGS = {"accuracy": 0.5, "loss": 1.25}
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
@@ -63,7 +62,7 @@ def model_and_data():
     ],
 )
 def test_times_are_written_in_the_unit_that_fits(seconds, text):
-    assert progress._seconds(seconds) == text
+    assert progress_bar._seconds(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -80,7 +79,7 @@ def test_times_are_written_in_the_unit_that_fits(seconds, text):
     ],
 )
 def test_figures_have_four_decimals_or_four_digits(value, text):
-    assert progress._figure(value) == text
+    assert progress_bar._figure(value) == text
 
 
 @pytest.mark.parametrize("value", [123.456789, 1.0, 0.29346, 0.00101, 0.001, 1.23e-4])
@@ -88,7 +87,7 @@ def test_figures_are_written_as_keras_writes_them(value, capsys):
     with keras_on_jax() as keras:
         bar = keras.utils.Progbar(1, verbose=2, stateful_metrics=["loss"])
         bar.update(1, [("loss", value)], finalize=True)
-    assert f"loss: {progress._figure(value)}" in capsys.readouterr().out
+    assert f"loss: {progress_bar._figure(value)}" in capsys.readouterr().out
 
 
 # Lines
@@ -273,7 +272,7 @@ def test_where_there_is_no_terminal_every_epoch_is_a_line(verbose, capfd):
             rf"Epoch {epoch + 1}/3: 1/1 steps, [0-9.]+ m?s, [0-9,]+ samples/s", start
         )
         assert figures == [
-            f"{name}: {progress._figure(values[epoch])}"
+            f"{name}: {progress_bar._figure(values[epoch])}"
             for name, values in history.history.items()
         ]
 
@@ -290,7 +289,7 @@ def test_evaluate_and_predict_print_a_line_of_their_own(job, capfd):
     start, *figures = lines[-1].split(" - ")
     assert start.startswith(f"{job.capitalize()}: 2/2 steps, ")
     assert figures == [
-        f"{name}: {progress._figure(value)}" for name, value in results.items()
+        f"{name}: {progress_bar._figure(value)}" for name, value in results.items()
     ]
 
 

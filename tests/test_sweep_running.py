@@ -12,9 +12,9 @@ from test_sweep import CALL, X, Y, model, solo
 import jaxnet_mini as jn
 from jaxnet_mini import groups
 from jaxnet_mini.callbacks import Callback, EarlyStopping
+from jaxnet_mini.callbacks.progress_bar import SweepBar
 from jaxnet_mini.devices import memory, programs
 from jaxnet_mini.errors import DataError
-from jaxnet_mini.progress import SweepBar
 
 SPACE = {"learning_rate": [0.001, 0.03], "seed": range(3)}
 

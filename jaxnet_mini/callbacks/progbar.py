@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from jaxnet_mini.base.arguments import is_number
 from jaxnet_mini.callbacks.base import Callback, Logs, Real
+from jaxnet_mini.callbacks.progress_bar import REDRAW_SECONDS, Bar
 from jaxnet_mini.errors import ArgumentError, find
-from jaxnet_mini.progress import REDRAW_SECONDS, Bar
 
 
 class ProgbarLogger(Callback):
@@ -45,7 +45,7 @@ class ProgbarLogger(Callback):
         return next(found, ProgbarLogger())
 
     def bar(self, label: str, steps: int | None, rows: int, verbose: int) -> Bar:
-        """Return the bar of one job, see `jaxnet_mini.progress.Bar`."""
+        """Return the bar of one job, see `jaxnet_mini.callbacks.progress_bar.Bar`."""
         return Bar(label, steps, rows, verbose, self.metrics, self.seconds)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
