@@ -5,9 +5,10 @@ from typing import Any
 
 import jax
 
-from jaxnet_mini import fitting, inference, mismatches, preparing, resuming
+from jaxnet_mini import fitting, inference, mismatches, preparing
 from jaxnet_mini.base import interrupts, plain_json, turns
 from jaxnet_mini.callbacks import BackupAndRestore, Callback, CallbackList, History
+from jaxnet_mini.checkpoints import kept_run
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.data import epoch_order
 from jaxnet_mini.data import resident as data
@@ -56,7 +57,7 @@ class LearningStack(PredictingStack):
         run: Run = UnkeptRun(plan)
         backup = BackupAndRestore.among(hooks)
         if backup is not None:
-            run = resuming.KeptRun(
+            run = kept_run.KeptRun(
                 backup,
                 prepared.trainer,
                 prepared.outline,

@@ -14,8 +14,8 @@ from interpreter import run
 from oracles import assert_trees_identical
 
 import jaxnet_mini as jn
+from jaxnet_mini.checkpoints.kept_run import ABOUT
 from jaxnet_mini.files import safetensors
-from jaxnet_mini.resuming import ABOUT
 
 PROGRAM = """
 import collections, hashlib, json, os, pathlib

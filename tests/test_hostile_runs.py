@@ -9,9 +9,9 @@ from oracles import unchecked_types
 
 import jaxnet_mini as jn
 from jaxnet_mini.callbacks import Callback, EarlyStopping, ReduceLROnPlateau
+from jaxnet_mini.checkpoints.kept_run import ABOUT
 from jaxnet_mini.errors import ArgumentError, FileError, ShapeError, UnknownNameError
 from jaxnet_mini.files import safetensors
-from jaxnet_mini.resuming import ABOUT
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(20, 4)).astype(np.float32)

@@ -31,7 +31,8 @@ FLOORS = [
         "base.startup",
         "base.text",
         "base.version",
-        "bytecode",
+        "checkpoints",
+        "checkpoints.bytecode",
         "core",
         "core.networks",
         "core.training",
@@ -66,6 +67,7 @@ FLOORS = [
         "base.seeds",
         "callbacks.base",
         "callbacks.progress_bar",
+        "checkpoints.callback_state",
         "core.activations",
         "core.initializers",
         "core.metrics.base",
@@ -78,7 +80,6 @@ FLOORS = [
         "devices.compilation_cache",
         "devices.placement",
         "files.safetensors",
-        "packing",
         "plotting.confusion",
         "plotting.images",
         "plotting.learning_curves",
@@ -93,6 +94,7 @@ FLOORS = [
         "callbacks.progbar",
         "callbacks.tensorboard",
         "callbacks.terminate",
+        "checkpoints.folder",
         "core.layers.base",
         "core.losses.functions",
         "core.metrics.means",
@@ -104,7 +106,6 @@ FLOORS = [
         "optimizers",
         "plotting",
         "regularizers",
-        "runs",
     },
     {
         "callbacks.checkpoint",
@@ -164,6 +165,7 @@ FLOORS = [
     },
     {
         "building",
+        "checkpoints.fingerprints",
         "core.training.rehearsal",
         "core.training.start",
         "core.training.traced",
@@ -171,20 +173,19 @@ FLOORS = [
         "files.config",
         "files.keras_files",
         "files.train_state",
-        "fingerprints",
         "mismatches",
         "streams",
         "views.svg",
     },
     {
+        "checkpoints.descriptions",
         "choose_feed",
-        "descriptions",
         "devices.programs",
         "files.keras_config",
         "views.graphviz",
     },
-    {"identities", "inference", "utils", "weighing"},
-    {"compiling", "preparing", "resuming"},
+    {"checkpoints.identity", "inference", "utils", "weighing"},
+    {"checkpoints.kept_run", "compiling", "preparing"},
     {"fitting", "storing"},
     {"predicting"},
     {"learning"},
@@ -310,7 +311,7 @@ def test_only_verbose_callbacks_print():
     for name, calls in said.items():
         # One speaks always, as Keras's does: its line tells why training ended.
         own = {"callbacks.terminate": "1"}
-        own |= dict.fromkeys(("choose_feed", "resuming"), "verbose")
+        own |= dict.fromkeys(("choose_feed", "checkpoints.kept_run"), "verbose")
         verbose = own.get(name, "self.verbose")
         assert {ast.unparse(call.args[0]) for call in calls} <= {verbose}, name
     assert sum(map(bool, said.values())) == 6

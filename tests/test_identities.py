@@ -18,12 +18,13 @@ from interpreter import run
 from oracles import raises_text
 
 import jaxnet_mini as jn
-from jaxnet_mini import identities, losses, regularizers
-from jaxnet_mini.descriptions import CODE, MOST_VALUES, OF, Description
+from jaxnet_mini import losses, regularizers
+from jaxnet_mini.checkpoints import identity as identities
+from jaxnet_mini.checkpoints.descriptions import CODE, MOST_VALUES, OF, Description
+from jaxnet_mini.checkpoints.kept_run import ABOUT
 from jaxnet_mini.errors import FileError
 from jaxnet_mini.files import safetensors
 from jaxnet_mini.layers import Activation, Dense
-from jaxnet_mini.resuming import ABOUT
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(12, 4)).astype(np.float32)

@@ -19,7 +19,7 @@ from hypothesis.extra import numpy as arrays
 from oracles import assert_close, assert_trees_close, assert_trees_identical
 
 import jaxnet_mini as jn
-from jaxnet_mini import packing
+from jaxnet_mini.checkpoints import callback_state
 from jaxnet_mini.core.training.state import NO_ROW
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.data import Data, epoch_order
@@ -491,8 +491,8 @@ def assert_equal(value, expected):
 def test_what_is_packed_comes_back(value):
     """Through text, as in a file."""
     held = {}
-    text = json.dumps(packing.packed(value, "name", held), allow_nan=False)
-    assert_equal(packing.unpacked(json.loads(text), held), value)
+    text = json.dumps(callback_state.packed(value, "name", held), allow_nan=False)
+    assert_equal(callback_state.unpacked(json.loads(text), held), value)
     assert not held
 
 
@@ -502,6 +502,6 @@ def test_names_of_arrays_do_not_meet():
         "a": {"b": np.zeros(2), "b~1c": np.zeros(3), "b/c": np.zeros(4)},
     }
     held = {}
-    found = packing.packed(value, "name", held)
+    found = callback_state.packed(value, "name", held)
     assert len(held) == 4
-    assert_equal(packing.unpacked(found, held), value)
+    assert_equal(callback_state.unpacked(found, held), value)

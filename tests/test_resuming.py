@@ -574,7 +574,7 @@ FULL = """
 import numpy as np
 import jaxnet_mini as jn
 from jaxnet_mini.errors import FileError
-from jaxnet_mini.runs import RunFolder
+from jaxnet_mini.checkpoints.folder import RunFolder
 
 x, y = np.ones((10, 30), np.float32), np.arange(10) % 3
 model = jn.Sequential([jn.Dense(60, "relu"), jn.Dense(3, "softmax")])

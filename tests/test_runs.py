@@ -14,10 +14,10 @@ import pytest
 from interpreter import ROOT, in_mount, ordinary_user, run
 from oracles import raises_text
 
-from jaxnet_mini import runs
+from jaxnet_mini.checkpoints import folder as runs
+from jaxnet_mini.checkpoints.folder import RunFolder
 from jaxnet_mini.errors import FileError
 from jaxnet_mini.files import safetensors
-from jaxnet_mini.runs import RunFolder
 
 TRUNCATIONS, FLIPS = 50, 200
 
@@ -210,7 +210,7 @@ def test_nothing_is_left_of_a_cleared_folder(folder):
 
 HOLD = """
 import sys
-from jaxnet_mini.runs import RunFolder
+from jaxnet_mini.checkpoints.folder import RunFolder
 folder = RunFolder(sys.argv[1])
 print("held", flush=True)
 sys.stdin.read()
@@ -263,7 +263,7 @@ def test_a_read_only_folder_is_named(tmp_path):
     code = (*ordinary_user(), "from jaxnet_mini.errors import FileError")
     attempt = f"""
 try:
-    from jaxnet_mini.runs import RunFolder
+    from jaxnet_mini.checkpoints.folder import RunFolder
     RunFolder({str(tmp_path / "a")!r})
 except FileError as error:
     print(error)
@@ -278,7 +278,7 @@ FULL = """
 import os
 import numpy as np
 from jaxnet_mini.errors import FileError
-from jaxnet_mini.runs import RunFolder
+from jaxnet_mini.checkpoints.folder import RunFolder
 folder = RunFolder({path!r})
 small, large = np.zeros(1000, np.uint8), np.zeros(100_000, np.uint8)
 folder.write(1, 0, {{"a": small}}, {{"epoch": 1}})

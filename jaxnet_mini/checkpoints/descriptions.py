@@ -23,8 +23,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini import bytecode
 from jaxnet_mini.base.plain_json import Json
+from jaxnet_mini.checkpoints import bytecode
 from jaxnet_mini.core import values
 from jaxnet_mini.files import config
 

@@ -14,11 +14,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnet_mini import identities
 from jaxnet_mini.base import notices, plain_json
 from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.callbacks import BackupAndRestore, Callback
 from jaxnet_mini.callbacks.base import say
+from jaxnet_mini.checkpoints import identity as identities
+from jaxnet_mini.checkpoints.callback_state import packed, unpacked
+from jaxnet_mini.checkpoints.folder import RunFolder
 from jaxnet_mini.core.networks import weights
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.training.state import TrainState
@@ -31,8 +33,6 @@ from jaxnet_mini.devices.placement import at_home
 from jaxnet_mini.errors import FileError, JaxnetError, short, shortened
 from jaxnet_mini.files import safetensors, train_state
 from jaxnet_mini.files.safetensors import Contents
-from jaxnet_mini.packing import packed, unpacked
-from jaxnet_mini.runs import RunFolder
 
 ABOUT = "/run"
 """All but the arrays, as JSON in bytes: a long history needs no limit on headers."""

@@ -7,13 +7,13 @@ from typing import Any
 import jax
 from numpy.typing import NDArray
 
-from jaxnet_mini import descriptions, fingerprints
 from jaxnet_mini.base import notices
 from jaxnet_mini.base.plain_json import Json
+from jaxnet_mini.checkpoints import descriptions, fingerprints
+from jaxnet_mini.checkpoints.descriptions import CODE, CRC, OF, Description
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.data.checks import NAMES, Examples
-from jaxnet_mini.descriptions import CODE, CRC, OF, Description
 from jaxnet_mini.errors import FileError, short, shortened
 
 PROGRAMS = "programs"
