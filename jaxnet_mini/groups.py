@@ -17,7 +17,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxnet_mini import fitting
 from jaxnet_mini.base import interrupts
 from jaxnet_mini.callbacks import CallbackList, History, Logs
 from jaxnet_mini.core.training.state import TrainState
@@ -28,10 +27,11 @@ from jaxnet_mini.devices import memory, programs
 from jaxnet_mini.devices.placement import DATA, Placement
 from jaxnet_mini.devices.programs import Program
 from jaxnet_mini.errors import NonFiniteError
-from jaxnet_mini.feeds import Piece
-from jaxnet_mini.inference import sums_to_logs, with_held_out
+from jaxnet_mini.loops import fit
+from jaxnet_mini.loops.feed import Piece
+from jaxnet_mini.loops.logs import sums_to_logs, with_held_out
+from jaxnet_mini.loops.prepare import Prepared
 from jaxnet_mini.models import Sequential
-from jaxnet_mini.preparing import Prepared
 from jaxnet_mini.views.summary import size
 
 COPIES = 4
@@ -183,7 +183,7 @@ class Group:
             member.history.timing["compile_seconds"] = compiled
             member.model.stop_training = False
             member.callbacks.call("on_train_begin", {})
-        pace = fitting.Pace(fitting.QUIET_SECONDS)
+        pace = fit.Pace(fit.QUIET_SECONDS)
         logs: dict[int, Logs] = {}
         for epoch in range(plan.epochs):
             self._call(running, "on_epoch_begin", epoch, {})
@@ -203,7 +203,7 @@ class Group:
             member.callbacks.call("on_train_end", logs[index])
 
     def _epoch(
-        self, epoch: int, running: Sequence[int], pace: fitting.Pace
+        self, epoch: int, running: Sequence[int], pace: fit.Pace
     ) -> dict[int, Logs]:
         plan, members = self.members[0].plan, self.members
         sums, done, seconds = self.none, 0, 0.0
@@ -258,7 +258,7 @@ class Group:
         member = self.members[index]
         member.model.state = state
         program = member.trainer.program()
-        own, failure = fitting.run_steps(member.model, program, piece, sums, where)
+        own, failure = fit.run_steps(member.model, program, piece, sums, where)
         if failure is not None:
             member.model.stop_training = False
             member.callbacks.call("on_non_finite", failure)

@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from jaxnet_mini import fitting, inference, mismatches, preparing
+from jaxnet_mini import mismatches
 from jaxnet_mini.base import interrupts, plain_json, turns
 from jaxnet_mini.callbacks import BackupAndRestore, Callback, CallbackList, History
 from jaxnet_mini.checkpoints import kept_run
@@ -13,10 +13,11 @@ from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.data import epoch_order
 from jaxnet_mini.data import resident as data
 from jaxnet_mini.devices import forks, placement, processes, transfers
-from jaxnet_mini.feeds import Piece
+from jaxnet_mini.loops import fit, logs, rehearsal
+from jaxnet_mini.loops.feed import Piece
+from jaxnet_mini.loops.prepare import Prepared
+from jaxnet_mini.loops.run import Run, UnkeptRun
 from jaxnet_mini.predicting import PredictingStack
-from jaxnet_mini.preparing import Prepared
-from jaxnet_mini.running import Run, UnkeptRun
 
 
 class LearningStack(PredictingStack):
@@ -75,7 +76,7 @@ class LearningStack(PredictingStack):
                 run.state = self.state = place.params(run.state)
             # Compiled while the weights are made and the examples are placed.
             shapes = place.params(self._state_ahead())
-            compiling = fitting.compile_ahead(prepared, shapes, plan)
+            compiling = fit.compile_ahead(prepared, shapes, plan)
             state = self.state
             if seed is not None:
                 with transfers.meant():
@@ -90,7 +91,7 @@ class LearningStack(PredictingStack):
             hooks_and_history = CallbackList([*hooks, history], self, parameters)
             self.stop_training = False
             try:
-                fitting.train_epochs(
+                fit.train_epochs(
                     self,
                     prepared,
                     plan,
@@ -128,22 +129,22 @@ class LearningStack(PredictingStack):
         transfers.check("train_on_batch")
         trainer = self.trainer
         outline = self._outline_for(x, y)
-        trainer = preparing.trainer_for(trainer, outline)
-        examples = preparing.examples(
+        trainer = rehearsal.trainer_for(trainer, outline)
+        examples = rehearsal.examples(
             trainer, outline, x, y, sample_weight, class_weight
         )
         rows = len(examples.x)
         resident = data.resident(examples, rows)
-        preparing.rehearse(trainer, outline, examples, rows)
+        rehearsal.rehearse(trainer, outline, examples, rows)
         self._warn_once(outline)
         self._adopt(outline)
         order = epoch_order.order((0,), 0, rows, rows, shuffle=False)
         where, none = (0, int(transfers.to_host(self.state.step))), trainer.no_sums()
         piece = Piece(resident, order, 0, 1)
-        sums, failure = fitting.run_steps(self, trainer.program(), piece, none, where)
+        sums, failure = fit.run_steps(self, trainer.program(), piece, none, where)
         if failure is not None:
             try:
                 raise failure
             finally:
                 del failure  # see `fitting`
-        return self._results(inference.sums_to_logs(trainer, sums), return_dict)
+        return self._results(logs.sums_to_logs(trainer, sums), return_dict)

@@ -23,7 +23,7 @@ from jaxnet_mini.core.transformations import init
 from jaxnet_mini.data import resident
 from jaxnet_mini.devices import memory, programs
 from jaxnet_mini.errors import DataError, NonFiniteError
-from jaxnet_mini.preparing import Prepared
+from jaxnet_mini.loops.prepare import Prepared
 from jaxnet_mini.results import Member, SweepResult, epoch_of
 from jaxnet_mini.spaces import Candidate
 from jaxnet_mini.views.summary import size

@@ -1,13 +1,13 @@
 """`Sequential`: the Keras face, a thin shell around the pure functions.
 
-It checks what comes in and holds the state; `jaxnet_mini.fitting` and
-`jaxnet_mini.inference` run the loops and `jaxnet_mini.core.training.trainer` computes.
+It checks what comes in and holds the state; `jaxnet_mini.loops.fit` and
+`jaxnet_mini.loops.evaluate` run the loops and `jaxnet_mini.core.training.trainer`
+computes.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jaxnet_mini import preparing
 from jaxnet_mini.base import arguments, interrupts, plain_json, seeds, turns
 from jaxnet_mini.callbacks import BackupAndRestore, History, as_callbacks
 from jaxnet_mini.callbacks.base import watches_batches
@@ -17,6 +17,7 @@ from jaxnet_mini.devices import forks, placement, processes, transfers
 from jaxnet_mini.files.config import CustomObjects
 from jaxnet_mini.files.safetensors import FilePath
 from jaxnet_mini.learning import LearningStack
+from jaxnet_mini.loops import prepare
 
 
 class Sequential(LearningStack):
@@ -178,7 +179,7 @@ class Sequential(LearningStack):
             passes=epochs - initial_epoch,
         )
         sample_x, sample_y, _ = (x, y, None) if opened is None else opened.first
-        prepared = preparing.prepare(
+        prepared = prepare.prepare(
             trainer=trainer,
             outline=self._outline_for(sample_x, sample_y),
             place=place,

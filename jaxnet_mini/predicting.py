@@ -4,7 +4,6 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from jaxnet_mini import inference, preparing
 from jaxnet_mini.base import arguments
 from jaxnet_mini.callbacks import CallbackList, as_callbacks
 from jaxnet_mini.callbacks.base import watches_batches
@@ -17,10 +16,14 @@ from jaxnet_mini.data import stacks as stacking
 from jaxnet_mini.data.checked_batches import Checked
 from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.data.iterables import ONE_PASS
-from jaxnet_mini.data.stacks import BatchStacks, single_batch
+from jaxnet_mini.data.stacks import BatchStacks, rows_at_once, single_batch
 from jaxnet_mini.devices import forks, placement, transfers
 from jaxnet_mini.devices.placement import Placement
-from jaxnet_mini.inference import Source
+from jaxnet_mini.loops import evaluate as inference
+from jaxnet_mini.loops import predict as predictions
+from jaxnet_mini.loops import prepare, rehearsal
+from jaxnet_mini.loops.evaluate import Source
+from jaxnet_mini.loops.predict import predict_batch
 from jaxnet_mini.storing import StoredStack
 
 
@@ -82,7 +85,7 @@ class PredictingStack(StoredStack):
             steps = arguments.check_count("steps", steps)
         opened = iterables.opened(x, y, sample_weight, steps, batch_size, door=ONE_PASS)
         outline = self._outline_for(*((x, y) if opened is None else opened.first[:2]))
-        trainer = preparing.trainer_for(trainer, outline)
+        trainer = rehearsal.trainer_for(trainer, outline)
         if opened is None:
             stacks = self._stacks(
                 trainer,
@@ -95,9 +98,9 @@ class PredictingStack(StoredStack):
             )
         else:
             stacks = BatchStacks(
-                Checked(opened, lambda own: preparing.examples(trainer, outline, *own))
+                Checked(opened, lambda own: rehearsal.examples(trainer, outline, *own))
             )
-            preparing.rehearse(trainer, outline, stacks.first, len(stacks.first.x))
+            rehearsal.rehearse(trainer, outline, stacks.first, len(stacks.first.x))
         parameters = {"epochs": 1, "steps": stacks.batches, "verbose": verbose}
         called = CallbackList(hooks, self, parameters)
         params = place.params(self.params)
@@ -115,12 +118,12 @@ class PredictingStack(StoredStack):
         place: Placement,
     ) -> Source:
         """Return arrays as `evaluate` runs through them, checked."""
-        examples = preparing.examples(trainer, outline, *triple)
-        rows, batch_size = preparing.first_steps(len(examples.x), steps, batch_size)
+        examples = rehearsal.examples(trainer, outline, *triple)
+        rows, batch_size = prepare.first_steps(len(examples.x), steps, batch_size)
         examples = examples.rows(0, rows)
         by_row = trainer.averages_rows(examples.weight is not None)
-        size = preparing.rows_at_once(batch_size, by_row, watched, place.shards)
-        preparing.rehearse(trainer, outline, examples, size)
+        size = rows_at_once(batch_size, by_row, watched, place.shards)
+        rehearsal.rehearse(trainer, outline, examples, size)
         return stacking.batches(*examples, size)
 
     def predict(
@@ -169,20 +172,18 @@ class PredictingStack(StoredStack):
             by_row = serial.acts_by_row(self.net)
             watched = watches_batches(hooks, "predict")
             inputs = self._inputs(x)
-            rows, batch_size = preparing.first_steps(len(inputs), steps, batch_size)
+            rows, batch_size = prepare.first_steps(len(inputs), steps, batch_size)
             inputs = inputs[:rows]
-            size = preparing.rows_at_once(batch_size, by_row, watched, place.shards)
+            size = rows_at_once(batch_size, by_row, watched, place.shards)
             if len(inputs) <= size and not hooks and not verbose:
                 batch = single_batch(inputs, size)
                 params = place.params(self.params)
-                return inference.predict_batch(
-                    self._traced_net, params, batch, len(inputs)
-                )
+                return predict_batch(self._traced_net, params, batch, len(inputs))
             stacks = stacking.batches(inputs, None, None, size)
         parameters = {"epochs": 1, "steps": stacks.batches, "verbose": verbose}
         called = CallbackList(hooks, self, parameters)
         params = place.params(self.params)
-        return inference.predict(
+        return predictions.predict(
             self._traced_net, params, stacks, called, place, verbose
         )
 

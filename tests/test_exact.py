@@ -101,7 +101,7 @@ import numpy as np
 from jax._src.array import ArrayImpl
 
 import jaxnet_mini as jn
-from jaxnet_mini import fitting
+from jaxnet_mini.loops import fit as fitting
 
 compiled = []
 asked = {"waits": 0, "arrays": 0, "depth": 0}

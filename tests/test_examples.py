@@ -15,7 +15,7 @@ from interpreter import ROOT, run
 from safetensors.numpy import load_file
 
 from jaxnet_mini.datasets import digits
-from jaxnet_mini.streams import CHUNK_BYTES
+from jaxnet_mini.loops.stream import CHUNK_BYTES
 
 PARTS = ("kernel", "bias")
 README = (ROOT / "README.md").read_text(encoding="utf-8")

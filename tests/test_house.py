@@ -41,6 +41,7 @@ FLOORS = [
         "devices.threads",
         "errors",
         "files",
+        "loops",
         "views",
     },
     {
@@ -124,8 +125,8 @@ FLOORS = [
         "core.networks.holding",
         "data.casting",
         "data.encoding",
-        "feeds",
-        "running",
+        "loops.feed",
+        "loops.run",
     },
     {
         "callbacks",
@@ -173,20 +174,22 @@ FLOORS = [
         "files.config",
         "files.keras_files",
         "files.train_state",
+        "loops.logs",
+        "loops.stream",
         "mismatches",
-        "streams",
         "views.svg",
     },
     {
         "checkpoints.descriptions",
-        "choose_feed",
         "devices.programs",
         "files.keras_config",
+        "loops.choose_feed",
+        "loops.rehearsal",
         "views.graphviz",
     },
-    {"checkpoints.identity", "inference", "utils", "weighing"},
-    {"checkpoints.kept_run", "compiling", "preparing"},
-    {"fitting", "storing"},
+    {"checkpoints.identity", "loops.evaluate", "utils", "weighing"},
+    {"checkpoints.kept_run", "compiling", "loops.predict", "loops.prepare"},
+    {"loops.fit", "storing"},
     {"predicting"},
     {"learning"},
     {"models"},
@@ -280,7 +283,7 @@ def test_imports_are_read_as_python_reads_them():
     """The reader above finds each way of writing an import."""
     assert {"base.arguments", "core.types", "errors"} <= IMPORTS["core.layers.base"]
     assert {"callbacks.base", "callbacks.history"} <= IMPORTS["callbacks"]
-    assert {"feeds", "fitting", "predicting"} <= IMPORTS["learning"]
+    assert {"loops.feed", "loops.fit", "predicting"} <= IMPORTS["learning"]
 
 
 @pytest.mark.parametrize("path", SOURCES.values(), ids=SOURCES.keys())
@@ -311,7 +314,7 @@ def test_only_verbose_callbacks_print():
     for name, calls in said.items():
         # One speaks always, as Keras's does: its line tells why training ended.
         own = {"callbacks.terminate": "1"}
-        own |= dict.fromkeys(("choose_feed", "checkpoints.kept_run"), "verbose")
+        own |= dict.fromkeys(("loops.choose_feed", "checkpoints.kept_run"), "verbose")
         verbose = own.get(name, "self.verbose")
         assert {ast.unparse(call.args[0]) for call in calls} <= {verbose}, name
     assert sum(map(bool, said.values())) == 6

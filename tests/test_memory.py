@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import jaxnet_mini as jn
-from jaxnet_mini import streams
 from jaxnet_mini.data import resident
 from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.devices import memory
 from jaxnet_mini.errors import DataError
+from jaxnet_mini.loops import stream
 
 KILOBYTE = 1024
 
@@ -43,11 +43,11 @@ def test_examples_that_do_not_fit_are_streamed_and_that_is_said(monkeypatch, cap
     monkeypatch.setattr(memory, "available", lambda: 5000)
     streamed = []
     monkeypatch.setattr(
-        streams.StreamedArrays,
+        stream.StreamedArrays,
         "pieces",
         lambda *arguments: streamed.append(arguments) or iter(()),
     )
-    monkeypatch.setattr(streams, "CHUNK_BYTES", 400)
+    monkeypatch.setattr(stream, "CHUNK_BYTES", 400)
 
     def said(x, **options):
         one = model()

@@ -287,8 +287,8 @@ def test_a_run_goes_on_with_the_same_bits_and_on_other_devices(told):
 STREAMED = """
 import tempfile
 file = tempfile.mkdtemp() + "/x.npy"
-from jaxnet_mini import choose_feed, streams
-streams.CHUNK_BYTES = choose_feed.CHUNK_BYTES = 12 * 4 * 30 * 4
+from jaxnet_mini.loops import choose_feed, stream
+stream.CHUNK_BYTES = choose_feed.CHUNK_BYTES = 12 * 4 * 30 * 4
 np.save(file, X)
 x = np.load(file, mmap_mode="r")
 found = []

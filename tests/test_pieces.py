@@ -9,7 +9,6 @@ import pytest
 from oracles import assert_trees_identical
 
 import jaxnet_mini as jn
-from jaxnet_mini import preparing
 from jaxnet_mini.core.networks import serial
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.data import Data, epoch_order
@@ -23,6 +22,7 @@ from jaxnet_mini.layers import (
     Identity,
     LayerNormalization,
 )
+from jaxnet_mini.loops import prepare
 from jaxnet_mini.losses import Huber, SparseCategoricalCrossentropy
 from jaxnet_mini.metrics import R2Score
 from jaxnet_mini.optimizers import SGD, Adam
@@ -170,9 +170,9 @@ def test_a_loss_of_ones_own_sees_the_whole_batch():
     """In-batch negatives and the like are values per example, too."""
     assert Trainer(NET, "mse").acts_by_row
     assert not Trainer(NET, lambda y_true, y_pred: y_pred[:, 0]).acts_by_row
-    assert preparing.pieces(Trainer(NET, "mse"), 8192) == 4
-    assert preparing.pieces(Trainer(NET, lambda a, b: b[:, 0]), 8192) == 1
-    assert preparing.pieces(Trainer(NET, "mse"), 2048) == 1
+    assert prepare.pieces(Trainer(NET, "mse"), 8192) == 4
+    assert prepare.pieces(Trainer(NET, lambda a, b: b[:, 0]), 8192) == 1
+    assert prepare.pieces(Trainer(NET, "mse"), 2048) == 1
 
 
 def test_fit_trains_alike_in_pieces():

@@ -5,10 +5,10 @@ import pytest
 from oracles import raises_text
 
 import jaxnet_mini as jn
-from jaxnet_mini import fitting
 from jaxnet_mini.callbacks import CallbackList, LambdaCallback, ProgbarLogger
 from jaxnet_mini.callbacks.progress_bar import REDRAW_SECONDS, Bar
 from jaxnet_mini.errors import ArgumentError, UnknownNameError
+from jaxnet_mini.loops import fit
 
 X = np.linspace(-1.0, 1.0, 64, dtype=np.float32)[:, None]
 
@@ -115,9 +115,9 @@ def test_pieces_of_about_that_length_are_nearly_all_drawn(terminal, monkeypatch)
 @pytest.mark.parametrize("callbacks", [[], [ProgbarLogger(seconds=7.5)]])
 def test_the_pace_of_the_loop_goes_by_it(terminal, monkeypatch, callbacks):
     paces = []
-    pace = fitting.Pace
+    pace = fit.Pace
     monkeypatch.setattr(
-        fitting, "Pace", lambda seconds: paces.append(seconds) or pace(seconds)
+        fit, "Pace", lambda seconds: paces.append(seconds) or pace(seconds)
     )
     line().fit(X, X, callbacks=callbacks, verbose=1)
     assert paces == [7.5 if callbacks else REDRAW_SECONDS]

@@ -12,13 +12,14 @@ import pytest
 from oracles import assert_trees_close, assert_trees_identical, raises_text
 
 import jaxnet_mini as jn
-from jaxnet_mini import choose_feed, streams
 from jaxnet_mini.core.training.state import NO_ROW
 from jaxnet_mini.data import epoch_order
 from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.data.plan import Plan
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.errors import DataError
+from jaxnet_mini.loops import choose_feed
+from jaxnet_mini.loops import stream as streams
 
 ROWS, FEATURES, CLASSES = 500, 6, 3
 GENERATOR = np.random.default_rng(0)

@@ -8,7 +8,6 @@ from conftest import keras_on_jax
 from oracles import raises_text
 
 import jaxnet_mini as jn
-from jaxnet_mini import fitting
 from jaxnet_mini.callbacks import (
     Callback,
     EarlyStopping,
@@ -16,6 +15,7 @@ from jaxnet_mini.callbacks import (
     TerminateOnNaN,
 )
 from jaxnet_mini.errors import NonFiniteError
+from jaxnet_mini.loops import fit
 
 ROWS = 40
 X = np.ones((ROWS, 1), np.float32)
@@ -111,7 +111,7 @@ def test_a_failure_in_a_later_epoch_keeps_the_epochs_before_it():
 def test_a_weight_that_overflows_ends_training_wherever_the_host_looks(
     steps, monkeypatch, capsys
 ):
-    monkeypatch.setattr(fitting.Pace, "steps", lambda pace, left: min(steps, left))
+    monkeypatch.setattr(fit.Pace, "steps", lambda pace, left: min(steps, left))
     model = line(1e25)
     history = model.fit(LARGE, 0.0 * X, callbacks=TerminateOnNaN(), **CALL)
     assert math.isnan(history.history["loss"][0])
@@ -122,15 +122,15 @@ def test_a_weight_that_overflows_ends_training_wherever_the_host_looks(
 
 def test_the_loop_is_not_made_to_run_step_by_step(monkeypatch):
     lengths = []
-    run_steps = fitting.run_steps
+    run_steps = fit.run_steps
 
     def noted(*arguments):
         piece = arguments[2]
         lengths.append(piece.last - piece.first)
         return run_steps(*arguments)
 
-    monkeypatch.setattr(fitting, "run_steps", noted)
-    monkeypatch.setattr(fitting.Pace, "steps", lambda pace, left: left)
+    monkeypatch.setattr(fit, "run_steps", noted)
+    monkeypatch.setattr(fit.Pace, "steps", lambda pace, left: left)
     line().fit(X, SPIKE, callbacks=TerminateOnNaN(), **CALL)
     assert lengths == [ROWS]
 
@@ -185,7 +185,7 @@ def test_a_callback_of_ones_own_may_decide():
 
 
 def test_a_stop_for_another_reason_hides_no_error(monkeypatch):
-    monkeypatch.setattr(fitting.Pace, "steps", lambda pace, left: left)
+    monkeypatch.setattr(fit.Pace, "steps", lambda pace, left: left)
     model = line()
     stop = LambdaCallback(
         on_epoch_begin=lambda epoch, logs: setattr(model, "stop_training", True)

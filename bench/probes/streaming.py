@@ -8,7 +8,7 @@ from bench.peers import Task
 from bench.peers.jaxnet import Model
 from bench.probes import answer
 from bench.probes.ours import CLASSES
-from jaxnet_mini.streams import CHUNK_BYTES
+from jaxnet_mini.loops.stream import CHUNK_BYTES
 
 
 def measure(

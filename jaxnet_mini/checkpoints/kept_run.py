@@ -58,7 +58,7 @@ SUMS = ("/sums/total", "/sums/lost")
 
 
 class KeptRun:
-    """A call of ``fit`` that is kept in a folder, see `jaxnet_mini.running.Run`.
+    """A call of ``fit`` that is kept in a folder, see `jaxnet_mini.loops.run.Run`.
 
     Args:
         backup: how.

@@ -10,8 +10,12 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxnet_mini.base import arguments
 from jaxnet_mini.base.ahead import ahead
 from jaxnet_mini.core.training.state import Data
+from jaxnet_mini.data import (
+    fit_arguments,
+)
 from jaxnet_mini.data.buffers import Buffers, Gathered
 from jaxnet_mini.data.casting import check_block, device_dtype, fill
 from jaxnet_mini.data.checked_batches import Checked, grown
@@ -205,3 +209,32 @@ def batches(
         )
 
     return Stacks(rows, batch_size, steps, stack)
+
+
+def rows_at_once(
+    value: int | None,
+    by_row: bool,
+    watched: bool,
+    shards: int,
+    argument: str = "batch_size",
+    usual: int = fit_arguments.BATCH_SIZE,
+) -> int:
+    """Return how many examples to compute at a time where nothing is learned.
+
+    Args:
+        value: what the user says; None leaves it to us.
+        by_row: whether each example is known to be treated by itself, so that the
+            number changes nothing but rounding.
+        watched: whether callbacks are called at each batch.
+        shards: how many devices share a batch.
+        argument: what a message calls the value.
+        usual: what None stands for where the number can be seen.
+
+    Raises:
+        ArgumentError: ``value`` is no positive integer.
+    """
+    size = ROWS_AT_ONCE if by_row and not watched else usual
+    if value is not None:
+        size = arguments.check_count(argument, value)
+    # What the devices do not divide is computed as a whole on each of them.
+    return size + -size % shards if by_row and not watched else size

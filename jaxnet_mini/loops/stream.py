@@ -21,7 +21,7 @@ from jaxnet_mini.data.checked_batches import Checked, grown
 from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.data.plan import Plan
 from jaxnet_mini.devices.placement import Placement
-from jaxnet_mini.feeds import Piece
+from jaxnet_mini.loops.feed import Piece
 
 CHUNK_BYTES = 64 << 20
 CHUNK_STEPS = 256

@@ -6,32 +6,29 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-from numpy.typing import NDArray
 
 from jaxnet_mini.base import arguments
-from jaxnet_mini.choose_feed import choose_feed
 from jaxnet_mini.core.networks.outline import LayerOutline
-from jaxnet_mini.core.training import rehearsal
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.data import (
-    casting,
     checks,
     epoch_order,
     fit_arguments,
     iterables,
 )
 from jaxnet_mini.data import stacks as stacking
-from jaxnet_mini.data.arrays import as_inputs
 from jaxnet_mini.data.checked_batches import Checked
 from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.data.iterables import ONE_PASS, VALIDATION, Batches, Door
 from jaxnet_mini.data.plan import Plan
-from jaxnet_mini.data.stacks import ROWS_AT_ONCE, BatchStacks
+from jaxnet_mini.data.stacks import BatchStacks, rows_at_once
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.errors import ArgumentError
-from jaxnet_mini.feeds import Feed
-from jaxnet_mini.inference import Source
-from jaxnet_mini.streams import StreamedBatches
+from jaxnet_mini.loops.choose_feed import choose_feed
+from jaxnet_mini.loops.evaluate import Source
+from jaxnet_mini.loops.feed import Feed
+from jaxnet_mini.loops.rehearsal import _batch_of, examples, rehearse, trainer_for
+from jaxnet_mini.loops.stream import StreamedBatches
 
 
 class Validation(NamedTuple):
@@ -47,42 +44,6 @@ class Validation(NamedTuple):
         """Take note that these epochs have had their evaluations before."""
         if isinstance(self.stacks, BatchStacks):
             self.stacks.begun = sum(self.due(epoch + 1) for epoch in epochs)
-
-
-def examples(
-    trainer: Trainer,
-    outline: tuple[LayerOutline, ...],
-    x: Any,
-    y: Any,
-    sample_weight: Any = None,
-    class_weight: Mapping[int, float] | None = None,
-    prefix: str = "",
-) -> Examples:
-    """Return examples that fit the layers and the loss.
-
-    Args:
-        trainer: whose loss the targets are for.
-        outline: of the layers.
-        x: inputs.
-        y: targets.
-        sample_weight: weights by example, or None.
-        class_weight: weights by class, or None.
-        prefix: put before the arguments' names in messages.
-
-    Raises:
-        ArgumentError, DataError, ShapeError: they do not fit.
-    """
-    first, last = outline[0], outline[-1]
-    inputs = as_inputs(x, first.input_shape, first.name, f"{prefix}x")
-    return checks.examples(
-        inputs,
-        y,
-        sample_weight,
-        class_weight,
-        trainer.loss,
-        last.output_shape,
-        prefix,
-    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -260,11 +221,6 @@ def prepare(
     )
 
 
-def _batch_of(rows: int, array: NDArray[Any]) -> jax.ShapeDtypeStruct:
-    dtype = casting.device_dtype(array.dtype)
-    return jax.ShapeDtypeStruct((rows, *array.shape[1:]), dtype)
-
-
 def _streamed_batches(
     trainer: Trainer,
     outline: tuple[LayerOutline, ...],
@@ -321,72 +277,6 @@ def first_steps(
             f"batches of {batch_size}, so ask for fewer, or leave it out."
         )
     return min(rows, steps * batch_size), batch_size
-
-
-def trainer_for(trainer: Trainer, outline: tuple[LayerOutline, ...]) -> Trainer:
-    """Return the trainer with metrics that know how many outputs there are."""
-    outputs = outline[-1].output_shape[-1:]
-    return _for_outputs(trainer, *outputs) if outputs else trainer
-
-
-# The same one every time: what a user's own class notes down while it is traced has
-# nothing traced again.
-@functools.lru_cache(maxsize=256)
-def _for_outputs(trainer: Trainer, outputs: int) -> Trainer:
-    metrics = tuple(metric.for_outputs(outputs) for metric in trainer.metrics)
-    weighted = tuple(m.for_outputs(outputs) for m in trainer.weighted_metrics)
-    if metrics == trainer.metrics and weighted == trainer.weighted_metrics:
-        return trainer
-    return dataclasses.replace(trainer, metrics=metrics, weighted_metrics=weighted)
-
-
-def rehearse(
-    trainer: Trainer,
-    outline: tuple[LayerOutline, ...],
-    checked: Examples,
-    batch_size: int,
-) -> None:
-    """Let a loss or a metric that does not fit fail before anything changes.
-
-    Raises:
-        ShapeError: it does not return one value per example.
-    """
-    rows = batch_size
-    if trainer.acts_by_row:
-        # Few show what many do, and one tracing then serves most sizes.
-        rows = min(rows, fit_arguments.BATCH_SIZE)
-    targets = _batch_of(rows, checked.y)
-    shape, dtype = outline[0].input_shape, casting.device_dtype(checked.x.dtype)
-    rehearsal.rehearse(trainer.program(), shape, dtype, targets)
-
-
-def rows_at_once(
-    value: int | None,
-    by_row: bool,
-    watched: bool,
-    shards: int,
-    argument: str = "batch_size",
-    usual: int = fit_arguments.BATCH_SIZE,
-) -> int:
-    """Return how many examples to compute at a time where nothing is learned.
-
-    Args:
-        value: what the user says; None leaves it to us.
-        by_row: whether each example is known to be treated by itself, so that the
-            number changes nothing but rounding.
-        watched: whether callbacks are called at each batch.
-        shards: how many devices share a batch.
-        argument: what a message calls the value.
-        usual: what None stands for where the number can be seen.
-
-    Raises:
-        ArgumentError: ``value`` is no positive integer.
-    """
-    size = ROWS_AT_ONCE if by_row and not watched else usual
-    if value is not None:
-        size = arguments.check_count(argument, value)
-    # What the devices do not divide is computed as a whole on each of them.
-    return size + -size % shards if by_row and not watched else size
 
 
 def pieces(trainer: Trainer, batch_size: int, shards: int = 1) -> int:

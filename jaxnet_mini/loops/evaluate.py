@@ -6,7 +6,6 @@ from collections.abc import Generator
 from typing import Any, Protocol, runtime_checkable
 
 import jax
-import numpy as np
 from numpy.typing import NDArray
 
 from jaxnet_mini.base import interrupts
@@ -16,6 +15,7 @@ from jaxnet_mini.core.training.sums import Sums
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.devices import processes, programs, transfers
 from jaxnet_mini.devices.placement import Placement
+from jaxnet_mini.loops.logs import sums_to_logs
 
 IN_FLIGHT = 2
 """How many stacks wait to be computed, at most, besides the one that is copied."""
@@ -115,85 +115,7 @@ def _of_all_processes(sums: Sums) -> Sums:
     return dataclasses.replace(sums, total=total, lost=lost)
 
 
-def predict_batch(net: Any, params: Any, x: NDArray[Any], rows: int) -> NDArray[Any]:
-    """Return the outputs for the first rows of one batch, the shortest way."""
-    return transfers.to_host(programs.apply(net, params, x))[:rows].copy()
-
-
-@interrupts.held_back()
-def predict(
-    net: Any,
-    params: Any,
-    stacks: Source,
-    callbacks: CallbackList,
-    placement: Placement,
-    verbose: int,
-) -> NDArray[Any]:
-    """Return the outputs for all rows of all stacks, in order, as a NumPy array.
-
-    Raises:
-        DataError: see `evaluate`.
-    """
-    stepwise = callbacks.watches_batches("predict")
-    runs = stacks.runs(stepwise)
-    begun = next(runs)
-    pieces: list[tuple[Any, int]] = []
-    progbar = ProgbarLogger.among(callbacks.callbacks)
-    bar = progbar.bar("Predict", stacks.batches, stacks.rows, verbose)
-    try:
-        callbacks.model.stop_predicting = False
-        callbacks.call("on_predict_begin", {})
-        done = 0
-        for stack, first, last in itertools.chain([begun], runs):
-            interrupts.let_in()
-            if stepwise:
-                callbacks.call("on_predict_batch_begin", done, {})
-            inputs = placement.batches(stack.x)
-            outputs = programs.predict(net, params, inputs, first, last)
-            done += last - first
-            size = stack.x.shape[1]
-            rows = min(int(stack.rows) - first * size, (last - first) * size)
-            if stepwise:
-                outputs = transfers.to_host(outputs)[first:last]
-                logs = {"outputs": outputs[0][:rows]}
-                callbacks.call("on_predict_batch_end", done - 1, logs)
-            pieces.append((outputs, rows))
-            if bar.redraws:
-                jax.block_until_ready(outputs)
-            elif len(pieces) > IN_FLIGHT:
-                jax.block_until_ready(pieces[-IN_FLIGHT - 1])
-            bar.update(done, bar.clock.elapsed, {})
-            if callbacks.model.stop_predicting:
-                break
-        else:
-            if stacks.batches is None:
-                bar.count(done)
-        flat = [_rows(*piece) for piece in pieces]
-        callbacks.call("on_predict_end", {})
-        bar.update(done, bar.clock.elapsed, {})
-        bar.end({})
-    finally:
-        runs.close()
-        bar.abandon()
-    return flat[0] if len(flat) == 1 else np.concatenate(flat)
-
-
 def _rows(outputs: Any, rows: int) -> NDArray[Any]:
     """Return the first rows of a stack of outputs."""
     host: NDArray[Any] = transfers.to_host(outputs)
     return host.reshape(-1, *outputs.shape[2:])[:rows]
-
-
-def with_held_out(logs: Logs, held_out: Logs) -> Logs:
-    """Return the logs of training and of validation together, in order."""
-    return dict(sorted((logs | {f"val_{k}": v for k, v in held_out.items()}).items()))
-
-
-def sums_to_logs(trainer: Trainer, sums: Sums) -> Logs:
-    """Return loss and metrics as plain floats, computed on the host in float64.
-
-    A metric of several values, such as a precision at each of some thresholds, is a
-    list.
-    """
-    logs = trainer.logs(sums.value())
-    return {name: np.asarray(value).tolist() for name, value in logs.items()}

@@ -11,8 +11,8 @@ from jaxnet_mini.data.checks import NAMES, Examples
 from jaxnet_mini.devices import memory, processes
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.errors import DataError
-from jaxnet_mini.feeds import Feed, Resident, Shared
-from jaxnet_mini.streams import CHUNK_BYTES, StreamedArrays
+from jaxnet_mini.loops.feed import Feed, Resident, Shared
+from jaxnet_mini.loops.stream import CHUNK_BYTES, StreamedArrays
 
 
 def choose_feed(

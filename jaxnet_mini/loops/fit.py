@@ -25,10 +25,11 @@ from jaxnet_mini.data.plan import Plan
 from jaxnet_mini.devices import processes, programs, transfers
 from jaxnet_mini.devices.placement import at_home
 from jaxnet_mini.errors import NonFiniteError
-from jaxnet_mini.feeds import Piece
-from jaxnet_mini.inference import Source, evaluate, sums_to_logs, with_held_out
-from jaxnet_mini.preparing import Prepared
-from jaxnet_mini.running import Run
+from jaxnet_mini.loops.evaluate import Source, evaluate
+from jaxnet_mini.loops.feed import Piece
+from jaxnet_mini.loops.logs import sums_to_logs, with_held_out
+from jaxnet_mini.loops.prepare import Prepared
+from jaxnet_mini.loops.run import Run
 
 QUIET_SECONDS = 1.0
 """Without a bar the host still looks in once a second, so that Ctrl-C works."""

@@ -1,0 +1,1 @@
+"""What happens in time: the loops of fit, evaluate and predict, seen from the host."""

@@ -1,0 +1,98 @@
+"""Examples fitted to a model, and tried out before anything is compiled."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+from numpy.typing import NDArray
+
+from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.training import rehearsal
+from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.data import (
+    casting,
+    checks,
+    fit_arguments,
+)
+from jaxnet_mini.data.arrays import as_inputs
+from jaxnet_mini.data.checks import Examples
+
+
+def examples(
+    trainer: Trainer,
+    outline: tuple[LayerOutline, ...],
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    class_weight: Mapping[int, float] | None = None,
+    prefix: str = "",
+) -> Examples:
+    """Return examples that fit the layers and the loss.
+
+    Args:
+        trainer: whose loss the targets are for.
+        outline: of the layers.
+        x: inputs.
+        y: targets.
+        sample_weight: weights by example, or None.
+        class_weight: weights by class, or None.
+        prefix: put before the arguments' names in messages.
+
+    Raises:
+        ArgumentError, DataError, ShapeError: they do not fit.
+    """
+    first, last = outline[0], outline[-1]
+    inputs = as_inputs(x, first.input_shape, first.name, f"{prefix}x")
+    return checks.examples(
+        inputs,
+        y,
+        sample_weight,
+        class_weight,
+        trainer.loss,
+        last.output_shape,
+        prefix,
+    )
+
+
+def _batch_of(rows: int, array: NDArray[Any]) -> jax.ShapeDtypeStruct:
+    dtype = casting.device_dtype(array.dtype)
+    return jax.ShapeDtypeStruct((rows, *array.shape[1:]), dtype)
+
+
+def trainer_for(trainer: Trainer, outline: tuple[LayerOutline, ...]) -> Trainer:
+    """Return the trainer with metrics that know how many outputs there are."""
+    outputs = outline[-1].output_shape[-1:]
+    return _for_outputs(trainer, *outputs) if outputs else trainer
+
+
+# The same one every time: what a user's own class notes down while it is traced has
+# nothing traced again.
+@functools.lru_cache(maxsize=256)
+def _for_outputs(trainer: Trainer, outputs: int) -> Trainer:
+    metrics = tuple(metric.for_outputs(outputs) for metric in trainer.metrics)
+    weighted = tuple(m.for_outputs(outputs) for m in trainer.weighted_metrics)
+    if metrics == trainer.metrics and weighted == trainer.weighted_metrics:
+        return trainer
+    return dataclasses.replace(trainer, metrics=metrics, weighted_metrics=weighted)
+
+
+def rehearse(
+    trainer: Trainer,
+    outline: tuple[LayerOutline, ...],
+    checked: Examples,
+    batch_size: int,
+) -> None:
+    """Let a loss or a metric that does not fit fail before anything changes.
+
+    Raises:
+        ShapeError: it does not return one value per example.
+    """
+    rows = batch_size
+    if trainer.acts_by_row:
+        # Few show what many do, and one tracing then serves most sizes.
+        rows = min(rows, fit_arguments.BATCH_SIZE)
+    targets = _batch_of(rows, checked.y)
+    shape, dtype = outline[0].input_shape, casting.device_dtype(checked.x.dtype)
+    rehearsal.rehearse(trainer.program(), shape, dtype, targets)
