@@ -31,7 +31,7 @@ from jaxnet_mini.loops import fit
 from jaxnet_mini.loops.feed import Piece
 from jaxnet_mini.loops.logs import sums_to_logs, with_held_out
 from jaxnet_mini.loops.prepare import Prepared
-from jaxnet_mini.models import Sequential
+from jaxnet_mini.models.sequential import Sequential
 from jaxnet_mini.views.summary import size
 
 COPIES = 4

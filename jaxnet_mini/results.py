@@ -14,7 +14,7 @@ from jaxnet_mini.callbacks.monitor import MonitorCallback
 from jaxnet_mini.core.networks.ensemble import Ensemble, stacked
 from jaxnet_mini.core.types import Layer
 from jaxnet_mini.errors import ArgumentError, StateError, find, import_extra
-from jaxnet_mini.models import Sequential
+from jaxnet_mini.models.sequential import Sequential
 from jaxnet_mini.plotting.figure import new_figure
 
 if TYPE_CHECKING:

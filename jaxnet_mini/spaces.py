@@ -16,7 +16,7 @@ from jaxnet_mini.core.training import traced
 from jaxnet_mini.core.training.traced import Place, Traced
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.errors import ArgumentError, find, short
-from jaxnet_mini.models import Sequential
+from jaxnet_mini.models.sequential import Sequential
 
 Space: TypeAlias = Mapping[str, Any]
 """Names of hyper-parameters to the values to try, all combinations of them."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 
-from jaxnet_mini import mismatches, spaces
+from jaxnet_mini import spaces
 from jaxnet_mini.base import arguments, interrupts
 from jaxnet_mini.callbacks import BackupAndRestore, as_callbacks
 from jaxnet_mini.callbacks.base import watches_batches
@@ -25,6 +25,7 @@ from jaxnet_mini.loops import prepare as preparing
 from jaxnet_mini.loops.feed import Resident
 from jaxnet_mini.loops.prepare import Prepared
 from jaxnet_mini.members import TOGETHER, Job
+from jaxnet_mini.models import mismatches
 from jaxnet_mini.results import SweepResult
 
 

@@ -25,10 +25,10 @@ from interpreter import run
 from oracles import raises_text
 
 import jaxnet_mini as jn
-from jaxnet_mini import storing
 from jaxnet_mini.core.networks import serial
 from jaxnet_mini.errors import ArgumentError, FileError
 from jaxnet_mini.files import safetensors
+from jaxnet_mini.models import storing
 
 HERE = Path(__file__).resolve().parent
 CORPUS = HERE / "fuzz" / "corpus"

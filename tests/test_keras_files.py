@@ -12,10 +12,10 @@ from conftest import keras_on_jax
 from oracles import raises_text
 
 import jaxnet_mini as jn
-from jaxnet_mini import models
 from jaxnet_mini.errors import ArgumentError, FileError, ShapeError, UnknownNameError
 from jaxnet_mini.files import config as configs
 from jaxnet_mini.files import keras_config
+from jaxnet_mini.models.load import load_model
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(7, 4, 3)).astype(np.float32)
@@ -115,7 +115,7 @@ def test_weights_of_a_trained_model_load(tmp_path):
         model.fit(X[:, 0], X[:, 0, :2], verbose=0)
         model.save(path)
         expected = np.asarray(model(X[:, 0]))
-    again = models.load_model(path)
+    again = load_model(path)
     np.testing.assert_allclose(again.predict(X[:, 0]), expected, rtol=1e-6, atol=1e-6)
     assert int(again.state.step) == 0
 
@@ -155,7 +155,7 @@ def test_a_whole_model_comes_back(tmp_path):
             "weighted_metrics": [keras.metrics.MeanSquaredError(name="spread")],
         },
     )
-    model = models.load_model(path)
+    model = load_model(path)
     assert_predicts(model, expected)
     assert [part.name for part in model.outline] == [
         "rescaling",
@@ -178,7 +178,7 @@ def test_a_whole_model_comes_back(tmp_path):
     assert names == ["accuracy", "top_k_categorical_accuracy", "spread"]
     model.fit(X, np.eye(4, dtype=np.float32)[RNG.integers(0, 4, 7)], verbose=0)
     model.save(tmp_path / "model.safetensors")
-    again = models.load_model(tmp_path / "model.safetensors")
+    again = load_model(tmp_path / "model.safetensors")
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
 
 
@@ -198,7 +198,7 @@ def test_training_goes_on_as_in_keras(tmp_path):
         },
     )
     y = RNG.integers(0, 3, len(X))
-    model = models.load_model(path)
+    model = load_model(path)
     ours = model.fit(X, y, epochs=5, shuffle=False, verbose=0)
     with keras_on_jax() as keras:
         theirs = keras.models.load_model(path)
@@ -227,7 +227,7 @@ def test_layers_that_are_the_activation_of_another_come_back(tmp_path, name):
             layers.Dense(9, activation=INSIDE[name](layers)),
         ],
     )
-    model = models.load_model(path)
+    model = load_model(path)
     assert model.layers[-1].activation == name
     assert_predicts(model, expected)
 
@@ -263,7 +263,7 @@ def test_layers_without_kernels_come_back(tmp_path):
             *(getattr(layers, kind)(**given) for kind, given in BOTH.values()),
         ],
     )
-    model = models.load_model(path)
+    model = load_model(path)
     assert [part.name for part in model.outline] == list(BOTH)
     assert model.layers == [
         getattr(jn.layers, kind)(**given, name=name)
@@ -279,7 +279,7 @@ def test_each_layer_without_a_kernel_predicts_as_in_keras(tmp_path, name):
         tmp_path,
         lambda layers, keras: [keras.Input((4, 3)), getattr(layers, kind)(**given)],
     )
-    model = models.load_model(path)
+    model = load_model(path)
     assert_predicts(model, expected)
     by_shape = jn.Sequential([jn.Input((4, 3)), getattr(jn.layers, kind)(**given)])
     by_shape.load_weights(path)
@@ -295,7 +295,7 @@ def test_the_penalty_on_a_learned_slope_comes_back(tmp_path):
         ],
         lambda keras: {"loss": "mse"},
     )
-    model = models.load_model(path)
+    model = load_model(path)
     assert model.layers[0].alpha_regularizer == jn.regularizers.L1L2(0.1, 0.2)
     with keras_on_jax() as keras:
         theirs = keras.models.load_model(path).evaluate(X, X, verbose=0)
@@ -314,7 +314,7 @@ def test_initializers_come_back(tmp_path, kind):
             layers.Dense(2, kernel_initializer=getattr(keras.initializers, kind)()),
         ],
     )
-    model = models.load_model(path)
+    model = load_model(path)
     name = "".join(f"_{c.lower()}" if c.isupper() else c for c in kind)[1:]
     assert model.layers[0].kernel_initializer == name
     assert_predicts(model, expected)
@@ -330,7 +330,7 @@ def test_initializers_that_are_not_ours_matter_to_no_weight(tmp_path):
             layers.LayerNormalization(gamma_initializer="zeros"),
         ],
     )
-    model = models.load_model(path)
+    model = load_model(path)
     assert model.layers[0].kernel_initializer == "glorot_uniform"
     assert model.layers[1].kernel_initializer == "glorot_uniform"
     assert_predicts(model, expected)
@@ -352,7 +352,7 @@ def optimizer_of(name):
 )
 def test_optimizers_come_back(tmp_path, name):
     path, _ = written(tmp_path, small, optimizer_of(name))
-    optimizer = models.load_model(path).trainer.optimizer
+    optimizer = load_model(path).trainer.optimizer
     assert type(optimizer) is getattr(jn.optimizers, name)
     assert optimizer.learning_rate == 0.03
 
@@ -376,7 +376,7 @@ def test_losses_come_back(tmp_path, name, form):
         return {"loss": loss, "metrics": [loss] if name == "mse" else []}
 
     path, _ = written(tmp_path, small, compiled)
-    trainer = models.load_model(path).trainer
+    trainer = load_model(path).trainer
     assert type(trainer.loss) is LOSSES[name]
     assert len(trainer.metrics) == (name == "mse")
 
@@ -396,14 +396,14 @@ def test_own_functions_are_given(tmp_path):
         lambda keras: {"loss": my_loss, "metrics": [my_loss]},
     )
     with raises_text(UnknownNameError, 'custom_objects={"my_function": my_function}'):
-        models.load_model(path)
+        load_model(path)
     layers = {"my_function": my_function}
     with raises_text(
         UnknownNameError, "which compile=False leaves out", '{"my_loss": my_loss}'
     ):
-        models.load_model(path, layers)
-    assert_predicts(models.load_model(path, layers, compile=False), expected)
-    model = models.load_model(path, layers | {"my_loss": my_loss})
+        load_model(path, layers)
+    assert_predicts(load_model(path, layers, compile=False), expected)
+    model = load_model(path, layers | {"my_loss": my_loss})
     assert_predicts(model, expected)
     assert model.trainer.loss == jn.losses.FunctionLoss(my_loss)
 
@@ -446,7 +446,7 @@ def test_what_is_not_supported_is_named(tmp_path, layer, why):
         lambda layers, keras: [keras.Input((4, 3)), layer(layers, keras)],
     )
     with pytest.raises((ArgumentError, UnknownNameError)) as caught:
-        models.load_model(path)
+        load_model(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert why in str(caught.value)
 
@@ -477,9 +477,9 @@ def test_what_changes_training_alone_is_left_out_and_said(tmp_path, what):
 
     path, expected = written(tmp_path, build, lambda keras: {"loss": "mse"})
     with raises_text(ArgumentError, "which compile=False leaves out", what):
-        models.load_model(path)
+        load_model(path)
     with pytest.warns(UserWarning, match="changes no prediction, and is left out") as w:
-        model = models.load_model(path, compile=False)
+        model = load_model(path, compile=False)
     assert what in str(w[0].message)
     assert w[0].filename == __file__
     assert_predicts(model, expected)
@@ -494,7 +494,7 @@ def test_an_average_that_is_not_used_matters_to_nobody(tmp_path):
             "loss": "mse",
         },
     )
-    assert models.load_model(path).trainer.optimizer == jn.optimizers.SGD(0.1)
+    assert load_model(path).trainer.optimizer == jn.optimizers.SGD(0.1)
 
 
 def test_quantized_models_are_named(tmp_path):
@@ -505,7 +505,7 @@ def test_quantized_models_are_named(tmp_path):
             model.quantize(mode)
             model.save(path)
         with raises_text(ArgumentError, f"computes in '{mode}': only float32 is read"):
-            models.load_model(path)
+            load_model(path)
     model = jn.Sequential([jn.Dense(2, input_shape=(4, 3))])
     with raises_text(ShapeError, "kernel has dtype int8 there and float32 in the mod"):
         model.load_weights(tmp_path / "int8.keras")
@@ -560,7 +560,7 @@ def test_layers_of_anybody_else_are_named(tmp_path):
 
     path, _ = written(tmp_path, lambda layers, keras: [keras.Input((4, 3)), Gate()])
     with raises_text(ArgumentError, "of a class of its author's own, 'theirs>Gate'"):
-        models.load_model(path)
+        load_model(path)
 
 
 def test_models_of_other_kinds_are_named(tmp_path):
@@ -569,7 +569,7 @@ def test_models_of_other_kinds_are_named(tmp_path):
         x = keras.Input((3,))
         keras.Model(x, keras.layers.Dense(2)(x)).save(path)
     with raises_text(ArgumentError, "the model is a Functional, and only a Sequential"):
-        models.load_model(path)
+        load_model(path)
     model = jn.Sequential([jn.Dense(2, input_dim=3)])
     model.load_weights(path)
 
@@ -597,11 +597,11 @@ def test_settings_that_are_not_supported_are_named_and_can_be_left_out(
         tmp_path, small, lambda keras: {"optimizer": optimizer(keras), "loss": "mse"}
     )
     with pytest.raises((ArgumentError, UnknownNameError)) as caught:
-        models.load_model(path)
+        load_model(path)
     left_out = f"{path}: the compile settings, which compile=False leaves out: "
     assert str(caught.value).startswith(left_out)
     assert why in str(caught.value)
-    assert_predicts(models.load_model(path, compile=False), expected)
+    assert_predicts(load_model(path, compile=False), expected)
 
 
 def test_models_without_a_shape_have_no_weights(tmp_path):
@@ -609,11 +609,11 @@ def test_models_without_a_shape_have_no_weights(tmp_path):
     with keras_on_jax() as keras:
         keras.Sequential([keras.layers.Dense(2)]).save(path)
     with raises_text(ArgumentError, "the input shape is None: build the model"):
-        models.load_model(path)
+        load_model(path)
     with keras_on_jax() as keras:
         keras.Sequential([keras.Input((None, 3)), keras.layers.Dense(2)]).save(path)
     with raises_text(ArgumentError, "the input shape is [None, None, 3]: build"):
-        models.load_model(path)
+        load_model(path)
 
 
 # Files that are not what they should be
@@ -625,12 +625,12 @@ def test_old_formats_say_how_to_go_on(tmp_path):
     with keras_on_jax() as keras:
         keras.models.load_model(path).save(old)
     model = jn.Sequential([jn.Input((4, 3)), jn.Dense(2)])
-    for load in (models.load_model, model.load_weights):
+    for load in (load_model, model.load_weights):
         with raises_text(FileError, "in the legacy HDF5 format", "write it anew with"):
             load(old)
     weights, _ = written(tmp_path, small, name="model.weights.h5")
     with raises_text(FileError, "holds weights only: build the model"):
-        models.load_model(weights)
+        load_model(weights)
 
 
 def repacked(path, change, compression=zipfile.ZIP_STORED):
@@ -649,27 +649,27 @@ def test_damaged_archives_are_refused(tmp_path):
     for data in (b"", whole[: len(whole) // 2], b"PK" + b"0" * 100):
         path.write_bytes(data)
         with raises_text(FileError, "is no intact .keras file: "):
-            models.load_model(path)
+            load_model(path)
     for name in ("config.json", "model.weights.h5"):
         path.write_bytes(whole)
         repacked(path, lambda parts, name=name: parts.pop(name))
         with raises_text(FileError, f"has no {name}, which Keras 3 writes"):
-            models.load_model(path)
+            load_model(path)
     path.write_bytes(whole)
     repacked(path, lambda parts: parts.update({"model.weights.h5": b"0" * 99}))
     with raises_text(FileError, "is no intact HDF5 file: "):
-        models.load_model(path)
+        load_model(path)
     path.write_bytes(whole)
     repacked(path, lambda parts: parts.update({"config.json": b"{"}))
     with raises_text(ArgumentError, f"{path}: its JSON cannot be read"):
-        models.load_model(path)
+        load_model(path)
     path.write_bytes(whole)
     repacked(path, lambda parts: None, zipfile.ZIP_DEFLATED)
     with raises_text(FileError, "is compressed or too large"):
-        models.load_model(path)
+        load_model(path)
     absent = tmp_path / "absent.keras"
     with raises_text(FileError, f"there is no file {str(absent)!r}"):
-        models.load_model(absent)
+        load_model(absent)
 
 
 def changed_weights(path, change):
@@ -713,20 +713,20 @@ def test_no_other_file_is_read_through_one(tmp_path, change):
     path, _ = written(tmp_path, small)
     changed_weights(path, change)
     with raises_text(FileError, "does not hold '0' where Keras 3 writes it"):
-        models.load_model(path)
+        load_model(path)
 
 
 def test_files_of_other_layouts_are_refused(tmp_path):
     path, _ = written(tmp_path, small)
     changed_weights(path, lambda file: file.move("layers", "_layers"))
     with raises_text(FileError, "does not hold 'layers' where Keras 3 writes it"):
-        models.load_model(path)
+        load_model(path)
     path, _ = written(tmp_path, small)
     changed_weights(
         path, lambda file: file.move("layers/dense/vars", "layers/d/e/vars")
     )
     with raises_text(FileError, "weights of a layer inside the layer 'd'"):
-        models.load_model(path)
+        load_model(path)
 
 
 def test_sizes_are_checked_before_memory_is_taken(tmp_path):
@@ -739,12 +739,12 @@ def test_sizes_are_checked_before_memory_is_taken(tmp_path):
 
     changed_weights(path, huge)
     with raises_text(ShapeError, "dense/kernel has shape (1000000, 1000000) there"):
-        models.load_model(path)
+        load_model(path)
 
 
 def test_nothing_is_imported_or_written(tmp_path):
     path, _ = written(tmp_path, small)
-    models.load_model(path)
+    load_model(path)
 
     def foreign(parts):
         config = json.loads(parts["config.json"])
@@ -755,7 +755,7 @@ def test_nothing_is_imported_or_written(tmp_path):
     repacked(path, foreign)
     before, files = set(sys.modules), set(tmp_path.iterdir())
     with raises_text(ArgumentError, "of a class of its author's own"):
-        models.load_model(path)
+        load_model(path)
     assert set(sys.modules) == before
     assert set(tmp_path.iterdir()) == files
 
@@ -791,4 +791,4 @@ def test_a_missing_h5py_says_what_to_install(tmp_path, monkeypatch):
     path, _ = written(tmp_path, small)
     monkeypatch.setitem(sys.modules, "h5py", None)
     with raises_text(jn.errors.MissingExtraError, 'install "jaxnet-mini[keras]"'):
-        models.load_model(path)
+        load_model(path)

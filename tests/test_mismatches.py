@@ -18,7 +18,7 @@ from jaxnet_mini.layers import (
     Reshape,
     Softmax,
 )
-from jaxnet_mini.mismatches import found
+from jaxnet_mini.models.mismatches import found
 
 X = np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32)
 YES_NO = (X.sum(1, keepdims=True) > 0).astype(np.float32)

@@ -17,7 +17,6 @@ import safetensors.numpy
 from oracles import assert_trees_identical, raises_text, unchecked_types, x64
 
 import jaxnet_mini as jn
-from jaxnet_mini import models
 from jaxnet_mini.errors import (
     ArgumentError,
     DataError,
@@ -28,6 +27,7 @@ from jaxnet_mini.errors import (
     UnknownNameError,
 )
 from jaxnet_mini.files import safetensors as saving
+from jaxnet_mini.models import load
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 3)).astype(np.float32)
@@ -226,7 +226,7 @@ class Scaled:
 def test_every_dtype_and_scalars_come_back(path, dtype):
     model = jn.Sequential([jn.Input((3,)), Scaled(dtype)])
     model.save(path)
-    again = models.load_model(path, {"Scaled": Scaled})
+    again = load.load_model(path, {"Scaled": Scaled})
     assert_trees_identical(again.params, model.params)
     assert again.params["scaled"]["deep"]["pair"][1].shape == ()
     assert again.params["scaled"]["scale"].dtype == dtype
@@ -237,11 +237,11 @@ def test_float64_comes_back(path):
         model = network()
         model.fit(X, Y, verbose=0)
         model.save(path)
-        again = models.load_model(path)
+        again = load.load_model(path)
         assert_trees_identical(again.state, model.state)
         assert again.weights[0].dtype == np.float64
     with raises_text(ShapeError, "has dtype float64 there and float32 in the model"):
-        models.load_model(path)
+        load.load_model(path)
 
 
 def test_arrays_that_are_not_contiguous_are_written_in_order(tmp_path):
@@ -282,7 +282,7 @@ def test_training_goes_on_bit_for_bit(path, optimizer):
     with jax.numpy_dtype_promotion("standard"):  # optax's own code needs it
         model.fit(X, Y, batch_size=8, epochs=2, verbose=0)
         model.save(path)
-        again = models.load_model(path)
+        again = load.load_model(path)
         assert_trees_identical(again.state, model.state)
         assert again.trainer == model.trainer
         histories = [
@@ -299,7 +299,7 @@ def test_two_epochs_and_two_are_four(path):
     whole.fit(X, Y, epochs=4, verbose=0, seed=5)
     first.fit(X, Y, epochs=2, verbose=0, seed=5)
     first.save(path)
-    again = models.load_model(path)
+    again = load.load_model(path)
     again.fit(X, Y, epochs=4, initial_epoch=2, verbose=0, seed=5)
     assert_trees_identical(again.state, whole.state)
 
@@ -312,7 +312,7 @@ def test_no_program_is_compiled_anew(path):
     model.fit(X, Y, verbose=0)
     model.save(path)
     compiled = programs.loop.jitted._cache_size()
-    models.load_model(path).fit(X, Y, verbose=0)
+    load.load_model(path).fit(X, Y, verbose=0)
     assert programs.loop.jitted._cache_size() == compiled
 
 
@@ -321,7 +321,7 @@ def test_everything_of_a_model_comes_back(path):
     model.fit(X, Y, verbose=0)
     model.optimizer.learning_rate = 0.25
     model.save(path)
-    again = models.load_model(path)
+    again = load.load_model(path)
     assert type(again) is jn.Sequential
     assert again.layers == model.layers
     assert (again.name, again.seed) == ("small", 11)
@@ -336,13 +336,13 @@ def test_models_that_were_never_trained_or_compiled(path):
     model = network()
     model.save(path)
     assert "/optimizer/count" not in header_of(path)[1]
-    again = models.load_model(path)
+    again = load.load_model(path)
     for each in (model, again):
         each.fit(X, Y, verbose=0)
     assert_trees_identical(again.state, model.state)
     plain = jn.Sequential([jn.Dense(3, input_dim=2)])
     plain.save(path)
-    again = models.load_model(path)
+    again = load.load_model(path)
     assert_trees_identical(again.params, plain.params)
     with raises_text(StateError, "the model is not compiled"):
         again.fit(X, Y)
@@ -352,7 +352,7 @@ def test_compile_settings_can_be_left_out(path):
     model = network()
     model.fit(X, Y, verbose=0)
     model.save(path)
-    again = models.load_model(path, compile=False)
+    again = load.load_model(path, compile=False)
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
     with raises_text(StateError, "the model is not compiled"):
         again.evaluate(X, Y)
@@ -390,9 +390,9 @@ def test_loading_imports_nothing(path):
     """Beyond what saving did."""
     model = network()
     model.save(path)
-    models.load_model(path)
+    load.load_model(path)
     before = set(sys.modules)
-    models.load_model(path)
+    load.load_model(path)
     assert set(sys.modules) == before
 
 
@@ -406,7 +406,7 @@ def test_other_kinds_of_keys_come_back(path, implementation, units):
         model.save(path)
     finally:
         jax.config.update("jax_default_prng_impl", before)
-    again = models.load_model(path)
+    again = load.load_model(path)
     assert str(jax.random.key_impl(again._state.key)) == implementation
     assert_trees_identical(again._state, model._state)
 
@@ -445,7 +445,7 @@ OWN = {"Lamb": Lamb, "Scaled": Scaled, "double": double, "halved": halved}
 def test_own_layers_losses_and_optimizers_come_back(path):
     model = own_model()
     model.save(path)
-    again = models.load_model(path, OWN)
+    again = load.load_model(path, OWN)
     # All but the mark of a compile: what is a user's own is traced by each anew.
     trainers = [dataclasses.replace(m.trainer, trace=None) for m in (again, model)]
     assert trainers[0] == trainers[1]
@@ -462,15 +462,15 @@ def test_the_message_says_what_of_ones_own_is_missing(path):
         f"{path}: of what is named here, not of this library: Scaled, double. ",
         'Give custom_objects={"Scaled": Scaled, "double": double}.',
     ):
-        models.load_model(path)
+        load.load_model(path)
     layers = {"Scaled": Scaled, "double": double}
     with raises_text(
         UnknownNameError,
         f"{path}: the compile settings, which compile=False leaves out: ",
         'Give custom_objects={"Lamb": Lamb, "halved": halved}.',
     ):
-        models.load_model(path, layers)
-    assert models.load_model(path, layers, compile=False).predict(X).shape == (40, 2)
+        load.load_model(path, layers)
+    assert load.load_model(path, layers, compile=False).predict(X).shape == (40, 2)
 
 
 def test_a_class_of_other_weights_is_refused(path):
@@ -483,7 +483,7 @@ def test_a_class_of_other_weights_is_refused(path):
     with raises_text(
         ShapeError, f"{path}: the file does not fit the model", "s/scale has shape (3,)"
     ):
-        models.load_model(path, OWN | {"Scaled": Other})
+        load.load_model(path, OWN | {"Scaled": Other})
 
 
 def test_optax_transformations_have_no_name(path, weights_path):
@@ -506,7 +506,7 @@ def test_a_schedule_with_a_name_comes_back(path):
     with jax.numpy_dtype_promotion("standard"):  # optax's own code needs it
         model.fit(X, Y, verbose=0)
         model.save(path)
-        again = models.load_model(path, {schedule.__name__: schedule})
+        again = load.load_model(path, {schedule.__name__: schedule})
         for each in (model, again):
             each.fit(X, Y, verbose=0)
     assert_trees_identical(again.state, model.state)
@@ -542,10 +542,10 @@ def test_names_must_end_as_they_should(tmp_path):
 def test_files_are_replaced_unless_told_otherwise(path):
     network(seed=1).save(path)
     network(seed=2).save(path)
-    assert models.load_model(path).seed == 2
+    assert load.load_model(path).seed == 2
     with raises_text(FileError, "exists already: give overwrite=True or another name"):
         network(seed=3).save(path, overwrite=False)
-    assert models.load_model(path).seed == 2
+    assert load.load_model(path).seed == 2
 
 
 def test_folders_that_are_not_there(tmp_path, path):
@@ -556,7 +556,7 @@ def test_folders_that_are_not_there(tmp_path, path):
         network().save(path)
     for there in (path, tmp_path / "absent.safetensors"):
         with raises_text(FileError, f"there is no file {str(there)!r}"):
-            models.load_model(there)
+            load.load_model(there)
 
 
 def test_a_failed_save_leaves_the_old_file(path, monkeypatch):
@@ -589,7 +589,7 @@ def test_a_link_stays_a_link(tmp_path, path):
     link.symlink_to(path)
     network(seed=2).save(link)
     assert link.is_symlink()
-    assert models.load_model(path).seed == 2
+    assert load.load_model(path).seed == 2
 
 
 # Files that are not what they should be
@@ -612,7 +612,7 @@ def test_damaged_files_are_refused(path):
     for piece in pieces:
         path.write_bytes(piece)
         with raises_text(FileError, "is no intact safetensors file: "):
-            models.load_model(path)
+            load.load_model(path)
         with raises_text(FileError, "is no intact safetensors file: "):
             network().load_weights(path)
 
@@ -621,10 +621,10 @@ def test_files_of_weights_are_no_models(path, weights_path):
     model = network()
     model.save_weights(weights_path)
     with raises_text(FileError, "holds weights only", "call model.load_weights"):
-        models.load_model(weights_path)
+        load.load_model(weights_path)
     safetensors.numpy.save_file({"a": np.zeros(3)}, path)
     with raises_text(FileError, "holds no model that model.save wrote"):
-        models.load_model(path)
+        load.load_model(path)
 
 
 def set_version(header):
@@ -657,14 +657,14 @@ def test_headers_that_are_wrong_are_refused(path, change, error, why):
     network().save(path)
     with_header(path, change)
     with raises_text(error, str(path), why):
-        models.load_model(path)
+        load.load_model(path)
 
 
 def test_what_is_no_layer_is_refused(path):
     network().save(path)
     with_header(path, lambda header: header["model"].update(layers=[1]))
     with unchecked_types(), raises_text(LayerError, str(path), "1 is no layer"):
-        models.load_model(path)
+        load.load_model(path)
 
 
 def test_arrays_that_do_not_fit_are_refused(path):
@@ -682,7 +682,7 @@ def test_arrays_that_do_not_fit_are_refused(path):
     ]:
         safetensors.numpy.save_file(arrays | {name: value}, path, metadata)
         with raises_text(ShapeError, f"{path}: the file does not fit the model", why):
-            models.load_model(path)
+            load.load_model(path)
 
 
 def test_sizes_are_checked_before_memory_is_taken(path):
@@ -694,7 +694,7 @@ def test_sizes_are_checked_before_memory_is_taken(path):
 
     with_header(path, huge)
     with raises_text(ShapeError, "dense/kernel has shape (3, 4) there and (3, 100000"):
-        models.load_model(path)
+        load.load_model(path)
 
 
 # Architectures
@@ -704,8 +704,8 @@ def test_the_architecture_comes_back():
     model = network(seed=4)
     for again in (
         jn.Sequential.from_config(model.get_config()),
-        models.model_from_json(model.to_json(indent=2)),
-        models.clone_model(model),
+        load.model_from_json(model.to_json(indent=2)),
+        load.clone_model(model),
     ):
         assert again.layers == model.layers
         assert (again.name, again.seed) == (model.name, model.seed)
@@ -719,7 +719,7 @@ def test_the_architecture_comes_back():
 def test_a_clone_has_new_weights():
     model = network()
     model.fit(X, Y, verbose=0)
-    clone = models.clone_model(model)
+    clone = load.clone_model(model)
     assert not np.array_equal(clone.get_weights()[0], model.get_weights()[0])
     assert_trees_identical(clone.params, network().params)
 
@@ -727,10 +727,10 @@ def test_a_clone_has_new_weights():
 def test_architectures_without_a_shape_come_back():
     model = jn.Sequential([jn.Flatten(), jn.Dense(3)])
     assert model.get_config()["input_shape"] is None
-    again = models.model_from_json(model.to_json())
+    again = load.model_from_json(model.to_json())
     assert again.layers == model.layers
     assert not again.built
-    assert not models.clone_model(model).built
+    assert not load.clone_model(model).built
 
 
 def test_compile_settings_come_back():
@@ -747,11 +747,11 @@ def test_compile_settings_come_back():
 
 def test_texts_that_describe_no_model():
     with raises_text(ArgumentError, "its JSON cannot be read"):
-        models.model_from_json("{")
+        load.model_from_json("{")
     with raises_text(ArgumentError, "the architecture needs the entry 'name'"):
-        models.model_from_json("{}")
+        load.model_from_json("{}")
     with raises_text(UnknownNameError, "unknown entry of the architecture 'layer'"):
-        models.model_from_json('{"layer": []}')
+        load.model_from_json('{"layer": []}')
 
 
 # Copies by Python's own means

@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 import jaxnet_mini as jn
-from jaxnet_mini import errors, models
+from jaxnet_mini import errors
+from jaxnet_mini.models import load
 
 DOCUMENTED = (
     errors.FileError,
@@ -91,7 +92,7 @@ def readers(path, model):
     path = Path(path)
     calls = {"load_weights": lambda: model.load_weights(path)}
     if not path.name.endswith(".weights.h5"):
-        calls["load_model"] = lambda: models.load_model(path)
+        calls["load_model"] = lambda: load.load_model(path)
     return calls
 
 

@@ -6,55 +6,20 @@ is not finite afterwards is an error. Integers are cast too where they are given
 arrays; in a file they are quantized weights, and refused.
 """
 
-import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
 import numpy as np
-from jax import Array
-from numpy.typing import NDArray
 
 from jaxnet_mini.core.networks.outline import LayerOutline
-from jaxnet_mini.core.types import Params, Shape
-from jaxnet_mini.data.contents import is_numeric
-from jaxnet_mini.devices import transfers
-from jaxnet_mini.errors import DataError, ShapeError, shortened
+from jaxnet_mini.core.types import Params
+from jaxnet_mini.errors import ShapeError, shortened
 
 FLOATS = {"float16", "bfloat16", "float32", "float64"}
 
 MOST_LETTERS = 200
 """Of a path that a message names; that in a file may have millions."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Weight:
-    """One array of a model's parameters and where it belongs."""
-
-    path: str
-    value: Array
-
-    @property
-    def name(self) -> str:
-        """The last part of the path, such as ``kernel``."""
-        return self.path.rsplit("/", 1)[-1]
-
-    @property
-    def shape(self) -> Shape:
-        """The array's shape."""
-        return tuple(self.value.shape)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The array's dtype."""
-        return np.dtype(self.value.dtype)
-
-    def numpy(self) -> NDArray[Any]:
-        """Return a copy as a NumPy array."""
-        return transfers.to_host(self.value).copy()
-
-    def __repr__(self) -> str:
-        return f"<Weight path={self.path}, shape={self.shape}, dtype={self.dtype}>"
 
 
 def by_path(params: Params) -> dict[str, Any]:
@@ -140,37 +105,3 @@ def check(
         f"{source} does not fit the model, and nothing was changed: "
         f"{shortened(differences)}. Load it into a model of the same layers."
     )
-
-
-def fitting(path: str, expected: jax.ShapeDtypeStruct, value: Any) -> Array:
-    """Return ``value`` as an array on the device.
-
-    Raises:
-        ShapeError: its shape is another.
-        DataError: it holds no real numbers, or one that the weight's dtype cannot hold.
-    """
-    if np.shape(value) != expected.shape:
-        raise ShapeError(
-            f"the weight {path!r} has shape {expected.shape} and was given "
-            f"{np.shape(value)}: give arrays of the shapes and in the order of "
-            "model.get_weights()."
-        )
-    given, dtype = np.asarray(value), np.dtype(expected.dtype)
-    if given.dtype != dtype and not is_numeric(given.dtype):
-        raise DataError(
-            f"the weight {path!r} is of {dtype} and was given {given.dtype}: give real "
-            "numbers."
-        )
-    with np.errstate(all="ignore"):
-        # A copy: on a CPU JAX may take an array over, and its owner may write into it.
-        cast = np.array(given, dtype)
-    if given.dtype != dtype:
-        floats = dtype.name in FLOATS
-        lost = np.isfinite(given) & ~np.isfinite(cast) if floats else cast != given
-        if np.any(lost):
-            raise DataError(
-                f"the weight {path!r} is of {dtype} and was given {given[lost][0]}, "
-                "which that cannot hold: give numbers in its range."
-            )
-    placed: Array = jax.device_put(cast)
-    return placed

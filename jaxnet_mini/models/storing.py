@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 from jaxnet_mini.base import notices, plain_json
 from jaxnet_mini.base.arguments import check_path
 from jaxnet_mini.base.plain_json import Json
-from jaxnet_mini.compiling import CompiledStack
 from jaxnet_mini.core.networks import weights
 from jaxnet_mini.errors import ArgumentError, FileError, JaxnetError, shortened
 from jaxnet_mini.files import config as configs
 from jaxnet_mini.files import keras_config, keras_files, safetensors, train_state
 from jaxnet_mini.files.config import CustomObjects
 from jaxnet_mini.files.safetensors import FilePath
+from jaxnet_mini.models.compiling import CompiledStack
 
 Stored = TypeVar("Stored", bound="StoredStack")
 

@@ -24,7 +24,7 @@ from jaxnet_mini.loops import predict as predictions
 from jaxnet_mini.loops import prepare, rehearsal
 from jaxnet_mini.loops.evaluate import Source
 from jaxnet_mini.loops.predict import predict_batch
-from jaxnet_mini.storing import StoredStack
+from jaxnet_mini.models.storing import StoredStack
 
 
 class PredictingStack(StoredStack):

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
-from jaxnet_mini import places
 from jaxnet_mini.base import seeds, turns
 from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.base.arguments import check_word
@@ -16,6 +15,7 @@ from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.types import Layer, Shape
 from jaxnet_mini.data import arrays
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError, StateError
+from jaxnet_mini.models import places
 
 Stack = TypeVar("Stack", bound="LayerStack")
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import jax
 
-from jaxnet_mini import mismatches
 from jaxnet_mini.base import interrupts, plain_json, turns
 from jaxnet_mini.callbacks import BackupAndRestore, Callback, CallbackList, History
 from jaxnet_mini.checkpoints import kept_run
@@ -17,7 +16,8 @@ from jaxnet_mini.loops import fit, logs, rehearsal
 from jaxnet_mini.loops.feed import Piece
 from jaxnet_mini.loops.prepare import Prepared
 from jaxnet_mini.loops.run import Run, UnkeptRun
-from jaxnet_mini.predicting import PredictingStack
+from jaxnet_mini.models import mismatches
+from jaxnet_mini.models.predicting import PredictingStack
 
 
 class LearningStack(PredictingStack):

@@ -9,17 +9,17 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from jaxnet_mini.building import LayerStack
 from jaxnet_mini.core import origins
 from jaxnet_mini.core.networks import weights
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.serial import Serial
-from jaxnet_mini.core.networks.weights import Weight
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.types import Params, RandomKey, Shape
 from jaxnet_mini.data import arrays
 from jaxnet_mini.devices import programs, transfers
 from jaxnet_mini.errors import ArgumentError, ShapeError, short
+from jaxnet_mini.models.building import LayerStack
+from jaxnet_mini.models.weights import Weight, fitting
 from jaxnet_mini.views import summary, svg
 
 
@@ -38,7 +38,7 @@ class WeightedStack(LayerStack):
             kept = {new: self._state.params[old] for old, new in pairs}
             expected = weights.shapes(outline)
             for path, value in weights.by_path(kept).items():
-                weights.fitting(path, expected[path], value)
+                fitting(path, expected[path], value)
             state = programs.untrained(
                 origins.retraced(net), shape, np.uint32(self.seed)
             )
@@ -70,7 +70,7 @@ class WeightedStack(LayerStack):
         structure = jax.tree.structure(self.params)
         expected = weights.shapes(self._outline)
         paths = weights.by_path(self.params)
-        new = [weights.fitting(path, expected[path], values[path]) for path in paths]
+        new = [fitting(path, expected[path], values[path]) for path in paths]
         params = jax.tree.unflatten(structure, new)
         with self._turn.making:
             self._turn.check("the weights")

@@ -20,7 +20,7 @@ from jaxnet_mini.devices import programs, transfers
 from jaxnet_mini.errors import ArgumentError, StateError
 from jaxnet_mini.files import config as configs
 from jaxnet_mini.files.config import CustomObjects
-from jaxnet_mini.weighing import WeightedStack
+from jaxnet_mini.models.weighing import WeightedStack
 
 
 class ModelOptimizer:

@@ -1,0 +1,9 @@
+"""Models: Keras's words around the pure functions.
+
+Source: https://keras.io/api/models/.
+"""
+
+from jaxnet_mini.models.load import clone_model, load_model, model_from_json
+from jaxnet_mini.models.sequential import Sequential
+
+__all__ = ["Sequential", "clone_model", "load_model", "model_from_json"]

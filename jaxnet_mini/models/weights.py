@@ -1,0 +1,79 @@
+"""One array of a model's weights, and how another takes its place."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from jaxnet_mini.core.networks.weights import FLOATS
+from jaxnet_mini.core.types import Shape
+from jaxnet_mini.data.contents import is_numeric
+from jaxnet_mini.devices import transfers
+from jaxnet_mini.errors import DataError, ShapeError
+
+
+@dataclasses.dataclass(frozen=True)
+class Weight:
+    """One array of a model's parameters and where it belongs."""
+
+    path: str
+    value: Array
+
+    @property
+    def name(self) -> str:
+        """The last part of the path, such as ``kernel``."""
+        return self.path.rsplit("/", 1)[-1]
+
+    @property
+    def shape(self) -> Shape:
+        """The array's shape."""
+        return tuple(self.value.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The array's dtype."""
+        return np.dtype(self.value.dtype)
+
+    def numpy(self) -> NDArray[Any]:
+        """Return a copy as a NumPy array."""
+        return transfers.to_host(self.value).copy()
+
+    def __repr__(self) -> str:
+        return f"<Weight path={self.path}, shape={self.shape}, dtype={self.dtype}>"
+
+
+def fitting(path: str, expected: jax.ShapeDtypeStruct, value: Any) -> Array:
+    """Return ``value`` as an array on the device.
+
+    Raises:
+        ShapeError: its shape is another.
+        DataError: it holds no real numbers, or one that the weight's dtype cannot hold.
+    """
+    if np.shape(value) != expected.shape:
+        raise ShapeError(
+            f"the weight {path!r} has shape {expected.shape} and was given "
+            f"{np.shape(value)}: give arrays of the shapes and in the order of "
+            "model.get_weights()."
+        )
+    given, dtype = np.asarray(value), np.dtype(expected.dtype)
+    if given.dtype != dtype and not is_numeric(given.dtype):
+        raise DataError(
+            f"the weight {path!r} is of {dtype} and was given {given.dtype}: give real "
+            "numbers."
+        )
+    with np.errstate(all="ignore"):
+        # A copy: on a CPU JAX may take an array over, and its owner may write into it.
+        cast = np.array(given, dtype)
+    if given.dtype != dtype:
+        floats = dtype.name in FLOATS
+        lost = np.isfinite(given) & ~np.isfinite(cast) if floats else cast != given
+        if np.any(lost):
+            raise DataError(
+                f"the weight {path!r} is of {dtype} and was given {given[lost][0]}, "
+                "which that cannot hold: give numbers in its range."
+            )
+    placed: Array = jax.device_put(cast)
+    return placed
