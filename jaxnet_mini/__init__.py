@@ -47,8 +47,8 @@ from jaxnet_mini.layers import (
     Rescaling,
 )
 from jaxnet_mini.models import Sequential
-from jaxnet_mini.results import SweepResult
-from jaxnet_mini.sweeps import sweep
+from jaxnet_mini.sweeps.result import SweepResult
+from jaxnet_mini.sweeps.sweep import sweep
 
 __all__ = [
     "Activation",

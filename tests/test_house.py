@@ -42,6 +42,8 @@ FLOORS = [
         "errors",
         "files",
         "loops",
+        "sweeps",
+        "sweeps.table",
         "views",
     },
     {
@@ -194,9 +196,9 @@ FLOORS = [
     {"models.predicting"},
     {"models.learning"},
     {"models.sequential"},
-    {"groups", "models.load", "results", "spaces"},
-    {"members", "models"},
-    {"sweeps"},
+    {"models.load", "sweeps.group", "sweeps.result", "sweeps.space"},
+    {"models", "sweeps.job"},
+    {"sweeps.sweep"},
     {""},
 ]
 # The data sets stand beside the house: of it they know the errors and where caches are.

@@ -20,7 +20,7 @@ from jaxnet_mini.errors import (
     StateError,
     UnknownNameError,
 )
-from jaxnet_mini.results import Member, SweepResult
+from jaxnet_mini.sweeps.result import Member, SweepResult
 
 NAN = math.nan
 NOTE = "loss turned NaN or infinite in epoch 2"

@@ -10,11 +10,11 @@ from oracles import assert_trees_close, assert_trees_identical, raises_text
 from test_sweep import CALL, X, Y, model, solo
 
 import jaxnet_mini as jn
-from jaxnet_mini import groups
 from jaxnet_mini.callbacks import Callback, EarlyStopping
 from jaxnet_mini.callbacks.progress_bar import SweepBar
 from jaxnet_mini.devices import memory, programs
 from jaxnet_mini.errors import DataError
+from jaxnet_mini.sweeps import group
 
 SPACE = {"learning_rate": [0.001, 0.03], "seed": range(3)}
 
@@ -29,7 +29,7 @@ def as_in_the_foreground():
 
 def in_groups_of(monkeypatch, most):
     """Let members train together on this device, as they do on other ones."""
-    monkeypatch.setattr(groups, "at_once", lambda state, shards, needed: most)
+    monkeypatch.setattr(group, "at_once", lambda state, shards, needed: most)
 
 
 def assert_is_its_own_fit(member, own):
@@ -57,7 +57,7 @@ def test_members_of_groups_are_fits_of_their_own(monkeypatch, most):
 
 def test_groups_are_of_one_size_so_that_one_program_serves_them(monkeypatch):
     in_groups_of(monkeypatch, 4)
-    loops, evaluations = groups._programs(None)
+    loops, evaluations = group._programs(None)
     before = loops.jitted._cache_size(), evaluations.jitted._cache_size()
     template = model(units=11)
     jn.sweep(template, SPACE | {"seed": range(5)}, X, Y, **CALL)  # 4, 4 and 2
@@ -134,10 +134,10 @@ def test_half_of_the_free_memory_is_for_members(monkeypatch, members):
     # Four copies of each, and 1,000 bytes for the examples; a byte less is one less.
     free = 2 * members * 4 * each + 1000
     monkeypatch.setattr(memory, "available", lambda: free)
-    assert groups.at_once(state, 1, 1000) == members
-    assert groups.at_once(state, 4, 1000) == 4 * members
+    assert group.at_once(state, 1, 1000) == members
+    assert group.at_once(state, 4, 1000) == 4 * members
     monkeypatch.setattr(memory, "available", lambda: free - 2)
-    assert groups.at_once(state, 1, 1000) == max(1, members - 1)
+    assert group.at_once(state, 1, 1000) == max(1, members - 1)
 
 
 def test_groups_are_said(monkeypatch, capsys):

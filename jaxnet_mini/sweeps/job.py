@@ -9,7 +9,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnet_mini import groups
 from jaxnet_mini.callbacks import (
     Callback,
     CallbackList,
@@ -24,8 +23,9 @@ from jaxnet_mini.data import resident
 from jaxnet_mini.devices import memory, programs
 from jaxnet_mini.errors import DataError, NonFiniteError
 from jaxnet_mini.loops.prepare import Prepared
-from jaxnet_mini.results import Member, SweepResult, epoch_of
-from jaxnet_mini.spaces import Candidate
+from jaxnet_mini.sweeps import group
+from jaxnet_mini.sweeps.result import Member, SweepResult, epoch_of
+from jaxnet_mini.sweeps.space import Candidate
 from jaxnet_mini.views.summary import size
 
 TOGETHER = (EarlyStopping, TerminateOnNaN)
@@ -65,7 +65,7 @@ class Job:
         """Return how many members to train together, and say it where not all are."""
         examples = filter(None, (prepared.examples, prepared.validation))
         needed = sum(resident.resident_bytes(e, prepared.batch_size) for e in examples)
-        most = groups.at_once(_start(candidates[0], prepared), shards, needed)
+        most = group.at_once(_start(candidates[0], prepared), shards, needed)
         if 1 < most < len(candidates):
             why = "one on each device" if most == shards else "as memory allows"
             told = f"{len(candidates)} members train in groups of {most}, {why}."
@@ -121,14 +121,14 @@ class Job:
             history = model.history = History()
             parameters = {"epochs": plan.epochs, "steps": plan.steps, "verbose": 0}
             called = CallbackList([*own, history], model, parameters)
-            members.append(groups.Member(model, mine.trainer, plan, called, history))
+            members.append(group.Member(model, mine.trainer, plan, called, history))
             endings.append((candidate, history, own, ending))
         before = len(self.done)
 
         def report(share: float) -> None:
             self._show(before + int(share * len(members)))
 
-        groups.Group(members, prepared, report, places).train()
+        group.Group(members, prepared, report, places).train()
         for ended in endings:
             self._end(*ended)
 

@@ -1,7 +1,6 @@
 """What a sweep has found: its members, as a table, as models and as a picture."""
 
 import dataclasses
-import html
 import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
@@ -16,14 +15,10 @@ from jaxnet_mini.core.types import Layer
 from jaxnet_mini.errors import ArgumentError, StateError, find, import_extra
 from jaxnet_mini.models.sequential import Sequential
 from jaxnet_mini.plotting.figure import new_figure
+from jaxnet_mini.sweeps.table import MOST_LINES, NOTE, Table
 
 if TYPE_CHECKING:
     import matplotlib.figure
-
-MOST_LINES = 12
-"""How many lines of a picture are named."""
-
-NOTE, WIDEST = "note", 10_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,51 +54,6 @@ class Member:
 
 class Ranking(MonitorCallback):
     """Says which of two members is better, see `MonitorCallback`."""
-
-
-class Table:
-    """Rows of members: ``print`` shows them, and so do rich and notebooks.
-
-    Args:
-        columns: names.
-        rows: texts, one for each column.
-    """
-
-    def __init__(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        self.columns = list(columns)
-        self.rows = [list(row) for row in rows]
-
-    def __rich__(self) -> Any:
-        from rich.table import Table as Drawn
-        from rich.text import Text
-
-        drawn = Drawn(header_style="bold")
-        for name in self.columns:
-            justify: Any = "left" if name == NOTE else "right"
-            drawn.add_column(Text(name), justify=justify, overflow="fold")
-        for row in self.rows:
-            drawn.add_row(*map(Text, row))
-        return drawn
-
-    def __repr__(self) -> str:
-        from rich.console import Console
-
-        # As wide as it is: figures in pieces cannot be read.
-        console = Console(highlight=False, color_system=None, width=WIDEST)
-        with console.capture() as captured:
-            console.print(self)
-        return captured.get().rstrip("\n")
-
-    def _repr_html_(self) -> str:
-        """Return what a notebook shows."""
-
-        def line(kind: str, cells: Sequence[str]) -> str:
-            inside = "".join(f"<{kind}>{html.escape(c)}</{kind}>" for c in cells)
-            return f"<tr>{inside}</tr>"
-
-        body = "".join(line("td", row) for row in self.rows)
-        head = line("th", self.columns)
-        return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
 
 
 class SweepResult(Sequence[Member]):

@@ -11,7 +11,6 @@ from typing import Any
 
 import jax
 
-from jaxnet_mini import spaces
 from jaxnet_mini.base import arguments, interrupts
 from jaxnet_mini.callbacks import BackupAndRestore, as_callbacks
 from jaxnet_mini.callbacks.base import watches_batches
@@ -20,13 +19,14 @@ from jaxnet_mini.data import iterables
 from jaxnet_mini.devices import forks, placement, processes, transfers
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.errors import ArgumentError
-from jaxnet_mini.groups import Whole
 from jaxnet_mini.loops import prepare as preparing
 from jaxnet_mini.loops.feed import Resident
 from jaxnet_mini.loops.prepare import Prepared
-from jaxnet_mini.members import TOGETHER, Job
 from jaxnet_mini.models import mismatches
-from jaxnet_mini.results import SweepResult
+from jaxnet_mini.sweeps import space as spaces
+from jaxnet_mini.sweeps.group import Whole
+from jaxnet_mini.sweeps.job import TOGETHER, Job
+from jaxnet_mini.sweeps.result import SweepResult
 
 
 @interrupts.held_back()

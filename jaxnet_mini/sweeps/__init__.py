@@ -1,0 +1,1 @@
+"""Sweeps: many models trained by one call."""
