@@ -14,7 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
 LONG = ["kills", "interrupts", "runs", "resuming", "hostile_files", "exact", "fit"]
 LONG += ["reference", "differential", "properties", "errors", "golden"]
 MUTATED = ["data.py", "train.py", "losses", "metrics"]
@@ -23,7 +24,8 @@ KINDS = ["safetensors", "keras", "h5"]
 
 def commands(seconds: int) -> list[list[str]]:
     """Return the arguments of Python, one list for each run."""
-    files = [f"tests/test_{name}.py" for name in LONG]
+    paths = [next(HERE.glob(f"*/test_{name}.py")) for name in LONG]
+    files = [str(path.relative_to(ROOT)) for path in paths]
     found = [["-m", "pytest", "--long", *files]]
     if importlib.util.find_spec("atheris"):
         fuzz = "tests/fuzz/fuzz_files.py"

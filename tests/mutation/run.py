@@ -209,7 +209,9 @@ def reach(modules: list[str], files: list[str]) -> Any:
 
 def reached_by_tests(start_of_path: str, modules: list[str]) -> Reached:
     """Return what is kept of the last run of all tests, or run them."""
-    files = [f"tests/test_{name}.py" for name in TESTS[start_of_path].split()] + modules
+    names = TESTS[start_of_path].split()
+    tests = [next(ROOT.glob(f"tests/*/test_{name}.py")) for name in names]
+    files = [str(path.relative_to(ROOT)) for path in tests] + modules
     content = b"".join(Path(file).read_bytes() for file in files)
     digest = hashlib.sha256(content + repr(files).encode()).hexdigest()[:16]
     kept = KEPT / f"{start_of_path.replace('/', '-')}-{digest}.json"

@@ -18,13 +18,13 @@ KNOWN = json.loads(golden.FILE.read_text("utf-8"))
 
 
 def test_the_bits_are_those_of_before():
-    here = json.loads(run("tests/golden.py", "--print"))
+    here = json.loads(run("tests/support/golden.py", "--print"))
     expected, why = golden.compare(here, KNOWN)
     if expected is None:
         pytest.skip(why)
     assert here["hashes"] == expected, (
         "other bits with the same versions on the same processor: the library computes "
-        "something else than before. Where that is meant, python tests/golden.py"
+        "something else than before. Where that is meant: tests/support/golden.py"
     )
 
 
@@ -54,7 +54,7 @@ def test_what_is_different_is_said(name):
     assert expected is None
     was = KNOWN[0]["where"][name]
     assert f"nothing to compare with: {name} is another and not {was}, and bits" in why
-    assert why.endswith("right: python tests/golden.py")
+    assert why.endswith("right: python tests/support/golden.py")
     assert "(4 of 4 models agree nevertheless)" in why
     here["hashes"]["images"] = "0" * 64
     assert "(3 of 4 models" in golden.compare(here, KNOWN[:1])[1]
@@ -71,5 +71,5 @@ def test_the_nearest_place_is_named():
 def test_an_empty_file_says_how_to_begin():
     assert golden.compare(KNOWN[0], []) == (
         None,
-        "nothing is known; add what is here: python tests/golden.py",
+        "nothing is known; add what is here: python tests/support/golden.py",
     )

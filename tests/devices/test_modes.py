@@ -1,7 +1,7 @@
 """JAX's own options: under each of them a model trains, or says in a sentence why not.
 
-`tests/modes.py` is what is done under them, in a process of its own: an option that
-is violated may end the process.
+`tests/support/modes.py` is what is done under them, in a process of its own: an option
+that is violated may end the process.
 """
 
 import gc
@@ -57,7 +57,7 @@ OTHER_NUMBERS = (
 
 
 def lived(*options):
-    return json.loads(run("tests/modes.py", *options))
+    return json.loads(run("tests/support/modes.py", *options))
 
 
 @pytest.fixture(scope="module")

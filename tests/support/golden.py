@@ -1,7 +1,7 @@
 """Small trainings whose results are known to the bit.
 
-``python tests/golden.py`` trains the models below and adds their hashes to golden.json,
-for the versions and the processor that it runs on.
+``python tests/support/golden.py`` trains the models below and adds their hashes to
+golden.json, for the versions and the processor that it runs on.
 """
 
 import hashlib
@@ -153,7 +153,7 @@ def compare(here, known):
         ]
 
     if not known:
-        return None, "nothing is known; add what is here: python tests/golden.py"
+        return None, "nothing is known; add it: python tests/support/golden.py"
     nearest = min(known, key=lambda entry: len(others(entry)))
     agree = [
         n for n, found in here["hashes"].items() if nearest["hashes"].get(n) == found
@@ -161,7 +161,7 @@ def compare(here, known):
     return None, (
         f"nothing to compare with: {', '.join(others(nearest))}, and bits depend on "
         f"that ({len(agree)} of {len(here['hashes'])} models agree nevertheless). Add "
-        "what is here, once it is known to be right: python tests/golden.py"
+        "what is here, once it is known to be right: python tests/support/golden.py"
     )
 
 

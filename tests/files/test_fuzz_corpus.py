@@ -9,7 +9,7 @@ import pytest
 from interpreter import run
 from test_hostile_files import SCRIPT
 
-CORPUS = Path(__file__).resolve().parent / "fuzz" / "corpus"
+CORPUS = Path(__file__).resolve().parents[1] / "fuzz" / "corpus"
 WHOLE = {
     "large.keras",
     "large.safetensors",

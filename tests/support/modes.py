@@ -1,6 +1,7 @@
-"""A short life of models under options of JAX: ``python tests/modes.py OPTION=VALUE``.
+"""A short life of models under options of JAX.
 
-It prints a line of JSON: the hashes of what came out, by what was done.
+``python tests/support/modes.py OPTION=VALUE`` prints a line of JSON: the hashes of what
+came out, by what was done.
 """
 
 import gc

@@ -30,7 +30,7 @@ from jaxnet_mini.errors import ArgumentError, FileError
 from jaxnet_mini.files import safetensors
 from jaxnet_mini.models import storing
 
-HERE = Path(__file__).resolve().parent
+HERE = Path(__file__).resolve().parents[1]
 CORPUS = HERE / "fuzz" / "corpus"
 FOREIGN = "FOREIGN"
 """The folder of a file that nobody may open."""
