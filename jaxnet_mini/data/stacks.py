@@ -1,4 +1,4 @@
-"""Batches that a user gives, on their way to an evaluation or a prediction."""
+"""Stacks of batches, for an evaluation or a prediction: of arrays, or as they come."""
 
 import dataclasses
 import math
@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 from jaxnet_mini.base import arguments
 from jaxnet_mini.base.ahead import ahead
 from jaxnet_mini.core.training.state import Data
-from jaxnet_mini.data import (
-    fit_arguments,
-)
+from jaxnet_mini.data import fit_arguments
 from jaxnet_mini.data.buffers import Buffers, Gathered
 from jaxnet_mini.data.casting import check_block, device_dtype, fill
 from jaxnet_mini.data.checked_batches import Checked, grown
