@@ -1,7 +1,6 @@
 """Mutation testing: change the library in many small ways, and see each change fail.
 
-    python tests/mutation/run.py jaxnet_mini/core/training/trainer.py jaxnet_mini/losses
-    --jobs 2
+    python tests/mutation/run.py jaxnet_mini/data jaxnet_mini/core/losses --jobs 2
 
 from the root of the repository. A mutant that no test notices is printed with its line:
 either a test is missing, or the code there is superfluous, or the change is none.
@@ -42,12 +41,11 @@ KEPT = ROOT / "build" / "mutation"
 PRELOADED = ["jax", "jax.numpy", "optax", "keras", "hypothesis", "sklearn.metrics"]
 # Which files test a module, by the start of its path, beside its own examples.
 TESTS = {
-    "jaxnet_mini/data/casting.py": "data memory streams errors",
-    "jaxnet_mini/data.py": "data memory streams errors",
+    "jaxnet_mini/data": "data memory streams errors",
     "jaxnet_mini/core/training/rehearsal.py": "train errors",
     "jaxnet_mini/core/training/trainer.py": "train pieces losses regularizers errors",
-    "jaxnet_mini/losses": "losses properties arguments",
-    "jaxnet_mini/metrics": "metrics metrics_scores metrics_arguments arguments",
+    "jaxnet_mini/core/losses": "losses properties arguments",
+    "jaxnet_mini/core/metrics": "metrics metrics_scores metrics_arguments arguments",
 }
 
 
