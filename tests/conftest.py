@@ -95,6 +95,21 @@ def amount(request: pytest.FixtureRequest) -> Callable[..., int]:
     return chosen
 
 
+@pytest.fixture(scope="module")
+def quick_compilation() -> Iterator[None]:
+    """Programs that are compiled quickly rather than well, for a whole file.
+
+    For what is compared with an oracle to a tolerance: nearly all the time there is
+    that of compiling. No program of such a file is left to others, which may look at
+    bits, and it takes none of theirs.
+    """
+    jax.clear_caches()
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+    jax.clear_caches()
+
+
 @contextlib.contextmanager
 def keras_on_jax() -> Iterator[Any]:
     """Give Keras, under the settings that its own code needs.

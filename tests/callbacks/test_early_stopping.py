@@ -19,6 +19,8 @@ from jaxnet_mini.callbacks import (
 )
 from jaxnet_mini.errors import ArgumentError, UnknownNameError
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 NAN, INF = float("nan"), float("inf")
 SEQUENCES = {
     "falls": [5.0, 4.0, 3.0, 2.0, 1.0, 0.5],

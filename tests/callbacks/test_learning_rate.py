@@ -18,6 +18,8 @@ from jaxnet_mini.callbacks import (
 )
 from jaxnet_mini.errors import ArgumentError, StateError
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 LOSS = "sparse_categorical_crossentropy"
 
 

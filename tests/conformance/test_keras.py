@@ -11,6 +11,8 @@ from oracles import unchecked_types
 from conformance import loading
 from conformance.scope import SCOPE
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 @pytest.fixture(autouse=True)
 def as_a_user_of_keras():

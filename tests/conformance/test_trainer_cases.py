@@ -10,6 +10,8 @@ from conftest import keras_on_jax
 
 import jaxnet_mini
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 ROWS = 100
 
 

@@ -53,6 +53,8 @@ from jaxnet_mini.losses import (
 )
 from jaxnet_mini.optimizers import SGD
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 TOLERANCE = 1e-6
 ROWS, CLASSES = 5, 4
 KEY_DATA = np.array([1, 2], np.uint32)
@@ -72,15 +74,6 @@ LOSSES = [
     Huber(),
     Huber(delta=0.2),
 ]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_compilation():
-    """Hundreds of small programs, each run twice: compiling them is all the time."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
 
 
 def head_for(loss):

@@ -17,6 +17,8 @@ import jaxnet_mini as jn
 from jaxnet_mini.errors import ArgumentError, ShapeError, UnknownNameError
 from jaxnet_mini.layers import ELU, LeakyReLU, PReLU, ReLU, Softmax
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 KEY = jax.random.key(0)
 LAYERS = [
     ReLU(),

@@ -22,6 +22,7 @@ from oracles import (
 )
 
 from jaxnet_mini import activations, losses
+from jaxnet_mini.core.losses import acts_by_row
 from jaxnet_mini.core.networks.last_activation import without_last_activation
 from jaxnet_mini.core.networks.serial import serial
 from jaxnet_mini.core.training.state import Batch
@@ -47,6 +48,8 @@ from jaxnet_mini.losses import (
     SparseCategoricalCrossentropy,
     SquaredHinge,
 )
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 ROWS, CLASSES = 12, 5
 RNG = np.random.default_rng(0)
@@ -661,9 +664,9 @@ def test_only_our_own_losses_are_known_to_act_by_row():
     class Own(MeanSquaredError):
         pass
 
-    assert all(losses.acts_by_row(losses.get(name)) is True for name in losses.LOSSES)
+    assert all(acts_by_row(losses.get(name)) is True for name in losses.LOSSES)
     for other in (Own(), FunctionLoss(jnp.subtract)):
-        assert losses.acts_by_row(other) is False
+        assert acts_by_row(other) is False
 
 
 @pytest.mark.parametrize(

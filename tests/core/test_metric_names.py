@@ -7,8 +7,11 @@ from oracles import raises_text
 
 import jaxnet_mini as jn
 from jaxnet_mini import metrics
+from jaxnet_mini.core.metrics import resolved
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.metrics import AUC, MeanMetricWrapper
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 ROWS = 8
 X = np.random.default_rng(0).normal(size=(ROWS, 3)).astype(np.float32)
@@ -52,7 +55,7 @@ def test_default_names_are_numbered_as_in_keras(case):
 
 def test_numbers_keep_clear_of_names_that_the_user_gave():
     given = (AUC(), AUC(), MeanMetricWrapper(gap, "auc_1"))
-    names = [metric.name for metric in metrics.resolved(given, ())[0]]
+    names = [metric.name for metric in resolved(given, ())[0]]
     assert names == ["auc", "auc_2", "auc_1"]
 
 

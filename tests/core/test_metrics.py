@@ -45,6 +45,8 @@ from jaxnet_mini.metrics import (
     Sum,
 )
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 ROWS, CLASSES = 200, 9
 RNG = np.random.default_rng(0)
 PROBABILITIES = RNG.dirichlet(np.ones(CLASSES), ROWS).astype(np.float32)

@@ -26,6 +26,8 @@ from jaxnet_mini.core.metrics.tradeoffs import _Best
 from jaxnet_mini.errors import ArgumentError, ShapeError, UnknownNameError
 from jaxnet_mini.metrics import AUC, F1Score, FBetaScore, Metric, R2Score, Recall
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 RNG = np.random.default_rng(7)
 ROWS, PLACES, CLASSES = 20, 4, 7
 PREDICTED = RNG.dirichlet(np.ones(CLASSES), (ROWS, PLACES)).astype(np.float32)

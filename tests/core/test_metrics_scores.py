@@ -24,6 +24,8 @@ from sklearn.metrics import (
 from jaxnet_mini import metrics
 from jaxnet_mini.metrics import AUC, F1Score, FBetaScore, R2Score
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 ROWS, CLASSES = 200, 9
 RNG = np.random.default_rng(0)
 PROBABILITIES = RNG.dirichlet(np.ones(CLASSES), ROWS).astype(np.float32)

@@ -18,6 +18,8 @@ from jaxnet_mini.core import origins
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.layers import Base, Dense, Dropout
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 COMPILED: list[str] = []
 
 
@@ -99,15 +101,6 @@ class Foreign:
 
     def apply(self, params, x, **_):
         return SETTING["factor"] * x
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_compilation():
-    """What is tested here does not depend on how well a program is optimised."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
 
 
 @pytest.fixture(autouse=True)

@@ -24,6 +24,8 @@ from jaxnet_mini.layers import Dense
 from jaxnet_mini.optimizers import Adam
 from jaxnet_mini.regularizers import L1L2
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 INSIDE = list(reference.ACTIVATIONS)
 ENDS = {
     "sparse_categorical_crossentropy": ["softmax", "sigmoid", "softplus"],

@@ -47,6 +47,8 @@ from jaxnet_mini.layers import (
 from jaxnet_mini.regularizers import L1, L2
 from jaxnet_mini.views import svg
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 KEY = jax.random.key(0)
 FEATURES = 5
 X = np.random.default_rng(0).normal(size=(7, FEATURES)).astype(np.float32)
@@ -90,15 +92,6 @@ def stacked(net, params, inner=None):
         nets = net.layers
         rows = [stacked(own, p, inner.layer) for own, p in zip(nets, rows, strict=True)]
     return jax.tree.map(lambda *leaves: np.stack(leaves), *rows)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_compilation():
-    """Programs run a few times each: compiling them is all the time."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
 
 
 @pytest.fixture

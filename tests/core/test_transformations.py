@@ -19,18 +19,11 @@ from jaxnet_mini.data import Data
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.layers import Dense
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.normal(size=(10, 2)).astype(np.float32)
 Y = (X @ np.array([[1.0], [-2.0]], np.float32) + 0.5).astype(np.float32)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_compilation():
-    """What is tested here does not depend on how well a program is optimised."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
 
 
 START = {"dense": {"kernel": np.ones((2, 1), np.float32), "bias": np.zeros(1)}}

@@ -16,6 +16,8 @@ from jaxnet_mini.data.casting import aligned
 from jaxnet_mini.devices import programs
 from jaxnet_mini.errors import ArgumentError, DataError
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 SIZE = 4
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.random((100 * SIZE, 3), np.float32)

@@ -15,6 +15,8 @@ from oracles import assert_close
 
 import jaxnet_mini as jn
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 CASES = 50
 QUICK_CASES = 10
 """Without ``--long``: both libraries compile each for seconds.

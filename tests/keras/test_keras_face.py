@@ -19,6 +19,8 @@ from jaxnet_mini.callbacks import Callback
 from jaxnet_mini.data import fit_arguments
 from jaxnet_mini.errors import ArgumentError, DataError, ShapeError, StateError
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 FEATURES = 6
 
 

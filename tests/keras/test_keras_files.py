@@ -17,6 +17,8 @@ from jaxnet_mini.files import config as configs
 from jaxnet_mini.files import keras_config
 from jaxnet_mini.models.load import load_model
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(7, 4, 3)).astype(np.float32)
 

@@ -52,6 +52,8 @@ from jaxnet_mini.layers import (
     Rescaling,
 )
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 ROWS = 48
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.normal(size=(ROWS, 4)).astype(np.float32)
@@ -73,15 +75,6 @@ def _listen(event: str, duration: float, **details: Any) -> None:
 
 
 jax.monitoring.register_event_duration_secs_listener(_listen)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_compilation():
-    """What is tested here does not depend on how well a program is optimised."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
 
 
 def changed(array, index, value):
