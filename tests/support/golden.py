@@ -153,7 +153,8 @@ def compare(here, known):
         ]
 
     if not known:
-        return None, "nothing is known; add it: python tests/support/golden.py"
+        how = "add what is here: python tests/support/golden.py"
+        return None, f"nothing is known; {how}"
     nearest = min(known, key=lambda entry: len(others(entry)))
     agree = [
         n for n, found in here["hashes"].items() if nearest["hashes"].get(n) == found
