@@ -177,7 +177,7 @@ def test_bad_spaces_are_refused_before_anything_is_compiled(space, error, text):
 
 ON_EIGHT = """
 import json, sys
-sys.path.insert(0, "tests")
+sys.path[:0] = ["tests", "tests/support", "tests/sweeps"]
 import jax, numpy as np
 from test_sweep import *
 space = {"learning_rate": [0.001, 0.01], "rate": [0.1, 0.3], "seed": range(3)}
