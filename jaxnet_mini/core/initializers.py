@@ -37,24 +37,6 @@ __all__ = [
     "zeros",
 ]
 
-__all__ = [
-    "INITIALIZERS",
-    "Constant",
-    "Initializer",
-    "get",
-    "glorot_normal",
-    "glorot_uniform",
-    "he_normal",
-    "he_uniform",
-    "lecun_normal",
-    "lecun_uniform",
-    "ones",
-    "orthogonal",
-    "random_normal",
-    "random_uniform",
-    "truncated_normal",
-    "zeros",
-]
 
 Initializer: TypeAlias = Callable[..., Array]
 

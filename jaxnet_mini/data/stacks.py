@@ -22,7 +22,7 @@ from jaxnet_mini.data.epoch_order import rounded_steps, steps_for
 
 
 class BatchStacks:
-    """What `data.Stacks` is of arrays: each batch is a stack of its own.
+    """What `Stacks` is of arrays: each batch is a stack of its own.
 
     So loss and metrics see the batches that the user knows. A batch is padded to the
     size of the first, or of a larger one that came before it.

@@ -6,14 +6,13 @@ from collections.abc import Generator
 from typing import Any, Protocol, runtime_checkable
 
 import jax
-from numpy.typing import NDArray
 
 from jaxnet_mini.base import interrupts
 from jaxnet_mini.callbacks import CallbackList, Logs, ProgbarLogger
 from jaxnet_mini.core.training.state import Data
 from jaxnet_mini.core.training.sums import Sums
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.devices import processes, programs, transfers
+from jaxnet_mini.devices import processes, programs
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.loops.logs import sums_to_logs
 
@@ -113,9 +112,3 @@ def _of_all_processes(sums: Sums) -> Sums:
     """Return the sums over the rows of all processes."""
     total, lost = (processes.gathered(part).sum(0) for part in (sums.total, sums.lost))
     return dataclasses.replace(sums, total=total, lost=lost)
-
-
-def _rows(outputs: Any, rows: int) -> NDArray[Any]:
-    """Return the first rows of a stack of outputs."""
-    host: NDArray[Any] = transfers.to_host(outputs)
-    return host.reshape(-1, *outputs.shape[2:])[:rows]

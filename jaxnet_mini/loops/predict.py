@@ -11,7 +11,7 @@ from jaxnet_mini.base import interrupts
 from jaxnet_mini.callbacks import CallbackList, ProgbarLogger
 from jaxnet_mini.devices import programs, transfers
 from jaxnet_mini.devices.placement import Placement
-from jaxnet_mini.loops.evaluate import IN_FLIGHT, Source, _rows
+from jaxnet_mini.loops.evaluate import IN_FLIGHT, Source
 
 
 def predict_batch(net: Any, params: Any, x: NDArray[Any], rows: int) -> NDArray[Any]:
@@ -75,3 +75,9 @@ def predict(
         runs.close()
         bar.abandon()
     return flat[0] if len(flat) == 1 else np.concatenate(flat)
+
+
+def _rows(outputs: Any, rows: int) -> NDArray[Any]:
+    """Return the first rows of a stack of outputs."""
+    host: NDArray[Any] = transfers.to_host(outputs)
+    return host.reshape(-1, *outputs.shape[2:])[:rows]

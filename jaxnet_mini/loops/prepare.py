@@ -10,12 +10,7 @@ import jax
 from jaxnet_mini.base import arguments
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.data import (
-    checks,
-    epoch_order,
-    fit_arguments,
-    iterables,
-)
+from jaxnet_mini.data import checks, epoch_order, fit_arguments, iterables
 from jaxnet_mini.data import stacks as stacking
 from jaxnet_mini.data.checked_batches import Checked
 from jaxnet_mini.data.checks import Examples
@@ -27,7 +22,7 @@ from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.loops.choose_feed import choose_feed
 from jaxnet_mini.loops.evaluate import Source
 from jaxnet_mini.loops.feed import Feed
-from jaxnet_mini.loops.rehearsal import _batch_of, examples, rehearse, trainer_for
+from jaxnet_mini.loops.rehearsal import batch_of, examples, rehearse, trainer_for
 from jaxnet_mini.loops.stream import StreamedBatches
 
 
@@ -80,7 +75,7 @@ class Prepared:
     def batch(self) -> tuple[jax.ShapeDtypeStruct, jax.ShapeDtypeStruct]:
         """Shapes and dtypes of a batch of inputs and of targets, on the device."""
         x, y, _ = self.sample
-        return _batch_of(self.batch_size, x), _batch_of(self.batch_size, y)
+        return batch_of(self.batch_size, x), batch_of(self.batch_size, y)
 
     def plan(self, seed: tuple[int, ...], **planned: Any) -> Plan:
         """Return how to go through the examples; the rest of a `Plan` is given."""

@@ -11,11 +11,7 @@ from numpy.typing import NDArray
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.training import rehearsal
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.data import (
-    casting,
-    checks,
-    fit_arguments,
-)
+from jaxnet_mini.data import casting, checks, fit_arguments
 from jaxnet_mini.data.arrays import as_inputs
 from jaxnet_mini.data.checks import Examples
 
@@ -56,7 +52,8 @@ def examples(
     )
 
 
-def _batch_of(rows: int, array: NDArray[Any]) -> jax.ShapeDtypeStruct:
+def batch_of(rows: int, array: NDArray[Any]) -> jax.ShapeDtypeStruct:
+    """Return shape and dtype that so many rows have on the device."""
     dtype = casting.device_dtype(array.dtype)
     return jax.ShapeDtypeStruct((rows, *array.shape[1:]), dtype)
 
@@ -93,6 +90,6 @@ def rehearse(
     if trainer.acts_by_row:
         # Few show what many do, and one tracing then serves most sizes.
         rows = min(rows, fit_arguments.BATCH_SIZE)
-    targets = _batch_of(rows, checked.y)
+    targets = batch_of(rows, checked.y)
     shape, dtype = outline[0].input_shape, casting.device_dtype(checked.x.dtype)
     rehearsal.rehearse(trainer.program(), shape, dtype, targets)

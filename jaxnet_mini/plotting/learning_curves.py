@@ -8,12 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxnet_mini.errors import ArgumentError, DataError, find
-from jaxnet_mini.plotting.figure import (
-    BLUE,
-    VERMILION,
-    new_figure,
-    wrapped,
-)
+from jaxnet_mini.plotting.figure import BLUE, VERMILION, new_figure, wrapped
 
 if TYPE_CHECKING:
     import matplotlib.figure

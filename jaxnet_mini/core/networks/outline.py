@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from jaxnet_mini.core.networks.serial import Serial, _naming
+from jaxnet_mini.core.networks.serial import Serial, naming
 from jaxnet_mini.core.types import Layer, Params, Shape
 
 
@@ -53,7 +53,7 @@ def outline(
         key = jax.random.key(0)
         new = zip(net.names[len(parts) :], net.layers[len(parts) :], strict=True)
         for index, (name, layer) in enumerate(new):
-            with _naming(name):
+            with naming(name):
                 own_key = jax.random.fold_in(key, index)
                 output_shape, params = layer.init(own_key, shape)
             part = LayerOutline(name, layer, shape, output_shape, _shapes(params))

@@ -54,7 +54,7 @@ class Serial(Base):
             zip(self.names, self.layers, strict=True)
         ):
             layer_key = jax.random.fold_in(key, index)
-            with _naming(name):
+            with naming(name):
                 shape, params[name] = layer.init(layer_key, shape)
         return shape, params
 
@@ -70,7 +70,7 @@ class Serial(Base):
             zip(self.names, self.layers, strict=True)
         ):
             layer_key = None if key is None else jax.random.fold_in(key, index)
-            with _naming(name):
+            with naming(name):
                 x = layer.apply(params[name], x, key=layer_key, training=training)
         return x
 
@@ -141,7 +141,7 @@ def acts_by_row(layer: Layer) -> bool:
 
 
 @contextlib.contextmanager
-def _naming(name: str) -> Iterator[None]:
+def naming(name: str) -> Iterator[None]:
     """Put a layer's name before the message of a ShapeError."""
     try:
         yield
