@@ -75,8 +75,8 @@ def check_positive(argument: str, value: Any) -> int:
     return integer
 
 
-def check_number(argument: str, value: Any, least: float = -math.inf) -> None:
-    """Check that ``value`` is a finite number of at least ``least``.
+def check_number(argument: str, value: Any, least: float = -math.inf) -> float:
+    """Return ``value``, a finite number of at least ``least``, as it is.
 
     Raises:
         ArgumentError: it is none.
@@ -86,6 +86,7 @@ def check_number(argument: str, value: Any, least: float = -math.inf) -> None:
         raise ArgumentError(
             f"{argument} must be a finite number{bound}, not {value!r}."
         )
+    return value
 
 
 def check_flag(argument: str, value: Any) -> bool:

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from jaxnet_mini.core.fields import check_fields
 from jaxnet_mini.errors import ArgumentError
 
 _KEY = "_value_key"
@@ -52,6 +53,10 @@ class Value:
         for method in ("__hash__", "__eq__"):
             if "__eq__" not in own and method not in own:
                 setattr(cls, method, getattr(Value, method))
+
+    def __post_init__(self) -> None:
+        """Check the fields as they declare it, see `fields`."""
+        check_fields(self, f"{type(self).__name__}: ")
 
     def __setattr__(self, name: str, value: Any) -> None:
         # Fields are frozen; what else a class sets makes it another value.
