@@ -1,0 +1,85 @@
+"""Optimizers: Keras's names and defaults, optax's transformations.
+
+Source: https://keras.io/api/optimizers/ and https://optax.readthedocs.io. An optimizer
+is a frozen value; ``transformation()`` is the optax transformation that it stands for.
+Every number of it, the learning rate first, lives in the transformation's state
+(`optax.inject_hyperparams`), so that another value needs no new compilation.
+
+In the formulas ``w`` is a parameter, ``g`` the gradient of the loss with respect to it
+and ``t`` the number of the step, counted from 1; ``a``, the learning rate, is
+``learning_rate``. All is done element by element, on parameters of any shape and
+float dtype, and what is kept from step to step begins at 0 unless said otherwise.
+"""
+
+from typing import Any
+
+import optax
+
+from jaxnet_mini.core.optimizers.adagrad import Adagrad
+from jaxnet_mini.core.optimizers.adam import Adam, AdamW
+from jaxnet_mini.core.optimizers.base import Optimizer, check_learning_rate
+from jaxnet_mini.core.optimizers.lion import Lion
+from jaxnet_mini.core.optimizers.nadam import Nadam
+from jaxnet_mini.core.optimizers.rates import get_learning_rate, set_learning_rate
+from jaxnet_mini.core.optimizers.rmsprop import RMSprop
+from jaxnet_mini.core.optimizers.sgd import SGD
+from jaxnet_mini.core.transformations import Transformation
+from jaxnet_mini.errors import ArgumentError, find
+
+__all__ = [
+    "OPTIMIZERS",
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Lion",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "check_learning_rate",
+    "get",
+    "get_learning_rate",
+    "set_learning_rate",
+]
+
+
+def _is_one(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Optimizer)
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    name.lower(): kind
+    for name, kind in sorted(globals().items(), key=lambda item: item[0].lower())
+    if _is_one(kind) and kind is not Optimizer
+}
+"""Those above, by the names that ``compile`` takes."""
+
+
+def get(
+    optimizer: str | Optimizer | type[Optimizer] | Transformation,
+) -> Optimizer | optax.GradientTransformation:
+    """Return the optimizer behind a Keras name; optax's own go through unchanged.
+
+    Args:
+        optimizer: a name in small or capital letters, for the defaults of its class;
+            an optimizer or a class of them; or a transformation of optax.
+
+    Raises:
+        UnknownNameError: no optimizer has this name.
+        ArgumentError: none of these.
+
+    >>> get("sgd")
+    SGD(learning_rate=0.01, momentum=0.0, nesterov=False)
+    """
+    if isinstance(optimizer, str):
+        return find(OPTIMIZERS, optimizer.lower(), "optimizer", optimizer)()
+    if isinstance(optimizer, Optimizer | optax.GradientTransformation):
+        return optimizer
+    if isinstance(optimizer, optax.MultiSteps):
+        return optimizer.gradient_transformation()
+    if _is_one(optimizer):
+        return optimizer()
+    raise ArgumentError(
+        "optimizer must be a name, one of jaxnet_mini.optimizers or an optax "
+        f'transformation, not {optimizer!r}: write for example optimizer="adam".'
+    )
