@@ -66,7 +66,7 @@ def alone(method: Method) -> Method:
 
     @functools.wraps(method)
     def called(self: Any, *arguments: Any, **named: Any) -> Any:
-        with self._turn.taken(method.__name__):
+        with self._held.turn.taken(method.__name__):
             return method(self, *arguments, **named)
 
     return cast(Method, called)

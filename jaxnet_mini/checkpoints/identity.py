@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 from numpy.typing import NDArray
@@ -15,6 +15,28 @@ from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.data.checks import NAMES, Examples
 from jaxnet_mini.errors import FileError, short, shortened
+
+
+class Subject(NamedTuple):
+    """What a run is of: with anything else it does not go on.
+
+    Args:
+        trainer: what is run.
+        outline: of the layers.
+        batch: shapes and dtypes of a batch of inputs and of targets, on the device.
+        examples: what is learned; None where it comes in batches, which have to come
+            again as they were.
+        validation: what is held out, or None.
+        settings: what else must not change, as plain JSON.
+    """
+
+    trainer: Trainer
+    outline: tuple[LayerOutline, ...]
+    batch: tuple[jax.ShapeDtypeStruct, jax.ShapeDtypeStruct]
+    examples: Examples | None
+    validation: Examples | None
+    settings: Json
+
 
 PROGRAMS = "programs"
 """The entry of what those parts compute that are not all of this library."""

@@ -21,10 +21,10 @@ from jaxnet_mini.callbacks.base import say
 from jaxnet_mini.checkpoints import identity as identities
 from jaxnet_mini.checkpoints.callback_state import packed, unpacked
 from jaxnet_mini.checkpoints.folder import RunFolder
+from jaxnet_mini.checkpoints.identity import Subject
 from jaxnet_mini.core.networks import weights
-from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.training.state import TrainState
-from jaxnet_mini.core.training.sums import Point
+from jaxnet_mini.core.training.sums import Point, Sums
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.data.plan import Plan
@@ -62,14 +62,8 @@ class KeptRun:
 
     Args:
         backup: how.
-        trainer: what is run.
-        outline: of the layers.
-        batch: shapes and dtypes of a batch of inputs and of targets, on the device.
+        subject: what it is a run of.
         plan: how to go through the data.
-        examples: what is learned; None where it comes in batches, which have to come
-            again as they were.
-        validation: what is held out, or None.
-        settings: what else must not change, as plain JSON.
         verbose: whether to say that a run goes on.
 
     Raises:
@@ -79,13 +73,8 @@ class KeptRun:
     def __init__(
         self,
         backup: BackupAndRestore,
-        trainer: Trainer,
-        outline: tuple[LayerOutline, ...],
-        batch: tuple[jax.ShapeDtypeStruct, jax.ShapeDtypeStruct],
+        subject: Subject,
         plan: Plan,
-        examples: Examples | None,
-        validation: Examples | None,
-        settings: Json,
         verbose: int,
     ) -> None:
         self.plan = plan
@@ -94,7 +83,10 @@ class KeptRun:
         self._backup = backup
 
         # Here, since the user's functions are traced where they are at home.
-        of_model = identities.of_model(trainer, outline, *batch)
+        of_model = identities.of_model(subject.trainer, subject.outline, *subject.batch)
+        # The share of this process is another with another number of processes.
+        examples, validation = subject.examples, subject.validation
+        rows, held_out = (_all_rows(given) for given in (examples, validation))
 
         def identity() -> Json:
             return (
@@ -102,11 +94,9 @@ class KeptRun:
                 | identities.of_data(examples, rows=rows)
                 | identities.of_data(validation, "validation ", held_out)
                 | {name: getattr(plan, name) for name in PLANNED}
-                | settings
+                | subject.settings
             )
 
-        # The share of this process is another with another number of processes.
-        rows, held_out = (_all_rows(given) for given in (examples, validation))
         self._callbacks: Json = {}
         # One process writes, and tells the others what is there.
         self._folder = RunFolder(backup.backup_dir) if processes.is_first() else None
@@ -118,7 +108,7 @@ class KeptRun:
             found = self._newest()
             if found is not None:
                 with self._trusting_nothing("cannot be read"):
-                    self._take_over(found, trainer, outline)
+                    self._take_over(found, subject)
                 self._say(verbose)
         except BaseException:
             self._close()
@@ -134,9 +124,7 @@ class KeptRun:
             None if told is None else safetensors.decoded(told, self._backup.backup_dir)
         )
 
-    def _take_over(
-        self, found: Contents, trainer: Trainer, outline: tuple[LayerOutline, ...]
-    ) -> None:
+    def _take_over(self, found: Contents, subject: Subject) -> None:
         source = repr(self._backup.backup_dir)
         arrays = dict(found.arrays)
         if ABOUT not in arrays:
@@ -152,6 +140,29 @@ class KeptRun:
                 "version of Python, of a package or of jaxnet_mini.",
             )
         _compare_threads(about["threads"], source)
+        epoch, step, seed = self._place(about, source)
+        sums = _sums(arrays, subject.trainer) if step else None
+        self._callbacks = {
+            name: unpacked(state, arrays) for name, state in about["callbacks"].items()
+        }
+        logs = unpacked(about["logs"], arrays)
+        # What is left of the arrays.
+        self.state = train_state.restored(
+            about["state"],
+            arrays,
+            subject.outline,
+            subject.trainer,
+            f"the run in {source}",
+        )
+        self.plan = dataclasses.replace(self.plan, seed=seed)
+        self.start = Point(epoch, step, sums, logs, about["stopped"])
+
+    def _place(self, about: Json, source: str) -> tuple[int, int, tuple[int, ...]]:
+        """Return epoch, step and seed of a run that may go on.
+
+        Raises:
+            FileError: they are none of this run.
+        """
         epoch, step, seed = about["epoch"], about["step"], tuple(about["seed"])
         if epoch > self.plan.epochs:
             raise FileError(
@@ -165,27 +176,7 @@ class KeptRun:
             type(number) is not int or number < 0 for number in seed
         ):
             raise FileError(f"{short(about['seed'])} is no seed of this run.")
-        sums = None
-        if step:
-            none = trainer.no_sums()
-            total, lost = (arrays.pop(name) for name in SUMS)
-            expected = jax.ShapeDtypeStruct(none.total.shape, none.total.dtype)
-            weights.check(
-                dict.fromkeys(SUMS, expected),
-                dict(zip(SUMS, (total, lost), strict=True)),
-                "what is kept of the metrics",
-            )
-            sums = dataclasses.replace(none, total=total, lost=lost)
-        self._callbacks = {
-            name: unpacked(state, arrays) for name, state in about["callbacks"].items()
-        }
-        logs = unpacked(about["logs"], arrays)
-        # What is left of the arrays.
-        self.state = train_state.restored(
-            about["state"], arrays, outline, trainer, f"the run in {source}"
-        )
-        self.plan = dataclasses.replace(self.plan, seed=seed)
-        self.start = Point(epoch, step, sums, logs, about["stopped"])
+        return epoch, step, seed
 
     def _say(self, verbose: int) -> None:
         step = f" and {self.start.step} steps" if self.start.step else ""
@@ -304,6 +295,23 @@ class KeptRun:
         self._thread.shutdown()
         if self._folder is not None:
             self._folder.close()
+
+
+def _sums(arrays: dict[str, Any], trainer: Trainer) -> Sums:
+    """Take the sums of the steps of an epoch out of the arrays of a run.
+
+    Raises:
+        ShapeError: they are not those of this trainer.
+    """
+    none = trainer.no_sums()
+    total, lost = (arrays.pop(name) for name in SUMS)
+    expected = jax.ShapeDtypeStruct(none.total.shape, none.total.dtype)
+    weights.check(
+        dict.fromkeys(SUMS, expected),
+        dict(zip(SUMS, (total, lost), strict=True)),
+        "what is kept of the metrics",
+    )
+    return dataclasses.replace(none, total=total, lost=lost)
 
 
 def _compare_threads(there: int | None, source: str) -> None:

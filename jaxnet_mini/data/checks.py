@@ -214,18 +214,7 @@ def class_weights(
         )
     table = np.ones(outputs)
     for key, weight in weights.items():
-        # The classes of yes and no may be named by these.
-        number = as_integer(int(key) if isinstance(key, bool | np.bool_) else key)
-        if number is None or not 0 <= number < outputs:
-            advice = "drop it, or give the last layer more units."
-            if isinstance(key, str):
-                advice = "number the classes as y does, such as {0: 1.0, 1: 2.5}."
-                if all(isinstance(k, str) and k.isdecimal() for k in weights):
-                    advice = "use {int(k): w for k, w in class_weight.items()}."
-            raise ArgumentError(
-                f"class_weight names the class {key!r}, and the classes are the "
-                f"integers 0 to {outputs - 1}: {advice}"
-            )
+        number = _class_number(key, weights, outputs)
         if not is_number(weight) or not math.isfinite(weight):
             raise ArgumentError(
                 f"class_weight gives class {key!r} the weight {weight!r}, and a finite "
@@ -236,6 +225,27 @@ def class_weights(
     return chosen
 
 
+def _class_number(key: Any, weights: Mapping[Any, Any], outputs: int) -> int:
+    """Return the number of a class that ``class_weight`` names.
+
+    Raises:
+        ArgumentError: it is none of the outputs.
+    """
+    # The classes of yes and no may be named by these.
+    number = as_integer(int(key) if isinstance(key, bool | np.bool_) else key)
+    if number is not None and 0 <= number < outputs:
+        return number
+    advice = "drop it, or give the last layer more units."
+    if isinstance(key, str):
+        advice = "number the classes as y does, such as {0: 1.0, 1: 2.5}."
+        if all(isinstance(k, str) and k.isdecimal() for k in weights):
+            advice = "use {int(k): w for k, w in class_weight.items()}."
+    raise ArgumentError(
+        f"class_weight names the class {key!r}, and the classes are the integers 0 to "
+        f"{outputs - 1}: {advice}"
+    )
+
+
 def examples(
     x: NDArray[Any],
     y: Any,
@@ -243,6 +253,7 @@ def examples(
     class_weight: Mapping[int, float] | None,
     loss: Loss,
     output_shape: Shape,
+    *,
     prefix: str = "",
 ) -> Examples:
     """Return inputs, targets and weights that fit each other, the loss and the outputs.

@@ -1,25 +1,79 @@
-"""Arguments of ``fit`` that say how rows are cut: into batches and what is held out."""
+"""The arguments of ``fit`` that travel together: its data, and when it does what."""
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxnet_mini.base.arguments import check_count, is_number
+from jaxnet_mini.base.arguments import check_count, check_flag, is_number
 from jaxnet_mini.errors import ArgumentError
 
 BATCH_SIZE = 32
 """That of `fit` by default, as in Keras."""
 
 
-def check_batch_size(value: int | None) -> int:
-    """Return the batch size, by default `BATCH_SIZE`.
+class FitData(NamedTuple):
+    """What ``fit`` is given to learn and to validate on, as it came; see there."""
 
-    Raises:
-        ArgumentError: it is no positive integer.
-    """
-    return BATCH_SIZE if value is None else check_count("batch_size", value)
+    x: Any
+    y: Any = None
+    sample_weight: Any = None
+    class_weight: Mapping[int, float] | None = None
+    validation_split: float = 0.0
+    validation_data: Any = None
+
+
+class FitSchedule(NamedTuple):
+    """How ``fit`` cuts its data, and when it does what; see there."""
+
+    batch_size: int | None = None
+    epochs: int = 1
+    initial_epoch: int = 0
+    steps_per_epoch: int | None = None
+    shuffle: bool = True
+    validation_steps: int | None = None
+    validation_batch_size: int | None = None
+    validation_freq: Any = 1
+
+    def checked(self) -> "FitSchedule":
+        """Return it with numbers of Python's.
+
+        Raises:
+            ArgumentError: one is no number of what it counts.
+        """
+        own = {
+            name: check_count(name, value)
+            for name in COUNTED
+            if (value := getattr(self, name)) is not None
+        }
+        return self._replace(
+            **own,
+            epochs=check_count("epochs", self.epochs),
+            initial_epoch=check_count("initial_epoch", self.initial_epoch, least=0),
+            shuffle=check_flag("shuffle", self.shuffle),
+            validation_freq=check_frequency(self.validation_freq),
+        )
+
+    def due(self, epoch: int) -> bool:
+        """Tell whether to validate after an epoch, counted from 1."""
+        if isinstance(self.validation_freq, int):
+            return epoch % self.validation_freq == 0
+        return epoch in self.validation_freq
+
+    def kept(self) -> dict[str, Any]:
+        """Return what must not change where a run goes on, beside its `Plan`."""
+        # Runs were kept before there was such an argument.
+        steps = self.validation_steps
+        own = {} if steps is None else {"validation_steps": steps}
+        return own | {
+            "validation_batch_size": self.validation_batch_size,
+            "validation_freq": repr(self.validation_freq),
+        }
+
+
+COUNTED = ("batch_size", "steps_per_epoch", "validation_steps", "validation_batch_size")
+"""What is a number of at least 1, or None."""
 
 
 def check_frequency(value: Any) -> Any:
@@ -34,18 +88,6 @@ def check_frequency(value: Any) -> Any:
         epochs = [check_count("every epoch of validation_freq", e) for e in value]
         return value if isinstance(value, range) else type(value)(epochs)
     return check_count("validation_freq", value)
-
-
-def due_epochs(frequency: int | Sequence[int]) -> Callable[[int], bool]:
-    """Return a function that tells after which epochs, from 1, to validate.
-
-    Raises:
-        ArgumentError: see `check_frequency`.
-    """
-    chosen = check_frequency(frequency)
-    if isinstance(chosen, int):
-        return lambda epoch: epoch % chosen == 0
-    return lambda epoch: epoch in chosen
 
 
 def check_share(validation_split: Any) -> bool:

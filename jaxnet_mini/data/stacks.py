@@ -10,7 +10,6 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini.base import arguments
 from jaxnet_mini.base.ahead import ahead
 from jaxnet_mini.core.training.state import Data
 from jaxnet_mini.data import fit_arguments
@@ -214,25 +213,20 @@ def rows_at_once(
     by_row: bool,
     watched: bool,
     shards: int,
-    argument: str = "batch_size",
     usual: int = fit_arguments.BATCH_SIZE,
 ) -> int:
     """Return how many examples to compute at a time where nothing is learned.
 
     Args:
-        value: what the user says; None leaves it to us.
+        value: what the user says, checked; None leaves it to us.
         by_row: whether each example is known to be treated by itself, so that the
             number changes nothing but rounding.
         watched: whether callbacks are called at each batch.
         shards: how many devices share a batch.
-        argument: what a message calls the value.
         usual: what None stands for where the number can be seen.
-
-    Raises:
-        ArgumentError: ``value`` is no positive integer.
     """
     size = ROWS_AT_ONCE if by_row and not watched else usual
     if value is not None:
-        size = arguments.check_count(argument, value)
+        size = value
     # What the devices do not divide is computed as a whole on each of them.
     return size + -size % shards if by_row and not watched else size

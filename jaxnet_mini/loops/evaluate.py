@@ -1,42 +1,17 @@
-"""One call of ``evaluate`` or ``predict``, seen from the host."""
+"""One call of ``evaluate``, seen from the host."""
 
 import dataclasses
-import itertools
-from collections.abc import Generator
-from typing import Any, Protocol, runtime_checkable
-
-import jax
+from typing import Any
 
 from jaxnet_mini.base import interrupts
-from jaxnet_mini.callbacks import CallbackList, Logs, ProgbarLogger
+from jaxnet_mini.callbacks import CallbackList, Logs
 from jaxnet_mini.core.training.state import Data
 from jaxnet_mini.core.training.sums import Sums
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.devices import processes, programs
 from jaxnet_mini.devices.placement import Placement
+from jaxnet_mini.loops.forward import Job, Source, run_through
 from jaxnet_mini.loops.logs import sums_to_logs
-
-IN_FLIGHT = 2
-"""How many stacks wait to be computed, at most, besides the one that is copied."""
-
-
-@runtime_checkable
-class Source(Protocol):
-    """Where the examples of an evaluation or a prediction come from, in stacks."""
-
-    @property
-    def batches(self) -> int | None:
-        """How many batches there are; None where nobody knows it."""
-
-    @property
-    def rows(self) -> int:
-        """How many examples they hold, or then one of them."""
-
-    def runs(self, stepwise: bool) -> Generator[tuple[Data, int, int], None, None]:
-        """Yield a stack with the batches to run: all with rows, or one at a time."""
-
-    def stack(self, number: int) -> Data:
-        """Return a stack."""
 
 
 @interrupts.held_back()
@@ -53,59 +28,44 @@ def evaluate(
     The parameters lie where ``placement`` says, and the stacks are put there.
 
     Raises:
-        DataError: see `jaxnet_mini.data.casting.fill`; for the first stack, before
-        anything
-            is compiled or called.
+        DataError: see `jaxnet_mini.loops.forward.run_through`.
     """
-    program = trainer.program()
-    stepwise = callbacks.watches_batches("test")
-    runs = stacks.runs(stepwise)
-    begun = next(runs)
-    sums = placement.everywhere(trainer.no_sums())
-    in_flight: list[Sums] = []
-    progbar = ProgbarLogger.among(callbacks.callbacks)
-    bar = progbar.bar("Evaluate", stacks.batches, stacks.rows, verbose)
-    try:
-        if verbose:
-            stack = placement.batches(begun[0])
-            none = programs.evaluate(program, params, stack, 0, 0, sums)
-            jax.block_until_ready(none)
-            bar.compiled(bar.clock.elapsed)
-            bar.clock.start()
-        callbacks.model.stop_evaluating = False
-        callbacks.call("on_test_begin", {})
-        done = 0
-        for stack, first, last in itertools.chain([begun], runs):
-            interrupts.let_in()
-            if stepwise:
-                callbacks.call("on_test_batch_begin", done, {})
-            stack = placement.batches(stack)
-            sums = programs.evaluate(program, params, stack, first, last, sums)
-            in_flight.append(sums)
-            if len(in_flight) > IN_FLIGHT:
-                jax.block_until_ready(in_flight.pop(0))
-            done += last - first
-            if stepwise or bar.redraws or done == stacks.batches:
-                # Otherwise the next stack is on its way while this one is computed.
-                logs = sums_to_logs(trainer, sums)
-                if stepwise:
-                    callbacks.call("on_test_batch_end", done - 1, logs)
-                bar.update(done, bar.clock.elapsed, logs)
-                if callbacks.model.stop_evaluating:
-                    break
-        else:
-            if stacks.batches is None:
-                logs = sums_to_logs(trainer, sums)
-                bar.update(done, bar.clock.elapsed, logs)
-                bar.count(done)
+    work = _Evaluation(trainer, params, placement)
+    return run_through(work, stacks, callbacks, verbose)
+
+
+class _Evaluation:
+    """See `jaxnet_mini.loops.forward.Work`."""
+
+    label, flag = "Evaluate", "stop_evaluating"
+    hook: Job = "test"
+
+    def __init__(self, trainer: Trainer, params: Any, placement: Placement) -> None:
+        self.trainer, self.program = trainer, trainer.program()
+        self.params, self.placement = params, placement
+        self.sums: Sums = placement.everywhere(trainer.no_sums())
+
+    def compile(self, stack: Data) -> Any:
+        placed = self.placement.batches(stack)
+        return programs.evaluate(self.program, self.params, placed, 0, 0, self.sums)
+
+    def take(self, stack: Data, first: int, last: int) -> Any:
+        placed = self.placement.batches(stack)
+        self.sums = programs.evaluate(
+            self.program, self.params, placed, first, last, self.sums
+        )
+        return self.sums
+
+    def batch(self) -> Logs:
+        return self.logs()
+
+    def logs(self) -> Logs:
+        return sums_to_logs(self.trainer, self.sums)
+
+    def end(self) -> Logs:
         if processes.several():
-            logs = sums_to_logs(trainer, _of_all_processes(sums))
-        callbacks.call("on_test_end", logs)
-        bar.end(logs)
-    finally:
-        runs.close()
-        bar.abandon()
-    return logs
+            return sums_to_logs(self.trainer, _of_all_processes(self.sums))
+        return self.logs()
 
 
 def _of_all_processes(sums: Sums) -> Sums:

@@ -1,6 +1,5 @@
 """One call of ``predict``, seen from the host."""
 
-import itertools
 from typing import Any
 
 import jax
@@ -8,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxnet_mini.base import interrupts
-from jaxnet_mini.callbacks import CallbackList, ProgbarLogger
+from jaxnet_mini.callbacks import CallbackList, Logs
+from jaxnet_mini.core.training.state import Data
 from jaxnet_mini.devices import programs, transfers
 from jaxnet_mini.devices.placement import Placement
-from jaxnet_mini.loops.evaluate import IN_FLIGHT, Source
+from jaxnet_mini.loops.forward import Job, Source, run_through
 
 
 def predict_batch(net: Any, params: Any, x: NDArray[Any], rows: int) -> NDArray[Any]:
@@ -31,53 +31,53 @@ def predict(
     """Return the outputs for all rows of all stacks, in order, as a NumPy array.
 
     Raises:
-        DataError: see `evaluate`.
+        DataError: see `jaxnet_mini.loops.forward.run_through`.
     """
-    stepwise = callbacks.watches_batches("predict")
-    runs = stacks.runs(stepwise)
-    begun = next(runs)
-    pieces: list[tuple[Any, int]] = []
-    progbar = ProgbarLogger.among(callbacks.callbacks)
-    bar = progbar.bar("Predict", stacks.batches, stacks.rows, verbose)
-    try:
-        callbacks.model.stop_predicting = False
-        callbacks.call("on_predict_begin", {})
-        done = 0
-        for stack, first, last in itertools.chain([begun], runs):
-            interrupts.let_in()
-            if stepwise:
-                callbacks.call("on_predict_batch_begin", done, {})
-            inputs = placement.batches(stack.x)
-            outputs = programs.predict(net, params, inputs, first, last)
-            done += last - first
-            size = stack.x.shape[1]
-            rows = min(int(stack.rows) - first * size, (last - first) * size)
-            if stepwise:
-                outputs = transfers.to_host(outputs)[first:last]
-                logs = {"outputs": outputs[0][:rows]}
-                callbacks.call("on_predict_batch_end", done - 1, logs)
-            pieces.append((outputs, rows))
-            if bar.redraws:
-                jax.block_until_ready(outputs)
-            elif len(pieces) > IN_FLIGHT:
-                jax.block_until_ready(pieces[-IN_FLIGHT - 1])
-            bar.update(done, bar.clock.elapsed, {})
-            if callbacks.model.stop_predicting:
-                break
-        else:
-            if stacks.batches is None:
-                bar.count(done)
-        flat = [_rows(*piece) for piece in pieces]
-        callbacks.call("on_predict_end", {})
-        bar.update(done, bar.clock.elapsed, {})
-        bar.end({})
-    finally:
-        runs.close()
-        bar.abandon()
-    return flat[0] if len(flat) == 1 else np.concatenate(flat)
+    work = _Prediction(net, params, placement)
+    run_through(work, stacks, callbacks, verbose)
+    return work.outputs
 
 
-def _rows(outputs: Any, rows: int) -> NDArray[Any]:
-    """Return the first rows of a stack of outputs."""
-    host: NDArray[Any] = transfers.to_host(outputs)
+class _Prediction:
+    """See `jaxnet_mini.loops.forward.Work`."""
+
+    label, flag = "Predict", "stop_predicting"
+    hook: Job = "predict"
+
+    def __init__(self, net: Any, params: Any, placement: Placement) -> None:
+        self.net, self.params, self.placement = net, params, placement
+        self.pieces: list[tuple[Any, slice, int]] = []
+        self.outputs: NDArray[Any] = np.empty(0)
+
+    def compile(self, stack: Data) -> Any:
+        inputs = self.placement.batches(stack.x)
+        return programs.predict(self.net, self.params, inputs, 0, 0)
+
+    def take(self, stack: Data, first: int, last: int) -> Any:
+        inputs = self.placement.batches(stack.x)
+        outputs = programs.predict(self.net, self.params, inputs, first, last)
+        size = stack.x.shape[1]
+        rows = min(int(stack.rows) - first * size, (last - first) * size)
+        self.pieces.append((outputs, slice(first, last), rows))
+        return outputs
+
+    def batch(self) -> Logs:
+        # A copy, or each batch would keep the outputs of its whole stack.
+        outputs = _rows(*self.pieces[-1]).copy()
+        self.pieces[-1] = outputs[None], slice(1), len(outputs)
+        return {"outputs": outputs}
+
+    def logs(self) -> Logs:
+        jax.block_until_ready(self.pieces[-1][0])
+        return {}
+
+    def end(self) -> Logs:
+        flat = [_rows(*piece) for piece in self.pieces]
+        self.outputs = flat[0] if len(flat) == 1 else np.concatenate(flat)
+        return {}
+
+
+def _rows(outputs: Any, batches: slice, rows: int) -> NDArray[Any]:
+    """Return the first rows of some batches of a stack of outputs."""
+    host: NDArray[Any] = transfers.to_host(outputs)[batches]
     return host.reshape(-1, *outputs.shape[2:])[:rows]

@@ -2,38 +2,41 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 
-from jaxnet_mini.base import arguments
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.data import checks, epoch_order, fit_arguments, iterables
 from jaxnet_mini.data import stacks as stacking
 from jaxnet_mini.data.checked_batches import Checked
 from jaxnet_mini.data.checks import Examples
+from jaxnet_mini.data.fit_arguments import FitData, FitSchedule
 from jaxnet_mini.data.iterables import ONE_PASS, VALIDATION, Batches, Door
 from jaxnet_mini.data.plan import Plan
-from jaxnet_mini.data.stacks import BatchStacks, rows_at_once
+from jaxnet_mini.data.stacks import BatchStacks, Stacks, rows_at_once
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.loops.choose_feed import choose_feed
-from jaxnet_mini.loops.evaluate import Source
 from jaxnet_mini.loops.feed import Feed
+from jaxnet_mini.loops.forward import Source
 from jaxnet_mini.loops.rehearsal import batch_of, examples, rehearse, trainer_for
 from jaxnet_mini.loops.stream import StreamedBatches
 
 
 class Validation(NamedTuple):
-    """What to evaluate on during training, if at all, and after which epochs, from 1.
+    """What to evaluate on during training, if at all, and when.
 
     The stacks lie on the device, but for batches, which come to it.
     """
 
     stacks: Source | None
-    due: Callable[[int], bool]
+    schedule: FitSchedule
+
+    def due(self, epoch: int) -> bool:
+        """Tell whether to evaluate after an epoch, counted from 1."""
+        return self.schedule.due(epoch)
 
     def pass_over(self, epochs: range) -> None:
         """Take note that these epochs have had their evaluations before."""
@@ -49,6 +52,7 @@ class Prepared:
         trainer: what is run.
         outline: of the layers.
         place: where arrays lie.
+        schedule: when to do what.
         batch_size: examples in a step.
         rows: how many there are; of the first batch where nobody knows it.
         counted: whether it is known how many batches an epoch has.
@@ -62,6 +66,7 @@ class Prepared:
     trainer: Trainer
     outline: tuple[LayerOutline, ...]
     place: Placement
+    schedule: FitSchedule
     batch_size: int
     rows: int
     counted: bool
@@ -77,35 +82,54 @@ class Prepared:
         x, y, _ = self.sample
         return batch_of(self.batch_size, x), batch_of(self.batch_size, y)
 
-    def plan(self, seed: tuple[int, ...], **planned: Any) -> Plan:
-        """Return how to go through the examples; the rest of a `Plan` is given."""
-        pieces_of_batch = pieces(self.trainer, self.batch_size, self.place.shards)
+    def plan(self, seed: tuple[int, ...]) -> Plan:
+        """Return how to go through the examples."""
+        schedule = self.schedule
         return Plan(
             rows=self.rows,
             batch_size=self.batch_size,
+            epochs=schedule.epochs,
+            initial_epoch=schedule.initial_epoch,
+            steps_per_epoch=schedule.steps_per_epoch,
+            shuffle=schedule.shuffle,
             seed=seed,
-            batch_pieces=pieces_of_batch,
+            batch_pieces=pieces(self.trainer, self.batch_size, self.place.shards),
             counted=self.counted,
-            **planned,
         )
 
 
+class _HeldOut(NamedTuple):
+    """What is held out, before it is cut into stacks.
+
+    Args:
+        examples: rows, or None.
+        batches: instead, where they come in batches.
+        prefix: what stands before the arguments' names in messages.
+        first: which row of those given is the first of them.
+        size: how many to evaluate at a time; None leaves it to us.
+    """
+
+    examples: Examples | None = None
+    batches: Source | None = None
+    prefix: str = ""
+    first: int = 0
+    size: int | None = None
+
+    def stacked(self, examples: Examples, size: int, here: Placement | None) -> Stacks:
+        """Return the examples as stacks of batches, put where they are to be."""
+        stacks = stacking.batches(*examples, size, self.prefix, self.first)
+        if here is None:
+            return stacks
+        return stacks.placed(lambda stack: here.put(here.batches(stack)))
+
+
 def prepare(
-    *,
     trainer: Trainer,
     outline: tuple[LayerOutline, ...],
     place: Placement,
-    x: Any,
-    y: Any,
-    sample_weight: Any,
-    class_weight: Mapping[int, float] | None,
-    batch_size: int | None,
-    validation_split: float,
-    validation_data: Any,
-    validation_steps: int | None,
-    validation_batch_size: int | None,
-    validation_freq: int | Sequence[int],
-    epochs: range,
+    data: FitData,
+    schedule: FitSchedule,
+    *,
     watched: bool,
     verbose: int,
 ) -> Prepared:
@@ -115,126 +139,118 @@ def prepare(
         trainer: as compiled.
         outline: of the layers.
         place: where to put arrays.
-        x: `Batches`, or as this and what follows, but the last two: given to ``fit``.
-        y: targets.
-        sample_weight: weights by example.
-        class_weight: weights by class.
-        batch_size: examples in a step.
-        validation_split: the share of rows to hold out.
-        validation_data: what to hold out instead.
-        validation_steps: of how many of its batches; None is all.
-        validation_batch_size: examples to evaluate at a time, by default
-            ``batch_size``.
-        validation_freq: after which epochs to evaluate.
-        epochs: the indices of those there are.
+        data: what to learn, whose ``x`` may be `Batches`, and on what to validate.
+        schedule: when to do what, checked.
         watched: whether callbacks are called at each batch of the validation.
         verbose: whether to say that examples are streamed.
 
     Raises:
         ArgumentError, DataError, ShapeError: bad input.
     """
-    if validation_batch_size is not None:
-        validation_batch_size = arguments.check_count(
-            "validation_batch_size", validation_batch_size
-        )
     trainer = trainer_for(trainer, outline)
-    given, own = None, batch_size
-    usual = fit_arguments.check_batch_size(batch_size)
-    if isinstance(x, Batches):
-        streamed = _streamed_batches(
-            trainer, outline, place, x, class_weight, validation_split
-        )
+    usual = schedule.batch_size or fit_arguments.BATCH_SIZE
+    given, counted = None, True
+    if isinstance(data.x, Batches):
+        streamed = _streamed_batches(trainer, outline, place, data)
         feed: Feed = streamed
         sample, batch_size = streamed.first, len(streamed.first.x)
-        rows = (x.steps or 1) * batch_size
+        schedule = schedule._replace(steps_per_epoch=data.x.steps)
+        rows, counted = (data.x.steps or 1) * batch_size, data.x.steps is not None
     else:
+        sample = given = examples(trainer, outline, *data[:4])
         batch_size = usual
-        sample = given = examples(trainer, outline, x, y, sample_weight, class_weight)
-    validation, prefix, at = None, "", 0
-    due = fit_arguments.due_epochs(validation_freq)
-    stacks: Source | None = None
-    held = iterables.opened(
-        validation_data,
-        None,
-        None,
-        validation_steps,
-        validation_batch_size,
-        door=VALIDATION,
-        passes=sum(due(epoch + 1) for epoch in epochs[:1000]),  # whether several
-    )
-    if held is not None:
-        check = functools.partial(_checked, trainer, outline, "validation ")
-        stacks = BatchStacks(Checked(held, check))
-    elif validation_data is not None:
-        prefix = "validation "
-        triple = checks.as_triple(validation_data, "validation_data")
-        validation = examples(trainer, outline, *triple, prefix=prefix)
-    elif given is not None and fit_arguments.check_share(validation_split):
-        at = fit_arguments.split(len(given.x), validation_split)
-        given, validation = given.rows(0, at), given.rows(at)
-        if class_weight is not None:  # which is for training alone
-            validation = validation._replace(weight=None)
-    if validation is not None and validation_steps is not None:
-        most, validation_batch_size = first_steps(
-            len(validation.x),
-            validation_steps,
-            validation_batch_size or own,
-            VALIDATION,
-        )
-        validation = validation.rows(0, most)
+    given, held = _hold_out(trainer, outline, data, schedule, given)
     rehearse(trainer, outline, sample, batch_size)
     fits = True
     if given is not None:
-        feed, rows, fits = choose_feed(given, x, batch_size, place, validation, verbose)
-    if validation is not None:
-        here = place.here
-        size = rows_at_once(
-            validation_batch_size,
-            trainer.averages_rows(validation.weight is not None),
-            watched,
-            here.shards,
-            "validation_batch_size",
-            usual,
+        feed, rows, fits = choose_feed(
+            given, data.x, batch_size, place, held.examples, verbose
         )
-        arrays = stacking.batches(*validation, size, prefix, at)
-        if fits:
-            arrays = arrays.placed(lambda stack: here.put(here.batches(stack)))
-        stacks = arrays
-    held_out = Validation(stacks, due)
+    stacks = held.batches
+    if held.examples is not None:
+        here = place.here
+        by_row = trainer.averages_rows(held.examples.weight is not None)
+        size = rows_at_once(held.size, by_row, watched, here.shards, usual=usual)
+        stacks = held.stacked(held.examples, size, here if fits else None)
     return Prepared(
         trainer,
         outline,
         place,
+        schedule,
         batch_size,
         rows,
-        not isinstance(x, Batches) or x.steps is not None,
+        counted,
         sample,
         given,
         feed,
-        validation,
-        held_out,
+        held.examples,
+        Validation(stacks, schedule),
     )
+
+
+def _hold_out(
+    trainer: Trainer,
+    outline: tuple[LayerOutline, ...],
+    data: FitData,
+    schedule: FitSchedule,
+    given: Examples | None,
+) -> tuple[Examples | None, _HeldOut]:
+    """Return the rows that are left for training, and what is held out.
+
+    Raises:
+        ArgumentError, DataError, ShapeError: bad input.
+    """
+    epochs = range(schedule.initial_epoch, schedule.epochs)
+    batches = iterables.opened(
+        data.validation_data,
+        None,
+        None,
+        schedule.validation_steps,
+        schedule.validation_batch_size,
+        door=VALIDATION,
+        passes=sum(schedule.due(e + 1) for e in epochs[:1000]),  # whether several
+    )
+    if batches is not None:
+        check = functools.partial(_checked, trainer, outline, "validation ")
+        return given, _HeldOut(batches=BatchStacks(Checked(batches, check)))
+    if data.validation_data is not None:
+        prefix = "validation "
+        triple = checks.as_triple(data.validation_data, "validation_data")
+        own = examples(trainer, outline, *triple, prefix=prefix)
+        held = _HeldOut(own, None, prefix)
+    elif given is not None and fit_arguments.check_share(data.validation_split):
+        at = fit_arguments.split(len(given.x), data.validation_split)
+        given, own = given.rows(0, at), given.rows(at)
+        if data.class_weight is not None:  # which is for training alone
+            own = own._replace(weight=None)
+        held = _HeldOut(own, first=at)
+    else:
+        return given, _HeldOut()
+    size = schedule.validation_batch_size
+    if schedule.validation_steps is None:
+        return given, held._replace(size=size)
+    size = size or schedule.batch_size
+    rows, size = first_steps(len(own.x), schedule.validation_steps, size, VALIDATION)
+    return given, held._replace(examples=own.rows(0, rows), size=size)
 
 
 def _streamed_batches(
     trainer: Trainer,
     outline: tuple[LayerOutline, ...],
     place: Placement,
-    opened: Batches,
-    class_weight: Mapping[int, float] | None,
-    validation_split: float,
+    data: FitData,
 ) -> StreamedBatches:
-    if fit_arguments.check_share(validation_split):
+    if fit_arguments.check_share(data.validation_split):
         raise ArgumentError(
-            f"validation_split={validation_split!r} needs arrays, and x gives batches: "
-            "give validation_data instead."
+            f"validation_split={data.validation_split!r} needs arrays, and x gives "
+            "batches: give validation_data instead."
         )
 
     def check(triple: tuple[Any, Any, Any]) -> Examples:
-        return examples(trainer, outline, *triple, class_weight)
+        return examples(trainer, outline, *triple, data.class_weight)
 
     pieces_of = functools.partial(pieces, trainer, shards=place.shards)
-    return StreamedBatches(Checked(opened, check), pieces_of, place)
+    return StreamedBatches(Checked(data.x, check), pieces_of, place)
 
 
 def _checked(
@@ -254,7 +270,7 @@ def first_steps(
     Args:
         rows: of the arrays.
         steps: how many batches are asked for; None is all.
-        batch_size: their size; None is one that leaves no row out, as in Keras.
+        batch_size: their size, checked; None leaves no row out, as in Keras.
         door: what a message calls the arguments.
 
     Raises:
@@ -264,7 +280,6 @@ def first_steps(
         return rows, batch_size
     if batch_size is None:
         return rows, epoch_order.steps_for(rows, steps)
-    batch_size = arguments.check_count(door.batch_size, batch_size)
     most = epoch_order.steps_for(rows, batch_size)
     if steps > most:
         raise ArgumentError(

@@ -23,6 +23,7 @@ def examples(
     y: Any,
     sample_weight: Any = None,
     class_weight: Mapping[int, float] | None = None,
+    *,
     prefix: str = "",
 ) -> Examples:
     """Return examples that fit the layers and the loss.
@@ -48,7 +49,7 @@ def examples(
         class_weight,
         trainer.loss,
         last.output_shape,
-        prefix,
+        prefix=prefix,
     )
 
 

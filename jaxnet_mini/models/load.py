@@ -1,9 +1,18 @@
 """Models made of files, of JSON and of other models."""
 
-from jaxnet_mini.base import plain_json
+from typing import Any
+
+from jaxnet_mini.base import notices, plain_json
+from jaxnet_mini.base.arguments import check_path
+from jaxnet_mini.errors import ArgumentError, FileError, shortened
+from jaxnet_mini.files import keras_config, keras_files, safetensors, train_state
 from jaxnet_mini.files.config import CustomObjects
 from jaxnet_mini.files.safetensors import FilePath
-from jaxnet_mini.models.sequential import Sequential
+from jaxnet_mini.models import architecture
+from jaxnet_mini.models import held as holding
+from jaxnet_mini.models.sequential import Sequential, of_copied
+
+LEFT_OUT = "the compile settings, which compile=False leaves out"
 
 
 def load_model(
@@ -35,7 +44,72 @@ def load_model(
     ...     load_model(f"{folder}/model.safetensors").count_params()
     9
     """
-    return Sequential._load(path, custom_objects, compile)
+    source, own = check_path("path", path), custom_objects or {}
+    if keras_files.is_keras(path):
+        return _of_keras(path, source, own, compile)
+    return _of_safetensors(path, source, own, compile)
+
+
+def _of_keras(
+    path: FilePath, source: str, own: CustomObjects, compile: bool
+) -> Sequential:
+    config = keras_files.read_config(path)
+    with plain_json.locating(source):
+        layers = keras_config.architecture(config, own)
+        architecture.check_number(layers)
+        model = Sequential.from_config(layers, own)
+        left_out = keras_config.of_training(config)
+        if compile:
+            with plain_json.locating(LEFT_OUT):
+                compiled = keras_config.settings(config, own)
+                if compiled and left_out:
+                    raise ArgumentError(f"{left_out[0]}: not supported.")
+                _compile_as(model, compiled, own)
+        holding.of(model).blueprint.known_shape  # noqa: B018  (or there are no weights)
+    if left_out:
+        notices.warn(
+            f"{source}: {shortened(left_out)}. That changes no prediction, and is left "
+            "out: training here goes on without it.",
+        )
+    model.load_weights(path)
+    return model
+
+
+def _of_safetensors(
+    path: FilePath, source: str, own: CustomObjects, compile: bool
+) -> Sequential:
+    contents = safetensors.read(path)
+    header = contents.header
+    if header is None or header.get("format") != "model":
+        holds = "weights only" if header else "no model that model.save wrote"
+        raise FileError(
+            f"{source!r} holds {holds}: build the model, then call model.load_weights."
+        )
+    with plain_json.locating(source):
+        entries = {"format": str, "model": dict, "state": dict}
+        plain_json.check_keys(header, entries | {"compile": dict | None}, "the header")
+        architecture.check_number(header["model"])
+        model = Sequential.from_config(header["model"], own)
+        if compile:
+            with plain_json.locating(LEFT_OUT):
+                _compile_as(model, header["compile"], own)
+        held = holding.of(model)
+        held.blueprint.known_shape  # noqa: B018  (or there are no weights)
+        with architecture.computing("the state cannot be put together"):
+            held.state = train_state.restored(
+                header["state"],
+                contents.arrays,
+                held.blueprint.shapes,
+                held.trainer,
+                "the file",
+            )
+    return model
+
+
+def _compile_as(model: Sequential, settings: Any, own: CustomObjects) -> None:
+    if settings is not None:
+        with architecture.computing("the model cannot be compiled"):
+            model.compile_from_config(settings, own)
 
 
 def model_from_json(
@@ -59,7 +133,7 @@ def clone_model(model: Sequential) -> Sequential:
     >>> clone_model(Sequential([Dense(3, input_dim=2)])).layers
     [Dense(3, input_shape=(2,))]
     """
-    clone = Sequential._of(model.layers, model.name, model.seed, like=model)
+    clone = of_copied(model.layers, model.name, model.seed, like=model)
     if model.built:
         clone.build(model.input_shape)
     return clone

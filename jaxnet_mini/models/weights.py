@@ -1,6 +1,7 @@
-"""One array of a model's weights, and how another takes its place."""
+"""The weights of a model, one array at a time, and how others take their place."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -8,11 +9,12 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from jaxnet_mini.core.networks.weights import FLOATS
-from jaxnet_mini.core.types import Shape
+from jaxnet_mini.core.networks import weights
+from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.types import Params, Shape
 from jaxnet_mini.data.contents import is_numeric
 from jaxnet_mini.devices import transfers
-from jaxnet_mini.errors import DataError, ShapeError
+from jaxnet_mini.errors import ArgumentError, DataError, ShapeError, short
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +70,7 @@ def fitting(path: str, expected: jax.ShapeDtypeStruct, value: Any) -> Array:
         # A copy: on a CPU JAX may take an array over, and its owner may write into it.
         cast = np.array(given, dtype)
     if given.dtype != dtype:
-        floats = dtype.name in FLOATS
+        floats = dtype.name in weights.FLOATS
         lost = np.isfinite(given) & ~np.isfinite(cast) if floats else cast != given
         if np.any(lost):
             raise DataError(
@@ -77,3 +79,46 @@ def fitting(path: str, expected: jax.ShapeDtypeStruct, value: Any) -> Array:
             )
     placed: Array = jax.device_put(cast)
     return placed
+
+
+def listed(outline: Sequence[LayerOutline], params: Params) -> list[Weight]:
+    """Return all weights, in order of the layers, a kernel before its bias."""
+    values = weights.by_path(params)
+    return [Weight(path, values[path]) for path in weights.shapes(outline)]
+
+
+def in_order(outline: Sequence[LayerOutline], arrays: Any) -> dict[str, Any]:
+    """Return arrays that were given in the order of `listed` by their paths.
+
+    Raises:
+        ArgumentError: no list.
+        ShapeError: another number of them.
+    """
+    if not isinstance(arrays, list | tuple):
+        raise ArgumentError(
+            "set_weights takes a list of arrays, as get_weights returns it, not "
+            f"{short(arrays)}."
+        )
+    paths = list(weights.shapes(outline))
+    if len(arrays) != len(paths):
+        raise ShapeError(
+            f"set_weights was given {len(arrays)} arrays and the model has "
+            f"{len(paths)}: {', '.join(paths)}."
+        )
+    return dict(zip(paths, arrays, strict=True))
+
+
+def of_tree(own: Params, params: Params) -> dict[str, Any]:
+    """Return the arrays of a tree of the structure of ``own`` by their paths.
+
+    Raises:
+        ShapeError: the structure is another.
+    """
+    structure: Any = jax.tree.structure(own)
+    if structure != jax.tree.structure(params):
+        raise ShapeError(
+            f"params must have the structure {structure}, not "
+            f"{jax.tree.structure(params)}: start from model.params and change values "
+            "only."
+        )
+    return weights.by_path(params)

@@ -27,7 +27,7 @@ from jaxnet_mini.devices import memory, programs
 from jaxnet_mini.devices.placement import DATA, Placement
 from jaxnet_mini.devices.programs import Program
 from jaxnet_mini.errors import NonFiniteError
-from jaxnet_mini.loops import fit
+from jaxnet_mini.loops import steps
 from jaxnet_mini.loops.feed import Piece
 from jaxnet_mini.loops.logs import sums_to_logs, with_held_out
 from jaxnet_mini.loops.prepare import Prepared
@@ -96,12 +96,13 @@ def _programs(mesh: Mesh | None) -> tuple[Program, Program]:
     def loops(
         trainers: Any,
         states: TrainState,
-        data: Any,
+        common: tuple[Any, Any],
         orders: Any,
-        first: Any,
         lasts: Any,
         sums: Sums,
     ) -> Progress:
+        data, first = common
+
         def loop(
             trainer: Any, state: Any, order: Any, last: Any, sums: Any
         ) -> Progress:
@@ -136,7 +137,7 @@ def _programs(mesh: Mesh | None) -> tuple[Program, Program]:
         return shared_out
 
     return (
-        Program(spread(loops, {"data", "first"}), cpu_options=programs.FAST),
+        Program(spread(loops, {"common"}), cpu_options=programs.FAST),
         Program(spread(evaluations, {"batches", "last"})),
     )
 
@@ -183,7 +184,7 @@ class Group:
             member.history.timing["compile_seconds"] = compiled
             member.model.stop_training = False
             member.callbacks.call("on_train_begin", {})
-        pace = fit.Pace(fit.QUIET_SECONDS)
+        pace = steps.Pace(steps.QUIET_SECONDS)
         logs: dict[int, Logs] = {}
         for epoch in range(plan.epochs):
             self._call(running, "on_epoch_begin", epoch, {})
@@ -203,7 +204,7 @@ class Group:
             member.callbacks.call("on_train_end", logs[index])
 
     def _epoch(
-        self, epoch: int, running: Sequence[int], pace: fit.Pace
+        self, epoch: int, running: Sequence[int], pace: steps.Pace
     ) -> dict[int, Logs]:
         plan, members = self.members[0].plan, self.members
         sums, done, seconds = self.none, 0, 0.0
@@ -258,7 +259,7 @@ class Group:
         member = self.members[index]
         member.model.state = state
         program = member.trainer.program()
-        own, failure = fit.run_steps(member.model, program, piece, sums, where)
+        own, failure = steps.run_steps(member.model, program, piece, sums, where)
         if failure is not None:
             member.model.stop_training = False
             member.callbacks.call("on_non_finite", failure)
@@ -293,8 +294,9 @@ class Group:
     ) -> Progress:
         ends = [lasts.get(index, 0) for index in range(len(self.members))]
         padded = self._put(np.array([*ends, *[0] * self.filler], np.int32))
+        common = self.data, np.int32(first)
         done: Progress = self._loops(
-            self.program, self.states, self.data, orders, np.int32(first), padded, sums
+            self.program, self.states, common, orders, padded, sums
         )
         return done
 

@@ -3,7 +3,7 @@
 import copy
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -23,6 +23,8 @@ from jaxnet_mini.data import resident
 from jaxnet_mini.devices import memory, programs
 from jaxnet_mini.errors import DataError, NonFiniteError
 from jaxnet_mini.loops.prepare import Prepared
+from jaxnet_mini.models import fit as fitting
+from jaxnet_mini.models import held as holding
 from jaxnet_mini.sweeps import group
 from jaxnet_mini.sweeps.result import Member, SweepResult, epoch_of
 from jaxnet_mini.sweeps.space import Candidate
@@ -50,7 +52,6 @@ class Job:
     """What goes on through a sweep: who is done, and what the bar shows of it."""
 
     callbacks: list[Callback]
-    planned: Mapping[str, Any]
     bar: SweepBar
     verbose: int
 
@@ -104,7 +105,7 @@ class Job:
         candidate.model.state = _start(candidate, prepared)
         ending, own = self._callbacks()
         mine = _prepared_for(candidate, prepared)
-        history = candidate.model._train(mine, own, 0, None, self.planned, {})
+        history = fitting.train(candidate.model, mine, own, 0, None)
         self._end(candidate, history, own, ending)
 
     def together(
@@ -114,9 +115,9 @@ class Job:
         members, endings = [], []
         for candidate in candidates:
             model, mine = candidate.model, _prepared_for(candidate, prepared)
-            model._adopt(mine.outline)
+            holding.of(model).adopt(mine.outline)
             model.state = _start(candidate, prepared)
-            plan = mine.plan((model.seed, 0), **self.planned)
+            plan = mine.plan((model.seed, 0))
             ending, own = self._callbacks()
             history = model.history = History()
             parameters = {"epochs": plan.epochs, "steps": plan.steps, "verbose": 0}
@@ -189,9 +190,8 @@ def _start(candidate: Candidate, prepared: Prepared) -> TrainState:
     One program makes the weights of all, and the optimizer's state needs none.
     """
     model, shape = candidate.model, prepared.outline[0].input_shape
-    state = programs.untrained(
-        candidate.template._traced_net, shape, np.uint32(model.seed)
-    )
+    traced = holding.of(candidate.template).blueprint.traced
+    state = programs.untrained(traced, shape, np.uint32(model.seed))
     optimizer: Any = model.trainer.optimizer
     started: TrainState = state._replace(optimizer_state=init(optimizer, state.params))
     return started

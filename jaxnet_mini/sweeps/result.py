@@ -13,7 +13,7 @@ from jaxnet_mini.callbacks.monitor import MonitorCallback
 from jaxnet_mini.core.networks.ensemble import Ensemble, stacked
 from jaxnet_mini.core.types import Layer
 from jaxnet_mini.errors import ArgumentError, StateError, find, import_extra
-from jaxnet_mini.models.sequential import Sequential
+from jaxnet_mini.models.sequential import Sequential, of_copied
 from jaxnet_mini.plotting.figure import new_figure
 from jaxnet_mini.sweeps.table import MOST_LINES, NOTE, Table
 
@@ -165,7 +165,7 @@ class SweepResult(Sequence[Member]):
             kinds.setdefault(member.net, []).append(member)
         layer = Ensemble(tuple(kinds), tuple(map(len, kinds.values())))
         trainer = chosen[0].model.trainer
-        model = Sequential._of([layer], "ensemble", None, like=None)
+        model = of_copied([layer], "ensemble", None, like=None)
         model.build(chosen[0].model.input_shape)
         model.compile(
             trainer.optimizer,

@@ -16,7 +16,8 @@ from jaxnet_mini.core.training import traced
 from jaxnet_mini.core.training.traced import Place, Traced
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.errors import ArgumentError, find, short
-from jaxnet_mini.models.sequential import Sequential
+from jaxnet_mini.models import held as holding
+from jaxnet_mini.models.sequential import Sequential, of_copied
 
 Space: TypeAlias = Mapping[str, Any]
 """Names of hyper-parameters to the values to try, all combinations of them."""
@@ -206,11 +207,12 @@ def _candidate(
             f"space names a number of a layer twice, in {', '.join(map(repr, own))}: "
             "leave one of the names out."
         )
-    model = Sequential._of(net.layers, template.name, seed, like=template)
+    model = of_copied(net.layers, template.name, seed, like=template)
+    held = holding.of(model)
     if template.built:
         pairs = zip(template.outline, net.layers, strict=True)
-        model._adopt(tuple(dataclasses.replace(p, layer=layer) for p, layer in pairs))
-    model._trainer = dataclasses.replace(trainer, net=model.net, optimizer=optimizer)
+        held.adopt(tuple(dataclasses.replace(p, layer=layer) for p, layer in pairs))
+    held.trainer = dataclasses.replace(trainer, net=model.net, optimizer=optimizer)
     return Candidate(settings, model, template, tuple(places), tuple(filled))
 
 

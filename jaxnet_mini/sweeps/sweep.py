@@ -6,27 +6,29 @@ have the same layers.
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
 
-from jaxnet_mini.base import arguments, interrupts
-from jaxnet_mini.callbacks import BackupAndRestore, as_callbacks
+from jaxnet_mini.base import interrupts
+from jaxnet_mini.callbacks import BackupAndRestore, Callback, as_callbacks
 from jaxnet_mini.callbacks.base import watches_batches
 from jaxnet_mini.callbacks.progress_bar import SweepBar, check_verbose
 from jaxnet_mini.data import iterables
+from jaxnet_mini.data.fit_arguments import FitData, FitSchedule
 from jaxnet_mini.devices import forks, placement, processes, transfers
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.errors import ArgumentError
-from jaxnet_mini.loops import prepare as preparing
 from jaxnet_mini.loops.feed import Resident
-from jaxnet_mini.loops.prepare import Prepared
+from jaxnet_mini.loops.prepare import Prepared, prepare
+from jaxnet_mini.models import held as holding
 from jaxnet_mini.models import mismatches
 from jaxnet_mini.sweeps import space as spaces
 from jaxnet_mini.sweeps.group import Whole
 from jaxnet_mini.sweeps.job import TOGETHER, Job
 from jaxnet_mini.sweeps.result import SweepResult
+from jaxnet_mini.sweeps.space import Candidate
 
 
 @interrupts.held_back()
@@ -113,6 +115,68 @@ def sweep(
     transfers.check("sweep")
     verbose = check_verbose(verbose)
     given = as_callbacks(callbacks)
+    _check_callbacks(given)
+    data = FitData(x, y, sample_weight, class_weight, validation_split, validation_data)
+    schedule = FitSchedule(
+        batch_size=batch_size,
+        epochs=epochs,
+        steps_per_epoch=steps_per_epoch,
+        shuffle=shuffle,
+        validation_batch_size=validation_batch_size,
+        validation_freq=validation_freq,
+    ).checked()
+    _check_arrays(data)
+    candidates = spaces.candidates(model, space)
+    bar = SweepBar("Sweep", len(candidates), len(candidates), verbose)
+    job = Job(given, bar, verbose)
+    if mesh is None and processes.several():
+        raise ArgumentError(
+            "a sweep runs in one process, and jax.distributed has joined "
+            f"{jax.process_count()}: give each a part of the space, and the mesh "
+            'jax.sharding.Mesh(jax.local_devices(), ("data",)).'
+        )
+    place = placement.of(mesh)
+    with transfers.meant(), contextlib.closing(job):
+        for template in {id(c.template): c.template for c in candidates}.values():
+            own = [c for c in candidates if c.template is template]
+            _train(job, own, data, schedule, place)
+        return job.result(candidates)
+
+
+def _train(
+    job: Job,
+    candidates: list[Candidate],
+    data: FitData,
+    schedule: FitSchedule,
+    place: Placement,
+) -> None:
+    """Train the members that share a template, together where that can be."""
+
+    def prepared_at(place: Placement) -> Prepared:
+        template = holding.of(candidates[0].template)
+        return prepare(
+            template.compiled(),
+            template.blueprint.outline_for(data.x, data.y),
+            place,
+            data,
+            schedule,
+            watched=watches_batches(job.callbacks, "test"),
+            verbose=job.verbose,
+        )
+
+    together = all(type(callback) in TOGETHER for callback in job.callbacks)
+    prepared = prepared_at(Whole(place.mesh) if together else place)
+    mismatches.warn(prepared.trainer, prepared.outline)
+    most = 1
+    if together and isinstance(prepared.feed, Resident):
+        most = job.at_once(candidates, prepared, place.shards)
+    elif together:  # with streams, which members cannot share
+        prepared = prepared_at(place)
+    job.run(candidates, prepared, most)
+
+
+def _check_callbacks(given: Iterable[Callback]) -> None:
+    """Raise an ArgumentError where one of them is for a single model."""
     if BackupAndRestore.among(given) is not None:
         raise ArgumentError(
             "BackupAndRestore keeps one run, and a sweep is many: leave it out, or fit "
@@ -126,66 +190,15 @@ def sweep(
                 "from the result, such as result.best().save(path) or "
                 "result.to_pandas().to_csv(path)."
             )
-    epochs = arguments.check_count("epochs", epochs)
-    if steps_per_epoch is not None:
-        steps_per_epoch = arguments.check_count("steps_per_epoch", steps_per_epoch)
-    for name, data in (("x", x), ("validation_data", validation_data)):
-        if iterables.gives_batches(data):
+
+
+def _check_arrays(data: FitData) -> None:
+    """Raise an ArgumentError where something gives batches."""
+    for name in ("x", "validation_data"):
+        value = getattr(data, name)
+        if iterables.gives_batches(value):
             raise ArgumentError(
                 f"a sweep needs arrays, and {name} gives batches "
-                f"({type(data).__name__}): every member goes through the examples in "
+                f"({type(value).__name__}): every member goes through the examples in "
                 "an order of its own."
             )
-    candidates = spaces.candidates(model, space)
-    together = all(type(callback) in TOGETHER for callback in given)
-    job = Job(
-        given,
-        {
-            "epochs": epochs,
-            "initial_epoch": 0,
-            "steps_per_epoch": steps_per_epoch,
-            "shuffle": arguments.check_flag("shuffle", shuffle),
-        },
-        SweepBar("Sweep", len(candidates), len(candidates), verbose),
-        verbose,
-    )
-    if mesh is None and processes.several():
-        raise ArgumentError(
-            "a sweep runs in one process, and jax.distributed has joined "
-            f"{jax.process_count()}: give each a part of the space, and the mesh "
-            'jax.sharding.Mesh(jax.local_devices(), ("data",)).'
-        )
-    place = placement.of(mesh)
-
-    def prepare(template: Any, place: Placement) -> Prepared:
-        return preparing.prepare(
-            trainer=template.trainer,
-            outline=template._outline_for(x, y),
-            place=place,
-            x=x,
-            y=y,
-            sample_weight=sample_weight,
-            class_weight=class_weight,
-            batch_size=batch_size,
-            validation_split=validation_split,
-            validation_data=validation_data,
-            validation_steps=None,
-            validation_batch_size=validation_batch_size,
-            validation_freq=validation_freq,
-            epochs=range(epochs),
-            watched=watches_batches(given, "test"),
-            verbose=verbose,
-        )
-
-    with transfers.meant(), contextlib.closing(job):
-        for template in {id(c.template): c.template for c in candidates}.values():
-            own = [c for c in candidates if c.template is template]
-            prepared = prepare(template, Whole(place.mesh) if together else place)
-            mismatches.warn(prepared.trainer, prepared.outline)
-            most = 1
-            if together and isinstance(prepared.feed, Resident):
-                most = job.at_once(own, prepared, place.shards)
-            elif together:  # with streams, which members cannot share
-                prepared = prepare(template, place)
-            job.run(own, prepared, most)
-        return job.result(candidates)

@@ -16,6 +16,7 @@ from jaxnet_mini.callbacks import (
 )
 from jaxnet_mini.errors import NonFiniteError
 from jaxnet_mini.loops import fit
+from jaxnet_mini.loops import steps as looping
 
 ROWS = 40
 X = np.ones((ROWS, 1), np.float32)
@@ -111,7 +112,7 @@ def test_a_failure_in_a_later_epoch_keeps_the_epochs_before_it():
 def test_a_weight_that_overflows_ends_training_wherever_the_host_looks(
     steps, monkeypatch, capsys
 ):
-    monkeypatch.setattr(fit.Pace, "steps", lambda pace, left: min(steps, left))
+    monkeypatch.setattr(looping.Pace, "steps", lambda pace, left: min(steps, left))
     model = line(1e25)
     history = model.fit(LARGE, 0.0 * X, callbacks=TerminateOnNaN(), **CALL)
     assert math.isnan(history.history["loss"][0])
@@ -130,7 +131,7 @@ def test_the_loop_is_not_made_to_run_step_by_step(monkeypatch):
         return run_steps(*arguments)
 
     monkeypatch.setattr(fit, "run_steps", noted)
-    monkeypatch.setattr(fit.Pace, "steps", lambda pace, left: left)
+    monkeypatch.setattr(looping.Pace, "steps", lambda pace, left: left)
     line().fit(X, SPIKE, callbacks=TerminateOnNaN(), **CALL)
     assert lengths == [ROWS]
 
@@ -185,7 +186,7 @@ def test_a_callback_of_ones_own_may_decide():
 
 
 def test_a_stop_for_another_reason_hides_no_error(monkeypatch):
-    monkeypatch.setattr(fit.Pace, "steps", lambda pace, left: left)
+    monkeypatch.setattr(looping.Pace, "steps", lambda pace, left: left)
     model = line()
     stop = LambdaCallback(
         on_epoch_begin=lambda epoch, logs: setattr(model, "stop_training", True)

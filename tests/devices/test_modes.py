@@ -18,6 +18,7 @@ from interpreter import ROOT, run
 from oracles import unchecked_types
 
 import jaxnet_mini as jn
+from jaxnet_mini.models import held
 
 SAME = (
     "jax_debug_key_reuse=true",
@@ -90,7 +91,7 @@ def test_where_nothing_may_be_moved_one_sentence_says_so_and_its_advice_works():
                 getattr(model, job)(x, y)
         with pytest.raises(jn.errors.StateError, match="set it to 'disallow'"):
             model.predict(x)
-    assert model._state is None
+    assert held.of(model).state is None
     with jax.transfer_guard("disallow"):
         model.fit(x, y, verbose=0)
         assert np.isfinite(model.predict(x)).all()

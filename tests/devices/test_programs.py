@@ -32,7 +32,7 @@ from jaxnet_mini.callbacks import (
 from jaxnet_mini.core.training import trainer as train
 from jaxnet_mini.devices import programs
 from jaxnet_mini.layers import Dense, Dropout
-from jaxnet_mini.loops import fit
+from jaxnet_mini.loops import steps
 
 COMPILED: list[str] = []
 """The names of all functions that were compiled, in order."""
@@ -308,7 +308,7 @@ def test_parts_of_an_epoch_are_the_same_program(warm, monkeypatch):
     model, x, y = warm
     compilations = Compilations()
     for length in (1, 3, 2):
-        monkeypatch.setattr(fit.Pace, "steps", lambda pace, length=length: length)
+        monkeypatch.setattr(steps.Pace, "steps", lambda pace, length=length: length)
         model.fit(x, y, verbose=0)
     model.fit(x, y, epochs=3, steps_per_epoch=3, verbose=0)
     compilations.assert_none()
@@ -405,7 +405,7 @@ def test_stopping_early_and_restoring_compile_nothing(warm):
 def test_callbacks_compile_nothing_and_keep_the_loop_whole(warm, monkeypatch, callback):
     model, x, y = warm
     monkeypatch.setattr(type(model), "save", lambda *_, **__: None, raising=False)
-    monkeypatch.setattr(fit.Pace, "steps", lambda pace, left: left)
+    monkeypatch.setattr(steps.Pace, "steps", lambda pace, left: left)
     compilations = Compilations()
     with counted(monkeypatch, (programs, "loop")) as counts:
         history = model.fit(x, y, epochs=4, verbose=0, callbacks=callback)
@@ -421,7 +421,7 @@ def test_tensorboard_watches_batches_where_it_is_told_to(
     warm, monkeypatch, tmp_path, update_freq, runs
 ):
     model, x, y = warm
-    monkeypatch.setattr(fit.Pace, "steps", lambda pace, left: left)
+    monkeypatch.setattr(steps.Pace, "steps", lambda pace, left: left)
     board = TensorBoard(tmp_path, update_freq=update_freq, histogram_freq=1)
     compilations = Compilations()
     with counted(monkeypatch, (programs, "loop")) as counts:
@@ -482,7 +482,7 @@ def asked_in_one_fit(model, monkeypatch, rows, pieces):
     """How often a quiet epoch runs the loop, and asks the host for numbers."""
     x, y = examples(rows)
     model.fit(x, y, batch_size=4, verbose=0)
-    monkeypatch.setattr(fit.Pace, "steps", lambda pace, left: min(pieces, left))
+    monkeypatch.setattr(steps.Pace, "steps", lambda pace, left: min(pieces, left))
     with counted(
         monkeypatch,
         (jax, "device_get"),
@@ -517,7 +517,7 @@ def test_each_look_of_the_host_costs_two_answers(monkeypatch):
 
 def test_pace_grows_to_a_look_a_second():
     """Steps of a millisecond: 8, 64, 512, then a thousand at a time."""
-    pace = fit.Pace(1.0)
+    pace = steps.Pace(1.0)
     lengths = []
     for _ in range(5):
         lengths.append(pace.steps(10**6))

@@ -27,7 +27,7 @@ from jaxnet_mini.errors import (
     UnknownNameError,
 )
 from jaxnet_mini.files import safetensors as saving
-from jaxnet_mini.models import load
+from jaxnet_mini.models import held, load
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 3)).astype(np.float32)
@@ -407,8 +407,8 @@ def test_other_kinds_of_keys_come_back(path, implementation, units):
     finally:
         jax.config.update("jax_default_prng_impl", before)
     again = load.load_model(path)
-    assert str(jax.random.key_impl(again._state.key)) == implementation
-    assert_trees_identical(again._state, model._state)
+    assert str(jax.random.key_impl(held.of(again).state.key)) == implementation
+    assert_trees_identical(held.of(again).state, held.of(model).state)
 
 
 # A user's own

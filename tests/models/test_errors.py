@@ -51,6 +51,7 @@ from jaxnet_mini.layers import (
     LayerNormalization,
     Rescaling,
 )
+from jaxnet_mini.models import held
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -155,17 +156,18 @@ def shared_model(kind):
 
 def everything(model):
     """All that a model holds: the objects, and the bits of its arrays."""
+    holding = vars(held.of(model))
     leaves = [
         np.asarray(
             jax.random.key_data(leaf)
             if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
             else leaf
         )
-        for leaf in jax.tree.leaves(vars(model)["_state"])
+        for leaf in jax.tree.leaves(holding["state"])
     ]
-    held = {name: id(value) for name, value in vars(model).items()}
-    held.pop("_looked_at", None)  # whose warning was given, before what failed
-    return held, model.built, [(leaf.dtype, leaf.tobytes()) for leaf in leaves]
+    objects = {name: id(value) for name, value in (vars(model) | holding).items()}
+    objects.pop("looked_at")  # whose warning was given, before what failed
+    return objects, model.built, [(leaf.dtype, leaf.tobytes()) for leaf in leaves]
 
 
 @dataclasses.dataclass

@@ -19,7 +19,7 @@ from jaxnet_mini.core.training.state import NO_ROW
 from jaxnet_mini.data import epoch_order
 from jaxnet_mini.datasets import digits
 from jaxnet_mini.errors import ArgumentError, NonFiniteError, StateError
-from jaxnet_mini.loops.fit import Pace
+from jaxnet_mini.loops.steps import Pace
 
 FEATURES, CLASSES = 4, 3
 

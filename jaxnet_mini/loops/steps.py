@@ -1,0 +1,118 @@
+"""Steps of the compiled loop, as many at once as nobody waits for.
+
+The host looks in between two runs of it, and where a run turned NaN or infinite it
+finds the last state that was whole.
+"""
+
+from typing import Any, Protocol, runtime_checkable
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxnet_mini.core.networks import weights
+from jaxnet_mini.core.training.state import TrainState
+from jaxnet_mini.core.training.sums import Progress, Sums
+from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.devices import programs, transfers
+from jaxnet_mini.errors import NonFiniteError
+from jaxnet_mini.loops.feed import Piece
+
+QUIET_SECONDS = 1.0
+"""Without a bar the host still looks in once a second, so that Ctrl-C works."""
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """What is trained: it holds the state and may ask to stop."""
+
+    stop_training: bool
+    state: TrainState
+
+
+class Pace:
+    """How many steps to run before the host looks in again."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._steps = 8
+
+    def steps(self, left: int) -> int:
+        """Return how many of the steps ``left`` should take about ``seconds``."""
+        # A short rest is not worth a piece of its own.
+        return left if left < 1.5 * self._steps else self._steps
+
+    def ran(self, steps: int, seconds: float) -> None:
+        """Learn from ``steps`` that took ``seconds``."""
+        # At most eightfold: the first pieces are short and measured badly.
+        wanted = int(steps * self.seconds / max(seconds, 1e-6))
+        self._steps = max(1, min(wanted, 8 * max(steps, self._steps)))
+
+
+def run_steps(
+    learner: Learner,
+    program: Trainer,
+    piece: Piece,
+    sums: Sums,
+    where: tuple[int, int],
+) -> tuple[Sums, NonFiniteError | None]:
+    """Run the steps of a piece; keep the new state and return the sums.
+
+    Args:
+        learner: holds the state.
+        program: what to run, see `Trainer.program`.
+        piece: examples, their order, and the steps to take.
+        sums: those of the steps before.
+        where: epoch and step within it, for the message of an error.
+
+    Returns:
+        The sums, and None; or, where the loss or a weight turned NaN or infinite, the
+        error to raise. The learner then keeps the last state in which all weights were
+        finite.
+    """
+    before = learner.state
+    after: Progress = programs.loop(program, before, *piece, sums)
+    failed, finite = jax.device_get((after.failed, after.finite))
+    if failed < 0 and finite.all():
+        learner.state = after.state
+        return after.sums, None
+    end = piece.last if failed < 0 else int(failed)
+    step, state, culprit = _last_finite(program, before, piece._replace(last=end))
+    learner.state = state
+    epoch, done = where
+    batch = done + step - piece.first
+    error = NonFiniteError(
+        f"{culprit} turned NaN or infinite in epoch {epoch + 1} at step {batch + 1}: "
+        "the model keeps the weights from before. Try a smaller learning rate, or clip "
+        "gradients with optax.chain(optax.clip_by_global_norm(1.0), ...)."
+    )
+    error.batch = batch
+    return after.sums, error
+
+
+def _last_finite(
+    program: Trainer, before: TrainState, piece: Piece
+) -> tuple[int, TrainState, str]:
+    """Find the last step before which all weights were finite, by running it again.
+
+    The loop is deterministic, so that looking back costs nothing until it is needed.
+    """
+    none = program.no_sums()
+
+    def run(last: int) -> tuple[TrainState, NDArray[Any]]:
+        after = programs.loop(program, before, *piece._replace(last=last), none)
+        return after.state, transfers.to_host(after.finite)
+
+    state, finite = run(piece.last)
+    if finite.all():
+        return piece.last, state, "the loss"
+    good, bad = piece.first, piece.last
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        if run(middle)[1].all():
+            good = middle
+        else:
+            bad = middle
+    _, finite = run(bad)
+    paths = list(weights.by_path(before.params))
+    return good, run(good)[0], f"the weight {paths[int(np.argmin(finite))]!r}"

@@ -1,0 +1,92 @@
+"""The architecture of a model as plain JSON, and a model of it again."""
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+from jaxnet_mini.base import plain_json
+from jaxnet_mini.base.plain_json import Json
+from jaxnet_mini.errors import ArgumentError, JaxnetError
+from jaxnet_mini.files import config as configs
+from jaxnet_mini.files.config import CustomObjects
+from jaxnet_mini.models.blueprint import Blueprint
+
+Model = TypeVar("Model")
+
+MOST_LAYERS = 1000
+"""In a file. Each takes half a millisecond to build, whatever it then turns out to be;
+`jaxnet_mini.repeat` counts as one."""
+
+
+def config_of(blueprint: Blueprint, own: dict[str, Any]) -> dict[str, Any]:
+    """Return the architecture as plain JSON.
+
+    Args:
+        blueprint: of the model.
+        own: receives the user's own classes and functions in it, by name.
+
+    Raises:
+        ArgumentError: a layer holds what has no name to find it by.
+    """
+    layers = [
+        configs.to_config(part.layer, f"the layer {part.name!r}", own)
+        for part in blueprint.outline
+    ]
+    shape = list(blueprint.known_shape) if blueprint.built else None
+    named = {"name": blueprint.name, "seed": blueprint.seed}
+    return named | {"input_shape": shape, "layers": layers}
+
+
+def model_of(
+    kind: type[Model], config: Mapping[str, Any], custom_objects: CustomObjects | None
+) -> Model:
+    """Return a model of an architecture, with new weights.
+
+    Args:
+        kind: the class of the model, made of layers, a name and a seed.
+        config: what `config_of` returned.
+        custom_objects: the user's own classes and functions in it, by name.
+
+    Raises:
+        UnknownNameError, ArgumentError, ShapeError: it describes no model.
+    """
+    entries = {"name": str, "seed": int, "input_shape": list | None, "layers": list}
+    plain_json.check_keys(config, entries, "the architecture")
+    layers = configs.from_config(config["layers"], custom_objects, "layers")
+    made: Any = kind
+    with computing("the layers cannot be built"):
+        model: Any = made(layers, config["name"], config["seed"])
+        if config["input_shape"] is not None:
+            model.build((None, *config["input_shape"]))
+    built: Model = model
+    return built
+
+
+def check_number(architecture: Json) -> None:
+    """Check that there are not too many layers for a file, those within others too.
+
+    Raises:
+        ArgumentError: there are.
+    """
+    number = json.dumps(architecture).count('"layers.')
+    if number > MOST_LAYERS:
+        raise ArgumentError(
+            f"there are {number} layers, and a file holds at most {MOST_LAYERS}: "
+            "repeat one with jaxnet_mini.repeat, or keep the weights alone."
+        )
+
+
+@contextlib.contextmanager
+def computing(what: str) -> Iterator[None]:
+    """Name what fails where every argument is right alone, and all together are not.
+
+    Raises:
+        ArgumentError: JAX or optax takes them not, nor a class of the user's.
+    """
+    try:
+        yield
+    except (JaxnetError, RecursionError):
+        raise
+    except Exception as error:
+        raise ArgumentError(f"{what}: {error}") from error

@@ -1,0 +1,227 @@
+"""The architecture of a model: its layers and their shapes, as one frozen value."""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from jaxnet_mini.core import origins
+from jaxnet_mini.core.layers import Input, check_shape
+from jaxnet_mini.core.networks import outline as outlines
+from jaxnet_mini.core.networks import serial
+from jaxnet_mini.core.networks.outline import LayerOutline, unbuilt_outline
+from jaxnet_mini.core.networks.serial import Serial
+from jaxnet_mini.core.types import Layer, Shape
+from jaxnet_mini.data import arrays
+from jaxnet_mini.errors import ArgumentError, ShapeError, StateError
+from jaxnet_mini.models import places
+
+NONE = Serial(())
+
+
+@dataclasses.dataclass(frozen=True)
+class Blueprint:
+    """Layers and their shapes: all of a model but its weights and its training.
+
+    Args:
+        name: shown by `summary`.
+        seed: of the initial weights.
+        net: the layers as one, without an `Input`.
+        input_shape: of the inputs, without the batch axis; None until it is known.
+        traced: ``net`` as programs are found by it, see `jaxnet_mini.core.origins`.
+        shapes: one outline a layer; none until the input shape is known.
+        family: what a model shares with its copies, see `places`; None for a model of
+            layers from several.
+
+    >>> from jaxnet_mini.layers import Dense, Flatten
+    >>> blueprint = Blueprint().with_layers([Flatten(input_shape=(2, 2)), Dense(3)])
+    >>> blueprint.input_shape, blueprint.output_shape
+    ((2, 2), (3,))
+    """
+
+    name: str = "sequential"
+    seed: int = 0
+    net: Serial = NONE
+    input_shape: Shape | None = None
+    traced: Layer = dataclasses.field(default=NONE, compare=False, repr=False)
+    shapes: tuple[LayerOutline, ...] = dataclasses.field(
+        default=(), compare=False, repr=False
+    )
+    family: object = dataclasses.field(
+        default_factory=object, compare=False, repr=False
+    )
+
+    @property
+    def built(self) -> bool:
+        """Whether the input shape, and with it every weight's, is known."""
+        return self.input_shape is not None and bool(self.net.layers)
+
+    @property
+    def outline(self) -> tuple[LayerOutline, ...]:
+        """Name, shapes and parameters of each layer, as far as they are known."""
+        return self.shapes if self.built else unbuilt_outline(self.net)
+
+    @property
+    def known_shape(self) -> Shape:
+        """The input shape.
+
+        Raises:
+            StateError: it is not known yet, or there are no layers.
+        """
+        self._check_layers()
+        if self.input_shape is None:
+            raise StateError(
+                "the input shape is not known yet: give the first layer input_shape, "
+                "put an Input first, or call fit."
+            )
+        return self.input_shape
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of the outputs, without the batch axis; errors as `known_shape`."""
+        self.known_shape  # noqa: B018  (an error where there is none)
+        return self.shapes[-1].output_shape
+
+    def shape_for(self, input_shape: Shape) -> Shape:
+        """Return the shape of the outputs for inputs of a shape; nothing is built.
+
+        Raises:
+            ShapeError: a layer cannot take what comes to it.
+        """
+        parts = outlines.outline(self.net, input_shape)
+        return parts[-1].output_shape if parts else input_shape
+
+    # Others like it
+
+    def with_layers(self, added: Iterable[Layer]) -> "Blueprint":
+        """Return it with layers at its end, of which an `Input` may come first.
+
+        Raises:
+            LayerError: one is no layer, or has weights and stands in a model already.
+            ArgumentError: an `Input` after the first place.
+            ShapeError: a layer cannot take what comes to it.
+        """
+        # All at once: one by one, the time would grow as the square of their number.
+        shape, layers = self.input_shape, [*self.net.layers]
+        for layer in added:
+            if isinstance(layer, Input):
+                if layers or shape:
+                    raise ArgumentError(
+                        f"{layer!r} stands after other layers: Input comes first, once."
+                    )
+                shape = layer.shape
+                continue
+            serial.check_layer(layer)
+            if not layers and shape is None:
+                shape = getattr(layer, "input_shape", None)
+            layers.append(layer)
+        return self._changed(tuple(layers), shape, len(self.net.layers))
+
+    def without_last(self) -> "Blueprint":
+        """Return it without its last layer.
+
+        Raises:
+            ArgumentError: there is none.
+        """
+        if not self.net.layers:
+            raise ArgumentError("there is no layer to pop: the model has none.")
+        layers = self.net.layers[:-1]
+        return self._changed(layers, self.input_shape, len(layers))
+
+    def of_copied(
+        self, layers: Sequence[Layer], family: "Blueprint | None"
+    ) -> "Blueprint":
+        """Return it with layers that stand in other models, for weights of its own.
+
+        Args:
+            layers: without an `Input`.
+            family: what it is a copy of; None where it is one of several.
+        """
+        shape = getattr(layers[0], "input_shape", None) if layers else None
+        own = dataclasses.replace(self, family=family and family.family)
+        return own._changed(tuple(layers), shape, len(layers))
+
+    def for_inputs(self, shape: Shape) -> "Blueprint":
+        """Return it for inputs of a shape.
+
+        Raises:
+            ShapeError: a layer cannot take what comes to it, or another shape is known.
+        """
+        if self.input_shape not in (None, shape):
+            raise ShapeError(
+                f"the model takes inputs of shape {self.input_shape} and build was "
+                f"given {shape}: make a new model for other inputs."
+            )
+        return self._changed(self.net.layers, shape, len(self.net.layers))
+
+    def with_outline(self, outline: tuple[LayerOutline, ...]) -> "Blueprint":
+        """Return it with the shapes of the first data seen, where none were known."""
+        if self.built:
+            return self
+        shape = outline[0].input_shape
+        return dataclasses.replace(self, shapes=outline, input_shape=shape)
+
+    def retraced(self) -> "Blueprint":
+        """Return it with what is a user's own looked at anew."""
+        return dataclasses.replace(self, traced=origins.retraced(self.net))
+
+    def _changed(
+        self, layers: tuple[Layer, ...], shape: Shape | None, own: int
+    ) -> "Blueprint":
+        """Return it with other layers, of which the first ``own`` stand in it."""
+        net = Serial(layers)
+        shapes: tuple[LayerOutline, ...] = ()
+        known = self.shapes if shape == self.input_shape else ()
+        if shape is not None:
+            shapes = outlines.outline(net, shape, known[: len(layers)])
+        seen = own if known else 0
+        parts = shapes or unbuilt_outline(net)
+        places.check(parts, shape is not None, self.place, added=own, seen=seen)
+        changed = dataclasses.replace(
+            self, net=net, input_shape=shape, shapes=shapes, traced=net
+        )
+        return changed.retraced()
+
+    # What data and other models say
+
+    def outline_for(self, x: Any, y: Any = None) -> tuple[LayerOutline, ...]:
+        """Return the outline, made for the rows of ``x`` where no shape was known.
+
+        Raises:
+            StateError: there are no layers.
+            ArgumentError, DataError, ShapeError: they cannot take these rows.
+        """
+        self._check_layers()
+        return self.shapes or self.outline_of(arrays.row_shape(x, y))
+
+    def outline_of(self, shape: Shape) -> tuple[LayerOutline, ...]:
+        """Return the outline for a shape, where none was known; errors likewise."""
+        outline = outlines.outline(self.net, shape)
+        places.check(outline, True, self.place, added=len(outline))
+        return outline
+
+    @property
+    def place(self) -> places.Place:
+        """Where its layers stand."""
+        return places.Place(self.family, self.name)
+
+    def mark(self) -> None:
+        """Keep in mind that its layers stand in a model now, see `places`."""
+        places.mark(self.outline, self.built, self.place)
+
+    def _check_layers(self) -> None:
+        if not self.net.layers:
+            raise StateError("the model has no layers: add one first.")
+
+
+def without_batch_axis(input_shape: Any) -> Shape:
+    """Return a shape as Keras writes it, ``(None, 28, 28)``, without its first axis.
+
+    Raises:
+        ArgumentError: it is no such shape.
+    """
+    if not isinstance(input_shape, tuple | list) or not input_shape:
+        raise ArgumentError(
+            "input_shape must be a tuple that starts with the batch axis, such as "
+            f"(None, 28, 28), not {input_shape!r}."
+        )
+    return check_shape(input_shape[1:], "input_shape")

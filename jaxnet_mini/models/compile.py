@@ -1,0 +1,103 @@
+"""How a model is to be trained: what ``compile`` is given, and as plain JSON."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import optax
+
+from jaxnet_mini.base import plain_json
+from jaxnet_mini.core import origins, transformations
+from jaxnet_mini.core.metrics import Metric
+from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.files import config as configs
+from jaxnet_mini.files.config import CustomObjects
+from jaxnet_mini.models.blueprint import Blueprint
+
+
+def trainer_of(
+    blueprint: Blueprint, optimizer: Any, loss: Any, metrics: Any, weighted_metrics: Any
+) -> Trainer:
+    """Return the trainer that the arguments of ``compile`` describe.
+
+    Raises:
+        ArgumentError, UnknownNameError: one of them is none, or the optimizer does not
+            suit the weights.
+    """
+    if loss is None:
+        raise ArgumentError(
+            'compile needs a loss: for example loss="sparse_categorical_crossentropy".'
+        )
+    chosen = (loss, optimizer, _several(metrics), _several(weighted_metrics))
+    trace = origins.trace_for(blueprint.net, *chosen)
+    trainer = Trainer(blueprint.net, *chosen, trace=trace)
+    if blueprint.built:
+        shapes = {part.name: part.params for part in blueprint.shapes}
+        transformations.check(trainer.optimizer, trainer.transformation, shapes)
+    return trainer
+
+
+def config_of(trainer: Trainer, own: dict[str, Any]) -> dict[str, Any]:
+    """Return how to train as plain JSON.
+
+    Args:
+        trainer: which.
+        own: receives the user's own classes and functions in it, by name.
+
+    Raises:
+        ArgumentError: something in it has no name to find it by.
+    """
+    if isinstance(trainer.optimizer, optax.GradientTransformation):
+        raise ArgumentError(
+            "the optimizer cannot be saved: an optax transformation is functions "
+            "without names. Save the weights alone with model.save_weights, or "
+            "compile with a subclass of jaxnet_mini.optimizers.Optimizer whose "
+            "factory makes it."
+        )
+
+    def listed(metrics: tuple[Metric, ...]) -> list[Any]:
+        return [
+            configs.to_config(metric, f"the metric {metric.name!r}", own)
+            for metric in metrics
+        ]
+
+    return {
+        "optimizer": configs.to_config(trainer.optimizer, "the optimizer", own),
+        "loss": configs.to_config(trainer.loss, "the loss", own),
+        "metrics": listed(trainer.metrics),
+        "weighted_metrics": listed(trainer.weighted_metrics),
+    }
+
+
+def arguments_of(
+    config: Mapping[str, Any], custom_objects: CustomObjects | None
+) -> dict[str, Any]:
+    """Return the arguments of ``compile`` that `config_of` made JSON of.
+
+    Args:
+        config: what it returned.
+        custom_objects: the user's own classes and functions in it, by name.
+
+    Raises:
+        UnknownNameError, ArgumentError: it describes no optimizer, loss or metric.
+    """
+    one, several = dict | str, list
+    entries: dict[str, Any] = {
+        "optimizer": one,
+        "loss": one,
+        "metrics": several,
+        "weighted_metrics": several,
+    }
+    plain_json.check_keys(config, entries, "the compile settings")
+    configs.check_custom(list(config.values()), custom_objects)
+    return {
+        entry: configs.from_config(config[entry], custom_objects, entry)
+        for entry in entries
+    }
+
+
+def _several(metrics: Any) -> tuple[Any, ...]:
+    """Return none, one or several as a tuple."""
+    if metrics is None:
+        return ()
+    return tuple(metrics) if isinstance(metrics, list | tuple) else (metrics,)

@@ -1,0 +1,209 @@
+"""What a model learns: all of ``fit``, or one step."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+
+from jaxnet_mini.base import seeds
+from jaxnet_mini.callbacks import (
+    BackupAndRestore,
+    Callback,
+    CallbackList,
+    History,
+    as_callbacks,
+)
+from jaxnet_mini.callbacks.base import watches_batches
+from jaxnet_mini.callbacks.progress_bar import check_verbose
+from jaxnet_mini.checkpoints import kept_run
+from jaxnet_mini.checkpoints.identity import Subject
+from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.types import Logs
+from jaxnet_mini.data import epoch_order, iterables, resident
+from jaxnet_mini.data.fit_arguments import FitData, FitSchedule
+from jaxnet_mini.devices import forks, placement, processes, transfers
+from jaxnet_mini.files.safetensors import FilePath
+from jaxnet_mini.loops import fit as loop
+from jaxnet_mini.loops import logs as logging
+from jaxnet_mini.loops import prepare, rehearsal, steps
+from jaxnet_mini.loops.feed import Piece
+from jaxnet_mini.loops.prepare import Prepared
+from jaxnet_mini.loops.run import Run, UnkeptRun
+from jaxnet_mini.models import mismatches
+from jaxnet_mini.models.held import Held, of
+
+
+def fit(
+    model: Any,
+    data: FitData,
+    schedule: FitSchedule,
+    *,
+    verbose: Any,
+    callbacks: Any,
+    seed: int | None,
+    checkpoint: FilePath | None,
+    mesh: Any,
+    sharding: Mapping[str, Any] | None,
+) -> History:
+    """Train, see `Model.fit`.
+
+    Args:
+        model: which.
+        data: what to learn, and on what to validate.
+        schedule: when to do what.
+        verbose: this and the following are what the method takes.
+        callbacks: hooks.
+        seed: of the order of examples and of dropout.
+        checkpoint: a folder to keep the run in.
+        mesh: of devices.
+        sharding: which weights are split over it.
+    """
+    forks.check("fit")
+    transfers.check("fit")
+    held = of(model)
+    trainer = held.compiled()
+    verbose = check_verbose(verbose)
+    hooks = as_callbacks(callbacks)
+    if checkpoint is not None:
+        hooks.append(BackupAndRestore(checkpoint, delete_checkpoint=False))
+    schedule = schedule.checked()
+    if seed is not None:
+        seed = seeds.check_seed(seed)
+    if not processes.is_first():
+        verbose = 0
+        hooks = [hook for hook in hooks if not hook.writes_files]
+    place = placement.of(mesh, sharding, lying=held.state)
+    opened = iterables.opened(
+        *data[:3],
+        schedule.steps_per_epoch,
+        schedule.batch_size,
+        passes=schedule.epochs - schedule.initial_epoch,
+    )
+    first = data[:2] if opened is None else opened.first[:2]
+    prepared = prepare.prepare(
+        trainer,
+        held.blueprint.outline_for(*first),
+        place,
+        data if opened is None else data._replace(x=opened),
+        schedule,
+        watched=watches_batches(hooks, "test"),
+        verbose=verbose,
+    )
+    warn_once(held, prepared.outline)
+    return train(model, prepared, hooks, verbose, seed)
+
+
+def train(
+    model: Any,
+    prepared: Prepared,
+    hooks: list[Callback],
+    verbose: int,
+    seed: int | None,
+) -> History:
+    """Train on what has been checked and lies where it is to be.
+
+    Args:
+        model: which.
+        prepared: the examples, and what they are for.
+        hooks: the callbacks.
+        verbose: 0, 1 or 2.
+        seed: see `Model.fit`.
+    """
+    held, backup = of(model), BackupAndRestore.among(hooks)
+    with _run(held, prepared, backup, verbose, seed) as run:
+        held.adopt(prepared.outline)
+        place = prepared.place
+        if run.state is not None:
+            run.state = place.params(run.state)
+            held.put(run.state)
+        # Compiled while the weights are made and the examples are placed.
+        compiling = loop.compile_ahead(prepared, place.params(held.ahead()), run.plan)
+        state = held.trained()
+        if seed is not None:
+            with transfers.meant():
+                state = state._replace(key=jax.random.key(seed))
+        held.put(place.params(state))
+        history = model.history = History()
+        plan = run.plan
+        parameters = {"epochs": plan.epochs, "steps": plan.steps, "verbose": verbose}
+        called = CallbackList([*hooks, history], model, parameters)
+        model.stop_training = False
+        try:
+            call = loop.Call(model, prepared, run, called, history, verbose)
+            loop.train_epochs(call, compiling)
+        except (ValueError, RuntimeError) as error:
+            folder = None if backup is None else backup.backup_dir
+            lost = processes.as_lost(error, folder)
+            if lost is None:
+                raise
+            raise lost from error
+        finally:
+            held.put(placement.at_home(held.trained()))
+    return history
+
+
+def _run(
+    held: Held,
+    prepared: Prepared,
+    backup: BackupAndRestore | None,
+    verbose: int,
+    seed: int | None,
+) -> Run:
+    """Return where to start, and who keeps how far it is."""
+    own, state = held.blueprint.seed, held.state
+    step = 0 if state is None else int(transfers.to_host(state.step))
+    plan = prepared.plan((own, step) if seed is None else (seed,))
+    if backup is None:
+        return UnkeptRun(plan)
+    subject = Subject(
+        prepared.trainer,
+        prepared.outline,
+        prepared.batch,
+        prepared.examples,
+        prepared.validation,
+        prepared.schedule.kept() | {"seed": own if seed is None else seed},
+    )
+    return kept_run.KeptRun(backup, subject, plan, verbose)
+
+
+def warn_once(held: Held, outline: tuple[LayerOutline, ...]) -> None:
+    """Warn of what cannot learn what was meant, once for each `compile`."""
+    if held.looked_at is not held.compiled():
+        mismatches.warn(held.compiled(), outline)
+        held.looked_at = held.compiled()
+
+
+def train_on_batch(
+    model: Any,
+    triple: tuple[Any, Any, Any],
+    class_weight: Mapping[int, float] | None,
+) -> Logs:
+    """Take one step; return loss and metrics by name, see `Model.train_on_batch`.
+
+    Args:
+        model: which.
+        triple: inputs, targets and weights.
+        class_weight: weights by class, or None.
+    """
+    forks.check("train_on_batch")
+    transfers.check("train_on_batch")
+    held = of(model)
+    trainer = held.compiled()
+    outline = held.blueprint.outline_for(*triple[:2])
+    trainer = rehearsal.trainer_for(trainer, outline)
+    examples = rehearsal.examples(trainer, outline, *triple, class_weight)
+    rows = len(examples.x)
+    placed = resident.resident(examples, rows)
+    rehearsal.rehearse(trainer, outline, examples, rows)
+    warn_once(held, outline)
+    held.adopt(outline)
+    order = epoch_order.order((0,), 0, rows, rows, shuffle=False)
+    where, none = (0, int(transfers.to_host(held.trained().step))), trainer.no_sums()
+    piece = Piece(placed, order, 0, 1)
+    sums, failure = steps.run_steps(model, trainer.program(), piece, none, where)
+    if failure is not None:
+        try:
+            raise failure
+        finally:
+            del failure  # see `jaxnet_mini.loops.fit`
+    return logging.sums_to_logs(trainer, sums)

@@ -1,0 +1,174 @@
+"""What a model holds: its blueprint, its trainer and its state, in one place.
+
+The blueprint and the trainer are frozen values, and so is each state: what changes is
+which of them is held. All that changes it stands here, and waits its turn.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxnet_mini.base.turns import Turn
+from jaxnet_mini.core import origins
+from jaxnet_mini.core.networks import weights
+from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.training.state import TrainState
+from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.devices import programs
+from jaxnet_mini.errors import StateError
+from jaxnet_mini.models.blueprint import Blueprint
+from jaxnet_mini.models.weights import fitting
+
+
+@dataclasses.dataclass(eq=False)
+class Held:
+    """The three values of a model.
+
+    Args:
+        blueprint: its layers and their shapes.
+        trainer: how it learns; None before `compile`.
+        state: what training changes; None until it is first asked for.
+        turn: who may change them now.
+        looked_at: the trainer that was last looked through for mismatches.
+    """
+
+    blueprint: Blueprint
+    trainer: Trainer | None = None
+    state: TrainState | None = None
+    turn: Turn = dataclasses.field(default_factory=Turn)
+    looked_at: Trainer | None = None
+
+    def __setstate__(self, values: dict[str, Any]) -> None:
+        vars(self).update(values)
+        self.blueprint.mark()  # the layers of a copy are copies
+
+    # The blueprint
+
+    def build(self, blueprint: Blueprint) -> None:
+        """Take other layers or shapes; layers that stay keep their weights."""
+        self.turn.check("the layers")
+        self.blueprint, self.state = blueprint, self._kept(blueprint)
+        blueprint.mark()
+
+    def rename(self, **named: Any) -> None:
+        """Take another name or seed, and nothing else."""
+        self.blueprint = dataclasses.replace(self.blueprint, **named)
+
+    def adopt(self, outline: tuple[LayerOutline, ...]) -> None:
+        """Take the shapes of the first data seen, where none were known."""
+        if not self.blueprint.built:
+            self.blueprint = self.blueprint.with_outline(outline)
+            self.blueprint.mark()
+
+    def _kept(self, new: Blueprint) -> TrainState | None:
+        """Return the state that a changed model begins with, if there was any."""
+        if self.state is None or new.input_shape is None or not new.net.layers:
+            return None
+        # By place: a layer gives up its default name where a new one is given it.
+        pairs = zip(self.blueprint.net.names, new.net.names, strict=False)
+        kept = {name: self.state.params[old] for old, name in pairs}
+        expected = weights.shapes(new.shapes)
+        for path, value in weights.by_path(kept).items():
+            fitting(path, expected[path], value)
+        seed = np.uint32(new.seed)
+        state: TrainState = programs.untrained(new.traced, new.input_shape, seed)
+        return state._replace(params=state.params | kept)
+
+    # The trainer
+
+    def compile(self, trainer: Trainer) -> None:
+        """Take another trainer; the weights stay, its optimizer starts afresh."""
+        with self.turn.making:
+            self.turn.check("how to train")
+            self.trainer = trainer
+            self.blueprint = self.blueprint.retraced()
+            if self.state is not None:
+                self.state = self.state._replace(optimizer_state=None)
+
+    def compiled(self) -> Trainer:
+        """Return the trainer, of the layers as they are now.
+
+        Raises:
+            StateError: the model is not compiled.
+        """
+        if self.trainer is None:
+            raise StateError(
+                "the model is not compiled: call model.compile(optimizer, loss, "
+                "metrics) first."
+            )
+        net = self.blueprint.net
+        if self.trainer.net is not net:  # layers were added since
+            trace = origins.trace_for(net) or self.trainer.trace
+            self.trainer = dataclasses.replace(self.trainer, net=net, trace=trace)
+        return self.trainer
+
+    # The state
+
+    def untrained(self) -> TrainState:
+        """Return the state, made where there was none; its optimizer may be None."""
+        shape, state = self.blueprint.known_shape, self.state
+        if state is None:
+            with self.turn.making:
+                # Meanwhile another thread may have made it.
+                state = self.state
+                if state is None:
+                    seed = np.uint32(self.blueprint.seed)
+                    state = programs.untrained(self.blueprint.traced, shape, seed)
+                    self.state = state
+        return state
+
+    def trained(self) -> TrainState:
+        """Return the state with that of the optimizer, as the next step takes it."""
+        with self.turn.making:
+            if self.state is None:
+                self.state = programs.fresh(*self._start())
+            elif self.state.optimizer_state is None:
+                self.state = programs.with_optimizer(self.compiled(), self.state)
+            state: TrainState = self.state
+            return state
+
+    def ahead(self) -> TrainState:
+        """Return `trained`, or its shapes and dtypes where it is still to be made.
+
+        What makes it is then being compiled.
+        """
+        if self.state is not None:
+            return self.trained()
+        start = self._start()
+        programs.fresh.compile_ahead(*start)
+        shapes: TrainState = programs.fresh.shapes(*start)
+        return shapes
+
+    def put(self, state: TrainState) -> None:
+        """Take another state, or raise a StateError while another thread trains."""
+        with self.turn.making:
+            self.turn.check("the state")
+            self.state = state
+
+    def replace(self, values: Mapping[str, Any]) -> None:
+        """Put in other weights, given by path.
+
+        Raises:
+            ShapeError, DataError: one is of another shape, or cannot be held.
+        """
+        params = self.untrained().params
+        expected = weights.shapes(self.blueprint.shapes)
+        new = [fitting(p, expected[p], values[p]) for p in weights.by_path(params)]
+        params = jax.tree.unflatten(jax.tree.structure(params), new)
+        with self.turn.making:
+            self.turn.check("the weights")
+            self.state = self.untrained()._replace(params=params)
+
+    def _start(self) -> tuple[Any, ...]:
+        """Return what the first state is made of, see `programs.fresh`."""
+        blueprint = self.blueprint
+        return self.compiled(), blueprint.known_shape, np.uint32(blueprint.seed)
+
+
+def of(model: Any) -> Held:
+    """Return what a model holds, for the rooms that work with it."""
+    held: Held = model._held
+    return held

@@ -1,0 +1,201 @@
+"""What a model does without learning: it is evaluated, and it predicts."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from jaxnet_mini.base import arguments
+from jaxnet_mini.callbacks import CallbackList, as_callbacks
+from jaxnet_mini.callbacks.base import Callback, watches_batches
+from jaxnet_mini.callbacks.progress_bar import check_verbose
+from jaxnet_mini.core.networks import serial
+from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.core.types import Logs, RandomKey
+from jaxnet_mini.data import arrays, checks, iterables
+from jaxnet_mini.data import stacks as stacking
+from jaxnet_mini.data.checked_batches import Checked
+from jaxnet_mini.data.checks import Examples
+from jaxnet_mini.data.iterables import ONE_PASS
+from jaxnet_mini.data.stacks import BatchStacks, rows_at_once, single_batch
+from jaxnet_mini.devices import forks, placement, transfers
+from jaxnet_mini.loops import evaluate as evaluation
+from jaxnet_mini.loops import predict as prediction
+from jaxnet_mini.loops import prepare, rehearsal
+from jaxnet_mini.loops.forward import Source
+from jaxnet_mini.models.blueprint import Blueprint
+from jaxnet_mini.models.held import Held, of
+
+
+def evaluate(
+    model: Any,
+    triple: tuple[Any, Any, Any],
+    *,
+    batch_size: int | None,
+    verbose: Any,
+    steps: int | None,
+    callbacks: Any,
+    mesh: Any,
+) -> Logs:
+    """Return loss and metrics over all rows by name, see `Model.evaluate`.
+
+    Args:
+        model: which.
+        triple: inputs, or what gives batches; targets; weights.
+        batch_size: this and the following are what the method takes.
+        verbose: 0, 1, 2 or "auto".
+        steps: how many batches.
+        callbacks: hooks.
+        mesh: of devices.
+    """
+    forks.check("evaluate")
+    transfers.check("evaluate")
+    held = of(model)
+    trainer = held.compiled()
+    held.blueprint.known_shape  # noqa: B018  (an error where there is none)
+    verbose = check_verbose(verbose)
+    place = placement.own(mesh, lying=held.state)
+    hooks = as_callbacks(callbacks)
+    batch_size, steps = _checked(batch_size, steps)
+    opened = iterables.opened(*triple, steps, batch_size, door=ONE_PASS)
+    first = triple[:2] if opened is None else opened.first[:2]
+    outline = held.blueprint.outline_for(*first)
+    trainer = rehearsal.trainer_for(trainer, outline)
+    if opened is None:
+        examples = rehearsal.examples(trainer, outline, *triple)
+        rows, batch_size = prepare.first_steps(len(examples.x), steps, batch_size)
+        examples = examples.rows(0, rows)
+        by_row = trainer.averages_rows(examples.weight is not None)
+        watched = watches_batches(hooks, "test")
+        size = rows_at_once(batch_size, by_row, watched, place.shards)
+        rehearsal.rehearse(trainer, outline, examples, size)
+        stacks: Source = stacking.batches(*examples, size)
+    else:
+        stacks = _stacks_of_batches(trainer, outline, opened)
+    called = _called(hooks, model, stacks, verbose)
+    params = place.params(held.untrained().params)
+    return evaluation.evaluate(trainer, params, stacks, called, place, verbose)
+
+
+def _stacks_of_batches(
+    trainer: Trainer, outline: tuple[LayerOutline, ...], opened: iterables.Batches
+) -> BatchStacks:
+    def check(triple: tuple[Any, Any, Any]) -> Examples:
+        return rehearsal.examples(trainer, outline, *triple)
+
+    stacks = BatchStacks(Checked(opened, check))
+    rehearsal.rehearse(trainer, outline, stacks.first, len(stacks.first.x))
+    return stacks
+
+
+def predict(
+    model: Any,
+    x: Any,
+    *,
+    batch_size: int | None,
+    verbose: Any,
+    steps: int | None,
+    callbacks: Any,
+    mesh: Any,
+) -> NDArray[Any]:
+    """Return the outputs for all rows, see `Model.predict`.
+
+    Args:
+        model: which.
+        x: inputs, or what gives batches.
+        batch_size: this and the following are what the method takes.
+        verbose: 0, 1, 2 or "auto".
+        steps: how many batches.
+        callbacks: hooks.
+        mesh: of devices.
+    """
+    forks.check("predict")
+    transfers.check("predict")
+    held = of(model)
+    blueprint = held.blueprint
+    blueprint.known_shape  # noqa: B018  (an error where there is none)
+    verbose = check_verbose(verbose)
+    hooks = as_callbacks(callbacks)
+    place = placement.own(mesh, lying=held.state)
+    batch_size, steps = _checked(batch_size, steps)
+    opened = iterables.opened(
+        x, None, None, steps, batch_size, door=ONE_PASS, read=checks.inputs_of
+    )
+    none: Any = None
+    if opened is not None:
+        stacks: Source = BatchStacks(
+            Checked(opened, lambda own: Examples(inputs(blueprint, own[0]), none, none))
+        )
+    else:
+        rows = inputs(blueprint, x)
+        count, batch_size = prepare.first_steps(len(rows), steps, batch_size)
+        rows, by_row = rows[:count], serial.acts_by_row(blueprint.net)
+        watched = watches_batches(hooks, "predict")
+        size = rows_at_once(batch_size, by_row, watched, place.shards)
+        if count <= size and not hooks and not verbose:
+            params = place.params(held.untrained().params)
+            batch = single_batch(rows, size)
+            return prediction.predict_batch(blueprint.traced, params, batch, count)
+        stacks = stacking.batches(rows, None, None, size)
+    called = _called(hooks, model, stacks, verbose)
+    params = place.params(held.untrained().params)
+    return prediction.predict(blueprint.traced, params, stacks, called, place, verbose)
+
+
+def _checked(
+    batch_size: int | None, steps: int | None
+) -> tuple[int | None, int | None]:
+    """Return both as Python's, or raise an ArgumentError."""
+    if batch_size is not None:
+        batch_size = arguments.check_count("batch_size", batch_size)
+    if steps is not None:
+        steps = arguments.check_count("steps", steps)
+    return batch_size, steps
+
+
+def _called(
+    hooks: list[Callback], model: Any, stacks: Source, verbose: int
+) -> CallbackList:
+    parameters = {"epochs": 1, "steps": stacks.batches, "verbose": verbose}
+    return CallbackList(hooks, model, parameters)
+
+
+def inputs(blueprint: Blueprint, x: Any) -> NDArray[Any]:
+    """Return inputs that the first layer takes, as an array on the host.
+
+    Raises:
+        StateError: the input shape is not known.
+        ArgumentError, DataError, ShapeError: they are none.
+    """
+    expected = blueprint.known_shape
+    return arrays.as_inputs(x, expected, blueprint.shapes[0].name, "x")
+
+
+def results(held: Held, logs: Logs, return_dict: bool) -> Any:
+    """Return logs as the methods return them: in order, one alone, or by name."""
+    if return_dict:
+        return logs
+    names = ["loss", *(metric.name for metric in held.compiled().all_metrics)]
+    values = [logs[name] for name in names]
+    return values if len(values) > 1 else values[0]
+
+
+def call(held: Held, x: Any, training: bool, key: RandomKey | None) -> Array:
+    """Return the outputs for a batch as a JAX array, see `Model.__call__`."""
+    given, blueprint = x, held.blueprint
+    if not isinstance(x, jax.Array):  # which may be what is being traced
+        x = arrays.as_numeric(arrays.without_list(x, row=blueprint.input_shape), "x")
+    shape = np.shape(x)
+    if blueprint.net.layers and not blueprint.built:
+        held.adopt(blueprint.outline_of(tuple(shape[1:])))
+        blueprint = held.blueprint
+    expected, name = blueprint.known_shape, blueprint.shapes[0].name
+    arrays.check_features(given, shape, expected, name, "x")
+    params = held.untrained().params
+    with transfers.meant():
+        x = jnp.asarray(x)
+        return blueprint.traced.apply(params, x, key=key, training=training)

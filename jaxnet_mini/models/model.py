@@ -1,0 +1,642 @@
+"""`Model`: Keras's words, each a call of the room that does the work.
+
+A model holds three values, see `jaxnet_mini.models.held`: a blueprint, a trainer and a
+state. It checks nothing and computes nothing itself.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from jax import Array
+from numpy.typing import NDArray
+
+from jaxnet_mini.base import interrupts, turns
+from jaxnet_mini.base.absent import attributes
+from jaxnet_mini.base.arguments import check_word
+from jaxnet_mini.base.seeds import check_seed
+from jaxnet_mini.callbacks import History
+from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.networks.serial import Serial
+from jaxnet_mini.core.training.state import TrainState
+from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.core.types import Layer, Params, RandomKey
+from jaxnet_mini.data.fit_arguments import FitData, FitSchedule
+from jaxnet_mini.files.config import CustomObjects
+from jaxnet_mini.files.safetensors import FilePath
+from jaxnet_mini.models import architecture, inference, weights
+from jaxnet_mini.models import compile as compiling
+from jaxnet_mini.models import fit as fitting
+from jaxnet_mini.models import save as saving
+from jaxnet_mini.models.blueprint import Blueprint, without_batch_axis
+from jaxnet_mini.models.held import Held
+from jaxnet_mini.models.optimizer import ModelOptimizer
+from jaxnet_mini.models.weights import Weight
+from jaxnet_mini.views import summary, svg
+
+Own = TypeVar("Own", bound="Model")
+
+
+class Model:
+    """What can be trained, evaluated and kept, with Keras's methods.
+
+    Args:
+        blueprint: its layers.
+
+    Attributes:
+        stop_training: a callback sets it to end training, after the batch or epoch.
+        stop_evaluating: likewise for an evaluation, after the batch.
+        stop_predicting: likewise for a prediction.
+        history: what the last `fit` returned; None before.
+    """
+
+    stop_training = False
+    stop_evaluating = False
+    stop_predicting = False
+    history: History | None = None
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        self._held = Held(blueprint)
+        blueprint.mark()
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        attributes.check_methods(cls, "model")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_"):
+            attributes.check_set(self, name, {*vars(self)}, _absent())
+        object.__setattr__(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        # Only asked where there is nothing; for a name of ours it says why.
+        if not name.startswith("_") and name in _absent():
+            raise attributes.missing(self, name, set(), _absent())
+        return object.__getattribute__(self, name)
+
+    # The layers
+
+    @property
+    def name(self) -> str:
+        """Shown by `summary`."""
+        return self._held.blueprint.name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._held.rename(name=check_word("name", name))
+
+    @property
+    def seed(self) -> int:
+        """Of the initial weights and, without its own, of ``fit``."""
+        return self._held.blueprint.seed
+
+    @seed.setter
+    def seed(self, seed: int) -> None:
+        self._held.rename(seed=check_seed(seed))
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Fix the input shape, given with the batch axis as Keras does: (None, 28, 28).
+
+        Raises:
+            ArgumentError: it is no such shape.
+            ShapeError: a layer cannot take what comes to it, or another shape is fixed.
+        """
+        self._held.build(
+            self._held.blueprint.for_inputs(without_batch_axis(input_shape))
+        )
+
+    def compute_output_shape(
+        self, input_shape: Sequence[int | None]
+    ) -> tuple[int | None, ...]:
+        """Return the shape of the outputs; both shapes have the batch axis.
+
+        Nothing is built, and weights need not exist.
+
+        Raises:
+            ArgumentError: ``input_shape`` is no such shape.
+            ShapeError: a layer cannot take what comes to it.
+
+        >>> from jaxnet_mini import Dense, Sequential
+        >>> Sequential([Dense(4), Dense(8)]).compute_output_shape((None, 2))
+        (None, 8)
+        """
+        shape = self._held.blueprint.shape_for(without_batch_axis(input_shape))
+        return (input_shape[0], *shape)
+
+    @property
+    def net(self) -> Serial:
+        """The layers as one pure layer, for ``net.init`` and ``net.apply``."""
+        return self._held.blueprint.net
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without the `Input`."""
+        return list(self.net.layers)
+
+    @layers.setter
+    def layers(self, _: Any) -> None:
+        raise AttributeError(
+            "model.layers cannot be assigned. Use `add()` and `pop()`, or make a new "
+            "model of these layers."
+        )
+
+    @property
+    def built(self) -> bool:
+        """Whether the input shape, and with it every weight's, is known."""
+        return self._held.blueprint.built
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """``(None, ...)``, None standing for the batch axis."""
+        return (None, *self._held.blueprint.known_shape)
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """``(None, ...)``, None standing for the batch axis."""
+        return (None, *self._held.blueprint.output_shape)
+
+    @property
+    def outline(self) -> tuple[LayerOutline, ...]:
+        """Name, shapes and parameters of each layer; shapes are ``()`` until `built`.
+
+        ``params`` holds a ``jax.ShapeDtypeStruct`` in place of each array.
+        """
+        return self._held.blueprint.outline
+
+    def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
+        """Print a table of layers, output shapes and parameters.
+
+        Args:
+            print_fn: called once with the whole text instead of printing it.
+        """
+        summary.print_summary(self.name, self.outline, self.built, print_fn)
+
+    # Its weights
+
+    @property
+    def params(self) -> Params:
+        """The parameters, ``{"dense": {"kernel": ..., "bias": ...}, ...}``.
+
+        Assigning a tree of the same structure and shapes replaces them.
+        """
+        return self._held.untrained().params
+
+    @params.setter
+    def params(self, params: Params) -> None:
+        self._held.replace(weights.of_tree(self.params, params))
+
+    @property
+    def weights(self) -> list[Weight]:
+        """All weights, in order of the layers, a kernel before its bias."""
+        params = self.params
+        return weights.listed(self._held.blueprint.shapes, params)
+
+    def get_weights(self) -> list[NDArray[Any]]:
+        """Return copies of all weights as NumPy arrays, in the order of `weights`."""
+        return [weight.numpy() for weight in self.weights]
+
+    def set_weights(self, arrays: Sequence[Any]) -> None:
+        """Replace all weights, given in the order of `weights`.
+
+        Raises:
+            ArgumentError: no list.
+            ShapeError: another number of arrays, or an array of another shape.
+        """
+        self._held.blueprint.known_shape  # noqa: B018  (an error where there are none)
+        self._held.replace(weights.in_order(self._held.blueprint.shapes, arrays))
+
+    def count_params(self) -> int:
+        """Return the number of numbers in all weights."""
+        self._held.blueprint.known_shape  # noqa: B018
+        return summary.count([part.params for part in self.outline])
+
+    def __call__(
+        self, x: Any, *, training: bool = False, key: RandomKey | None = None
+    ) -> Array:
+        """Return the outputs for a batch as a JAX array; composes with ``jax.grad``.
+
+        Args:
+            x: inputs, ``(batch, ...)``.
+            training: whether layers such as `Dropout` act as in training.
+            key: for these layers.
+        """
+        return inference.call(self._held, x, training, key)
+
+    # Training
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+    ) -> None:
+        """Choose how to train; the weights stay, the optimizer starts afresh.
+
+        Args:
+            optimizer: a name, one of `jaxnet_mini.optimizers` or an optax
+                transformation.
+            loss: a name, one of `jaxnet_mini.losses` or a callable
+                ``(y_true, y_pred) -> per-example loss``.
+            metrics: one or a list of names, metrics or callables.
+            weighted_metrics: likewise; these count examples by ``sample_weight`` and
+                ``class_weight``.
+
+        Names in the logs are numbered as in Keras: ``[AUC(), AUC(curve="PR")]`` are
+        ``auc`` and ``auc_1``. A word or a function that stands in both lists is logged
+        as ``weighted_...`` in the second.
+
+        Raises:
+            ArgumentError, UnknownNameError: one of these is none, or two metrics were
+                given the same name.
+        """
+        chosen = optimizer, loss, metrics, weighted_metrics
+        self._held.compile(compiling.trainer_of(self._held.blueprint, *chosen))
+
+    @property
+    def trainer(self) -> Trainer:
+        """The pure functions behind ``fit``, as compiled."""
+        return self._held.compiled()
+
+    @property
+    def optimizer(self) -> ModelOptimizer:
+        """The optimizer; ``model.optimizer.learning_rate`` can be read and set."""
+        return ModelOptimizer(self._held)
+
+    @property
+    def state(self) -> TrainState:
+        """Parameters, optimizer state, key and step, as the next step takes them."""
+        return self._held.trained()
+
+    @state.setter
+    def state(self, state: TrainState) -> None:
+        self._held.put(state)
+
+    @interrupts.held_back()
+    @turns.alone
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
+        *,
+        seed: int | None = None,
+        checkpoint: FilePath | None = None,
+        mesh: Any = None,
+        sharding: Mapping[str, Any] | None = None,
+    ) -> History:
+        """Train, and return the history.
+
+        Args:
+            x: inputs, ``(rows, ...)``; numbers of any dtype. Floats become ``float32``,
+                integers of up to 32 bits stay as they are. A memory-mapped array stays
+                in its file and comes to the device in chunks, shuffled in blocks from
+                all over it; so does what its memory cannot hold. All other arrays are
+                copied before training begins. Or what gives batches ``(x, y)`` or
+                ``(x, y, sample_weight)``: a generator, a data loader, a sequence with
+                ``__getitem__`` and ``__len__`` as Keras's ``PyDataset``, whose
+                ``on_epoch_end`` is called. Each is copied as it comes; they may be
+                refilled, and differ in size. What came before one that is bad or does
+                not come is learned.
+            y: targets, one row each: integer classes for the sparse cross-entropy,
+                else of the shape of the outputs.
+            batch_size: examples in a step; 32 by default.
+            epochs: the index of the last epoch, which is their number unless
+                ``initial_epoch`` is given.
+            verbose: 0 silent, 1 or "auto" a bar on a terminal or in a notebook, 2 a
+                line an epoch.
+            callbacks: one or a list of `jaxnet_mini.callbacks.Callback`.
+            validation_split: the share of the last rows, taken before shuffling, that
+                is kept for validation; in [0, 1).
+            validation_data: ``(x, y)`` or ``(x, y, sample_weight)`` instead, or what
+                gives batches, as ``x``.
+            shuffle: whether to draw a new order for each epoch, of rows or of the
+                batches of a sequence; those that come by themselves stay as they come.
+            class_weight: weights of the loss by class; 1 for classes not named.
+            sample_weight: weights of the loss by example; the sum is divided by the
+                number of examples.
+            initial_epoch: the index of the first epoch.
+            steps_per_epoch: steps in an epoch; None is one pass over the rows, or over
+                an ``x`` of batches, however many come. Otherwise an epoch goes on where
+                the one before it ended.
+            validation_steps: of how many batches to evaluate on, the first ones each
+                time, or the next ones of what cannot begin again; None is all.
+            validation_batch_size: as ``batch_size`` of `evaluate`; where it can be seen
+                by default that of `fit`.
+            validation_freq: validate every so many epochs, or after those in a list,
+                counted from 1.
+            seed: of the order of examples and of dropout. The same seed on the same
+                machine, with as many threads, gives the same bits. None goes by the
+                model's seed and the number of steps taken so far.
+            checkpoint: a folder to keep the run in, after every epoch and while the
+                next one is computed. The same script started again goes on where it
+                was and ends with the same bits, however often it is killed (with
+                another number of threads it warns that the last ones may differ); a run
+                that has ended is not run again, unless ``epochs`` is larger. The
+                folder holds one run. See `callbacks.BackupAndRestore` to keep it more
+                often than that, and ``Callback.state_dict`` for callbacks of your own.
+            mesh: a `jax.sharding.Mesh` of the devices to train on, whose axis ``data``
+                shares out the examples of each batch; by default all devices. How many
+                there are changes rounding and nothing else.
+            sharding: which weights are split over which axis of the mesh, by the end
+                of their paths, such as ``{"kernel": PartitionSpec(None, "model")}``
+                for kernels split by columns. The others, and those that the devices do
+                not divide, are whole on each device.
+
+        Raises:
+            StateError: before ``compile``, or while another call trains this model.
+            ArgumentError, DataError, ShapeError: bad input; nothing has changed then.
+            NonFiniteError: the loss or a weight turned NaN or infinite; the model
+                keeps the last finite weights. `callbacks.TerminateOnNaN` makes an
+                orderly end of it.
+            FileError: the run cannot be kept, or the one in ``checkpoint`` had other
+                layers, data or settings; the message says which.
+            ProcessError: another process has ended, where several train together.
+
+        Where `jax.distributed` has joined several processes, each calls ``fit`` with
+        its share of the rows, and of those for validation. The first one draws the bar
+        and writes files; all of them end with the model that one process would have
+        learned from all rows.
+
+        Source: https://keras.io/api/models/model_training_apis/
+        """
+        schedule = FitSchedule(
+            batch_size,
+            epochs,
+            initial_epoch,
+            steps_per_epoch,
+            shuffle,
+            validation_steps,
+            validation_batch_size,
+            validation_freq,
+        )
+        return fitting.fit(
+            self,
+            FitData(
+                x, y, sample_weight, class_weight, validation_split, validation_data
+            ),
+            schedule,
+            verbose=verbose,
+            callbacks=callbacks,
+            seed=seed,
+            checkpoint=checkpoint,
+            mesh=mesh,
+            sharding=sharding,
+        )
+
+    @interrupts.held_back()
+    @turns.alone
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Take one step on these examples; return loss and metrics as `evaluate` does.
+
+        They are those of the batch before the step.
+        """
+        logs = fitting.train_on_batch(self, (x, y, sample_weight), class_weight)
+        return inference.results(self._held, logs, return_dict)
+
+    # Inference
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+        *,
+        mesh: Any = None,
+    ) -> Any:
+        """Return loss and metrics over all rows.
+
+        Args:
+            x: inputs, or what gives batches, as for `fit`. With batches loss and
+                metrics are those of each, weighted by its rows.
+            y: targets, as for `fit`.
+            batch_size: examples computed at a time; by default 32, or 256 where that
+                changes nothing: no callback watches batches, each example is treated by
+                itself, and the loss is their mean.
+            verbose: 0 silent, 1 or "auto" a bar on a terminal, 2 a line.
+            sample_weight: weights of the loss by example.
+            steps: how many batches to compute; None is all. Of arrays without a
+                ``batch_size`` they are as large as leaves no row out, as in Keras.
+            callbacks: hooks named ``on_test_...`` are called.
+            return_dict: whether to return ``{"loss": ..., ...}``.
+            mesh: the devices to compute on, see `fit`.
+
+        Returns:
+            ``[loss, *metrics]`` in the order of ``compile``, the loss alone where there
+            are no metrics, or a dictionary.
+
+        Raises:
+            StateError: before ``compile``, or before the input shape is known.
+            ArgumentError, DataError, ShapeError: bad input.
+        """
+        logs = inference.evaluate(
+            self,
+            (x, y, sample_weight),
+            batch_size=batch_size,
+            verbose=verbose,
+            steps=steps,
+            callbacks=callbacks,
+            mesh=mesh,
+        )
+        return inference.results(self._held, logs, return_dict)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = 0,
+        steps: int | None = None,
+        callbacks: Any = None,
+        *,
+        mesh: Any = None,
+    ) -> NDArray[Any]:
+        """Return the outputs for all rows, ``(rows, *output_shape)``, in order.
+
+        Args:
+            x: inputs, ``(rows, ...)``, or what gives batches ``x``, ``(x,)``,
+                ``(x, y)`` or ``(x, y, sample_weight)``, of which the inputs are used.
+            batch_size: see `evaluate`.
+            verbose: 0 silent (the default, unlike in Keras), 1 or "auto" a bar.
+            steps: see `evaluate`.
+            callbacks: hooks named ``on_predict_...`` are called.
+            mesh: the devices to compute on, see `fit`.
+
+        Raises:
+            StateError: before the input shape is known.
+            ArgumentError, DataError, ShapeError: bad input.
+        """
+        return inference.predict(
+            self,
+            x,
+            batch_size=batch_size,
+            verbose=verbose,
+            steps=steps,
+            callbacks=callbacks,
+            mesh=mesh,
+        )
+
+    def test_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Return loss and metrics of these examples as `evaluate` does."""
+        self._held.compiled()  # an error now, before one of the shape
+        x = inference.inputs(self._held.blueprint, x)
+        return self.evaluate(
+            x, y, len(x), 0, sample_weight=sample_weight, return_dict=return_dict
+        )
+
+    def predict_on_batch(self, x: Any) -> NDArray[Any]:
+        """Return the outputs for these examples, computed at once."""
+        x = inference.inputs(self._held.blueprint, x)
+        return self.predict(x, len(x))
+
+    # Files
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the architecture as plain JSON, for `from_config`.
+
+        Raises:
+            ArgumentError: a layer holds what has no name to find it by.
+        """
+        return architecture.config_of(self._held.blueprint, {})
+
+    @classmethod
+    def from_config(
+        cls: type[Own],
+        config: Mapping[str, Any],
+        custom_objects: CustomObjects | None = None,
+    ) -> Own:
+        """Return a model of the architecture that `get_config` gave, with new weights.
+
+        Args:
+            config: what `get_config` returned.
+            custom_objects: the user's own classes and functions in it, by name.
+
+        Raises:
+            UnknownNameError, ArgumentError, ShapeError: it describes no model.
+        """
+        return architecture.model_of(cls, config, custom_objects)
+
+    def to_json(self, **arguments: Any) -> str:
+        """Return the architecture as a text, for `models.model_from_json`.
+
+        Args:
+            arguments: passed on to ``json.dumps``, such as ``indent=2``.
+        """
+        return json.dumps(self.get_config(), **arguments)
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Return what `compile` was given as plain JSON; None before it.
+
+        Raises:
+            ArgumentError: something in it has no name to find it by.
+        """
+        trainer = self._held.trainer and self._held.compiled()
+        return None if trainer is None else compiling.config_of(trainer, {})
+
+    def compile_from_config(
+        self, config: Mapping[str, Any], custom_objects: CustomObjects | None = None
+    ) -> None:
+        """Compile as `get_compile_config` says.
+
+        Args:
+            config: what it returned.
+            custom_objects: the user's own classes and functions in it, by name.
+
+        Raises:
+            UnknownNameError, ArgumentError: it describes no optimizer, loss or metric.
+        """
+        self.compile(**compiling.arguments_of(config, custom_objects))
+
+    def save_weights(self, path: FilePath, overwrite: bool = True) -> None:
+        """Write all weights, by path, into a safetensors file.
+
+        Args:
+            path: a name that ends in ``.weights.safetensors``.
+            overwrite: whether a file of this name may be replaced.
+
+        Raises:
+            StateError: the input shape, and so the weights, are not known yet.
+            FileError: the file cannot be written; what was there is there still.
+        """
+        saving.save_weights(self._held, path, overwrite)
+
+    def load_weights(self, path: FilePath) -> None:
+        """Replace all weights by those in a file; the optimizer's state stays.
+
+        Args:
+            path: a ``.safetensors`` file, of weights alone or of a whole model, or one
+                of Keras 3: ``.weights.h5`` or ``.keras``.
+
+        Raises:
+            StateError: the input shape, and so the weights, are not known yet.
+            FileError: there is no such file, or it is damaged.
+            ShapeError: it holds the weights of other layers; the message says which
+                and how, and nothing has changed.
+            DataError: a number is too large for the model's dtype. Floats of any width
+                (float16, bfloat16, float32, float64) are cast to it.
+        """
+        saving.load_weights(self._held, path)
+
+    def save(self, path: FilePath, overwrite: bool = True) -> None:
+        """Write the whole model into one safetensors file, for `models.load_model`.
+
+        It holds the architecture, the compile settings, all weights, the optimizer's
+        state, the number of steps and the key, so that training goes on as it would
+        have. It holds no code: a user's own layers, losses and other functions stand
+        in it by name.
+
+        Args:
+            path: a name that ends in ``.safetensors``.
+            overwrite: whether a file of this name may be replaced.
+
+        Raises:
+            StateError: the input shape, and so the weights, are not known yet.
+            ArgumentError: a layer, the loss or the optimizer has no name to find it
+                by, such as a lambda or an optax transformation.
+            FileError: the file cannot be written; what was there is there still.
+        """
+        saving.save(self._held, path, overwrite)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows of a model at the end of a cell."""
+        return svg.to_html(self)
+
+
+def _absent() -> dict[str, str]:
+    """Return what a model of Keras has besides."""
+    import jaxnet_mini.base.absent.methods as methods
+
+    return methods.of_model()

@@ -1,0 +1,72 @@
+"""The optimizer of a compiled model, as Keras's users read and set it."""
+
+from typing import Any
+
+from jaxnet_mini.base.absent import attributes
+from jaxnet_mini.core import optimizers
+from jaxnet_mini.devices import transfers
+from jaxnet_mini.errors import StateError
+from jaxnet_mini.models.held import Held
+
+
+class ModelOptimizer:
+    """The optimizer of a compiled model: its learning rate can be read and set.
+
+    Args:
+        held: what the model holds.
+
+    Raises:
+        StateError: it is not compiled.
+    """
+
+    def __init__(self, held: Held) -> None:
+        held.compiled()  # an error now, not at the first use
+        self._held = held
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_"):
+            attributes.check_set(self, name, set(), self._absent())
+        object.__setattr__(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            return object.__getattribute__(self, name)
+        raise attributes.missing(self, name, set(), self._absent())
+
+    def _absent(self) -> dict[str, str]:
+        """Return what is found elsewhere: Keras's names, and the optimizer's own."""
+        import jaxnet_mini.base.absent.methods as methods
+
+        settings = {
+            name: f"It is model.trainer.optimizer.{name}, and another one is given to "
+            "compile"
+            for name in getattr(
+                self._held.compiled().optimizer, "__dataclass_fields__", ()
+            )
+        }
+        return settings | methods.of_optimizer()
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the next step; setting it compiles nothing anew."""
+        state = self._held.trained()
+        return float(
+            transfers.to_host(optimizers.get_learning_rate(state.optimizer_state))
+        )
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        number = optimizers.check_learning_rate(value)
+        configured = getattr(self._held.compiled().optimizer, "learning_rate", None)
+        if callable(configured):
+            raise StateError(
+                "the learning rate follows a schedule and cannot be set: compile with "
+                "a number as learning_rate."
+            )
+        state = self._held.trained()
+        with transfers.meant():
+            changed = optimizers.set_learning_rate(state.optimizer_state, number)
+        self._held.put(state._replace(optimizer_state=changed))
+
+    def __repr__(self) -> str:
+        return repr(self._held.compiled().optimizer)
