@@ -46,7 +46,7 @@ class Loop:
         x = generator.random((padded, self.features), np.float32)
         y = generator.integers(0, CLASSES, padded).astype(np.int32)
         self.data = jax.device_put(state.Data(x, y, None, np.int32(rows)))
-        pieces = prepare.pieces(self.trainer, self.batch_size)
+        pieces = prepare.batch_pieces(self.trainer, self.batch_size)
         order = epoch_order.order([0], 0, rows, self.batch_size, pieces=pieces)
         self.order = jnp.asarray(order)
         self.state = self.trainer.init(jax.random.key(0), (self.features,))

@@ -45,10 +45,10 @@ def as_call(value: Any) -> str:
     return f"{type(value).__name__}({', '.join(shown)})"
 
 
-def readable(size: int) -> str:
+def readable_size(size: int) -> str:
     """Return a number of bytes as Keras writes it, in powers of 1,024.
 
-    >>> readable(407_080), readable(188_160_000)
+    >>> readable_size(407_080), readable_size(188_160_000)
     ('397.54 KB', '179.44 MB')
     """
     units = ["B", "KB", "MB", "GB", "TB"]

@@ -161,7 +161,7 @@ class Stacks:
         return dataclasses.replace(self, stack=stacks.__getitem__)
 
 
-def batches(
+def cut(
     x: NDArray[Any],
     y: NDArray[Any] | None,
     weight: NDArray[Any] | None,

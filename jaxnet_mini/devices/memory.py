@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from jaxnet_mini.base.text import readable
+from jaxnet_mini.base.text import readable_size
 
 MEMINFO = Path("/proc/meminfo")
 CGROUP = Path("/sys/fs/cgroup")
@@ -39,8 +39,8 @@ def shortage(needed: Iterable[tuple[str, int]]) -> str | None:
         return None
     names = " and ".join(name for name, _ in needed)
     return (
-        f"{names[0].upper()}{names[1:]} would take {readable(total)} on "
-        f"{jax.devices()[0]}, which has {readable(free)} left"
+        f"{names[0].upper()}{names[1:]} would take {readable_size(total)} on "
+        f"{jax.devices()[0]}, which has {readable_size(free)} left"
     )
 
 

@@ -79,7 +79,7 @@ class Placement:
                 order = np.pad(order, width, constant_values=NO_ROW)
         return self._put(order, self._over_data(order.ndim - 1))
 
-    def batches(self, stack: Any) -> Any:
+    def stack(self, stack: Any) -> Any:
         """Split batches that are stacked, ``(steps, batch, ...)``.
 
         Those that the devices do not divide are whole on each of them.

@@ -46,11 +46,11 @@ class _Evaluation:
         self.sums: Sums = placement.everywhere(trainer.no_sums())
 
     def compile(self, stack: Data) -> Any:
-        placed = self.placement.batches(stack)
+        placed = self.placement.stack(stack)
         return programs.evaluate(self.program, self.params, placed, 0, 0, self.sums)
 
     def take(self, stack: Data, first: int, last: int) -> Any:
-        placed = self.placement.batches(stack)
+        placed = self.placement.stack(stack)
         self.sums = programs.evaluate(
             self.program, self.params, placed, first, last, self.sums
         )

@@ -92,7 +92,7 @@ def _first_held_out(
     """Return the arguments of an evaluation of no steps."""
     here = prepared.place.here
     none = here.everywhere(prepared.trainer.no_sums())
-    return _params(prepared, state), here.batches(stacks.stack(0)), 0, 0, none
+    return _params(prepared, state), here.stack(stacks.stack(0)), 0, 0, none
 
 
 def _params(prepared: Prepared, state: TrainState) -> Any:

@@ -50,11 +50,11 @@ class _Prediction:
         self.outputs: NDArray[Any] = np.empty(0)
 
     def compile(self, stack: Data) -> Any:
-        inputs = self.placement.batches(stack.x)
+        inputs = self.placement.stack(stack.x)
         return programs.predict(self.net, self.params, inputs, 0, 0)
 
     def take(self, stack: Data, first: int, last: int) -> Any:
-        inputs = self.placement.batches(stack.x)
+        inputs = self.placement.stack(stack.x)
         outputs = programs.predict(self.net, self.params, inputs, first, last)
         size = stack.x.shape[1]
         rows = min(int(stack.rows) - first * size, (last - first) * size)

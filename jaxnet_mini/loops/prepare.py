@@ -21,7 +21,7 @@ from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.loops.choose_feed import choose_feed
 from jaxnet_mini.loops.feed import Feed
 from jaxnet_mini.loops.forward import Source
-from jaxnet_mini.loops.rehearsal import batch_of, examples, rehearse, trainer_for
+from jaxnet_mini.loops.rehearsal import batch_of, examples_for, trainer_for, try_out
 from jaxnet_mini.loops.stream import StreamedBatches
 
 
@@ -93,7 +93,7 @@ class Prepared:
             steps_per_epoch=schedule.steps_per_epoch,
             shuffle=schedule.shuffle,
             seed=seed,
-            batch_pieces=pieces(self.trainer, self.batch_size, self.place.shards),
+            batch_pieces=batch_pieces(self.trainer, self.batch_size, self.place.shards),
             counted=self.counted,
         )
 
@@ -117,10 +117,10 @@ class _HeldOut(NamedTuple):
 
     def stacked(self, examples: Examples, size: int, here: Placement | None) -> Stacks:
         """Return the examples as stacks of batches, put where they are to be."""
-        stacks = stacking.batches(*examples, size, self.prefix, self.first)
+        stacks = stacking.cut(*examples, size, self.prefix, self.first)
         if here is None:
             return stacks
-        return stacks.placed(lambda stack: here.put(here.batches(stack)))
+        return stacks.placed(lambda stack: here.put(here.stack(stack)))
 
 
 def prepare(
@@ -157,10 +157,10 @@ def prepare(
         schedule = schedule._replace(steps_per_epoch=data.x.steps)
         rows, counted = (data.x.steps or 1) * batch_size, data.x.steps is not None
     else:
-        sample = given = examples(trainer, outline, *data[:4])
+        sample = given = examples_for(trainer, outline, *data[:4])
         batch_size = usual
     given, held = _hold_out(trainer, outline, data, schedule, given)
-    rehearse(trainer, outline, sample, batch_size)
+    try_out(trainer, outline, sample, batch_size)
     fits = True
     if given is not None:
         feed, rows, fits = choose_feed(
@@ -216,7 +216,7 @@ def _hold_out(
     if data.validation_data is not None:
         prefix = "validation "
         triple = checks.as_triple(data.validation_data, "validation_data")
-        own = examples(trainer, outline, *triple, prefix=prefix)
+        own = examples_for(trainer, outline, *triple, prefix=prefix)
         held = _HeldOut(own, None, prefix)
     elif given is not None and fit_arguments.check_share(data.validation_split):
         at = fit_arguments.split(len(given.x), data.validation_split)
@@ -247,9 +247,9 @@ def _streamed_batches(
         )
 
     def check(triple: tuple[Any, Any, Any]) -> Examples:
-        return examples(trainer, outline, *triple, data.class_weight)
+        return examples_for(trainer, outline, *triple, data.class_weight)
 
-    pieces_of = functools.partial(pieces, trainer, shards=place.shards)
+    pieces_of = functools.partial(batch_pieces, trainer, shards=place.shards)
     return StreamedBatches(Checked(data.x, check), pieces_of, place)
 
 
@@ -259,7 +259,7 @@ def _checked(
     prefix: str,
     triple: tuple[Any, Any, Any],
 ) -> Examples:
-    return examples(trainer, outline, *triple, prefix=prefix)
+    return examples_for(trainer, outline, *triple, prefix=prefix)
 
 
 def first_steps(
@@ -289,7 +289,7 @@ def first_steps(
     return min(rows, steps * batch_size), batch_size
 
 
-def pieces(trainer: Trainer, batch_size: int, shards: int = 1) -> int:
+def batch_pieces(trainer: Trainer, batch_size: int, shards: int = 1) -> int:
     """Return in how many pieces of its batch to compute a step on this machine."""
     if jax.default_backend() != "cpu" or not trainer.acts_by_row or shards > 1:
         return 1

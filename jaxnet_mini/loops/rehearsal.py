@@ -16,7 +16,7 @@ from jaxnet_mini.data.arrays import as_inputs
 from jaxnet_mini.data.checks import Examples
 
 
-def examples(
+def examples_for(
     trainer: Trainer,
     outline: tuple[LayerOutline, ...],
     x: Any,
@@ -76,7 +76,7 @@ def _for_outputs(trainer: Trainer, outputs: int) -> Trainer:
     return dataclasses.replace(trainer, metrics=metrics, weighted_metrics=weighted)
 
 
-def rehearse(
+def try_out(
     trainer: Trainer,
     outline: tuple[LayerOutline, ...],
     checked: Examples,

@@ -66,14 +66,14 @@ def evaluate(
     outline = held.blueprint.outline_for(*first)
     trainer = rehearsal.trainer_for(trainer, outline)
     if opened is None:
-        examples = rehearsal.examples(trainer, outline, *triple)
+        examples = rehearsal.examples_for(trainer, outline, *triple)
         rows, batch_size = prepare.first_steps(len(examples.x), steps, batch_size)
         examples = examples.rows(0, rows)
         by_row = trainer.averages_rows(examples.weight is not None)
         watched = watches_batches(hooks, "test")
         size = rows_at_once(batch_size, by_row, watched, place.shards)
-        rehearsal.rehearse(trainer, outline, examples, size)
-        stacks: Source = stacking.batches(*examples, size)
+        rehearsal.try_out(trainer, outline, examples, size)
+        stacks: Source = stacking.cut(*examples, size)
     else:
         stacks = _stacks_of_batches(trainer, outline, opened)
     called = _called(hooks, model, stacks, verbose)
@@ -85,10 +85,10 @@ def _stacks_of_batches(
     trainer: Trainer, outline: tuple[LayerOutline, ...], opened: iterables.Batches
 ) -> BatchStacks:
     def check(triple: tuple[Any, Any, Any]) -> Examples:
-        return rehearsal.examples(trainer, outline, *triple)
+        return rehearsal.examples_for(trainer, outline, *triple)
 
     stacks = BatchStacks(Checked(opened, check))
-    rehearsal.rehearse(trainer, outline, stacks.first, len(stacks.first.x))
+    rehearsal.try_out(trainer, outline, stacks.first, len(stacks.first.x))
     return stacks
 
 
@@ -140,7 +140,7 @@ def predict(
             params = place.params(held.untrained().params)
             batch = single_batch(rows, size)
             return prediction.predict_batch(blueprint.traced, params, batch, count)
-        stacks = stacking.batches(rows, None, None, size)
+        stacks = stacking.cut(rows, None, None, size)
     called = _called(hooks, model, stacks, verbose)
     params = place.params(held.untrained().params)
     return prediction.predict(blueprint.traced, params, stacks, called, place, verbose)

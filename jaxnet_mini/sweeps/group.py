@@ -50,7 +50,7 @@ class Whole(Placement):
 
 
 @dataclasses.dataclass
-class Member:
+class Trainee:
     """One model on its way.
 
     Args:
@@ -154,7 +154,7 @@ class Group:
 
     def __init__(
         self,
-        members: Sequence[Member],
+        members: Sequence[Trainee],
         prepared: Prepared,
         report: Callable[[float], None],
         places: int = 0,
@@ -358,7 +358,7 @@ def _keyless(state: TrainState) -> dict[str, Any]:
     return {name: value for name, value in state._asdict().items() if name != "key"}
 
 
-def _keeps_weights(member: Member) -> bool:
+def _keeps_weights(member: Trainee) -> bool:
     """Tell whether a callback looks at the weights after an epoch."""
     return any(
         getattr(callback, "restore_best_weights", False)

@@ -122,7 +122,7 @@ class Job:
             history = model.history = History()
             parameters = {"epochs": plan.epochs, "steps": plan.steps, "verbose": 0}
             called = CallbackList([*own, history], model, parameters)
-            members.append(group.Member(model, mine.trainer, plan, called, history))
+            members.append(group.Trainee(model, mine.trainer, plan, called, history))
             endings.append((candidate, history, own, ending))
         before = len(self.done)
 

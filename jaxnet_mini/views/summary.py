@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from jaxnet_mini.base.text import readable
+from jaxnet_mini.base.text import readable_size
 from jaxnet_mini.core.networks.outline import LayerOutline
 
 ROOMY = 65
@@ -64,7 +64,7 @@ def print_summary(
             label, shape if built else "?", number if built else "0 (unbuilt)"
         )
     every = [part.params for part in parts]
-    total = f"{count(every):,} ({readable(size(every))})"
+    total = f"{count(every):,} ({readable_size(size(every))})"
     lines = [
         f" Total params: {total}",
         f" Trainable params: {total}",

@@ -170,9 +170,9 @@ def test_a_loss_of_ones_own_sees_the_whole_batch():
     """In-batch negatives and the like are values per example, too."""
     assert Trainer(NET, "mse").acts_by_row
     assert not Trainer(NET, lambda y_true, y_pred: y_pred[:, 0]).acts_by_row
-    assert prepare.pieces(Trainer(NET, "mse"), 8192) == 4
-    assert prepare.pieces(Trainer(NET, lambda a, b: b[:, 0]), 8192) == 1
-    assert prepare.pieces(Trainer(NET, "mse"), 2048) == 1
+    assert prepare.batch_pieces(Trainer(NET, "mse"), 8192) == 4
+    assert prepare.batch_pieces(Trainer(NET, lambda a, b: b[:, 0]), 8192) == 1
+    assert prepare.batch_pieces(Trainer(NET, "mse"), 2048) == 1
 
 
 def test_fit_trains_alike_in_pieces():

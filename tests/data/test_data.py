@@ -331,7 +331,7 @@ def test_resident_names_what_is_bad():
 def test_rows_may_be_empty():
     empty = np.zeros((3, 0), np.float32)
     assert casting.fill(empty, 4, "x").shape == (4, 0)
-    assert stacking.batches(empty, None, None, 2).stack(0).x.shape == (2, 2, 0)
+    assert stacking.cut(empty, None, None, 2).stack(0).x.shape == (2, 2, 0)
 
 
 def all_of(stacks):
@@ -342,7 +342,7 @@ def all_of(stacks):
 def test_batches_hold_every_row_once(rows, batch_size, weighted):
     x = np.arange(1, rows * 2 + 1, dtype=np.float32).reshape(rows, 2)
     y, weight = x[:, 0].astype(np.int32), x[:, 1] if weighted else None
-    made = stacking.batches(x, y, weight, batch_size)
+    made = stacking.cut(x, y, weight, batch_size)
     steps, stacks = made.steps, all_of(made)
     assert steps <= stacking.STACK_STEPS
     assert steps == epoch_order.rounded_steps(steps)
@@ -365,7 +365,7 @@ def test_batches_hold_every_row_once(rows, batch_size, weighted):
 def test_runs_are_all_batches_with_rows(rows, batch_size):
     """As a whole or one at a time, and as they are on the device."""
     x = np.arange(rows, dtype=np.float32)
-    made = stacking.batches(x, None, None, batch_size)
+    made = stacking.cut(x, None, None, batch_size)
     batches = [x[first : first + batch_size] for first in range(0, rows, batch_size)]
     assert made.batches == len(batches)
     for stacks in (made, made.placed()):
@@ -383,7 +383,7 @@ def test_runs_are_all_batches_with_rows(rows, batch_size):
 def test_batches_keep_to_the_limit_of_bytes(monkeypatch, limit, steps):
     """A batch here takes 24 bytes; a stack has a power of two of them."""
     monkeypatch.setattr(stacking, "STACK_BYTES", limit)
-    stacks = all_of(stacking.batches(numbers(32, 3), None, None, 2))
+    stacks = all_of(stacking.cut(numbers(32, 3), None, None, 2))
     assert {stack.x.shape for stack in stacks} == {(steps, 2, 3)}
     assert len(stacks) == -(-16 // steps)
     assert all(stack.y is None for stack in stacks)
@@ -394,20 +394,20 @@ def test_batches_keep_to_the_limit_of_bytes(monkeypatch, limit, steps):
     [(1, 64), (32, 64), (33, 32), (256, 8), (2048, 1), (5000, 1)],
 )
 def test_batches_keep_to_the_limits_of_batches_and_rows(batch_size, steps):
-    assert stacking.batches(numbers(20_000, 1), None, None, batch_size).steps == steps
+    assert stacking.cut(numbers(20_000, 1), None, None, batch_size).steps == steps
 
 
 def test_the_limit_counts_bytes_on_the_device(monkeypatch):
     monkeypatch.setattr(stacking, "STACK_BYTES", 24)
-    assert stacking.batches(numbers(32, 3, dtype="uint8"), None, None, 2).steps == 4
-    assert stacking.batches(numbers(32, 3, dtype="float64"), None, None, 2).steps == 1
-    assert stacking.batches(numbers(32, 1), None, None, 2).steps == 2
-    assert stacking.batches(numbers(32, 3, 2), None, None, 1).steps == 1
+    assert stacking.cut(numbers(32, 3, dtype="uint8"), None, None, 2).steps == 4
+    assert stacking.cut(numbers(32, 3, dtype="float64"), None, None, 2).steps == 1
+    assert stacking.cut(numbers(32, 1), None, None, 2).steps == 2
+    assert stacking.cut(numbers(32, 3, 2), None, None, 1).steps == 1
 
 
 def test_data_sets_of_any_size_share_a_shape():
     shapes = {
-        stacking.batches(numbers(rows, 3), None, None, 32).stack(0).x.shape
+        stacking.cut(numbers(rows, 3), None, None, 32).stack(0).x.shape
         for rows in (2113, 5000, 10_000)
     }
     assert shapes == {(64, 32, 3)}
@@ -417,11 +417,11 @@ def test_a_stack_is_made_when_it_is_asked_for():
     """What is bad in a later one is found there, and named by its place in all."""
     x = numbers(9, 2)
     x[7, 1] = math.nan
-    stacks = stacking.batches(x, None, None, 4)
+    stacks = stacking.cut(x, None, None, 4)
     assert len(stacks) == 1
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stacking, "STACK_STEPS", 1)
-        stacks = stacking.batches(x, None, None, 4)
+        stacks = stacking.cut(x, None, None, 4)
     assert len(stacks) == 3
     runs = stacks.runs(stepwise=False)
     next(runs)
@@ -432,7 +432,7 @@ def test_a_stack_is_made_when_it_is_asked_for():
 def test_batches_name_what_is_bad():
     x, weight = numbers(9, 2), numbers(9)
     weight[5] = math.nan
-    stacks = stacking.batches(x, None, weight, 4, "validation ", first_row=2)
+    stacks = stacking.cut(x, None, weight, 4, "validation ", first_row=2)
     with pytest.raises(
         DataError, match=r"^validation sample_weight holds nan at row 7"
     ):
@@ -711,7 +711,7 @@ def test_stacks_are_values_and_those_placed_are_made_once():
 def test_every_argument_of_batches_is_named(argument):
     arrays = {name: np.ones(9) for name in ("x", "y", "sample_weight")}
     arrays[argument][5] = math.inf
-    stacks = stacking.batches(*arrays.values(), 4, "validation ", 2)
+    stacks = stacking.cut(*arrays.values(), 4, "validation ", 2)
     with pytest.raises(DataError) as caught:
         stacks.stack(0)
     assert str(caught.value) == (

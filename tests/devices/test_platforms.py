@@ -43,7 +43,7 @@ def calls(model):
     trainer, sums = model.trainer.program(), model.trainer.no_sums()
     seed, shape = np.uint32(0), (2, 3)
     resident = data.resident(Examples(X, Y, None), SIZE)
-    stack = stacks.batches(X, Y, None, SIZE).stack(0)
+    stack = stacks.cut(X, Y, None, SIZE).stack(0)
     order = epoch_order.order((0,), 0, ROWS, SIZE)
     state = model.state
     untrained = state._replace(optimizer_state=None)

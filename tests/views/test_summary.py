@@ -10,7 +10,7 @@ import pytest
 from conftest import keras_on_jax
 
 import jaxnet_mini as jn
-from jaxnet_mini.base.text import readable
+from jaxnet_mini.base.text import readable_size
 from jaxnet_mini.views import summary
 
 
@@ -135,7 +135,7 @@ def test_sizes_are_written_as_keras_writes_them(factor, power):
     with keras_on_jax():
         from keras.src.utils.summary_utils import readable_memory_size
 
-        assert readable(number) == readable_memory_size(number)
+        assert readable_size(number) == readable_memory_size(number)
 
 
 def test_counts_and_sizes_go_by_shape_and_dtype():

@@ -20,7 +20,7 @@ def untrained(net: Layer, input_shape: Shape, seed: Array | np.uint32) -> TrainS
 
 def fresh(trainer: Trainer, input_shape: Shape, seed: Array | np.uint32) -> TrainState:
     """Return the state before the first step."""
-    return with_optimizer(trainer, untrained(trainer.net, input_shape, seed))
+    return trainer.init(jax.random.key(seed), input_shape)
 
 
 def with_optimizer(trainer: Trainer, state: TrainState) -> TrainState:
