@@ -1,7 +1,7 @@
 """What docstrings mean here, told to the reader of the sources.
 
 A name in single backticks is a reference, and lines of ``>>>`` are an example wherever
-they stand. A face that takes all from a room of the core lists what that room lists.
+they stand. A face that takes all from a room of the core lists and says what it does.
 """
 
 import re
@@ -28,11 +28,13 @@ class Docstrings(griffe.Extension):
 
 
 def list_as_source(face: griffe.Module) -> None:
-    """Let ``from room import __all__`` list what the room lists."""
+    """Let ``from room import __all__`` list and say what the room does."""
     listed = face.members.get("__all__")
     if listed is not None and listed.is_alias:
         source = listed.target_path.rpartition(".")[0]
         room = face.modules_collection[source]
+        if room.docstring is not None:
+            face.docstring = griffe.Docstring(room.docstring.value, parent=face)
         if room.exports is not None:
             face.exports = list(room.exports)
 
@@ -58,6 +60,7 @@ def readable(text: str, item: Any) -> str:
     def example(match: re.Match[str]) -> str:
         return f"```pycon\n{match[0].rstrip()}\n```\n"
 
+    text = re.sub(r"::$", ":", text, flags=re.M)
     # By default they are titled parameters, which are what a network learns.
     text = re.sub(r"^Args:$", "Args: Arguments:", text, flags=re.M)
     return _EXAMPLE.sub(example, _REFERENCE.sub(reference, text))
