@@ -75,7 +75,7 @@ def check_positive(argument: str, value: Any) -> int:
     return integer
 
 
-def check_number(argument: str, value: Any, least: float = -math.inf) -> float:
+def check_number(argument: str, value: Any, least: float = -math.inf) -> Any:
     """Return ``value``, a finite number of at least ``least``, as it is.
 
     Raises:

@@ -51,6 +51,17 @@ def checked(
     return {_CHECK: unless_none if optional else known}
 
 
+def accepted(_: str, value: Any, by: Callable[[Any], Any]) -> Any:
+    """Return what a function takes without an error; what it makes of it is dropped.
+
+    Args:
+        value: what was given.
+        by: raises an error that names the argument itself.
+    """
+    by(value)
+    return value
+
+
 def check_fields(
     value: Any,
     prefix: str = "",

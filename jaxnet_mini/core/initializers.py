@@ -2,6 +2,29 @@
 
 Source: https://keras.io/api/layers/initializers/ and ``jax.nn.initializers``. Each is
 called as ``initializer(key, shape)`` and returns an array of JAX's default float type.
+
+A kernel of shape ``(features, units)`` has ``features`` inputs and ``units`` outputs;
+of one with more axes each of the others multiplies both. Truncated normal numbers lie
+within two standard deviations of the distribution that they are cut from.
+
+- ``glorot_normal``: truncated normal of variance ``2 / (inputs + outputs)``
+- ``glorot_uniform``: uniform in ``[-r, r)`` with ``r = sqrt(6 / (inputs + outputs))``
+- ``he_normal``: truncated normal of variance ``2 / inputs``
+- ``he_uniform``: uniform in ``[-r, r)`` with ``r = sqrt(6 / inputs)``
+- ``lecun_normal``: truncated normal of variance ``1 / inputs``
+- ``lecun_uniform``: uniform in ``[-r, r)`` with ``r = sqrt(3 / inputs)``
+- ``ones``: 1
+- ``orthogonal``: orthogonal columns of length 1, or rows where there are fewer
+- ``random_normal``: normal of standard deviation 0.05
+- ``random_uniform``: uniform in ``[-0.05, 0.05)``
+- ``truncated_normal``: normal of standard deviation 0.05 within two of them
+- ``zeros``: 0
+
+Sources: Glorot & Bengio 2010, He et al. 2015, LeCun et al. 1998, Saxe et al. 2014.
+
+>>> kernel = glorot_uniform(jax.random.key(0), (2, 1))
+>>> kernel.shape, bool(jnp.all(jnp.abs(kernel) <= 2.0 ** 0.5))
+((2, 1), True)
 """
 
 import dataclasses
@@ -14,6 +37,7 @@ from jax import Array
 from jax.nn import initializers
 
 from jaxnet_mini.base.arguments import check_number, is_function
+from jaxnet_mini.core.fields import checked
 from jaxnet_mini.core.types import RandomKey, Shape
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError, find
@@ -42,7 +66,16 @@ Initializer: TypeAlias = Callable[..., Array]
 
 
 def random_uniform(key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
-    """Draw uniformly from [-0.05, 0.05), Keras's range; JAX's own starts at 0."""
+    """Draw uniformly from [-0.05, 0.05), Keras's range; JAX's own starts at 0.
+
+    Args:
+        key: of ``jax.random.key``.
+        shape: of what is drawn.
+        dtype: a float type, by default JAX's default one.
+
+    >>> bool(jnp.all(jnp.abs(random_uniform(jax.random.key(0), (9,))) <= 0.05))
+    True
+    """
     return jax.random.uniform(key, shape, dtype, minval=-0.05, maxval=0.05)
 
 
@@ -50,14 +83,19 @@ def random_uniform(key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
 class Constant(Value):
     """Give every entry the same value.
 
+    Args:
+        value: a finite number.
+
+    Raises:
+        ArgumentError: it is none.
+
+    Source: https://keras.io/api/layers/initializers/
+
     >>> Constant(0.5)(jax.random.key(0), (2,))
     Array([0.5, 0.5], dtype=float32)
     """
 
-    value: float = 0.0
-
-    def __post_init__(self) -> None:
-        check_number("Constant: value", self.value)
+    value: float = dataclasses.field(default=0.0, metadata=checked(check_number))
 
     def __call__(self, key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
         """Return an array of ``shape``; ``key`` is not used."""
@@ -77,19 +115,9 @@ truncated_normal = initializers.truncated_normal(0.05)
 zeros = initializers.zeros
 
 INITIALIZERS: dict[str, Initializer] = {
-    "glorot_normal": glorot_normal,
-    "glorot_uniform": glorot_uniform,
-    "he_normal": he_normal,
-    "he_uniform": he_uniform,
-    "lecun_normal": lecun_normal,
-    "lecun_uniform": lecun_uniform,
-    "ones": ones,
-    "orthogonal": orthogonal,
-    "random_normal": random_normal,
-    "random_uniform": random_uniform,
-    "truncated_normal": truncated_normal,
-    "zeros": zeros,
+    name: globals()[name] for name in __all__ if name.islower() and name != "get"
 }
+"""The functions above by their names."""
 
 
 def get(initializer: str | Initializer) -> Initializer:

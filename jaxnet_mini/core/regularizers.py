@@ -14,6 +14,7 @@ from jax import Array
 from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.base.arguments import check_number, is_function
 from jaxnet_mini.base.text import snake_case
+from jaxnet_mini.core.fields import check_fields
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError, find
 
@@ -32,19 +33,24 @@ __all__ = [
 Penalty: TypeAlias = Callable[[Array], Array]
 
 
+def _strength(argument: str, value: Any) -> float:
+    return float(check_number(argument, value, least=0.0))
+
+
 @dataclasses.dataclass(frozen=True)
 class Regularizer(Value):
-    """The base of the regularizers: a frozen, hashable value."""
+    """The base of the regularizers: a frozen, hashable value.
+
+    A subclass defines ``__call__`` and may be a frozen dataclass: each of its fields is
+    then a finite number of at least 0, and becomes a float.
+    """
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
         attributes.check_methods(cls, "regularizer")
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            check_number(f"{type(self).__name__}: {field.name}", value, least=0.0)
-            object.__setattr__(self, field.name, float(value))
+        check_fields(self, f"{type(self).__name__}: ", lambda _: _strength)
 
     def __call__(self, x: Array) -> Array:
         """Return the penalty on ``x``, a scalar."""
@@ -53,7 +59,15 @@ class Regularizer(Value):
 
 @dataclasses.dataclass(frozen=True)
 class L1(Regularizer):
-    """``l1 * sum(|x|)``.
+    """``l1 * sum(|x|)``, which drives weights to exactly 0.
+
+    Args:
+        l1: the strength, at least 0.
+
+    Raises:
+        ArgumentError: it is below 0 or not finite.
+
+    Source: https://keras.io/api/layers/regularizers/
 
     >>> L1(0.1)(jnp.array([1.0, -2.0]))
     Array(0.3, dtype=float32)
@@ -67,7 +81,15 @@ class L1(Regularizer):
 
 @dataclasses.dataclass(frozen=True)
 class L2(Regularizer):
-    """``l2 * sum(x**2)``.
+    """``l2 * sum(x**2)``, which keeps weights small.
+
+    Args:
+        l2: the strength, at least 0.
+
+    Raises:
+        ArgumentError: it is below 0 or not finite.
+
+    Source: https://keras.io/api/layers/regularizers/
 
     >>> L2(0.1)(jnp.array([1.0, -2.0]))
     Array(0.5, dtype=float32)
@@ -81,7 +103,20 @@ class L2(Regularizer):
 
 @dataclasses.dataclass(frozen=True)
 class L1L2(Regularizer):
-    """``l1 * sum(|x|) + l2 * sum(x**2)``."""
+    """``l1 * sum(|x|) + l2 * sum(x**2)``, the elastic net.
+
+    Args:
+        l1: the strength of the first part, at least 0.
+        l2: that of the second.
+
+    Raises:
+        ArgumentError: one is below 0 or not finite.
+
+    Source: Zou & Hastie 2005, and https://keras.io/api/layers/regularizers/
+
+    >>> L1L2(l1=0.1, l2=0.01)(jnp.array([1.0, -2.0]))
+    Array(0.35000002, dtype=float32)
+    """
 
     l1: float = 0.0
     l2: float = 0.0

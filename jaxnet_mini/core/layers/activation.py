@@ -6,6 +6,7 @@ of its inputs, ``(batch, ...)``, in floats.
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,9 +14,12 @@ from jax import Array
 
 from jaxnet_mini.base.arguments import as_integer, check_number, check_positive
 from jaxnet_mini.core import activations, initializers, regularizers
+from jaxnet_mini.core.fields import accepted, checked
 from jaxnet_mini.core.layers.base import Base, total_penalty
 from jaxnet_mini.core.types import Params, RandomKey, Shape, as_float
 from jaxnet_mini.errors import ArgumentError, ShapeError
+
+_NOT_NEGATIVE = checked(check_number, least=0.0)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -28,22 +32,20 @@ class ReLU(Base):
             least 0.
         threshold: above it inputs are passed on, at least 0.
 
+    Raises:
+        ArgumentError: a number is below 0 or not finite.
+
     Source: https://keras.io/api/layers/activation_layers/relu/
 
     >>> ReLU(max_value=6.0).apply({}, jnp.array([[-1.0, 1.0, 9.0]]))
     Array([[0., 1., 6.]], dtype=float32)
     """
 
-    max_value: float | None = None
-    negative_slope: float = 0.0
-    threshold: float = 0.0
-
-    def __post_init__(self, input_dim: int | None) -> None:
-        super().__post_init__(input_dim)
-        if self.max_value is not None:
-            check_number("max_value", self.max_value, least=0.0)
-        check_number("negative_slope", self.negative_slope, least=0.0)
-        check_number("threshold", self.threshold, least=0.0)
+    max_value: float | None = dataclasses.field(
+        default=None, metadata=checked(check_number, optional=True, least=0.0)
+    )
+    negative_slope: float = dataclasses.field(default=0.0, metadata=_NOT_NEGATIVE)
+    threshold: float = dataclasses.field(default=0.0, metadata=_NOT_NEGATIVE)
 
     def forward(self, params: Params, x: Array) -> Array:
         return activations.relu(
@@ -59,17 +61,17 @@ class LeakyReLU(Base):
         negative_slope: at least 0. The default is 0.3, and 0.2 for the activation of
             the name ``"leaky_relu"``, both as in Keras.
 
-    Source: Maas et al. 2013.
+    Raises:
+        ArgumentError: the slope is below 0 or not finite.
+
+    Source: Maas et al. 2013, and
+    https://keras.io/api/layers/activation_layers/leaky_relu/
 
     >>> LeakyReLU().apply({}, jnp.array([[-1.0, 2.0]]))
     Array([[-0.3,  2. ]], dtype=float32)
     """
 
-    negative_slope: float = 0.3
-
-    def __post_init__(self, input_dim: int | None) -> None:
-        super().__post_init__(input_dim)
-        check_number("negative_slope", self.negative_slope, least=0.0)
+    negative_slope: float = dataclasses.field(default=0.3, metadata=_NOT_NEGATIVE)
 
     def forward(self, params: Params, x: Array) -> Array:
         return jax.nn.leaky_relu(as_float(x), self.negative_slope)
@@ -82,20 +84,28 @@ class ELU(Base):
     Args:
         alpha: minus the limit for small ``x``.
 
-    Source: Clevert et al. 2016.
+    Raises:
+        ArgumentError: ``alpha`` is no finite number.
+
+    Source: Clevert et al. 2016, https://arxiv.org/abs/1511.07289
 
     >>> ELU(2.0).apply({}, jnp.array([[-100.0, 3.0]]))
     Array([[-2.,  3.]], dtype=float32)
     """
 
-    alpha: float = 1.0
-
-    def __post_init__(self, input_dim: int | None) -> None:
-        super().__post_init__(input_dim)
-        check_number("alpha", self.alpha)
+    alpha: float = dataclasses.field(default=1.0, metadata=checked(check_number))
 
     def forward(self, params: Params, x: Array) -> Array:
         return jax.nn.elu(as_float(x), self.alpha)
+
+
+def _check_axis(argument: str, value: Any) -> int:
+    if as_integer(value) != -1:
+        raise ArgumentError(
+            f"{argument} must be -1, the last axis, not {value!r}: for another, "
+            "give Activation a function."
+        )
+    return -1
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -105,25 +115,24 @@ class Softmax(Base):
     Args:
         axis: -1, as in Keras by default; others are refused.
 
+    Raises:
+        ArgumentError: it is another.
+
     Source: https://keras.io/api/layers/activation_layers/softmax/
 
     >>> Softmax().apply({}, jnp.array([[3.0, 3.0]]))
     Array([[0.5, 0.5]], dtype=float32)
     """
 
-    axis: int = -1
-
-    def __post_init__(self, input_dim: int | None) -> None:
-        super().__post_init__(input_dim)
-        if as_integer(self.axis) != -1:
-            raise ArgumentError(
-                f"axis must be -1, the last axis, not {self.axis!r}: for another, "
-                "give Activation a function."
-            )
-        object.__setattr__(self, "axis", -1)
+    axis: int = dataclasses.field(default=-1, metadata=checked(_check_axis))
 
     def forward(self, params: Params, x: Array) -> Array:
         return activations.softmax(as_float(x))
+
+
+def _check_axes(argument: str, value: Any) -> tuple[int, ...]:
+    axes = value if isinstance(value, tuple | list) else (value,)
+    return tuple(check_positive(f"every axis of {argument}", axis) for axis in axes)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -140,29 +149,26 @@ class PReLU(Base):
             as in Keras: 1 is the first axis of an example.
 
     Raises:
+        ArgumentError: one is none of these, or a name is unknown.
         ShapeError: ``init`` for examples that lack a shared axis, and ``apply`` to
             others than those that ``alpha`` was made for.
 
-    Source: He et al. 2015.
+    Source: He et al. 2015, https://arxiv.org/abs/1502.01852
 
     >>> output_shape, params = PReLU(shared_axes=1).init(jax.random.key(0), (5, 3))
     >>> output_shape, params["alpha"].shape
     ((5, 3), (1, 3))
     """
 
-    alpha_initializer: str | initializers.Initializer = "zeros"
-    alpha_regularizer: str | regularizers.Penalty | None = None
-    shared_axes: int | Sequence[int] | None = None
-
-    def __post_init__(self, input_dim: int | None) -> None:
-        super().__post_init__(input_dim)
-        initializers.get(self.alpha_initializer)
-        regularizers.get(self.alpha_regularizer)
-        if self.shared_axes is not None:
-            given = self.shared_axes
-            axes = tuple(given) if isinstance(given, tuple | list) else (given,)
-            axes = tuple(check_positive("every axis of shared_axes", a) for a in axes)
-            object.__setattr__(self, "shared_axes", axes)
+    alpha_initializer: str | initializers.Initializer = dataclasses.field(
+        default="zeros", metadata=checked(accepted, by=initializers.get)
+    )
+    alpha_regularizer: str | regularizers.Penalty | None = dataclasses.field(
+        default=None, metadata=checked(accepted, by=regularizers.get)
+    )
+    shared_axes: int | Sequence[int] | None = dataclasses.field(
+        default=None, metadata=checked(_check_axes, optional=True)
+    )
 
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
         self.check(input_shape)

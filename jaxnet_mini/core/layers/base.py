@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.base.arguments import as_integer, check_positive
 from jaxnet_mini.base.text import as_call
 from jaxnet_mini.core import regularizers
+from jaxnet_mini.core.fields import check_fields, checked
 from jaxnet_mini.core.types import Params, RandomKey, Shape
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
@@ -33,6 +35,40 @@ def check_shape(value: Any, argument: str) -> Shape:
     return tuple(check_positive(f"every axis of {argument}", size) for size in value)
 
 
+def _check_shape(argument: str, value: Any) -> Shape:
+    return check_shape(value, argument)
+
+
+SHAPE = checked(_check_shape)
+
+
+def check_features(layer: Any, input_shape: Shape) -> int:
+    """Return the length of the last axis of the inputs.
+
+    Raises:
+        ShapeError: they have none.
+    """
+    if not input_shape:
+        raise ShapeError(
+            f"{layer!r} needs inputs with at least one axis of features and got "
+            "scalars: reshape x to (rows, 1)."
+        )
+    return input_shape[-1]
+
+
+def over_features(params: Array, x: Array) -> Array:
+    """Return parameters of the last axis with as many axes as a batch has."""
+    return jnp.expand_dims(params, tuple(range(x.ndim - 1)))
+
+
+def _check_name(_: str, value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[^/\s]+", value):
+        raise ArgumentError(
+            f"name must be a word without '/' or spaces, not {value!r}."
+        )
+    return value
+
+
 def total_penalty(
     params: Params, wanted: Mapping[str, str | regularizers.Penalty | None]
 ) -> Array | float:
@@ -49,30 +85,38 @@ def total_penalty(
 class Base(Value):
     """What all layers here share: a declared input shape, a name, a short ``repr``.
 
-    On its own it passes its input on and has no parameters.
+    On its own it passes its input on and has no parameters. A layer of a user's own is
+    a frozen dataclass that derives from it and overrides ``forward``, or ``apply`` if
+    it draws random numbers, and ``init`` if it has parameters or changes the shape.
+
+    Args:
+        input_shape: the shape of one example, without the batch axis; inputs of others
+            are then refused. None for any.
+        input_dim: short for an ``input_shape`` of one axis.
+        name: a word without ``/``, by which the layer's parameters and messages go; in
+            a network by default the class in snake case.
+
+    Raises:
+        ArgumentError: one is none of these, or both shapes are given.
     """
 
-    input_shape: Shape | None = dataclasses.field(default=None, kw_only=True)
+    input_shape: Shape | None = dataclasses.field(
+        default=None, kw_only=True, metadata=checked(_check_shape, optional=True)
+    )
     input_dim: dataclasses.InitVar[int | None] = dataclasses.field(
         default=None, kw_only=True
     )
-    name: str | None = dataclasses.field(default=None, kw_only=True)
+    name: str | None = dataclasses.field(
+        default=None, kw_only=True, metadata=checked(_check_name, optional=True)
+    )
 
     def __post_init__(self, input_dim: int | None) -> None:
         if input_dim is not None:
             if self.input_shape is not None:
                 raise ArgumentError("give input_shape or input_dim, not both.")
-            declared = check_shape(check_positive("input_dim", input_dim), "input_dim")
+            declared = (check_positive("input_dim", input_dim),)
             object.__setattr__(self, "input_shape", declared)
-        elif self.input_shape is not None:
-            declared = check_shape(self.input_shape, "input_shape")
-            object.__setattr__(self, "input_shape", declared)
-        if self.name is not None and (
-            not isinstance(self.name, str) or not re.fullmatch(r"[^/\s]+", self.name)
-        ):
-            raise ArgumentError(
-                f"name must be a word without '/' or spaces, not {self.name!r}."
-            )
+        check_fields(self)
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
@@ -111,7 +155,11 @@ class Base(Value):
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
         """Return the output shape and the parameters."""
         self.check(input_shape)
-        return tuple(input_shape), {}
+        return self._output_shape(tuple(input_shape)), {}
+
+    def _output_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape of an output of a layer that has no parameters."""
+        return input_shape
 
     def apply(
         self,

@@ -6,7 +6,8 @@ from jax import Array
 
 from jaxnet_mini.base.arguments import check_number
 from jaxnet_mini.core import activations
-from jaxnet_mini.core.layers.base import Base, check_shape
+from jaxnet_mini.core.fields import accepted, checked
+from jaxnet_mini.core.layers.base import SHAPE, Base, check_shape
 from jaxnet_mini.core.types import Params, Shape, as_float
 
 
@@ -14,17 +15,23 @@ from jaxnet_mini.core.types import Params, Shape, as_float
 class Input(Base):
     """The shape of one example; passes its input on.
 
+    Args:
+        shape: a tuple of positive integers without the batch axis, or one integer.
+
+    Raises:
+        ArgumentError: ``shape`` is none.
+
+    Source: https://keras.io/api/layers/core_layers/input/
+
     >>> import jax
     >>> Input((28, 28)).init(jax.random.key(0), (28, 28))
     ((28, 28), {})
     """
 
-    shape: Shape
+    shape: Shape = dataclasses.field(metadata=SHAPE)
 
     def __post_init__(self, input_dim: int | None) -> None:
-        shape = check_shape(self.shape, "shape")
-        object.__setattr__(self, "shape", shape)
-        object.__setattr__(self, "input_shape", shape)
+        object.__setattr__(self, "input_shape", check_shape(self.shape, "shape"))
         super().__post_init__(input_dim)
 
     def __repr__(self) -> str:
@@ -36,16 +43,24 @@ class Input(Base):
 class Activation(Base):
     """Apply a function to each element, or to the last axis for ``softmax``.
 
+    Args:
+        activation: a name of `jaxnet_mini.activations`, a function of a batch that
+            keeps its shape ``(batch, ...)``, or None for none.
+
+    Raises:
+        UnknownNameError: no activation has this name.
+        ArgumentError: neither a name nor a function.
+
+    Source: https://keras.io/api/layers/core_layers/activation/
+
     >>> import jax.numpy as jnp
     >>> Activation("relu").apply({}, jnp.array([[-1.0, 2.0]]))
     Array([[0., 2.]], dtype=float32)
     """
 
-    activation: str | activations.Activation | None
-
-    def __post_init__(self, input_dim: int | None) -> None:
-        super().__post_init__(input_dim)
-        activations.get(self.activation)
+    activation: str | activations.Activation | None = dataclasses.field(
+        metadata=checked(accepted, by=activations.get)
+    )
 
     def forward(self, params: Params, x: Array) -> Array:
         return activations.get(self.activation)(as_float(x))
@@ -55,18 +70,22 @@ class Activation(Base):
 class Rescaling(Base):
     """``x * scale + offset``, in floats; images may so stay ``uint8`` until here.
 
+    Args:
+        scale: a finite number.
+        offset: a finite number.
+
+    Raises:
+        ArgumentError: one is none.
+
+    Source: https://keras.io/api/layers/preprocessing_layers/image_preprocessing/rescaling/
+
     >>> import jax.numpy as jnp
     >>> Rescaling(1 / 255).apply({}, jnp.array([[0, 255]], jnp.uint8))
     Array([[0., 1.]], dtype=float32)
     """
 
-    scale: float
-    offset: float = 0.0
-
-    def __post_init__(self, input_dim: int | None) -> None:
-        super().__post_init__(input_dim)
-        for argument in ("scale", "offset"):
-            check_number(argument, getattr(self, argument))
+    scale: float = dataclasses.field(metadata=checked(check_number))
+    offset: float = dataclasses.field(default=0.0, metadata=checked(check_number))
 
     def forward(self, params: Params, x: Array) -> Array:
         return as_float(x) * self.scale + self.offset
@@ -77,4 +96,8 @@ class Identity(Base):
     """Pass the inputs on, to keep a place in a network.
 
     Source: https://keras.io/api/layers/core_layers/identity/
+
+    >>> import jax.numpy as jnp
+    >>> Identity().apply({}, jnp.array([[1, 2]], jnp.int32))
+    Array([[1, 2]], dtype=int32)
     """

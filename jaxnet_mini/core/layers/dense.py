@@ -8,9 +8,18 @@ from jax import Array
 
 from jaxnet_mini.base.arguments import check_flag, check_positive
 from jaxnet_mini.core import activations, initializers, regularizers
-from jaxnet_mini.core.layers.base import Base, total_penalty
+from jaxnet_mini.core.fields import accepted, checked
+from jaxnet_mini.core.layers.base import (
+    Base,
+    check_features,
+    over_features,
+    total_penalty,
+)
 from jaxnet_mini.core.types import Params, RandomKey, Shape
 from jaxnet_mini.errors import ShapeError
+
+_INITIALIZER = checked(accepted, by=initializers.get)
+_REGULARIZER = checked(accepted, by=regularizers.get)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -30,6 +39,11 @@ class Dense(Base):
             name, one of `jaxnet_mini.regularizers`, a callable of the kernel, or None.
         bias_regularizer: likewise, on the bias.
 
+    Raises:
+        ArgumentError: one is none of these, or a name is unknown.
+        ShapeError: ``init`` for examples without an axis, and ``apply`` to others than
+            those that the kernel was made for.
+
     Source: https://keras.io/api/layers/core_layers/dense/
 
     >>> output_shape, params = Dense(3).init(jax.random.key(0), (2,))
@@ -37,34 +51,30 @@ class Dense(Base):
     ((3,), (2, 3), (3,))
     """
 
-    units: int
-    activation: str | activations.Activation | None = None
-    use_bias: bool = True
-    kernel_initializer: str | initializers.Initializer = "glorot_uniform"
-    bias_initializer: str | initializers.Initializer = "zeros"
-    kernel_regularizer: str | regularizers.Penalty | None = None
-    bias_regularizer: str | regularizers.Penalty | None = None
-
-    def __post_init__(self, input_dim: int | None) -> None:
-        super().__post_init__(input_dim)
-        object.__setattr__(self, "units", check_positive("units", self.units))
-        object.__setattr__(self, "use_bias", check_flag("use_bias", self.use_bias))
-        activations.get(self.activation)
-        initializers.get(self.kernel_initializer)
-        initializers.get(self.bias_initializer)
-        regularizers.get(self.kernel_regularizer)
-        regularizers.get(self.bias_regularizer)
+    units: int = dataclasses.field(metadata=checked(check_positive))
+    activation: str | activations.Activation | None = dataclasses.field(
+        default=None, metadata=checked(accepted, by=activations.get)
+    )
+    use_bias: bool = dataclasses.field(default=True, metadata=checked(check_flag))
+    kernel_initializer: str | initializers.Initializer = dataclasses.field(
+        default="glorot_uniform", metadata=_INITIALIZER
+    )
+    bias_initializer: str | initializers.Initializer = dataclasses.field(
+        default="zeros", metadata=_INITIALIZER
+    )
+    kernel_regularizer: str | regularizers.Penalty | None = dataclasses.field(
+        default=None, metadata=_REGULARIZER
+    )
+    bias_regularizer: str | regularizers.Penalty | None = dataclasses.field(
+        default=None, metadata=_REGULARIZER
+    )
 
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
         self.check(input_shape)
-        if not input_shape:
-            raise ShapeError(
-                f"{self!r} needs inputs with at least one axis of features and got "
-                "scalars: reshape x to (rows, 1)."
-            )
+        features = check_features(self, input_shape)
         kernel_key, bias_key = jax.random.split(key)
         initialize = initializers.get(self.kernel_initializer)
-        params = {"kernel": initialize(kernel_key, (input_shape[-1], self.units))}
+        params = {"kernel": initialize(kernel_key, (features, self.units))}
         if self.use_bias:
             initialize = initializers.get(self.bias_initializer)
             params["bias"] = initialize(bias_key, (self.units,))
@@ -79,7 +89,7 @@ class Dense(Base):
             )
         y = jnp.dot(x.astype(kernel.dtype), kernel)
         if self.use_bias:
-            y = y + jnp.expand_dims(params["bias"], tuple(range(y.ndim - 1)))
+            y = y + over_features(params["bias"], y)
         return activations.get(self.activation)(y)
 
     def penalty(self, params: Params) -> Array | float:

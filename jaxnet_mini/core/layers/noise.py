@@ -1,13 +1,19 @@
-"""Layers that draw random numbers in training and pass their inputs on otherwise."""
+"""Layers that draw random numbers in training and pass their inputs on otherwise.
+
+Inputs and outputs are of one shape, ``(batch, ...)``; ``apply`` takes a ``key`` for
+what is drawn.
+"""
 
 import abc
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.arguments import check_number, is_number
+from jaxnet_mini.core.fields import checked
 from jaxnet_mini.core.layers.base import Base
 from jaxnet_mini.core.types import Params, RandomKey, as_float
 from jaxnet_mini.errors import ArgumentError
@@ -50,6 +56,14 @@ class Random(Base, abc.ABC):
         return self.disturb(key, as_float(x))
 
 
+def _check_rate(argument: str, value: Any) -> Any:
+    if not is_number(value) or not 0.0 <= value < 1.0:
+        raise ArgumentError(
+            f"{argument} is the share of inputs to drop, in [0, 1), not {value!r}."
+        )
+    return value
+
+
 @dataclasses.dataclass(frozen=True, repr=False)
 class Dropout(Random):
     """Set a share of the inputs to 0 in training and scale the others up.
@@ -58,19 +72,20 @@ class Dropout(Random):
         rate: the share that is dropped, in [0, 1); the rest is divided by 1 - rate.
 
     Raises:
-        ArgumentError: ``apply`` in training without a ``key``.
+        ArgumentError: ``rate`` is no number in [0, 1), or ``apply`` in training got no
+            ``key``.
 
-    Source: Srivastava et al. 2014.
+    Source: Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
+
+    >>> layer, x = Dropout(0.5), jnp.ones((1, 4))
+    >>> layer.apply({}, x)
+    Array([[1., 1., 1., 1.]], dtype=float32)
+    >>> y = layer.apply({}, x, key=jax.random.key(0), training=True)
+    >>> bool(jnp.all((y == 0.0) | (y == 2.0)))
+    True
     """
 
-    rate: float
-
-    def __post_init__(self, input_dim: int | None) -> None:
-        super().__post_init__(input_dim)
-        if not is_number(self.rate) or not 0.0 <= self.rate < 1.0:
-            raise ArgumentError(
-                f"rate is the share of inputs to drop, in [0, 1), not {self.rate!r}."
-            )
+    rate: float = dataclasses.field(metadata=checked(_check_rate))
 
     @property
     def strength(self) -> float | Array:
@@ -92,9 +107,16 @@ class GaussianDropout(Dropout):
         rate: in [0, 1).
 
     Raises:
-        ArgumentError: ``apply`` in training without a ``key``.
+        ArgumentError: ``rate`` is no number in [0, 1), or ``apply`` in training got no
+            ``key``.
 
-    Source: Srivastava et al. 2014, section 10.
+    Source: Srivastava et al. 2014, section 10,
+    https://jmlr.org/papers/v15/srivastava14a.html
+
+    >>> layer, x = GaussianDropout(0.5), jnp.ones((1, 1000))
+    >>> y = layer.apply({}, x, key=jax.random.key(0), training=True)
+    >>> round(float(jnp.std(y)), 1)
+    1.0
     """
 
     def disturb(self, key: RandomKey, x: Array) -> Array:
@@ -110,16 +132,18 @@ class GaussianNoise(Random):
         stddev: their standard deviation, at least 0.
 
     Raises:
-        ArgumentError: ``apply`` in training without a ``key``.
+        ArgumentError: ``stddev`` is no finite number of at least 0, or ``apply`` in
+            training got no ``key``.
 
     Source: https://keras.io/api/layers/regularization_layers/gaussian_noise/
+
+    >>> layer, x = GaussianNoise(0.5), jnp.ones((1, 1000))
+    >>> y = layer.apply({}, x, key=jax.random.key(0), training=True)
+    >>> round(float(jnp.std(y)), 1)
+    0.5
     """
 
-    stddev: float
-
-    def __post_init__(self, input_dim: int | None) -> None:
-        super().__post_init__(input_dim)
-        check_number("stddev", self.stddev, least=0.0)
+    stddev: float = dataclasses.field(metadata=checked(check_number, least=0.0))
 
     @property
     def strength(self) -> float | Array:

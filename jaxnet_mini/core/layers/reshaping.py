@@ -2,12 +2,14 @@
 
 import dataclasses
 import math
+from typing import Any
 
 from jax import Array
 
 from jaxnet_mini.base.arguments import as_integer
+from jaxnet_mini.core.fields import checked
 from jaxnet_mini.core.layers.base import Base
-from jaxnet_mini.core.types import Params, RandomKey, Shape
+from jaxnet_mini.core.types import Params, Shape
 from jaxnet_mini.errors import ArgumentError, ShapeError
 
 
@@ -15,17 +17,32 @@ from jaxnet_mini.errors import ArgumentError, ShapeError
 class Flatten(Base):
     """Join all axes of an example into one, in row-major order.
 
+    Inputs ``(batch, ...)`` become ``(batch, size)``.
+
+    Source: https://keras.io/api/layers/reshaping_layers/flatten/
+
     >>> import jax
     >>> Flatten().init(jax.random.key(0), (28, 28))
     ((784,), {})
     """
 
-    def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
-        self.check(input_shape)
-        return (math.prod(input_shape),), {}
+    def _output_shape(self, input_shape: Shape) -> Shape:
+        return (math.prod(input_shape),)
 
     def forward(self, params: Params, x: Array) -> Array:
         return x.reshape(x.shape[0], math.prod(x.shape[1:]))
+
+
+def _check_target(argument: str, value: Any) -> Shape:
+    given = value if isinstance(value, tuple | list) else (None,)
+    sizes = tuple(size for size in map(as_integer, given) if size is not None)
+    known = len(sizes) == len(given) and all(s > 0 or s == -1 for s in sizes)
+    if not known or sizes.count(-1) > 1:
+        raise ArgumentError(
+            f"{argument} must be a tuple of positive integers without the batch "
+            f"axis, at most one of them -1, such as (7, -1), not {value!r}."
+        )
+    return sizes
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -36,6 +53,10 @@ class Reshape(Base):
         target_shape: the shape without the batch axis; one axis may be -1, and is then
             as long as the size of the inputs makes it.
 
+    Raises:
+        ArgumentError: ``target_shape`` is none.
+        ShapeError: ``init`` and ``apply`` where an example does not fill that shape.
+
     Source: https://keras.io/api/layers/reshaping_layers/reshape/
 
     >>> import jax
@@ -43,29 +64,12 @@ class Reshape(Base):
     ((6, 2), {})
     """
 
-    target_shape: Shape
-
-    def __post_init__(self, input_dim: int | None) -> None:
-        super().__post_init__(input_dim)
-        target = self.target_shape
-        given = target if isinstance(target, tuple | list) else (None,)
-        sizes = tuple(size for size in map(as_integer, given) if size is not None)
-        known = len(sizes) == len(given) and all(s > 0 or s == -1 for s in sizes)
-        if not known or sizes.count(-1) > 1:
-            raise ArgumentError(
-                "target_shape must be a tuple of positive integers without the batch "
-                f"axis, at most one of them -1, such as (7, -1), not {target!r}."
-            )
-        object.__setattr__(self, "target_shape", sizes)
-
-    def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
-        self.check(input_shape)
-        return self._resolved(tuple(input_shape)), {}
+    target_shape: Shape = dataclasses.field(metadata=checked(_check_target))
 
     def forward(self, params: Params, x: Array) -> Array:
-        return x.reshape(x.shape[0], *self._resolved(x.shape[1:]))
+        return x.reshape(x.shape[0], *self._output_shape(x.shape[1:]))
 
-    def _resolved(self, input_shape: Shape) -> Shape:
+    def _output_shape(self, input_shape: Shape) -> Shape:
         """Return the target with a number in the place of -1."""
         size = math.prod(input_shape)
         known = math.prod(axis for axis in self.target_shape if axis != -1)

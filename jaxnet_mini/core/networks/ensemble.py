@@ -9,10 +9,15 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.arguments import check_positive
+from jaxnet_mini.core.fields import accepted, checked
 from jaxnet_mini.core.layers import Base
 from jaxnet_mini.core.networks import outline, serial
 from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape
 from jaxnet_mini.errors import ArgumentError, ShapeError
+
+
+def _check_counts(argument: str, value: Any) -> tuple[int, ...]:
+    return tuple(check_positive(f"every one of {argument}", count) for count in value)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -27,20 +32,18 @@ class Ensemble(Base):
         counts: how many sets of parameters each has.
     """
 
-    nets: tuple[Layer, ...]
-    counts: tuple[int, ...]
+    nets: tuple[Layer, ...] = dataclasses.field(
+        metadata=checked(accepted, by=serial.check_layers)
+    )
+    counts: tuple[int, ...] = dataclasses.field(metadata=checked(_check_counts))
 
     def __post_init__(self, input_dim: int | None) -> None:
         super().__post_init__(input_dim)
-        for net in self.nets:
-            serial.check_layer(net)
-        counts = tuple(check_positive("every one of counts", n) for n in self.counts)
-        if not self.nets or len(counts) != len(self.nets):
+        if not self.nets or len(self.counts) != len(self.nets):
             raise ArgumentError(
                 f"an ensemble needs networks and a number of copies for each, not "
-                f"{len(self.nets)} and {len(counts)}."
+                f"{len(self.nets)} and {len(self.counts)}."
             )
-        object.__setattr__(self, "counts", counts)
 
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
         self.check(input_shape)

@@ -14,6 +14,7 @@ from jax import Array
 
 from jaxnet_mini.base.arguments import check_positive
 from jaxnet_mini.core import origins
+from jaxnet_mini.core.fields import accepted, checked
 from jaxnet_mini.core.layers import Base
 from jaxnet_mini.core.networks import outline, serial
 from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape
@@ -22,15 +23,15 @@ from jaxnet_mini.errors import ShapeError
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Repeat(Base):
-    """One layer ``n`` times in a row, itself a layer; see `repeat`."""
+    """One layer ``n`` times in a row, itself a layer; see `repeat`.
 
-    layer: Layer
-    n: int
+    Args:
+        layer: keeps the shape of its inputs.
+        n: how many times.
+    """
 
-    def __post_init__(self, input_dim: int | None) -> None:
-        super().__post_init__(input_dim)
-        serial.check_layer(self.layer)
-        object.__setattr__(self, "n", check_positive("n", self.n))
+    layer: Layer = dataclasses.field(metadata=checked(accepted, by=serial.check_layer))
+    n: int = dataclasses.field(metadata=checked(check_positive))
 
     def __repr__(self) -> str:
         name = "" if self.name is None else f", name={self.name!r}"

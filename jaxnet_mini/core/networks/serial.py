@@ -16,24 +16,73 @@ from jax import Array
 
 from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core import activations, layers
+from jaxnet_mini.core.fields import accepted, checked
 from jaxnet_mini.core.layers import Base
 from jaxnet_mini.core.networks import holding
 from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 
-OWN_LAYERS = frozenset(kind for kind in vars(layers).values() if isinstance(kind, type))
+OWN_LAYERS: frozenset[Any] = frozenset(
+    kind for kind in vars(layers).values() if isinstance(kind, type)
+)
+
+
+def check_layer(layer: Any) -> None:
+    """Raise a LayerError that says what is missing where ``layer`` is no layer.
+
+    So it is where a penalty of what the layer holds would be left out of the loss.
+    """
+    hint = ""
+    if isinstance(layer, type):
+        hint = f" (the class itself: write {layer.__name__}(...))"
+    elif isinstance(layer, Layer):
+        accepted = inspect.signature(layer.apply).parameters.values()
+        names = {parameter.name for parameter in accepted}
+        open_ended = any(p.kind is p.VAR_KEYWORD for p in accepted)
+        if not open_ended and not {"key", "training"} <= names:
+            raise LayerError(
+                f"{layer!r}: apply must be apply(params, x, *, key=None, "
+                "training=False); add the missing arguments, or **_ for those that "
+                "you do not need."
+            )
+        try:
+            hash(layer)
+        except TypeError as error:
+            hint = f" ({error}: keep tuples in it, not lists or arrays)"
+        else:
+            if type(layer) not in OWN_LAYERS:
+                holding.check_penalty(layer)
+            return
+    elif isinstance(layer, str):
+        hint = f" (a name: write Activation({layer!r}) for an activation)"
+    elif hasattr(layer, "init") and hasattr(layer, "apply"):
+        hint = " (it is not hashable: make it a frozen dataclass)"
+    raise LayerError(
+        f"{layer!r} is no layer{hint}: a layer is a hashable object with "
+        "init(key, input_shape) and apply(params, x, *, key=None, training=False)."
+    )
+
+
+def check_layers(layers: Any) -> None:
+    """Check each of several layers, see `check_layer`."""
+    for layer in layers:
+        check_layer(layer)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Serial(Base):
-    """Layers one after another, itself a layer; see `serial`."""
+    """Layers one after another, itself a layer; see `serial`.
 
-    layers: tuple[Layer, ...]
+    Args:
+        layers: each takes what the one before it gives.
+    """
+
+    layers: tuple[Layer, ...] = dataclasses.field(
+        metadata=checked(accepted, by=check_layers)
+    )
 
     def __post_init__(self, input_dim: int | None) -> None:
         super().__post_init__(input_dim)
-        for layer in self.layers:
-            check_layer(layer)
         self.names  # noqa: B018  (two layers of one name are an error now, not later)
 
     def __repr__(self) -> str:
@@ -168,42 +217,6 @@ def serial(*layers: Layer, name: str | None = None) -> Serial:
     (5, 3)
     """
     return Serial(tuple(layers), name=name)
-
-
-def check_layer(layer: Any) -> None:
-    """Raise a LayerError that says what is missing where ``layer`` is no layer.
-
-    So it is where a penalty of what the layer holds would be left out of the loss.
-    """
-    hint = ""
-    if isinstance(layer, type):
-        hint = f" (the class itself: write {layer.__name__}(...))"
-    elif isinstance(layer, Layer):
-        accepted = inspect.signature(layer.apply).parameters.values()
-        names = {parameter.name for parameter in accepted}
-        open_ended = any(p.kind is p.VAR_KEYWORD for p in accepted)
-        if not open_ended and not {"key", "training"} <= names:
-            raise LayerError(
-                f"{layer!r}: apply must be apply(params, x, *, key=None, "
-                "training=False); add the missing arguments, or **_ for those that "
-                "you do not need."
-            )
-        try:
-            hash(layer)
-        except TypeError as error:
-            hint = f" ({error}: keep tuples in it, not lists or arrays)"
-        else:
-            if type(layer) not in OWN_LAYERS:
-                holding.check_penalty(layer)
-            return
-    elif isinstance(layer, str):
-        hint = f" (a name: write Activation({layer!r}) for an activation)"
-    elif hasattr(layer, "init") and hasattr(layer, "apply"):
-        hint = " (it is not hashable: make it a frozen dataclass)"
-    raise LayerError(
-        f"{layer!r} is no layer{hint}: a layer is a hashable object with "
-        "init(key, input_shape) and apply(params, x, *, key=None, training=False)."
-    )
 
 
 def unique_names(layers: tuple[Layer, ...]) -> tuple[str, ...]:
