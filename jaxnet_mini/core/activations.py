@@ -151,38 +151,14 @@ tanh = jnp.tanh
 
 # Without ``threshold``, which needs two more arguments, and without ``glu``, which
 # halves the axis that a layer has promised.
+_OTHERS = {"get", "glu", "threshold"}
+_ALIASES: dict[str, Activation] = {"hard_swish": hard_silu, "swish": silu}
 ACTIVATIONS: dict[str, Activation] = {
-    "celu": celu,
-    "elu": elu,
-    "exponential": exponential,
-    "gelu": gelu,
-    "hard_shrink": hard_shrink,
-    "hard_sigmoid": hard_sigmoid,
-    "hard_silu": hard_silu,
-    "hard_swish": hard_silu,
-    "hard_tanh": hard_tanh,
-    "leaky_relu": leaky_relu,
-    "linear": linear,
-    "log_sigmoid": log_sigmoid,
-    "log_softmax": log_softmax,
-    "mish": mish,
-    "relu": relu,
-    "relu6": relu6,
-    "selu": selu,
-    "sigmoid": sigmoid,
-    "silu": silu,
-    "soft_shrink": soft_shrink,
-    "softmax": softmax,
-    "softplus": softplus,
-    "softsign": softsign,
-    "sparse_plus": sparse_plus,
-    "sparse_sigmoid": sparse_sigmoid,
-    "sparsemax": sparsemax,
-    "squareplus": squareplus,
-    "swish": silu,
-    "tanh": tanh,
-    "tanh_shrink": tanh_shrink,
+    name: _ALIASES.get(name) or globals()[name]
+    for name in sorted({*__all__, *_ALIASES} - _OTHERS)
+    if name.islower()
 }
+"""The functions above by their names, and two by another that Keras has for them."""
 
 
 def get(activation: str | Activation | None) -> Activation:

@@ -16,23 +16,15 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jaxnet_mini.core import layers
-from jaxnet_mini.core.layers import Base, LayerNormalization, PReLU
-from jaxnet_mini.core.layers.dense import Dense
+from jaxnet_mini.core.layers import Base
 from jaxnet_mini.core.networks import holding
 from jaxnet_mini.core.networks.outline import LayerOutline
-from jaxnet_mini.core.networks.serial import Serial
+from jaxnet_mini.core.networks.serial import OWN_LAYERS, Serial
 from jaxnet_mini.core.types import Layer
 from jaxnet_mini.errors import LayerError
 
-WITH, WITHOUT = (
-    frozenset(kind.init for kind in kinds)
-    for kinds in (
-        (Dense, LayerNormalization, PReLU),
-        (Base, layers.Flatten, layers.Reshape),
-    )
-)
-"""The ``init`` of layers that surely have parameters, and of those that have none."""
+WITH = frozenset(kind.init for kind in OWN_LAYERS) - {Base.init}
+"""The ``init`` of layers that surely have parameters; the base's makes none."""
 
 ANEW = (
     "For new weights write the layer anew where it stands, or give "
@@ -130,7 +122,7 @@ def _parametric(layer: Layer, params: Any) -> Iterator[Layer]:
         params: its parameters or their shapes, None where they are not known.
     """
     init = getattr(type(layer), "init", None)
-    if init in WITHOUT or (params is not None and not jax.tree.leaves(params)):
+    if init is Base.init or (params is not None and not jax.tree.leaves(params)):
         return
     if params is not None or init in WITH or _place(layer) is not None:
         yield layer
