@@ -3,7 +3,8 @@
 ``{{ house: picture }}`` is a drawing of the parts and of who imports whom, ``{{ house:
 rooms }}`` one line a room, its docstring's first, and ``{{ house: core }}`` the rooms
 of the core, each after those that it imports. A room that a page names in backticks,
-such as ``loops.fit``, is a link to its line.
+such as ``loops.fit``, is a link to its line, and a full name, such as
+``jaxnet_mini.layers.Base``, one to where the reference has it.
 """
 
 import ast
@@ -21,7 +22,7 @@ NAME = PACKAGE.name
 
 _MARK = re.compile(r"^\{\{ house: (\w+) \}\}$", re.M)
 _FENCE = re.compile(r"^(```.*?^```)$", re.M | re.S)
-_NAMED = re.compile(r"(?<!`)`([a-z_]+(?:\.[a-z_]+)*)`(?!`)")
+_NAMED = re.compile(r"(?<![`\[])`([a-z_]+(?:\.\w+)+)`(?![`\]])")
 
 NO_CODE = {
     *(tokens.COMMENT, tokens.NL, tokens.NEWLINE, tokens.INDENT, tokens.DEDENT),
@@ -246,7 +247,7 @@ def expand(markdown: str, house: Mapping[str, Room]) -> str:
 
     def link(match: re.Match[str]) -> str:
         name = match[1].removeprefix(f"{NAME}.")
-        if "." not in match[1] or name not in house:
+        if name not in house and not match[1].startswith(f"{NAME}."):
             return match[0]
         return f"[{match[0]}][{NAME}.{name}]"
 
