@@ -139,7 +139,13 @@ def watches_batches(
 
 
 class CallbackList:
-    """Calls the hooks of several callbacks in order."""
+    """Calls the hooks of several callbacks in order.
+
+    Args:
+        callbacks: those that are called.
+        model: what each is given by ``set_model``.
+        params: what each is given by ``set_params``.
+    """
 
     def __init__(
         self, callbacks: Iterable[Callback], model: Any, params: dict[str, Any]

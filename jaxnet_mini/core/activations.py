@@ -3,6 +3,39 @@
 Source: https://keras.io/api/layers/activations/ and ``jax.nn``. Each takes and
 returns an array of any float dtype and shape; ``softmax``, ``log_softmax``,
 ``sparsemax`` and ``glu`` work on the last axis unless given another.
+
+With ``s(x) = 1 / (1 + exp(-x))``, the sigmoid:
+
+- ``celu``, ``elu``: ``x`` above 0, else ``exp(x) - 1``
+- ``exponential``: ``exp(x)``
+- ``gelu``: ``x Phi(x)``, ``Phi`` the distribution function of the normal one
+- ``glu``: the first half of the axis times ``s`` of the second
+- ``hard_shrink``: ``x``, but 0 from -0.5 to 0.5
+- ``hard_sigmoid``: ``min(max(x + 3, 0), 6) / 6``
+- ``hard_silu``, ``hard_swish``: ``x hard_sigmoid(x)``
+- ``hard_tanh``: ``min(max(x, -1), 1)``
+- ``leaky_relu``: ``x`` above 0, else ``0.2 x``
+- ``linear``: ``x``
+- ``log_sigmoid``: ``log s(x)``
+- ``log_softmax``: ``x - log sum(exp(x))``
+- ``mish``: ``x tanh(softplus(x))``
+- ``relu``, ``relu6``: ``max(x, 0)``, and that with 6 at most
+- ``selu``: 1.0507 times ``x`` above 0, else 1.7581 times ``exp(x) - 1``
+- ``sigmoid``: ``s(x)``
+- ``silu``, ``swish``: ``x s(x)``
+- ``soft_shrink``: ``x`` brought nearer to 0 by 0.5, and 0 within
+- ``softmax``: ``exp(x) / sum(exp(x))``
+- ``softplus``: ``log(1 + exp(x))``
+- ``softsign``: ``x / (1 + |x|)``
+- ``sparse_plus``: 0 up to -1, ``x`` from 1 on, ``(x + 1)^2 / 4`` between
+- ``sparse_sigmoid``: 0 up to -1, 1 from 1 on, ``(x + 1) / 2`` between
+- ``sparsemax``: the nearest probabilities to ``x``
+- ``squareplus``: ``(x + sqrt(x^2 + 4)) / 2``
+- ``tanh``: ``tanh(x)``
+- ``tanh_shrink``: ``x - tanh(x)``
+
+>>> softsign(jnp.array([-1.0, 0.0, 3.0]))
+Array([-0.5 ,  0.  ,  0.75], dtype=float32)
 """
 
 import functools
@@ -57,12 +90,20 @@ Activation: TypeAlias = Callable[[Array], Array]
 
 
 def linear(x: Array) -> Array:
-    """Return ``x`` unchanged."""
+    """Return ``x`` unchanged.
+
+    >>> linear(jnp.array([-1.0, 2.0]))
+    Array([-1.,  2.], dtype=float32)
+    """
     return x
 
 
 def hard_shrink(x: Array, threshold: float = 0.5) -> Array:
-    """Return ``x`` where it is further from 0 than ``threshold``, else 0."""
+    """Return ``x`` where it is further from 0 than ``threshold``, else 0.
+
+    >>> hard_shrink(jnp.array([-1.0, 0.5, 2.0]))
+    Array([-1.,  0.,  2.], dtype=float32)
+    """
     return jnp.where(jnp.abs(x) > threshold, x, 0.0)
 
 
@@ -93,14 +134,18 @@ def relu(
 
 
 def soft_shrink(x: Array, threshold: float = 0.5) -> Array:
-    """Return ``x`` brought nearer to 0 by ``threshold``, and 0 within it."""
+    """Return ``x`` brought nearer to 0 by ``threshold``, and 0 within it.
+
+    >>> soft_shrink(jnp.array([-1.0, 0.5, 2.0]))
+    Array([-0.5,  0. ,  1.5], dtype=float32)
+    """
     return jnp.sign(x) * jnp.maximum(jnp.abs(x) - threshold, 0.0)
 
 
 def sparsemax(x: Array, axis: int = -1) -> Array:
     """Return the nearest probabilities to ``x``, many of which are 0.
 
-    Source: Martins & Astudillo 2016, algorithm 1.
+    Source: Martins & Astudillo 2016, algorithm 1, https://arxiv.org/abs/1602.02068
 
     >>> sparsemax(jnp.array([0.0, 1.0, 1.5]))
     Array([0.  , 0.25, 0.75], dtype=float32)
@@ -114,12 +159,25 @@ def sparsemax(x: Array, axis: int = -1) -> Array:
 
 
 def tanh_shrink(x: Array) -> Array:
-    """Return ``x - tanh(x)``."""
+    """Return ``x - tanh(x)``.
+
+    >>> tanh_shrink(jnp.array([0.0, 20.0]))
+    Array([ 0., 19.], dtype=float32)
+    """
     return x - jnp.tanh(x)
 
 
 def threshold(x: Array, threshold: float, default_value: float) -> Array:
-    """Return ``x`` where it is above ``threshold``, else ``default_value``."""
+    """Return ``x`` where it is above ``threshold``, else ``default_value``.
+
+    Args:
+        x: any float array.
+        threshold: what stays is above it.
+        default_value: what stands in place of the rest.
+
+    >>> threshold(jnp.array([-1.0, 2.0]), threshold=0.5, default_value=-9.0)
+    Array([-9.,  2.], dtype=float32)
+    """
     return jnp.where(x > threshold, x, default_value)
 
 

@@ -43,6 +43,14 @@ class Regularizer(Value):
 
     A subclass defines ``__call__`` and may be a frozen dataclass: each of its fields is
     then a finite number of at least 0, and becomes a float.
+
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Largest(Regularizer):
+    ...     strength: float = 0.1
+    ...     def __call__(self, x):
+    ...         return self.strength * jnp.max(jnp.abs(x))
+    >>> Largest()(jnp.array([1.0, -2.0]))
+    Array(0.2, dtype=float32)
     """
 
     def __init_subclass__(cls, **arguments: Any) -> None:

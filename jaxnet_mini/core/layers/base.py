@@ -98,6 +98,14 @@ class Base(Value):
 
     Raises:
         ArgumentError: one is none of these, or both shapes are given.
+
+    >>> @dataclasses.dataclass(frozen=True, repr=False)
+    ... class Scaled(Base):
+    ...     factor: float
+    ...     def forward(self, params, x):
+    ...         return self.factor * x
+    >>> Scaled(3.0).apply({}, jnp.array([[1.0, 2.0]]))
+    Array([[3., 6.]], dtype=float32)
     """
 
     input_shape: Shape | None = dataclasses.field(
