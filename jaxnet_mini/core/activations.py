@@ -87,6 +87,8 @@ __all__ = [
 
 
 Activation: TypeAlias = Callable[[Array], Array]
+Named: TypeAlias = str | Activation | None
+"""What `get` takes: a name or the function itself, None for ``linear``."""
 
 
 def linear(x: Array) -> Array:
@@ -219,7 +221,7 @@ ACTIVATIONS: dict[str, Activation] = {
 """The functions above by their names, and two by another that Keras has for them."""
 
 
-def get(activation: str | Activation | None) -> Activation:
+def get(activation: Named) -> Activation:
     """Return the function behind a Keras name; a callable stands for itself.
 
     Args:

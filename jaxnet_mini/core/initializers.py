@@ -63,6 +63,8 @@ __all__ = [
 
 
 Initializer: TypeAlias = Callable[..., Array]
+Named: TypeAlias = str | Initializer
+"""What `get` takes: a name or the function itself."""
 
 
 def random_uniform(key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
@@ -120,7 +122,7 @@ INITIALIZERS: dict[str, Initializer] = {
 """The functions above by their names."""
 
 
-def get(initializer: str | Initializer) -> Initializer:
+def get(initializer: Named) -> Initializer:
     """Return the function behind a Keras name; a callable stands for itself.
 
     Args:

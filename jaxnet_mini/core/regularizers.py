@@ -31,6 +31,8 @@ __all__ = [
 ]
 
 Penalty: TypeAlias = Callable[[Array], Array]
+Named: TypeAlias = str | Penalty | None
+"""What layers take: a name or the penalty itself, None for none."""
 
 
 def _strength(argument: str, value: Any) -> float:

@@ -4,8 +4,8 @@ Source: https://keras.io/api/layers/activation_layers/. Each gives outputs of th
 of its inputs, ``(batch, ...)``, in floats.
 """
 
-import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -14,15 +14,15 @@ from jax import Array
 
 from jaxnet_mini.base.arguments import as_integer, check_number, check_positive
 from jaxnet_mini.core import activations, initializers, regularizers
-from jaxnet_mini.core.fields import accepted, checked
-from jaxnet_mini.core.layers.base import Base, total_penalty
+from jaxnet_mini.core.fields import checked
+from jaxnet_mini.core.layers.base import INITIALIZER, REGULARIZER, Base, total_penalty
 from jaxnet_mini.core.types import Params, RandomKey, Shape, as_float
 from jaxnet_mini.errors import ArgumentError, ShapeError
 
 _NOT_NEGATIVE = checked(check_number, least=0.0)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class ReLU(Base):
     """``max(x, 0)``, or Keras's generalisation of it.
 
@@ -41,11 +41,11 @@ class ReLU(Base):
     Array([[0., 1., 6.]], dtype=float32)
     """
 
-    max_value: float | None = dataclasses.field(
+    max_value: float | None = field(
         default=None, metadata=checked(check_number, optional=True, least=0.0)
     )
-    negative_slope: float = dataclasses.field(default=0.0, metadata=_NOT_NEGATIVE)
-    threshold: float = dataclasses.field(default=0.0, metadata=_NOT_NEGATIVE)
+    negative_slope: float = field(default=0.0, metadata=_NOT_NEGATIVE)
+    threshold: float = field(default=0.0, metadata=_NOT_NEGATIVE)
 
     def forward(self, params: Params, x: Array) -> Array:
         return activations.relu(
@@ -53,7 +53,7 @@ class ReLU(Base):
         )
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class LeakyReLU(Base):
     """``x`` where it is at least 0, ``negative_slope * x`` below.
 
@@ -71,13 +71,13 @@ class LeakyReLU(Base):
     Array([[-0.3,  2. ]], dtype=float32)
     """
 
-    negative_slope: float = dataclasses.field(default=0.3, metadata=_NOT_NEGATIVE)
+    negative_slope: float = field(default=0.3, metadata=_NOT_NEGATIVE)
 
     def forward(self, params: Params, x: Array) -> Array:
         return jax.nn.leaky_relu(as_float(x), self.negative_slope)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class ELU(Base):
     """``x`` where it is above 0, ``alpha * (exp(x) - 1)`` below.
 
@@ -93,7 +93,7 @@ class ELU(Base):
     Array([[-2.,  3.]], dtype=float32)
     """
 
-    alpha: float = dataclasses.field(default=1.0, metadata=checked(check_number))
+    alpha: float = field(default=1.0, metadata=checked(check_number))
 
     def forward(self, params: Params, x: Array) -> Array:
         return jax.nn.elu(as_float(x), self.alpha)
@@ -108,7 +108,7 @@ def _check_axis(argument: str, value: Any) -> int:
     return -1
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Softmax(Base):
     """``exp(x) / sum(exp(x))`` over the last axis.
 
@@ -124,7 +124,7 @@ class Softmax(Base):
     Array([[0.5, 0.5]], dtype=float32)
     """
 
-    axis: int = dataclasses.field(default=-1, metadata=checked(_check_axis))
+    axis: int = field(default=-1, metadata=checked(_check_axis))
 
     def forward(self, params: Params, x: Array) -> Array:
         return activations.softmax(as_float(x))
@@ -135,7 +135,7 @@ def _check_axes(argument: str, value: Any) -> tuple[int, ...]:
     return tuple(check_positive(f"every axis of {argument}", axis) for axis in axes)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class PReLU(Base):
     """``x`` where it is above 0, ``alpha * x`` below, with ``alpha`` learned.
 
@@ -160,13 +160,9 @@ class PReLU(Base):
     ((5, 3), (1, 3))
     """
 
-    alpha_initializer: str | initializers.Initializer = dataclasses.field(
-        default="zeros", metadata=checked(accepted, by=initializers.get)
-    )
-    alpha_regularizer: str | regularizers.Penalty | None = dataclasses.field(
-        default=None, metadata=checked(accepted, by=regularizers.get)
-    )
-    shared_axes: int | Sequence[int] | None = dataclasses.field(
+    alpha_initializer: initializers.Named = field(default="zeros", metadata=INITIALIZER)
+    alpha_regularizer: regularizers.Named = field(default=None, metadata=REGULARIZER)
+    shared_axes: int | Sequence[int] | None = field(
         default=None, metadata=checked(_check_axes, optional=True)
     )
 

@@ -12,8 +12,8 @@ from jax import Array
 from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.base.arguments import as_integer, check_positive
 from jaxnet_mini.base.text import as_call
-from jaxnet_mini.core import regularizers
-from jaxnet_mini.core.fields import check_fields, checked
+from jaxnet_mini.core import activations, initializers, regularizers
+from jaxnet_mini.core.fields import accepted, check_fields, checked
 from jaxnet_mini.core.types import Params, RandomKey, Shape
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
@@ -40,6 +40,9 @@ def _check_shape(argument: str, value: Any) -> Shape:
 
 
 SHAPE = checked(_check_shape)
+ACTIVATION = checked(accepted, by=activations.get)
+INITIALIZER = checked(accepted, by=initializers.get)
+REGULARIZER = checked(accepted, by=regularizers.get)
 
 
 def check_features(layer: Any, input_shape: Shape) -> int:
@@ -70,7 +73,7 @@ def _check_name(_: str, value: Any) -> str:
 
 
 def total_penalty(
-    params: Params, wanted: Mapping[str, str | regularizers.Penalty | None]
+    params: Params, wanted: Mapping[str, regularizers.Named]
 ) -> Array | float:
     """Return the sum of what regularizers give for parameters of the same names."""
     total: Array | float = 0.0

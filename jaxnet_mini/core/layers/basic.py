@@ -1,17 +1,17 @@
 """The layers that most networks are made of."""
 
-import dataclasses
+from dataclasses import dataclass, field
 
 from jax import Array
 
 from jaxnet_mini.base.arguments import check_number
 from jaxnet_mini.core import activations
-from jaxnet_mini.core.fields import accepted, checked
-from jaxnet_mini.core.layers.base import SHAPE, Base, check_shape
+from jaxnet_mini.core.fields import checked
+from jaxnet_mini.core.layers.base import ACTIVATION, SHAPE, Base, check_shape
 from jaxnet_mini.core.types import Params, Shape, as_float
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Input(Base):
     """The shape of one example; passes its input on.
 
@@ -28,7 +28,7 @@ class Input(Base):
     ((28, 28), {})
     """
 
-    shape: Shape = dataclasses.field(metadata=SHAPE)
+    shape: Shape = field(metadata=SHAPE)
 
     def __post_init__(self, input_dim: int | None) -> None:
         object.__setattr__(self, "input_shape", check_shape(self.shape, "shape"))
@@ -39,7 +39,7 @@ class Input(Base):
         return f"Input({self.shape}{name})"
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Activation(Base):
     """Apply a function to each element, or to the last axis for ``softmax``.
 
@@ -58,15 +58,13 @@ class Activation(Base):
     Array([[0., 2.]], dtype=float32)
     """
 
-    activation: str | activations.Activation | None = dataclasses.field(
-        metadata=checked(accepted, by=activations.get)
-    )
+    activation: activations.Named = field(metadata=ACTIVATION)
 
     def forward(self, params: Params, x: Array) -> Array:
         return activations.get(self.activation)(as_float(x))
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Rescaling(Base):
     """``x * scale + offset``, in floats; images may so stay ``uint8`` until here.
 
@@ -84,14 +82,14 @@ class Rescaling(Base):
     Array([[0., 1.]], dtype=float32)
     """
 
-    scale: float = dataclasses.field(metadata=checked(check_number))
-    offset: float = dataclasses.field(default=0.0, metadata=checked(check_number))
+    scale: float = field(metadata=checked(check_number))
+    offset: float = field(default=0.0, metadata=checked(check_number))
 
     def forward(self, params: Params, x: Array) -> Array:
         return as_float(x) * self.scale + self.offset
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Identity(Base):
     """Pass the inputs on, to keep a place in a network.
 

@@ -1,6 +1,6 @@
 """The dense layer."""
 
-import dataclasses
+from dataclasses import dataclass, field
 
 import jax
 import jax.numpy as jnp
@@ -8,8 +8,11 @@ from jax import Array
 
 from jaxnet_mini.base.arguments import check_flag, check_positive
 from jaxnet_mini.core import activations, initializers, regularizers
-from jaxnet_mini.core.fields import accepted, checked
+from jaxnet_mini.core.fields import checked
 from jaxnet_mini.core.layers.base import (
+    ACTIVATION,
+    INITIALIZER,
+    REGULARIZER,
     Base,
     check_features,
     over_features,
@@ -18,11 +21,8 @@ from jaxnet_mini.core.layers.base import (
 from jaxnet_mini.core.types import Params, RandomKey, Shape
 from jaxnet_mini.errors import ShapeError
 
-_INITIALIZER = checked(accepted, by=initializers.get)
-_REGULARIZER = checked(accepted, by=regularizers.get)
 
-
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Dense(Base):
     """``activation(x @ kernel + bias)``.
 
@@ -51,23 +51,15 @@ class Dense(Base):
     ((3,), (2, 3), (3,))
     """
 
-    units: int = dataclasses.field(metadata=checked(check_positive))
-    activation: str | activations.Activation | None = dataclasses.field(
-        default=None, metadata=checked(accepted, by=activations.get)
+    units: int = field(metadata=checked(check_positive))
+    activation: activations.Named = field(default=None, metadata=ACTIVATION)
+    use_bias: bool = field(default=True, metadata=checked(check_flag))
+    kernel_initializer: initializers.Named = field(
+        default="glorot_uniform", metadata=INITIALIZER
     )
-    use_bias: bool = dataclasses.field(default=True, metadata=checked(check_flag))
-    kernel_initializer: str | initializers.Initializer = dataclasses.field(
-        default="glorot_uniform", metadata=_INITIALIZER
-    )
-    bias_initializer: str | initializers.Initializer = dataclasses.field(
-        default="zeros", metadata=_INITIALIZER
-    )
-    kernel_regularizer: str | regularizers.Penalty | None = dataclasses.field(
-        default=None, metadata=_REGULARIZER
-    )
-    bias_regularizer: str | regularizers.Penalty | None = dataclasses.field(
-        default=None, metadata=_REGULARIZER
-    )
+    bias_initializer: initializers.Named = field(default="zeros", metadata=INITIALIZER)
+    kernel_regularizer: regularizers.Named = field(default=None, metadata=REGULARIZER)
+    bias_regularizer: regularizers.Named = field(default=None, metadata=REGULARIZER)
 
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
         self.check(input_shape)

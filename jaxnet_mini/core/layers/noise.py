@@ -5,7 +5,7 @@ what is drawn.
 """
 
 import abc
-import dataclasses
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -19,7 +19,7 @@ from jaxnet_mini.core.types import Params, RandomKey, as_float
 from jaxnet_mini.errors import ArgumentError
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Random(Base, abc.ABC):
     """The base of these layers.
 
@@ -64,7 +64,7 @@ def _check_rate(argument: str, value: Any) -> Any:
     return value
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Dropout(Random):
     """Set a share of the inputs to 0 in training and scale the others up.
 
@@ -85,7 +85,7 @@ class Dropout(Random):
     True
     """
 
-    rate: float = dataclasses.field(metadata=checked(_check_rate))
+    rate: float = field(metadata=checked(_check_rate))
 
     @property
     def strength(self) -> float | Array:
@@ -96,7 +96,7 @@ class Dropout(Random):
         return jnp.where(keep, x / (1.0 - self.rate), jnp.zeros_like(x))
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class GaussianDropout(Dropout):
     """Multiply the inputs in training by normal numbers of mean 1.
 
@@ -124,7 +124,7 @@ class GaussianDropout(Dropout):
         return x * (1.0 + deviation * jax.random.normal(key, x.shape, x.dtype))
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class GaussianNoise(Random):
     """Add normal numbers of mean 0 to the inputs in training.
 
@@ -143,7 +143,7 @@ class GaussianNoise(Random):
     0.5
     """
 
-    stddev: float = dataclasses.field(metadata=checked(check_number, least=0.0))
+    stddev: float = field(metadata=checked(check_number, least=0.0))
 
     @property
     def strength(self) -> float | Array:

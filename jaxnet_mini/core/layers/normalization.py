@@ -1,6 +1,6 @@
 """Layers that bring their inputs to one scale."""
 
-import dataclasses
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -21,7 +21,7 @@ def _check_above_zero(argument: str, value: Any) -> Any:
     return value
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class LayerNormalization(Base):
     """Bring the last axis to mean 0 and variance 1, then scale and shift it.
 
@@ -47,9 +47,7 @@ class LayerNormalization(Base):
            [-1.,  1.]], dtype=float32)
     """
 
-    epsilon: float = dataclasses.field(
-        default=1e-3, metadata=checked(_check_above_zero)
-    )
+    epsilon: float = field(default=1e-3, metadata=checked(_check_above_zero))
 
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
         self.check(input_shape)

@@ -1,7 +1,7 @@
 """Layers that give each example another shape."""
 
-import dataclasses
 import math
+from dataclasses import dataclass, field
 from typing import Any
 
 from jax import Array
@@ -13,7 +13,7 @@ from jaxnet_mini.core.types import Params, Shape
 from jaxnet_mini.errors import ArgumentError, ShapeError
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Flatten(Base):
     """Join all axes of an example into one, in row-major order.
 
@@ -45,7 +45,7 @@ def _check_target(argument: str, value: Any) -> Shape:
     return sizes
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Reshape(Base):
     """Give each example another shape, in row-major order.
 
@@ -64,7 +64,7 @@ class Reshape(Base):
     ((6, 2), {})
     """
 
-    target_shape: Shape = dataclasses.field(metadata=checked(_check_target))
+    target_shape: Shape = field(metadata=checked(_check_target))
 
     def forward(self, params: Params, x: Array) -> Array:
         return x.reshape(x.shape[0], *self._output_shape(x.shape[1:]))

@@ -96,13 +96,16 @@ class Serial(Base):
         """One name per layer: its own, or its class's in snake case, numbered."""
         return unique_names(self.layers)
 
+    def _parts(self, key: Any) -> Iterator[tuple[str, Layer, Any]]:
+        """Yield each layer with its name and a key of its own, None of no key."""
+        pairs = zip(self.names, self.layers, strict=True)
+        for index, (name, layer) in enumerate(pairs):
+            yield name, layer, None if key is None else jax.random.fold_in(key, index)
+
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
         self.check(input_shape)
         shape, params = tuple(input_shape), {}
-        for index, (name, layer) in enumerate(
-            zip(self.names, self.layers, strict=True)
-        ):
-            layer_key = jax.random.fold_in(key, index)
+        for name, layer, layer_key in self._parts(key):
             with naming(name):
                 shape, params[name] = layer.init(layer_key, shape)
         return shape, params
@@ -115,10 +118,7 @@ class Serial(Base):
         key: RandomKey | None = None,
         training: bool = False,
     ) -> Array:
-        for index, (name, layer) in enumerate(
-            zip(self.names, self.layers, strict=True)
-        ):
-            layer_key = None if key is None else jax.random.fold_in(key, index)
+        for name, layer, layer_key in self._parts(key):
             with naming(name):
                 x = layer.apply(params[name], x, key=layer_key, training=training)
         return x

@@ -1,6 +1,6 @@
 """Adagrad."""
 
-import dataclasses
+from dataclasses import dataclass, field
 from typing import Any
 
 import optax
@@ -14,7 +14,7 @@ def _adagrad(
     return optax.adagrad(learning_rate, initial_accumulator_value, epsilon)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Adagrad(Optimizer):
     """Takes ever smaller steps where gradients have been large.
 
@@ -45,7 +45,5 @@ class Adagrad(Optimizer):
 
     factory = staticmethod(_adagrad)
 
-    initial_accumulator_value: float = dataclasses.field(
-        default=0.1, metadata=NOT_NEGATIVE
-    )
-    epsilon: float = dataclasses.field(default=1e-7, metadata=NOT_NEGATIVE)
+    initial_accumulator_value: float = field(default=0.1, metadata=NOT_NEGATIVE)
+    epsilon: float = field(default=1e-7, metadata=NOT_NEGATIVE)

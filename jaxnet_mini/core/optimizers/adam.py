@@ -1,7 +1,7 @@
 """Adam and AdamW, in the order of operations of Adam's paper."""
 
-import dataclasses
 import functools
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
@@ -72,7 +72,7 @@ def adam(
     return optax.GradientTransformation(init, update)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Adam(Optimizer):
     """Steps in the direction of the mean gradient, each parameter at its own scale.
 
@@ -108,12 +108,12 @@ class Adam(Optimizer):
 
     factory = staticmethod(adam)
 
-    beta_1: float = dataclasses.field(default=0.9, metadata=DECAY)
-    beta_2: float = dataclasses.field(default=0.999, metadata=DECAY)
-    epsilon: float = dataclasses.field(default=1e-7, metadata=NOT_NEGATIVE)
+    beta_1: float = field(default=0.9, metadata=DECAY)
+    beta_2: float = field(default=0.999, metadata=DECAY)
+    epsilon: float = field(default=1e-7, metadata=NOT_NEGATIVE)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class AdamW(Optimizer):
     """`Adam` with decoupled weight decay: parameters shrink beside its step.
 
@@ -146,7 +146,7 @@ class AdamW(Optimizer):
 
     factory = staticmethod(adam)
 
-    weight_decay: float = dataclasses.field(default=0.004, metadata=NOT_NEGATIVE)
-    beta_1: float = dataclasses.field(default=0.9, metadata=DECAY)
-    beta_2: float = dataclasses.field(default=0.999, metadata=DECAY)
-    epsilon: float = dataclasses.field(default=1e-7, metadata=NOT_NEGATIVE)
+    weight_decay: float = field(default=0.004, metadata=NOT_NEGATIVE)
+    beta_1: float = field(default=0.9, metadata=DECAY)
+    beta_2: float = field(default=0.999, metadata=DECAY)
+    epsilon: float = field(default=1e-7, metadata=NOT_NEGATIVE)

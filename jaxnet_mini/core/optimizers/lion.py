@@ -1,6 +1,6 @@
 """Lion."""
 
-import dataclasses
+from dataclasses import dataclass, field
 from typing import Any
 
 import optax
@@ -14,7 +14,7 @@ def _lion(
     return optax.lion(learning_rate, beta_1, beta_2, weight_decay=weight_decay)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Lion(Optimizer):
     """Steps of one size for all parameters: only the sign of a mean gradient counts.
 
@@ -47,5 +47,5 @@ class Lion(Optimizer):
 
     factory = staticmethod(_lion)
 
-    beta_1: float = dataclasses.field(default=0.9, metadata=DECAY)
-    beta_2: float = dataclasses.field(default=0.99, metadata=DECAY)
+    beta_1: float = field(default=0.9, metadata=DECAY)
+    beta_2: float = field(default=0.99, metadata=DECAY)

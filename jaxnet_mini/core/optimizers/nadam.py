@@ -1,6 +1,6 @@
 """Nadam."""
 
-import dataclasses
+from dataclasses import dataclass, field
 from typing import Any
 
 import optax
@@ -15,7 +15,7 @@ def _nadam(
     return lenient(optax.nadam(learning_rate, beta_1, beta_2, epsilon))
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Nadam(Optimizer):
     """`Adam` with Nesterov momentum, as optax has it.
 
@@ -48,6 +48,6 @@ class Nadam(Optimizer):
 
     factory = staticmethod(_nadam)
 
-    beta_1: float = dataclasses.field(default=0.9, metadata=DECAY)
-    beta_2: float = dataclasses.field(default=0.999, metadata=DECAY)
-    epsilon: float = dataclasses.field(default=1e-7, metadata=NOT_NEGATIVE)
+    beta_1: float = field(default=0.9, metadata=DECAY)
+    beta_2: float = field(default=0.999, metadata=DECAY)
+    epsilon: float = field(default=1e-7, metadata=NOT_NEGATIVE)

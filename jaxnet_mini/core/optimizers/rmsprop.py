@@ -1,6 +1,6 @@
 """RMSprop."""
 
-import dataclasses
+from dataclasses import dataclass, field
 from typing import Any
 
 import optax
@@ -23,7 +23,7 @@ def _rmsprop(
     return optax.chain(*parts)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class RMSprop(Optimizer):
     """Divides gradients by the root of the running mean of their squares.
 
@@ -61,10 +61,10 @@ class RMSprop(Optimizer):
 
     factory = staticmethod(_rmsprop)
 
-    rho: float = dataclasses.field(default=0.9, metadata=DECAY)
-    momentum: float = dataclasses.field(default=0.0, metadata=DECAY)
-    epsilon: float = dataclasses.field(default=1e-7, metadata=NOT_NEGATIVE)
-    centered: bool = dataclasses.field(default=False, metadata=FLAG)
+    rho: float = field(default=0.9, metadata=DECAY)
+    momentum: float = field(default=0.0, metadata=DECAY)
+    epsilon: float = field(default=1e-7, metadata=NOT_NEGATIVE)
+    centered: bool = field(default=False, metadata=FLAG)
 
     def _absent(self) -> tuple[str, ...]:
         return () if self.momentum else ("momentum",)

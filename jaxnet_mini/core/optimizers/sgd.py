@@ -1,6 +1,6 @@
 """Gradient descent, with and without momentum."""
 
-import dataclasses
+from dataclasses import dataclass, field
 from typing import Any
 
 import optax
@@ -20,7 +20,7 @@ def _sgd(
     )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class SGD(Optimizer):
     """Stochastic gradient descent, with momentum where it is above 0.
 
@@ -53,9 +53,9 @@ class SGD(Optimizer):
 
     factory = staticmethod(_sgd)
 
-    learning_rate: float | Schedule = dataclasses.field(default=0.01, metadata=RATE)
-    momentum: float = dataclasses.field(default=0.0, metadata=DECAY)
-    nesterov: bool = dataclasses.field(default=False, metadata=FLAG)
+    learning_rate: float | Schedule = field(default=0.01, metadata=RATE)
+    momentum: float = field(default=0.0, metadata=DECAY)
+    nesterov: bool = field(default=False, metadata=FLAG)
 
     def _absent(self) -> tuple[str, ...]:
         return () if self.momentum else ("momentum",)
