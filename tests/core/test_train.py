@@ -1,13 +1,12 @@
 """The step, the loop, evaluation and prediction, as pure functions.
 
-Oracles: the same training written out in float64 NumPy, Keras 3.15 on JAX from the same
-weights, and the parts of JAX and optax called one by one.
+Oracles: the parts of JAX and optax called one by one, and NumPy in float64. Against
+others a hundred steps are compared in `test_steps` and `test_keras_steps`.
 """
 
 import copy
 import dataclasses
 import functools
-import itertools
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +14,6 @@ import numpy as np
 import optax
 import oracles
 import pytest
-from conftest import keras_on_jax
 from oracles import (
     assert_close,
     assert_trees_close,
@@ -27,6 +25,25 @@ from oracles import (
     raises_text,
     unchecked_types,
 )
+from stepping import (
+    BATCH,
+    CLASSES,
+    DROPPING,
+    FEATURES,
+    KEY,
+    LOSS,
+    NET,
+    RNG,
+    ROWS,
+    WEIGHT,
+    X,
+    Y,
+    batches,
+    compiled_step,
+    resident,
+    run_loop,
+    stacked,
+)
 
 from jaxnet_mini.core.networks.serial import serial
 from jaxnet_mini.core.training.predict import predict
@@ -34,219 +51,16 @@ from jaxnet_mini.core.training.rehearsal import rehearse
 from jaxnet_mini.core.training.state import Batch, TrainState, all_finite
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.data import Data, epoch_order
-from jaxnet_mini.datasets import fashion_mnist
 from jaxnet_mini.devices import programs
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 from jaxnet_mini.layers import (
     Dense,
     Dropout,
-    Flatten,
     LayerNormalization,
     Rescaling,
 )
 from jaxnet_mini.losses import FunctionLoss, MeanSquaredError
 from jaxnet_mini.optimizers import SGD, Adam, set_learning_rate
-
-KEY = jax.random.key(0)
-compiled_step = jax.jit(Trainer.step, static_argnums=0)
-LOSS = "sparse_categorical_crossentropy"
-FEATURES, CLASSES, BATCH = 6, 4, 8
-RNG = np.random.default_rng(0)
-ROWS = 100 * BATCH
-X = RNG.normal(size=(ROWS, FEATURES)).astype(np.float32)
-Y = np.argmax(X @ RNG.normal(size=(FEATURES, CLASSES)), -1).astype(np.int32)
-WEIGHT = RNG.uniform(0.0, 3.0, ROWS).astype(np.float32)
-NET = serial(Dense(16, "relu"), Dense(CLASSES, "softmax"))
-DROPPING = serial(Dense(16, "relu"), Dropout(0.5), Dense(CLASSES, "softmax"))
-
-
-def batches(rows=ROWS, weighted=False, dtype=np.float64):
-    """Consecutive batches, the last one ragged: what padding must not change."""
-    for first in range(0, rows, BATCH):
-        part = slice(first, min(first + BATCH, rows))
-        batch = X[part].astype(dtype), Y[part]
-        yield (*batch, WEIGHT[part].astype(dtype)) if weighted else batch
-
-
-def resident(rows=ROWS, weighted=False):
-    """What the loop takes: the rows and their order, both with padding.
-
-    Rows that the order does not name are NaN, and up to 64 rows share a program.
-    """
-    capacity = max(rows, 64)
-    x, weight = (np.full_like(array[:capacity], np.nan) for array in (X, WEIGHT))
-    x[:rows], weight[:rows] = X[:rows], WEIGHT[:rows]
-    examples = Data(
-        jnp.asarray(x),
-        jnp.asarray(Y[:capacity]),
-        jnp.asarray(weight) if weighted else None,
-        jnp.asarray(rows),
-    )
-    order = epoch_order.order([0], epoch=0, rows=rows, batch_size=BATCH, shuffle=False)
-    padding = max(0, 64 // BATCH - len(order))
-    return examples, jnp.asarray(np.pad(order, ((0, padding), (0, 0))))
-
-
-def stacked(rows, weighted=False, padding=0.0):
-    """What evaluation takes: batches of one shape, padded with ``padding``."""
-    steps = -(-rows // BATCH)
-
-    def stack(array, fill):
-        padded = np.full((steps * BATCH, *array.shape[1:]), fill, array.dtype)
-        padded[:rows] = array[:rows]
-        return jnp.asarray(padded.reshape(steps, BATCH, *array.shape[1:]))
-
-    weight = stack(WEIGHT, padding) if weighted else None
-    return Data(stack(X, padding), stack(Y, 0), weight, jnp.asarray(rows)), steps
-
-
-def run_loop(trainer, state, rows=ROWS, weighted=False, cuts=()):
-    """A whole epoch through the compiled loop, cut where told."""
-    examples, order = resident(rows, weighted)
-    steps = -(-rows // BATCH)
-    sums, bounds = trainer.no_sums(), [0, *cuts, steps]
-    for first, last in itertools.pairwise(bounds):
-        progress = programs.loop(
-            trainer.program(), state, examples, order, first, last, sums
-        )
-        assert int(progress.failed) == -1
-        state, sums = progress.state, progress.sums
-    return state, sums.value()
-
-
-# A hundred steps against float64 NumPy
-
-OPTIMIZERS = [
-    (SGD(0.1), oracles.sgd(0.1)),
-    (SGD(0.05, momentum=0.9), oracles.sgd(0.05, 0.9)),
-    (SGD(0.05, momentum=0.9, nesterov=True), oracles.sgd(0.05, 0.9, True)),
-    (Adam(), oracles.adam(0.001)),
-    (Adam(0.01), oracles.adam(0.01)),
-]
-
-
-@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
-@pytest.mark.parametrize(
-    ("optimizer", "update"), OPTIMIZERS, ids=[str(one) for one, _ in OPTIMIZERS]
-)
-def test_a_hundred_steps_are_those_of_float64(optimizer, update, weighted):
-    trainer = Trainer(NET, LOSS, optimizer)
-    state = trainer.init(KEY, (FEATURES,))
-    params, losses = oracles.train(state.params, update, batches(weighted=weighted))
-    step, looped = (
-        functools.partial(compiled_step, trainer.program()),
-        run_loop(trainer, state, weighted=weighted),
-    )
-    for index, batch in enumerate(batches(weighted=weighted, dtype=np.float32)):
-        state, logs = step(state, tuple(map(jnp.asarray, batch)))
-        assert float(logs["loss"]) == pytest.approx(losses[index], rel=1e-4, abs=1e-5)
-    assert int(state.step) == 100
-    for actual in (state, looped[0]):
-        jax.tree.map(
-            lambda a, e: np.testing.assert_allclose(a, e, rtol=0, atol=2e-5),
-            actual.params,
-            params,
-        )
-    assert float(trainer.logs(looped[1])["loss"]) == pytest.approx(
-        np.mean(losses), rel=1e-5
-    )
-
-
-# A hundred steps against Keras
-
-
-def keras_weights(params, layers, make_optimizer, x, y, batch_size):
-    """Train the same net in Keras, unshuffled, for one epoch."""
-    with keras_on_jax() as keras:
-        model = keras.Sequential(layers(keras))
-        model.build((None, *x.shape[1:]))
-        for layer in model.layers:
-            if params.get(layer.name):
-                kernel, bias = params[layer.name]["kernel"], params[layer.name]["bias"]
-                layer.set_weights([np.asarray(kernel), np.asarray(bias)])
-        model.compile(optimizer=make_optimizer(keras), loss=LOSS, metrics=["accuracy"])
-        history = model.fit(
-            x, y, batch_size=batch_size, epochs=1, shuffle=False, verbose=0
-        ).history
-        weights = {
-            layer.name: dict(zip(("kernel", "bias"), layer.get_weights(), strict=True))
-            for layer in model.layers
-            if params.get(layer.name)
-        }
-    return weights, {name: values[0] for name, values in history.items()}
-
-
-AS_KERAS = [
-    (SGD(), lambda keras: keras.optimizers.SGD()),
-    (
-        SGD(0.05, momentum=0.9, nesterov=True),
-        lambda keras: keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True),
-    ),
-    (Adam(), lambda keras: keras.optimizers.Adam()),
-]
-
-
-@pytest.mark.parametrize(("optimizer", "in_keras"), AS_KERAS, ids=["sgd", "m", "adam"])
-def test_a_hundred_steps_on_random_data_are_those_of_keras(optimizer, in_keras):
-    trainer = Trainer(NET, LOSS, optimizer, metrics=("accuracy",))
-    state = trainer.init(KEY, (FEATURES,))
-
-    def layers(keras):
-        return [
-            keras.layers.Dense(16, activation="relu", name="dense"),
-            keras.layers.Dense(CLASSES, activation="softmax", name="dense_1"),
-        ]
-
-    weights, history = keras_weights(state.params, layers, in_keras, X, Y, BATCH)
-    state, totals = run_loop(trainer, state)
-    assert_within(state.params, weights, 1e-4)
-    logs = trainer.logs(totals)
-    assert list(logs) == ["accuracy", "loss"]
-    for name, value in history.items():
-        assert float(logs[name]) == pytest.approx(value, abs=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("optimizer", "in_keras"),
-    [AS_KERAS[0], AS_KERAS[2]],
-    ids=["sgd", "adam"],
-)
-def test_a_hundred_steps_on_fashion_mnist_are_those_of_keras(
-    optimizer, in_keras, fashion_mnist_folder
-):
-    (images, labels), _ = fashion_mnist.load_data(fashion_mnist_folder)
-    images, labels = images[:3200], labels[:3200].astype(np.int32)
-    net = serial(
-        Flatten(), Rescaling(1 / 255), Dense(128, "relu"), Dense(10, "softmax")
-    )
-    trainer = Trainer(net, LOSS, optimizer, metrics=("accuracy",))
-    state = trainer.init(KEY, (28, 28))
-
-    def layers(keras):
-        return [
-            keras.layers.Flatten(),
-            keras.layers.Dense(128, activation="relu", name="dense"),
-            keras.layers.Dense(10, activation="softmax", name="dense_1"),
-        ]
-
-    scaled = images.astype(np.float32) / 255
-    weights, history = keras_weights(state.params, layers, in_keras, scaled, labels, 32)
-    order = epoch_order.order([0], epoch=0, rows=3200, batch_size=32, shuffle=False)
-    examples = Data(jnp.asarray(images), jnp.asarray(labels), None, jnp.asarray(3200))
-    progress = programs.loop(trainer, state, examples, jnp.asarray(order), 0, 100)
-    assert_within(progress.state.params, weights, 1e-4)
-    logs = trainer.logs(progress.sums.value())
-    for name, value in history.items():
-        assert float(logs[name]) == pytest.approx(value, abs=1e-4)
-
-
-def assert_within(params, weights, tolerance):
-    for layer, parts in weights.items():
-        for name, expected in parts.items():
-            np.testing.assert_allclose(
-                params[layer][name], expected, rtol=0, atol=tolerance
-            )
-
 
 # The loop is the step, over and over
 
@@ -569,67 +383,6 @@ def test_gradients_and_vmap_go_through_apply():
     per_example = jax.vmap(jax.grad(lambda x: first_output(x)[0]))(x)
     together = jax.grad(lambda x: jnp.sum(NET.apply(params, x)[:, 0]))(x)
     assert_close(per_example, np.asarray(together), 2e-6)
-
-
-# optax's own
-
-
-def lax():
-    """What optax computes by itself is not always written for strict promotion."""
-    return jax.numpy_dtype_promotion("standard")
-
-
-OPTAX = {
-    "adam": optax.adam(0.01),
-    "chain": optax.chain(optax.clip_by_global_norm(0.1), optax.adamw(0.01)),
-    "injected": optax.inject_hyperparams(optax.adam)(learning_rate=0.01),
-    "schedule": optax.sgd(optax.cosine_decay_schedule(0.1, 20)),
-    "by name": optax.multi_transform(
-        {"fast": optax.adam(0.01), "fixed": optax.set_to_zero()},
-        lambda params: {
-            name: "fixed" if name == "dense" else "fast" for name in params
-        },
-    ),
-    "masked": optax.chain(
-        optax.masked(
-            optax.add_decayed_weights(0.1),
-            lambda params: jax.tree.map_with_path(
-                lambda path, _: path[-1].key == "kernel", params
-            ),
-        ),
-        optax.sgd(0.1),
-    ),
-}
-
-
-@pytest.mark.parametrize("name", OPTAX)
-def test_optax_transformations_go_in_unchanged(name):
-    transformation = OPTAX[name]
-    trainer = Trainer(NET, LOSS, transformation)
-    assert trainer.transformation is transformation
-    assert trainer.program() == trainer
-    state = trainer.init(KEY, (FEATURES,))
-    params, own = state.params, transformation.init(state.params)
-
-    def objective(params, x, y):
-        logits = serial(Dense(16, "relu"), Dense(CLASSES)).apply(params, x)
-        losses = optax.losses.softmax_cross_entropy_with_integer_labels(logits, y)
-        return jnp.mean(losses)
-
-    @jax.jit
-    def expected_step(params, own, x, y):
-        gradient = jax.grad(objective)(params, x, y)
-        updates, own = transformation.update(gradient, own, params)
-        return optax.apply_updates(params, updates), own
-
-    with lax():
-        for batch in batches(64, dtype=np.float32):
-            params, own = expected_step(params, own, *map(jnp.asarray, batch))
-        looped, _ = run_loop(trainer, state, 64)
-    assert_trees_close(looped.params, params, 1e-5)
-    if name == "by name":
-        before, after = state.params["dense"], looped.params["dense"]
-        assert_trees_identical(before, after)
 
 
 def test_trainers_of_other_numbers_share_a_compiled_program():
