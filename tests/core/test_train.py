@@ -62,6 +62,8 @@ from jaxnet_mini.layers import (
 from jaxnet_mini.losses import FunctionLoss, MeanSquaredError
 from jaxnet_mini.optimizers import SGD, Adam, set_learning_rate
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 # The loop is the step, over and over
 
 

@@ -26,6 +26,8 @@ from jaxnet_mini.data import Data, epoch_order
 from jaxnet_mini.devices import programs
 from jaxnet_mini.optimizers import SGD
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 FEATURES, CLASSES, BATCH = 4, 3, 8
 SPARSE = "sparse_categorical_crossentropy"
 LONG = settings.default.max_examples // 100

@@ -22,6 +22,8 @@ from jaxnet_mini.errors import (
 )
 from jaxnet_mini.sweeps.result import Member, SweepResult
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 NAN = math.nan
 NOTE = "loss turned NaN or infinite in epoch 2"
 

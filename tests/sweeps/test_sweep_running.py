@@ -16,6 +16,8 @@ from jaxnet_mini.devices import memory, programs
 from jaxnet_mini.errors import DataError
 from jaxnet_mini.sweeps import group
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 SPACE = {"learning_rate": [0.001, 0.03], "seed": range(3)}
 
 
