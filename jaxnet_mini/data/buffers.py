@@ -31,7 +31,9 @@ class Buffers:
         if not size:
             return np.empty(shape, dtype)
         free = self._free.setdefault(size, [])
-        memory = free.pop() if free else casting.aligned((size,), np.dtype(np.uint8))
+        memory = (
+            free.pop() if free else casting.without_copy((size,), np.dtype(np.uint8))
+        )
         # Not a view of an array: views of a view would keep alive what is below it, and
         # so they keep this one.
         whole = np.frombuffer(memory.data, np.uint8)

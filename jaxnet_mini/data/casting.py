@@ -66,7 +66,7 @@ def check_block(
     )
 
 
-def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+def without_copy(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return a new array that JAX takes over on a CPU as it is, without a copy."""
     size = math.prod(shape) * dtype.itemsize
     memory = np.empty(size + ALIGNMENT, np.uint8)
@@ -110,7 +110,7 @@ class Filling:
         like: NDArray[Any],
         capacity: int,
         argument: str,
-        new: Callable[[tuple[int, ...], np.dtype[Any]], NDArray[Any]] = aligned,
+        new: Callable[[tuple[int, ...], np.dtype[Any]], NDArray[Any]] = without_copy,
     ) -> None:
         self._argument = argument
         self._array = new((capacity, *like.shape[1:]), device_dtype(like.dtype))

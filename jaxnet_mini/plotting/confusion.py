@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxnet_mini.errors import ArgumentError
-from jaxnet_mini.plotting.figure import Names, classes_of, new_figure, percent, word_for
+from jaxnet_mini.plotting.figure import Names, as_classes, new_figure, percent, word_for
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -36,8 +36,8 @@ def confusion_matrix(
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['1', '0', '1', '1']
     """
-    true, _ = classes_of(y_true, "y_true")
-    taken, _ = classes_of(y_pred, "y_pred", len(true))
+    true, _ = as_classes(y_true, "y_true")
+    taken, _ = as_classes(y_pred, "y_pred", len(true))
     classes = int(max(np.max(true), np.max(taken))) + 1
     for given in (y_true, y_pred):
         if np.ndim(given) == 2:

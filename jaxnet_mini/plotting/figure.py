@@ -27,7 +27,7 @@ BLUE = "#0072B2"
 VERMILION = "#D55E00"
 
 
-def classes_of(
+def as_classes(
     values: Any, argument: str, rows: int | None = None
 ) -> tuple[NDArray[np.int64], NDArray[Any] | None]:
     """Return the class of each row, and its probability where one was given.
@@ -41,7 +41,7 @@ def classes_of(
     Raises:
         DataError: it is nothing of that.
 
-    >>> classes_of([[0.1, 0.9], [0.75, 0.25]], "predictions")
+    >>> as_classes([[0.1, 0.9], [0.75, 0.25]], "predictions")
     (array([1, 0]), array([0.9 , 0.75]))
     """
     array = np.asarray(values)

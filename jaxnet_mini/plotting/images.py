@@ -17,7 +17,7 @@ from jaxnet_mini.plotting.figure import (
     BLUE,
     VERMILION,
     Names,
-    classes_of,
+    as_classes,
     new_figure,
     percent,
     word_for,
@@ -67,10 +67,10 @@ def show_images(
     if columns is None:
         columns = min(rows, 5 if rows <= 25 else 10)
     columns = check_positive("columns", columns)
-    true = None if labels is None else classes_of(labels, "labels", rows)[0]
+    true = None if labels is None else as_classes(labels, "labels", rows)[0]
     taken, chances = None, None
     if predictions is not None:
-        taken, chances = classes_of(predictions, "predictions", rows)
+        taken, chances = as_classes(predictions, "predictions", rows)
     high = math.ceil(rows / columns)
     figure = new_figure(max(1.5 * columns, 3.0), 1.85 * high)
     limits = (pixels.min(), pixels.max())

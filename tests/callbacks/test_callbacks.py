@@ -12,6 +12,8 @@ from oracles import assert_trees_identical, raises_text
 from jaxnet_mini.callbacks import Callback, EarlyStopping, LambdaCallback
 from jaxnet_mini.errors import ArgumentError, UnknownNameError
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 RUN_HOOKS = [
     f"on_{job}_{moment}"
     for job in ("train", "test", "predict")

@@ -16,6 +16,8 @@ from jaxnet_mini.data import epoch_order
 from jaxnet_mini.errors import ArgumentError, FileError
 from jaxnet_mini.layers import Dense, Dropout
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 ROWS, FEATURES, CLASSES, EPOCHS = 50, 4, 3, 4
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(ROWS, FEATURES)).astype(np.float32)

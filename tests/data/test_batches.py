@@ -12,7 +12,7 @@ from oracles import assert_trees_identical, raises_text
 
 import jaxnet_mini as jn
 from jaxnet_mini.callbacks import BackupAndRestore, Callback
-from jaxnet_mini.data.casting import aligned
+from jaxnet_mini.data.casting import without_copy
 from jaxnet_mini.devices import programs
 from jaxnet_mini.errors import ArgumentError, DataError
 
@@ -94,7 +94,7 @@ def test_one_buffer_refilled_gives_the_mean_of_all_batches():
 
 def test_what_is_overwritten_afterwards_changes_nothing():
     """Which JAX may do with arrays that lie as it likes them: it does not copy them."""
-    inputs = aligned((512, 512), np.dtype(np.float32))
+    inputs = without_copy((512, 512), np.dtype(np.float32))
     one = jn.Sequential([jn.Dense(512, kernel_initializer="ones", input_dim=512)])
     one.add(jn.Dense(512, kernel_initializer="ones"))
     for call in (one, one.predict, one.predict_on_batch):

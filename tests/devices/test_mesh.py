@@ -89,7 +89,8 @@ print(json.dumps(found))
 
 def test_the_number_of_devices_changes_rounding_only(told):
     """Batches of 30 and of 3 are not divided by eight devices."""
-    exact = on_eight(COUNTS, JAX_ENABLE_X64="1")
+    quickly = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    exact = on_eight(COUNTS, JAX_ENABLE_X64="1", **quickly)
     for cases, tolerance in ((told["counts"], 1e-6), (exact[0], 1e-12)):
         for one, *several in cases.values():
             for logs, weights in several:

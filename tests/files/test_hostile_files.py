@@ -28,7 +28,7 @@ import jaxnet_mini as jn
 from jaxnet_mini.core.networks import serial
 from jaxnet_mini.errors import ArgumentError, FileError
 from jaxnet_mini.files import safetensors
-from jaxnet_mini.models import storing
+from jaxnet_mini.models import architecture
 
 HERE = Path(__file__).resolve().parents[1]
 CORPUS = HERE / "fuzz" / "corpus"
@@ -1033,9 +1033,9 @@ def test_there_are_as_many_as_promised():
 
 def test_what_is_too_much_to_be_read_is_not_written(tmp_path):
     path = tmp_path / "model.safetensors"
-    layers = [jn.layers.Identity() for _ in range(storing.MOST_LAYERS)]
+    layers = [jn.layers.Identity() for _ in range(architecture.MOST_LAYERS)]
     jn.Sequential([jn.Input((1,)), *layers]).save(path)
-    assert len(jn.models.load_model(path).layers) == storing.MOST_LAYERS
+    assert len(jn.models.load_model(path).layers) == architecture.MOST_LAYERS
     before = path.read_bytes()
     model = jn.Sequential([jn.Input((1,)), *layers, jn.layers.Identity()])
     with raises_text(ArgumentError, "there are 1001 layers, and a file holds at most"):

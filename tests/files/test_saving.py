@@ -29,6 +29,8 @@ from jaxnet_mini.errors import (
 from jaxnet_mini.files import safetensors as saving
 from jaxnet_mini.models import held, load
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 3)).astype(np.float32)
 Y = RNG.integers(0, 2, 40)

@@ -43,7 +43,7 @@ import atheris
 with atheris.instrument_imports(include=["jaxnet_mini"]):
     import jaxnet_mini  # noqa: F401
     from jaxnet_mini.files import config
-    from jaxnet_mini.models import storing  # noqa: F401
+    from jaxnet_mini.models import architecture  # noqa: F401
 
 import h5py  # noqa: F401
 import jax

@@ -21,6 +21,8 @@ from jaxnet_mini.datasets import digits
 from jaxnet_mini.errors import ArgumentError, NonFiniteError, StateError
 from jaxnet_mini.loops.steps import Pace
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 FEATURES, CLASSES = 4, 3
 
 

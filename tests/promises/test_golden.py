@@ -18,10 +18,10 @@ KNOWN = json.loads(golden.FILE.read_text("utf-8"))
 
 
 def test_the_bits_are_those_of_before():
-    here = json.loads(run("tests/support/golden.py", "--print"))
-    expected, why = golden.compare(here, KNOWN)
+    expected, why = golden.compare({"where": golden.where(), "hashes": {}}, KNOWN)
     if expected is None:
         pytest.skip(why)
+    here = json.loads(run("tests/support/golden.py", "--print"))
     assert here["hashes"] == expected, (
         "other bits with the same versions on the same processor: the library computes "
         "something else than before. Where that is meant: tests/support/golden.py"

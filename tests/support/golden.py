@@ -119,21 +119,24 @@ def processor():
     return f"{platform.machine()} {' '.join(name)} {' '.join(vectors[:1])}"
 
 
-def measured():
-    """The hashes here, and all that they may depend on."""
+def where():
+    """All that hashes may depend on."""
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
-    return {
-        "where": versions
-        | {"processor": processor(), "XLA_FLAGS": os.environ.get("XLA_FLAGS", "")},
-        "hashes": {make.__name__: sha256(trained(make)) for make in MODELS},
-    }
+    flags = os.environ.get("XLA_FLAGS", "")
+    return versions | {"processor": processor(), "XLA_FLAGS": flags}
+
+
+def measured():
+    """The hashes here, and where that is."""
+    hashes = {make.__name__: sha256(trained(make)) for make in MODELS}
+    return {"where": where(), "hashes": hashes}
 
 
 def compare(here, known):
     """Compare with what is known.
 
     Args:
-        here: what `measured` returned.
+        here: what `measured` returned; without hashes only places are compared.
         known: a list of such.
 
     Returns:
@@ -159,10 +162,12 @@ def compare(here, known):
     agree = [
         n for n, found in here["hashes"].items() if nearest["hashes"].get(n) == found
     ]
+    number = len(here["hashes"])
+    nevertheless = f" ({len(agree)} of {number} models agree nevertheless)"
     return None, (
         f"nothing to compare with: {', '.join(others(nearest))}, and bits depend on "
-        f"that ({len(agree)} of {len(here['hashes'])} models agree nevertheless). Add "
-        "what is here, once it is known to be right: python tests/support/golden.py"
+        f"that{nevertheless if number else ''}. Add what is here, once it is known to "
+        "be right: python tests/support/golden.py"
     )
 
 

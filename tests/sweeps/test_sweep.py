@@ -12,6 +12,8 @@ from jaxnet_mini.callbacks import EarlyStopping
 from jaxnet_mini.devices import programs
 from jaxnet_mini.errors import ArgumentError, UnknownNameError
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 ROWS, FEATURES, CLASSES = 120, 6, 3
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.random((ROWS, FEATURES), np.float32)

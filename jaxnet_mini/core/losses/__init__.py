@@ -6,12 +6,12 @@ batch, as in Keras. The functions of the same names in snake case are the per-ex
 values alone.
 """
 
+from typing import Any
+
 from jaxnet_mini.base.arguments import is_function
 from jaxnet_mini.base.text import snake_case
+from jaxnet_mini.core.losses.base import REDUCTIONS, Loss, LossFunction
 from jaxnet_mini.core.losses.classes import (
-    REDUCTIONS,
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
     CategoricalHinge,
     CosineSimilarity,
     FunctionLoss,
@@ -19,15 +19,17 @@ from jaxnet_mini.core.losses.classes import (
     Huber,
     KLDivergence,
     LogCosh,
-    Loss,
-    LossFunction,
     MeanAbsoluteError,
     MeanAbsolutePercentageError,
     MeanSquaredError,
     MeanSquaredLogarithmicError,
     Poisson,
-    SparseCategoricalCrossentropy,
     SquaredHinge,
+)
+from jaxnet_mini.core.losses.crossentropies import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    SparseCategoricalCrossentropy,
 )
 from jaxnet_mini.core.losses.functions import (
     EPSILON,
@@ -88,33 +90,15 @@ __all__ = [
     "squared_hinge",
 ]
 
-_CLASSES = (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    CategoricalHinge,
-    CosineSimilarity,
-    Hinge,
-    Huber,
-    KLDivergence,
-    LogCosh,
-    MeanAbsoluteError,
-    MeanAbsolutePercentageError,
-    MeanSquaredError,
-    MeanSquaredLogarithmicError,
-    Poisson,
-    SparseCategoricalCrossentropy,
-    SquaredHinge,
+_CLASSES: tuple[Any, ...] = tuple(
+    kind
+    for kind in map(globals().get, __all__)
+    if isinstance(kind, type) and hasattr(kind, "function")
 )
+"""What is listed above and is of a function of this library."""
 
-LOSSES: dict[str, type[Loss]] = {
-    **{kind.function.__name__: kind for kind in _CLASSES},
-    "bce": BinaryCrossentropy,
-    "kld": KLDivergence,
-    "mae": MeanAbsoluteError,
-    "mape": MeanAbsolutePercentageError,
-    "mse": MeanSquaredError,
-    "msle": MeanSquaredLogarithmicError,
-}
+LOSSES: dict[str, type[Loss]] = {kind.function.__name__: kind for kind in _CLASSES}
+LOSSES |= {kind.short: kind for kind in _CLASSES if kind.short}
 """Keras's names; those of classes, and capitals, stand for the same."""
 
 
@@ -161,7 +145,8 @@ def get(loss: str | Loss | type[Loss] | LossFunction) -> Loss:
         # Our own functions are recognised, so that their targets are checked too.
         for kind in _CLASSES:
             if loss is kind.function:
-                return kind()
+                ours: Loss = kind()
+                return ours
         return FunctionLoss(loss)
     raise ArgumentError(
         f"loss must be a name, a loss or a callable, not {loss!r}: "

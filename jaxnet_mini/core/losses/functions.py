@@ -194,6 +194,11 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Array:
     """Return Huber's loss, averaged over the last axis.
 
     Half the squared error up to ``delta``, linear beyond (Huber 1964).
+
+    Args:
+        y_true: targets, of the shape of ``y_pred``.
+        y_pred: ``(batch, ..., units)``.
+        delta: where the square ends.
     """
     y_true, y_pred = aligned(y_true, y_pred)
     return jnp.mean(optax.losses.huber_loss(y_pred, y_true, delta=delta), -1)

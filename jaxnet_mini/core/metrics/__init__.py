@@ -43,7 +43,12 @@ from jaxnet_mini.core.metrics.accuracy import (
     sparse_top_k_categorical_accuracy,
     top_k_categorical_accuracy,
 )
-from jaxnet_mini.core.metrics.base import Metric, MetricFunction, zeros
+from jaxnet_mini.core.metrics.base import (
+    Metric,
+    MetricFunction,
+    is_made_of_nothing,
+    zeros,
+)
 from jaxnet_mini.core.metrics.confusion import AUC, Precision, Recall
 from jaxnet_mini.core.metrics.counts import (
     FalseNegatives,
@@ -154,50 +159,20 @@ __all__ = [
     "zeros",
 ]
 
+_BY_NAME: list[Any] = [
+    kind
+    for kind in map(globals().get, __all__)
+    if isinstance(kind, type) and issubclass(kind, Metric) and is_made_of_nothing(kind)
+]
+"""What is listed above and can be asked for by a word: it needs no argument."""
+
 METRICS: dict[str, Callable[[], Metric]] = {
-    **{
-        snake_case(kind.__name__): kind
-        for kind in (
-            AUC,
-            BinaryAccuracy,
-            BinaryCrossentropy,
-            CategoricalAccuracy,
-            CategoricalCrossentropy,
-            CategoricalHinge,
-            CosineSimilarity,
-            F1Score,
-            FBetaScore,
-            FalseNegatives,
-            FalsePositives,
-            Hinge,
-            KLDivergence,
-            LogCoshError,
-            MeanAbsoluteError,
-            MeanAbsolutePercentageError,
-            MeanSquaredError,
-            MeanSquaredLogarithmicError,
-            Poisson,
-            Precision,
-            R2Score,
-            Recall,
-            RootMeanSquaredError,
-            SparseCategoricalAccuracy,
-            SparseCategoricalCrossentropy,
-            SparseTopKCategoricalAccuracy,
-            SquaredHinge,
-            TopKCategoricalAccuracy,
-            TrueNegatives,
-            TruePositives,
-        )
-    },
+    **{snake_case(kind.__name__): kind for kind in _BY_NAME},
+    **{kind.short: kind for kind in _BY_NAME if kind.short},
+    # Words that choose by the shapes.
     "acc": functools.partial(MeanMetricWrapper, accuracy),
     "accuracy": functools.partial(MeanMetricWrapper, accuracy),
-    "bce": BinaryCrossentropy,
     "crossentropy": functools.partial(MeanMetricWrapper, crossentropy),
-    "mae": MeanAbsoluteError,
-    "mape": MeanAbsolutePercentageError,
-    "mse": MeanSquaredError,
-    "msle": MeanSquaredLogarithmicError,
 }
 """Keras's names; those of classes, and capitals, stand for the same."""
 

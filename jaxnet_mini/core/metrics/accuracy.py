@@ -14,7 +14,13 @@ from jaxnet_mini.core.types import as_float
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Array:
-    """Return 1 where an output is on the right side of ``threshold``, else 0."""
+    """Return 1 where an output is on the right side of ``threshold``, else 0.
+
+    Args:
+        y_true: 0 or 1, of the shape of ``y_pred``.
+        y_pred: ``(batch, ..., units)``.
+        threshold: above it an output says yes.
+    """
     y_true, y_pred = aligned(y_true, y_pred)
     right: Array = y_true == (y_pred > threshold).astype(y_pred.dtype)
     return right.astype(jnp.float32)
@@ -36,7 +42,13 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Array:
 
 @calls.of("sparse_top_k_categorical_accuracy", "metrics")
 def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Array:
-    """Return 1 where fewer than ``k`` outputs exceed that of the class, else 0."""
+    """Return 1 where fewer than ``k`` outputs exceed that of the class, else 0.
+
+    Args:
+        y_true: integer classes, ``(batch, ...)`` or ``(batch, ..., 1)``.
+        y_pred: ``(batch, ..., classes)``.
+        k: how many outputs the class may be among.
+    """
     y_pred = as_float(jnp.asarray(y_pred))
     index = classes_of(y_true, y_pred)[..., None]
     own = jnp.take_along_axis(y_pred, index, axis=-1)
@@ -46,7 +58,13 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> A
 
 
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Array:
-    """Return the same for one-hot targets."""
+    """Return the same for one-hot targets.
+
+    Args:
+        y_true: one-hot classes, of the shape of ``y_pred``.
+        y_pred: ``(batch, ..., classes)``.
+        k: how many outputs the class may be among.
+    """
     y_true, y_pred = aligned(y_true, y_pred)
     classes = jnp.argmax(y_true, axis=-1)
     return sparse_top_k_categorical_accuracy(classes, y_pred, k)
@@ -72,6 +90,9 @@ class Accuracy(FunctionMean):
     For outputs that are classes already. Probabilities have accuracies of their own,
     and the name ``"accuracy"`` chooses among these by the shapes.
 
+    Args:
+        name: in the logs.
+
     >>> float(Accuracy()(jnp.array([1, 2, 3, 4]), jnp.array([0, 2, 3, 4])))
     0.75
     """
@@ -85,7 +106,15 @@ class Accuracy(FunctionMean):
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class BinaryAccuracy(FunctionMean):
-    """The share of outputs on the right side of ``threshold``."""
+    """The share of outputs on the right side of ``threshold``.
+
+    Args:
+        name: in the logs.
+        threshold: above it an output says yes.
+
+    >>> float(BinaryAccuracy()(jnp.array([[0.0, 1.0]]), jnp.array([[0.6, 0.8]])))
+    0.5
+    """
 
     name: str = "binary_accuracy"
     threshold: float = dataclasses.field(default=0.5, kw_only=True)
@@ -100,7 +129,14 @@ class BinaryAccuracy(FunctionMean):
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class CategoricalAccuracy(FunctionMean):
-    """The share of rows whose largest output is that of the one-hot class."""
+    """The share of rows whose largest output is that of the one-hot class.
+
+    Args:
+        name: in the logs.
+
+    >>> float(CategoricalAccuracy()(jnp.array([[0.0, 1.0]]), jnp.array([[0.6, 0.8]])))
+    1.0
+    """
 
     name: str = "categorical_accuracy"
 
@@ -110,7 +146,14 @@ class CategoricalAccuracy(FunctionMean):
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class SparseCategoricalAccuracy(FunctionMean):
-    """The share of rows whose largest output is that of the integer class."""
+    """The share of rows whose largest output is that of the integer class.
+
+    Args:
+        name: in the logs.
+
+    >>> float(SparseCategoricalAccuracy()(jnp.array([1]), jnp.array([[0.6, 0.8]])))
+    1.0
+    """
 
     name: str = "sparse_categorical_accuracy"
 
@@ -125,7 +168,16 @@ def _check_k(metric: Any) -> None:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class TopKCategoricalAccuracy(FunctionMean):
-    """The share of rows whose one-hot class is among the ``k`` largest outputs."""
+    """The share of rows whose one-hot class is among the ``k`` largest outputs.
+
+    Args:
+        k: how many outputs.
+        name: in the logs.
+
+    >>> metric = TopKCategoricalAccuracy(k=1)
+    >>> float(metric(jnp.array([[0.0, 1.0]]), jnp.array([[0.6, 0.8]])))
+    1.0
+    """
 
     k: int = 5
     name: str = "top_k_categorical_accuracy"
@@ -140,7 +192,16 @@ class TopKCategoricalAccuracy(FunctionMean):
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class SparseTopKCategoricalAccuracy(FunctionMean):
-    """The share of rows whose integer class is among the ``k`` largest outputs."""
+    """The share of rows whose integer class is among the ``k`` largest outputs.
+
+    Args:
+        k: how many outputs.
+        name: in the logs.
+
+    >>> metric = SparseTopKCategoricalAccuracy(k=1)
+    >>> float(metric(jnp.array([1]), jnp.array([[0.6, 0.8]])))
+    1.0
+    """
 
     k: int = 5
     name: str = "sparse_top_k_categorical_accuracy"

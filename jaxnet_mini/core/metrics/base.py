@@ -3,8 +3,9 @@
 import abc
 import copy
 import dataclasses
+import inspect
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -91,6 +92,8 @@ class Metric(Value, abc.ABC):
     """
 
     name: str
+    short: ClassVar[str] = ""
+    """Another name that Keras has for it, if any."""
 
     def __post_init__(self) -> None:
         """Check the name and the flags of a metric that is a dataclass.
@@ -105,6 +108,7 @@ class Metric(Value, abc.ABC):
                 given = getattr(self, field.name)
                 flag = check_flag(f"{kind}: {field.name}", given)
                 object.__setattr__(self, field.name, flag)
+        super().__post_init__()
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
@@ -152,3 +156,15 @@ class Metric(Value, abc.ABC):
             sample_weight: one weight per example or per output, or None for ones.
         """
         return self.result(self.totals(*as_batch(y_true, y_pred, sample_weight)))
+
+
+def is_made_of_nothing(kind: type[Metric]) -> bool:
+    """Tell whether a metric is a whole one, and all its arguments have defaults."""
+    fields: tuple[dataclasses.Field[Any], ...] = ()
+    if dataclasses.is_dataclass(kind):
+        fields = dataclasses.fields(kind)
+    missing = dataclasses.MISSING
+    needed = [
+        f for f in fields if f.default is missing and f.default_factory is missing
+    ]
+    return bool(fields) and not needed and not inspect.isabstract(kind)

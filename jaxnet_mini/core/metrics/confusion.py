@@ -103,7 +103,8 @@ class Precision(_Share):
 class Recall(_Share):
     """The share of true targets whose output says yes.
 
-    Its arguments are those of `Precision`.
+    Args:
+        name: in the logs; the others are those of `Precision`.
 
     Source: https://keras.io/api/metrics/classification_metrics/
 

@@ -57,7 +57,8 @@ class TruePositives(_Count):
 class FalsePositives(_Count):
     """The weight of false targets whose output says yes.
 
-    Its arguments are those of `TruePositives`.
+    Args:
+        name: in the logs; ``thresholds`` are those of `TruePositives`.
 
     >>> FalsePositives([0.5, 0.95])([[0.0], [1.0]], [[0.9], [0.8]]).tolist()
     [1.0, 0.0]
@@ -73,7 +74,11 @@ class FalsePositives(_Count):
 class TrueNegatives(_Count):
     """The weight of false targets whose output says no.
 
-    Its arguments are those of `TruePositives`.
+    Args:
+        name: in the logs; ``thresholds`` are those of `TruePositives`.
+
+    >>> float(TrueNegatives()([[0.0], [1.0]], [[0.2], [0.8]]))
+    1.0
     """
 
     name: str = "true_negatives"
@@ -86,7 +91,11 @@ class TrueNegatives(_Count):
 class FalseNegatives(_Count):
     """The weight of true targets whose output says no.
 
-    Its arguments are those of `TruePositives`.
+    Args:
+        name: in the logs; ``thresholds`` are those of `TruePositives`.
+
+    >>> float(FalseNegatives()([[0.0], [1.0]], [[0.2], [0.8]]))
+    0.0
     """
 
     name: str = "false_negatives"

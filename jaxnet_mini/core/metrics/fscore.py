@@ -101,6 +101,11 @@ class FBetaScore(_FScore):
         num_outputs: the number of outputs; a model knows it.
 
     Source: https://keras.io/api/metrics/classification_metrics/
+
+    >>> y_true = [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]
+    >>> y_pred = [[0.4, 0.6], [0.2, 0.8], [0.1, 0.9]]
+    >>> [round(float(s), 3) for s in FBetaScore(beta=2.0)(y_true, y_pred)]
+    [0.0, 0.909]
     """
 
     average: str | None = None

@@ -42,6 +42,9 @@ def _numbers(values: Any, weight: Any) -> tuple[Array, Array]:
 class Mean(Value):
     """The weighted mean of a stream of values.
 
+    Args:
+        name: in the logs.
+
     >>> mean = Mean()
     >>> totals = mean.totals(jnp.array([1.0, 3.0, 5.0, 7.0]), jnp.array([1, 1, 0, 0]))
     >>> float(mean.result(totals))
@@ -79,6 +82,9 @@ class Mean(Value):
 @dataclasses.dataclass(frozen=True)
 class Sum(Value):
     """The weighted sum of a stream of values.
+
+    Args:
+        name: in the logs.
 
     >>> total = Sum()
     >>> float(total.result(total.totals(jnp.array([1.0, 3.0, 5.0]))))

@@ -1,12 +1,14 @@
 """Losses as metrics: the mean of a loss over all rows, whatever is trained on."""
 
 import dataclasses
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
+import jax.numpy as jnp  # noqa: F401  (for the examples)
 from jax import Array
 
 from jaxnet_mini.core.losses import functions
-from jaxnet_mini.core.losses.classes import check_label_smoothing
+from jaxnet_mini.core.losses.crossentropies import SMOOTHING
 from jaxnet_mini.core.metrics.base import Totals
 from jaxnet_mini.core.metrics.means import FunctionMean
 
@@ -25,175 +27,293 @@ def crossentropy(y_true: Array, y_pred: Array) -> Array:
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class BinaryCrossentropy(FunctionMean):
-    """The mean of `jaxnet_mini.losses.binary_crossentropy`."""
+class _LossMean(FunctionMean):
+    """What they share: each is the mean of a function, under a name of its own."""
+
+    name: str = ""
+    function: ClassVar[Callable[..., Array]]
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return self.function(y_true, y_pred)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class _OfLogits(_LossMean):
+    """What those share that take logits as well."""
+
+    from_logits: bool = dataclasses.field(default=False, kw_only=True)
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return self.function(y_true, y_pred, self.from_logits)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class _Smoothed(_OfLogits):
+    """What those share whose targets are probabilities."""
+
+    label_smoothing: float = dataclasses.field(
+        default=0.0, kw_only=True, metadata=SMOOTHING
+    )
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return self.function(y_true, y_pred, self.from_logits, self.label_smoothing)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class BinaryCrossentropy(_Smoothed):
+    """The mean of `jaxnet_mini.losses.binary_crossentropy`.
+
+    Args:
+        name: in the logs.
+        from_logits: whether outputs are logits.
+        label_smoothing: how far targets are moved towards the same value for all, in
+            [0, 1].
+
+    >>> y_true, y_pred = jnp.array([[0.0, 1.0]]), jnp.array([[0.25, 0.75]])
+    >>> round(float(BinaryCrossentropy()(y_true, y_pred)), 4)
+    0.2877
+    """
 
     name: str = "binary_crossentropy"
-    from_logits: bool = dataclasses.field(default=False, kw_only=True)
-    label_smoothing: float = dataclasses.field(default=0.0, kw_only=True)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_label_smoothing(self, self.label_smoothing)
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.binary_crossentropy(
-            y_true, y_pred, self.from_logits, self.label_smoothing
-        )
+    short = "bce"
+    function = staticmethod(functions.binary_crossentropy)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class CategoricalCrossentropy(FunctionMean):
-    """The mean of `jaxnet_mini.losses.categorical_crossentropy`."""
+class CategoricalCrossentropy(_Smoothed):
+    """The mean of `jaxnet_mini.losses.categorical_crossentropy`.
+
+    Args:
+        name: in the logs.
+        from_logits: whether outputs are logits.
+        label_smoothing: how far targets are moved towards the same value for all, in
+            [0, 1].
+
+    >>> y_true, y_pred = jnp.array([[0.0, 1.0]]), jnp.array([[0.25, 0.75]])
+    >>> round(float(CategoricalCrossentropy()(y_true, y_pred)), 4)
+    0.2877
+    """
 
     name: str = "categorical_crossentropy"
-    from_logits: bool = dataclasses.field(default=False, kw_only=True)
-    label_smoothing: float = dataclasses.field(default=0.0, kw_only=True)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_label_smoothing(self, self.label_smoothing)
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.categorical_crossentropy(
-            y_true, y_pred, self.from_logits, self.label_smoothing
-        )
+    function = staticmethod(functions.categorical_crossentropy)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class SparseCategoricalCrossentropy(FunctionMean):
-    """The mean of `jaxnet_mini.losses.sparse_categorical_crossentropy`."""
+class SparseCategoricalCrossentropy(_OfLogits):
+    """The mean of `jaxnet_mini.losses.sparse_categorical_crossentropy`.
+
+    Args:
+        name: in the logs.
+        from_logits: whether outputs are logits.
+
+    >>> y_true, y_pred = jnp.array([1]), jnp.array([[0.25, 0.75]])
+    >>> round(float(SparseCategoricalCrossentropy()(y_true, y_pred)), 4)
+    0.2877
+    """
 
     name: str = "sparse_categorical_crossentropy"
-    from_logits: bool = dataclasses.field(default=False, kw_only=True)
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.sparse_categorical_crossentropy(
-            y_true, y_pred, self.from_logits
-        )
+    function = staticmethod(functions.sparse_categorical_crossentropy)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class KLDivergence(FunctionMean):
-    """The mean of `jaxnet_mini.losses.kl_divergence`."""
+class KLDivergence(_LossMean):
+    """The mean of `jaxnet_mini.losses.kl_divergence`.
+
+    Args:
+        name: in the logs.
+
+    >>> y_true, y_pred = jnp.array([[0.25, 0.75]]), jnp.array([[0.5, 0.5]])
+    >>> round(float(KLDivergence()(y_true, y_pred)), 4)
+    0.1308
+    """
 
     name: str = "kl_divergence"
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.kl_divergence(y_true, y_pred)
+    function = staticmethod(functions.kl_divergence)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class Poisson(FunctionMean):
-    """The mean of `jaxnet_mini.losses.poisson`."""
+class Poisson(_LossMean):
+    """The mean of `jaxnet_mini.losses.poisson`.
+
+    Args:
+        name: in the logs.
+
+    >>> y_true, y_pred = jnp.array([[1.0, 2.0]]), jnp.array([[1.5, 2.0]])
+    >>> round(float(Poisson()(y_true, y_pred)), 4)
+    0.8541
+    """
 
     name: str = "poisson"
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.poisson(y_true, y_pred)
+    function = staticmethod(functions.poisson)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class MeanSquaredError(FunctionMean):
-    """The mean of `jaxnet_mini.losses.mean_squared_error`."""
+class MeanSquaredError(_LossMean):
+    """The mean of `jaxnet_mini.losses.mean_squared_error`.
+
+    Args:
+        name: in the logs.
+
+    >>> y_true, y_pred = jnp.array([[1.0, 2.0]]), jnp.array([[1.5, 2.0]])
+    >>> round(float(MeanSquaredError()(y_true, y_pred)), 4)
+    0.125
+    """
 
     name: str = "mean_squared_error"
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.mean_squared_error(y_true, y_pred)
+    short = "mse"
+    function = staticmethod(functions.mean_squared_error)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class RootMeanSquaredError(FunctionMean):
-    """The square root of the mean squared error over all rows."""
+class RootMeanSquaredError(_LossMean):
+    """The square root of the mean squared error over all rows.
+
+    Args:
+        name: in the logs.
+
+    >>> y_true, y_pred = jnp.array([[1.0, 2.0]]), jnp.array([[1.5, 2.0]])
+    >>> round(float(RootMeanSquaredError()(y_true, y_pred)), 4)
+    0.3536
+    """
 
     name: str = "root_mean_squared_error"
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.mean_squared_error(y_true, y_pred)
+    function = staticmethod(functions.mean_squared_error)
 
     def result(self, totals: Totals) -> Any:
         return super().result(totals) ** 0.5
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class MeanAbsoluteError(FunctionMean):
-    """The mean of `jaxnet_mini.losses.mean_absolute_error`."""
+class MeanAbsoluteError(_LossMean):
+    """The mean of `jaxnet_mini.losses.mean_absolute_error`.
+
+    Args:
+        name: in the logs.
+
+    >>> y_true, y_pred = jnp.array([[1.0, 2.0]]), jnp.array([[1.5, 2.0]])
+    >>> round(float(MeanAbsoluteError()(y_true, y_pred)), 4)
+    0.25
+    """
 
     name: str = "mean_absolute_error"
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.mean_absolute_error(y_true, y_pred)
+    short = "mae"
+    function = staticmethod(functions.mean_absolute_error)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class MeanAbsolutePercentageError(FunctionMean):
-    """The mean of `jaxnet_mini.losses.mean_absolute_percentage_error`."""
+class MeanAbsolutePercentageError(_LossMean):
+    """The mean of `jaxnet_mini.losses.mean_absolute_percentage_error`.
+
+    Args:
+        name: in the logs.
+
+    >>> y_true, y_pred = jnp.array([[1.0, 2.0]]), jnp.array([[1.5, 2.0]])
+    >>> round(float(MeanAbsolutePercentageError()(y_true, y_pred)), 4)
+    25.0
+    """
 
     name: str = "mean_absolute_percentage_error"
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.mean_absolute_percentage_error(y_true, y_pred)
+    short = "mape"
+    function = staticmethod(functions.mean_absolute_percentage_error)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class MeanSquaredLogarithmicError(FunctionMean):
-    """The mean of `jaxnet_mini.losses.mean_squared_logarithmic_error`."""
+class MeanSquaredLogarithmicError(_LossMean):
+    """The mean of `jaxnet_mini.losses.mean_squared_logarithmic_error`.
+
+    Args:
+        name: in the logs.
+
+    >>> y_true, y_pred = jnp.array([[1.0, 2.0]]), jnp.array([[1.5, 2.0]])
+    >>> round(float(MeanSquaredLogarithmicError()(y_true, y_pred)), 4)
+    0.0249
+    """
 
     name: str = "mean_squared_logarithmic_error"
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.mean_squared_logarithmic_error(y_true, y_pred)
+    short = "msle"
+    function = staticmethod(functions.mean_squared_logarithmic_error)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class LogCoshError(FunctionMean):
-    """The mean of `jaxnet_mini.losses.log_cosh`."""
+class LogCoshError(_LossMean):
+    """The mean of `jaxnet_mini.losses.log_cosh`.
+
+    Args:
+        name: in the logs.
+
+    >>> y_true, y_pred = jnp.array([[1.0, 2.0]]), jnp.array([[1.5, 2.0]])
+    >>> round(float(LogCoshError()(y_true, y_pred)), 4)
+    0.0601
+    """
 
     name: str = "logcosh"
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.log_cosh(y_true, y_pred)
+    function = staticmethod(functions.log_cosh)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class Hinge(FunctionMean):
-    """The mean of `jaxnet_mini.losses.hinge`."""
+class Hinge(_LossMean):
+    """The mean of `jaxnet_mini.losses.hinge`.
+
+    Args:
+        name: in the logs.
+
+    >>> y_true, y_pred = jnp.array([[-1.0, 1.0]]), jnp.array([[0.5, 2.0]])
+    >>> round(float(Hinge()(y_true, y_pred)), 4)
+    0.75
+    """
 
     name: str = "hinge"
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.hinge(y_true, y_pred)
+    function = staticmethod(functions.hinge)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class SquaredHinge(FunctionMean):
-    """The mean of `jaxnet_mini.losses.squared_hinge`."""
+class SquaredHinge(_LossMean):
+    """The mean of `jaxnet_mini.losses.squared_hinge`.
+
+    Args:
+        name: in the logs.
+
+    >>> y_true, y_pred = jnp.array([[-1.0, 1.0]]), jnp.array([[0.5, 2.0]])
+    >>> round(float(SquaredHinge()(y_true, y_pred)), 4)
+    1.125
+    """
 
     name: str = "squared_hinge"
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.squared_hinge(y_true, y_pred)
+    function = staticmethod(functions.squared_hinge)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class CategoricalHinge(FunctionMean):
-    """The mean of `jaxnet_mini.losses.categorical_hinge`."""
+class CategoricalHinge(_LossMean):
+    """The mean of `jaxnet_mini.losses.categorical_hinge`.
+
+    Args:
+        name: in the logs.
+
+    >>> y_true, y_pred = jnp.array([[0.0, 1.0]]), jnp.array([[0.25, 0.75]])
+    >>> round(float(CategoricalHinge()(y_true, y_pred)), 4)
+    0.5
+    """
 
     name: str = "categorical_hinge"
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return functions.categorical_hinge(y_true, y_pred)
+    function = staticmethod(functions.categorical_hinge)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class CosineSimilarity(FunctionMean):
+class CosineSimilarity(_LossMean):
     """The mean cosine of the angle between targets and outputs, 1 at best.
 
     The opposite sign of `jaxnet_mini.losses.cosine_similarity`, as in Keras.
+
+    Args:
+        name: in the logs.
+
+    >>> y_true, y_pred = jnp.array([[1.0, 2.0]]), jnp.array([[1.5, 2.0]])
+    >>> round(float(CosineSimilarity()(y_true, y_pred)), 4)
+    0.9839
     """
 
     name: str = "cosine_similarity"
+    function = staticmethod(functions.cosine_similarity)
 
     def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return -functions.cosine_similarity(y_true, y_pred)
+        return -super().per_example(y_true, y_pred)

@@ -100,6 +100,11 @@ class RecallAtPrecision(_Best):
         num_thresholds: as of `PrecisionAtRecall`, and so are the others.
         class_id: look at this output alone.
         name: in the logs.
+
+    >>> y_true = jnp.array([0.0, 0.0, 1.0, 1.0])
+    >>> y_pred = jnp.array([0.1, 0.5, 0.3, 0.9])
+    >>> float(RecallAtPrecision(0.5)(y_true, y_pred))
+    1.0
     """
 
     precision: float
@@ -123,6 +128,11 @@ class SensitivityAtSpecificity(_Best):
         num_thresholds: as of `PrecisionAtRecall`, and so are the others.
         class_id: look at this output alone.
         name: in the logs.
+
+    >>> y_true = jnp.array([0.0, 0.0, 1.0, 1.0])
+    >>> y_pred = jnp.array([0.1, 0.5, 0.3, 0.9])
+    >>> float(SensitivityAtSpecificity(0.5)(y_true, y_pred))
+    1.0
     """
 
     specificity: float
@@ -145,6 +155,11 @@ class SpecificityAtSensitivity(_Best):
         num_thresholds: as of `PrecisionAtRecall`, and so are the others.
         class_id: look at this output alone.
         name: in the logs.
+
+    >>> y_true = jnp.array([0.0, 0.0, 1.0, 1.0])
+    >>> y_pred = jnp.array([0.1, 0.5, 0.3, 0.9])
+    >>> float(SpecificityAtSensitivity(0.5)(y_true, y_pred))
+    1.0
     """
 
     sensitivity: float

@@ -1,0 +1,132 @@
+"""What a loss is: a frozen value that says what targets it takes and how it reduces.
+
+Source: https://keras.io/api/losses/.
+"""
+
+import abc
+import dataclasses
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import jax.numpy as jnp
+from jax import Array
+
+from jaxnet_mini.base.absent import attributes
+from jaxnet_mini.base.arguments import check_word
+from jaxnet_mini.base.text import as_call
+from jaxnet_mini.core import activations
+from jaxnet_mini.core.values import Value
+from jaxnet_mini.errors import find
+
+Targets: TypeAlias = Literal["classes", "probabilities", "values", "anything"]
+LossFunction: TypeAlias = Callable[[Array, Array], Array]
+
+REDUCTIONS = {
+    "sum_over_batch_size": "mean",
+    "mean": "mean",
+    "mean_with_sample_weight": "weighted",
+    "sum": "sum",
+    "none": None,
+}
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Loss(Value, abc.ABC):
+    """The base of the losses: a frozen, hashable value.
+
+    ``targets`` tells what ``y_true`` holds: ``"classes"`` (integers, no axis of
+    outputs), ``"probabilities"`` in [0, 1] or ``"values"`` of the shape of the outputs,
+    or ``"anything"`` for a user's own function.
+
+    Args:
+        reduction: what becomes of one value per example. ``"sum_over_batch_size"``,
+            the default, or ``"mean"``: the sum divided by the number of examples;
+            ``"mean_with_sample_weight"``: divided by the sum of the weights;
+            ``"sum"``: the sum; None or ``"none"``: nothing, for calls by hand only.
+        name: what the loss is called; nothing depends on it.
+    """
+
+    targets: ClassVar[Targets] = "values"
+    short: ClassVar[str] = ""
+    """Another name that Keras has for it, if any."""
+
+    reduction: str | None = dataclasses.field(
+        default="sum_over_batch_size", kw_only=True
+    )
+    name: str | None = dataclasses.field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.reduction is not None:
+            find(REDUCTIONS, self.reduction, "reduction")
+        if self.name is not None:
+            check_word(f"{type(self).__name__}: name", self.name)
+        super().__post_init__()
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        attributes.check_methods(cls, "loss")
+
+    def __repr__(self) -> str:
+        return as_call(self)
+
+    @abc.abstractmethod
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        """Return one value per example, ``(batch, ...)``."""
+
+    def on_logits(self, activation: activations.Activation) -> "Loss | None":
+        """Return the loss that takes the inputs of ``activation`` instead.
+
+        None where there is no better way than through the activation itself.
+        """
+        return None
+
+    def factor(self, rows: Array | int, weight: Array | None) -> Any:
+        """Return by what ``reduction`` multiplies the mean.
+
+        Args:
+            rows: the number of values that count.
+            weight: the weights, by which the values are multiplied already, or None
+                for ones.
+        """
+        kind = REDUCTIONS[self.reduction or "none"]
+        if kind == "sum":
+            return rows
+        if kind == "weighted" and weight is not None:
+            weights = jnp.sum(weight)
+            # Without any weight the mean is 0 too.
+            return rows / jnp.where(weights == 0.0, 1.0, weights)
+        return 1.0
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Array:
+        """Return the reduced loss of a batch; by default the mean over all values.
+
+        Args:
+            y_true: targets.
+            y_pred: outputs.
+            sample_weight: a number, or an array of weights that multiply the values:
+                one per example or one per value.
+        """
+        values = jnp.asarray(self.per_example(jnp.asarray(y_true), jnp.asarray(y_pred)))
+        weight = None
+        if sample_weight is not None:
+            weight = jnp.asarray(sample_weight, values.dtype)
+            if weight.shape == (*values.shape, 1):
+                weight = weight[..., 0]
+            spread = weight.reshape(weight.shape + (1,) * (values.ndim - weight.ndim))
+            values = values * jnp.broadcast_to(spread, values.shape)
+        if self.reduction in (None, "none"):
+            return values
+        mean: Array = jnp.mean(values) * self.factor(values.size, weight)
+        return mean
+
+
+class _OfFunction(Loss):
+    """What is a function of targets and outputs, and of the class's own arguments.
+
+    A class without such arguments is no dataclass of its own: it inherits all of one.
+    """
+
+    function: Callable[..., Array]
+
+    def per_example(self, y_true: Array, y_pred: Array) -> Array:
+        return self.function(y_true, y_pred)
