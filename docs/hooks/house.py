@@ -3,7 +3,7 @@
 ``{{ house: picture }}`` is a drawing of the parts and of who imports whom, ``{{ house:
 rooms }}`` one line a room, its docstring's first, and ``{{ house: core }}`` the rooms
 of the core, each after those that it imports. A room that a page names in backticks,
-such as ``loops.fit``, is a link to its line, and a full name, such as
+such as ``loops.epochs``, is a link to its line, and a full name, such as
 ``jaxnet_mini.layers.Base``, one to where the reference has it.
 """
 

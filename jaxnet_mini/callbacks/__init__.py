@@ -12,7 +12,7 @@ from jaxnet_mini.callbacks.history import History
 from jaxnet_mini.callbacks.lambda_callback import LambdaCallback
 from jaxnet_mini.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
 from jaxnet_mini.callbacks.monitor import MonitorCallback
-from jaxnet_mini.callbacks.progbar import ProgbarLogger
+from jaxnet_mini.callbacks.progbar_logger import ProgbarLogger
 from jaxnet_mini.callbacks.tensorboard import TensorBoard
 from jaxnet_mini.callbacks.terminate import TerminateOnNaN
 

@@ -1,4 +1,4 @@
-"""Data on their way to the device: padding, stacks, order.
+"""Data on their way to the device: rows padded so that sizes share a program.
 
 Everything here runs on the host, in NumPy, before anything is compiled.
 """

@@ -23,9 +23,8 @@ from jaxnet_mini.data import epoch_order, iterables, resident
 from jaxnet_mini.data.fit_arguments import FitData, FitSchedule
 from jaxnet_mini.devices import forks, placement, processes, transfers
 from jaxnet_mini.files.safetensors import FilePath
-from jaxnet_mini.loops import fit as loop
+from jaxnet_mini.loops import epochs, prepare, rehearsal, steps
 from jaxnet_mini.loops import logs as logging
-from jaxnet_mini.loops import prepare, rehearsal, steps
 from jaxnet_mini.loops.feed import Piece
 from jaxnet_mini.loops.prepare import Prepared
 from jaxnet_mini.loops.run import Run, UnkeptRun
@@ -117,7 +116,7 @@ def train(
             run.state = place.params(run.state)
             held.put(run.state)
         # Compiled while the weights are made and the examples are placed.
-        compiling = loop.compile_ahead(prepared, place.params(held.ahead()), run.plan)
+        compiling = epochs.compile_ahead(prepared, place.params(held.ahead()), run.plan)
         state = held.trained()
         if seed is not None:
             with transfers.meant():
@@ -129,8 +128,8 @@ def train(
         called = CallbackList([*hooks, history], model, parameters)
         model.stop_training = False
         try:
-            call = loop.Call(model, prepared, run, called, history, verbose)
-            loop.train_epochs(call, compiling)
+            call = epochs.Call(model, prepared, run, called, history, verbose)
+            epochs.train_epochs(call, compiling)
         except (ValueError, RuntimeError) as error:
             folder = None if backup is None else backup.backup_dir
             lost = processes.as_lost(error, folder)
@@ -205,5 +204,5 @@ def train_on_batch(
         try:
             raise failure
         finally:
-            del failure  # see `jaxnet_mini.loops.fit`
+            del failure  # see `jaxnet_mini.loops.epochs`
     return logging.sums_to_logs(trainer, sums)

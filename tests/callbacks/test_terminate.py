@@ -15,7 +15,7 @@ from jaxnet_mini.callbacks import (
     TerminateOnNaN,
 )
 from jaxnet_mini.errors import NonFiniteError
-from jaxnet_mini.loops import fit
+from jaxnet_mini.loops import epochs
 from jaxnet_mini.loops import steps as looping
 
 ROWS = 40
@@ -123,14 +123,14 @@ def test_a_weight_that_overflows_ends_training_wherever_the_host_looks(
 
 def test_the_loop_is_not_made_to_run_step_by_step(monkeypatch):
     lengths = []
-    run_steps = fit.run_steps
+    run_steps = epochs.run_steps
 
     def noted(*arguments):
         piece = arguments[2]
         lengths.append(piece.last - piece.first)
         return run_steps(*arguments)
 
-    monkeypatch.setattr(fit, "run_steps", noted)
+    monkeypatch.setattr(epochs, "run_steps", noted)
     monkeypatch.setattr(looping.Pace, "steps", lambda pace, left: left)
     line().fit(X, SPIKE, callbacks=TerminateOnNaN(), **CALL)
     assert lengths == [ROWS]

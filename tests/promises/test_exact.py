@@ -101,7 +101,7 @@ import numpy as np
 from jax._src.array import ArrayImpl
 
 import jaxnet_mini as jn
-from jaxnet_mini.loops import fit as fitting
+from jaxnet_mini.loops import steps
 
 compiled = []
 asked = {"waits": 0, "arrays": 0, "depth": 0}
@@ -150,7 +150,7 @@ for holder, name in [
 ArrayImpl._value = property(waiting(ArrayImpl._value.fget))
 
 # How often the host looks in while a long epoch runs is a matter of time alone.
-fitting.Pace.steps = lambda pace, left: left
+steps.Pace.steps = lambda pace, left: left
 
 costs = {}
 

@@ -127,6 +127,8 @@ class Metric(Value, abc.ABC):
     ) -> Totals:
         """Return the sums of one batch; rows count as often as ``weight`` says.
 
+        What batches return is added up, whatever it is: a largest value, say, is no sum
+        and cannot be a metric.
         In training it is ``(batch,)``; a call by hand may weigh single outputs.
         """
 

@@ -92,7 +92,7 @@ class Ensemble(Base):
 
     @property
     def acts_by_row(self) -> bool:
-        """See `composition.acts_by_row`."""
+        """See `jaxnet_mini.core.networks.serial.acts_by_row`."""
         mean = type(self) is Ensemble
         return mean and all(map(serial.acts_by_row, self.nets))
 

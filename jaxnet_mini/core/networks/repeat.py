@@ -80,7 +80,7 @@ class Repeat(Base):
 
     @property
     def acts_by_row(self) -> bool:
-        """See `composition.acts_by_row`."""
+        """See `jaxnet_mini.core.networks.serial.acts_by_row`."""
         return type(self) is Repeat and serial.acts_by_row(self.layer)
 
     def penalty(self, params: Params) -> Array | float:
