@@ -13,6 +13,7 @@ from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.files import config as configs
 from jaxnet_mini.files.config import CustomObjects
 from jaxnet_mini.models.blueprint import Blueprint
+from jaxnet_mini.models.held import Held
 
 
 def trainer_of(
@@ -37,16 +38,19 @@ def trainer_of(
     return trainer
 
 
-def config_of(trainer: Trainer, own: dict[str, Any]) -> dict[str, Any]:
-    """Return how to train as plain JSON.
+def config_of(held: Held, own: dict[str, Any]) -> dict[str, Any] | None:
+    """Return how to train as plain JSON; None before it is compiled.
 
     Args:
-        trainer: which.
+        held: what the model holds.
         own: receives the user's own classes and functions in it, by name.
 
     Raises:
         ArgumentError: something in it has no name to find it by.
     """
+    if held.trainer is None:
+        return None
+    trainer = held.compiled()
     if isinstance(trainer.optimizer, optax.GradientTransformation):
         raise ArgumentError(
             "the optimizer cannot be saved: an optax transformation is functions "

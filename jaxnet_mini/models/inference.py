@@ -56,7 +56,7 @@ def evaluate(
     transfers.check("evaluate")
     held = of(model)
     trainer = held.compiled()
-    held.blueprint.known_shape  # noqa: B018  (an error where there is none)
+    held.blueprint.check_shape_known()
     verbose = check_verbose(verbose)
     place = placement.own(mesh, lying=held.state)
     hooks = as_callbacks(callbacks)
@@ -117,7 +117,7 @@ def predict(
     transfers.check("predict")
     held = of(model)
     blueprint = held.blueprint
-    blueprint.known_shape  # noqa: B018  (an error where there is none)
+    blueprint.check_shape_known()
     verbose = check_verbose(verbose)
     hooks = as_callbacks(callbacks)
     place = placement.own(mesh, lying=held.state)

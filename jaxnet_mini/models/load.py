@@ -65,7 +65,7 @@ def _of_keras(
                 if compiled and left_out:
                     raise ArgumentError(f"{left_out[0]}: not supported.")
                 _compile_as(model, compiled, own)
-        holding.of(model).blueprint.known_shape  # noqa: B018  (or there are no weights)
+        holding.of(model).blueprint.check_shape_known()
     if left_out:
         notices.warn(
             f"{source}: {shortened(left_out)}. That changes no prediction, and is left "
@@ -94,7 +94,7 @@ def _of_safetensors(
             with plain_json.locating(LEFT_OUT):
                 _compile_as(model, header["compile"], own)
         held = holding.of(model)
-        held.blueprint.known_shape  # noqa: B018  (or there are no weights)
+        held.blueprint.check_shape_known()
         with architecture.computing("the state cannot be put together"):
             held.state = train_state.restored(
                 header["state"],

@@ -202,12 +202,12 @@ class Model:
             ArgumentError: no list.
             ShapeError: another number of arrays, or an array of another shape.
         """
-        self._held.blueprint.known_shape  # noqa: B018  (an error where there are none)
+        self._held.blueprint.check_shape_known()
         self._held.replace(weights.in_order(self._held.blueprint.shapes, arrays))
 
     def count_params(self) -> int:
         """Return the number of numbers in all weights."""
-        self._held.blueprint.known_shape  # noqa: B018
+        self._held.blueprint.check_shape_known()
         return summary.count([part.params for part in self.outline])
 
     def __call__(
@@ -560,8 +560,7 @@ class Model:
         Raises:
             ArgumentError: something in it has no name to find it by.
         """
-        trainer = self._held.trainer and self._held.compiled()
-        return None if trainer is None else compiling.config_of(trainer, {})
+        return compiling.config_of(self._held, {})
 
     def compile_from_config(
         self, config: Mapping[str, Any], custom_objects: CustomObjects | None = None

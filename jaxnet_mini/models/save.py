@@ -14,7 +14,7 @@ from jaxnet_mini.models.held import Held
 
 def save_weights(held: Held, path: FilePath, overwrite: bool) -> None:
     """Write all weights, by path, into a safetensors file; see `Model.save_weights`."""
-    held.blueprint.known_shape  # noqa: B018  (an error where there are none)
+    held.blueprint.check_shape_known()
     target = safetensors.writable(path, safetensors.WEIGHTS_SUFFIX, overwrite)
     params = held.untrained().params
     safetensors.write(target, weights.by_path(params), {"format": "weights"})
@@ -22,7 +22,7 @@ def save_weights(held: Held, path: FilePath, overwrite: bool) -> None:
 
 def load_weights(held: Held, path: FilePath) -> None:
     """Replace all weights by those in a file; see `Model.load_weights`."""
-    held.blueprint.known_shape  # noqa: B018
+    held.blueprint.check_shape_known()
     outline = held.blueprint.shapes
     if keras_files.is_keras(path):
         found = keras_files.read_weights(path, outline)
@@ -36,13 +36,12 @@ def load_weights(held: Held, path: FilePath) -> None:
 
 def save(held: Held, path: FilePath, overwrite: bool) -> None:
     """Write the whole model into one safetensors file; see `Model.save`."""
-    held.blueprint.known_shape  # noqa: B018
+    held.blueprint.check_shape_known()
     target = safetensors.writable(path, safetensors.SUFFIX, overwrite)
     own: dict[str, Any] = {}
     model = architecture.config_of(held.blueprint, own)
     architecture.check_number(model)
-    trainer = held.trainer and held.compiled()
-    compiled = None if trainer is None else compiling.config_of(trainer, own)
+    compiled = compiling.config_of(held, own)
     arrays, state = train_state.taken(held.untrained())
     header = {
         "format": "model",
