@@ -7,6 +7,7 @@ import jax
 from jaxnet_mini.base.arguments import check_count, check_flag, check_level
 from jaxnet_mini.callbacks.base import Logs, Real, say
 from jaxnet_mini.callbacks.monitor import MonitorCallback
+from jaxnet_mini.core.types import Variables
 
 _KEPT = ("wait", "stopped_epoch", "best_epoch")
 
@@ -78,7 +79,7 @@ class EarlyStopping(MonitorCallback):
         for name in _KEPT:
             setattr(self, name, int(state[name]))
         best = state["best_weights"]
-        structure = jax.tree.structure(self.model.params)
+        structure = jax.tree.structure(_variables(self.model))
         self.best_weights = jax.tree.unflatten(structure, best) if best else None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -91,12 +92,12 @@ class EarlyStopping(MonitorCallback):
             return
         if self.restore_best_weights and self.best_weights is None:
             # Without any improvement the first epoch is the best there is.
-            self.best_weights, self.best_epoch = self.model.params, epoch
+            self.best_weights, self.best_epoch = _variables(self.model), epoch
         self.wait += 1
         if self.improves(current, self.best):
             self.best, self.best_epoch = current, epoch
             if self.restore_best_weights:
-                self.best_weights = self.model.params
+                self.best_weights = _variables(self.model)
             if self.improves(current, self.baseline):
                 self.wait = 0
             return
@@ -113,4 +114,9 @@ class EarlyStopping(MonitorCallback):
                 "Restoring model weights from the end of the best epoch: "
                 f"{self.best_epoch + 1}.",
             )
-            self.model.params = self.best_weights
+            self.model.params, self.model.layer_state = self.best_weights
+
+
+def _variables(model: Any) -> Variables:
+    """Return all that a model has learned."""
+    return Variables(model.params, model.layer_state)

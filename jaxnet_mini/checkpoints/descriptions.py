@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.checkpoints import bytecode
 from jaxnet_mini.core import values
+from jaxnet_mini.core.fields import written
 from jaxnet_mini.files import config
 
 OF = "code of"
@@ -193,9 +194,11 @@ class Description:
         if read is not None and not fields:
             read = bytecode.read_by(kind, read)
 
+        declared = {*fields, *getattr(value, "__dataclass_fields__", ())}
+
         def counts(key: str) -> bool:
             special = key.startswith("__") and key != "__call__"
-            return not special and key not in fields and (read is None or key in read)
+            return not special and key not in declared and (read is None or key in read)
 
         held = {key: inner for key, inner in held.items() if counts(key)}
         members = [
@@ -214,7 +217,7 @@ def _fields(value: Any) -> list[tuple[str, Any]]:
     """Return the fields of a dataclass or a named tuple, with what they hold."""
     names: Iterable[str] = getattr(value, "_fields", ())
     if dataclasses.is_dataclass(value):
-        names = [field.name for field in dataclasses.fields(value) if field.init]
+        names = written(value)
     return [(name, getattr(value, name)) for name in names]
 
 

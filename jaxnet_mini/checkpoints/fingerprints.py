@@ -16,7 +16,7 @@ import optax
 from jaxnet_mini.base.version import __version__
 from jaxnet_mini.core.losses import Loss
 from jaxnet_mini.core.metrics import Metric
-from jaxnet_mini.core.networks import serial
+from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.training.trainer import Trainer
 
@@ -97,11 +97,15 @@ def of_layer(part: LayerOutline, x: jax.ShapeDtypeStruct) -> str | None:
         x: a batch of its inputs.
     """
 
-    def trained(params: Any, x: Any, key: Any) -> Any:
-        def outputs(params: Any, x: Any) -> Any:
-            return part.layer.apply(params, x, key=key, training=True)
+    def run(params: Any, x: Any, state: Any, **how: Any) -> Any:
+        y, after = protocol.run(part.layer, params, state, x, **how)
+        return (y, after) if protocol.has_state(part.layer) else y
 
-        penalty = serial.penalty(part.layer, params)
+    def trained(params: Any, x: Any, key: Any, state: Any) -> Any:
+        def outputs(params: Any, x: Any) -> Any:
+            return run(params, x, state, key=key, training=True)
+
+        penalty = protocol.penalty(part.layer, params)
         if jnp.issubdtype(x.dtype, jnp.floating):
             y, back = jax.vjp(outputs, params, x)
         else:
@@ -109,9 +113,9 @@ def of_layer(part: LayerOutline, x: jax.ShapeDtypeStruct) -> str | None:
         return penalty, y, back(y)
 
     key = jax.eval_shape(lambda: jax.random.key(0))
-    training = of(trained, part.params, x, key)
+    training = of(trained, part.params, x, key, part.state)
     # What draws without being asked whether it is in training wants a key here too.
-    inference = of(part.layer.apply, part.params, x)
+    inference = of(run, part.params, x, part.state)
     return training and f"{training} {inference}"
 
 

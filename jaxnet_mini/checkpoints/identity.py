@@ -11,6 +11,7 @@ from jaxnet_mini.base import notices
 from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.checkpoints import descriptions, fingerprints
 from jaxnet_mini.checkpoints.descriptions import CODE, CRC, OF, Description
+from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.data.checks import NAMES, Examples
@@ -80,8 +81,8 @@ def of_model(
         found["layers"][part.name] = described(name, part.layer, trace)
         floats = jax.dtypes.canonicalize_dtype(float)
         inputs = jax.ShapeDtypeStruct((x.shape[0], *part.output_shape), floats)
-    params = {part.name: part.params for part in outline}
-    trace = functools.partial(fingerprints.of_optimizer, trainer, params)
+    trained = trainer.trained(outlines.variables(outline).params)
+    trace = functools.partial(fingerprints.of_optimizer, trainer, trained)
     found["optimizer"] = described("optimizer", trainer.optimizer, trace)
     trace = functools.partial(fingerprints.of_loss, trainer.loss, y, inputs)
     found["loss"] = described("loss", trainer.loss, trace)

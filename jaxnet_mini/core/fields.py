@@ -51,6 +51,24 @@ def checked(
     return {_CHECK: unless_none if optional else known}
 
 
+NEWER: dict[str, Any] = {"jaxnet_mini: newer": True}
+"""Metadata of a field that was added to a class later: files and kept runs name it only
+where it is not its default, and so agree with those written before it was there."""
+
+
+def written(value: Any) -> list[str]:
+    """Return the names of the fields by which a dataclass is written and told apart."""
+    return [
+        field.name
+        for field in dataclasses.fields(value)
+        if field.init
+        and not (
+            NEWER.items() <= field.metadata.items()
+            and getattr(value, field.name) == field.default
+        )
+    ]
+
+
 def accepted(_: str, value: Any, by: Callable[[Any], Any]) -> Any:
     """Return what a function takes without an error; what it makes of it is dropped.
 

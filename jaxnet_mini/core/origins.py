@@ -18,7 +18,8 @@ import numpy as np
 from jax import Array
 
 from jaxnet_mini.core import activations, initializers
-from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape
+from jaxnet_mini.core.networks import protocol
+from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape, State
 from jaxnet_mini.core.values import Value, held
 
 PACKAGES = {"jax", "jaxnet_mini", "optax"}
@@ -119,6 +120,32 @@ class Retraced(Value):
         """See `types.Layer`."""
         with within(self.trace):
             return self.net.apply(params, x, key=key, training=training)
+
+    @property
+    def has_state(self) -> bool:
+        """See `jaxnet_mini.core.networks.protocol.has_state`."""
+        return protocol.has_state(self.net)
+
+    def init_state(self, input_shape: Shape) -> State:
+        """See `types.Layer`."""
+        with within(self.trace):
+            return protocol.init_state(self.net, input_shape)
+
+    def update(
+        self,
+        params: Params,
+        state: State,
+        x: Array,
+        *,
+        key: RandomKey | None = None,
+        training: bool = False,
+        mask: Array | None = None,
+    ) -> tuple[Array, State]:
+        """See `types.Layer`."""
+        with within(self.trace):
+            return protocol.run(
+                self.net, params, state, x, key=key, training=training, mask=mask
+            )
 
 
 def retraced(net: Layer) -> Layer:

@@ -2,7 +2,14 @@
 
 import sys
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    NamedTuple,
+    Protocol,
+    TypeAlias,
+    runtime_checkable,
+)
 
 import jax
 import jax.numpy as jnp
@@ -30,11 +37,22 @@ Shape: TypeAlias = tuple[int, ...]
 Params: TypeAlias = Any
 """A pytree of arrays; for the layers of this library nested dictionaries."""
 
+State: TypeAlias = Any
+"""What a layer remembers and no gradient changes, such as moving means: a pytree of
+arrays, ``{}`` of a layer that remembers nothing."""
+
 RandomKey: TypeAlias = Key[Array, ""]
 """One key of ``jax.random.key``."""
 
 Logs: TypeAlias = dict[str, Any]
 """Loss and metrics by name."""
+
+
+class Variables(NamedTuple):
+    """All that a network computes with besides its inputs."""
+
+    params: Params
+    state: State = {}  # noqa: RUF012  (never changed)
 
 
 @runtime_checkable
@@ -44,14 +62,23 @@ class Layer(Hashable, Protocol):
     Any hashable object with these two methods is a layer. It holds its configuration
     and nothing else: parameters come out of ``init`` and go into ``apply``.
 
-    Two more are asked for where a layer has them:
+    More is asked for where a layer has it, see `jaxnet_mini.core.networks.protocol`:
 
     - ``penalty(params) -> scalar``, what it adds to the loss of a batch in training and
-      evaluation. A layer that holds others, of which one has a penalty, needs it: only
-      it knows which part of its parameters is whose.
+      evaluation.
     - ``acts_by_row``, True where each output depends on its own example alone. Without
       it nothing is supposed, which is always safe: then no shortcut is taken that
       looks at rows one by one.
+    - ``init_state(input_shape) -> state`` and
+      ``update(params, state, x, *, key=None, training=False, mask=None) ->
+      (y, state)``, of a layer that remembers something besides its parameters: it is
+      called in place of ``apply``. ``mask`` is ``(batch,)``, 0 for rows that are
+      padding and must leave no trace in the state; None where none is.
+    - ``trainable``, False where no gradient may change its parameters.
+    - ``trainable_mask(params)``, a tree like ``params`` with True for what is trained.
+
+    A layer that holds others, of which one has one of these, needs them too: only it
+    knows which part of its parameters and of its state is whose.
     """
 
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:

@@ -26,6 +26,7 @@ from jaxnet_mini.core import (
     optimizers,
     regularizers,
 )
+from jaxnet_mini.core.fields import written
 from jaxnet_mini.core.networks import ensemble, repeat, serial
 from jaxnet_mini.errors import ArgumentError, UnknownNameError, find, short
 
@@ -134,12 +135,11 @@ def to_config(
         )
     if dataclasses.is_dataclass(value):
         name = _name(type(value), CLASSES, where, own)
-        fields = [field.name for field in dataclasses.fields(value) if field.init]
         return {
             "class": name,
             "config": {
                 field: to_config(getattr(value, field), f"{where}.{field}", own)
-                for field in fields
+                for field in written(value)
             },
         }
     if callable(value):

@@ -40,7 +40,7 @@ LAYERS = tuple(
 )
 """All layers that Keras has too; its InputLayer is read elsewhere."""
 
-OF_TRAINING = {"activity_regularizer", "lora_alpha", "lora_rank", "trainable"}
+OF_TRAINING = {"activity_regularizer", "lora_alpha", "lora_rank"}
 """Arguments of layers that, like constraints, change how they are trained and not what
 they compute. (LoRA is merged into the kernels that Keras writes.)"""
 
@@ -59,7 +59,6 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "label_smoothing": (0.0,),
     "reduction": ("sum_over_batch_size",),
     "scale": (True,),
-    "trainable": (True,),
 }
 """Values of arguments that our classes lack; of all others None and False."""
 

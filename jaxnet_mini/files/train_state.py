@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from jaxnet_mini.base import plain_json
 from jaxnet_mini.base.plain_json import Json
+from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks import weights
 from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.networks.paths import by_path
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.devices import transfers
@@ -33,9 +35,9 @@ KEYS = {"threefry2x32": 2, "rbg": 4, "unsafe_rbg": 4}
 
 def taken(state: TrainState) -> tuple[dict[str, Any], Json]:
     """Return the arrays of a state by name, and what else `restored` needs to know."""
-    arrays = weights.by_path(state.params)
+    arrays = weights.of(state.variables)
     arrays |= {KEY: jax.random.key_data(state.key), STEP: state.step}
-    for name, value in weights.by_path(state.optimizer_state).items():
+    for name, value in by_path(state.optimizer_state).items():
         arrays[f"{OPTIMIZER}{name}"] = _numbers(value)
     kind = str(jax.random.key_impl(state.key))
     return arrays, {"key": kind, "optimizer": state.optimizer_state is not None}
@@ -63,29 +65,30 @@ def restored(
     plain_json.check_keys(about, {"key": str, "optimizer": bool}, "the state")
     numbers = find(KEYS, about["key"], "kind of key")
     outline = tuple(outline)
-    params = {part.name: part.params for part in outline}
-    optimizer = None
+    variables, optimizer = outlines.variables(outline), None
     expected = weights.shapes(outline)
     expected[KEY] = jax.ShapeDtypeStruct((numbers,), np.uint32)
     expected[STEP] = jax.ShapeDtypeStruct((), np.int32)
     if trainer is None or not about["optimizer"]:
         arrays = {n: v for n, v in arrays.items() if not n.startswith(OPTIMIZER)}
     else:
-        optimizer = jax.eval_shape(trainer.optimizer.init, params)
-        for name, leaf in weights.by_path(optimizer).items():
+        trained = trainer.trained(variables.params)
+        optimizer = jax.eval_shape(trainer.optimizer.init, trained)
+        for name, leaf in by_path(optimizer).items():
             expected[f"{OPTIMIZER}{name}"] = jax.eval_shape(_numbers, leaf)
     weights.check(expected, arrays, source)
 
     def placed(prefix: str, tree: Any) -> Any:
-        names = weights.by_path(tree)  # with what shows shapes and dtypes
+        names = by_path(tree)  # with what shows shapes and dtypes
         leaves = [_placed(arrays[f"{prefix}{n}"], leaf) for n, leaf in names.items()]
         return jax.tree.unflatten(jax.tree.structure(tree), leaves)
 
     return TrainState(
-        placed("", params),
+        placed("", variables.params),
         placed(OPTIMIZER, optimizer),
         jax.random.wrap_key_data(_placed(arrays[KEY]), impl=about["key"]),
         _placed(arrays[STEP]),
+        placed("", variables.state),
     )
 
 

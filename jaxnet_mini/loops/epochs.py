@@ -19,6 +19,7 @@ from jaxnet_mini.callbacks import CallbackList, History, Logs, ProgbarLogger
 from jaxnet_mini.callbacks.progress_bar import Bar, Stopwatch
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.sums import Point, Sums
+from jaxnet_mini.core.types import Variables
 from jaxnet_mini.data.plan import Plan
 from jaxnet_mini.devices import processes, programs
 from jaxnet_mini.devices.placement import at_home
@@ -92,12 +93,13 @@ def _first_held_out(
     """Return the arguments of an evaluation of no steps."""
     here = prepared.place.here
     none = here.everywhere(prepared.trainer.no_sums())
-    return _params(prepared, state), here.stack(stacks.stack(0)), 0, 0, none
+    return _variables(prepared, state), here.stack(stacks.stack(0)), 0, 0, none
 
 
-def _params(prepared: Prepared, state: TrainState) -> Any:
-    """Return the parameters where this process evaluates by itself."""
-    return prepared.place.here.params(at_home(state.params))
+def _variables(prepared: Prepared, state: TrainState) -> Variables:
+    """Return what the network computes with, where this process evaluates alone."""
+    own: Variables = prepared.place.here.params(at_home(state.variables))
+    return own
 
 
 def train_epochs(call: Call, compiling: Stopwatch) -> None:
@@ -189,7 +191,7 @@ def _one_epoch(
         rows = bar.rows_in(bar.step - begun.step)
         call.history.time(seconds, bar.waited, rows)
         if stacks is not None and validation.due(epoch + 1):
-            params, here = _params(prepared, learner.state), prepared.place.here
+            params, here = _variables(prepared, learner.state), prepared.place.here
             own = evaluate(prepared.trainer, params, stacks, call.callbacks, here)
             logs = with_held_out(logs, own)
         bar.end(logs)

@@ -8,6 +8,7 @@ from jaxnet_mini.callbacks import CallbackList, Logs
 from jaxnet_mini.core.training.state import Data
 from jaxnet_mini.core.training.sums import Sums
 from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.core.types import Variables
 from jaxnet_mini.devices import processes, programs
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.loops.forward import Job, Source, run_through
@@ -17,7 +18,7 @@ from jaxnet_mini.loops.logs import sums_to_logs
 @interrupts.held_back()
 def evaluate(
     trainer: Trainer,
-    params: Any,
+    variables: Variables,
     stacks: Source,
     callbacks: CallbackList,
     placement: Placement,
@@ -25,12 +26,13 @@ def evaluate(
 ) -> Logs:
     """Return loss and metrics over all stacks of batches, as floats.
 
-    The parameters lie where ``placement`` says, and the stacks are put there.
+    What the network computes with lies where ``placement`` says, and the stacks are
+    put there.
 
     Raises:
         DataError: see `jaxnet_mini.loops.forward.run_through`.
     """
-    work = _Evaluation(trainer, params, placement)
+    work = _Evaluation(trainer, variables, placement)
     return run_through(work, stacks, callbacks, verbose)
 
 
@@ -40,19 +42,21 @@ class _Evaluation:
     label, flag = "Evaluate", "stop_evaluating"
     hook: Job = "test"
 
-    def __init__(self, trainer: Trainer, params: Any, placement: Placement) -> None:
+    def __init__(
+        self, trainer: Trainer, variables: Variables, placement: Placement
+    ) -> None:
         self.trainer, self.program = trainer, trainer.program()
-        self.params, self.placement = params, placement
+        self.variables, self.placement = variables, placement
         self.sums: Sums = placement.everywhere(trainer.no_sums())
 
     def compile(self, stack: Data) -> Any:
         placed = self.placement.stack(stack)
-        return programs.evaluate(self.program, self.params, placed, 0, 0, self.sums)
+        return programs.evaluate(self.program, self.variables, placed, 0, 0, self.sums)
 
     def take(self, stack: Data, first: int, last: int) -> Any:
         placed = self.placement.stack(stack)
         self.sums = programs.evaluate(
-            self.program, self.params, placed, first, last, self.sums
+            self.program, self.variables, placed, first, last, self.sums
         )
         return self.sums
 

@@ -9,20 +9,23 @@ from numpy.typing import NDArray
 from jaxnet_mini.base import interrupts
 from jaxnet_mini.callbacks import CallbackList, Logs
 from jaxnet_mini.core.training.state import Data
+from jaxnet_mini.core.types import Variables
 from jaxnet_mini.devices import programs, transfers
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.loops.forward import Job, Source, run_through
 
 
-def predict_batch(net: Any, params: Any, x: NDArray[Any], rows: int) -> NDArray[Any]:
+def predict_batch(
+    net: Any, variables: Variables, x: NDArray[Any], rows: int
+) -> NDArray[Any]:
     """Return the outputs for the first rows of one batch, the shortest way."""
-    return transfers.to_host(programs.apply(net, params, x))[:rows].copy()
+    return transfers.to_host(programs.apply(net, variables, x))[:rows].copy()
 
 
 @interrupts.held_back()
 def predict(
     net: Any,
-    params: Any,
+    variables: Variables,
     stacks: Source,
     callbacks: CallbackList,
     placement: Placement,
@@ -33,7 +36,7 @@ def predict(
     Raises:
         DataError: see `jaxnet_mini.loops.forward.run_through`.
     """
-    work = _Prediction(net, params, placement)
+    work = _Prediction(net, variables, placement)
     run_through(work, stacks, callbacks, verbose)
     return work.outputs
 
@@ -44,18 +47,18 @@ class _Prediction:
     label, flag = "Predict", "stop_predicting"
     hook: Job = "predict"
 
-    def __init__(self, net: Any, params: Any, placement: Placement) -> None:
-        self.net, self.params, self.placement = net, params, placement
+    def __init__(self, net: Any, variables: Variables, placement: Placement) -> None:
+        self.net, self.variables, self.placement = net, variables, placement
         self.pieces: list[tuple[Any, slice, int]] = []
         self.outputs: NDArray[Any] = np.empty(0)
 
     def compile(self, stack: Data) -> Any:
         inputs = self.placement.stack(stack.x)
-        return programs.predict(self.net, self.params, inputs, 0, 0)
+        return programs.predict(self.net, self.variables, inputs, 0, 0)
 
     def take(self, stack: Data, first: int, last: int) -> Any:
         inputs = self.placement.stack(stack.x)
-        outputs = programs.predict(self.net, self.params, inputs, first, last)
+        outputs = programs.predict(self.net, self.variables, inputs, first, last)
         size = stack.x.shape[1]
         rows = min(int(stack.rows) - first * size, (last - first) * size)
         self.pieces.append((outputs, slice(first, last), rows))

@@ -291,6 +291,8 @@ def first_steps(
 
 def batch_pieces(trainer: Trainer, batch_size: int, shards: int = 1) -> int:
     """Return in how many pieces of its batch to compute a step on this machine."""
-    if jax.default_backend() != "cpu" or not trainer.acts_by_row or shards > 1:
+    if jax.default_backend() != "cpu" or shards > 1:
+        return 1
+    if not trainer.acts_by_row(training=True):
         return 1
     return epoch_order.pieces_of(batch_size)

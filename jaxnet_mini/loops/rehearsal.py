@@ -88,7 +88,7 @@ def try_out(
         ShapeError: it does not return one value per example.
     """
     rows = batch_size
-    if trainer.acts_by_row:
+    if trainer.acts_by_row(training=True):
         # Few show what many do, and one tracing then serves most sizes.
         rows = min(rows, fit_arguments.BATCH_SIZE)
     targets = batch_of(rows, checked.y)

@@ -114,5 +114,5 @@ def _last_finite(
         else:
             bad = middle
     _, finite = run(bad)
-    paths = list(weights.by_path(before.params))
+    paths = list(weights.of(before.variables))
     return good, run(good)[0], f"the weight {paths[int(np.argmin(finite))]!r}"

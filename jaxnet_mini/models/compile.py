@@ -8,6 +8,7 @@ import optax
 from jaxnet_mini.base import plain_json
 from jaxnet_mini.core import origins, transformations
 from jaxnet_mini.core.metrics import Metric
+from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.files import config as configs
@@ -33,8 +34,8 @@ def trainer_of(
     trace = origins.trace_for(blueprint.net, *chosen)
     trainer = Trainer(blueprint.net, *chosen, trace=trace)
     if blueprint.built:
-        shapes = {part.name: part.params for part in blueprint.shapes}
-        transformations.check(trainer.optimizer, trainer.transformation, shapes)
+        trained = trainer.trained(outlines.variables(blueprint.shapes).params)
+        transformations.check(trainer.optimizer, trainer.transformation, trained)
     return trainer
 
 

@@ -8,7 +8,6 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import numpy as np
 
 from jaxnet_mini.base.turns import Turn
@@ -17,6 +16,7 @@ from jaxnet_mini.core.networks import weights
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.core.types import Variables
 from jaxnet_mini.devices import programs
 from jaxnet_mini.errors import StateError
 from jaxnet_mini.models.blueprint import Blueprint
@@ -68,14 +68,21 @@ class Held:
         if self.state is None or new.input_shape is None or not new.net.layers:
             return None
         # By place: a layer gives up its default name where a new one is given it.
-        pairs = zip(self.blueprint.net.names, new.net.names, strict=False)
-        kept = {name: self.state.params[old] for old, name in pairs}
+        pairs = list(zip(self.blueprint.net.names, new.net.names, strict=False))
+        params, remembered = self.state.variables
+        kept = Variables(
+            {name: params[old] for old, name in pairs},
+            {name: remembered[old] for old, name in pairs if old in remembered},
+        )
         expected = weights.shapes(new.shapes)
-        for path, value in weights.by_path(kept).items():
+        for path, value in weights.of(kept).items():
             fitting(path, expected[path], value)
         seed = np.uint32(new.seed)
         state: TrainState = programs.untrained(new.traced, new.input_shape, seed)
-        return state._replace(params=state.params | kept)
+        return state._replace(
+            params=state.params | kept.params,
+            layer_state=state.layer_state | kept.state,
+        )
 
     # The trainer
 
@@ -149,18 +156,21 @@ class Held:
             self.state = state
 
     def replace(self, values: Mapping[str, Any]) -> None:
-        """Put in other weights, given by path.
+        """Put in other weights, given by path; those that are not given stay.
 
         Raises:
             ShapeError, DataError: one is of another shape, or cannot be held.
         """
-        params = self.untrained().params
+        variables = self.untrained().variables
         expected = weights.shapes(self.blueprint.shapes)
-        new = [fitting(p, expected[p], values[p]) for p in weights.by_path(params)]
-        params = jax.tree.unflatten(jax.tree.structure(params), new)
+        new = {
+            path: fitting(path, expected[path], values[path]) if path in values else own
+            for path, own in weights.of(variables).items()
+        }
+        variables = weights.unflattened(variables, new)
         with self.turn.making:
             self.turn.check("the weights")
-            self.state = self.untrained()._replace(params=params)
+            self.state = self.untrained().with_variables(variables)
 
     def _start(self) -> tuple[Any, ...]:
         """Return what the first state is made of, see `programs.fresh`."""

@@ -12,7 +12,7 @@ from jaxnet_mini.base import arguments
 from jaxnet_mini.callbacks import CallbackList, as_callbacks
 from jaxnet_mini.callbacks.base import Callback, watches_batches
 from jaxnet_mini.callbacks.progress_bar import check_verbose
-from jaxnet_mini.core.networks import serial
+from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import Logs, RandomKey
@@ -77,8 +77,8 @@ def evaluate(
     else:
         stacks = _stacks_of_batches(trainer, outline, opened)
     called = _called(hooks, model, stacks, verbose)
-    params = place.params(held.untrained().params)
-    return evaluation.evaluate(trainer, params, stacks, called, place, verbose)
+    variables = place.params(held.untrained().variables)
+    return evaluation.evaluate(trainer, variables, stacks, called, place, verbose)
 
 
 def _stacks_of_batches(
@@ -133,17 +133,19 @@ def predict(
     else:
         rows = inputs(blueprint, x)
         count, batch_size = prepare.first_steps(len(rows), steps, batch_size)
-        rows, by_row = rows[:count], serial.acts_by_row(blueprint.net)
+        rows, by_row = rows[:count], protocol.acts_by_row(blueprint.net)
         watched = watches_batches(hooks, "predict")
         size = rows_at_once(batch_size, by_row, watched, place.shards)
         if count <= size and not hooks and not verbose:
-            params = place.params(held.untrained().params)
+            variables = place.params(held.untrained().variables)
             batch = single_batch(rows, size)
-            return prediction.predict_batch(blueprint.traced, params, batch, count)
+            return prediction.predict_batch(blueprint.traced, variables, batch, count)
         stacks = stacking.cut(rows, None, None, size)
     called = _called(hooks, model, stacks, verbose)
-    params = place.params(held.untrained().params)
-    return prediction.predict(blueprint.traced, params, stacks, called, place, verbose)
+    variables = place.params(held.untrained().variables)
+    return prediction.predict(
+        blueprint.traced, variables, stacks, called, place, verbose
+    )
 
 
 def _checked(
@@ -195,7 +197,9 @@ def call(held: Held, x: Any, training: bool, key: RandomKey | None) -> Array:
         blueprint = held.blueprint
     expected, name = blueprint.known_shape, blueprint.shapes[0].name
     arrays.check_features(given, shape, expected, name, "x")
-    params = held.untrained().params
+    variables = held.untrained().variables
     with transfers.meant():
         x = jnp.asarray(x)
-        return blueprint.traced.apply(params, x, key=key, training=training)
+        return protocol.run(
+            blueprint.traced, *variables, x, key=key, training=training
+        )[0]

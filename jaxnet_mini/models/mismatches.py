@@ -8,7 +8,7 @@ from jaxnet_mini.core import activations, losses
 from jaxnet_mini.core.activations import Activation
 from jaxnet_mini.core.layers import Flatten, Identity, Reshape, Softmax
 from jaxnet_mini.core.networks import outline as outlines
-from jaxnet_mini.core.networks import serial
+from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.training.trainer import Trainer
@@ -85,7 +85,7 @@ def _flat(outline: Sequence[LayerOutline]) -> Iterator[LayerOutline]:
 def _activation(part: LayerOutline) -> Activation | None:
     """Return the function that a layer of this library ends with, if it is known."""
     layer: Any = part.layer
-    if type(layer) not in serial.OWN_LAYERS:
+    if type(layer) not in protocol.OWN_LAYERS:
         return None
     if isinstance(layer, Softmax):
         return activations.softmax

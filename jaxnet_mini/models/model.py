@@ -20,7 +20,7 @@ from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.core.types import Layer, Params, RandomKey
+from jaxnet_mini.core.types import Layer, Params, RandomKey, State
 from jaxnet_mini.data.fit_arguments import FitData, FitSchedule
 from jaxnet_mini.files.config import CustomObjects
 from jaxnet_mini.files.safetensors import FilePath
@@ -183,13 +183,27 @@ class Model:
 
     @params.setter
     def params(self, params: Params) -> None:
-        self._held.replace(weights.of_tree(self.params, params))
+        self._held.replace(weights.of_tree(self.params, params, "params"))
+
+    @property
+    def layer_state(self) -> State:
+        """What layers remember besides their parameters, such as moving means.
+
+        By name, ``{}`` where none does. Assigning a tree of the same structure and
+        shapes replaces it.
+        """
+        return self._held.untrained().layer_state
+
+    @layer_state.setter
+    def layer_state(self, state: State) -> None:
+        own = self.layer_state
+        self._held.replace(weights.of_tree(own, state, "layer_state"))
 
     @property
     def weights(self) -> list[Weight]:
-        """All weights, in order of the layers, a kernel before its bias."""
-        params = self.params
-        return weights.listed(self._held.blueprint.shapes, params)
+        """All weights, in order of the layers: kernel, bias, then what it remembers."""
+        variables = self._held.untrained().variables
+        return weights.listed(self._held.blueprint.shapes, variables)
 
     def get_weights(self) -> list[NDArray[Any]]:
         """Return copies of all weights as NumPy arrays, in the order of `weights`."""
@@ -208,7 +222,7 @@ class Model:
     def count_params(self) -> int:
         """Return the number of numbers in all weights."""
         self._held.blueprint.check_shape_known()
-        return summary.count([part.params for part in self.outline])
+        return summary.count([part.variables for part in self.outline])
 
     def __call__(
         self, x: Any, *, training: bool = False, key: RandomKey | None = None

@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxnet_mini.core.layers import Base
-from jaxnet_mini.core.networks import holding
+from jaxnet_mini.core.networks import holding, protocol
 from jaxnet_mini.core.networks.outline import LayerOutline
-from jaxnet_mini.core.networks.serial import OWN_LAYERS, Serial
-from jaxnet_mini.core.types import Layer
+from jaxnet_mini.core.networks.protocol import OWN_LAYERS
+from jaxnet_mini.core.networks.serial import Serial
+from jaxnet_mini.core.types import Layer, Variables
 from jaxnet_mini.errors import LayerError
 
 WITH = frozenset(kind.init for kind in OWN_LAYERS) - {Base.init}
@@ -72,7 +73,7 @@ def check(
     """
     first: dict[int, LayerOutline] = {}
     for index, part in enumerate(outline[seen:], seen):
-        for layer in _parametric(part.layer, part.params if shapes else None):
+        for layer in _parametric(part.layer, part.variables if shapes else None):
             if first.setdefault(id(layer), part) is not part:
                 raise LayerError(_twice(first[id(layer)].name, here, layer))
             place = _place(layer)
@@ -89,7 +90,7 @@ def check(
 def mark(outline: Sequence[LayerOutline], shapes: bool, here: Place) -> None:
     """Keep in mind where the layers of a model stand; see `check`."""
     for part in outline:
-        for layer in _parametric(part.layer, part.params if shapes else None):
+        for layer in _parametric(part.layer, part.variables if shapes else None):
             if _place(layer) is None:
                 _put(layer, here._replace(layer=part.name))
 
@@ -114,21 +115,27 @@ def _place(layer: Layer) -> Place | None:
     return place if found is not None and found() is layer else None
 
 
-def _parametric(layer: Layer, params: Any) -> Iterator[Layer]:
+def _parametric(layer: Layer, variables: Variables | None) -> Iterator[Layer]:
     """Yield a layer and those that it holds, as far as they are known to have weights.
 
     Args:
         layer: the outermost.
-        params: its parameters or their shapes, None where they are not known.
+        variables: its parameters and what it remembers, or their shapes; None where
+            they are not known.
     """
     init = getattr(type(layer), "init", None)
-    if init is Base.init or (params is not None and not jax.tree.leaves(params)):
+    if variables is not None and not jax.tree.leaves(variables):
         return
-    if params is not None or init in WITH or _place(layer) is not None:
+    if init is Base.init and not protocol.has_state(layer):
+        return
+    if variables is not None or init in WITH or _place(layer) is not None:
         yield layer
     if type(layer) is Serial:
         for name, inner in zip(layer.names, layer.layers, strict=True):
-            yield from _parametric(inner, None if params is None else params[name])
+            own = variables and Variables(
+                variables.params[name], variables.state.get(name, {})
+            )
+            yield from _parametric(inner, own)
     else:
         for _, inner in holding.held(layer):
             yield from _parametric(inner, None)

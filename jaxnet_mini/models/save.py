@@ -16,8 +16,8 @@ def save_weights(held: Held, path: FilePath, overwrite: bool) -> None:
     """Write all weights, by path, into a safetensors file; see `Model.save_weights`."""
     held.blueprint.check_shape_known()
     target = safetensors.writable(path, safetensors.WEIGHTS_SUFFIX, overwrite)
-    params = held.untrained().params
-    safetensors.write(target, weights.by_path(params), {"format": "weights"})
+    arrays = weights.of(held.untrained().variables)
+    safetensors.write(target, arrays, {"format": "weights"})
 
 
 def load_weights(held: Held, path: FilePath) -> None:

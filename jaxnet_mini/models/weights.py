@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from jaxnet_mini.core.networks import weights
 from jaxnet_mini.core.networks.outline import LayerOutline
-from jaxnet_mini.core.types import Params, Shape
+from jaxnet_mini.core.networks.paths import by_path
+from jaxnet_mini.core.types import Shape, Variables
 from jaxnet_mini.data.contents import is_numeric
 from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import ArgumentError, DataError, ShapeError, short
@@ -81,9 +82,9 @@ def fitting(path: str, expected: jax.ShapeDtypeStruct, value: Any) -> Array:
     return placed
 
 
-def listed(outline: Sequence[LayerOutline], params: Params) -> list[Weight]:
+def listed(outline: Sequence[LayerOutline], variables: Variables) -> list[Weight]:
     """Return all weights, in order of the layers, a kernel before its bias."""
-    values = weights.by_path(params)
+    values = weights.of(variables)
     return [Weight(path, values[path]) for path in weights.shapes(outline)]
 
 
@@ -108,17 +109,22 @@ def in_order(outline: Sequence[LayerOutline], arrays: Any) -> dict[str, Any]:
     return dict(zip(paths, arrays, strict=True))
 
 
-def of_tree(own: Params, params: Params) -> dict[str, Any]:
+def of_tree(own: Any, given: Any, argument: str) -> dict[str, Any]:
     """Return the arrays of a tree of the structure of ``own`` by their paths.
+
+    Args:
+        own: what the model has.
+        given: what it is to have.
+        argument: what a message calls it.
 
     Raises:
         ShapeError: the structure is another.
     """
     structure: Any = jax.tree.structure(own)
-    if structure != jax.tree.structure(params):
+    if structure != jax.tree.structure(given):
         raise ShapeError(
-            f"params must have the structure {structure}, not "
-            f"{jax.tree.structure(params)}: start from model.params and change values "
-            "only."
+            f"{argument} must have the structure {structure}, not "
+            f"{jax.tree.structure(given)}: start from model.{argument} and change "
+            "values only."
         )
-    return weights.by_path(params)
+    return by_path(given)

@@ -275,7 +275,7 @@ class Group:
         for stack, _, last in stacks.runs(stepwise=False):
             interrupts.let_in()
             sums = self._evaluations(
-                self.program, self.states.params, stack, np.int32(last), sums
+                self.program, self.states.variables, stack, np.int32(last), sums
             )
         return self._logs(running, sums)
 

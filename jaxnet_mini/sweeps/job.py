@@ -18,6 +18,7 @@ from jaxnet_mini.callbacks import (
 )
 from jaxnet_mini.callbacks.progress_bar import Stopwatch, SweepBar, named
 from jaxnet_mini.core.training.state import TrainState
+from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.transformations import init
 from jaxnet_mini.data import resident
 from jaxnet_mini.devices import memory, programs
@@ -82,7 +83,7 @@ class Job:
             DataError: what they learn would not fit into the memory.
         """
         state = _start(candidates[0], prepared)
-        kept = len(candidates) * size((state.params, state.optimizer_state))
+        kept = len(candidates) * size((state.variables, state.optimizer_state))
         shortage = memory.shortage([("weights and optimizers of all members", kept)])
         if shortage:
             raise DataError(f"{shortage}: go through fewer combinations at a time.")
@@ -192,8 +193,9 @@ def _start(candidate: Candidate, prepared: Prepared) -> TrainState:
     model, shape = candidate.model, prepared.outline[0].input_shape
     traced = holding.of(candidate.template).blueprint.traced
     state = programs.untrained(traced, shape, np.uint32(model.seed))
-    optimizer: Any = model.trainer.optimizer
-    started: TrainState = state._replace(optimizer_state=init(optimizer, state.params))
+    trainer: Trainer = model.trainer
+    optimizer_state = init(trainer.optimizer, trainer.trained(state.params))
+    started: TrainState = state._replace(optimizer_state=optimizer_state)
     return started
 
 

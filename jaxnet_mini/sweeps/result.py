@@ -10,6 +10,7 @@ import numpy as np
 from jaxnet_mini.base.arguments import as_integer
 from jaxnet_mini.callbacks import EarlyStopping, History
 from jaxnet_mini.callbacks.monitor import MonitorCallback
+from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.ensemble import Ensemble, stacked
 from jaxnet_mini.core.types import Layer
 from jaxnet_mini.errors import ArgumentError, StateError, find, import_extra
@@ -173,14 +174,16 @@ class SweepResult(Sequence[Member]):
             list(trainer.metrics),
             list(trainer.weighted_metrics),
         )
-        names = [name for name, _, _ in layer._named()]
         ((outer, _),) = model.params.items()
-        model.params = {
-            outer: {
-                name: stacked([member.model.params for member in members])
-                for name, members in zip(names, kinds.values(), strict=True)
-            }
-        }
+        params, remembered = {}, {}
+        for (name, net, _), members in zip(layer._named(), kinds.values(), strict=True):
+            params[name] = stacked([member.model.params for member in members])
+            if protocol.has_state(net):
+                states = [member.model.layer_state for member in members]
+                remembered[name] = stacked(states)
+        model.params = {outer: params}
+        if remembered:
+            model.layer_state = {outer: remembered}
         return model
 
     def table(self, sort_by: str | None = None, mode: str = "auto") -> Table:

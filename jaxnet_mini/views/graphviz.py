@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
+from jax import Array
 
 from jaxnet_mini.base import arguments
-from jaxnet_mini.core.networks import outline, serial
+from jaxnet_mini.core.networks import outline, protocol, serial
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.repeat import Repeat
 from jaxnet_mini.core.networks.serial import Serial
+from jaxnet_mini.core.types import Params, State
 from jaxnet_mini.errors import ArgumentError, MissingExtraError, find, import_extra
 from jaxnet_mini.views.summary import count
 from jaxnet_mini.views.svg import (
@@ -216,13 +218,16 @@ def _label(part: LayerOutline, built: bool, shown: Mapping[str, bool]) -> str:
         facts += [
             ("Input shape", shape_text(part.input_shape) if built else "?"),
             ("Output shape", shape_text(part.output_shape) if built else "?"),
-            ("Parameters", f"{count(part.params):,}" if built else "?"),
+            ("Parameters", f"{count(part.variables):,}" if built else "?"),
         ]
     if shown["dtype"]:
         facts.append(("Output dtype", _output_dtype(part) if built else "?"))
-    if shown["trainable"] and count(part.params):
-        facts.append(("Trainable", "yes"))
-    colour = BLUE if count(part.params) else GREY
+    if shown["trainable"] and count(part.variables):
+        mask = jax.tree.leaves(protocol.trainable_mask(part.layer, part.params))
+        facts.append(
+            ("Trainable", "yes" if all(mask) else "partly" if any(mask) else "no")
+        )
+    colour = BLUE if count(part.variables) else GREY
     rows = "".join(
         f'<tr><td align="left">{name}</td><td align="left">{escaped(value)}</td></tr>'
         for name, value in facts
@@ -237,4 +242,8 @@ def _label(part: LayerOutline, built: bool, shown: Mapping[str, bool]) -> str:
 def _output_dtype(part: LayerOutline) -> str:
     """Return the dtype of a layer's outputs for floats, without computing any."""
     x = jax.ShapeDtypeStruct((1, *part.input_shape), jnp.result_type(float))
-    return str(jax.eval_shape(part.layer.apply, part.params, x).dtype)
+
+    def outputs(params: Params, state: State, x: Array) -> Array:
+        return protocol.run(part.layer, params, state, x)[0]
+
+    return str(jax.eval_shape(outputs, *part.variables, x).dtype)

@@ -7,7 +7,10 @@ from typing import Any
 import jax
 
 from jaxnet_mini.base.text import readable_size
+from jaxnet_mini.core.networks import outline as outlines
+from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.training import frozen
 
 ROOMY = 65
 """How many letters a line needs for the table in its usual widths."""
@@ -58,17 +61,23 @@ def print_summary(
     for part in parts:
         kind = type(part.layer).__name__
         shape = f"({', '.join(['None', *map(str, part.output_shape)])})"
-        number = f"{count(part.params):,}"
+        number = f"{count(part.variables):,}"
         label = Text.assemble(part.name, " (", (kind, "cyan"), ")")
         table.add_row(
             label, shape if built else "?", number if built else "0 (unbuilt)"
         )
-    every = [part.params for part in parts]
-    total = f"{count(every):,} ({readable_size(size(every))})"
+    variables = outlines.variables(parts)
+    masks = {
+        part.name: protocol.trainable_mask(part.layer, part.params) for part in parts
+    }
+    trained, fixed = frozen.split(variables.params, masks)
     lines = [
-        f" Total params: {total}",
-        f" Trainable params: {total}",
-        " Non-trainable params: 0 (0.00 B)",
+        f" {kind} params: {count(tree):,} ({readable_size(size(tree))})"
+        for kind, tree in (
+            ("Total", variables),
+            ("Trainable", trained),
+            ("Non-trainable", (fixed, variables.state)),
+        )
     ]
     if print_fn is None:
         _write(console, name, table, lines)

@@ -53,7 +53,7 @@ def svg(model: Any) -> str:
     total = "no shapes yet: not built" if parts else "no layers yet"
     if model.built:
         above = _folded(f"input: {shape_text(parts[0].input_shape)}")
-        total = f"{_parameters([part.params for part in parts])} in all"
+        total = f"{_parameters([part.variables for part in parts])} in all"
     texts = [line for head, body in boxes for line in (*head, *body)]
     widest = max(map(_columns, [*title, *above, *texts, total]))
 
@@ -65,7 +65,7 @@ def svg(model: Any) -> str:
             page.arrow()
         else:
             page.y += PADDING / 2
-        page.box(head, body, BLUE if count(part.params) else GREY)
+        page.box(head, body, BLUE if count(part.variables) else GREY)
     page.y += PADDING
     page.write([total], INK)
     told = "; ".join(" ".join([*head, *body]) for head, body in boxes)
@@ -154,12 +154,12 @@ def to_html(model: Any) -> str:
     rows, to_the_right = [], '<td style="text-align: right">'
     for part in parts:
         shape = shape_text(part.output_shape) if model.built else "?"
-        number = f"{count(part.params):,}" if model.built else "0 (unbuilt)"
+        number = f"{count(part.variables):,}" if model.built else "0 (unbuilt)"
         rows.append(
             f"<td>{escaped(part.name)} ({escaped(type(part.layer).__name__)})</td>"
             f"<td>{shape}</td>{to_the_right}{number}</td>"
         )
-    total = f"{count([part.params for part in parts]):,}"
+    total = f"{count([part.variables for part in parts]):,}"
     rows.append(f'<td colspan="2"><b>Total params</b></td>{to_the_right}{total}</td>')
     table = "\n".join(f"<tr>{row}</tr>" for row in rows)
     image = base64.b64encode(svg(model).encode()).decode()
@@ -225,7 +225,7 @@ def _lines(part: LayerOutline, built: bool) -> tuple[list[str], list[str]]:
         body += _folded(f"activation: {activation}")
     if built:
         body += _folded(f"output: {shape_text(part.output_shape)}")
-        body.append(_parameters(part.params))
+        body.append(_parameters(part.variables))
     return _folded(f"{part.name} ({type(part.layer).__name__})"), body
 
 

@@ -261,7 +261,7 @@ def test_settings_that_ask_for_nothing_are_accepted(tmp_path):
         (lambda: jn.Dense(3, units=4), "Dense got units twice, by position and as"),
         (lambda: jn.Flatten(1, 2), "Flatten takes no arguments by position and got 2"),
         (lambda: jn.Dense(3, zzz=4), "has no argument zzz: it takes units, activation"),
-        (lambda: Wide(3, trainable=False), "Wide has no argument trainable"),
+        (lambda: Wide(3, lora_rank=2), "Wide has no argument lora_rank"),
         (lambda: jn.losses.get(), "get needs loss: write get(loss=...)"),
         (
             lambda: jn.Sequential().fit(epoch=3),

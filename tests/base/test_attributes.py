@@ -98,7 +98,7 @@ def test_attributes_that_nothing_looks_at_are_refused():
     model.compile(jn.optimizers.SGD(0.1, momentum=0.5), "mse")
     before = vars(model) | vars(held.of(model))
     for owner, name, words in (
-        (model, "trainable", "optax.set_to_zero()"),
+        (model, "trainable", "Dense(8, trainable=False)"),
         (model, "loss", "Give it to compile"),
         (model, "metrics", "Give them to compile"),
         (model, "optimizer", "Give it to compile"),

@@ -9,7 +9,7 @@ import pytest
 from oracles import assert_trees_identical
 
 import jaxnet_mini as jn
-from jaxnet_mini.core.networks import serial
+from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.data import Data, epoch_order
 from jaxnet_mini.devices import programs
@@ -163,13 +163,15 @@ class MyDense(Dense):
     ids=repr,
 )
 def test_only_layers_known_to_act_by_row_may_be_cut(layer, known):
-    assert serial.acts_by_row(layer) is known
+    assert protocol.acts_by_row(layer) is known
 
 
 def test_a_loss_of_ones_own_sees_the_whole_batch():
     """In-batch negatives and the like are values per example, too."""
-    assert Trainer(NET, "mse").acts_by_row
-    assert not Trainer(NET, lambda y_true, y_pred: y_pred[:, 0]).acts_by_row
+    assert Trainer(NET, "mse").acts_by_row(training=True)
+    assert not Trainer(NET, lambda y_true, y_pred: y_pred[:, 0]).acts_by_row(
+        training=True
+    )
     assert prepare.batch_pieces(Trainer(NET, "mse"), 8192) == 4
     assert prepare.batch_pieces(Trainer(NET, lambda a, b: b[:, 0]), 8192) == 1
     assert prepare.batch_pieces(Trainer(NET, "mse"), 2048) == 1

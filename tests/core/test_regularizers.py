@@ -12,7 +12,7 @@ from oracles import assert_close, raises_text, unchecked_types
 
 import jaxnet_mini as jn
 from jaxnet_mini import regularizers
-from jaxnet_mini.core.networks.serial import penalty
+from jaxnet_mini.core.networks.protocol import penalty
 from jaxnet_mini.errors import ArgumentError, UnknownNameError
 from jaxnet_mini.layers import Dense, Dropout
 from jaxnet_mini.regularizers import L1, L1L2, L2

@@ -414,10 +414,10 @@ def lowered(job, layer):
             trainer, state, all_rows, order, 0, 2
         ),
         "evaluate": lambda: programs.evaluate.jitted.lower(
-            trainer, state.params, batches, 0, 2
+            trainer, state.variables, batches, 0, 2
         ),
         "predict": lambda: programs.predict.jitted.lower(
-            net, state.params, batches.x, 0, 2
+            net, state.variables, batches.x, 0, 2
         ),
         "init": lambda: programs.untrained.jitted.lower(net, (784,), seed),
     }[job]().as_text()

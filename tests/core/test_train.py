@@ -50,6 +50,7 @@ from jaxnet_mini.core.training.predict import predict
 from jaxnet_mini.core.training.rehearsal import rehearse
 from jaxnet_mini.core.training.state import Batch, TrainState, all_finite
 from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.core.types import Variables
 from jaxnet_mini.data import Data, epoch_order
 from jaxnet_mini.devices import programs
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
@@ -217,7 +218,7 @@ def test_evaluation_is_that_of_float64(rows, weighted):
     trainer = Trainer(NET, LOSS, "sgd", metrics=("accuracy",))
     params = trainer.init(KEY, (FEATURES,)).params
     examples, steps = stacked(rows, weighted)
-    totals = programs.evaluate(trainer, params, examples, 0, steps).value()
+    totals = programs.evaluate(trainer, Variables(params), examples, 0, steps).value()
     logits, _ = mlp(float64(params), X[:rows].astype(np.float64))
     values = crossentropy(Y[:rows], logits) * (WEIGHT[:rows] if weighted else 1.0)
     assert_close(totals["loss"][0], values.sum())
@@ -232,10 +233,10 @@ def test_evaluation_is_that_of_float64(rows, weighted):
 @pytest.mark.parametrize("padding", [np.nan, np.inf, 1e30])
 def test_trap_padding_may_hold_anything_in_evaluation(padding):
     trainer = Trainer(NET, LOSS, "sgd", metrics=("accuracy", LOSS))
-    params = trainer.init(KEY, (FEATURES,)).params
+    variables = trainer.init(KEY, (FEATURES,)).variables
     plain, steps = stacked(61)
     poisoned, _ = stacked(61, padding=padding)
-    evaluate = functools.partial(programs.evaluate, trainer, params)
+    evaluate = functools.partial(programs.evaluate, trainer, variables)
     assert_trees_identical(evaluate(poisoned, 0, steps), evaluate(plain, 0, steps))
 
 
@@ -243,13 +244,15 @@ def test_parts_of_an_evaluation_add_up_and_dropout_is_off():
     trainer = Trainer(DROPPING, LOSS, "sgd", metrics=("accuracy",))
     params = trainer.init(KEY, (FEATURES,)).params
     examples, steps = stacked(61)
-    evaluate = functools.partial(programs.evaluate, trainer, params, examples)
+    evaluate = functools.partial(
+        programs.evaluate, trainer, Variables(params), examples
+    )
     sums = trainer.no_sums()
     for first, last in ((0, 3), (3, 3), (3, steps)):
         sums = evaluate(first, last, sums)
     assert_trees_identical(sums, evaluate(0, steps))
     without = Trainer(NET, LOSS, "sgd", metrics=("accuracy",))
-    same = {name: params[name] for name in ("dense", "dense_1")}
+    same = Variables({name: params[name] for name in ("dense", "dense_1")})
     assert_trees_close(
         programs.evaluate(without, same, examples, 0, steps), evaluate(0, steps)
     )
@@ -261,12 +264,13 @@ def test_parts_of_an_evaluation_add_up_and_dropout_is_off():
 def test_predictions_are_the_outputs_of_the_net(net):
     _, params = net.init(KEY, (FEATURES,))
     examples, steps = stacked(61)
-    outputs = programs.predict(net, params, examples.x, 0, steps)
+    variables = Variables(params)
+    outputs = programs.predict(net, variables, examples.x, 0, steps)
     expected = net.apply(params, jnp.asarray(X[:61]))
     assert outputs.shape == (steps, BATCH, *expected.shape[1:])
     flat = np.asarray(outputs).reshape(-1, *expected.shape[1:])
     assert_close(flat[:61], np.asarray(expected))
-    part = np.asarray(predict(net, params, examples.x, 2, 4))
+    part = np.asarray(predict(net, variables, examples.x, 2, 4))
     assert_close(part[2:4], np.asarray(outputs)[2:4])
     assert not part[:2].any()
     assert not part[4:].any()
@@ -286,7 +290,7 @@ def test_trap_sums_over_many_batches_do_not_drift():
     order = epoch_order.order([0], epoch=0, rows=20000, batch_size=1, shuffle=False)
     looped = programs.loop(trainer, state, examples, jnp.asarray(order), 0, 20000)
     batched = Data(*(a[:, None] for a in examples[:2]), None, examples.rows)
-    evaluated = programs.evaluate(trainer, state.params, batched, 0, 20000)
+    evaluated = programs.evaluate(trainer, state.variables, batched, 0, 20000)
     for sums in (looped.sums, evaluated):
         total, rows = sums.value()["loss"]
         assert float(total) == pytest.approx(expected, rel=1e-7)
@@ -462,7 +466,10 @@ def test_trainers_are_equal_hashable_values():
 def test_the_state_is_a_pytree_that_says_all():
     state = Trainer(NET, LOSS, "adam").init(KEY, (FEATURES,))
     assert isinstance(state, TrainState)
-    assert state._fields == ("params", "optimizer_state", "key", "step")
+    assert state._fields == (
+        *("params", "optimizer_state", "key", "step", "layer_state"),
+    )
+    assert state.layer_state == {}
     leaves, structure = jax.tree.flatten(state)
     assert_trees_identical(jax.tree.unflatten(structure, leaves), state)
     assert int(state.step) == 0
@@ -498,13 +505,15 @@ def test_sums_are_logs_on_the_host_and_within_a_program():
     trainer = Trainer(NET, LOSS, "sgd", metrics=("accuracy",))
     params = trainer.init(KEY, (FEATURES,)).params
     batches = Data(X[None], Y[None], None, np.int32(ROWS))
-    sums = trainer.evaluate(params, batches, 0, 1)
+    sums = trainer.evaluate(Variables(params), batches, 0, 1)
     logs = trainer.logs(sums)
     predicted = np.asarray(NET.apply(params, jnp.asarray(X)), np.float64)
     losses = -np.log(predicted[np.arange(ROWS), Y])
     assert logs["loss"] == pytest.approx(losses.mean(), rel=1e-5)
     assert logs["accuracy"] == np.mean(predicted.argmax(-1) == Y)
-    inside = jax.jit(lambda: trainer.logs(trainer.evaluate(params, batches, 0, 1)))()
+    inside = jax.jit(
+        lambda: trainer.logs(trainer.evaluate(Variables(params), batches, 0, 1))
+    )()
     assert_close(inside["loss"], logs["loss"])
     assert_close(inside["accuracy"], logs["accuracy"])
 
@@ -571,10 +580,10 @@ def test_pieces_need_a_net_and_a_loss_that_act_by_row():
         return jnp.mean(jnp.square(y_true - y_pred), -1)
 
     across = Dense(2, lambda x: x / jnp.max(x))
-    assert Trainer(NET, LOSS).acts_by_row is True
-    assert Trainer(NET, own).acts_by_row is False
-    assert Trainer(across, "mse").acts_by_row is False
-    assert Trainer(across, own).acts_by_row is False
+    assert Trainer(NET, LOSS).acts_by_row(training=True) is True
+    assert Trainer(NET, own).acts_by_row(training=True) is False
+    assert Trainer(across, "mse").acts_by_row(training=True) is False
+    assert Trainer(across, own).acts_by_row(training=True) is False
 
 
 def test_a_trainer_without_its_numbers():
@@ -677,6 +686,6 @@ def test_layers_know_whether_they_train():
     still = net.apply(state.params, x)
     assert np.ptp(drawn) > 0.0
     totals = trainer.evaluate(
-        state.params, Data(x[None], y[None], None, jnp.asarray(BATCH)), 0, 1
+        state.variables, Data(x[None], y[None], None, jnp.asarray(BATCH)), 0, 1
     )
     assert_close(trainer.logs(totals.value())["loss"], np.mean(still))

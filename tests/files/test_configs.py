@@ -236,8 +236,13 @@ def test_every_argument_is_written():
         "class": "layers.Dense",
         "config": config["config"],
     }
-    assert set(config["config"]) == {f.name for f in dataclasses.fields(jn.Dense)}
+    names = {field.name for field in dataclasses.fields(jn.Dense)}
+    # But what came later stays out of files that do not use it.
+    assert set(config["config"]) == names - {"trainable"}
     assert config["config"]["kernel_initializer"] == "glorot_uniform"
+    frozen = jn.Dense(3, trainable=False)
+    assert set(configs.to_config(frozen)["config"]) == names
+    assert through_json(frozen) == frozen
 
 
 def test_names_in_files_written_before_are_those_of_today():

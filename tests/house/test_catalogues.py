@@ -7,7 +7,7 @@ import pkgutil
 import pytest
 
 from jaxnet_mini.core import layers, losses, metrics, optimizers
-from jaxnet_mini.core.networks.serial import OWN_LAYERS
+from jaxnet_mini.core.networks.protocol import OWN_LAYERS
 from jaxnet_mini.files import config
 
 BASES = {

@@ -464,7 +464,6 @@ OF_TRAINING = {
         layers.Dense(3, kernel_constraint="max_norm")
     ],
     "lora_rank=1": lambda layers: [layers.Dense(3, lora_rank=1)],
-    "trainable=False": lambda layers: [layers.Dense(3, trainable=False)],
     "is an ActivityRegularization": lambda layers: [
         layers.Dense(3),
         layers.ActivityRegularization(0.1),
@@ -484,6 +483,17 @@ def test_what_changes_training_alone_is_left_out_and_said(tmp_path, what):
         model = load_model(path, compile=False)
     assert what in str(w[0].message)
     assert w[0].filename == __file__
+    assert_predicts(model, expected)
+
+
+def test_what_is_frozen_there_is_frozen_here(tmp_path):
+    def build(layers, keras):
+        first = layers.Dense(3, trainable=False)
+        return [keras.Input((4, 3)), first, layers.Dense(2)]
+
+    path, expected = written(tmp_path, build, lambda keras: {"loss": "mse"})
+    model = load_model(path)
+    assert [layer.trainable for layer in model.layers] == [False, True]
     assert_predicts(model, expected)
 
 

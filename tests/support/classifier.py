@@ -62,6 +62,7 @@ class OurModel:
     def __init__(self, learning_rate=0.1):
         self.stop_training = False
         self.params = None
+        self.layer_state = {}
         self.optimizer = Optimizer(learning_rate)
         self.saved = []
 

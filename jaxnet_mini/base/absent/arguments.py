@@ -53,11 +53,6 @@ ARGUMENTS: dict[str, dict[str, Absent]] = {
         "noise_shape": Absent("each entry is dropped by itself"),
         "quantization_config": Absent("all is computed in float32"),
         "seed": _SEED,
-        "trainable": Absent(
-            "all layers are trained: to leave one as it is give compile "
-            "optax.partition({...}, labels) with optax.set_to_zero()",
-            (True,),
-        ),
         "weights": Absent("give them to model.set_weights once the model is built"),
     },
     "Input": {
@@ -193,7 +188,9 @@ ARGUMENTS: dict[str, dict[str, Absent]] = {
         "layer_range": Absent("all layers are shown: model.layers lists them"),
         "line_length": Absent("the table is as wide as the console"),
         "positions": Absent("the table is as wide as the console"),
-        "show_trainable": Absent("all layers are trained", (False,)),
+        "show_trainable": Absent(
+            "how many weights are trained stands below the table", (False,)
+        ),
     },
     "clone_model": {
         "call_function": Absent("write Sequential of the layers that you want"),
@@ -214,7 +211,8 @@ ARGUMENTS: dict[str, dict[str, Absent]] = {
 }
 """By class, function or room, by argument."""
 ARGUMENTS["models"] = {
-    name: ARGUMENTS["layers"][name] for name in ("dtype", "trainable")
+    "dtype": _FLOAT32,
+    "trainable": Absent("freeze layers, each by its argument trainable=False", (True,)),
 }
 
 

@@ -22,12 +22,11 @@ MODEL = {
     "optimizer": ("Give it to compile; its rate is model.optimizer.learning_rate"),
     "compiled": "Ask model.get_compile_config(), which is None before compile",
     "trainable": (
-        "All weights are trained; to keep some as they are, give compile "
-        "optax.multi_transform with optax.set_to_zero() for them"
+        "Layers are frozen one by one, by their argument: Dense(8, trainable=False)"
     ),
     "trainable_weights trainable_variables variables": "Use model.weights",
     "non_trainable_weights non_trainable_variables": (
-        "All weights are trained: use model.weights"
+        "Use model.weights, of which model.layer_state is what no gradient changes"
     ),
     "add_weight add_variable": OWN_LAYER,
     "get_layer": "Use model.layers[index] and model.params[name]",

@@ -10,10 +10,10 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.absent import attributes
-from jaxnet_mini.base.arguments import as_integer, check_positive
+from jaxnet_mini.base.arguments import as_integer, check_flag, check_positive
 from jaxnet_mini.base.text import as_call
 from jaxnet_mini.core import activations, initializers, regularizers
-from jaxnet_mini.core.fields import accepted, check_fields, checked
+from jaxnet_mini.core.fields import NEWER, accepted, check_fields, checked
 from jaxnet_mini.core.types import Params, RandomKey, Shape
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
@@ -59,6 +59,15 @@ def check_features(layer: Any, input_shape: Shape) -> int:
     return input_shape[-1]
 
 
+def remembers(layer: Any) -> LayerError:
+    """Return the error of who calls ``apply`` of a layer that is to be updated."""
+    return LayerError(
+        f"{layer!r} remembers more than its parameters, and apply is given these "
+        "alone: make state = net.init_state(input_shape) once, and call "
+        "y, state = net.update(params, state, x)."
+    )
+
+
 def over_features(params: Array, x: Array) -> Array:
     """Return parameters of the last axis with as many axes as a batch has."""
     return jnp.expand_dims(params, tuple(range(x.ndim - 1)))
@@ -90,7 +99,9 @@ class Base(Value):
 
     On its own it passes its input on and has no parameters. A layer of a user's own is
     a frozen dataclass that derives from it and overrides ``forward``, or ``apply`` if
-    it draws random numbers, and ``init`` if it has parameters or changes the shape.
+    it draws random numbers, and ``init`` if it has parameters or changes the shape. One
+    that remembers more than its parameters has ``init_state`` and ``update`` instead of
+    these two, see `jaxnet_mini.core.types.Layer`.
 
     Args:
         input_shape: the shape of one example, without the batch axis; inputs of others
@@ -98,6 +109,8 @@ class Base(Value):
         input_dim: short for an ``input_shape`` of one axis.
         name: a word without ``/``, by which the layer's parameters and messages go; in
             a network by default the class in snake case.
+        trainable: whether training changes its parameters. False freezes them: they
+            get no gradient, no state of the optimizer, no decay and no penalty.
 
     Raises:
         ArgumentError: one is none of these, or both shapes are given.
@@ -119,6 +132,9 @@ class Base(Value):
     )
     name: str | None = dataclasses.field(
         default=None, kw_only=True, metadata=checked(_check_name, optional=True)
+    )
+    trainable: bool = dataclasses.field(
+        default=True, kw_only=True, metadata=checked(check_flag) | NEWER
     )
 
     def __post_init__(self, input_dim: int | None) -> None:
@@ -180,7 +196,13 @@ class Base(Value):
         key: RandomKey | None = None,
         training: bool = False,
     ) -> Array:
-        """Return the outputs for a batch."""
+        """Return the outputs for a batch.
+
+        Raises:
+            LayerError: the layer has a state, and is called by ``update``.
+        """
+        if hasattr(self, "update"):
+            raise remembers(self)
         return self.forward(params, x)
 
     def forward(self, params: Params, x: Array) -> Array:

@@ -11,8 +11,8 @@ from jax import Array
 from jaxnet_mini.base.arguments import check_positive
 from jaxnet_mini.core.fields import accepted, checked
 from jaxnet_mini.core.layers import Base
-from jaxnet_mini.core.networks import outline, serial
-from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape
+from jaxnet_mini.core.networks import outline, protocol, serial
+from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape, State
 from jaxnet_mini.errors import ArgumentError, ShapeError
 
 
@@ -80,29 +80,73 @@ class Ensemble(Base):
         key: RandomKey | None = None,
         training: bool = False,
     ) -> Array:
+        protocol.check_stateless(self)
+        return self.update(params, {}, x, key=key, training=training)[0]
+
+    @property
+    def has_state(self) -> bool:
+        """Whether one of the networks remembers something."""
+        return any(map(protocol.has_state, self.nets))
+
+    def init_state(self, input_shape: Shape) -> State:
+        """Return what the networks remember, stacked as their parameters are."""
+        states = {}
+        for name, net, count in self._named():
+            if protocol.has_state(net):
+                one = protocol.init_state(net, tuple(input_shape))
+                states[name] = stacked([one] * count)
+        return states
+
+    def update(
+        self,
+        params: Params,
+        state: State,
+        x: Array,
+        *,
+        key: RandomKey | None = None,
+        training: bool = False,
+        mask: Array | None = None,
+    ) -> tuple[Array, State]:
+        """Return the mean of the outputs, and what each copy remembers afterwards."""
         total: Any = 0.0
+        after = {}
         for name, net, _ in self._named():
 
-            def outputs(own: Params, net: Layer = net) -> Array:
-                return net.apply(own, x, key=key, training=training)
+            def run(
+                own: Params, remembered: State, net: Layer = net
+            ) -> tuple[Array, State]:
+                return protocol.run(
+                    net, own, remembered, x, key=key, training=training, mask=mask
+                )
 
-            total = total + jnp.sum(jax.vmap(outputs)(params[name]), axis=0)
-        mean: Array = total / sum(self.counts)
-        return mean
+            has_state = protocol.has_state(net)
+            before = state[name] if has_state else {}
+            outputs, own = jax.vmap(run)(params[name], before)
+            total = total + jnp.sum(outputs, axis=0)
+            if has_state:
+                after[name] = own
+        return total / sum(self.counts), after
 
     @property
     def acts_by_row(self) -> bool:
-        """See `jaxnet_mini.core.networks.serial.acts_by_row`."""
+        """See `jaxnet_mini.core.networks.protocol.acts_by_row`."""
         mean = type(self) is Ensemble
-        return mean and all(map(serial.acts_by_row, self.nets))
+        return mean and all(map(protocol.acts_by_row, self.nets))
 
     def penalty(self, params: Params) -> Array | float:
         parts = self._named()
         penalties = (
-            serial.stacked_penalty(net, params[name], count)
+            protocol.stacked_penalty(net, params[name], count)
             for name, net, count in parts
         )
         return sum(penalties, 0.0)
+
+    def trainable_mask(self, params: Params) -> Any:
+        """See `jaxnet_mini.core.networks.protocol.trainable_mask`."""
+        return {
+            name: protocol.trainable_mask(net, params[name])
+            for name, net, _ in self._named()
+        }
 
 
 def stacked(trees: Sequence[Any]) -> Any:

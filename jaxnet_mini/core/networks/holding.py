@@ -1,7 +1,7 @@
 """Layers within layers: what a wrapper holds, found wherever it keeps it.
 
 A penalty that a layer would add to the loss by itself must not be lost where another
-layer is put around it.
+layer is put around it, nor what it remembers, nor that it is frozen.
 """
 
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from typing import Any
 
 from jaxnet_mini.core import values
 from jaxnet_mini.core.layers.base import Base
+from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.types import Layer
 from jaxnet_mini.errors import LayerError
 
@@ -38,12 +39,38 @@ def within(layer: Layer) -> Iterator[Layer]:
         yield from within(inner)
 
 
-def check_penalty(layer: Any) -> None:
-    """Check that no penalty of what a layer holds is left out of the loss.
+def check(layer: Any) -> None:
+    """Check that nothing of what a layer holds is left out of the training.
 
     Raises:
-        LayerError: one is, since the layer has no method ``penalty`` of its own.
+        LayerError: a penalty, a state or a frozen part is, since the layer has no
+            method of its own that asks for it.
     """
+    _check_penalty(layer)
+    updates = protocol.knows_update(layer)
+    masks = callable(getattr(layer, "trainable_mask", None))
+    kind = type(layer).__name__
+    for where, inner in held(layer):
+        if not updates and any(map(protocol.has_state, within(inner))):
+            raise LayerError(
+                f"{layer!r} holds {inner!r}, which remembers more than its parameters, "
+                f"and that would be lost: give {kind} the methods init_state(self, "
+                "input_shape) and update(self, params, state, x, *, key=None, "
+                "training=False, mask=None), which returns the outputs and the next "
+                f"state, and let them ask those of self{where}."
+            )
+        frozen = (not getattr(part, "trainable", True) for part in within(inner))
+        if not masks and getattr(layer, "trainable", True) and any(frozen):
+            raise LayerError(
+                f"{layer!r} holds {inner!r}, which is not to be trained, and would be: "
+                f"give {kind} a method trainable_mask(self, params) that returns a "
+                "tree like params with False for what is frozen, or freeze all of it "
+                "by trainable=False."
+            )
+
+
+def _check_penalty(layer: Any) -> None:
+    """Check that no penalty of what a layer holds is left out of the loss."""
     if _has_penalty(layer):
         return
     kind = type(layer).__name__

@@ -1,12 +1,16 @@
 """What is known of a network without its weights: names, shapes, numbers."""
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 import jax
 
+from jaxnet_mini.core.networks import protocol
+from jaxnet_mini.core.networks.paths import by_path
 from jaxnet_mini.core.networks.serial import Serial, naming
-from jaxnet_mini.core.types import Layer, Params, Shape
+from jaxnet_mini.core.types import Layer, Params, Shape, Variables
+from jaxnet_mini.errors import LayerError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,7 +18,7 @@ class LayerOutline:
     """What is known of a layer before it has parameters.
 
     ``params`` is the tree of its parameters with shapes and dtypes in their place, in
-    the order in which the layer makes them.
+    the order in which the layer makes them, and ``state`` likewise what it remembers.
     """
 
     name: str
@@ -22,6 +26,12 @@ class LayerOutline:
     input_shape: Shape
     output_shape: Shape
     params: Any
+    state: Any = dataclasses.field(default_factory=dict)
+
+    @property
+    def variables(self) -> Variables:
+        """Its parameters and what it remembers, as shapes and dtypes."""
+        return Variables(self.params, self.state)
 
 
 def outline(
@@ -37,6 +47,7 @@ def outline(
 
     Raises:
         ShapeError: a layer cannot take what comes from the one before it.
+        LayerError: a layer calls a parameter and what it remembers by one name.
 
     >>> import jaxnet_mini as jn
     >>> net = jn.serial(jn.Flatten(), jn.Dense(3))
@@ -56,7 +67,11 @@ def outline(
             with naming(name):
                 own_key = jax.random.fold_in(key, index)
                 output_shape, params = layer.init(own_key, shape)
-            part = LayerOutline(name, layer, shape, output_shape, _shapes(params))
+                state = _shapes(protocol.init_state(layer, shape))
+            part = LayerOutline(
+                name, layer, shape, output_shape, _shapes(params), state
+            )
+            _check_paths(part)
             parts.append(part)
             shape = output_shape
 
@@ -71,6 +86,24 @@ def unbuilt_outline(net: Serial) -> tuple[LayerOutline, ...]:
     """Return the outline of each layer where no shape is known: ``()``, no params."""
     pairs = zip(net.names, net.layers, strict=True)
     return tuple(LayerOutline(name, layer, (), (), {}) for name, layer in pairs)
+
+
+def variables(outline: Iterable[LayerOutline]) -> Variables:
+    """Return the shapes and dtypes of all parameters and of all that is remembered."""
+    parts = tuple(outline)
+    return Variables(
+        {part.name: part.params for part in parts},
+        {part.name: part.state for part in parts if protocol.has_state(part.layer)},
+    )
+
+
+def _check_paths(part: LayerOutline) -> None:
+    both = by_path(part.params).keys() & by_path(part.state).keys()
+    for path in sorted(both):
+        raise LayerError(
+            f"layer {part.name!r}: {part.layer!r} calls a parameter and what it "
+            f"remembers {path!r}: give one another name, since files know both by it."
+        )
 
 
 def _shapes(params: Params) -> Any:

@@ -16,8 +16,8 @@ from jaxnet_mini.base.arguments import check_positive
 from jaxnet_mini.core import origins
 from jaxnet_mini.core.fields import accepted, checked
 from jaxnet_mini.core.layers import Base
-from jaxnet_mini.core.networks import outline, serial
-from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape
+from jaxnet_mini.core.networks import outline, protocol, serial
+from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape, State
 from jaxnet_mini.errors import ShapeError
 
 
@@ -63,7 +63,42 @@ class Repeat(Base):
         key: RandomKey | None = None,
         training: bool = False,
     ) -> Array:
-        for leaf in jax.tree.leaves(params):
+        protocol.check_stateless(self)
+        return self._run(params, {}, x, key, training, None)[0]
+
+    @property
+    def has_state(self) -> bool:
+        """Whether the layer remembers something."""
+        return protocol.has_state(self.layer)
+
+    def init_state(self, input_shape: Shape) -> State:
+        """Return what the layer remembers, once for each repetition."""
+        one = protocol.init_state(self.layer, tuple(input_shape))
+        return jax.tree.map(lambda leaf: jnp.stack([leaf] * self.n), one)
+
+    def update(
+        self,
+        params: Params,
+        state: State,
+        x: Array,
+        *,
+        key: RandomKey | None = None,
+        training: bool = False,
+        mask: Array | None = None,
+    ) -> tuple[Array, State]:
+        """Return the outputs, and what each repetition remembers afterwards."""
+        return self._run(params, state, x, key, training, mask)
+
+    def _run(
+        self,
+        params: Params,
+        state: State,
+        x: Array,
+        key: RandomKey | None,
+        training: bool,
+        mask: Array | None,
+    ) -> tuple[Array, State]:
+        for leaf in jax.tree.leaves((params, state)):
             if jnp.shape(leaf)[:1] != (self.n,):
                 raise ShapeError(
                     f"{self!r} got a parameter of shape {jnp.shape(leaf)}, and the "
@@ -75,36 +110,47 @@ class Repeat(Base):
             isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((params, x))
         ):
             run = run.__wrapped__  # what is being traced is traced anew
-        outputs: Array = run(self, params, x, key, training, origins.at_hand())
-        return outputs
+        after: tuple[Array, State] = run(
+            self, (params, state), x, (key, mask), training, origins.at_hand()
+        )
+        return after
 
     @property
     def acts_by_row(self) -> bool:
-        """See `jaxnet_mini.core.networks.serial.acts_by_row`."""
-        return type(self) is Repeat and serial.acts_by_row(self.layer)
+        """See `jaxnet_mini.core.networks.protocol.acts_by_row`."""
+        return type(self) is Repeat and protocol.acts_by_row(self.layer)
 
     def penalty(self, params: Params) -> Array | float:
-        return serial.stacked_penalty(self.layer, params, self.n)
+        return protocol.stacked_penalty(self.layer, params, self.n)
+
+    def trainable_mask(self, params: Params) -> Any:
+        """See `jaxnet_mini.core.networks.protocol.trainable_mask`."""
+        return protocol.trainable_mask(self.layer, params)
 
 
 # Compiled, so that a call outside of any jit compiles its loop once, not every time.
 @functools.partial(jax.jit, static_argnums=(0, 4, 5), inline=True)
 def _run(
     net: Repeat,
-    params: Params,
+    variables: tuple[Params, State],
     x: Array,
-    key: RandomKey | None,
+    key_and_mask: tuple[RandomKey | None, Array | None],
     training: bool,
     _trace: origins.Trace | None,
-) -> Array:
-    """Apply the layer in a loop, compiled once for each trace."""
+) -> tuple[Array, State]:
+    """Run the layer in a loop, compiled once for each trace."""
+    key, mask = key_and_mask
 
-    def once(x: Array, repetition: tuple[Params, Array]) -> tuple[Array, None]:
+    def once(
+        x: Array, repetition: tuple[tuple[Params, State], Array]
+    ) -> tuple[Array, State]:
         own, place = repetition
         own_key = None if key is None else jax.random.fold_in(key, place)
-        return net.layer.apply(own, x, key=own_key, training=training), None
+        return protocol.run(
+            net.layer, *own, x, key=own_key, training=training, mask=mask
+        )
 
-    repetitions = (params, jnp.arange(net.n, dtype=jnp.int32))
+    repetitions = (variables, jnp.arange(net.n, dtype=jnp.int32))
     first: Any = jax.tree.map(lambda leaf: leaf[0], repetitions)
     y = jax.eval_shape(lambda: once(x, first)[0])
     if y.shape != x.shape:
@@ -114,8 +160,8 @@ def _run(
         )
     # What goes round in a loop has one dtype: that of the outputs, to which layers
     # cast what comes in.
-    outputs: Array = jax.lax.scan(once, x.astype(y.dtype), repetitions)[0]
-    return outputs
+    after: tuple[Array, State] = jax.lax.scan(once, x.astype(y.dtype), repetitions)
+    return after
 
 
 def repeat(layer: Layer, n: int, name: str | None = None) -> Repeat:

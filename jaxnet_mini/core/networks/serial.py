@@ -11,47 +11,42 @@ from collections.abc import Iterator
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.text import snake_case
-from jaxnet_mini.core import activations, layers
 from jaxnet_mini.core.fields import accepted, checked
 from jaxnet_mini.core.layers import Base
-from jaxnet_mini.core.networks import holding
-from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape
+from jaxnet_mini.core.networks import holding, protocol
+from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape, State
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
-
-OWN_LAYERS: frozenset[Any] = frozenset(
-    kind for kind in vars(layers).values() if isinstance(kind, type)
-)
 
 
 def check_layer(layer: Any) -> None:
     """Raise a LayerError that says what is missing where ``layer`` is no layer.
 
-    So it is where a penalty of what the layer holds would be left out of the loss.
+    So it is where something of what the layer holds would be left out: a penalty, a
+    state, or that it is frozen.
     """
     hint = ""
     if isinstance(layer, type):
         hint = f" (the class itself: write {layer.__name__}(...))"
     elif isinstance(layer, Layer):
-        accepted = inspect.signature(layer.apply).parameters.values()
-        names = {parameter.name for parameter in accepted}
-        open_ended = any(p.kind is p.VAR_KEYWORD for p in accepted)
-        if not open_ended and not {"key", "training"} <= names:
-            raise LayerError(
-                f"{layer!r}: apply must be apply(params, x, *, key=None, "
-                "training=False); add the missing arguments, or **_ for those that "
-                "you do not need."
-            )
+        _check_arguments(layer, "apply", "params, x", "key=None, training=False")
+        if protocol.knows_update(layer):
+            wanted = "key=None, training=False, mask=None"
+            _check_arguments(layer, "update", "params, state, x", wanted)
+            if not callable(getattr(layer, "init_state", None)):
+                raise LayerError(
+                    f"{layer!r} has update and no init_state: add "
+                    "init_state(input_shape), which returns what it remembers first."
+                )
         try:
             hash(layer)
         except TypeError as error:
             hint = f" ({error}: keep tuples in it, not lists or arrays)"
         else:
-            if type(layer) not in OWN_LAYERS:
-                holding.check_penalty(layer)
+            if type(layer) not in protocol.OWN_LAYERS:
+                holding.check(layer)
             return
     elif isinstance(layer, str):
         hint = f" (a name: write Activation({layer!r}) for an activation)"
@@ -61,6 +56,18 @@ def check_layer(layer: Any) -> None:
         f"{layer!r} is no layer{hint}: a layer is a hashable object with "
         "init(key, input_shape) and apply(params, x, *, key=None, training=False)."
     )
+
+
+def _check_arguments(layer: Any, method: str, arguments: str, named: str) -> None:
+    accepted = inspect.signature(getattr(layer, method)).parameters.values()
+    names = {parameter.name for parameter in accepted}
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in accepted)
+    wanted = {argument.partition("=")[0] for argument in named.split(", ")}
+    if not open_ended and not wanted <= names:
+        raise LayerError(
+            f"{layer!r}: {method} must be {method}({arguments}, *, {named}); add the "
+            "missing arguments, or **_ for those that you do not need."
+        )
 
 
 def check_layers(layers: Any) -> None:
@@ -118,45 +125,82 @@ class Serial(Base):
         key: RandomKey | None = None,
         training: bool = False,
     ) -> Array:
+        protocol.check_stateless(self)
         for name, layer, layer_key in self._parts(key):
             with naming(name):
                 x = layer.apply(params[name], x, key=layer_key, training=training)
         return x
 
     @functools.cached_property
+    def has_state(self) -> bool:
+        """Whether one of the layers remembers something."""
+        return any(map(protocol.has_state, self.layers))
+
+    def init_state(self, input_shape: Shape) -> State:
+        """Return what the layers remember, by name, of those that do."""
+        shape, states = tuple(input_shape), {}
+        for name, layer, key in self._parts(jax.random.key(0)):
+            if protocol.has_state(layer):
+                states[name] = protocol.init_state(layer, shape)
+            shape = _output_shape(layer, key, shape)
+        return states
+
+    def update(
+        self,
+        params: Params,
+        state: State,
+        x: Array,
+        *,
+        key: RandomKey | None = None,
+        training: bool = False,
+        mask: Array | None = None,
+    ) -> tuple[Array, State]:
+        """Return the outputs, and what the layers remember afterwards."""
+        after = {}
+        for name, layer, layer_key in self._parts(key):
+            has_state = protocol.has_state(layer)
+            own = state[name] if has_state else {}
+            with naming(name):
+                x, own = protocol.run(
+                    layer,
+                    params[name],
+                    own,
+                    x,
+                    key=layer_key,
+                    training=training,
+                    mask=mask,
+                )
+            if has_state:
+                after[name] = own
+        return x, after
+
+    @functools.cached_property
     def acts_by_row(self) -> bool:
         """See `acts_by_row`."""
-        return type(self) is Serial and all(map(acts_by_row, self.layers))
+        return type(self) is Serial and all(map(protocol.acts_by_row, self.layers))
 
     def penalty(self, params: Params) -> Array | float:
         pairs = zip(self.names, self.layers, strict=True)
-        return sum((penalty(layer, params[name]) for name, layer in pairs), 0.0)
+        penalties = (protocol.penalty(layer, params[name]) for name, layer in pairs)
+        return sum(penalties, 0.0)
+
+    def trainable_mask(self, params: Params) -> Any:
+        """See `jaxnet_mini.core.networks.protocol.trainable_mask`."""
+        pairs = zip(self.names, self.layers, strict=True)
+        return {
+            name: protocol.trainable_mask(layer, params[name]) for name, layer in pairs
+        }
 
 
-def penalty(layer: Layer, params: Params) -> Array | float:
-    """Return what a layer adds to the loss; a layer without the method adds 0.0."""
-    own = getattr(layer, "penalty", None)
-    return 0.0 if own is None else own(params)
+def _output_shape(layer: Layer, key: RandomKey, input_shape: Shape) -> Shape:
+    """Return the shape of a layer's outputs; nothing is computed."""
+    shapes = []
 
+    def trace() -> None:
+        shapes.append(layer.init(key, input_shape)[0])
 
-def stacked_penalty(layer: Layer, params: Params, n: int) -> Array | float:
-    """Return the sum of what a layer adds to the loss with each of ``n`` parameters.
-
-    Args:
-        layer: the layer.
-        params: its parameters, each with another first axis of length ``n``.
-        n: how many.
-    """
-    regularized = []
-
-    def of_one(own: Params) -> Array | float:
-        value = penalty(layer, own)
-        regularized.append(isinstance(value, Array))
-        return value
-
-    values = jax.vmap(of_one, axis_size=n)(params)
-    # A number that is no array says that nothing is regularized.
-    return jnp.sum(values) if any(regularized) else 0.0
+    jax.eval_shape(trace)
+    return shapes[0]
 
 
 def in_order_of(like: Any, params: Params) -> Params:
@@ -167,26 +211,6 @@ def in_order_of(like: Any, params: Params) -> Params:
     if isinstance(like, dict):
         return {name: in_order_of(like[name], params[name]) for name in like}
     return params
-
-
-def acts_by_row(layer: Layer) -> bool:
-    """Return whether each output is known to depend on its own example alone.
-
-    So it is for the layers of this library, unless they call a user's function. Of a
-    user's own layer nothing is known, unless it says so with ``acts_by_row = True``.
-
-    >>> from jaxnet_mini.layers import Dense
-    >>> acts_by_row(serial(Dense(8, activation="relu"), Dense(3)))
-    True
-    >>> acts_by_row(Dense(8, activation=lambda x: x / jax.numpy.max(x)))
-    False
-    """
-    own = getattr(layer, "acts_by_row", None)
-    if own is not None:
-        return bool(own)
-    activation = getattr(layer, "activation", None)
-    known = (None, *activations.ACTIVATIONS, *activations.ACTIVATIONS.values())
-    return type(layer) in OWN_LAYERS and activation in known
 
 
 @contextlib.contextmanager

@@ -13,7 +13,8 @@ import jax
 import numpy as np
 
 from jaxnet_mini.core.networks.outline import LayerOutline
-from jaxnet_mini.core.types import Params
+from jaxnet_mini.core.networks.paths import by_path
+from jaxnet_mini.core.types import Variables
 from jaxnet_mini.errors import ShapeError, shortened
 
 FLOATS = {"float16", "bfloat16", "float32", "float64"}
@@ -22,23 +23,11 @@ MOST_LETTERS = 200
 """Of a path that a message names; that in a file may have millions."""
 
 
-def by_path(params: Params) -> dict[str, Any]:
-    """Return the leaves of a tree by their paths, in JAX's order.
-
-    >>> by_path({"dense": {"kernel": 1, "bias": 2}})
-    {'dense/bias': 2, 'dense/kernel': 1}
-    """
-    return {
-        jax.tree_util.keystr(path, simple=True, separator="/"): leaf
-        for path, leaf in jax.tree_util.tree_leaves_with_path(params)
-    }
-
-
 def shapes(outline: Iterable[LayerOutline]) -> dict[str, jax.ShapeDtypeStruct]:
     """Return shape and dtype of every weight, in order of the layers.
 
-    Within a layer the order is the layer's own, kernel before bias; JAX sorts the keys
-    of dictionaries.
+    Within a layer the order is the layer's own, kernel before bias, and then what it
+    remembers; JAX sorts the keys of dictionaries.
     """
     found: dict[str, jax.ShapeDtypeStruct] = {}
 
@@ -54,7 +43,22 @@ def shapes(outline: Iterable[LayerOutline]) -> dict[str, jax.ShapeDtypeStruct]:
 
     for part in outline:
         walk(part.name, part.params)
+        walk(part.name, part.state)
     return found
+
+
+def of(variables: Variables) -> dict[str, Any]:
+    """Return the parameters and what is remembered, by their paths."""
+    return by_path(variables.params) | by_path(variables.state)
+
+
+def unflattened(like: Variables, values: Mapping[str, Any]) -> Variables:
+    """Return what `of` took apart, put together as ``like`` is."""
+    trees = (
+        jax.tree.unflatten(jax.tree.structure(tree), [values[p] for p in by_path(tree)])
+        for tree in like
+    )
+    return Variables(*trees)
 
 
 def castable(there: np.dtype[Any], here: np.dtype[Any]) -> bool:

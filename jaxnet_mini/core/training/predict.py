@@ -4,17 +4,18 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.core.types import Int, Layer, Params
+from jaxnet_mini.core.networks import protocol
+from jaxnet_mini.core.types import Int, Layer, Variables
 
 
-def apply(net: Layer, params: Params, x: Array) -> Array:
+def apply(net: Layer, variables: Variables, x: Array) -> Array:
     """Return the outputs for one batch."""
-    return net.apply(params, x)
+    return protocol.run(net, *variables, x)[0]
 
 
 def predict(
     net: Layer,
-    params: Params,
+    variables: Variables,
     batches: Array,
     first: Int[Array, ""] | int,
     last: Int[Array, ""] | int,
@@ -23,7 +24,7 @@ def predict(
 
     Args:
         net: a layer.
-        params: its parameters.
+        variables: its parameters, and what it remembers.
         batches: inputs stacked as ``(steps, batch, ...)``.
         first: the first batch.
         last: the batch before which to stop.
@@ -34,7 +35,7 @@ def predict(
 
     def outputs_of(index: Array | int) -> Array:
         x = jax.lax.dynamic_index_in_dim(batches, index, keepdims=False)
-        return net.apply(params, x)
+        return apply(net, variables, x)
 
     one = jax.eval_shape(lambda: outputs_of(0))
     outputs: Array = jax.lax.fori_loop(

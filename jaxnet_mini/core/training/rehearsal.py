@@ -8,9 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnet_mini.core import transformations
+from jaxnet_mini.core.networks import protocol
+from jaxnet_mini.core.networks.paths import by_path
 from jaxnet_mini.core.training.state import Batch
+from jaxnet_mini.core.training.totals import totals_of
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.core.types import Shape
+from jaxnet_mini.core.types import Shape, State, Variables
+from jaxnet_mini.errors import LayerError
 
 
 @functools.lru_cache(maxsize=256)
@@ -24,14 +28,36 @@ def rehearse(
     Raises:
         ShapeError: the loss or a metric does not return one value per example.
         ArgumentError: the optimizer cannot take a step.
+        LayerError: a layer changes the shape or dtype of what it remembers.
     """
 
     def forward() -> dict[str, Any]:
         key = jax.random.key(0)
         _, params = trainer.net.init(key, input_shape)
-        transformations.check(trainer.optimizer, trainer.transformation, params)
+        remembered = protocol.init_state(trainer.net, input_shape)
+        trained = trainer.trained(params)
+        transformations.check(trainer.optimizer, trainer.transformation, trained)
         inputs = jnp.zeros((y.shape[0], *input_shape), x)
         batch = Batch(inputs, jnp.zeros(y.shape, y.dtype))
-        return trainer._totals(params, batch, key, True)[-1]
+        variables = Variables(params, remembered)
+        *_, totals, after = totals_of(trainer._task, variables, batch, key, True)
+        _check_state(remembered, after)
+        return totals
 
     jax.eval_shape(forward)
+
+
+def _check_state(before: State, after: State) -> None:
+    """Check that what layers remember keeps its structure, shapes and dtypes."""
+    was, now = by_path(before), by_path(after)
+    for path in [*was, *now]:
+        there, here = (
+            f"{of[path].dtype} {of[path].shape}" if path in of else "nothing"
+            for of in (was, now)
+        )
+        if there != here:
+            raise LayerError(
+                f"update makes {here} of the {there} that the layer remembers as "
+                f"{path!r}: return what init_state made, with the same names, shapes "
+                "and dtypes."
+            )

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.transformations import init
@@ -15,7 +16,8 @@ def untrained(net: Layer, input_shape: Shape, seed: Array | np.uint32) -> TrainS
     """Return a state that has parameters and no optimizer yet."""
     key = jax.random.key(seed)
     _, params = net.init(key, input_shape)
-    return TrainState(params, None, key, jnp.zeros((), jnp.int32))
+    remembered = protocol.init_state(net, input_shape)
+    return TrainState(params, None, key, jnp.zeros((), jnp.int32), remembered)
 
 
 def fresh(trainer: Trainer, input_shape: Shape, seed: Array | np.uint32) -> TrainState:
@@ -25,4 +27,5 @@ def fresh(trainer: Trainer, input_shape: Shape, seed: Array | np.uint32) -> Trai
 
 def with_optimizer(trainer: Trainer, state: TrainState) -> TrainState:
     """Return the state with a fresh optimizer."""
-    return state._replace(optimizer_state=init(trainer.optimizer, state.params))
+    optimizer_state = init(trainer.optimizer, trainer.trained(state.params))
+    return state._replace(optimizer_state=optimizer_state)

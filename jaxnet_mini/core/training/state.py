@@ -6,19 +6,30 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.core.types import Int, Params, RandomKey
+from jaxnet_mini.core.types import Int, Params, RandomKey, State, Variables
 
 
 class TrainState(NamedTuple):
     """All that changes during training, a pytree.
 
     ``key`` stays the same: step ``n`` draws from ``jax.random.fold_in(key, n)``.
+    ``layer_state`` is what layers remember, by name; ``{}`` where none does.
     """
 
     params: Params
     optimizer_state: Any
     key: RandomKey
     step: Int[Array, ""]
+    layer_state: State = {}  # noqa: RUF012  (never changed)
+
+    @property
+    def variables(self) -> Variables:
+        """What the network computes with."""
+        return Variables(self.params, self.layer_state)
+
+    def with_variables(self, variables: Variables) -> "TrainState":
+        """Return the same with other parameters and another state of the layers."""
+        return self._replace(params=variables.params, layer_state=variables.state)
 
 
 class Batch(NamedTuple):

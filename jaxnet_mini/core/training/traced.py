@@ -127,13 +127,15 @@ class Traced(Trainer):
     @classmethod
     def tree_unflatten(cls, template: "Traced", numbers: Sequence[Any]) -> "Traced":
         """Return the trainer with numbers that may be tracers."""
-        places, (net, *others) = template.places, template._head
+        places, task = template.places, template._task
         filled: Traced = _unchecked(
             template,
             net=_filled(template.net, places, numbers),
             numbers=tuple(numbers),
         )
         # Layers with tracers cannot be taken apart, as they cannot be hashed.
-        vars(filled)["_head"] = (_filled(net, places, numbers), *others)
+        vars(filled)["_task"] = task._replace(
+            net=filled.net, bare=_filled(task.bare, places, numbers)
+        )
         vars(filled)["_template"] = template
         return filled

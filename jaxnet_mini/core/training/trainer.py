@@ -15,16 +15,27 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from jaxnet_mini.core import losses, metrics, optimizers, transformations
+from jaxnet_mini.core import activations, losses, metrics, optimizers, transformations
 from jaxnet_mini.core.metrics import Metric
-from jaxnet_mini.core.networks import last_activation, serial
+from jaxnet_mini.core.networks import last_activation, protocol, serial
 from jaxnet_mini.core.origins import Trace
+from jaxnet_mini.core.training import frozen
 from jaxnet_mini.core.training.state import Batch, Data, TrainState, all_finite
 from jaxnet_mini.core.training.sums import Progress, Sums
+from jaxnet_mini.core.training.totals import Task, totals_of
 from jaxnet_mini.core.transformations import Loss
-from jaxnet_mini.core.types import Float, Int, Layer, Params, RandomKey, Shape
+from jaxnet_mini.core.types import (
+    Float,
+    Int,
+    Layer,
+    Params,
+    RandomKey,
+    Shape,
+    State,
+    Variables,
+)
 from jaxnet_mini.core.values import Value
-from jaxnet_mini.errors import ArgumentError, ShapeError
+from jaxnet_mini.errors import ArgumentError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,13 +107,18 @@ class Trainer(Value):
     def _program(self) -> "Trainer":
         return dataclasses.replace(self, optimizer=self.transformation)
 
-    @property
-    def acts_by_row(self) -> bool:
-        """Whether a step may be computed in pieces of its batch, see `loop`."""
+    def acts_by_row(self, training: bool) -> bool:
+        """Return whether each row is treated by itself.
+
+        A step may then be computed in pieces of its batch, see `loop`.
+
+        Args:
+            training: whether in training, or else in an evaluation.
+        """
         return (
-            serial.acts_by_row(self.net)
-            and losses.acts_by_row(self.loss)
+            losses.acts_by_row(self.loss)
             and all(map(metrics.acts_by_row, self.all_metrics))
+            and protocol.acts_by_row(self.net, training)
         )
 
     def averages_rows(self, weighted: bool) -> bool:
@@ -111,14 +127,22 @@ class Trainer(Value):
         Args:
             weighted: whether the examples have weights.
         """
-        return self.acts_by_row and losses.is_mean(self.loss, weighted)
+        return self.acts_by_row(training=False) and losses.is_mean(self.loss, weighted)
 
     def init(self, key: RandomKey, input_shape: Shape) -> TrainState:
         """Return a fresh state: parameters, optimizer state, key, step 0."""
         _, params = self.net.init(key, input_shape)
-        state = transformations.init(self.optimizer, params)
+        remembered = protocol.init_state(self.net, input_shape)
+        state = transformations.init(self.optimizer, self.trained(params))
         key = jax.random.clone(key)  # who donates the state keeps the one given
-        return TrainState(params, state, key, jnp.zeros((), jnp.int32))
+        return TrainState(params, state, key, jnp.zeros((), jnp.int32), remembered)
+
+    def trained(self, params: Params) -> Params:
+        """Return the parameters that are trained, None for those that are frozen."""
+        return self._split(params)[0]
+
+    def _split(self, params: Params) -> tuple[Params, Params]:
+        return frozen.split(params, protocol.trainable_mask(self.net, params))
 
     def step(
         self, state: TrainState, batch: Batch | tuple[Array, ...]
@@ -185,11 +209,11 @@ class Trainer(Value):
         start = (jnp.asarray(first, jnp.int32), jnp.array(True), state, sums)
         index, finite, state, sums = jax.lax.while_loop(go_on, take_step, start)
         failed = jnp.where(finite, -1, index - 1)
-        return Progress(state, sums, failed, all_finite(state.params))
+        return Progress(state, sums, failed, all_finite(state.variables))
 
     def evaluate(
         self,
-        params: Params,
+        variables: Variables,
         batches: Data,
         first: Int[Array, ""] | int,
         last: Int[Array, ""] | int,
@@ -198,7 +222,7 @@ class Trainer(Value):
         """Return the sums of loss and metrics over batches ``first`` to ``last - 1``.
 
         Args:
-            params: the parameters.
+            variables: the parameters, and what layers remember.
             batches: examples stacked as ``(steps, batch, ...)``.
             first: the first batch.
             last: the batch before which to stop.
@@ -206,7 +230,7 @@ class Trainer(Value):
         """
         batch_size = batches.x.shape[1]
 
-        def totals_of(index: Array | int) -> dict[str, Any]:
+        def sums_of(index: Array | int) -> dict[str, Any]:
             x, y, weight = jax.tree.map(
                 lambda array: jax.lax.dynamic_index_in_dim(
                     array, index, keepdims=False
@@ -215,12 +239,13 @@ class Trainer(Value):
             )
             places = index * batch_size + jnp.arange(batch_size, dtype=jnp.int32)
             mask = places < batches.rows
-            return self._totals(params, Batch(x, y, weight, mask), None, False)[-1]
+            batch = Batch(x, y, weight, mask)
+            return totals_of(self._task, variables, batch, None, False)[2]
 
         result: Sums = jax.lax.fori_loop(
             first,
             last,
-            lambda index, sums: sums.add(totals_of(index)),
+            lambda index, sums: sums.add(sums_of(index)),
             self.no_sums() if sums is None else sums,
         )
         return result
@@ -249,9 +274,12 @@ class Trainer(Value):
 
     def _step(self, state: TrainState, batch: Batch) -> tuple[TrainState, Any]:
         key = jax.random.fold_in(state.key, state.step)
-        gradients, totals = self._gradients(state.params, batch, key)
-        loss = functools.partial(self._loss, batch=batch, key=key)
-        return self._updated(state, gradients, totals, loss), totals
+        gradients, totals, remembered = self._gradients(state.variables, batch, key)
+        loss = functools.partial(
+            self._loss, variables=state.variables, batch=batch, key=key
+        )
+        state = self._updated(state, gradients, totals, loss)
+        return state._replace(layer_state=remembered), totals
 
     def _step_in_pieces(
         self,
@@ -272,11 +300,13 @@ class Trainer(Value):
             return batch(index * pieces + number), jax.random.fold_in(key, number)
 
         def sums_of(number: Array) -> tuple[Params, Any]:
-            return self._gradients(state.params, *piece(number), whole)
+            # Nothing is remembered: a layer that does looks at its whole batch.
+            return self._gradients(state.variables, *piece(number), whole)[:2]
 
-        def loss(params: Params) -> Float[Array, ""]:
+        def loss(trained: Params) -> Float[Array, ""]:
             def add(number: Array, total: Array) -> Array:
-                return total + self._loss(params, *piece(number), whole)
+                part, key = piece(number)
+                return total + self._loss(trained, state.variables, part, key, whole)
 
             none = jnp.zeros((), jax.dtypes.canonicalize_dtype(float))
             total: Array = jax.lax.fori_loop(0, pieces, add, none)
@@ -295,105 +325,73 @@ class Trainer(Value):
         return self._updated(state, gradients, totals, loss), totals
 
     def _loss(
-        self, params: Params, batch: Batch, key: RandomKey, whole: Any = None
+        self,
+        trained: Params,
+        variables: Variables,
+        batch: Batch,
+        key: RandomKey,
+        whole: Any = None,
     ) -> Float[Array, ""]:
-        """Return what is minimised, of a piece its share, see `_totals`."""
-        total, rows, _ = self._totals(params, batch, key, True, whole)
+        """Return what is minimised, of a piece its share, see `totals_of`.
+
+        Args:
+            trained: the parameters to minimise it over.
+            variables: where the others come from.
+            batch: this and the following as `totals_of` takes them.
+            key: likewise.
+            whole: likewise.
+        """
+        _, rest = self._split(variables.params)
+        variables = variables._replace(params=frozen.merged(trained, rest))
+        total, rows, *_ = totals_of(self._task, variables, batch, key, True, whole)
         return total / rows
 
     def _gradients(
         self,
-        params: Params,
+        variables: Variables,
         batch: Batch,
         key: RandomKey,
         whole: tuple[Array, Array | None] | None = None,
-    ) -> tuple[Params, dict[str, Any]]:
-        """Return the gradients of the loss and all sums, see `_totals`."""
+    ) -> tuple[Params, dict[str, Any], State]:
+        """Return gradients, all sums, and what is remembered, see `totals_of`."""
+        trained, rest = self._split(variables.params)
 
-        def loss_of(params: Params) -> tuple[Array, Any]:
-            total, *rest = self._totals(params, batch, key, True, whole)
-            return total, rest
+        def loss_of(trained: Params) -> tuple[Array, Any]:
+            params = frozen.merged(trained, rest)
+            own = variables._replace(params=params)
+            total, *others = totals_of(self._task, own, batch, key, True, whole)
+            return total, others
 
         # Divided afterwards: devices then add up rows and gradients at once.
-        gradients, (rows, totals) = jax.grad(loss_of, has_aux=True)(params)
-        return jax.tree.map(lambda leaf: leaf / rows, gradients), totals
+        gradients, (rows, *others) = jax.grad(loss_of, has_aux=True)(trained)
+        totals, remembered = others
+        return jax.tree.map(lambda leaf: leaf / rows, gradients), totals, remembered
 
     def _updated(
         self, state: TrainState, gradients: Params, totals: Any, loss: Loss
     ) -> TrainState:
+        trained, rest = self._split(state.params)
         updates, optimizer_state = transformations.update(
             self.transformation,
             gradients,
             state.optimizer_state,
-            state.params,
+            trained,
             totals["loss"],
             loss,
         )
-        params = optax.apply_updates(state.params, updates)
-        return TrainState(params, optimizer_state, state.key, state.step + 1)
+        return state._replace(
+            params=frozen.merged(optax.apply_updates(trained, updates), rest),
+            optimizer_state=optimizer_state,
+            step=state.step + 1,
+        )
 
     @functools.cached_property
-    def _head(self) -> tuple[Layer, Any, losses.Loss]:
-        """The network, the function from its outputs to predictions, and the loss."""
-        net, activation = last_activation.without_last_activation(self.net)
+    def _task(self) -> Task:
+        """What a batch is asked; the loss is one of logits where there is one."""
+        bare, activation = last_activation.without_last_activation(self.net)
         loss = self.loss.on_logits(activation)
         if loss is None:
-            return self.net, lambda outputs: outputs, self.loss
-        return net, activation, loss
-
-    def _totals(
-        self,
-        params: Params,
-        batch: Batch,
-        key: RandomKey | None,
-        training: bool,
-        whole: tuple[Array, Array | None] | None = None,
-    ) -> tuple[Float[Array, ""], Float[Array, ""], dict[str, Any]]:
-        """Return the sum of the losses, the rows to divide it by, and all sums.
-
-        Where ``batch`` is a piece of one, ``whole`` is the mask and weights of that
-        one; the losses of the pieces then add up to its loss.
-        """
-        net, activation, loss = self._head
-        outputs = net.apply(params, batch.x, key=key, training=training)
-        values = jnp.asarray(loss.per_example(batch.y, outputs))
-        rows = outputs.shape[0]
-        if values.shape[:1] != (rows,):
-            raise ShapeError(
-                f"the loss returned shape {values.shape} for a batch of {rows}: return "
-                "one value per example, without a mean over the batch."
-            )
-        per_row = metrics.mean_per_row(values)
-        mask = batch.mask
-        mask = jnp.ones(rows, bool) if mask is None else mask
-        mask, weight = _mask_and_weight(mask, batch.weight, per_row.dtype)
-        # Padding may give any value, NaN too, and 0 times NaN is NaN.
-        per_row = jnp.where(mask == 0.0, 0.0, per_row)
-        if batch.weight is not None:
-            per_row = per_row * weight
-        count = rows_in_all = jnp.sum(mask)
-        weight_in_all = weight
-        if whole is not None:
-            mask_in_all, weight_in_all = _mask_and_weight(*whole, per_row.dtype)
-            rows_in_all = jnp.sum(mask_in_all)
-        values_in_all = rows_in_all * (values.size // rows)
-        total = jnp.sum(per_row) * loss.factor(values_in_all, weight_in_all)
-        penalty = serial.penalty(self.net, params)
-        if isinstance(penalty, Array):  # else 0.0: nothing is regularized
-            total = total + penalty * count
-        totals: dict[str, Any] = {"loss": (total, count)}
-        if self.all_metrics:
-            predictions = jax.lax.stop_gradient(activation(outputs))
-            for metric in self.metrics:
-                totals[metric.name] = metric.totals(batch.y, predictions, mask)
-            for metric in self.weighted_metrics:
-                totals[metric.name] = metric.totals(batch.y, predictions, weight)
-        return total, rows_in_all, totals
-
-
-def _mask_and_weight(
-    mask: Array, weight: Array | None, dtype: Any
-) -> tuple[Array, Array]:
-    """Return what counts examples, and what multiplies their losses."""
-    mask = mask.astype(dtype)
-    return mask, mask if weight is None else mask * weight.astype(dtype)
+            bare, activation, loss = self.net, activations.linear, self.loss
+        return Task(
+            self.net, bare, activation, loss, self.metrics, self.weighted_metrics
+        )

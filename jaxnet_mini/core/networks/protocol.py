@@ -1,0 +1,168 @@
+"""What a layer may have besides ``init`` and ``apply``, asked for in this one place.
+
+Only ``init`` and ``apply`` make a layer, see `jaxnet_mini.core.types.Layer`. What else
+one has, a penalty, a state, parameters that stay as they are, is found here, and so a
+layer that has none of it costs nothing: its programs are those of ``apply`` alone.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxnet_mini.core import activations, layers
+from jaxnet_mini.core.layers.base import remembers
+from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape, State
+
+OWN_LAYERS: frozenset[Any] = frozenset(
+    kind for kind in vars(layers).values() if isinstance(kind, type)
+)
+
+
+def run(
+    layer: Layer,
+    params: Params,
+    state: State,
+    x: Array,
+    *,
+    key: RandomKey | None = None,
+    training: bool = False,
+    mask: Array | None = None,
+) -> tuple[Array, State]:
+    """Return a layer's outputs and its next state, by ``apply`` or by ``update``.
+
+    Args:
+        layer: any.
+        params: its parameters.
+        state: what it remembers, see `init_state`.
+        x: a batch.
+        key: of the random numbers it draws.
+        training: whether it learns from the batch.
+        mask: ``(batch,)``, 0 or False for rows that are padding; None where none is.
+    """
+    if not has_state(layer):
+        return layer.apply(params, x, key=key, training=training), state
+    own: Any = layer
+    after: tuple[Array, State] = own.update(
+        params, state, x, key=key, training=training, mask=mask
+    )
+    return after
+
+
+def init_state(layer: Layer, input_shape: Shape) -> State:
+    """Return what a layer remembers before its first batch; ``{}`` if nothing."""
+    own: Any = layer
+    return own.init_state(input_shape) if has_state(layer) else {}
+
+
+def has_state(layer: Layer) -> bool:
+    """Return whether a layer remembers something, and is to be asked by ``update``.
+
+    A layer that holds others says by its attribute ``has_state`` whether one does.
+
+    >>> from jaxnet_mini.layers import Dense
+    >>> has_state(Dense(3))
+    False
+    """
+    return knows_update(layer) and bool(getattr(layer, "has_state", True))
+
+
+def knows_update(layer: Any) -> bool:
+    """Return whether a layer's ``update`` is what it computes.
+
+    It is not where a subclass overrides ``apply`` alone: that would be passed over.
+    """
+    if not callable(getattr(layer, "update", None)):
+        return False
+    for kind in type(layer).__mro__:
+        if "update" in vars(kind):
+            return True
+        if "apply" in vars(kind):
+            return False
+    return True
+
+
+def check_stateless(layer: Layer) -> None:
+    """Check that ``apply`` is all that a layer computes.
+
+    Raises:
+        LayerError: it remembers something, of which ``apply`` is not told.
+    """
+    if has_state(layer):
+        raise remembers(layer)
+
+
+def penalty(layer: Layer, params: Params) -> Array | float:
+    """Return what a layer adds to the loss; 0.0 without the method, or if frozen.
+
+    As in Keras only what is trained is regularized.
+    """
+    own = getattr(layer, "penalty", None)
+    if own is None or not getattr(layer, "trainable", True):
+        return 0.0
+    value: Array | float = own(params)
+    return value
+
+
+def stacked_penalty(layer: Layer, params: Params, n: int) -> Array | float:
+    """Return the sum of what a layer adds to the loss with each of ``n`` parameters.
+
+    Args:
+        layer: the layer.
+        params: its parameters, each with another first axis of length ``n``.
+        n: how many.
+    """
+    regularized = []
+
+    def of_one(own: Params) -> Array | float:
+        value = penalty(layer, own)
+        regularized.append(isinstance(value, Array))
+        return value
+
+    values = jax.vmap(of_one, axis_size=n)(params)
+    # A number that is no array says that nothing is regularized.
+    return jnp.sum(values) if any(regularized) else 0.0
+
+
+def acts_by_row(layer: Layer, training: bool = False) -> bool:
+    """Return whether each output is known to depend on its own example alone.
+
+    So it is for the layers of this library, unless they call a user's function. Of a
+    user's own layer nothing is known, unless it says so with ``acts_by_row = True``.
+
+    Args:
+        layer: any.
+        training: whether the question is asked of training, where a layer with a state
+            learns from all rows of a batch.
+
+    >>> from jaxnet_mini.core.networks.serial import serial
+    >>> from jaxnet_mini.layers import Dense
+    >>> acts_by_row(serial(Dense(8, activation="relu"), Dense(3)))
+    True
+    >>> acts_by_row(Dense(8, activation=lambda x: x / jax.numpy.max(x)))
+    False
+    """
+    if training and has_state(layer):
+        return False
+    own = getattr(layer, "acts_by_row", None)
+    if own is not None:
+        return bool(own)
+    activation = getattr(layer, "activation", None)
+    known = (None, *activations.ACTIVATIONS, *activations.ACTIVATIONS.values())
+    return type(layer) in OWN_LAYERS and activation in known
+
+
+def trainable_mask(layer: Layer, params: Params) -> Any:
+    """Return a tree like ``params``, with True for what is trained and False else.
+
+    >>> from jaxnet_mini.layers import Dense
+    >>> frozen = Dense(3, use_bias=False, trainable=False)
+    >>> trainable_mask(frozen, {"kernel": jnp.zeros((2, 3))})
+    {'kernel': False}
+    """
+    trainable = bool(getattr(layer, "trainable", True))
+    own = getattr(layer, "trainable_mask", None)
+    if own is None or not trainable:
+        return jax.tree.map(lambda _: trainable, params)
+    return own(params)

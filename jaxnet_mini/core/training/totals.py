@@ -1,0 +1,106 @@
+"""What one batch gives: its loss, and the sums that loss and metrics come from."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxnet_mini.core import metrics
+from jaxnet_mini.core.activations import Activation
+from jaxnet_mini.core.losses import Loss
+from jaxnet_mini.core.metrics import Metric
+from jaxnet_mini.core.networks import protocol
+from jaxnet_mini.core.training.state import Batch
+from jaxnet_mini.core.types import Float, Layer, RandomKey, State, Variables
+from jaxnet_mini.errors import ShapeError
+
+
+class Task(NamedTuple):
+    """What is asked of each batch.
+
+    Args:
+        net: the network.
+        bare: what of it gives the outputs that ``loss`` takes.
+        activation: makes predictions of these outputs.
+        loss: what is minimised.
+        metrics: what else is counted.
+        weighted_metrics: likewise, examples by their weights.
+    """
+
+    net: Layer
+    bare: Layer
+    activation: Activation
+    loss: Loss
+    metrics: tuple[Metric, ...]
+    weighted_metrics: tuple[Metric, ...]
+
+
+def totals_of(
+    task: Task,
+    variables: Variables,
+    batch: Batch,
+    key: RandomKey | None,
+    training: bool,
+    whole: tuple[Array, Array | None] | None = None,
+) -> tuple[Float[Array, ""], Float[Array, ""], dict[str, Any], State]:
+    """Return the sum of the losses, the rows to divide it by, and all sums.
+
+    Last comes what layers remember afterwards.
+
+    Args:
+        task: what is asked.
+        variables: what the network computes with.
+        batch: the examples.
+        key: of the random numbers that layers draw.
+        training: whether layers act as in training.
+        whole: where ``batch`` is a piece of one, the mask and weights of that one; the
+            losses of the pieces then add up to its loss.
+
+    Raises:
+        ShapeError: the loss does not return one value per example.
+    """
+    outputs, remembered = protocol.run(
+        task.bare, *variables, batch.x, key=key, training=training, mask=batch.mask
+    )
+    values = jnp.asarray(task.loss.per_example(batch.y, outputs))
+    rows = outputs.shape[0]
+    if values.shape[:1] != (rows,):
+        raise ShapeError(
+            f"the loss returned shape {values.shape} for a batch of {rows}: return "
+            "one value per example, without a mean over the batch."
+        )
+    per_row = metrics.mean_per_row(values)
+    mask = batch.mask
+    mask = jnp.ones(rows, bool) if mask is None else mask
+    mask, weight = _mask_and_weight(mask, batch.weight, per_row.dtype)
+    # Padding may give any value, NaN too, and 0 times NaN is NaN.
+    per_row = jnp.where(mask == 0.0, 0.0, per_row)
+    if batch.weight is not None:
+        per_row = per_row * weight
+    count = rows_in_all = jnp.sum(mask)
+    weight_in_all = weight
+    if whole is not None:
+        mask_in_all, weight_in_all = _mask_and_weight(*whole, per_row.dtype)
+        rows_in_all = jnp.sum(mask_in_all)
+    values_in_all = rows_in_all * (values.size // rows)
+    total = jnp.sum(per_row) * task.loss.factor(values_in_all, weight_in_all)
+    penalty = protocol.penalty(task.net, variables.params)
+    if isinstance(penalty, Array):  # else 0.0: nothing is regularized
+        total = total + penalty * count
+    totals: dict[str, Any] = {"loss": (total, count)}
+    if task.metrics or task.weighted_metrics:
+        predictions = jax.lax.stop_gradient(task.activation(outputs))
+        for metric in task.metrics:
+            totals[metric.name] = metric.totals(batch.y, predictions, mask)
+        for metric in task.weighted_metrics:
+            totals[metric.name] = metric.totals(batch.y, predictions, weight)
+    return total, rows_in_all, totals, remembered
+
+
+def _mask_and_weight(
+    mask: Array, weight: Array | None, dtype: Any
+) -> tuple[Array, Array]:
+    """Return what counts examples, and what multiplies their losses."""
+    mask = mask.astype(dtype)
+    return mask, mask if weight is None else mask * weight.astype(dtype)
