@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import jax
+import numpy as np
 import pytest
 
 import jaxnet_mini
@@ -56,10 +57,11 @@ def test_how_to_add_a_thing_runs():
         for block in blocks:
             exec(compile(block, "adding.md", "exec"), names)
     # Of each section one thing, all of them trained together.
-    assert len(blocks) == 7
+    assert len(blocks) == 8
     assert set(names["history"].history) == {"accuracy", "loss", "spread"}
     assert names["history"].history["spread"][0] > 0.0
-    assert names["model"].count_params() == 64 + 64 * 10 + 10
+    assert names["model"].count_params() == 64 + 64 + 64 * 10 + 10
+    assert np.any(names["model"].layer_state["centre"]["mean"])
 
 
 def test_files_that_pages_name_exist():
