@@ -23,6 +23,9 @@ import jaxnet_mini as jn
 from jaxnet_mini.data import epoch_order
 from jaxnet_mini.regularizers import L2
 
+# What is counted here, is counted in processes of its own.
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 # Programs, waits and transfers
 
 
