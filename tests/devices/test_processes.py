@@ -16,13 +16,19 @@ from interpreter import ROOT
 import jaxnet_mini as jn
 from jaxnet_mini.datasets import digits
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 SCRIPT = ROOT / "examples" / "multi_host.py"
 ENDS_WITHIN = 60.0
 """Seconds: a broken connection is noticed at once, and JAX's own goodbye waits for the
 heartbeat of the example, 20 seconds."""
 
-COMPILES = {"JAX_ENABLE_COMPILATION_CACHE": "false"}
-"""Each compiles for itself, as on machines of their own."""
+COMPILES = {
+    "JAX_ENABLE_COMPILATION_CACHE": "false",
+    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+}
+"""Each compiles for itself, as on machines of their own, and quickly: what they learn
+is compared to rounding."""
 
 
 def start(processes, folder, epochs):
