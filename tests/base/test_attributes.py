@@ -3,12 +3,9 @@
 Each is refused by one sentence, which says what to write instead.
 """
 
-import pickle
-
 import jax
 import numpy as np
 import pytest
-from conftest import keras_on_jax
 from oracles import raises_text, unchecked_types
 
 import jaxnet_mini as jn
@@ -115,28 +112,6 @@ def test_attributes_that_nothing_looks_at_are_refused():
     assert model.optimizer.learning_rate == pytest.approx(0.1)
     model.stop_training, model.name = True, "other"
     model.optimizer.learning_rate = 0.2
-
-
-def test_what_is_read_and_not_there_is_answered_by_its_meaning():
-    model = jn.Sequential([Dense(2, input_dim=2)])
-    model.compile(jn.optimizers.SGD(0.1, momentum=0.5), "mse")
-    with keras_on_jax() as keras:
-        other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
-        other.compile("sgd", "mse")
-        public = [name for name in dir(other) if not name.startswith("_")]
-    missing = [name for name in public if not hasattr(model, name)]
-    assert {"train_step", "get_layer", "trainable_weights"} <= set(missing)
-    for name in missing:
-        with raises_text(AbsentNameError, repr(name), ". "):
-            getattr(model, name)
-    with raises_text(AbsentNameError, "'lr'. It is learning_rate"):
-        model.optimizer.lr  # noqa: B018
-    with raises_text(AbsentNameError, "model.trainer.optimizer.momentum"):
-        model.optimizer.momentum  # noqa: B018
-    assert model.trainer.optimizer.momentum == 0.5
-    with raises_text(AttributeError, "'Sequential' object has no attribute 'fitt'"):
-        model.fitt  # noqa: B018
-    assert not hasattr(pickle.loads(pickle.dumps(model)), "loss")
 
 
 class Own(jn.Sequential):

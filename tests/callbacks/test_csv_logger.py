@@ -5,9 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from classifier import data, ours, theirs
-from conftest import keras_on_jax
-from hypothesis import given, settings, strategies
+from classifier import data, ours
 from oracles import raises_text
 
 from jaxnet_mini import metrics
@@ -20,41 +18,6 @@ from jaxnet_mini.callbacks import (
 from jaxnet_mini.errors import ArgumentError
 
 CALL = {"batch_size": 8, "shuffle": False, "verbose": 0}
-
-
-def written_by(callback, path, logs):
-    """The file after training of so many epochs, without training."""
-    callback.on_train_begin({})
-    for epoch, entries in enumerate(logs):
-        callback.on_epoch_end(epoch, dict(entries))
-    callback.on_train_end({})
-    return path.read_bytes()
-
-
-NAMES = strategies.sampled_from(["loss", "accuracy", "val_loss", "val_accuracy", "lr"])
-FLOATS = strategies.floats() | strategies.sampled_from([float("nan"), float("inf")])
-
-
-@settings(deadline=None, max_examples=60)
-@given(
-    logs=strategies.lists(
-        strategies.dictionaries(NAMES, FLOATS, min_size=1), min_size=1, max_size=4
-    ),
-    separator=strategies.sampled_from([",", ";", "\t", "|"]),
-    append=strategies.booleans(),
-)
-def test_the_file_is_that_of_keras_to_the_byte(
-    logs, separator, append, tmp_path_factory
-):
-    folder = tmp_path_factory.mktemp("logs")
-    setting = {"separator": separator, "append": append}
-    with keras_on_jax() as keras:
-        path = folder / "theirs.csv"
-        callback = keras.callbacks.CSVLogger(path, **setting)
-        expected = [written_by(callback, path, logs) for _ in range(2)]
-    path = folder / "ours.csv"
-    callback = CSVLogger(path, **setting)
-    assert [written_by(callback, path, logs) for _ in range(2)] == expected
 
 
 def rows_of(path, separator=","):
@@ -170,22 +133,6 @@ def test_a_path_that_cannot_be_written_costs_no_epoch(tmp_path):
 def test_a_separator_is_one_character(separator):
     with raises_text(ArgumentError, "separator must be one character", repr(separator)):
         CSVLogger("log.csv", separator=separator)
-
-
-def test_keras_trains_to_the_same_file(tmp_path):
-    with keras_on_jax() as keras:
-        model = ours()
-        other = theirs(model.get_weights())
-        path = tmp_path / "theirs.csv"
-        logger = keras.callbacks.CSVLogger(path)
-        other.fit(*data(), epochs=2, callbacks=[logger], **CALL)
-    model.fit(*data(), epochs=2, callbacks=CSVLogger(tmp_path / "ours.csv"), **CALL)
-    expected, rows = rows_of(path), rows_of(tmp_path / "ours.csv")
-    assert list(rows[0]) == list(expected[0])
-    for row, their_row in zip(rows, expected, strict=True):
-        for name in ("epoch", "loss", "accuracy"):
-            assert float(row[name]) == pytest.approx(float(their_row[name]), rel=1e-5)
-        assert row["val_loss"] == their_row["val_loss"] == "NA"
 
 
 def test_a_metric_of_several_numbers_is_a_list_in_one_cell(tmp_path):

@@ -14,7 +14,6 @@ import time
 
 import numpy as np
 import pytest
-from conftest import keras_on_jax
 from oracles import raises_text, unchecked_types
 
 import jaxnet_mini as jn
@@ -80,14 +79,6 @@ def test_times_are_written_in_the_unit_that_fits(seconds, text):
 )
 def test_figures_have_four_decimals_or_four_digits(value, text):
     assert progress_bar._figure(value) == text
-
-
-@pytest.mark.parametrize("value", [123.456789, 1.0, 0.29346, 0.00101, 0.001, 1.23e-4])
-def test_figures_are_written_as_keras_writes_them(value, capsys):
-    with keras_on_jax() as keras:
-        bar = keras.utils.Progbar(1, verbose=2, stateful_metrics=["loss"])
-        bar.update(1, [("loss", value)], finalize=True)
-    assert f"loss: {progress_bar._figure(value)}" in capsys.readouterr().out
 
 
 # Lines

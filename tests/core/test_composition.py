@@ -9,12 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import keras_on_jax
 from oracles import assert_close, named, raises_text, unchecked_types
 
 from jaxnet_mini import activations
 from jaxnet_mini.core.networks.last_activation import without_last_activation
-from jaxnet_mini.core.networks.serial import check_layer, serial, snake_case
+from jaxnet_mini.core.networks.serial import check_layer, serial
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import Layer
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
@@ -67,33 +66,6 @@ def test_serial_applies_its_layers_in_order(training):
     np.testing.assert_array_equal(y, expected)
 
 
-def test_a_serial_net_is_that_of_keras():
-    net = serial(Flatten(), Dense(7, "relu"), LayerNormalization(), Dense(2, "softmax"))
-    _, params = net.init(KEY, (4, 3))
-    with keras_on_jax() as keras:
-        theirs = keras.Sequential(
-            [
-                keras.layers.Flatten(),
-                keras.layers.Dense(7, activation="relu"),
-                keras.layers.LayerNormalization(),
-                keras.layers.Dense(2, activation="softmax"),
-            ]
-        )
-        theirs.build((None, 4, 3))
-        weights = [
-            params[layer][name]
-            for layer, names in (
-                ("dense", ("kernel", "bias")),
-                ("layer_normalization", ("gamma", "beta")),
-                ("dense_1", ("kernel", "bias")),
-            )
-            for name in names
-        ]
-        theirs.set_weights([np.asarray(weight) for weight in weights])
-        expected = np.asarray(theirs(X))
-    assert_close(net.apply(params, jnp.asarray(X)), expected)
-
-
 def test_nesting_changes_names_and_not_the_outputs():
     flat = serial(Flatten(), Dense(7, "tanh"), Dense(2))
     nested = serial(serial(Flatten(), Dense(7, "tanh")), serial(serial(Dense(2))))
@@ -131,26 +103,6 @@ def test_it_is_a_layer_and_a_static_argument():
 
 
 # Names
-
-
-CLASSES = [
-    "Dense",
-    "LayerNormalization",
-    "ReLU",
-    "Conv2D",
-    "MultiHeadAttention",
-    "HTTPServer",
-    "GRUCell",
-    "Conv2DTranspose",
-    "Block2Dense",
-    "dense",
-]
-
-
-@pytest.mark.parametrize("name", CLASSES)
-def test_snake_case_is_that_of_keras(name):
-    with keras_on_jax() as keras:
-        assert snake_case(name) == keras.src.utils.naming.to_snake_case(name)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ Oracles: Keras 3.15 on JAX, optax (Nadam only) and float64 NumPy, each fed with 
 sequence of gradients.
 """
 
-import dataclasses
 import math
 
 import jax
@@ -13,7 +12,14 @@ import numpy as np
 import optax
 import oracles
 import pytest
-from conftest import keras_on_jax
+from optimizers_cases import (
+    AS_KERAS,
+    GRADIENTS,
+    PARAMS,
+    assert_trajectories_agree,
+    ours,
+    trajectory,
+)
 from oracles import assert_close, named, raises_text, unchecked_types
 
 from jaxnet_mini import optimizers
@@ -32,114 +38,10 @@ from jaxnet_mini.optimizers import (
     set_learning_rate,
 )
 
-STEPS = 20
-RNG = np.random.default_rng(0)
-PARAMS = {
-    "bias": RNG.normal(size=5).astype(np.float32),
-    "kernel": RNG.normal(size=(3, 5)).astype(np.float32),
-}
-# A drift and noise: moments of both kinds matter.
-GRADIENTS = [
-    {
-        name: (0.3 * np.sign(value) + RNG.normal(0.0, 0.5, value.shape)).astype(
-            np.float32
-        )
-        for name, value in PARAMS.items()
-    }
-    for _ in range(STEPS)
-]
-
-
-def trajectory(transformation, state, gradients=GRADIENTS):
-    """The parameters after each step."""
-    params, after = jax.tree.map(jnp.asarray, PARAMS), []
-
-    @jax.jit
-    def step(params, state, gradient):
-        updates, state = transformation.update(gradient, state, params)
-        return optax.apply_updates(params, updates), state
-
-    for gradient in gradients:
-        params, state = step(params, state, jax.tree.map(jnp.asarray, gradient))
-        after.append(params)
-    return after
-
 
 def lax():
     """What optax computes by itself is not always written for strict promotion."""
     return jax.numpy_dtype_promotion("standard")
-
-
-def ours(optimizer):
-    state = optimizer.init(jax.tree.map(jnp.asarray, PARAMS))
-    return trajectory(optimizer.transformation(), state)
-
-
-def keras_trajectory(kind, **numbers):
-    with keras_on_jax() as keras:
-        theirs = getattr(keras.optimizers, kind)(**numbers)
-        variables = {n: keras.Variable(v, name=n) for n, v in PARAMS.items()}
-        theirs.build(list(variables.values()))
-        after = []
-        for gradient in GRADIENTS:
-            theirs.apply([keras.ops.array(gradient[n]) for n in variables])
-            after.append({n: np.array(v) for n, v in variables.items()})
-    return after
-
-
-def assert_trajectories_agree(actual, expected, tolerance):
-    for step, (a, e) in enumerate(zip(actual, expected, strict=True)):
-        for name in PARAMS:
-            scale = max(1.0, float(np.abs(e[name]).max()))
-            np.testing.assert_allclose(
-                a[name],
-                e[name],
-                rtol=0,
-                atol=tolerance * scale,
-                err_msg=f"{name}, {step}",
-            )
-
-
-AS_KERAS = [
-    SGD(),
-    SGD(0.1),
-    SGD(0.1, momentum=0.9),
-    SGD(0.1, momentum=0.9, nesterov=True),
-    Adam(),
-    Adam(0.1),
-    Adam(0.01, beta_1=0.8, beta_2=0.9, epsilon=0.1),
-    AdamW(),
-    AdamW(0.1, weight_decay=0.05),
-    AdamW(0.01, beta_1=0.8, beta_2=0.9, epsilon=0.1),
-    RMSprop(),
-    RMSprop(0.01, rho=0.8, epsilon=1e-3),
-    RMSprop(0.01, momentum=0.9),
-    RMSprop(0.01, centered=True),
-    RMSprop(0.01, momentum=0.5, centered=True),
-    Adagrad(),
-    Adagrad(0.1, initial_accumulator_value=0.5, epsilon=0.01),
-    Lion(),
-    Lion(0.01, beta_1=0.8, beta_2=0.9),
-]
-
-
-def numbers_of(optimizer):
-    return {f.name: getattr(optimizer, f.name) for f in dataclasses.fields(optimizer)}
-
-
-@pytest.mark.parametrize("optimizer", AS_KERAS, ids=named)
-def test_twenty_steps_are_those_of_keras(optimizer):
-    expected = keras_trajectory(type(optimizer).__name__, **numbers_of(optimizer))
-    assert_trajectories_agree(ours(optimizer), expected, 1e-5)
-
-
-@pytest.mark.parametrize("name", sorted(optimizers.OPTIMIZERS))
-def test_names_and_defaults_are_those_of_keras(name):
-    optimizer = optimizers.get(name)
-    with keras_on_jax() as keras:
-        theirs = keras.optimizers.get(name).get_config()
-    for number, value in numbers_of(optimizer).items():
-        assert value == pytest.approx(theirs[number], rel=1e-6), number
 
 
 @pytest.mark.parametrize("numbers", [{}, {"learning_rate": 0.05, "beta_1": 0.8}])

@@ -7,7 +7,6 @@ import jax
 import ml_dtypes
 import numpy as np
 import pytest
-from conftest import keras_on_jax
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import unchecked_types, x64
@@ -453,22 +452,6 @@ def test_split_is_keras(rows, share):
             fit_arguments.split(rows, share)
 
 
-@pytest.mark.parametrize(
-    ("rows", "share"), [(10, 0.1), (10, 0.2), (7, 0.5), (1000, 0.333), (60_000, 0.1)]
-)
-def test_split_agrees_with_keras(rows, share):
-    with keras_on_jax():
-        from keras.src.trainers.data_adapters.array_slicing import (
-            train_validation_split,
-        )
-
-        x = np.arange(rows)
-        (left,), (held_out,) = train_validation_split((x,), share)
-    at = fit_arguments.split(rows, share)
-    np.testing.assert_array_equal(np.asarray(left), x[:at])
-    np.testing.assert_array_equal(np.asarray(held_out), x[at:])
-
-
 def test_rows_of_examples_are_views():
     x, y, weight = numbers(9, 2), numbers(9), numbers(9)
     part = checks.Examples(x, y, weight).rows(2, 5)
@@ -483,44 +466,6 @@ def test_rows_of_examples_are_views():
 # Weights by class
 
 CLASSES = np.array([0, 2, 1, 1, 0, 2])
-TABLE = {0: 0.5, 1: 2.0, 2: 3.5}
-
-
-def keras_class_weights(y, table):
-    with keras_on_jax():
-        from keras.src.trainers.data_adapters.data_adapter_utils import (
-            class_weight_to_sample_weights,
-        )
-
-        return np.asarray(class_weight_to_sample_weights(y, table))
-
-
-@pytest.mark.parametrize(
-    "y",
-    [
-        CLASSES,
-        CLASSES.reshape(-1, 1),
-        CLASSES.astype(np.float32),
-        np.eye(3, dtype=np.float32)[CLASSES],
-        np.eye(3)[CLASSES] * 0.8 + 0.1,
-    ],
-    ids=["sparse", "column", "float", "one-hot", "soft"],
-)
-@pytest.mark.parametrize("table", [TABLE, {1: 2.0}, {}, {0: 0.0, 1: 1.0}])
-def test_class_weights_are_keras(y, table):
-    ours = checks.class_weights(y, table, (3,))
-    theirs = keras_class_weights(y, table)
-    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
-
-
-@pytest.mark.parametrize("shape", [(-1,), (-1, 1)])
-@pytest.mark.parametrize("dtype", ["int64", "float32", "bool"])
-def test_class_weights_of_two_classes(shape, dtype):
-    y = np.array([0, 1, 1, 0]).astype(dtype).reshape(shape)
-    ours = checks.class_weights(y, {0: 0.25, 1: 4.0}, (1,))
-    np.testing.assert_array_equal(ours, [0.25, 4.0, 4.0, 0.25])
-    if dtype != "bool":
-        np.testing.assert_allclose(ours, keras_class_weights(y, {0: 0.25, 1: 4.0}))
 
 
 def test_class_weights_take_numpys_integers():

@@ -5,16 +5,14 @@ model that shares.
 """
 
 import copy
-import dataclasses
 import gc
 import pickle
-from typing import NamedTuple
 
 import jax
 import numpy as np
 import pytest
-from conftest import keras_on_jax
-from oracles import assert_close, raises_text, unchecked_types
+from oracles import raises_text, unchecked_types
+from places_cases import Slotted, X, trained
 
 import jaxnet_mini as jn
 from jaxnet_mini.errors import LayerError
@@ -24,45 +22,9 @@ from jaxnet_mini.layers import (
     Dropout,
     Flatten,
     Input,
-    LayerNormalization,
-    PReLU,
     ReLU,
     Softmax,
 )
-
-X = np.random.default_rng(0).normal(size=(6, 2)).astype(np.float32)
-
-
-def trained():
-    model = jn.Sequential([Dense(4, "relu", input_dim=2), Dense(3)], name="base")
-    model.compile("sgd", "mse")
-    model.fit(X, np.ones((6, 3)), epochs=2, verbose=0)
-    return model
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Slotted:
-    """A layer of a user's own that no weak reference can be made to."""
-
-    units: int
-
-    def init(self, key, input_shape):
-        return (self.units,), {"w": jax.random.normal(key, (*input_shape, self.units))}
-
-    def apply(self, params, x, *, key=None, training=False):
-        return x @ params["w"]
-
-
-class Named(NamedTuple):
-    """Likewise; its parameters are those of a layer that it holds."""
-
-    inner: Dense
-
-    def init(self, key, input_shape):
-        return self.inner.init(key, input_shape)
-
-    def apply(self, params, x, *, key=None, training=False):
-        return self.inner.apply(params, x)
 
 
 class Listing:
@@ -109,56 +71,6 @@ def test_whether_the_model_is_still_there_does_not_matter():
     gc.collect()
     with raises_text(LayerError, "the layer 'dense' of the model 'base'"):
         jn.Sequential(layers)
-
-
-def test_what_is_advised_gives_what_keras_gives():
-    model = trained()
-    with keras_on_jax() as keras:
-        base = keras.Sequential(
-            [keras.Input((2,)), keras.layers.Dense(4, "relu"), keras.layers.Dense(3)]
-        )
-        base.set_weights(model.get_weights())
-        with_softmax = keras.Sequential([*base.layers, keras.layers.Softmax()])
-        shorter = keras.Sequential([keras.Input((2,)), *base.layers[:-1]])
-        expected = [np.asarray(m(X)) for m in (with_softmax, shorter)]
-        longer = jn.models.clone_model(model)
-        longer.set_weights(model.get_weights())
-        longer.add(Softmax())
-        assert_close(longer.predict(X), expected[0], 1e-5)
-        cut = jn.models.clone_model(model)
-        cut.set_weights(model.get_weights())
-        cut.pop()
-        assert_close(cut.predict(X), expected[1], 1e-5)
-        # The other advice: the layers anew, and their weights.
-        for anew in (
-            [copy.deepcopy(layer) for layer in model.layers],
-            [Dense(4, "relu", input_dim=2), Dense(3)],
-        ):
-            again = jn.Sequential([*anew, Softmax()])
-            again.set_weights(model.get_weights())
-            assert_close(again.predict(X), expected[0], 1e-5)
-
-
-def test_one_object_in_two_places_is_refused_and_two_equal_ones_are_not():
-    with keras_on_jax() as keras:
-        layer = keras.layers.Dense(5)
-        shared = keras.Sequential([keras.Input((5,)), layer, layer])
-        assert shared.count_params() == 30
-    dense, normalization, prelu = Dense(5), LayerNormalization(), PReLU()
-    own, named = Slotted(5), Named(Dense(5))
-    for layer in (dense, normalization, prelu, own, named, jn.serial(Dense(5))):
-        with raises_text(LayerError, "stands in it twice", "copy.deepcopy(layer)"):
-            jn.Sequential([Input((5,)), layer, layer])
-        model = jn.Sequential([Input((5,)), layer, copy.deepcopy(layer)])
-        with raises_text(LayerError, "stands in it twice"):
-            model.add(layer)
-        with raises_text(LayerError, "of the model 'sequential'"):
-            jn.Sequential([Input((5,)), layer])
-    assert jn.Sequential([Input((5,)), Dense(5), Dense(5)]).count_params() == 60
-    # The core is values: two places are two sets of weights there.
-    anew = Dense(5)
-    twice = jn.Sequential([Input((5,)), jn.serial(anew, anew)])
-    assert twice.count_params() == 60
 
 
 def test_the_core_is_not_concerned():

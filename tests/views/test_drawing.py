@@ -1,7 +1,6 @@
 """Drawings of models, held against parsers, fonts, Keras and Graphviz."""
 
 import base64
-import inspect
 import itertools
 import re
 import shutil
@@ -13,7 +12,7 @@ from html.parser import HTMLParser
 import jax.numpy as jnp
 import pydot
 import pytest
-from conftest import keras_on_jax
+from drawing_cases import ALL, digits_model, nodes_of, rows_in
 from IPython.core.formatters import DisplayFormatter
 from matplotlib.font_manager import FontProperties
 from matplotlib.image import imread
@@ -27,17 +26,6 @@ from jaxnet_mini.views import svg
 SVG = "{http://www.w3.org/2000/svg}"
 LONG = "a_layer_whose_name_is_longer_than_any_box_is_wide_" * 3
 ODD = "<b>&\"'<br>]]>\x07"
-
-
-def digits_model():
-    return jn.Sequential(
-        [
-            jn.Flatten(input_shape=(8, 8)),
-            jn.Dense(64, "relu"),
-            jn.Dropout(0.5),
-            jn.Dense(10, activation="softmax"),
-        ]
-    )
 
 
 def odd_model():
@@ -321,13 +309,6 @@ def test_every_model_has_a_page(model):
 # Graphviz's
 
 
-ALL = dict.fromkeys(
-    ("show_shapes", "show_dtype", "show_layer_names", "show_layer_activations",
-     "show_trainable"),
-    True,
-)  # fmt: skip
-
-
 def parsed(dot):
     """The graph, read back from its own text."""
     with warnings.catch_warnings():
@@ -335,20 +316,6 @@ def parsed(dot):
         warnings.filterwarnings("ignore", message=".*deprecated")
         (graph,) = pydot.graph_from_dot_data(dot.to_string())
     return graph
-
-
-def rows_in(node):
-    """The cells of a node's table, as any reader of XML reads them."""
-    label = node.get_label()
-    assert (label[0], label[-1]) == ("<", ">")
-    table = ElementTree.fromstring(label[1:-1])
-    return [["".join(cell.itertext()) for cell in row] for row in table]
-
-
-def nodes_of(graph):
-    nodes = [node for node in graph.get_nodes() if node.get_name() != "node"]
-    inner = [nodes_of(cluster) for cluster in graph.get_subgraphs()]
-    return [*nodes, *itertools.chain.from_iterable(inner)]
 
 
 def test_the_graph_says_what_was_asked_for():
@@ -394,50 +361,6 @@ def test_the_graph_says_what_was_asked_for():
         [["Dropout"]],
         [["Dense"]],
     ]
-
-
-def test_the_graph_has_the_nodes_and_words_of_keras():
-    """Keras's labels are of the same kind; each word of them stands in ours."""
-    with keras_on_jax() as keras:
-        keras.backend.clear_session()
-        layers = keras.layers
-        theirs = keras.utils.model_to_dot(
-            keras.Sequential(
-                [
-                    layers.Input((8, 8)),
-                    layers.Flatten(),
-                    layers.Dense(64, activation="relu"),
-                    layers.Dropout(0.5),
-                    layers.Dense(10, activation="softmax"),
-                ]
-            ),
-            rankdir="LR",
-            dpi=96,
-            **ALL,
-        )
-    ours = utils.model_to_dot(digits_model(), rankdir="LR", dpi=96, **ALL)
-    assert len(nodes_of(ours)) == len(nodes_of(theirs)) == 4
-    assert len(ours.get_edges()) == len(theirs.get_edges()) == 3
-    for attribute in ("rankdir", "dpi"):
-        assert str(ours.get(attribute)) == str(theirs.get(attribute))
-    for own, other in zip(nodes_of(ours), nodes_of(theirs), strict=True):
-        own_words = set(re.findall(r"\w+", " ".join(itertools.chain(*rows_in(own)))))
-        words = " ".join(itertools.chain(*rows_in(other)))
-        # Ours has a row for what is trainable, theirs a coloured cell.
-        missing = set(re.findall(r"\w+", words)) - own_words
-        assert missing == set()
-
-
-def test_arguments_are_those_of_keras():
-    with keras_on_jax() as keras:
-        for name in ("model_to_dot", "plot_model"):
-            theirs = inspect.signature(getattr(keras.utils, name)).parameters
-            ours = inspect.signature(getattr(utils, name)).parameters
-            # Of Keras's only what a chain of layers has no use for is absent.
-            absent = {"subgraph", "splines", "kwargs"} & set(theirs)
-            assert list(ours) == [key for key in theirs if key not in absent]
-            for key, parameter in ours.items():
-                assert parameter.default == theirs[key].default, key
 
 
 def test_edges_run_from_layer_to_layer(model):

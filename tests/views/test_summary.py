@@ -1,16 +1,13 @@
 """The table of layers; figures are compared with Keras's in ``test_keras_face``."""
 
 import dataclasses
-import math
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import keras_on_jax
 
 import jaxnet_mini as jn
-from jaxnet_mini.base.text import readable_size
 from jaxnet_mini.views import summary
 
 
@@ -126,16 +123,6 @@ def test_a_summary_makes_no_parameters():
     # A model of 40 GB is looked at before anyone has the memory for it.
     model = jn.Sequential([jn.Dense(100_000, input_shape=(100_000,))])
     assert " Total params: 10,000,100,000 (37.25 GB)" in text_of(model)
-
-
-@pytest.mark.parametrize("power", range(5))
-@pytest.mark.parametrize("factor", [1, 1.5, 999, 1023, 1023.996])
-def test_sizes_are_written_as_keras_writes_them(factor, power):
-    number = math.ceil(factor * 1024**power)
-    with keras_on_jax():
-        from keras.src.utils.summary_utils import readable_memory_size
-
-        assert readable_size(number) == readable_memory_size(number)
 
 
 def test_counts_and_sizes_go_by_shape_and_dtype():

@@ -1,0 +1,135 @@
+"""Batches against Keras's own."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from batches_cases import (
+    SIZES,
+    Growing,
+    Refilled,
+    X,
+    Y,
+    identity,
+)
+from conftest import keras_on_jax
+
+import jaxnet_mini as jn
+from jaxnet_mini.callbacks import Callback
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
+
+def test_kerass_own_sequence_gives_kerass_history():
+    one, theirs = both()
+    with keras_on_jax():
+        given = pydataset(Growing())
+        expected = theirs.fit(given, epochs=2, shuffle=False, verbose=0)
+        history = one.fit(given, epochs=2, shuffle=False, verbose=0)
+    assert history.params["steps"] == expected.params["steps"] == len(SIZES)
+    assert list(history.history) == list(expected.history)
+    for name, values in expected.history.items():
+        np.testing.assert_allclose(history.history[name], values, rtol=1e-5)
+
+
+class Listed:
+    """Batches from a list, which begin again and have a length."""
+
+    def __init__(self, batches):
+        self.batches = [*batches]
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __iter__(self):
+        return iter(self.batches)
+
+
+def both():
+    """A model of ours and one of Keras's, alike."""
+    with keras_on_jax() as keras:
+        theirs = keras.Sequential(
+            [keras.Input((3,)), keras.layers.Dense(1, kernel_initializer="zeros")]
+        )
+        theirs.compile("sgd", "mse", metrics=["mae"])
+    one = jn.Sequential([jn.Dense(1, kernel_initializer="zeros", input_dim=3)])
+    one.compile("sgd", "mse", metrics=["mae"])
+    return one, theirs
+
+
+def test_evaluate_and_predict_take_batches_as_keras_does():
+    one, theirs = both()
+    with keras_on_jax():
+        for model_ in (one, theirs):
+            model_.fit(pydataset(Growing()), epochs=2, shuffle=False, verbose=0)
+        for steps in (None, 3):
+            options = {"verbose": 0, "steps": steps}
+            expected = theirs.evaluate(pydataset(Growing()), **options)
+            for given in (Growing(), iter(Growing()), Listed(Growing())):
+                own = one.evaluate(given, **options)
+                np.testing.assert_allclose(own, expected, rtol=1e-5)
+            expected = theirs.predict(pydataset(Growing()), **options)
+            for form in (lambda x, y: (x, y), lambda x, y: (x,), lambda x, y: x):
+                given = (form(x, y) for x, y in Growing())
+                own = one.predict(given, **options)
+                np.testing.assert_allclose(own, expected, rtol=1e-5)
+        # Of arrays the first batches.
+        for size, steps in ((None, 2), (32, 2), (7, 13)):
+            options = {"batch_size": size, "steps": steps, "verbose": 0}
+            own = one.evaluate(X[:90], Y[:90], **options)
+            expected = theirs.evaluate(X[:90], Y[:90], **options)
+            np.testing.assert_allclose(own, expected, rtol=1e-5)
+            own = one.predict(X[:90], **options)
+            np.testing.assert_allclose(own, theirs.predict(X[:90], **options), 1e-5)
+
+
+def test_validation_takes_batches_as_keras_does():
+    one, theirs = both()
+    call = {"batch_size": 8, "epochs": 3, "shuffle": False, "verbose": 0}
+    with keras_on_jax():
+        for steps in (None, 5):
+            options = call | {"validation_steps": steps}
+            for given in (Growing(), (X[40:90], Y[40:90])):
+                theirs_given = given if isinstance(given, tuple) else pydataset(given)
+                own = one.fit(X[:40], Y[:40], **options, validation_data=given)
+                other = theirs.fit(
+                    X[:40], Y[:40], **options, validation_data=theirs_given
+                )
+                assert list(own.history) == sorted(other.history)
+                for name, values in other.history.items():
+                    np.testing.assert_allclose(own.history[name], values, rtol=1e-4)
+
+
+def pydataset(given):
+    """What Keras takes for batches that begin again."""
+    import keras
+
+    class Own(keras.utils.PyDataset):
+        def __len__(self):
+            return len([*given])
+
+        def __getitem__(self, index):
+            return [*given][index]
+
+    return Own()
+
+
+def test_hooks_are_called_and_may_stop():
+    class Stop(Callback):
+        seen: list[Any] = []
+
+        def on_test_batch_end(self, batch, logs=None):
+            self.seen.append((batch, logs["loss"]))
+            self.model.stop_evaluating = batch == 2
+
+        def on_predict_batch_end(self, batch, logs=None):
+            self.seen.append((batch, len(logs["outputs"])))
+            self.model.stop_predicting = batch == 3
+
+    given, one, hook = Refilled(), identity(), Stop()
+    assert one.evaluate(given, verbose=0, callbacks=hook) == 1.0
+    assert hook.seen == [(0, 0.0), (1, 0.5), (2, 1.0)]
+    hook.seen.clear()
+    outputs = both()[0].predict(Growing(), callbacks=[hook])
+    assert hook.seen == [*enumerate(SIZES[:4])]
+    assert len(outputs) == sum(SIZES[:4])

@@ -1,0 +1,81 @@
+"""Places against Keras's own."""
+
+import copy
+from typing import NamedTuple
+
+import numpy as np
+from conftest import keras_on_jax
+from oracles import assert_close, raises_text
+from places_cases import Slotted, X, trained
+
+import jaxnet_mini as jn
+from jaxnet_mini.errors import LayerError
+from jaxnet_mini.layers import (
+    Dense,
+    Input,
+    LayerNormalization,
+    PReLU,
+    Softmax,
+)
+
+
+class Named(NamedTuple):
+    """Likewise; its parameters are those of a layer that it holds."""
+
+    inner: Dense
+
+    def init(self, key, input_shape):
+        return self.inner.init(key, input_shape)
+
+    def apply(self, params, x, *, key=None, training=False):
+        return self.inner.apply(params, x)
+
+
+def test_what_is_advised_gives_what_keras_gives():
+    model = trained()
+    with keras_on_jax() as keras:
+        base = keras.Sequential(
+            [keras.Input((2,)), keras.layers.Dense(4, "relu"), keras.layers.Dense(3)]
+        )
+        base.set_weights(model.get_weights())
+        with_softmax = keras.Sequential([*base.layers, keras.layers.Softmax()])
+        shorter = keras.Sequential([keras.Input((2,)), *base.layers[:-1]])
+        expected = [np.asarray(m(X)) for m in (with_softmax, shorter)]
+        longer = jn.models.clone_model(model)
+        longer.set_weights(model.get_weights())
+        longer.add(Softmax())
+        assert_close(longer.predict(X), expected[0], 1e-5)
+        cut = jn.models.clone_model(model)
+        cut.set_weights(model.get_weights())
+        cut.pop()
+        assert_close(cut.predict(X), expected[1], 1e-5)
+        # The other advice: the layers anew, and their weights.
+        for anew in (
+            [copy.deepcopy(layer) for layer in model.layers],
+            [Dense(4, "relu", input_dim=2), Dense(3)],
+        ):
+            again = jn.Sequential([*anew, Softmax()])
+            again.set_weights(model.get_weights())
+            assert_close(again.predict(X), expected[0], 1e-5)
+
+
+def test_one_object_in_two_places_is_refused_and_two_equal_ones_are_not():
+    with keras_on_jax() as keras:
+        layer = keras.layers.Dense(5)
+        shared = keras.Sequential([keras.Input((5,)), layer, layer])
+        assert shared.count_params() == 30
+    dense, normalization, prelu = Dense(5), LayerNormalization(), PReLU()
+    own, named = Slotted(5), Named(Dense(5))
+    for layer in (dense, normalization, prelu, own, named, jn.serial(Dense(5))):
+        with raises_text(LayerError, "stands in it twice", "copy.deepcopy(layer)"):
+            jn.Sequential([Input((5,)), layer, layer])
+        model = jn.Sequential([Input((5,)), layer, copy.deepcopy(layer)])
+        with raises_text(LayerError, "stands in it twice"):
+            model.add(layer)
+        with raises_text(LayerError, "of the model 'sequential'"):
+            jn.Sequential([Input((5,)), layer])
+    assert jn.Sequential([Input((5,)), Dense(5), Dense(5)]).count_params() == 60
+    # The core is values: two places are two sets of weights there.
+    anew = Dense(5)
+    twice = jn.Sequential([Input((5,)), jn.serial(anew, anew)])
+    assert twice.count_params() == 60
