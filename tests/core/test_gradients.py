@@ -131,19 +131,20 @@ def flattened(tree):
     return np.concatenate([np.ravel(leaf) for leaf in leaves]), restored
 
 
-def assert_gradients_agree(function, tree, whole=True):
-    """Check each array of ``tree`` for each of the values that ``function`` returns.
-
-    It is compiled as a ``whole``, or in parts that many functions share.
-    """
-    point, restored = flattened(tree)
+def assert_gradients_agree(function, tree):
+    """Check each array of ``tree`` for each of the values that ``function`` returns."""
+    _, restored = flattened(tree)
 
     def values(flat):
         return function(restored(flat))
 
-    derivatives, several = jax.jacrev(values), jax.vmap(values)
-    if whole:
-        derivatives, several = jax.jit(derivatives), jax.jit(several)
+    derivatives, several = jax.jit(jax.jacrev(values)), jax.jit(jax.vmap(values))
+    assert_derivatives_agree(derivatives, several, tree)
+
+
+def assert_derivatives_agree(derivatives, several, tree):
+    """The same, of the Jacobian and of the values at several points at once."""
+    point, restored = flattened(tree)
     gradients = np.asarray(derivatives(jnp.asarray(point)))
     differences = central_differences(
         lambda points: several(jnp.asarray(points)), point
@@ -178,18 +179,49 @@ def test_activations_that_shrink(activation):
         )
 
 
-@pytest.mark.parametrize("activation", sorted({*activations.ACTIVATIONS} - SHRINKING))
-def test_every_layer_activation_and_loss(activation):
-    trunk = every_layer(activation)
-    with x64():
+NAMES = sorted({*activations.ACTIVATIONS} - SHRINKING)
+
+
+@pytest.fixture(scope="module")
+def objectives():
+    """Every loss under the activation of a number: one program for all of them."""
+
+    def at_point(number, arguments):
+        params, head, x = arguments
         key = jax.random.wrap_key_data(KEY_DATA)
+        branches = [activations.ACTIVATIONS[name] for name in NAMES]
 
-        def objectives(arguments):
-            params, head, x = arguments
-            return every_loss(head, trunk.apply(params, x, key=key, training=True))
+        def activation(h):
+            return jax.lax.switch(number, branches, h)
 
-        params = random_params(trunk, (2, 3)), random_params(Dense(CLASSES), (5,))
-        assert_gradients_agree(objectives, (*params, X), whole=False)
+        trunk = every_layer(activation)
+        return every_loss(head, trunk.apply(params, x, key=key, training=True))
+
+    trunk = every_layer("tanh")
+    params = random_params(trunk, (2, 3)), random_params(Dense(CLASSES), (5,))
+    arguments = (*params, X)
+    _, restored = flattened(arguments)
+
+    def values(flat, number):
+        return at_point(number, restored(flat))
+
+    return (
+        arguments,
+        jax.jit(jax.jacrev(values)),
+        jax.jit(jax.vmap(values, in_axes=(0, None))),
+    )
+
+
+@pytest.mark.parametrize("activation", NAMES)
+def test_every_layer_activation_and_loss(objectives, activation):
+    arguments, derivatives, several = objectives
+    number = np.int32(NAMES.index(activation))
+    with x64():
+        assert_derivatives_agree(
+            lambda flat: derivatives(flat, number),
+            lambda points: several(points, number),
+            arguments,
+        )
     assert jnp.ones(1).dtype == jnp.float32, "float64 must end with the block"
 
 
