@@ -304,12 +304,13 @@ class Monitor:
 
 
 class EarlyStopping(Monitor, jn.callbacks.EarlyStopping):
-    """It keeps ``model.params``; the models that Keras's tests make up have no such."""
+    """It keeps what a model learned, which those that Keras's tests make up lack."""
 
     def set_model(self, model):
         if not isinstance(model, jn.Sequential):
             kind = type(model)
             kind.params = property(kind.get_weights, kind.set_weights)
+            kind.layer_state = {}
         super().set_model(model)
 
 
