@@ -30,8 +30,6 @@ CACHE = ("JAX_COMPILATION_CACHE", "JAX_PERSISTENT_CACHE")
 WITHOUT_CACHE = {
     name: value for name, value in os.environ.items() if not name.startswith(CACHE)
 }
-# Whatever the programs are worth, they are kept and found in one way.
-WITHOUT_CACHE["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 
 ENABLE = "jn.utils.enable_compilation_cache({folder!r})"
 
