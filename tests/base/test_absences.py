@@ -17,6 +17,8 @@ from jaxnet_mini.base.absent import modules
 from jaxnet_mini.base.absent import names as keras_names
 from jaxnet_mini.errors import AbsentImportError, CallError
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 ROOMS = [*keras_names.NAMES]
 
 

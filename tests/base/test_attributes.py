@@ -17,6 +17,8 @@ from jaxnet_mini.errors import (
 from jaxnet_mini.layers import Activation, Base, Dense, Dropout, Input, ReLU
 from jaxnet_mini.models import held
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 def test_a_layer_that_is_called_says_how_layers_are_put_together():
     with raises_text(LayerError, "Dense(8) is called", "Sequential([Input((4,)), "):

@@ -17,6 +17,8 @@ from jaxnet_mini.callbacks import (
 )
 from jaxnet_mini.errors import ArgumentError
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 CALL = {"batch_size": 8, "shuffle": False, "verbose": 0}
 
 

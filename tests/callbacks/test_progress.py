@@ -21,6 +21,8 @@ from jaxnet_mini.callbacks import LambdaCallback, progress_bar
 from jaxnet_mini.callbacks.progress_bar import Bar
 from jaxnet_mini.errors import ArgumentError
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 LOGS = {"accuracy": 0.5, "loss": 1.25}
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 

@@ -20,6 +20,8 @@ from jaxnet_mini import metrics
 from jaxnet_mini.callbacks import CallbackList, LambdaCallback, TensorBoard
 from jaxnet_mini.errors import ArgumentError, MissingExtraError
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 CALL = {"batch_size": 8, "epochs": 3, "verbose": 0}
 HELD_OUT = data(9, seed=1)
 

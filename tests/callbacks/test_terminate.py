@@ -17,6 +17,8 @@ from jaxnet_mini.errors import NonFiniteError
 from jaxnet_mini.loops import epochs
 from jaxnet_mini.loops import steps as looping
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 ROWS = 40
 X = np.ones((ROWS, 1), np.float32)
 Y = 10.0 * X

@@ -31,6 +31,8 @@ from jaxnet_mini.layers import (
 )
 from jaxnet_mini.optimizers import Adam
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 KEY = jax.random.key(0)
 X = np.random.default_rng(0).normal(size=(6, 4, 3)).astype(np.float32)
 DEEP = serial(

@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -91,6 +92,25 @@ def test_what_is_trained_is_a_tree_of_true_and_false():
     assert_trees_identical(frozen.merged(trained, rest), params)
     state = Trainer(net, "mse", optax.adam(0.1)).init(KEY, (3,)).optimizer_state
     assert len(jax.tree.leaves(state[0].mu)) == len(jax.tree.leaves(trained))
+
+
+def test_a_layer_that_says_nothing_is_trained():
+    class Bare:
+        """As much of a layer as the protocol asks for."""
+
+        def init(self, key, input_shape):
+            return input_shape, {"gain": jnp.ones(())}
+
+        def apply(self, params, x, *, key=None, training=False):
+            return params["gain"] * x
+
+    net = serial(Bare(), Dense(2, trainable=False))
+    _, params = net.init(KEY, (4,))
+    mask = protocol.trainable_mask(net, params)
+    assert mask == {"bare": {"gain": True}, "dense": {"bias": False, "kernel": False}}
+    assert protocol.penalty(Bare(), params["bare"]) == 0.0
+    assert not protocol.has_state(Bare())
+    assert not protocol.acts_by_row(Bare())
 
 
 def test_where_all_is_trained_the_program_has_no_word_of_it():

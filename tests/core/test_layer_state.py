@@ -215,6 +215,22 @@ def test_batches_are_remembered_as_in_float64(how):
     assert_trees_close(found, remembered(hidden(params), 3), 2e-6)
 
 
+def test_what_draws_beside_it_is_given_its_own_key():
+    """The layers of a net are given the same keys, whether it remembers or not."""
+    net = serial(Dropout(0.5), Standardized(), Dropout(0.25), Dense(2))
+    _, params = net.init(KEY, (4,))
+    state = protocol.init_state(net, (4,))
+    y, _ = protocol.run(net, params, state, X, key=KEY, training=True)
+    keys = [jax.random.fold_in(KEY, place) for place in range(4)]
+    h = Dropout(0.5).apply({}, jnp.asarray(X), key=keys[0], training=True)
+    h, _ = standardized(np.float64(h), remembered(np.ones((0, 4)), 0))
+    h = Dropout(0.25).apply({}, jnp.float32(h), key=keys[2], training=True)
+    assert_close(y, Dense(2).apply(params["dense"], h), 1e-5)
+    how = {"key": KEY, "training": True}
+    found, _ = Asking(Dropout(0.5)).update({}, {}, jnp.asarray(X), **how)
+    assert_close(found, Dropout(0.5).apply({}, jnp.asarray(X), **how))
+
+
 def test_padding_leaves_no_trace():
     trainer = Trainer(NET, "mse", "sgd")
     start = trainer.init(KEY, (4,))

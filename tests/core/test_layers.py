@@ -11,7 +11,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import keras_on_jax
+from layers_cases import (
+    FAN_IN,
+    FAN_OUT,
+    KEY,
+    LAYERS,
+    TRUNCATION,
+    VARIANCES,
+    normal,
+    with_random_params,
+)
 from oracles import assert_close, named, raises_text, unchecked_types, x64
 
 from jaxnet_mini import activations, initializers
@@ -37,88 +46,10 @@ from jaxnet_mini.layers import (
     Softmax,
 )
 
-KEY = jax.random.key(0)
-
-
-def normal(*shape, seed=0, scale=1.0):
-    return np.random.default_rng(seed).normal(0.0, scale, shape).astype(np.float32)
-
-
-def with_random_params(layer, input_shape):
-    """Parameters none of which is 0 or 1, so that each one shows in the outputs."""
-    _, params = layer.init(KEY, input_shape)
-    return {
-        name: jnp.asarray(normal(*value.shape, seed=seed) + 0.1)
-        for seed, (name, value) in enumerate(params.items(), start=1)
-    }
-
-
-def keras_outputs(layer, params, x):
-    """What the Keras layer of this configuration returns with the same weights."""
-    fields = {
-        field.name: getattr(layer, field.name)
-        for field in dataclasses.fields(layer)
-        if field.name not in ("input_shape", "name")
-    }
-    with keras_on_jax() as keras:
-        theirs = getattr(keras.layers, type(layer).__name__)(**fields)
-        theirs.build(x.shape)
-        order = [name for name in ("kernel", "gamma", "bias", "beta") if name in params]
-        theirs.set_weights([np.asarray(params[name]) for name in order])
-        return np.asarray(theirs(x))
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
 # Outputs against Keras
-
-LAYERS = [
-    (Dense(4), (3,)),
-    (Dense(4, use_bias=False), (3,)),
-    (Dense(4), (5, 3)),
-    (Dense(4, use_bias=False), (5, 3)),
-    (Dense(4, activation="softmax"), (5, 3)),
-    (Flatten(), (3,)),
-    (Flatten(), (5, 3)),
-    (Flatten(), (2, 5, 3)),
-    (Activation("tanh"), (5, 3)),
-    (Rescaling(1 / 255), (3,)),
-    (Rescaling(2.5, offset=-1.0), (5, 3)),
-    (LayerNormalization(), (7,)),
-    (LayerNormalization(epsilon=0.1), (5, 7)),
-    (Dropout(0.4), (5, 3)),
-    (GaussianDropout(0.4), (5, 3)),
-    (GaussianNoise(0.4), (5, 3)),
-    (Identity(), (5, 3)),
-    (Reshape((3, 5)), (5, 3)),
-    (Reshape((-1,)), (2, 5, 3)),
-    (Reshape((1, -1, 6)), (2, 5, 3)),
-    (Reshape((2, 2, 1)), (4,)),
-]
-
-
-@pytest.mark.parametrize(("layer", "input_shape"), LAYERS, ids=named)
-def test_outputs_are_those_of_keras(layer, input_shape):
-    params = with_random_params(layer, input_shape)
-    x = normal(6, *input_shape)
-    output_shape, _ = layer.init(KEY, input_shape)
-    y = layer.apply(params, jnp.asarray(x))
-    assert y.shape == (6, *output_shape)
-    assert_close(y, keras_outputs(layer, params, x))
-
-
-# Keras 3.15's sparsemax sums to 1 only where a single entry is left above 0.
-@pytest.mark.parametrize("name", sorted({*activations.ACTIVATIONS} - {"sparsemax"}))
-def test_activations_are_those_of_keras(name):
-    x = normal(40, 7, scale=3.0)
-    with keras_on_jax() as keras:
-        theirs = np.asarray(keras.activations.get(name)(x))
-    for ours in (
-        activations.get(name)(jnp.asarray(x)),
-        Activation(name).apply({}, jnp.asarray(x)),
-        Dense(7, activation=name, use_bias=False).apply(
-            {"kernel": jnp.eye(7)}, jnp.asarray(x)
-        ),
-    ):
-        assert_close(ours, theirs)
 
 
 def erf(x):
@@ -314,26 +245,6 @@ def test_kernel_and_bias_are_drawn_from_different_keys():
     assert np.all(np.asarray(params["kernel"]) != np.asarray(other["kernel"]))
 
 
-FAN_IN, FAN_OUT = 300, 500
-# Names, the variance that the papers give, and the bound of the values: that of a
-# uniform distribution, or two standard deviations of the untruncated normal.
-TRUNCATION = 0.87962566103423978
-VARIANCES = {
-    "glorot_normal": 2 / (FAN_IN + FAN_OUT),
-    "glorot_uniform": 2 / (FAN_IN + FAN_OUT),
-    "he_normal": 2 / FAN_IN,
-    "he_uniform": 2 / FAN_IN,
-    "lecun_normal": 1 / FAN_IN,
-    "lecun_uniform": 1 / FAN_IN,
-    "ones": 0.0,
-    "orthogonal": 1 / FAN_OUT,
-    "random_normal": 0.05**2,
-    "random_uniform": 0.1**2 / 12,
-    "truncated_normal": (0.05 * TRUNCATION) ** 2,
-    "zeros": 0.0,
-}
-
-
 def test_constant_gives_one_value():
     layer = Dense(3, kernel_initializer=initializers.Constant(value=0.25))
     assert layer == Dense(3, kernel_initializer=initializers.Constant(0.25))
@@ -367,17 +278,6 @@ def test_initializers_have_the_moments_of_their_formulae(name):
     assert np.abs(values).max() <= bound * (1 + 1e-6)
     if bound < math.inf:
         assert np.abs(values).max() >= 0.98 * bound
-
-
-@pytest.mark.parametrize("name", sorted(VARIANCES))
-def test_initializers_have_the_moments_of_keras(name):
-    ours = np.asarray(initializers.get(name)(KEY, (FAN_IN, FAN_OUT)))
-    with keras_on_jax() as keras:
-        theirs = np.asarray(keras.initializers.get(name)((FAN_IN, FAN_OUT)))
-    assert ours.dtype == theirs.dtype
-    assert np.std(ours) == pytest.approx(np.std(theirs), rel=0.03)
-    standard_error = np.std(theirs) / math.sqrt(theirs.size)
-    assert abs(np.mean(ours) - np.mean(theirs)) <= 9 * standard_error
 
 
 def test_orthogonal_rows_are_orthonormal():

@@ -15,6 +15,8 @@ from jaxnet_mini.core.networks.serial import serial
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.layers import Dropout, GaussianDropout, GaussianNoise
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 KEY = jax.random.key(0)
 LAYERS = [Dropout(0.5), GaussianDropout(0.5), GaussianNoise(0.5)]
 

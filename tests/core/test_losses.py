@@ -3,14 +3,24 @@
 Oracles: Keras 3.15 on JAX, and float64 NumPy.
 """
 
-import dataclasses
 import math
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import keras_on_jax
+from losses_cases import (
+    ALL,
+    CLASSES,
+    LOGITS,
+    LOGITS_2D,
+    PAIRS,
+    ROWS,
+    outputs_for,
+    own,
+    softmax,
+    targets_for,
+)
 from oracles import (
     assert_close,
     crossentropy,
@@ -51,115 +61,9 @@ from jaxnet_mini.losses import (
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
-ROWS, CLASSES = 12, 5
-RNG = np.random.default_rng(0)
-LOGITS = RNG.normal(0.0, 2.0, (ROWS, CLASSES)).astype(np.float32)
-LOGITS_2D = RNG.normal(0.0, 2.0, (ROWS, 3, CLASSES)).astype(np.float32)
-WEIGHTS = RNG.uniform(0.0, 3.0, ROWS).astype(np.float32)
-
-
-def softmax(logits):
-    return np.exp(log_softmax(logits)).astype(np.float32)
-
-
-def sigmoid(logits):
-    return (1 / (1 + np.exp(-logits))).astype(np.float32)
-
-
-def targets_for(loss, outputs, seed=1):
-    rng = np.random.default_rng(seed)
-    if loss.targets == "classes":
-        return rng.integers(0, CLASSES, outputs.shape[:-1]).astype(np.int32)
-    if isinstance(loss, CategoricalCrossentropy):
-        return softmax(rng.normal(size=outputs.shape))
-    if loss.targets == "probabilities":
-        return rng.uniform(0.0, 1.0, outputs.shape).astype(np.float32)
-    if isinstance(loss, Poisson | MeanSquaredLogarithmicError):
-        return rng.poisson(3.0, outputs.shape).astype(np.float32)
-    if isinstance(loss, Hinge | SquaredHinge):
-        return rng.choice([-1.0, 1.0], outputs.shape).astype(np.float32)
-    if isinstance(loss, CategoricalHinge):
-        chosen = rng.integers(0, CLASSES, outputs.shape[:-1])
-        return np.eye(CLASSES, dtype=np.float32)[chosen]
-    return rng.normal(0.0, 2.0, outputs.shape).astype(np.float32)
-
-
-def outputs_for(loss, logits):
-    if isinstance(loss, KLDivergence):
-        return softmax(logits)
-    if isinstance(loss, Poisson | MeanSquaredLogarithmicError):
-        return np.exp(logits)
-    if getattr(loss, "from_logits", True):
-        return logits
-    return sigmoid(logits) if isinstance(loss, BinaryCrossentropy) else softmax(logits)
-
-
-ALL = [
-    SparseCategoricalCrossentropy(),
-    SparseCategoricalCrossentropy(from_logits=True),
-    CategoricalCrossentropy(),
-    CategoricalCrossentropy(from_logits=True),
-    BinaryCrossentropy(),
-    BinaryCrossentropy(from_logits=True),
-    MeanSquaredError(),
-    MeanAbsoluteError(),
-    Huber(),
-    Huber(delta=0.3),
-    BinaryCrossentropy(label_smoothing=0.2),
-    BinaryCrossentropy(from_logits=True, label_smoothing=0.2),
-    CategoricalCrossentropy(label_smoothing=0.2),
-    CategoricalCrossentropy(from_logits=True, label_smoothing=0.2),
-    KLDivergence(),
-    Poisson(),
-    MeanAbsolutePercentageError(),
-    MeanSquaredLogarithmicError(),
-    LogCosh(),
-    Hinge(),
-    SquaredHinge(),
-    CategoricalHinge(),
-    CosineSimilarity(),
-]
-
-
-def own(loss):
-    """The arguments of a loss beyond those that all share."""
-    fields = dataclasses.asdict(loss)
-    return {k: v for k, v in fields.items() if k not in ("reduction", "name")}
-
-
-def in_keras(keras, loss, **more):
-    return getattr(keras.losses, type(loss).__name__)(**own(loss), **more)
-
 
 def test_every_loss_is_tested():
     assert {type(loss) for loss in ALL} == set(losses.LOSSES.values())
-
-
-@pytest.mark.parametrize("logits", [LOGITS, LOGITS_2D], ids=["2d", "3d"])
-@pytest.mark.parametrize("loss", ALL, ids=named)
-def test_losses_are_those_of_keras(loss, logits):
-    y_pred = outputs_for(loss, logits)
-    y_true = targets_for(loss, y_pred)
-    with keras_on_jax() as keras:
-        per_example = np.asarray(in_keras(keras, loss, reduction=None)(y_true, y_pred))
-        mean = np.asarray(in_keras(keras, loss)(y_true, y_pred))
-        rows = WEIGHTS.reshape(ROWS, *(1,) * (per_example.ndim - 1))
-        weights = np.broadcast_to(rows, per_example.shape)
-        weighted = np.asarray(in_keras(keras, loss)(y_true, y_pred, weights))
-    y_true, y_pred = jnp.asarray(y_true), jnp.asarray(y_pred)
-    assert_close(loss.per_example(y_true, y_pred), per_example)
-    assert_close(loss(y_true, y_pred), mean)
-    assert_close(loss(y_true, y_pred, jnp.asarray(WEIGHTS)), weighted)
-
-
-@pytest.mark.parametrize("name", sorted(losses.LOSSES))
-def test_names_stand_for_the_losses_of_keras(name):
-    loss = losses.get(name)
-    y_pred = outputs_for(loss, LOGITS)
-    y_true = targets_for(loss, y_pred)
-    with keras_on_jax() as keras:
-        theirs = np.asarray(keras.losses.get(name)(y_true, y_pred))
-    assert_close(loss.per_example(jnp.asarray(y_true), jnp.asarray(y_pred)), theirs)
 
 
 def bce(y, p):
@@ -261,27 +165,6 @@ def test_weights_multiply_and_the_count_divides():
     assert float(MeanSquaredError()(y_true, y_pred, weight)) == (1 + 2 * 9) / 4
 
 
-@pytest.mark.parametrize(
-    ("loss", "y_true", "y_pred"),
-    [
-        (SparseCategoricalCrossentropy(), [0], [[0.0, 1.0]]),
-        (CategoricalCrossentropy(), [[1.0, 0.0]], [[0.0, 1.0]]),
-        (BinaryCrossentropy(), [[1.0, 0.0]], [[0.0, 1.0]]),
-    ],
-    ids=named,
-)
-def test_trap_probabilities_of_0_are_clipped_as_in_keras(loss, y_true, y_pred):
-    y_true, y_pred = np.array(y_true), np.array(y_pred, np.float32)
-    y_true = y_true.astype(np.float32 if y_true.ndim == 2 else np.int32)
-    with keras_on_jax() as keras:
-        theirs = np.asarray(in_keras(keras, loss)(y_true, y_pred))
-    ours = loss(jnp.asarray(y_true), jnp.asarray(y_pred))
-    assert math.isfinite(float(ours))
-    assert_close(ours, theirs)
-    # Not exactly ln(1e7): 1 - 1e-7 rounds to a neighbour in float32.
-    assert float(ours) == pytest.approx(-math.log(1e-7), rel=0.02)
-
-
 @pytest.mark.parametrize("size", [1e2, 1e4, 1e30])
 def test_large_logits_stay_finite(size):
     logits = jnp.array([[size, 0.0, -size]])
@@ -354,11 +237,6 @@ def test_errors_name_the_loss_and_what_came():
 
 # Fusion with the last activation
 
-PAIRS = [
-    ("softmax", SparseCategoricalCrossentropy()),
-    ("softmax", CategoricalCrossentropy()),
-    ("sigmoid", BinaryCrossentropy()),
-]
 NOT_PAIRS = [
     ("sigmoid", SparseCategoricalCrossentropy()),
     ("sigmoid", CategoricalCrossentropy()),
@@ -452,26 +330,6 @@ def test_trap_softmax_then_crossentropy_keeps_its_digits(layers):
     assert float(clipped) == pytest.approx(-math.log(1e-7), rel=1e-6)
 
 
-@pytest.mark.parametrize(("activation", "loss"), PAIRS, ids=named)
-def test_the_fused_step_agrees_with_keras_to_its_clipping(activation, loss):
-    x = RNG.normal(size=(ROWS, 4)).astype(np.float32)
-    net = serial(Dense(CLASSES, activation))
-    trainer = Trainer(net, loss, "sgd", metrics=("mse",) * (loss.targets != "classes"))
-    state = trainer.init(jax.random.key(0), (4,))
-    params = state.params["dense"]
-    y_true = targets_for(loss, LOGITS)
-    with keras_on_jax() as keras:
-        probabilities = keras.activations.get(activation)(
-            x @ np.asarray(params["kernel"])
-        )
-        theirs = np.asarray(in_keras(keras, loss)(y_true, probabilities))
-    _, logs = trainer.step(state, (jnp.asarray(x), jnp.asarray(y_true)))
-    assert_close(logs["loss"], theirs, 2e-6)
-    if trainer.metrics:  # Metrics see probabilities, whatever the loss sees.
-        expected = np.mean((y_true - np.asarray(probabilities)) ** 2)
-        assert_close(logs["mse"], expected.astype(np.float32), 2e-6)
-
-
 class Halved(Dense):
     """Does something after its activation, which fusion would lose."""
 
@@ -532,29 +390,6 @@ def test_an_own_loss_of_several_axes_is_averaged_per_row():
         own.step(state, batch)[1]["loss"],
         np.asarray(named.step(state, batch)[1]["loss"]),
     )
-
-
-REDUCTIONS = ["sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none"]
-
-
-@pytest.mark.parametrize("reduction", [*REDUCTIONS, None])
-@pytest.mark.parametrize("logits", [LOGITS, LOGITS_2D], ids=["2d", "3d"])
-def test_reductions_are_those_of_keras(reduction, logits):
-    y_true = targets_for(MeanSquaredError(), logits)
-    ours = MeanSquaredError(reduction=reduction)
-    per_value = RNG.uniform(size=logits.shape[:-1]).astype(np.float32)
-    weights = [None, 2.3, per_value, per_value[..., None]]
-    for weight in weights if logits.ndim == 2 else weights[:3]:
-        with keras_on_jax() as keras:
-            theirs = keras.losses.MeanSquaredError(reduction=reduction)
-            given = np.float32(weight) if isinstance(weight, float) else weight
-            expected = np.asarray(theirs(y_true, logits, given))
-        if isinstance(weight, float) and reduction == "mean_with_sample_weight":
-            # Keras divides by the number itself, ours by it for each value.
-            continue
-        # Keras gives values weighted by a column a column's shape.
-        actual = ours(y_true, logits, weight)
-        assert_close(actual, expected.reshape(actual.shape))
 
 
 def test_one_value_per_row_is_aligned_and_never_broadcast():
@@ -731,45 +566,6 @@ def test_integer_classes_of_several_axes_may_have_an_axis_of_one():
     column = losses.sparse_categorical_crossentropy(classes[..., None], y_pred)
     assert expected.shape == (ROWS, 3)
     np.testing.assert_array_equal(column, expected)
-
-
-@pytest.mark.parametrize(
-    ("name", "y_true"),
-    [
-        ("sparse_categorical_crossentropy", np.array([1, 0])),
-        ("categorical_crossentropy", np.array([[0.25, 0.75], [1.0, 0.0]], np.float32)),
-    ],
-)
-def test_outputs_that_do_not_sum_to_one_are_scaled_as_in_keras(name, y_true):
-    y_pred = np.array([[0.2, 0.6], [3.0, 1.0]], np.float32)
-    with keras_on_jax() as keras:
-        expected = np.asarray(getattr(keras.losses, name)(y_true, y_pred))
-    assert_close(getattr(losses, name)(y_true, y_pred), expected)
-
-
-@pytest.mark.parametrize(
-    ("name", "y_true", "y_pred"),
-    [
-        # Distributions above 1 and at 0, signs 0, and vectors of nearly no length.
-        ("kl_divergence", [[0.0, 1.5, 0.5]], [[1.5, 0.5, 0.0]]),
-        ("hinge", [[0.0, 1.0], [1.0, 0.0]], [[0.3, 0.4], [-0.3, -2.0]]),
-        ("squared_hinge", [[0.0, 1.0], [1.0, 0.0]], [[0.3, 0.4], [-0.3, -2.0]]),
-        ("cosine_similarity", [[3.0, 4.0]], [[1e-3, 0.0]]),
-        ("cosine_similarity", [[3.0, 4.0]], [[8e-7, 0.0]]),
-        ("cosine_similarity", [[3.0, 4.0]], [[7e-8, 0.0]]),
-        ("cosine_similarity", [[3.0, 4.0]], [[1e-9, 0.0]]),
-        ("cosine_similarity", [[3.0, 4.0]], [[0.0, 0.0]]),
-        ("mean_squared_logarithmic_error", [[-1.0, 0.0]], [[0.5, -0.5]]),
-        ("mean_absolute_percentage_error", [[0.0, -2.0]], [[1e-7, 1.0]]),
-        ("poisson", [[1.0, 0.0]], [[0.0, 0.0]]),
-        ("log_cosh", [[1e4, -1e4, 0.0]], [[-1e4, 1e4, 0.0]]),
-    ],
-)
-def test_what_is_beyond_a_formula_counts_as_in_keras(name, y_true, y_pred):
-    pair = np.array(y_true, np.float32), np.array(y_pred, np.float32)
-    with keras_on_jax() as keras:
-        expected = np.asarray(getattr(keras.losses, name)(*pair))
-    assert_close(getattr(losses, name)(*pair), expected)
 
 
 def test_the_factor_of_every_reduction():

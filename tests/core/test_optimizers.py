@@ -38,6 +38,8 @@ from jaxnet_mini.optimizers import (
     set_learning_rate,
 )
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 def lax():
     """What optax computes by itself is not always written for strict promotion."""

@@ -27,6 +27,8 @@ from jaxnet_mini.losses import Huber, SparseCategoricalCrossentropy
 from jaxnet_mini.metrics import R2Score
 from jaxnet_mini.optimizers import SGD, Adam
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 GENERATOR = np.random.default_rng(3)
 ROWS, BATCH, FEATURES = 90, 24, 5
 X = GENERATOR.normal(size=(96, FEATURES)).astype(np.float32)

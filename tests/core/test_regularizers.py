@@ -6,6 +6,7 @@ Oracles: Keras 3.15 on JAX, and float64 NumPy.
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from oracles import raises_text, unchecked_types
 
 import jaxnet_mini as jn
@@ -14,6 +15,8 @@ from jaxnet_mini.core.networks.protocol import penalty
 from jaxnet_mini.errors import ArgumentError, UnknownNameError
 from jaxnet_mini.layers import Dense, Dropout
 from jaxnet_mini.regularizers import L1, L1L2, L2
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
 def test_names_and_what_users_write():

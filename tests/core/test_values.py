@@ -19,6 +19,8 @@ from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.layers import Base, Dense, Dropout, LeakyReLU, Rescaling
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.normal(size=(64, 3)).astype(np.float32)
 Y = GENERATOR.normal(size=(64, 1)).astype(np.float32)

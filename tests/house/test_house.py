@@ -101,6 +101,19 @@ def test_the_house_can_be_taken_in_at_a_glance():
     assert len(rooms - {"__init__.py"}) <= MOST_ROOMS_AT_THE_TOP
 
 
+def test_keras_is_asked_in_one_place():
+    """So that the tests of a room start without it."""
+    folder = Path(__file__).parents[1]
+    asks = re.compile(r"^\s*(?:import keras|from keras)|\bkeras_on_jax\b", re.M)
+    asking = {
+        path.relative_to(folder).parts[0]
+        for path in folder.rglob("*.py")
+        if path != Path(__file__) and asks.search(path.read_text("utf-8"))
+    }
+    # Its own tests are run, it is given its settings, and models are built in it.
+    assert asking == {"conformance", "conftest.py", "keras", "support"}
+
+
 def test_faces_are_of_a_few_lines():
     for name in SOURCES:
         if name and "." not in name and SOURCES[name].name != "__init__.py":

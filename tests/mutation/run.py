@@ -41,11 +41,19 @@ KEPT = ROOT / "build" / "mutation"
 PRELOADED = ["jax", "jax.numpy", "optax", "keras", "hypothesis", "sklearn.metrics"]
 # Which files test a module, by the start of its path, beside its own examples.
 TESTS = {
-    "jaxnet_mini/data": "data memory streams errors",
+    "jaxnet_mini/core/networks": (
+        "layer_state frozen composition holding repeat regularizers pieces"
+    ),
+    "jaxnet_mini/core/training/frozen.py": "frozen",
+    "jaxnet_mini/core/training/totals.py": "train pieces losses layer_state frozen",
+    "jaxnet_mini/data": "data keras_data memory streams errors",
     "jaxnet_mini/core/training/rehearsal.py": "train errors",
     "jaxnet_mini/core/training/trainer.py": "train pieces losses regularizers errors",
-    "jaxnet_mini/core/losses": "losses properties arguments",
-    "jaxnet_mini/core/metrics": "metrics metrics_scores metrics_arguments arguments",
+    "jaxnet_mini/core/losses": "losses keras_losses properties arguments",
+    "jaxnet_mini/core/metrics": (
+        "metrics keras_metrics metrics_scores keras_metrics_scores metrics_arguments "
+        "keras_metrics_arguments arguments"
+    ),
 }
 
 

@@ -28,6 +28,8 @@ from jaxnet_mini.errors import (
 from jaxnet_mini.plotting import confusion, learning_curves
 from jaxnet_mini.plotting import figure as figures
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 NAMES = [
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
     "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
