@@ -54,6 +54,11 @@ class Variables(NamedTuple):
     params: Params
     state: State = {}  # noqa: RUF012  (never changed)
 
+    @classmethod
+    def of(cls, given: "Variables | Params") -> "Variables":
+        """Return both of parameters alone, which are all where no layer remembers."""
+        return given if isinstance(given, Variables) else cls(given)
+
 
 @runtime_checkable
 class Layer(Hashable, Protocol):

@@ -59,6 +59,7 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "label_smoothing": (0.0,),
     "reduction": ("sum_over_batch_size",),
     "scale": (True,),
+    "trainable": (True,),
 }
 """Values of arguments that our classes lack; of all others None and False."""
 
@@ -175,7 +176,8 @@ def _function_of(kind: str, config: dict[str, Any], where: str) -> str:
     """Return the name of the function that a layer such as ReLU applies."""
     for name, wanted in ACTIVATION_LAYERS[kind].items():
         if all(config.get(argument) == value for argument, value in wanted.items()):
-            _neutral(config, wanted, where)
+            # There is nothing to train in it.
+            _neutral(config, {*wanted, "trainable"}, where)
             return name
     given = {argument: config.get(argument) for argument in wanted}
     raise ArgumentError(

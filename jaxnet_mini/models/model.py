@@ -231,7 +231,8 @@ class Model:
 
         Args:
             x: inputs, ``(batch, ...)``.
-            training: whether layers such as `Dropout` act as in training.
+            training: whether layers such as `Dropout` act as in training. What layers
+                remember stays as it is all the same: ``model.net.update`` gives both.
             key: for these layers.
         """
         return inference.call(self._held, x, training, key)

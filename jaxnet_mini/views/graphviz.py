@@ -222,7 +222,7 @@ def _label(part: LayerOutline, built: bool, shown: Mapping[str, bool]) -> str:
         ]
     if shown["dtype"]:
         facts.append(("Output dtype", _output_dtype(part) if built else "?"))
-    if shown["trainable"] and count(part.variables):
+    if shown["trainable"] and count(part.params):
         mask = jax.tree.leaves(protocol.trainable_mask(part.layer, part.params))
         facts.append(
             ("Trainable", "yes" if all(mask) else "partly" if any(mask) else "no")

@@ -20,7 +20,9 @@ from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.ensemble import Ensemble
 from jaxnet_mini.core.networks.serial import Serial, serial
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.errors import LayerError, NonFiniteError
+from jaxnet_mini.core.types import Variables
+from jaxnet_mini.data import Data
+from jaxnet_mini.errors import ArgumentError, LayerError, NonFiniteError
 from jaxnet_mini.layers import Base, Dense, Dropout
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -137,6 +139,24 @@ class Asking(Wrapped):
     @property
     def has_state(self):
         return protocol.has_state(self.inner)
+
+
+def test_what_a_net_remembers_is_asked_for():
+    trainer = Trainer(NET, "mse", "sgd")
+    start = trainer.init(KEY, (4,))
+    with raises_text(LayerError, "no entry 'standardized'", "net.init_state"):
+        NET.update(start.params, {}, jnp.asarray(X))
+    batches = Data(jnp.asarray(X)[None], jnp.asarray(Y)[None], None, np.int32(20))
+    with raises_text(LayerError, "no entry 'standardized'"):
+        trainer.evaluate(start.params, batches, 0, 1)
+    without = Trainer(serial(Dense(2)), "mse")
+    params = without.init(KEY, (4,)).params
+    sums = [without.evaluate(p, batches, 0, 1) for p in (params, Variables(params))]
+    assert_trees_identical(sums[0], sums[1])
+    rows = Data(jnp.asarray(X), jnp.asarray(Y), None, np.int32(20))
+    pieces = jnp.arange(8, dtype=jnp.int32).reshape(1, 2, 4)
+    with raises_text(ArgumentError, "2 pieces a step", "(steps, batch)"):
+        trainer.loop(start, rows, pieces, 0, 1)
 
 
 def test_what_a_wrapper_holds_is_not_forgotten():

@@ -155,10 +155,19 @@ class Serial(Base):
         training: bool = False,
         mask: Array | None = None,
     ) -> tuple[Array, State]:
-        """Return the outputs, and what the layers remember afterwards."""
+        """Return the outputs, and what the layers remember afterwards.
+
+        Raises:
+            LayerError: ``state`` is not that of these layers.
+        """
         after = {}
         for name, layer, layer_key in self._parts(key):
             has_state = protocol.has_state(layer)
+            if has_state and name not in state:
+                raise LayerError(
+                    f"the state has no entry {name!r}, and that layer remembers "
+                    "something: begin with net.init_state(input_shape)."
+                )
             own = state[name] if has_state else {}
             with naming(name):
                 x, own = protocol.run(

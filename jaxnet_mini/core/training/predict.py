@@ -5,17 +5,17 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.core.networks import protocol
-from jaxnet_mini.core.types import Int, Layer, Variables
+from jaxnet_mini.core.types import Int, Layer, Params, Variables
 
 
-def apply(net: Layer, variables: Variables, x: Array) -> Array:
-    """Return the outputs for one batch."""
-    return protocol.run(net, *variables, x)[0]
+def apply(net: Layer, variables: Variables | Params, x: Array) -> Array:
+    """Return the outputs for one batch, see `predict`."""
+    return protocol.run(net, *Variables.of(variables), x)[0]
 
 
 def predict(
     net: Layer,
-    variables: Variables,
+    variables: Variables | Params,
     batches: Array,
     first: Int[Array, ""] | int,
     last: Int[Array, ""] | int,
@@ -24,7 +24,8 @@ def predict(
 
     Args:
         net: a layer.
-        variables: its parameters, and what it remembers.
+        variables: its parameters, and what it remembers; the former alone where it
+            remembers nothing.
         batches: inputs stacked as ``(steps, batch, ...)``.
         first: the first batch.
         last: the batch before which to stop.

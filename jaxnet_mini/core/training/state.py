@@ -66,3 +66,15 @@ class Data(NamedTuple):
     y: Any
     weight: Any
     rows: Any
+
+
+def batch_of(data: Data, rows: Int[Array, " batch"]) -> Batch:
+    """Return the examples of some rows, of which `NO_ROW` is padding."""
+    # Padding computes with a real row, so that it is never NaN by itself.
+    mask, rows = rows >= 0, jnp.maximum(rows, 0)
+
+    def gather(array: Array) -> Array:
+        return array.at[rows].get(mode="promise_in_bounds")
+
+    x, y, weight = jax.tree.map(gather, (data.x, data.y, data.weight))
+    return Batch(x, y, weight, mask)

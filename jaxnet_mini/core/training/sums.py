@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -72,6 +73,19 @@ class Sums:
             start = end
         named: dict[str, Any] = jax.tree.unflatten(self.structure, leaves)
         return named
+
+
+def added_up(function: Callable[[Array], Any], n: int) -> Any:
+    """Return the sum of the trees that a function returns for 0 to ``n - 1``."""
+    zeros = jax.tree.map(
+        lambda leaf: jnp.zeros(leaf.shape, leaf.dtype),
+        jax.eval_shape(function, jnp.int32(0)),
+    )
+
+    def add(number: Array, total: Any) -> Any:
+        return jax.tree.map(jnp.add, total, function(number))
+
+    return jax.lax.fori_loop(0, n, add, zeros)
 
 
 class Progress(NamedTuple):

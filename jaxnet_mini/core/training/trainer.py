@@ -20,8 +20,14 @@ from jaxnet_mini.core.metrics import Metric
 from jaxnet_mini.core.networks import last_activation, protocol, serial
 from jaxnet_mini.core.origins import Trace
 from jaxnet_mini.core.training import frozen
-from jaxnet_mini.core.training.state import Batch, Data, TrainState, all_finite
-from jaxnet_mini.core.training.sums import Progress, Sums
+from jaxnet_mini.core.training.state import (
+    Batch,
+    Data,
+    TrainState,
+    all_finite,
+    batch_of,
+)
+from jaxnet_mini.core.training.sums import Progress, Sums, added_up
 from jaxnet_mini.core.training.totals import Task, totals_of
 from jaxnet_mini.core.transformations import Loss
 from jaxnet_mini.core.types import (
@@ -168,27 +174,28 @@ class Trainer(Value):
             order: which row goes where in the epoch, see `jaxnet_mini.data.order`:
                 ``(steps, batch)``, or ``(steps, pieces, rows)`` for steps whose
                 gradients are added up over pieces of their batch. That is the same
-                step where layers and loss treat each example by itself.
+                step where layers and loss treat each example by itself, which layers
+                that remember do not.
             first: the first step.
             last: the step before which to stop; both may be traced, so that an epoch,
                 a part of it and a single step are one program.
             sums: those of earlier steps, to go on from; None starts at zero.
+
+        Raises:
+            ArgumentError: pieces, for a net that remembers.
         """
         steps, piece_rows = order.shape[0], order.shape[-1]
         pieces = order.reshape(steps, -1, piece_rows).shape[1]
+        if pieces > 1 and protocol.has_state(self.net):
+            raise ArgumentError(
+                f"order has {pieces} pieces a step, and a layer of the net remembers "
+                "whole batches: give it the shape (steps, batch)."
+            )
         order = order.reshape(steps * pieces, piece_rows)
 
         def batch(index: Array, count: int = 1) -> Batch:
             places = jax.lax.dynamic_slice_in_dim(order, index * count, count)
-            rows = places.reshape(-1)
-            # Padding computes with a real row, so that it is never NaN by itself.
-            mask, rows = rows >= 0, jnp.maximum(rows, 0)
-
-            def gather(array: Array) -> Array:
-                return array.at[rows].get(mode="promise_in_bounds")
-
-            x, y, weight = jax.tree.map(gather, (data.x, data.y, data.weight))
-            return Batch(x, y, weight, mask)
+            return batch_of(data, places.reshape(-1))
 
         def go_on(carry: tuple[Array, Array, TrainState, Sums]) -> Array:
             index, finite, *_ = carry
@@ -213,7 +220,7 @@ class Trainer(Value):
 
     def evaluate(
         self,
-        variables: Variables,
+        variables: Variables | Params,
         batches: Data,
         first: Int[Array, ""] | int,
         last: Int[Array, ""] | int,
@@ -222,7 +229,8 @@ class Trainer(Value):
         """Return the sums of loss and metrics over batches ``first`` to ``last - 1``.
 
         Args:
-            variables: the parameters, and what layers remember.
+            variables: the parameters, and what layers remember; the former alone where
+                no layer does.
             batches: examples stacked as ``(steps, batch, ...)``.
             first: the first batch.
             last: the batch before which to stop.
@@ -240,7 +248,8 @@ class Trainer(Value):
             places = index * batch_size + jnp.arange(batch_size, dtype=jnp.int32)
             mask = places < batches.rows
             batch = Batch(x, y, weight, mask)
-            return totals_of(self._task, variables, batch, None, False)[2]
+            own = Variables.of(variables)
+            return totals_of(self._task, own, batch, None, False)[2]
 
         result: Sums = jax.lax.fori_loop(
             first,
@@ -312,16 +321,7 @@ class Trainer(Value):
             total: Array = jax.lax.fori_loop(0, pieces, add, none)
             return total
 
-        zeros = jax.tree.map(
-            lambda leaf: jnp.zeros(leaf.shape, leaf.dtype),
-            jax.eval_shape(sums_of, jnp.int32(0)),
-        )
-        gradients, totals = jax.lax.fori_loop(
-            0,
-            pieces,
-            lambda number, sums: jax.tree.map(jnp.add, sums, sums_of(number)),
-            zeros,
-        )
+        gradients, totals = added_up(sums_of, pieces)
         return self._updated(state, gradients, totals, loss), totals
 
     def _loss(
