@@ -61,6 +61,23 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 
+LONGEST = ("bench", "examples", "checkpoints", "devices", "promises")
+"""Folders with tests that take many seconds each, most of them in other processes."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest, so that no worker is left with them in the end."""
+    root = Path(__file__).parent
+
+    def is_short(item: pytest.Item) -> bool:
+        folder = (
+            item.path.relative_to(root).parts[0] if root in item.path.parents else ""
+        )
+        return folder not in LONGEST
+
+    items.sort(key=is_short)
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Look for garbage among what tests make, and not among what was imported.
 
