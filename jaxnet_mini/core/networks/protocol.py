@@ -13,7 +13,7 @@ from jax import Array
 
 from jaxnet_mini.core import activations, layers
 from jaxnet_mini.core.layers.base import remembers
-from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape, State
+from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape, State, Variables
 
 OWN_LAYERS: frozenset[Any] = frozenset(
     kind for kind in vars(layers).values() if isinstance(kind, type)
@@ -48,6 +48,12 @@ def run(
         params, state, x, key=key, training=training, mask=mask
     )
     return after
+
+
+def init(layer: Layer, key: RandomKey, input_shape: Shape) -> Variables:
+    """Return fresh parameters, and what is remembered before the first batch."""
+    _, params = layer.init(key, input_shape)
+    return Variables(params, init_state(layer, input_shape))
 
 
 def init_state(layer: Layer, input_shape: Shape) -> State:

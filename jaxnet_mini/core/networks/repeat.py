@@ -64,7 +64,7 @@ class Repeat(Base):
         training: bool = False,
     ) -> Array:
         protocol.check_stateless(self)
-        return self._run(params, {}, x, key, training, None)[0]
+        return self.update(params, {}, x, key=key, training=training)[0]
 
     @property
     def has_state(self) -> bool:
@@ -87,17 +87,6 @@ class Repeat(Base):
         mask: Array | None = None,
     ) -> tuple[Array, State]:
         """Return the outputs, and what each repetition remembers afterwards."""
-        return self._run(params, state, x, key, training, mask)
-
-    def _run(
-        self,
-        params: Params,
-        state: State,
-        x: Array,
-        key: RandomKey | None,
-        training: bool,
-        mask: Array | None,
-    ) -> tuple[Array, State]:
         for leaf in jax.tree.leaves((params, state)):
             if jnp.shape(leaf)[:1] != (self.n,):
                 raise ShapeError(

@@ -13,7 +13,7 @@ from jaxnet_mini.core.networks.paths import by_path
 from jaxnet_mini.core.training.state import Batch
 from jaxnet_mini.core.training.totals import totals_of
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.core.types import Shape, State, Variables
+from jaxnet_mini.core.types import Shape, State
 from jaxnet_mini.errors import LayerError
 
 
@@ -33,15 +33,13 @@ def rehearse(
 
     def forward() -> dict[str, Any]:
         key = jax.random.key(0)
-        _, params = trainer.net.init(key, input_shape)
-        remembered = protocol.init_state(trainer.net, input_shape)
-        trained = trainer.trained(params)
+        variables = protocol.init(trainer.net, key, input_shape)
+        trained = trainer.trained(variables.params)
         transformations.check(trainer.optimizer, trainer.transformation, trained)
         inputs = jnp.zeros((y.shape[0], *input_shape), x)
         batch = Batch(inputs, jnp.zeros(y.shape, y.dtype))
-        variables = Variables(params, remembered)
         *_, totals, after = totals_of(trainer._task, variables, batch, key, True)
-        _check_state(remembered, after)
+        _check_state(variables.state, after)
         return totals
 
     jax.eval_shape(forward)

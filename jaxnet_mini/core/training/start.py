@@ -15,8 +15,7 @@ from jaxnet_mini.core.types import Layer, Shape
 def untrained(net: Layer, input_shape: Shape, seed: Array | np.uint32) -> TrainState:
     """Return a state that has parameters and no optimizer yet."""
     key = jax.random.key(seed)
-    _, params = net.init(key, input_shape)
-    remembered = protocol.init_state(net, input_shape)
+    params, remembered = protocol.init(net, key, input_shape)
     return TrainState(params, None, key, jnp.zeros((), jnp.int32), remembered)
 
 

@@ -137,8 +137,7 @@ class Trainer(Value):
 
     def init(self, key: RandomKey, input_shape: Shape) -> TrainState:
         """Return a fresh state: parameters, optimizer state, key, step 0."""
-        _, params = self.net.init(key, input_shape)
-        remembered = protocol.init_state(self.net, input_shape)
+        params, remembered = protocol.init(self.net, key, input_shape)
         state = transformations.init(self.optimizer, self.trained(params))
         key = jax.random.clone(key)  # who donates the state keeps the one given
         return TrainState(params, state, key, jnp.zeros((), jnp.int32), remembered)
