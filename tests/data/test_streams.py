@@ -297,7 +297,7 @@ def test_waiting_for_data_is_named(capsys):
         history.timing[f"{name}_seconds"] for name in ("waiting", "epoch")
     )
     assert 0.3 < waited < seconds
-    assert re.search(r" \d\d% of the time waiting for data", capsys.readouterr().out)
+    assert re.search(r" \d+% of the time waiting for data", capsys.readouterr().out)
 
 
 def test_who_stops_waits_for_one_batch_and_not_for_a_chunk():
