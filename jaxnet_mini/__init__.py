@@ -17,6 +17,7 @@ from jaxnet_mini.base.absent import modules as _absences
 from jaxnet_mini import (
     activations,
     callbacks,
+    constraints,
     data,
     datasets,
     errors,
@@ -67,6 +68,7 @@ __all__ = [
     "__version__",
     "activations",
     "callbacks",
+    "constraints",
     "data",
     "datasets",
     "errors",
@@ -88,6 +90,7 @@ __all__ = [
 _FACES = {
     "activations": activations,
     "callbacks": callbacks,
+    "constraints": constraints,
     "datasets": datasets,
     "initializers": initializers,
     "layers": layers,

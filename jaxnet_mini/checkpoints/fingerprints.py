@@ -110,7 +110,11 @@ def of_layer(part: LayerOutline, x: jax.ShapeDtypeStruct) -> str | None:
             y, back = jax.vjp(outputs, params, x)
         else:
             y, back = jax.vjp(lambda params: outputs(params, x), params)
-        return penalty, y, back(y)
+        after = protocol.constrain(part.layer, params)
+        # Only where there is a constraint, as runs were kept before there were any.
+        leaves = zip(*map(jax.tree.leaves, (after, params)), strict=True)
+        kept = all(one is other for one, other in leaves)
+        return (penalty, y, back(y)) if kept else (penalty, y, back(y), after)
 
     key = jax.eval_shape(lambda: jax.random.key(0))
     training = of(trained, part.params, x, key, part.state)

@@ -19,6 +19,7 @@ import numpy as np
 from jaxnet_mini.base.plain_json import Json, fits, hints, locating
 from jaxnet_mini.core import (
     activations,
+    constraints,
     initializers,
     layers,
     losses,
@@ -63,6 +64,7 @@ COMPOSED = (serial.Serial, repeat.Repeat, ensemble.Ensemble)
 """Layers that are made of others."""
 
 CLASSES: dict[str, type] = {
+    **_classes("constraints", constraints, constraints.Constraint),
     **_classes("layers", layers, layers.Base),
     **{f"layers.{kind.__name__}": kind for kind in COMPOSED},
     "initializers.Constant": initializers.Constant,

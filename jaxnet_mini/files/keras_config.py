@@ -137,13 +137,17 @@ def _layer(entry: Json, own: Collection[str]) -> Json:
             f"{where} has no counterpart here. Keras's layers that are read: "
             f"{', '.join(LAYERS)}."
         )
-    config = {a: value for a, value in config.items() if not _is_of_training(a)}
+    config = {a: v for a, v in config.items() if not _is_of_training(kind, a)}
     arguments = _arguments(f"layers.{kind}", config, where, own)
     return {"class": f"layers.{kind}", "config": arguments | {"name": name}}
 
 
-def _is_of_training(argument: str) -> bool:
-    return argument in OF_TRAINING or argument.endswith("_constraint")
+def _is_of_training(kind: str, argument: str) -> bool:
+    """Tell whether an argument that our layer lacks changes its training alone."""
+    ours = CLASSES.get(f"layers.{kind}", Base)
+    known = {field.name for field in dataclasses.fields(ours)}
+    of_training = argument in OF_TRAINING or argument.endswith("_constraint")
+    return of_training and argument not in known
 
 
 def of_training(config: dict[str, Json]) -> list[str]:
@@ -158,10 +162,11 @@ def of_training(config: dict[str, Json]) -> list[str]:
         where = f"the layer {arguments.get('name')!r}"
         if kind == "ActivityRegularization":
             found.append(f"{where} is an ActivityRegularization")
+            continue
         found += [
             f"{where} has {argument}={_named(value)!r}"
             for argument, value in arguments.items()
-            if _is_of_training(argument)
+            if _is_of_training(kind, argument)
             and value not in NEUTRAL.get(argument, (None, False))
         ]
     return found
@@ -202,11 +207,10 @@ def _arguments(
             value = _function(value, where, own, ())
         elif argument.endswith("_initializer"):
             value = _initializer(value, where)
-        elif argument.endswith("_regularizer") and value is not None:
+        elif isinstance(value, dict) and (room := _room(argument)):
             kind, inner = _class(value, f"{where} {argument}")
-            kind = f"regularizers.{kind}"
-            inner = _arguments(kind, inner, f"{where} {argument}", own)
-            value = {"class": kind, "config": inner}
+            inner = _arguments(f"{room}.{kind}", inner, f"{where} {argument}", own)
+            value = {"class": f"{room}.{kind}", "config": inner}
         elif isinstance(value, dict):
             raise ArgumentError(
                 f"{where} has for {argument} a {value.get('class_name')!r}, which is "
@@ -215,6 +219,12 @@ def _arguments(
         if value is not ...:
             arguments[argument] = _short(value)
     return arguments
+
+
+def _room(argument: str) -> str | None:
+    """Return where the class of an argument stands, None for one of another kind."""
+    ends = ("_regularizer", "_constraint")
+    return next((f"{end[1:]}s" for end in ends if argument.endswith(end)), None)
 
 
 def _neutral(config: dict[str, Any], known: Collection[str], where: str) -> None:

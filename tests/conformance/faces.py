@@ -257,7 +257,9 @@ class Adapters:
         found = getattr(self.module, name)
         if not isinstance(found, type):
             return found
-        return type(name, (self.others.get(name, self.adapter),), {"kind": found})
+        kind = type(name, (self.others.get(name, self.adapter),), {"kind": found})
+        setattr(self, name, kind)
+        return kind
 
 
 def through_json(value):
@@ -381,6 +383,7 @@ TESTING = types.SimpleNamespace(**{**vars(testing), "TestCase": TestCase})
 FACES = {
     "activations": jn.activations,
     "callbacks": Callbacks(),
+    "constraints": Adapters(jn.constraints, Function),
     "initializers": jn.initializers,
     "layers": Layers(),
     "losses": Losses(),

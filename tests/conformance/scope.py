@@ -10,6 +10,7 @@ SCOPE = {
     "metrics/probabilistic_metrics_test.py": "metrics",
     "metrics/reduction_metrics_test.py": "metrics",
     "metrics/regression_metrics_test.py": "metrics",
+    "constraints/constraints_test.py": "constraints",
     "regularizers/regularizers_test.py": "regularizers",
     "activations/activations_test.py": "activations",
     "layers/activations/activation_test.py": "layers",

@@ -15,7 +15,10 @@ README = Path(__file__).parents[2] / "README.md"
 BEGIN = "<!-- Keras's own cases: PYTHONPATH=tests python -m conformance.table -->"
 END = "<!-- end of Keras's own cases -->"
 # Of these Keras users type classes; of the others functions.
-CLASSES = {"losses", "metrics", "regularizers", "layers", "models", "callbacks"}
+CLASSES = {
+    *("callbacks", "constraints", "layers", "losses", "metrics", "models"),
+    "regularizers",
+}
 LOOKING_UP = {"get", "serialize", "deserialize"}
 
 

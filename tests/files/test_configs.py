@@ -21,6 +21,7 @@ from oracles import raises_text
 import jaxnet_mini as jn
 from jaxnet_mini import (
     activations,
+    constraints,
     initializers,
     layers,
     losses,
@@ -45,6 +46,7 @@ def through_json(value, custom_objects=None):
 def public_classes():
     """What a user finds in the modules, read without the tables under test."""
     bases = {
+        "constraints": constraints.Constraint,
         "layers": layers.Base,
         "losses": losses.Loss,
         "metrics": metrics.Metric,
@@ -76,6 +78,9 @@ initializer = (
 regularizer = st.sampled_from(
     [None, "l2", regularizers.L1(0.5), regularizers.L1L2(0.1, 0.2)]
 )
+constraint = st.sampled_from(
+    [None, "unit_norm", constraints.MaxNorm(0.5, axis=1), constraints.NonNeg()]
+)
 function = st.sampled_from(
     [metrics.accuracy, metrics.binary_accuracy, losses.mean_squared_error]
 )
@@ -83,8 +88,10 @@ name = st.none() | st.from_regex(r"[a-z]\w{0,8}", fullmatch=True)
 
 ARGUMENTS = {
     "activation": activation,
+    "alpha_constraint": constraint,
     "alpha_initializer": initializer,
     "alpha_regularizer": regularizer,
+    "bias_constraint": constraint,
     "bias_initializer": initializer,
     "curve": st.sampled_from(["ROC", "PR"]),
     "epsilon": number,
@@ -92,6 +99,7 @@ ARGUMENTS = {
     "function": function,
     "input_shape": shape,
     "bias_regularizer": regularizer,
+    "kernel_constraint": constraint,
     "kernel_initializer": initializer,
     "kernel_regularizer": regularizer,
     "summation_method": st.sampled_from(["interpolation", "majoring", "minoring"]),
@@ -238,7 +246,8 @@ def test_every_argument_is_written():
     }
     names = {field.name for field in dataclasses.fields(jn.Dense)}
     # But what came later stays out of files that do not use it.
-    assert set(config["config"]) == names - {"trainable"}
+    later = {"trainable", "kernel_constraint", "bias_constraint"}
+    assert set(config["config"]) == names - later
     assert config["config"]["kernel_initializer"] == "glorot_uniform"
     frozen = jn.Dense(3, trainable=False)
     assert set(configs.to_config(frozen)["config"]) == names

@@ -9,7 +9,7 @@ import jaxnet_mini
 
 FACES = {
     *("activations", "callbacks", "initializers", "layers", "losses", "metrics"),
-    *("models", "optimizers", "plotting", "regularizers", "utils"),
+    *("models", "optimizers", "plotting", "regularizers", "utils", "constraints"),
 }
 WITH_EXAMPLES = FACES - {"callbacks", "models", "plotting", "utils"}
 """Faces of which each class has an example, which the runner of the tests runs."""

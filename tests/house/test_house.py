@@ -24,7 +24,7 @@ FLOORS = (
     {"core"},
     {"devices", "plotting"}
     | {"activations", "initializers", "layers", "losses", "metrics", "optimizers"}
-    | {"regularizers"},
+    | {"constraints", "regularizers"},
     {"callbacks", "data", "datasets", "files", "views"},
     {"checkpoints", "loops", "utils"},
     {"models"},
@@ -32,7 +32,7 @@ FLOORS = (
     {""},
 )
 MOST_ARROWS = 90
-MOST_ROOMS_AT_THE_TOP = 22
+MOST_ROOMS_AT_THE_TOP = 23
 MOST_LINES = 400
 
 
@@ -391,6 +391,7 @@ KERAS_PATHS = {
     "BinaryCrossentropy MeanSquaredError MeanAbsoluteError Huber",
     "metrics": "sparse_categorical_accuracy categorical_accuracy binary_accuracy",
     "activations": "relu softmax sigmoid tanh gelu",
+    "constraints": "MaxNorm MinMaxNorm NonNeg UnitNorm max_norm",
     "initializers": "get",
     "callbacks": "Callback CallbackList CSVLogger EarlyStopping History "
     "LambdaCallback LearningRateScheduler ModelCheckpoint ProgbarLogger "

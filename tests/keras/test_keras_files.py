@@ -457,11 +457,8 @@ OF_TRAINING = {
     "activity_regularizer='L1'": lambda layers: [
         layers.Dense(3, activity_regularizer="l1")
     ],
-    "alpha_constraint='NonNeg'": lambda layers: [
-        layers.PReLU(alpha_constraint="non_neg")
-    ],
-    "kernel_constraint='MaxNorm'": lambda layers: [
-        layers.Dense(3, kernel_constraint="max_norm")
+    "gamma_constraint='MaxNorm'": lambda layers: [
+        layers.LayerNormalization(gamma_constraint="max_norm")
     ],
     "lora_rank=1": lambda layers: [layers.Dense(3, lora_rank=1)],
     "is an ActivityRegularization": lambda layers: [

@@ -37,17 +37,14 @@ _WRITTEN = "the logs are written, and pictures with model.summary and plot_model
 ARGUMENTS: dict[str, dict[str, Absent]] = {
     "layers": {
         "activity_regularizer": Absent("penalise weights, by kernel_regularizer="),
-        "alpha_constraint": _UNCONSTRAINED,
         "autocast": Absent("all is computed in float32", (True,)),
         "batch_input_shape": Absent("write input_shape=, without the batch axis", ()),
         "beta_constraint": _UNCONSTRAINED,
-        "bias_constraint": _UNCONSTRAINED,
         "data_format": Absent(
             "write np.moveaxis(x, 1, -1) before fit", (None, "channels_last")
         ),
         "dtype": _FLOAT32,
         "gamma_constraint": _UNCONSTRAINED,
-        "kernel_constraint": _UNCONSTRAINED,
         "lora_alpha": Absent("all weights of a kernel are trained"),
         "lora_rank": Absent("all weights of a kernel are trained"),
         "noise_shape": Absent("each entry is dropped by itself"),
@@ -123,6 +120,7 @@ ARGUMENTS: dict[str, dict[str, Absent]] = {
     },
     "activations": {"identifier": _renamed("activation")},
     "initializers": {"identifier": _renamed("initializer"), "seed": _SEED},
+    "constraints": {"identifier": _renamed("constraint")},
     "regularizers": {"identifier": _renamed("regularizer")},
     "BackupAndRestore": {
         "double_checkpoint": Absent("a damaged state is never all there is", (False,)),
@@ -223,7 +221,7 @@ def absent(owners: tuple[str, ...], argument: str) -> Absent | None:
         owners: names of a class or function, the nearest first, then of its room.
         argument: its name.
 
-    >>> absent(("Dense", "layers"), "kernel_constraint").nothing
+    >>> absent(("Dense", "layers"), "lora_rank").nothing
     (None,)
     """
     for owner in owners:

@@ -131,6 +131,10 @@ METHODS: dict[str, tuple[str, dict[str, str]]] = {
             )
         },
     ),
+    "constraint": (
+        "__call__",
+        {"call": "write __call__(self, x), which returns what x is brought back to"},
+    ),
     "regularizer": (
         "__call__",
         {"call": "write __call__(self, x), which returns the penalty"},

@@ -171,6 +171,7 @@ NAMES: dict[str, dict[str, str]] = {
         "OrthogonalRegularizer": "write a function of the kernel",
         "orthogonal_regularizer": "write a function of the kernel",
     },
+    "constraints": {},
     "activations": {
         "hard_swish": "write activations.hard_silu, or give the name 'hard_swish'",
         "swish": "write activations.silu, or give the name 'swish'",
@@ -216,9 +217,6 @@ NAMES: dict[str, dict[str, str]] = {
         "RematScope": "networks are small: jax.checkpoint in a layer of your own",
         "applications": "there are no pretrained networks here",
         "config": "settings are those of JAX: jax.config.update",
-        "constraints": (
-            "weights are not constrained: kernel_regularizer= keeps them small"
-        ),
         "device": "write fit(mesh=...), or with jax.default_device(device)",
         "distillation": "write a loss of your own, and the teacher's outputs as y",
         "distribution": "write fit(mesh=..., sharding=...)",
@@ -237,7 +235,7 @@ NAMES: dict[str, dict[str, str]] = {
 
 for _room in ("layers", "losses", "metrics", "optimizers"):
     NAMES[_room] |= dict.fromkeys(("serialize", "deserialize"), _CONFIGS)
-for _room in ("activations", "initializers", "regularizers"):
+for _room in ("activations", "constraints", "initializers", "regularizers"):
     NAMES[_room] |= dict.fromkeys(
         ("serialize", "deserialize"), "names, values and functions stand for themselves"
     )

@@ -13,9 +13,16 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.arguments import as_integer, check_number, check_positive
-from jaxnet_mini.core import activations, initializers, regularizers
+from jaxnet_mini.core import activations, constraints, initializers, regularizers
 from jaxnet_mini.core.fields import checked
-from jaxnet_mini.core.layers.base import INITIALIZER, REGULARIZER, Base, total_penalty
+from jaxnet_mini.core.layers.base import (
+    CONSTRAINT,
+    INITIALIZER,
+    REGULARIZER,
+    Base,
+    constrained,
+    total_penalty,
+)
 from jaxnet_mini.core.types import Params, RandomKey, Shape, as_float
 from jaxnet_mini.errors import ArgumentError, ShapeError
 
@@ -147,6 +154,8 @@ class PReLU(Base):
             name, one of `jaxnet_mini.regularizers`, a callable, or None.
         shared_axes: one axis or several along which one value serves for all, counted
             as in Keras: 1 is the first axis of an example.
+        alpha_constraint: what ``alpha`` is brought back to after each update: a Keras
+            name, one of `jaxnet_mini.constraints`, a callable, or None.
 
     Raises:
         ArgumentError: one is none of these, or a name is unknown.
@@ -164,6 +173,9 @@ class PReLU(Base):
     alpha_regularizer: regularizers.Named = field(default=None, metadata=REGULARIZER)
     shared_axes: int | Sequence[int] | None = field(
         default=None, metadata=checked(_check_axes, optional=True)
+    )
+    alpha_constraint: constraints.Named = field(
+        default=None, kw_only=True, metadata=CONSTRAINT
     )
 
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
@@ -189,6 +201,9 @@ class PReLU(Base):
 
     def penalty(self, params: Params) -> Array | float:
         return total_penalty(params, {"alpha": self.alpha_regularizer})
+
+    def constrain(self, params: Params) -> Params:
+        return constrained(params, {"alpha": self.alpha_constraint})
 
     @property
     def _shared(self) -> tuple[int, ...]:

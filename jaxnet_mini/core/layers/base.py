@@ -12,7 +12,7 @@ from jax import Array
 from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.base.arguments import as_integer, check_flag, check_positive
 from jaxnet_mini.base.text import as_call
-from jaxnet_mini.core import activations, initializers, regularizers
+from jaxnet_mini.core import activations, constraints, initializers, regularizers
 from jaxnet_mini.core.fields import NEWER, accepted, check_fields, checked
 from jaxnet_mini.core.types import Params, RandomKey, Shape
 from jaxnet_mini.core.values import Value
@@ -43,6 +43,7 @@ SHAPE = checked(_check_shape)
 ACTIVATION = checked(accepted, by=activations.get)
 INITIALIZER = checked(accepted, by=initializers.get)
 REGULARIZER = checked(accepted, by=regularizers.get)
+CONSTRAINT = checked(accepted, by=constraints.get) | NEWER
 
 
 def check_features(layer: Any, input_shape: Shape) -> int:
@@ -91,6 +92,26 @@ def total_penalty(
         if penalize is not None and name in params:
             total = total + penalize(params[name])
     return total
+
+
+def constrained(params: Params, wanted: Mapping[str, constraints.Named]) -> Params:
+    """Return parameters, those of the names in ``wanted`` brought back by constraints.
+
+    Raises:
+        ShapeError: a constraint returns another shape or dtype.
+    """
+    found = {}
+    for name, constraint in wanted.items():
+        bring_back = constraints.get(constraint)
+        if bring_back is not None and name in params:
+            before, after = params[name], bring_back(params[name])
+            if (after.shape, after.dtype) != (before.shape, before.dtype):
+                raise ShapeError(
+                    f"the constraint {constraint!r} made {after.dtype}{after.shape} of "
+                    f"{name}, {before.dtype}{before.shape}: it must keep both."
+                )
+            found[name] = after
+    return params | found if found else params
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -212,3 +233,7 @@ class Base(Value):
     def penalty(self, params: Params) -> Array | float:
         """Return what regularizers add to the loss of a batch; 0.0 where none does."""
         return 0.0
+
+    def constrain(self, params: Params) -> Params:
+        """Return what constraints make of the parameters after an update."""
+        return params

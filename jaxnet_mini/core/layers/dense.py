@@ -7,14 +7,16 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.arguments import check_flag, check_positive
-from jaxnet_mini.core import activations, initializers, regularizers
+from jaxnet_mini.core import activations, constraints, initializers, regularizers
 from jaxnet_mini.core.fields import checked
 from jaxnet_mini.core.layers.base import (
     ACTIVATION,
+    CONSTRAINT,
     INITIALIZER,
     REGULARIZER,
     Base,
     check_features,
+    constrained,
     over_features,
     total_penalty,
 )
@@ -38,6 +40,9 @@ class Dense(Base):
         kernel_regularizer: a penalty on the kernel that is added to the loss: a Keras
             name, one of `jaxnet_mini.regularizers`, a callable of the kernel, or None.
         bias_regularizer: likewise, on the bias.
+        kernel_constraint: what the kernel is brought back to after each update: a Keras
+            name, one of `jaxnet_mini.constraints`, a callable of the kernel, or None.
+        bias_constraint: likewise, of the bias.
 
     Raises:
         ArgumentError: one is none of these, or a name is unknown.
@@ -60,6 +65,12 @@ class Dense(Base):
     bias_initializer: initializers.Named = field(default="zeros", metadata=INITIALIZER)
     kernel_regularizer: regularizers.Named = field(default=None, metadata=REGULARIZER)
     bias_regularizer: regularizers.Named = field(default=None, metadata=REGULARIZER)
+    kernel_constraint: constraints.Named = field(
+        default=None, kw_only=True, metadata=CONSTRAINT
+    )
+    bias_constraint: constraints.Named = field(
+        default=None, kw_only=True, metadata=CONSTRAINT
+    )
 
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
         self.check(input_shape)
@@ -87,3 +98,7 @@ class Dense(Base):
     def penalty(self, params: Params) -> Array | float:
         wanted = {"kernel": self.kernel_regularizer, "bias": self.bias_regularizer}
         return total_penalty(params, wanted)
+
+    def constrain(self, params: Params) -> Params:
+        wanted = {"kernel": self.kernel_constraint, "bias": self.bias_constraint}
+        return constrained(params, wanted)

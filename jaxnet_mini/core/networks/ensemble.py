@@ -1,6 +1,7 @@
 """Several networks that answer together: the mean of their outputs, as one layer."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -140,6 +141,14 @@ class Ensemble(Base):
             for name, net, count in parts
         )
         return sum(penalties, 0.0)
+
+    def constrain(self, params: Params) -> Params:
+        return {
+            name: jax.vmap(functools.partial(protocol.constrain, net), axis_size=count)(
+                params[name]
+            )
+            for name, net, count in self._named()
+        }
 
     def trainable_mask(self, params: Params) -> Any:
         """See `jaxnet_mini.core.networks.protocol.trainable_mask`."""

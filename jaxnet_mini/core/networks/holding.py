@@ -1,7 +1,7 @@
 """Layers within layers: what a wrapper holds, found wherever it keeps it.
 
 A penalty that a layer would add to the loss by itself must not be lost where another
-layer is put around it, nor what it remembers, nor that it is frozen.
+layer is put around it, nor a constraint, what it remembers, or that it is frozen.
 """
 
 from collections.abc import Iterator
@@ -43,10 +43,11 @@ def check(layer: Any) -> None:
     """Check that nothing of what a layer holds is left out of the training.
 
     Raises:
-        LayerError: a penalty, a state or a frozen part is, since the layer has no
-            method of its own that asks for it.
+        LayerError: a penalty, a constraint, a state or a frozen part is, since the
+            layer has no method of its own that asks for it.
     """
     _check_penalty(layer)
+    _check_constraint(layer)
     updates = protocol.knows_update(layer)
     masks = callable(getattr(layer, "trainable_mask", None))
     kind = type(layer).__name__
@@ -71,17 +72,17 @@ def check(layer: Any) -> None:
 
 def _check_penalty(layer: Any) -> None:
     """Check that no penalty of what a layer holds is left out of the loss."""
-    if _has_penalty(layer):
+    if _has(layer, "penalty"):
         return
     kind = type(layer).__name__
-    for name in _regularizers(layer):
+    for name in _arguments(layer, "_regularizer"):
         raise LayerError(
             f"{layer!r} has a {name} that nothing adds to the loss: give {kind} a "
             "method penalty(self, params) that returns what it adds, such as "
             f"jn.regularizers.get(self.{name})(params['kernel'])."
         )
     for where, inner in held(layer):
-        if _penalizes(inner):
+        if _uses(inner, "penalty", "_regularizer"):
             raise LayerError(
                 f"{layer!r} holds {inner!r}, whose penalty would be missing from the "
                 f"loss: give {kind} a method penalty(self, params) that returns "
@@ -90,31 +91,49 @@ def _check_penalty(layer: Any) -> None:
             )
 
 
-def _has_penalty(layer: Any) -> bool:
-    """Tell whether a layer has a method ``penalty`` other than that of no penalty."""
-    own = getattr(layer, "penalty", None)
-    return own is not None and getattr(own, "__func__", own) is not Base.penalty
+def _check_constraint(layer: Any) -> None:
+    """Check that no constraint of what a layer holds is left out of the updates."""
+    if _has(layer, "constrain"):
+        return
+    kind = type(layer).__name__
+    for name in _arguments(layer, "_constraint"):
+        raise LayerError(
+            f"{layer!r} has a {name} that nothing brings weights back to: give {kind} "
+            "a method constrain(self, params) that returns params after an update, "
+            "such as params | {'kernel': "
+            f"jn.constraints.get(self.{name})(params['kernel'])}}."
+        )
+    for where, inner in held(layer):
+        if _uses(inner, "constrain", "_constraint"):
+            raise LayerError(
+                f"{layer!r} holds {inner!r}, whose constraint would be missing from "
+                f"the updates: give {kind} a method constrain(self, params) that "
+                f"returns self{where}.constrain(params), or params with those of "
+                "several, each made of its own part."
+            )
 
 
-def _regularizers(layer: Any) -> list[str]:
-    """Return the names of what a layer holds to regularize its parameters."""
+def _has(layer: Any, method: str) -> bool:
+    """Tell whether a layer has another method than the base's, which does nothing."""
+    own = getattr(layer, method, None)
+    return own is not None and getattr(own, "__func__", own) is not vars(Base)[method]
+
+
+def _arguments(layer: Any, end: str) -> list[str]:
+    """Return the names with an end of what a layer holds for its parameters."""
     kind: Any = type(layer)
     names = [*getattr(layer, "__dict__", ()), *values._names(kind)[1]]
-    return [
-        name
-        for name in names
-        if name.endswith("_regularizer") and getattr(layer, name, None) is not None
-    ]
+    return [n for n in names if n.endswith(end) and getattr(layer, n, None) is not None]
 
 
-def _penalizes(layer: Any) -> bool:
-    """Tell whether a layer may add to the loss."""
-    if _has_penalty(layer):
-        written = getattr(type(layer), "penalty", None)
+def _uses(layer: Any, method: str, end: str) -> bool:
+    """Tell whether a method of a layer, or of one that it holds, may do something."""
+    if _has(layer, method):
+        written = getattr(type(layer), method, None)
         if not getattr(written, "__module__", "").startswith("jaxnet_mini."):
             return True
     inner = (other for _, other in held(layer))
-    return bool(_regularizers(layer)) or any(map(_penalizes, inner))
+    return bool(_arguments(layer, end)) or any(_uses(o, method, end) for o in inner)
 
 
 def _within(value: Any, where: str) -> Iterator[tuple[str, Layer]]:

@@ -1,8 +1,9 @@
 """What a layer may have besides ``init`` and ``apply``, asked for in this one place.
 
 Only ``init`` and ``apply`` make a layer, see `jaxnet_mini.core.types.Layer`. What else
-one has, a penalty, a state, parameters that stay as they are, is found here, and so a
-layer that has none of it costs nothing: its programs are those of ``apply`` alone.
+one has, a penalty, a constraint, a state, parameters that stay as they are, is found
+here, and so a layer that has none of it costs nothing: its programs are those of
+``apply`` alone.
 """
 
 from typing import Any
@@ -109,6 +110,17 @@ def penalty(layer: Layer, params: Params) -> Array | float:
         return 0.0
     value: Array | float = own(params)
     return value
+
+
+def constrain(layer: Layer, params: Params) -> Params:
+    """Return what a layer makes of its parameters after an update.
+
+    Without the method, or if it is frozen, they are what they were.
+    """
+    own = getattr(layer, "constrain", None)
+    if own is None or not getattr(layer, "trainable", True):
+        return params
+    return own(params)
 
 
 def stacked_penalty(layer: Layer, params: Params, n: int) -> Array | float:

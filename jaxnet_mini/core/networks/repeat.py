@@ -112,6 +112,10 @@ class Repeat(Base):
     def penalty(self, params: Params) -> Array | float:
         return protocol.stacked_penalty(self.layer, params, self.n)
 
+    def constrain(self, params: Params) -> Params:
+        one = functools.partial(protocol.constrain, self.layer)
+        return jax.vmap(one, axis_size=self.n)(params)
+
     def trainable_mask(self, params: Params) -> Any:
         """See `jaxnet_mini.core.networks.protocol.trainable_mask`."""
         return protocol.trainable_mask(self.layer, params)

@@ -193,6 +193,10 @@ class Serial(Base):
         penalties = (protocol.penalty(layer, params[name]) for name, layer in pairs)
         return sum(penalties, 0.0)
 
+    def constrain(self, params: Params) -> Params:
+        pairs = zip(self.names, self.layers, strict=True)
+        return {name: protocol.constrain(layer, params[name]) for name, layer in pairs}
+
     def trainable_mask(self, params: Params) -> Any:
         """See `jaxnet_mini.core.networks.protocol.trainable_mask`."""
         pairs = zip(self.names, self.layers, strict=True)

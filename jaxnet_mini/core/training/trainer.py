@@ -378,8 +378,11 @@ class Trainer(Value):
             totals["loss"],
             loss,
         )
+        updated = frozen.merged(optax.apply_updates(trained, updates), rest)
+        # What is frozen stays, whatever a layer makes of it.
+        trained, _ = self._split(protocol.constrain(self.net, updated))
         return state._replace(
-            params=frozen.merged(optax.apply_updates(trained, updates), rest),
+            params=frozen.merged(trained, rest),
             optimizer_state=optimizer_state,
             step=state.step + 1,
         )
