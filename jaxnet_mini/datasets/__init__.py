@@ -3,6 +3,22 @@
 Each has ``load_data()``, which returns ``(x_train, y_train), (x_test, y_test)``.
 """
 
-from jaxnet_mini.datasets import digits, fashion_mnist, mnist
+from jaxnet_mini.datasets import (
+    boston_housing,
+    california_housing,
+    digits,
+    fashion_mnist,
+    imdb,
+    mnist,
+    reuters,
+)
 
-__all__ = ["digits", "fashion_mnist", "mnist"]
+__all__ = [
+    "boston_housing",
+    "california_housing",
+    "digits",
+    "fashion_mnist",
+    "imdb",
+    "mnist",
+    "reuters",
+]

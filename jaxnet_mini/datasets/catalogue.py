@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from jaxnet_mini.datasets.idx import header_size
 Split = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 """Images and their labels."""
 
+KERAS_MIRROR = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
+"""Where Keras fetches its data sets from."""
+
 
 @dataclass(frozen=True)
 class DataFile:
@@ -19,32 +23,50 @@ class DataFile:
     Attributes:
         name: its name, without a folder.
         size: its length in bytes.
-        sha256: its SHA-256 sum in hexadecimal digits.
+        digest: its sum in hexadecimal digits.
         key: the name of the array inside it, where it is an npz archive.
+        algorithm: of which kind the sum is.
     """
 
     name: str
     size: int
-    sha256: str
+    digest: str
     key: str | None = None
+    algorithm: str = "SHA-256"
+
+    def hasher(self) -> Any:
+        """Return an object of `hashlib` that makes such sums."""
+        import hashlib
+
+        name = self.algorithm.replace("-", "").lower()
+        return hashlib.new(name, usedforsecurity=False)
 
 
 @dataclass(frozen=True)
-class DataArray:
-    """One array of uint8 and the files that it can be read from.
+class Part:
+    """What can be read from any one of some files.
 
     Attributes:
-        shape: the array's shape.
         files: alternatives, the preferred one first; that one the mirrors have.
     """
 
-    shape: tuple[int, ...]
     files: tuple[DataFile, ...]
 
     @property
     def published(self) -> DataFile:
         """The file that the mirrors have."""
         return self.files[0]
+
+
+@dataclass(frozen=True)
+class DataArray(Part):
+    """One array of uint8.
+
+    Attributes:
+        shape: the array's shape.
+    """
+
+    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -56,14 +78,14 @@ class DataSet:
         folders: names that a folder with its files usually has; the first is used in
             the library's own cache.
         mirrors: addresses, each ending in a slash, that the files lie under.
-        arrays: x_train, y_train, x_test, y_test.
+        parts: x_train, y_train, x_test, y_test; or one file that holds them all.
         installed: folders where a system's package puts its files.
     """
 
     title: str
     folders: tuple[str, ...]
     mirrors: tuple[str, ...]
-    arrays: tuple[DataArray, ...]
+    parts: tuple[Part, ...]
     installed: tuple[str, ...] = ()
 
 
@@ -91,4 +113,20 @@ def idx_array(
         DataFile(f"{name}.gz", size, sha256),
         DataFile(name, unpacked_size, unpacked),
     )
-    return DataArray(shape, files if archive is None else (*files, archive))
+    return DataArray(files if archive is None else (*files, archive), shape)
+
+
+def of_keras(title: str, file: DataFile) -> DataSet:
+    """Describe a data set that Keras publishes as one file.
+
+    Args:
+        title: its name, as a person writes it.
+        file: which, by the name under which Keras keeps it in its cache.
+    """
+    folder = file.name.partition(".")[0]
+    return DataSet(
+        title=title,
+        folders=tuple(dict.fromkeys((folder.replace("_", "-"), folder))),
+        mirrors=(KERAS_MIRROR,),
+        parts=(Part((file,)),),
+    )

@@ -6,7 +6,6 @@ any number of processes may fetch the same file at once.
 """
 
 import contextlib
-import hashlib
 import io
 import os
 import queue
@@ -84,7 +83,7 @@ def _store(url: str, file: DataFile, folder: Path, patience: float) -> None:
 def _receive(
     stream: io.BufferedWriter, url: str, file: DataFile, patience: float
 ) -> None:
-    sha256 = hashlib.sha256()
+    digest = file.hasher()
     received = 0
     with (
         _progress(url, file) as advance,
@@ -95,12 +94,13 @@ def _receive(
             if received > file.size:
                 raise MirrorError(f"expected {file.size:,} bytes, came more")
             stream.write(block)
-            sha256.update(block)
+            digest.update(block)
             advance(len(block))
     if received < file.size:
         raise MirrorError(f"expected {file.size:,} bytes, came {received:,}")
-    if sha256.hexdigest() != file.sha256:
-        raise MirrorError(f"expected SHA-256 {file.sha256}, came {sha256.hexdigest()}")
+    came = digest.hexdigest()
+    if came != file.digest:
+        raise MirrorError(f"expected {file.algorithm} {file.digest}, came {came}")
 
 
 def _blocks(url: str, patience: float) -> Generator[bytes, None, None]:

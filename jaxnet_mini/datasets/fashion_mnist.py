@@ -8,7 +8,7 @@ copyright Zalando SE, MIT licence, https://github.com/zalandoresearch/fashion-mn
 import os
 
 from jaxnet_mini.datasets import files
-from jaxnet_mini.datasets.catalogue import DataSet, Split, idx_array
+from jaxnet_mini.datasets.catalogue import KERAS_MIRROR, DataSet, Split, idx_array
 
 CLASS_NAMES = (
     "T-shirt/top",
@@ -28,11 +28,11 @@ DATA_SET = DataSet(
     title="Fashion-MNIST",
     folders=("fashion-mnist", "fashion_mnist"),
     mirrors=(
-        "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+        KERAS_MIRROR,
         # The authors' own: plain HTTP, which the SHA-256 sums make safe.
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     ),
-    arrays=(
+    parts=(
         idx_array(
             "train-images-idx3-ubyte",
             (60000, 28, 28),

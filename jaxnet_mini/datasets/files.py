@@ -10,9 +10,9 @@ set (``fashion-mnist``) and then directly:
 4. Keras's cache: ``$KERAS_HOME/datasets``, by default ``~/.keras/datasets``;
 5. the folder of the system's package, on Debian ``/usr/share/dataset-fashion-mnist``.
 
-What is found nowhere is downloaded into the library's cache. A file whose size or
-SHA-256 sum is not the published one is never used: in a folder that the user named
-(1, 2) it is an error, elsewhere it is passed over.
+What is found nowhere is downloaded into the library's cache. A file whose size or sum
+(SHA-256, or MD5 where no other was published) is not the published one is never used:
+in a folder that the user named (1, 2) it is an error, elsewhere it is passed over.
 """
 
 import io
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from jaxnet_mini.base import cache_folder
 from jaxnet_mini.datasets import idx
-from jaxnet_mini.datasets.catalogue import DataArray, DataFile, DataSet
+from jaxnet_mini.datasets.catalogue import DataArray, DataFile, DataSet, Part
 from jaxnet_mini.errors import DataError, DownloadError
 
 VARIABLE = "JAXNET_MINI_DATA"
@@ -48,11 +48,15 @@ class Place:
     named: bool = False
 
 
+Found = tuple[bytes, DataFile]
+"""The content of a file, and which it is."""
+
+
 @dataclass(frozen=True)
 class Search:
-    """What a search for one array came to: the array, or why there is none."""
+    """What a search for one part came to: a file that has it, or why there is none."""
 
-    array: NDArray[np.uint8] | None
+    found: Found | None
     notes: tuple[str, ...]
 
 
@@ -64,8 +68,33 @@ def load(
     """Load the arrays of a data set, from disk or else from its mirrors.
 
     Args:
+        data_set: what to load; its parts are arrays.
+        path: the only folder to search, see `contents`.
+        patience: seconds that a server may be silent before the next mirror is tried.
+
+    Raises:
+        DataError, DownloadError: see `contents`.
+    """
+    found = contents(data_set, path, patience)
+    return tuple(
+        _decode(part, *its)
+        for part, its in zip(data_set.parts, found, strict=True)
+        if isinstance(part, DataArray)
+    )
+
+
+def contents(
+    data_set: DataSet,
+    path: str | os.PathLike[str] | None = None,
+    patience: float = PATIENCE,
+) -> tuple[Found, ...]:
+    """Return for each part of a data set a file that has it, as it was published.
+
+    Args:
         data_set: what to load.
-        path: the only folder to search; by default all the places named above.
+        path: the only folder to search, or a file of the data set in it; by default,
+            and for the name of a file alone, which in Keras is one in its cache, all
+            the places named above.
         patience: seconds that a server may be silent before the next mirror is tried.
 
     Raises:
@@ -73,58 +102,65 @@ def load(
         DownloadError: a file is missing in ``path``, or found nowhere and not to be
             downloaded.
     """
-    if path is not None:
-        return _load_from(Path(path).expanduser(), data_set)
-    return tuple(
-        _find_or_download(data_set, array, patience) for array in data_set.arrays
-    )
+    folder = _folder(data_set, path)
+    if folder is not None:
+        return _load_from(folder, data_set)
+    return tuple(_find_or_download(data_set, part, patience) for part in data_set.parts)
 
 
-def _load_from(folder: Path, data_set: DataSet) -> tuple[NDArray[np.uint8], ...]:
+def _folder(data_set: DataSet, path: str | os.PathLike[str] | None) -> Path | None:
+    """Return the only folder to search; None for all places."""
+    if path is None:
+        return None
+    folder = Path(path).expanduser()
+    if folder.name in {file.name for part in data_set.parts for file in part.files}:
+        return None if folder == Path(folder.name) else folder.parent
+    return folder
+
+
+def _load_from(folder: Path, data_set: DataSet) -> tuple[Found, ...]:
     place = Place(folder, "path", named=True)
-    searches = [_search(data_set, array, (place,)) for array in data_set.arrays]
-    found = tuple(search.array for search in searches if search.array is not None)
+    searches = [_search(data_set, part, (place,)) for part in data_set.parts]
+    found = tuple(search.found for search in searches if search.found is not None)
     if len(found) == len(searches):
         return found
     missing = ", ".join(
-        array.published.name
-        for array, search in zip(data_set.arrays, searches, strict=True)
-        if search.array is None
+        part.published.name
+        for part, search in zip(data_set.parts, searches, strict=True)
+        if search.found is None
     )
     raise DownloadError(
         f"path: expected a folder with the files of {data_set.title}, but "
         f"{folder} {'has' if folder.is_dir() else 'is no folder and has'} "
-        f"no {missing}. Put them there, or call load_data() without a path: it "
-        "searches the usual folders and downloads what is missing."
+        f"no {missing}. Put them there, or leave path out: then the usual folders are "
+        "searched, and what is missing is downloaded."
     )
 
 
-def _find_or_download(
-    data_set: DataSet, array: DataArray, patience: float
-) -> NDArray[np.uint8]:
-    search = _search(data_set, array, _places(data_set))
-    if search.array is not None:
-        return search.array
+def _find_or_download(data_set: DataSet, part: Part, patience: float) -> Found:
+    search = _search(data_set, part, _places(data_set))
+    if search.found is not None:
+        return search.found
     # Imported here, because HTTP, TLS and the progress bar take long to import.
     from jaxnet_mini.datasets import download
 
     cache = _cache()
     try:
         download.fetch(
-            array.published,
+            part.published,
             data_set.mirrors,
             cache.folder / data_set.folders[0],
             patience,
         )
     except DownloadError as error:
         raise DownloadError(
-            _explain(data_set, array, search.notes, str(error))
+            _explain(data_set, part, search.notes, str(error))
         ) from error
-    again = _search(data_set, array, (cache,))
-    if again.array is None:
+    again = _search(data_set, part, (cache,))
+    if again.found is None:
         reason = "downloaded whole, but no longer in the cache"
-        raise DownloadError(_explain(data_set, array, again.notes, reason))
-    return again.array
+        raise DownloadError(_explain(data_set, part, again.notes, reason))
+    return again.found
 
 
 def _places(data_set: DataSet) -> Iterator[Place]:
@@ -141,12 +177,12 @@ def _cache() -> Place:
     return Place(cache_folder.cache().expanduser(), "the library's cache")
 
 
-def _search(data_set: DataSet, array: DataArray, places: Iterable[Place]) -> Search:
+def _search(data_set: DataSet, part: Part, places: Iterable[Place]) -> Search:
     notes: list[str] = []
     for place in places:
         faults: list[str] = []
         for folder in (*map(place.folder.joinpath, data_set.folders), place.folder):
-            for file in array.files:
+            for file in part.files:
                 try:
                     content = read_verified(folder / file.name, file)
                 except DataError as error:
@@ -159,10 +195,10 @@ def _search(data_set: DataSet, array: DataArray, places: Iterable[Place]) -> Sea
                     faults.append(str(error))
                     continue
                 if content is not None:
-                    return Search(_decode(content, array, file), ())
+                    return Search((content, file), ())
         notes.extend(
             f"{place.folder} ({place.origin}): {fault}"
-            for fault in faults or [f"no {array.published.name}"]
+            for fault in faults or [f"no {part.published.name}"]
         )
     return Search(None, tuple(notes))
 
@@ -178,8 +214,6 @@ def read_verified(path: Path, file: DataFile) -> bytes | None:
     Raises:
         DataError: the file is not the published one or cannot be read.
     """
-    import hashlib
-
     try:
         with path.open("rb") as stream:
             size = os.fstat(stream.fileno()).st_size
@@ -191,18 +225,19 @@ def read_verified(path: Path, file: DataFile) -> bytes | None:
     if len(content) != file.size:
         raise DataError(
             f"{path} is not the published file: expected {file.size:,} bytes, came "
-            f"{size:,}; expected SHA-256 {file.sha256}"
+            f"{size:,}; expected {file.algorithm} {file.digest}"
         )
-    sha256 = hashlib.sha256(content).hexdigest()
-    if sha256 != file.sha256:
+    digest = file.hasher()
+    digest.update(content)
+    if digest.hexdigest() != file.digest:
         raise DataError(
-            f"{path} is not the published file: expected SHA-256 {file.sha256}, came "
-            f"{sha256}"
+            f"{path} is not the published file: expected {file.algorithm} "
+            f"{file.digest}, came {digest.hexdigest()}"
         )
     return content
 
 
-def _decode(content: bytes, array: DataArray, file: DataFile) -> NDArray[np.uint8]:
+def _decode(array: DataArray, content: bytes, file: DataFile) -> NDArray[np.uint8]:
     if file.key is None:
         return idx.decode(content, array.shape, file.name)
     with np.load(io.BytesIO(content)) as archive:
@@ -211,20 +246,20 @@ def _decode(content: bytes, array: DataArray, file: DataFile) -> NDArray[np.uint
 
 
 def _explain(
-    data_set: DataSet, array: DataArray, notes: tuple[str, ...], failure: str
+    data_set: DataSet, part: Part, notes: tuple[str, ...], failure: str
 ) -> str:
-    files = [file.published for file in data_set.arrays]
+    files = [part.published for part in data_set.parts]
     lines = [
-        f"{data_set.title}: {array.published.name} was found nowhere and could not "
+        f"{data_set.title}: {part.published.name} was found nowhere and could not "
         "be downloaded.",
         "Looked in:",
         *(f"  {note}" for note in notes),
         "Tried to download:",
         *(f"  {line}" for line in failure.splitlines()),
         "To provide the files by hand, put these into a folder and give it as "
-        f"load_data(path=...) or in ${VARIABLE}:",
+        f"path=, or in ${VARIABLE}:",
         *(
-            f"  {file.name} ({file.size:,} bytes, SHA-256 {file.sha256})"
+            f"  {file.name} ({file.size:,} bytes, {file.algorithm} {file.digest})"
             for file in files
         ),
         "jaxnet_mini.datasets.digits needs no files and no network.",

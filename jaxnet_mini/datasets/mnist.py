@@ -26,7 +26,7 @@ DATA_SET = DataSet(
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
     ),
-    arrays=(
+    parts=(
         idx_array(
             "train-images-idx3-ubyte",
             (60000, 28, 28),

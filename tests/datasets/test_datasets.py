@@ -14,7 +14,17 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from jaxnet_mini.datasets import digits, fashion_mnist, files, idx, mnist
+from jaxnet_mini.datasets import (
+    boston_housing,
+    california_housing,
+    digits,
+    fashion_mnist,
+    files,
+    idx,
+    imdb,
+    mnist,
+    reuters,
+)
 from jaxnet_mini.datasets.catalogue import DataFile, DataSet, idx_array
 from jaxnet_mini.errors import DataError, DownloadError
 
@@ -75,7 +85,8 @@ def test_digits_are_small_and_carry_their_licence():
 
 def test_importing_the_data_sets_imports_nothing_slow():
     allowed = {"collections", "dataclasses", "io", "jaxnet_mini", "math", "numpy", "os"}
-    allowed |= {"pathlib", "struct", "typing", "zlib"}
+    # NumPy imports `pickle` itself.
+    allowed |= {"itertools", "pathlib", "pickle", "struct", "typing", "zlib"}
     # download.py is itself imported only when something is downloaded.
     for file in set(PACKAGE.glob("*.py")) - {PACKAGE / "download.py"}:
         for statement in ast.parse(file.read_text()).body:
@@ -197,7 +208,7 @@ def tiny(places):
         title="Tiny",
         folders=("tiny-set", "tiny_set"),
         mirrors=(),
-        arrays=(ARRAY,),
+        parts=(ARRAY,),
         installed=(str(places["system"]),),
     )
 
@@ -260,7 +271,7 @@ def test_path_without_the_files_is_an_error_and_nothing_else_is_searched(tiny, p
     put(places["variable"])
     put(places["cache"])
     labels = replace(ARRAY, files=(DataFile("labels.gz", 1, "0"),))
-    both = replace(tiny, arrays=(ARRAY, labels))
+    both = replace(tiny, parts=(ARRAY, labels))
     for made in (False, True):
         if made:
             places["path"].mkdir()
@@ -270,8 +281,8 @@ def test_path_without_the_files_is_an_error_and_nothing_else_is_searched(tiny, p
         assert str(caught.value) == (
             "path: expected a folder with the files of Tiny, but "
             f"{places['path']} {is_folder} pictures.gz, labels.gz. Put them there, or "
-            "call load_data() without a path: it searches the usual folders and "
-            "downloads what is missing."
+            "leave path out: then the usual folders are searched, and what is missing "
+            "is downloaded."
         )
     # The advice, followed.
     put(places["path"])
@@ -281,7 +292,21 @@ def test_path_without_the_files_is_an_error_and_nothing_else_is_searched(tiny, p
 
 def test_path_that_names_a_file(tiny, places):
     put(places["path"])
-    with pytest.raises(DownloadError, match=r"pictures\.gz is no folder"):
+    assert files.load(tiny, places["path"] / "pictures.gz")
+    with pytest.raises(DownloadError, match=r"other\.gz is no folder"):
+        files.load(tiny, places["path"] / "other.gz")
+
+
+def test_bare_name_of_a_file_is_one_in_the_caches(tiny, places, monkeypatch):
+    """As in Keras, whose users write ``mnist.load_data(path="mnist.npz")``."""
+    places["path"].mkdir()
+    monkeypatch.chdir(places["path"])
+    put(places["path"], OTHER)
+    with pytest.raises(DownloadError, match="found nowhere"):
+        files.load(tiny, "pictures.gz")
+    put(places["keras"])
+    assert files.load(tiny, "pictures.gz")
+    with pytest.raises(DataError, match="is not the published file"):
         files.load(tiny, places["path"] / "pictures.gz")
 
 
@@ -338,7 +363,7 @@ def test_keras_archive_of_mnist(tiny, places):
     known = DataFile("mnist.npz", len(content), sha256(content))
     data_set = replace(
         tiny,
-        arrays=tuple(
+        parts=tuple(
             replace(ARRAY, shape=shape, files=(*ARRAY.files, replace(known, key=key)))
             for key, shape in (("x_train", SHAPE), ("y_train", SHAPE[:1]))
         ),
@@ -353,25 +378,34 @@ def test_keras_archive_of_mnist(tiny, places):
 
 def test_keras_keeps_its_files_where_they_are_looked_for():
     sources = Path(importlib.util.find_spec("keras").origin).parent / "src/datasets"
-    assert mnist.KERAS_ARCHIVE.sha256 in (sources / "mnist.py").read_text()
+    assert mnist.KERAS_ARCHIVE.digest in (sources / "mnist.py").read_text()
     fashion = (sources / "fashion_mnist.py").read_text()
     assert f'"datasets", "{fashion_mnist.DATA_SET.folders[0]}"' in fashion
     assert fashion_mnist.DATA_SET.mirrors[0] in fashion
+    for room in (boston_housing, california_housing, imdb, reuters):
+        source = (sources / f"{room.__name__.rpartition('.')[2]}.py").read_text()
+        for data_set in (room.DATA_SET, getattr(room, "WORD_INDEX", room.DATA_SET)):
+            (file,) = data_set.parts[0].files
+            assert f'path="{file.name}"' in source
+            assert f'"{file.digest}"' in source
+            assert {32: "MD5", 64: "SHA-256"}[len(file.digest)] == file.algorithm
+            (mirror,) = data_set.mirrors
+            assert f'"{mirror}"' in source
 
 
 @pytest.mark.parametrize("data_set", [fashion_mnist.DATA_SET, mnist.DATA_SET])
 def test_catalogues_are_well_formed(data_set):
-    names = [array.published.name for array in data_set.arrays]
+    names = [array.published.name for array in data_set.parts]
     assert names == [
         "train-images-idx3-ubyte.gz",
         "train-labels-idx1-ubyte.gz",
         "t10k-images-idx3-ubyte.gz",
         "t10k-labels-idx1-ubyte.gz",
     ]
-    known = [file for array in data_set.arrays for file in array.files]
+    known = [file for array in data_set.parts for file in array.files]
     for file in known:
-        assert len(bytes.fromhex(file.sha256)) == 32
-    assert len({file.sha256 for file in known if file.key is None}) == 8
+        assert len(bytes.fromhex(file.digest)) == 32
+    assert len({file.digest for file in known if file.key is None}) == 8
     assert all(mirror.endswith("/") for mirror in data_set.mirrors)
     assert data_set.mirrors[0].startswith("https://")
 
@@ -416,11 +450,11 @@ def test_sums_are_those_of_the_files_the_authors_published(fashion, name, md5):
     """The authors publish MD5: the file with that MD5 has the SHA-256 in use here."""
     content = (fashion[0] / name).read_bytes()
     assert hashlib.md5(content, usedforsecurity=False).hexdigest() == md5
-    (array,) = (a for a in fashion_mnist.DATA_SET.arrays if a.published.name == name)
+    (array,) = (a for a in fashion_mnist.DATA_SET.parts if a.published.name == name)
     packed, unpacked = array.files
-    assert (packed.size, packed.sha256) == (len(content), sha256(content))
+    assert (packed.size, packed.digest) == (len(content), sha256(content))
     content = gzip.decompress(content)
-    assert (unpacked.size, unpacked.sha256) == (len(content), sha256(content))
+    assert (unpacked.size, unpacked.digest) == (len(content), sha256(content))
 
 
 def test_fashion_mnist_is_not_taken_for_mnist(fashion):

@@ -197,7 +197,7 @@ def mirrored(server, *manners):
         title="Noise",
         folders=("noise",),
         mirrors=tuple(f"{server.url}/{how}/" for how in manners),
-        arrays=(ARRAY,),
+        parts=(ARRAY,),
     )
 
 
@@ -280,7 +280,7 @@ def test_no_network(tmp_path, cache, monkeypatch):
         title="Noise",
         folders=("noise",),
         mirrors=(f"http://127.0.0.1:{port}/a/", f"http://127.0.0.1:{port}/b/"),
-        arrays=(ARRAY,),
+        parts=(ARRAY,),
     )
     with pytest.raises(DownloadError) as caught:
         load(data_set)
@@ -295,7 +295,7 @@ def test_no_network(tmp_path, cache, monkeypatch):
         f"  http://127.0.0.1:{port}/a/{refused}",
         f"  http://127.0.0.1:{port}/b/{refused}",
         "To provide the files by hand, put these into a folder and give it as "
-        "load_data(path=...) or in $JAXNET_MINI_DATA:",
+        "path=, or in $JAXNET_MINI_DATA:",
         f"  {NAME} ({len(BODY):,} bytes, SHA-256 {hashlib.sha256(BODY).hexdigest()})",
         "jaxnet_mini.datasets.digits needs no files and no network.",
     ]

@@ -202,12 +202,8 @@ NAMES: dict[str, dict[str, str]] = {
         "model_from_yaml": "write model_from_json(model.to_json())",
     },
     "datasets": {
-        "boston_housing": "write sklearn.datasets.fetch_openml('boston')",
-        "california_housing": "write sklearn.datasets.fetch_california_housing()",
         "cifar10": "write sklearn.datasets.fetch_openml('CIFAR_10')",
         "cifar100": "take another loader, such as tensorflow_datasets or torchvision",
-        "imdb": "networks are dense and take numbers, not text: take another loader",
-        "reuters": "networks are dense and take numbers, not text: take another loader",
     },
     "": {
         "saving": "write model.save(path) and jaxnet_mini.models.load_model(path)",
