@@ -27,6 +27,7 @@ from jaxnet_mini.loops import evaluate as evaluation
 from jaxnet_mini.loops import predict as prediction
 from jaxnet_mini.loops import prepare, rehearsal
 from jaxnet_mini.loops.forward import Source
+from jaxnet_mini.models import parts
 from jaxnet_mini.models.blueprint import Blueprint
 from jaxnet_mini.models.held import Held, of
 
@@ -181,8 +182,7 @@ def results(held: Held, logs: Logs, return_dict: bool) -> Any:
     """Return logs as the methods return them: in order, one alone, or by name."""
     if return_dict:
         return logs
-    names = ["loss", *(metric.name for metric in held.compiled().all_metrics)]
-    values = [logs[name] for name in names]
+    values = [logs[metric.name] for metric in parts.metrics(held)]
     return values if len(values) > 1 else values[0]
 
 

@@ -24,7 +24,7 @@ from jaxnet_mini.core.types import Layer, Params, RandomKey, State
 from jaxnet_mini.data.fit_arguments import FitData, FitSchedule
 from jaxnet_mini.files.config import CustomObjects
 from jaxnet_mini.files.safetensors import FilePath
-from jaxnet_mini.models import architecture, inference, weights
+from jaxnet_mini.models import architecture, inference, parts, weights
 from jaxnet_mini.models import compile as compiling
 from jaxnet_mini.models import fit as fitting
 from jaxnet_mini.models import save as saving
@@ -140,6 +140,24 @@ class Model:
             "model of these layers."
         )
 
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """Return a layer by its name or by its place among `layers`.
+
+        Args:
+            name: its name in this model, as `summary` shows it.
+            index: its place, from 0; negative from the end.
+
+        Raises:
+            ArgumentError: both are given, or none, or there is no such place.
+            UnknownNameError: there is no layer of this name.
+
+        >>> from jaxnet_mini import Dense, Sequential
+        >>> Sequential([Dense(4), Dense(8)]).get_layer("dense_1")
+        Dense(8)
+        """
+        names = [part.name for part in self.outline]
+        return parts.layer(self.layers, names, name, index)
+
     @property
     def built(self) -> bool:
         """Whether the input shape, and with it every weight's, is known."""
@@ -205,6 +223,40 @@ class Model:
         variables = self._held.untrained().variables
         return weights.listed(self._held.blueprint.shapes, variables)
 
+    @property
+    def variables(self) -> list[Weight]:
+        """The same as `weights`."""
+        return self.weights
+
+    @property
+    def trainable_weights(self) -> list[Weight]:
+        """The weights that are trained: none of a frozen layer, and no statistics."""
+        return self._weights(True)
+
+    @property
+    def trainable_variables(self) -> list[Weight]:
+        """The same as `trainable_weights`."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_weights(self) -> list[Weight]:
+        """The other ones: of frozen layers, and what layers remember."""
+        return self._weights(False)
+
+    @property
+    def non_trainable_variables(self) -> list[Weight]:
+        """The same as `non_trainable_weights`."""
+        return self.non_trainable_weights
+
+    def _weights(self, trainable: bool) -> list[Weight]:
+        variables = self._held.untrained().variables
+        return weights.listed(self._held.blueprint.shapes, variables, trainable)
+
+    @property
+    def losses(self) -> list[Array]:
+        """What each layer with a regularizer adds to the loss, one number a layer."""
+        return parts.penalties(self._held)
+
     def get_weights(self) -> list[NDArray[Any]]:
         """Return copies of all weights as NumPy arrays, in the order of `weights`."""
         return [weight.numpy() for weight in self.weights]
@@ -267,6 +319,26 @@ class Model:
         """
         chosen = optimizer, loss, metrics, weighted_metrics
         self._held.compile(compiling.trainer_of(self._held.blueprint, *chosen))
+
+    @property
+    def compiled(self) -> bool:
+        """Whether ``compile`` was called."""
+        return self._held.trainer is not None
+
+    @property
+    def loss(self) -> Any:
+        """The loss, one of `jaxnet_mini.losses`; None before `compile`."""
+        return self.trainer.loss if self.compiled else None
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The mean loss and the metrics, as `evaluate` returns them; none before it."""
+        return parts.metrics(self._held)
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """What `evaluate` returns, by name: ``["loss", "accuracy"]``."""
+        return [metric.name for metric in self.metrics]
 
     @property
     def trainer(self) -> Trainer:

@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from jaxnet_mini.core.networks import weights
+from jaxnet_mini.core.networks import protocol, weights
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.paths import by_path
 from jaxnet_mini.core.types import Shape, Variables
@@ -82,10 +82,32 @@ def fitting(path: str, expected: jax.ShapeDtypeStruct, value: Any) -> Array:
     return placed
 
 
-def listed(outline: Sequence[LayerOutline], variables: Variables) -> list[Weight]:
-    """Return all weights, in order of the layers, a kernel before its bias."""
-    values = weights.of(variables)
-    return [Weight(path, values[path]) for path in weights.shapes(outline)]
+def listed(
+    outline: Sequence[LayerOutline],
+    variables: Variables,
+    trainable: bool | None = None,
+) -> list[Weight]:
+    """Return the weights, in order of the layers, a kernel before its bias.
+
+    Args:
+        outline: of the layers.
+        variables: the weights of all of them.
+        trainable: whether those that are trained, or those that are not; None for all.
+    """
+    values, trained = weights.of(variables), _trained(outline)
+    return [
+        Weight(path, values[path])
+        for path in weights.shapes(outline)
+        if trainable in (None, path in trained)
+    ]
+
+
+def _trained(outline: Sequence[LayerOutline]) -> set[str]:
+    """Return the paths of the weights that are trained."""
+    masks = {
+        part.name: protocol.trainable_mask(part.layer, part.params) for part in outline
+    }
+    return {path for path, trained in by_path(masks).items() if trained}
 
 
 def in_order(outline: Sequence[LayerOutline], arrays: Any) -> dict[str, Any]:

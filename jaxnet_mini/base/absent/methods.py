@@ -13,23 +13,19 @@ MODEL = {
     "add_loss compute_loss compute_loss_and_updates losses": (
         "Give the loss to compile, and penalties to layers (kernel_regularizer=...)"
     ),
-    "loss": "Give it to compile; it is model.trainer.loss",
-    "metrics": "Give them to compile; they are model.trainer.metrics",
-    "metrics_names metrics_variables get_metrics_result compute_metrics add_metric": (
+    "loss": "Give it to compile",
+    "metrics metrics_names": "Give them to compile",
+    "metrics_variables get_metrics_result compute_metrics add_metric": (
         "Give metrics to compile; evaluate(return_dict=True) returns them by name"
     ),
     "reset_metrics reset_states": "Metrics begin anew in each call and each epoch",
     "optimizer": ("Give it to compile; its rate is model.optimizer.learning_rate"),
-    "compiled": "Ask model.get_compile_config(), which is None before compile",
     "trainable": (
         "Layers are frozen one by one, by their argument: Dense(8, trainable=False)"
     ),
-    "trainable_weights trainable_variables variables": "Use model.weights",
-    "non_trainable_weights non_trainable_variables": (
-        "Use model.weights, of which model.layer_state is what no gradient changes"
-    ),
+    "weights variables trainable_weights trainable_variables non_trainable_weights "
+    "non_trainable_variables": "Give their values to model.set_weights",
     "add_weight add_variable": OWN_LAYER,
-    "get_layer": "Use model.layers[index] and model.params[name]",
     "input output inputs outputs": (
         "Use model.input_shape and model.output_shape, or net = jn.serial("
         "*model.layers[:n]) and net.apply(model.params, x) for what layers give"

@@ -1,0 +1,66 @@
+"""What a model is made of, asked for one by one: layers, penalties, metrics."""
+
+from typing import Any
+
+from jax import Array
+
+from jaxnet_mini.base.arguments import as_integer, check_word
+from jaxnet_mini.core.metrics import Mean
+from jaxnet_mini.core.networks import protocol
+from jaxnet_mini.core.types import Layer
+from jaxnet_mini.devices import transfers
+from jaxnet_mini.errors import ArgumentError, find, short
+from jaxnet_mini.models.held import Held
+
+LOSS = "loss"
+"""What the loss is called in the logs."""
+
+
+def layer(
+    layers: list[Layer], names: list[str], name: str | None, index: int | None
+) -> Layer:
+    """Return one of the layers, see `Model.get_layer`.
+
+    Args:
+        layers: all of them.
+        names: theirs.
+        name: of the one that is wanted, or None.
+        index: its place, or None.
+
+    Raises:
+        ArgumentError, UnknownNameError: none is, or not exactly one is asked for.
+    """
+    if (name is None) == (index is None):
+        raise ArgumentError(
+            "get_layer takes either a name, such as "
+            f'get_layer("{names[0] if names else "dense"}"), or a place, as in '
+            "get_layer(index=0)."
+        )
+    if name is not None:
+        named = dict(zip(names, layers, strict=True))
+        return find(named, check_word("name", name), "layer")
+    place = as_integer(index)
+    if place is None or not -len(layers) <= place < len(layers):
+        raise ArgumentError(
+            f"index must be an integer below {len(layers)}, the number of layers, not "
+            f"{short(index)}."
+        )
+    return layers[place]
+
+
+def penalties(held: Held) -> list[Array]:
+    """Return what each layer adds to the loss, of those that add to it."""
+    params = held.untrained().params
+    with transfers.meant():
+        found = [
+            protocol.penalty(part.layer, params[part.name])
+            for part in held.blueprint.shapes
+        ]
+    return [value for value in found if isinstance(value, Array)]
+
+
+def metrics(held: Held) -> list[Any]:
+    """Return what `evaluate` returns, in its order; nothing before ``compile``."""
+    if held.trainer is None:
+        return []
+    return [Mean(name=LOSS), *held.compiled().all_metrics]

@@ -1,0 +1,51 @@
+"""What a model is made of, against Keras's own answers."""
+
+import numpy as np
+import pytest
+from conftest import keras_on_jax
+
+import jaxnet_mini as jn
+
+
+@pytest.mark.usefixtures("quick_compilation")
+def test_the_same_weights_are_trained_and_the_same_penalties_paid():
+    ours = jn.Sequential(
+        [
+            jn.Dense(3, input_shape=(4,), trainable=False),
+            jn.Dense(2, kernel_regularizer="l2", bias_regularizer="l1"),
+            jn.LayerNormalization(),
+            jn.Dense(1, kernel_regularizer="l1", trainable=False),
+        ]
+    )
+    rng = np.random.default_rng(0)
+    given = [rng.normal(size=w.shape) for w in ours.weights]
+    ours.set_weights(given)
+    with keras_on_jax() as keras:
+        dense = keras.layers.Dense
+        theirs = keras.Sequential(
+            [
+                keras.Input((4,)),
+                dense(3, trainable=False),
+                dense(2, kernel_regularizer="l2", bias_regularizer="l1"),
+                keras.layers.LayerNormalization(),
+                dense(1, kernel_regularizer="l1", trainable=False),
+            ]
+        )
+        theirs.set_weights(given)
+        for name in (
+            *("weights", "variables", "trainable_weights", "trainable_variables"),
+            *("non_trainable_weights", "non_trainable_variables"),
+        ):
+            shapes = [tuple(w.shape) for w in getattr(theirs, name)]
+            assert [w.shape for w in getattr(ours, name)] == shapes, name
+        total = sum(map(float, theirs.losses))
+        np.testing.assert_allclose(sum(map(float, ours.losses)), total, rtol=1e-6)
+        assert theirs.count_params() == ours.count_params()
+        before = (theirs.compiled, theirs.metrics, theirs.metrics_names)
+        assert (ours.compiled, ours.metrics, ours.metrics_names) == before
+        theirs.compile("sgd", "mse")
+        ours.compile("sgd", "mse")
+        assert ours.metrics_names == theirs.metrics_names == ["loss"]
+        for layer in theirs.layers[:2]:
+            found = ours.get_layer(index=theirs.layers.index(layer))
+            assert type(found).__name__ == type(layer).__name__

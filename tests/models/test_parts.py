@@ -1,0 +1,122 @@
+"""What a model is made of, asked for one by one in Keras's words."""
+
+import numpy as np
+import pytest
+from oracles import raises_text
+from remembering import Standardized
+
+import jaxnet_mini as jn
+from jaxnet_mini.errors import AbsentNameError, ArgumentError, UnknownNameError
+from jaxnet_mini.layers import Dense, Dropout
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
+
+def mixed():
+    """Frozen, with a state, without weights, and with a layer that holds others."""
+    inner = jn.serial(Dense(3), Dense(2, trainable=False), name="inner")
+    return jn.Sequential(
+        [
+            Dense(4, input_shape=(3,), trainable=False),
+            Standardized(),
+            Dropout(0.5),
+            inner,
+            Dense(1, kernel_regularizer="l2", bias_regularizer="l1", name="last"),
+        ]
+    )
+
+
+def paths(weights):
+    return [weight.path for weight in weights]
+
+
+def test_weights_are_told_apart_by_whether_they_are_trained():
+    model = mixed()
+    trained = [
+        *("standardized/gamma", "standardized/beta"),
+        *("inner/dense/kernel", "inner/dense/bias", "last/kernel", "last/bias"),
+    ]
+    fixed = [
+        *("dense/kernel", "dense/bias"),
+        *("standardized/moving_mean", "standardized/moving_variance"),
+        *("inner/dense_1/kernel", "inner/dense_1/bias"),
+    ]
+    assert paths(model.trainable_weights) == trained
+    assert paths(model.trainable_variables) == trained
+    assert paths(model.non_trainable_weights) == fixed
+    assert paths(model.non_trainable_variables) == fixed
+    assert paths(model.variables) == paths(model.weights)
+    assert sorted(paths(model.weights)) == sorted(trained + fixed)
+    sizes = [np.prod(weight.shape, dtype=int) for weight in model.trainable_weights]
+    assert f" Trainable params: {sum(sizes)} " in summary_of(model)
+
+
+def summary_of(model):
+    texts = []
+    model.summary(print_fn=texts.append)
+    return texts[0]
+
+
+def test_a_layer_is_found_by_name_and_by_place():
+    model = mixed()
+    for index, name in enumerate(["dense", "standardized", "dropout", "inner", "last"]):
+        assert model.get_layer(name) is model.layers[index]
+        assert model.get_layer(index=index) is model.layers[index]
+    assert model.get_layer(index=np.int64(-1)) is model.layers[4]
+    assert model.get_layer(name="last") is model.layers[4]
+    unbuilt = jn.Sequential([Dense(2), Dense(3)])
+    assert unbuilt.get_layer("dense_1") is unbuilt.layers[1]
+    with raises_text(UnknownNameError, "unknown layer 'lost': did you mean 'last'?"):
+        model.get_layer("lost")
+    for arguments, words in (
+        ({}, 'either a name, such as get_layer("dense"), or a place'),
+        ({"name": "dense", "index": 0}, "either a name"),
+        ({"index": 5}, "index must be an integer below 5, the number of layers, not 5"),
+        ({"index": -6}, "not -6"),
+        ({"index": "dense"}, "not 'dense'"),
+        ({"name": 0}, "name must be a string, not 0"),
+    ):
+        with raises_text(ArgumentError, words):
+            model.get_layer(**arguments)
+
+
+def test_penalties_are_listed_by_layer():
+    model = mixed()
+    weights = {weight.path: weight.numpy() for weight in model.weights}
+    (penalty,) = model.losses
+    expected = 0.01 * (weights["last/kernel"] ** 2).sum()
+    np.testing.assert_allclose(penalty, expected, rtol=1e-6)
+    assert jn.Sequential([Dense(2, input_shape=(2,))]).losses == []
+    frozen = Dense(2, input_shape=(2,), kernel_regularizer="l2", trainable=False)
+    assert jn.Sequential([frozen]).losses == []
+
+
+def test_what_is_compiled_is_told():
+    model = mixed()
+    assert (model.compiled, model.loss, model.metrics) == (False, None, [])
+    assert model.metrics_names == []
+    model.compile("sgd", "mse", ["mae"], weighted_metrics=["mse", "mae"])
+    assert model.compiled
+    assert model.loss == jn.losses.MeanSquaredError()
+    names = ["loss", "mae", "mse", "weighted_mae"]
+    assert model.metrics_names == [metric.name for metric in model.metrics] == names
+    x, y = np.ones((4, 3), np.float32), np.zeros((4, 1), np.float32)
+    by_name = model.evaluate(x, y, verbose=0, return_dict=True)
+    in_order = model.evaluate(x, y, verbose=0)
+    assert in_order == [by_name[name] for name in model.metrics_names]
+    assert not hasattr(mixed(), "add_loss")
+
+
+def test_what_follows_from_the_rest_cannot_be_set():
+    model = mixed()
+    for name, words in (
+        ("loss", "Give it to compile."),
+        ("metrics", "Give them to compile."),
+        ("metrics_names", "Give them to compile."),
+        ("compiled", "It follows from the rest."),
+        ("losses", "penalties to layers"),
+        ("trainable_weights", "model.set_weights."),
+        ("variables", "model.set_weights."),
+    ):
+        with raises_text(AbsentNameError, f"Sequential.{name} cannot be set.", words):
+            setattr(model, name, [])
