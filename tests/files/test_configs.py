@@ -249,7 +249,9 @@ def test_every_argument_is_written():
     later = {"trainable", "kernel_constraint", "bias_constraint"}
     assert set(config["config"]) == names - later
     assert config["config"]["kernel_initializer"] == "glorot_uniform"
-    frozen = jn.Dense(3, trainable=False)
+    frozen = jn.Dense(
+        3, trainable=False, kernel_constraint="non_neg", bias_constraint="non_neg"
+    )
     assert set(configs.to_config(frozen)["config"]) == names
     assert through_json(frozen) == frozen
 
