@@ -67,7 +67,7 @@ CLASSES: dict[str, type] = {
     **_classes("constraints", constraints, constraints.Constraint),
     **_classes("layers", layers, layers.Base),
     **{f"layers.{kind.__name__}": kind for kind in COMPOSED},
-    "initializers.Constant": initializers.Constant,
+    **_classes("initializers", initializers, initializers.Initializer),
     **_classes("losses", losses, losses.Loss),
     **_classes("metrics", metrics, metrics.Metric),
     **_classes("optimizers", optimizers, optimizers.Optimizer),
@@ -137,11 +137,14 @@ def to_config(
         )
     if dataclasses.is_dataclass(value):
         name = _name(type(value), CLASSES, where, own)
+        arguments = {field: getattr(value, field) for field in written(value)}
+        if name in CLASSES:  # which take lists where they hold arrays
+            arguments = {field: _listed(held) for field, held in arguments.items()}
         return {
             "class": name,
             "config": {
-                field: to_config(getattr(value, field), f"{where}.{field}", own)
-                for field in written(value)
+                field: to_config(held, f"{where}.{field}", own)
+                for field, held in arguments.items()
             },
         }
     if callable(value):
@@ -150,6 +153,13 @@ def to_config(
         f"{where} cannot be saved: {value!r} is no number, string, tuple, frozen "
         "dataclass or function."
     )
+
+
+def _listed(value: Any) -> Any:
+    """Return an array as tuples in tuples, all else as it is."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        return tuple(map(_listed, value))
+    return value
 
 
 def _name(value: Any, table: Mapping[str, Any], where: str, own: dict[str, Any]) -> str:

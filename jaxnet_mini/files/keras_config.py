@@ -19,7 +19,7 @@ from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core import initializers, losses, metrics
 from jaxnet_mini.core.layers import Base, Input
-from jaxnet_mini.errors import ArgumentError, short
+from jaxnet_mini.errors import ArgumentError, UnknownNameError, short
 from jaxnet_mini.files.config import CLASSES, COMPOSED, find_class
 
 ACTIVATION_LAYERS: dict[str, dict[str, Any]] = {
@@ -62,14 +62,6 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "trainable": (True,),
 }
 """Values of arguments that our classes lack; of all others None and False."""
-
-INITIALIZERS: dict[str, dict[str, Any]] = {
-    "Orthogonal": {"gain": 1.0},
-    "RandomNormal": {"mean": 0.0, "stddev": 0.05},
-    "RandomUniform": {"minval": -0.05, "maxval": 0.05},
-    "TruncatedNormal": {"mean": 0.0, "stddev": 0.05},
-}
-"""Initializers with arguments, by those that ours of the same name have."""
 
 
 def architecture(config: dict[str, Json], own: Collection[str]) -> dict[str, Json]:
@@ -248,17 +240,30 @@ def _short(value: Json) -> Json:
 
 
 def _initializer(value: Json, where: str) -> Any:
-    """Return the name of an initializer; ``...`` for the default where we have none.
+    """Return an initializer, by name where that is enough; ``...`` for the default.
 
-    The weights come from the file, whatever they began with.
+    The weights come from the file, whatever they began with: what is not known here,
+    and numbers of another form, are left out.
     """
-    if isinstance(value, str):
-        return value if value in initializers.INITIALIZERS else ...
+    if isinstance(value, str | None):
+        try:
+            initializers.get(value)
+        except UnknownNameError:
+            return ...
+        return value
     kind, config = _class(value, f"{where} an initializer")
+    ours = CLASSES.get(f"initializers.{kind}")
+    if ours is None:
+        return ...
+    fields = {field.name: field.default for field in dataclasses.fields(ours)}
+    given = {a: v for a, v in config.items() if v is not None and a in fields}
+    if any(not isinstance(value, int | float | str) for value in given.values()):
+        return ...
     name = snake_case(kind)
-    wanted = INITIALIZERS.get(kind, {})
-    same = all(config.get(argument) == value for argument, value in wanted.items())
-    return name if same and name in initializers.INITIALIZERS else ...
+    if all(fields[argument] == value for argument, value in given.items()):
+        return name if name in initializers.INITIALIZERS else ...
+    arguments = {argument: _short(value) for argument, value in given.items()}
+    return {"class": f"initializers.{kind}", "config": arguments}
 
 
 def _function(

@@ -5,6 +5,7 @@ Keras object changes and one of this library does not (layers, metrics), an adap
 holds the state and hands everything on; none of them computes.
 """
 
+import itertools
 import json
 import pkgutil
 import sys
@@ -158,6 +159,33 @@ class LayerWithWeights(Value):
 
     def _flatten_layers(self, *_):
         return [self]  # where Keras looks for generators of random numbers
+
+
+class Initializer(Value):
+    """It is called with a shape alone, and draws from a key of its own."""
+
+    drawn = itertools.count()
+
+    def __call__(self, shape, dtype=None):
+        key = jax.random.key(next(self.drawn))
+        return self.frozen(key, shape, dtype or float)
+
+
+class Initializers:
+    """Names stand for functions, and in Keras for values of classes."""
+
+    def __init__(self):
+        self.adapters = Adapters(jn.initializers, Initializer)
+
+    def __getattr__(self, name):
+        return getattr(self.adapters, name)
+
+    def get(self, identifier):
+        found = jn.initializers.get(identifier)
+        for name in ("Identity", "Orthogonal"):
+            if jn.initializers.get(name) is found:
+                return getattr(self, name)()
+        return found
 
 
 class Function(Value):
@@ -384,7 +412,7 @@ FACES = {
     "activations": jn.activations,
     "callbacks": Callbacks(),
     "constraints": Adapters(jn.constraints, Function),
-    "initializers": jn.initializers,
+    "initializers": Initializers(),
     "layers": Layers(),
     "losses": Losses(),
     "metrics": Adapters(
@@ -413,6 +441,7 @@ WITH_RATE = {"models": types.SimpleNamespace(Sequential=ModelWithRate)}
 OF_FILE = {
     "callbacks/learning_rate_scheduler_test.py": WITH_RATE,
     "callbacks/reduce_lr_on_plateau_test.py": WITH_RATE,
+    "initializers/random_initializers_test.py": {"utils": jn.utils},
     "losses/losses_test.py": {"losses": Adapters(jn.losses, Function)},
     "layers": {"layers": Adapters(jn.layers, LayerWithWeights, Input=Symbol)},
 }

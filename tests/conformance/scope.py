@@ -13,6 +13,8 @@ SCOPE = {
     "constraints/constraints_test.py": "constraints",
     "regularizers/regularizers_test.py": "regularizers",
     "activations/activations_test.py": "activations",
+    "initializers/constant_initializers_test.py": "initializers",
+    "initializers/random_initializers_test.py": "initializers",
     "layers/activations/activation_test.py": "layers",
     "layers/activations/elu_test.py": "layers",
     "layers/activations/leaky_relu_test.py": "layers",

@@ -16,8 +16,8 @@ BEGIN = "<!-- Keras's own cases: PYTHONPATH=tests python -m conformance.table --
 END = "<!-- end of Keras's own cases -->"
 # Of these Keras users type classes; of the others functions.
 CLASSES = {
-    *("callbacks", "constraints", "layers", "losses", "metrics", "models"),
-    "regularizers",
+    *("callbacks", "constraints", "initializers", "layers", "losses", "metrics"),
+    *("models", "regularizers"),
 }
 LOOKING_UP = {"get", "serialize", "deserialize"}
 

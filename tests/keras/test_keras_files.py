@@ -322,7 +322,7 @@ def test_initializers_come_back(tmp_path, kind):
     assert_predicts(model, expected)
 
 
-def test_initializers_that_are_not_ours_matter_to_no_weight(tmp_path):
+def test_initializers_come_back_with_their_arguments(tmp_path):
     path, expected = written(
         tmp_path,
         lambda layers, keras: [
@@ -333,8 +333,8 @@ def test_initializers_that_are_not_ours_matter_to_no_weight(tmp_path):
         ],
     )
     model = load_model(path)
-    assert model.layers[0].kernel_initializer == "glorot_uniform"
-    assert model.layers[1].kernel_initializer == "glorot_uniform"
+    assert model.layers[0].kernel_initializer == jn.initializers.Constant(0.5)
+    assert model.layers[1].kernel_initializer == jn.initializers.RandomNormal(1.0)
     assert_predicts(model, expected)
 
 

@@ -119,7 +119,11 @@ ARGUMENTS: dict[str, dict[str, Absent]] = {
         ),
     },
     "activations": {"identifier": _renamed("activation")},
-    "initializers": {"identifier": _renamed("initializer"), "seed": _SEED},
+    "initializers": {
+        "identifier": _renamed("initializer"),
+        "input_axes": Absent("the last axis but one is that of inputs"),
+        "output_axes": Absent("the last axis is that of outputs"),
+    },
     "constraints": {"identifier": _renamed("constraint")},
     "regularizers": {"identifier": _renamed("regularizer")},
     "BackupAndRestore": {

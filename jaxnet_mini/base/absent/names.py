@@ -64,17 +64,8 @@ PATTERNS: dict[str, dict[str, str]] = {
         ),
     },
     "initializers": {
-        r"(Glorot|He|Lecun)(Normal|Uniform)": (
-            "give the name in small letters, as in kernel_initializer='he_normal'; "
-            "the model's seed= draws the numbers"
-        ),
-        r"Ones|Zeros": "give the name, as in kernel_initializer='zeros'",
-        r"Orthogonal(Initializer)?": "give the name, kernel_initializer='orthogonal'",
-        r"Identity(Initializer)?|identity": (
-            "write a function, lambda key, shape: jnp.eye(*shape)"
-        ),
         r"STFT(Initializer)?|stft": "write a function (key, shape) that returns it",
-        r"constant": "write initializers.Constant(value)",
+        r"(Identity|Orthogonal)Initializer": "leave Initializer out of the name",
     },
     "utils": {
         r"(array_to|load|save)_img|img_to_array|get_file|\w+_from_directory": _FILES,
@@ -155,17 +146,8 @@ NAMES: dict[str, dict[str, str]] = {
         ),
     },
     "initializers": {
-        "RandomNormal": "write jax.nn.initializers.normal(stddev)",
-        "RandomUniform": (
-            "write lambda key, shape: jax.random.uniform(key, shape, float, low, high)"
-        ),
-        "TruncatedNormal": "write jax.nn.initializers.truncated_normal(stddev)",
-        "VarianceScaling": (
-            "write jax.nn.initializers.variance_scaling(scale, mode, distribution)"
-        ),
-        "variance_scaling": (
-            "write jax.nn.initializers.variance_scaling(scale, mode, distribution)"
-        ),
+        "constant": "write initializers.Constant(value)",
+        "variance_scaling": "write initializers.VarianceScaling(scale)",
     },
     "regularizers": {
         "OrthogonalRegularizer": "write a function of the kernel",

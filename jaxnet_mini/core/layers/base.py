@@ -39,9 +39,15 @@ def _check_shape(argument: str, value: Any) -> Shape:
     return check_shape(value, argument)
 
 
+def _check_initializer(_: str, value: Any) -> Any:
+    found = initializers.get(value)
+    # Of an array, or a class, the value that it stands for.
+    return value if value is None or isinstance(value, str) else found
+
+
 SHAPE = checked(_check_shape)
 ACTIVATION = checked(accepted, by=activations.get)
-INITIALIZER = checked(accepted, by=initializers.get)
+INITIALIZER = checked(_check_initializer)
 REGULARIZER = checked(accepted, by=regularizers.get)
 CONSTRAINT = checked(accepted, by=constraints.get) | NEWER
 

@@ -11,6 +11,7 @@ within two standard deviations of the distribution that they are cut from.
 - ``glorot_uniform``: uniform in ``[-r, r)`` with ``r = sqrt(6 / (inputs + outputs))``
 - ``he_normal``: truncated normal of variance ``2 / inputs``
 - ``he_uniform``: uniform in ``[-r, r)`` with ``r = sqrt(6 / inputs)``
+- ``identity``: 1 where row and column are of one number, and 0 elsewhere
 - ``lecun_normal``: truncated normal of variance ``1 / inputs``
 - ``lecun_uniform``: uniform in ``[-r, r)`` with ``r = sqrt(3 / inputs)``
 - ``ones``: 1
@@ -20,37 +21,67 @@ within two standard deviations of the distribution that they are cut from.
 - ``truncated_normal``: normal of standard deviation 0.05 within two of them
 - ``zeros``: 0
 
+Classes of the same names, such as ``HeNormal``, draw the same numbers, have Keras's
+arguments, and a ``seed`` with which they draw from it instead of from the key.
+
 Sources: Glorot & Bengio 2010, He et al. 2015, LeCun et al. 1998, Saxe et al. 2014.
 
 >>> kernel = glorot_uniform(jax.random.key(0), (2, 1))
->>> kernel.shape, bool(jnp.all(jnp.abs(kernel) <= 2.0 ** 0.5))
+>>> kernel.shape, bool((abs(kernel) <= 2.0**0.5).all())
 ((2, 1), True)
 """
 
-import dataclasses
-from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.nn import initializers
 
-from jaxnet_mini.base.arguments import check_number, is_function
-from jaxnet_mini.core.fields import checked
+from jaxnet_mini.base.arguments import is_function
+from jaxnet_mini.base.text import snake_case
+from jaxnet_mini.core.initializers.base import Drawing, Initializer
+from jaxnet_mini.core.initializers.constant import Constant, Identity, Ones, Zeros
+from jaxnet_mini.core.initializers.random import (
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    LecunNormal,
+    LecunUniform,
+    Orthogonal,
+    RandomNormal,
+    RandomUniform,
+    TruncatedNormal,
+    VarianceScaling,
+)
 from jaxnet_mini.core.types import RandomKey, Shape
-from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError, find
 
 __all__ = [
     "INITIALIZERS",
     "Constant",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Identity",
     "Initializer",
+    "LecunNormal",
+    "LecunUniform",
+    "Ones",
+    "Orthogonal",
+    "RandomNormal",
+    "RandomUniform",
+    "TruncatedNormal",
+    "VarianceScaling",
+    "Zeros",
     "get",
     "glorot_normal",
     "glorot_uniform",
     "he_normal",
     "he_uniform",
+    "identity",
     "lecun_normal",
     "lecun_uniform",
     "ones",
@@ -62,9 +93,8 @@ __all__ = [
 ]
 
 
-Initializer: TypeAlias = Callable[..., Array]
-Named: TypeAlias = str | Initializer
-"""What `get` takes: a name or the function itself."""
+Named: TypeAlias = str | Drawing | None
+"""What layers take: a name or the function itself, None for ``GlorotUniform()``."""
 
 
 def random_uniform(key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
@@ -75,33 +105,25 @@ def random_uniform(key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
         shape: of what is drawn.
         dtype: a float type, by default JAX's default one.
 
-    >>> bool(jnp.all(jnp.abs(random_uniform(jax.random.key(0), (9,))) <= 0.05))
+    >>> bool((abs(random_uniform(jax.random.key(0), (9,))) <= 0.05).all())
     True
     """
     return jax.random.uniform(key, shape, dtype, minval=-0.05, maxval=0.05)
 
 
-@dataclasses.dataclass(frozen=True)
-class Constant(Value):
-    """Give every entry the same value.
+def identity(key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
+    """Return a matrix of 1 where row and column are of one number, and of 0 elsewhere.
 
     Args:
-        value: a finite number.
+        key: not used.
+        shape: of the matrix.
+        dtype: a float type, by default JAX's default one.
 
-    Raises:
-        ArgumentError: it is none.
-
-    Source: https://keras.io/api/layers/initializers/
-
-    >>> Constant(0.5)(jax.random.key(0), (2,))
-    Array([0.5, 0.5], dtype=float32)
+    >>> identity(jax.random.key(0), (2, 2))
+    Array([[1., 0.],
+           [0., 1.]], dtype=float32)
     """
-
-    value: float = dataclasses.field(default=0.0, metadata=checked(check_number))
-
-    def __call__(self, key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
-        """Return an array of ``shape``; ``key`` is not used."""
-        return jnp.full(shape, self.value, dtype)
+    return Identity()(key, shape, dtype)
 
 
 glorot_normal = initializers.glorot_normal()
@@ -116,29 +138,54 @@ random_normal = initializers.normal(0.05)
 truncated_normal = initializers.truncated_normal(0.05)
 zeros = initializers.zeros
 
-INITIALIZERS: dict[str, Initializer] = {
+INITIALIZERS: dict[str, Drawing] = {
     name: globals()[name] for name in __all__ if name.islower() and name != "get"
 }
 """The functions above by their names."""
 
+# Keras knows some by another name too.
+_ALIASES = {
+    "constant": "zeros",
+    "identity_initializer": "identity",
+    "normal": "random_normal",
+    "one": "ones",
+    "orthogonal_initializer": "orthogonal",
+    "uniform": "random_uniform",
+    "variance_scaling": "lecun_normal",
+    "zero": "zeros",
+}
 
-def get(initializer: Named) -> Initializer:
+
+def get(initializer: Any) -> Drawing:
     """Return the function behind a Keras name; a callable stands for itself.
 
     Args:
-        initializer: a name, or a callable of a key and a shape.
+        initializer: a name, such as ``"he_normal"`` or ``"HeNormal"``; a callable of a
+            key and a shape; one of the classes; an array for `Constant`; or None for
+            ``GlorotUniform()``, as Keras makes weights of which nothing is said.
 
     Raises:
         UnknownNameError: no initializer has this name.
-        ArgumentError: neither a name nor a callable.
+        ArgumentError: none of these.
 
     >>> get("zeros")(jax.random.key(0), (2,))
     Array([0., 0.], dtype=float32)
+    >>> get("normal") is get("RandomNormal") is random_normal
+    True
     """
+    if initializer is None:
+        return GlorotUniform()
     if isinstance(initializer, str):
-        return find(INITIALIZERS, initializer, "initializer")
+        name = snake_case(initializer)
+        name = _ALIASES.get(name, name)
+        return find(INITIALIZERS, name, "initializer", initializer)
+    if isinstance(initializer, np.ndarray | Array):
+        return Constant(initializer)
+    if isinstance(initializer, type) and issubclass(initializer, Initializer):
+        return initializer()
     if is_function(initializer):
-        return initializer
+        found: Drawing = initializer
+        return found
     raise ArgumentError(
         f"an initializer must be a name or a callable, not {initializer!r}: "
         'write for example kernel_initializer="he_normal".'

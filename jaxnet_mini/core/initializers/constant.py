@@ -1,0 +1,127 @@
+"""Initializers that draw nothing."""
+
+import dataclasses
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from jaxnet_mini.base.arguments import check_number
+from jaxnet_mini.core.fields import checked
+from jaxnet_mini.core.initializers.base import NUMBER, Initializer
+from jaxnet_mini.core.types import RandomKey, Shape
+from jaxnet_mini.errors import ArgumentError, ShapeError
+
+
+def _check_value(argument: str, value: Any) -> Any:
+    if isinstance(value, tuple | list | np.ndarray | Array):
+        try:
+            with np.errstate(over="ignore"):
+                array = np.array(value, np.float32)
+        except (TypeError, ValueError):
+            array = np.array(np.nan)
+        if not np.all(np.isfinite(array)):
+            raise ArgumentError(
+                f"{argument} must hold finite numbers in an array of some shape, and "
+                "does not: look for NaN, words or rows of several lengths in it."
+            )
+        array.flags.writeable = False
+        return array if array.ndim else float(array)
+    return check_number(argument, value)
+
+
+@dataclasses.dataclass(frozen=True)
+class Constant(Initializer):
+    """Give every entry the same value, or those of an array.
+
+    Args:
+        value: a finite number, or an array of them of the shape that is asked for, or
+            of one that broadcasts to it. It is kept in float32.
+
+    Raises:
+        ArgumentError: it is neither.
+        ShapeError: the array does not broadcast to the shape.
+
+    Source: https://keras.io/api/layers/initializers/
+
+    >>> import jax
+    >>> Constant(0.5)(jax.random.key(0), (2,))
+    Array([0.5, 0.5], dtype=float32)
+    >>> Constant([1.0, 2.0])(jax.random.key(0), (2,))
+    Array([1., 2.], dtype=float32)
+    """
+
+    value: Any = dataclasses.field(default=0.0, metadata=checked(_check_value))
+
+    def __call__(self, key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
+        there = np.shape(self.value)
+        padded = (1,) * (len(shape) - len(there)) + there
+        if len(padded) > len(shape) or any(
+            size not in (1, wanted) for size, wanted in zip(padded, shape, strict=True)
+        ):
+            raise ShapeError(
+                f"Constant has values of shape {there} for weights of shape "
+                f"{tuple(shape)}: give it an array of that shape."
+            )
+        return jnp.full(shape, self.value, dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class Zeros(Initializer):
+    """Give every entry the value 0.
+
+    Source: https://keras.io/api/layers/initializers/
+
+    >>> import jax
+    >>> Zeros()(jax.random.key(0), (2,))
+    Array([0., 0.], dtype=float32)
+    """
+
+    def __call__(self, key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
+        return jnp.zeros(shape, dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class Ones(Initializer):
+    """Give every entry the value 1.
+
+    Source: https://keras.io/api/layers/initializers/
+
+    >>> import jax
+    >>> Ones()(jax.random.key(0), (2,))
+    Array([1., 1.], dtype=float32)
+    """
+
+    def __call__(self, key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
+        return jnp.ones(shape, dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class Identity(Initializer):
+    """Give ``gain`` where row and column are of one number, and 0 elsewhere.
+
+    Args:
+        gain: a finite number.
+
+    Raises:
+        ArgumentError: ``gain`` is none.
+        ShapeError: called for weights that are no matrix.
+
+    Source: https://keras.io/api/layers/initializers/
+
+    >>> import jax
+    >>> Identity(2.0)(jax.random.key(0), (2, 3))
+    Array([[2., 0., 0.],
+           [0., 2., 0.]], dtype=float32)
+    """
+
+    gain: float = dataclasses.field(default=1.0, metadata=NUMBER)
+
+    def __call__(self, key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
+        if len(shape) != 2:
+            raise ShapeError(
+                f"{self!r} makes matrices, and was asked for weights of shape "
+                f"{tuple(shape)}: take another initializer for them."
+            )
+        return self.gain * jnp.eye(*shape, dtype=dtype)

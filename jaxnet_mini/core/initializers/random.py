@@ -1,0 +1,340 @@
+"""Initializers that draw random numbers, each class with the arguments of Keras.
+
+With ``seed`` they draw the same numbers in every layer of one shape; without, from the
+key that a network gives each of its layers.
+"""
+
+import dataclasses
+import math
+from typing import Any
+
+import jax
+from jax import Array
+from jax.nn import initializers
+
+from jaxnet_mini.base.arguments import check_number
+from jaxnet_mini.core.fields import checked
+from jaxnet_mini.core.initializers.base import NUMBER, Random, seed
+from jaxnet_mini.core.types import RandomKey, Shape
+from jaxnet_mini.errors import ArgumentError, ShapeError
+
+TRUNCATION = 0.87962566103423978
+"""The standard deviation of what is left of a normal distribution of deviation 1 within
+two of them."""
+
+
+def _check_deviation(argument: str, value: Any) -> float:
+    return float(check_number(argument, value, least=0.0))
+
+
+_DEVIATION = checked(_check_deviation)
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomNormal(Random):
+    """Normal numbers.
+
+    Args:
+        mean: theirs.
+        stddev: their standard deviation, at least 0.
+        seed: to draw from, in place of the key; a whole number, or None.
+
+    Raises:
+        ArgumentError: one is no finite number, or below 0 where it may not be.
+
+    Source: https://keras.io/api/layers/initializers/
+
+    >>> RandomNormal(mean=3.0, stddev=0.0)(jax.random.key(0), (2,))
+    Array([3., 3.], dtype=float32)
+    """
+
+    mean: float = dataclasses.field(default=0.0, metadata=NUMBER)
+    stddev: float = dataclasses.field(default=0.05, metadata=_DEVIATION)
+    seed: int | None = seed()
+
+    def draw(self, key: RandomKey, shape: Shape, dtype: Any) -> Array:
+        return self.mean + initializers.normal(self.stddev)(key, shape, dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class TruncatedNormal(Random):
+    """Normal numbers within two standard deviations of their mean.
+
+    Args:
+        mean: theirs.
+        stddev: the standard deviation of the distribution that they are cut from, at
+            least 0. Theirs is 0.8796 of it.
+        seed: to draw from, in place of the key; a whole number, or None.
+
+    Raises:
+        ArgumentError: one is no finite number, or below 0 where it may not be.
+
+    Source: https://keras.io/api/layers/initializers/
+
+    >>> kernel = TruncatedNormal(stddev=0.5)(jax.random.key(0), (100, 100))
+    >>> bool((abs(kernel) <= 1.0).all())
+    True
+    """
+
+    mean: float = dataclasses.field(default=0.0, metadata=NUMBER)
+    stddev: float = dataclasses.field(default=0.05, metadata=_DEVIATION)
+    seed: int | None = seed()
+
+    def draw(self, key: RandomKey, shape: Shape, dtype: Any) -> Array:
+        draw = initializers.truncated_normal(self.stddev)
+        return self.mean + draw(key, shape, dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomUniform(Random):
+    """Numbers drawn uniformly from ``[minval, maxval)``.
+
+    Args:
+        minval: the smallest.
+        maxval: what none reaches, at least ``minval``.
+        seed: to draw from, in place of the key; a whole number, or None.
+
+    Raises:
+        ArgumentError: one is no finite number, or ``minval`` the larger one.
+
+    Source: https://keras.io/api/layers/initializers/
+
+    >>> kernel = RandomUniform(1.0, 2.0)(jax.random.key(0), (100, 100))
+    >>> bool(((1.0 <= kernel) & (kernel < 2.0)).all())
+    True
+    """
+
+    minval: float = dataclasses.field(default=-0.05, metadata=NUMBER)
+    maxval: float = dataclasses.field(default=0.05, metadata=NUMBER)
+    seed: int | None = seed()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.minval > self.maxval:
+            raise ArgumentError(
+                f"RandomUniform: minval is {self.minval} and maxval {self.maxval}: "
+                "give the smaller one first."
+            )
+
+    def draw(self, key: RandomKey, shape: Shape, dtype: Any) -> Array:
+        return jax.random.uniform(
+            key, shape, dtype, minval=self.minval, maxval=self.maxval
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Orthogonal(Random):
+    """Orthogonal columns of one length, or rows where there are fewer.
+
+    Of more than two axes all but the last count as rows.
+
+    Args:
+        gain: the length.
+        seed: to draw from, in place of the key; a whole number, or None.
+
+    Raises:
+        ArgumentError: ``gain`` is no finite number.
+        ShapeError: called for weights of fewer than two axes.
+
+    Source: Saxe et al. 2014, https://arxiv.org/abs/1312.6120
+
+    >>> kernel = Orthogonal(2.0)(jax.random.key(0), (5, 3))
+    >>> bool(((kernel**2).sum(axis=0).round(4) == 4.0).all())
+    True
+    """
+
+    gain: float = dataclasses.field(default=1.0, metadata=NUMBER)
+    seed: int | None = seed()
+
+    def draw(self, key: RandomKey, shape: Shape, dtype: Any) -> Array:
+        if len(shape) < 2:
+            raise ShapeError(
+                f"{self!r} makes matrices, and was asked for weights of shape {shape}: "
+                "take another initializer for them."
+            )
+        return initializers.orthogonal(self.gain)(key, shape, dtype)
+
+
+MODES = ("fan_in", "fan_out", "fan_avg")
+# Keras's names to JAX's.
+DISTRIBUTIONS = {
+    "truncated_normal": "truncated_normal",
+    "normal": "truncated_normal",
+    "untruncated_normal": "normal",
+    "uniform": "uniform",
+}
+
+
+def _check_scale(argument: str, value: Any) -> float:
+    scale = float(check_number(argument, value))
+    if scale <= 0.0:
+        raise ArgumentError(f"{argument} must be above 0, not {value!r}.")
+    return scale
+
+
+def _check_one_of(argument: str, value: Any, names: Any) -> str:
+    if not isinstance(value, str) or value not in names:
+        raise ArgumentError(
+            f"{argument} must be one of {', '.join(names)}, not {value!r}."
+        )
+    return value
+
+
+class _Scaled(Random):
+    """Numbers of variance ``scale / fan``, in the words of `VarianceScaling`."""
+
+    scale: float
+    mode: str
+    distribution: str
+
+    def draw(self, key: RandomKey, shape: Shape, dtype: Any) -> Array:
+        distribution = DISTRIBUTIONS[self.distribution]
+        if len(shape) > 1:
+            given: Any = self.mode, distribution  # of JAX's own literal types
+            draw = initializers.variance_scaling(self.scale, *given)
+            return draw(key, shape, dtype)
+        # JAX knows no fans here; in Keras both are the length.
+        deviation = math.sqrt(self.scale / max(1, math.prod(shape)))
+        if distribution == "uniform":
+            most = math.sqrt(3.0) * deviation
+            return jax.random.uniform(key, shape, dtype, minval=-most, maxval=most)
+        if distribution == "normal":
+            return initializers.normal(deviation)(key, shape, dtype)
+        draw = initializers.truncated_normal(deviation / TRUNCATION)
+        return draw(key, shape, dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class VarianceScaling(_Scaled):
+    """Numbers of mean 0 and variance ``scale / fan``.
+
+    Args:
+        scale: above 0.
+        mode: what ``fan`` is: ``"fan_in"``, the number of inputs, ``"fan_out"``, that
+            of outputs, or ``"fan_avg"``, the mean of both.
+        distribution: ``"truncated_normal"`` (or ``"normal"``), of numbers within two
+            standard deviations, ``"untruncated_normal"`` or ``"uniform"``.
+        seed: to draw from, in place of the key; a whole number, or None.
+
+    Raises:
+        ArgumentError: one is none of these.
+
+    Source: https://keras.io/api/layers/initializers/
+
+    >>> draw = VarianceScaling(2.0, "fan_out", "uniform")
+    >>> kernel = draw(jax.random.key(0), (100, 600))
+    >>> bool((abs(kernel) <= 0.1).all())
+    True
+    """
+
+    scale: float = dataclasses.field(default=1.0, metadata=checked(_check_scale))
+    mode: str = dataclasses.field(
+        default="fan_in", metadata=checked(_check_one_of, names=MODES)
+    )
+    distribution: str = dataclasses.field(
+        default="truncated_normal",
+        metadata=checked(_check_one_of, names=tuple(DISTRIBUTIONS)),
+    )
+    seed: int | None = seed()
+
+
+@dataclasses.dataclass(frozen=True)
+class GlorotNormal(_Scaled):
+    """Truncated normal numbers of variance ``2 / (inputs + outputs)``.
+
+    Args:
+        seed: to draw from, in place of the key; a whole number, or None.
+
+    Source: Glorot & Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html
+
+    >>> GlorotNormal()(jax.random.key(0), (3, 2)).shape
+    (3, 2)
+    """
+
+    scale, mode, distribution = 1.0, "fan_avg", "truncated_normal"
+    seed: int | None = seed()
+
+
+@dataclasses.dataclass(frozen=True)
+class GlorotUniform(_Scaled):
+    """Uniform in ``[-r, r)`` with ``r = sqrt(6 / (inputs + outputs))``.
+
+    Args:
+        seed: to draw from, in place of the key; a whole number, or None.
+
+    Source: Glorot & Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html
+
+    >>> GlorotUniform(seed=1)(jax.random.key(0), (3, 2)).shape
+    (3, 2)
+    """
+
+    scale, mode, distribution = 1.0, "fan_avg", "uniform"
+    seed: int | None = seed()
+
+
+@dataclasses.dataclass(frozen=True)
+class HeNormal(_Scaled):
+    """Truncated normal numbers of variance ``2 / inputs``.
+
+    Args:
+        seed: to draw from, in place of the key; a whole number, or None.
+
+    Source: He et al. 2015, https://arxiv.org/abs/1502.01852
+
+    >>> HeNormal()(jax.random.key(0), (3, 2)).shape
+    (3, 2)
+    """
+
+    scale, mode, distribution = 2.0, "fan_in", "truncated_normal"
+    seed: int | None = seed()
+
+
+@dataclasses.dataclass(frozen=True)
+class HeUniform(_Scaled):
+    """Uniform in ``[-r, r)`` with ``r = sqrt(6 / inputs)``.
+
+    Args:
+        seed: to draw from, in place of the key; a whole number, or None.
+
+    Source: He et al. 2015, https://arxiv.org/abs/1502.01852
+
+    >>> HeUniform()(jax.random.key(0), (3, 2)).shape
+    (3, 2)
+    """
+
+    scale, mode, distribution = 2.0, "fan_in", "uniform"
+    seed: int | None = seed()
+
+
+@dataclasses.dataclass(frozen=True)
+class LecunNormal(_Scaled):
+    """Truncated normal numbers of variance ``1 / inputs``.
+
+    Args:
+        seed: to draw from, in place of the key; a whole number, or None.
+
+    Source: LeCun et al. 1998, http://yann.lecun.com/exdb/publis/pdf/lecun-98b.pdf
+
+    >>> LecunNormal()(jax.random.key(0), (3, 2)).shape
+    (3, 2)
+    """
+
+    scale, mode, distribution = 1.0, "fan_in", "truncated_normal"
+    seed: int | None = seed()
+
+
+@dataclasses.dataclass(frozen=True)
+class LecunUniform(_Scaled):
+    """Uniform in ``[-r, r)`` with ``r = sqrt(3 / inputs)``.
+
+    Args:
+        seed: to draw from, in place of the key; a whole number, or None.
+
+    Source: LeCun et al. 1998, http://yann.lecun.com/exdb/publis/pdf/lecun-98b.pdf
+
+    >>> LecunUniform()(jax.random.key(0), (3, 2)).shape
+    (3, 2)
+    """
+
+    scale, mode, distribution = 1.0, "fan_in", "uniform"
+    seed: int | None = seed()
