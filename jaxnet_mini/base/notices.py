@@ -8,6 +8,9 @@ _BETWEEN = ("jaxnet_mini", "contextlib", "jaxtyping")
 """What stands between a call by the user and this: methods are wrapped in contexts, and
 in checks of annotations where these are switched on."""
 
+_SAID: set[str] = set()
+"""What `warn_once` has said."""
+
 
 def warn(text: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the place of the user's call, however many wrappers lie between.
@@ -25,6 +28,13 @@ def warn(text: str, category: type[Warning] = UserWarning) -> None:
         frame.f_globals.get("__name__"),
         frame.f_globals.setdefault("__warningregistry__", {}),
     )
+
+
+def warn_once(text: str) -> None:
+    """Warn as `warn` does, and never again in this process with the same words."""
+    if text not in _SAID:
+        _SAID.add(text)
+        warn(text)
 
 
 def _users_frame() -> FrameType:

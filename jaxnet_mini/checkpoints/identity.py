@@ -86,6 +86,8 @@ def of_model(
     found["optimizer"] = described("optimizer", trainer.optimizer, trace)
     trace = functools.partial(fingerprints.of_loss, trainer.loss, y, inputs)
     found["loss"] = described("loss", trainer.loss, trace)
+    if trainer.loss_weights is not None:
+        found["loss_weights"] = trainer.loss_weights
     for metric in trainer.all_metrics:
         trace = functools.partial(fingerprints.of_metric, metric, y, inputs)
         name = f"metrics.{metric.name}"

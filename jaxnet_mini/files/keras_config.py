@@ -303,7 +303,7 @@ def settings(config: dict[str, Json], own: Collection[str]) -> dict[str, Json] |
         return None
     if not isinstance(compiled, dict):
         raise ArgumentError("they must be a dictionary.")
-    known = {"optimizer", "loss", "metrics", "weighted_metrics"}
+    known = {"optimizer", "loss", "metrics", "weighted_metrics", "loss_weights"}
     _neutral(compiled, known | EXECUTION, "compile")
 
     def part(value: Json, kind: str, names: Collection[str]) -> Json:
@@ -321,7 +321,11 @@ def settings(config: dict[str, Json], own: Collection[str]) -> dict[str, Json] |
         given = compiled.get(entry)
         if not isinstance(given, list | None):
             raise ArgumentError(f"{entry} must be a list, not {short(given)}.")
+    weights = compiled.get("loss_weights")
+    if isinstance(weights, list) and len(weights) == 1:
+        weights = weights[0]
     return {
+        **({} if weights is None else {"loss_weights": weights}),
         "optimizer": part(compiled.get("optimizer"), "optimizers", ()),
         "loss": part(compiled.get("loss"), "losses", losses.LOSSES),
         **{

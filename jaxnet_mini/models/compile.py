@@ -1,24 +1,34 @@
 """How a model is to be trained: what ``compile`` is given, and as plain JSON."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import optax
 
-from jaxnet_mini.base import plain_json
+from jaxnet_mini.base import notices, plain_json
+from jaxnet_mini.base.arguments import check_count, check_flag, is_number
 from jaxnet_mini.core import origins, transformations
 from jaxnet_mini.core.metrics import Metric
 from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.errors import ArgumentError, short
 from jaxnet_mini.files import config as configs
 from jaxnet_mini.files.config import CustomObjects
 from jaxnet_mini.models.blueprint import Blueprint
 from jaxnet_mini.models.held import Held
 
+WEIGHTS = "loss_weights"
+
 
 def trainer_of(
-    blueprint: Blueprint, optimizer: Any, loss: Any, metrics: Any, weighted_metrics: Any
+    blueprint: Blueprint,
+    optimizer: Any,
+    loss: Any,
+    metrics: Any,
+    weighted_metrics: Any,
+    *,
+    loss_weights: Any = None,
 ) -> Trainer:
     """Return the trainer that the arguments of ``compile`` describe.
 
@@ -32,11 +42,54 @@ def trainer_of(
         )
     chosen = (loss, optimizer, _several(metrics), _several(weighted_metrics))
     trace = origins.trace_for(blueprint.net, *chosen)
-    trainer = Trainer(blueprint.net, *chosen, trace=trace)
+    weight = _loss_weight(loss_weights)
+    trainer = Trainer(blueprint.net, *chosen, loss_weights=weight, trace=trace)
     if blueprint.built:
         trained = trainer.trained(outlines.variables(blueprint.shapes).params)
         transformations.check(trainer.optimizer, trainer.transformation, trained)
     return trainer
+
+
+def check_execution(
+    run_eagerly: Any, steps_per_execution: Any, jit_compile: Any
+) -> None:
+    """Check how ``compile`` is told to run the steps, and say once what is not done.
+
+    Raises:
+        ArgumentError: one of them is none of its values.
+    """
+    steps = check_count("steps_per_execution", steps_per_execution)
+    said = "changes nothing: every step is compiled"
+    if check_flag("run_eagerly", run_eagerly):
+        notices.warn_once(
+            f"run_eagerly=True {said}. Values within a loss or a layer are shown by "
+            "debug.print of jax, and in a block of jax.disable_jit() none is compiled."
+        )
+    if jit_compile != "auto" and not check_flag("jit_compile", jit_compile):
+        notices.warn_once(f"jit_compile=False {said}.")
+    if steps > 1:
+        notices.warn_once(
+            "steps_per_execution changes nothing: as many steps run in one program as "
+            "callbacks allow, and hooks for batches are called for each."
+        )
+
+
+def _loss_weight(loss_weights: Any) -> float | None:
+    """Return what the loss is multiplied by; None for nothing.
+
+    Raises:
+        ArgumentError: no number, nor a list of one.
+    """
+    if loss_weights is None:
+        return None
+    one = isinstance(loss_weights, list | tuple) and len(loss_weights) == 1
+    weight = loss_weights[0] if one else loss_weights
+    if not is_number(weight) or not math.isfinite(weight):
+        raise ArgumentError(
+            "loss_weights must be a number or a list of one, as the model has one "
+            f"output, not {short(loss_weights)}."
+        )
+    return None if weight == 1 else float(weight)
 
 
 def config_of(held: Held, own: dict[str, Any]) -> dict[str, Any] | None:
@@ -66,12 +119,15 @@ def config_of(held: Held, own: dict[str, Any]) -> dict[str, Any] | None:
             for metric in metrics
         ]
 
-    return {
+    config: dict[str, Any] = {
         "optimizer": configs.to_config(trainer.optimizer, "the optimizer", own),
         "loss": configs.to_config(trainer.loss, "the loss", own),
         "metrics": listed(trainer.metrics),
         "weighted_metrics": listed(trainer.weighted_metrics),
     }
+    if trainer.loss_weights is not None:
+        config[WEIGHTS] = trainer.loss_weights
+    return config
 
 
 def arguments_of(
@@ -93,6 +149,8 @@ def arguments_of(
         "metrics": several,
         "weighted_metrics": several,
     }
+    if WEIGHTS in config:  # written where there are any
+        entries[WEIGHTS] = float
     plain_json.check_keys(config, entries, "the compile settings")
     configs.check_custom(list(config.values()), custom_objects)
     return {

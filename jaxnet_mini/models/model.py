@@ -297,6 +297,11 @@ class Model:
         loss: Any = None,
         metrics: Any = None,
         weighted_metrics: Any = None,
+        *,
+        loss_weights: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
     ) -> None:
         """Choose how to train; the weights stay, the optimizer starts afresh.
 
@@ -308,6 +313,13 @@ class Model:
             metrics: one or a list of names, metrics or callables.
             weighted_metrics: likewise; these count examples by ``sample_weight`` and
                 ``class_weight``.
+            loss_weights: a number, or a list of one, that the loss is multiplied by;
+                the penalties of layers are not.
+            run_eagerly: this and the following are taken as in Keras and change
+                nothing: every step is compiled, and many run in one program. What asks
+                for something else is told so once.
+            steps_per_execution: a positive integer.
+            jit_compile: True, False or "auto".
 
         Names in the logs are numbered as in Keras: ``[AUC(), AUC(curve="PR")]`` are
         ``auc`` and ``auc_1``. A word or a function that stands in both lists is logged
@@ -317,8 +329,12 @@ class Model:
             ArgumentError, UnknownNameError: one of these is none, or two metrics were
                 given the same name.
         """
+        compiling.check_execution(run_eagerly, steps_per_execution, jit_compile)
         chosen = optimizer, loss, metrics, weighted_metrics
-        self._held.compile(compiling.trainer_of(self._held.blueprint, *chosen))
+        trainer = compiling.trainer_of(
+            self._held.blueprint, *chosen, loss_weights=loss_weights
+        )
+        self._held.compile(trainer)
 
     @property
     def compiled(self) -> bool:

@@ -127,9 +127,7 @@ def test_what_the_sentences_advise_works():
 def test_settings_that_ask_for_nothing_are_accepted(tmp_path):
     model = jn.Sequential([jn.Dense(1, input_shape=(4,))], trainable=True)
     model.add(jn.Dense(1), rebuild=True)
-    model.compile(
-        "sgd", "mse", jit_compile=True, run_eagerly=False, steps_per_execution=1
-    )
+    model.compile("sgd", "mse", auto_scale_loss=True)
     x = np.ones((4, 4), np.float32)
     model.fit(x, x[:, :1], verbose=0, workers=1)
     model.summary(print_fn=lambda line: None, line_length=None)
@@ -137,8 +135,8 @@ def test_settings_that_ask_for_nothing_are_accepted(tmp_path):
     model.save(path, zipped=None)
     jn.models.load_model(path, safe_mode=True).load_weights(path, skip_mismatch=False)
     # A value of another type asks for something, though it is equal.
-    with pytest.raises(CallError, match="no argument steps_per_execution"):
-        model.compile("sgd", "mse", steps_per_execution=True)
+    with pytest.raises(CallError, match="no argument workers"):
+        model.fit(x, x[:, :1], workers=True)
 
 
 @pytest.mark.parametrize(

@@ -49,3 +49,25 @@ def test_the_same_weights_are_trained_and_the_same_penalties_paid():
         for layer in theirs.layers[:2]:
             found = ours.get_layer(index=theirs.layers.index(layer))
             assert type(found).__name__ == type(layer).__name__
+
+
+@pytest.mark.usefixtures("quick_compilation")
+def test_the_same_loss_is_multiplied():
+    rng = np.random.default_rng(1)
+    x, y = (rng.normal(size=(8, n)).astype(np.float32) for n in (3, 1))
+    weight = rng.uniform(size=8).astype(np.float32)
+    ours = jn.Sequential([jn.Dense(1, input_shape=(3,), kernel_regularizer="l2")])
+    with keras_on_jax() as keras:
+        dense = keras.layers.Dense(1, kernel_regularizer="l2")
+        theirs = keras.Sequential([keras.Input((3,)), dense])
+        theirs.set_weights(ours.get_weights())
+        theirs.compile("sgd", "mse", loss_weights=[2.5], metrics=["mse"])
+        expected = theirs.fit(x, y, sample_weight=weight, epochs=2, verbose=0).history
+        after = theirs.get_weights()
+    ours.compile("sgd", "mse", loss_weights=[2.5], metrics=["mse"])
+    history = ours.fit(x, y, sample_weight=weight, epochs=2, verbose=0).history
+    assert list(history) == list(expected)
+    for name, values in expected.items():
+        np.testing.assert_allclose(history[name], values, rtol=1e-5)
+    for own, its in zip(ours.get_weights(), after, strict=True):
+        np.testing.assert_allclose(own, its, rtol=1e-5, atol=1e-7)

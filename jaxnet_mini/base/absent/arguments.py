@@ -148,17 +148,6 @@ ARGUMENTS: dict[str, dict[str, Absent]] = {
     },
     "compile": {
         "auto_scale_loss": Absent("the loss needs no scale in float32", (True, False)),
-        "jit_compile": Absent(
-            "all is compiled: debug.print of jax, in a loss or a layer, shows values",
-            ("auto", True),
-        ),
-        "loss_weights": Absent("a model has one output: multiply its loss itself"),
-        "run_eagerly": Absent(
-            "debug.print of jax, in a loss or a layer, shows values", (False,)
-        ),
-        "steps_per_execution": Absent(
-            "leave it out: many steps run in one program as it is", (1,)
-        ),
     },
     "add": {"rebuild": _REBUILT},
     "pop": {"rebuild": _REBUILT},

@@ -26,6 +26,7 @@ class Task(NamedTuple):
         loss: what is minimised.
         metrics: what else is counted.
         weighted_metrics: likewise, examples by their weights.
+        loss_weights: what the loss is multiplied by, or None.
     """
 
     net: Layer
@@ -34,6 +35,7 @@ class Task(NamedTuple):
     loss: Loss
     metrics: tuple[Metric, ...]
     weighted_metrics: tuple[Metric, ...]
+    loss_weights: float | None = None
 
 
 def totals_of(
@@ -85,6 +87,8 @@ def totals_of(
         rows_in_all = jnp.sum(mask_in_all)
     values_in_all = rows_in_all * (values.size // rows)
     total = jnp.sum(per_row) * task.loss.factor(values_in_all, weight_in_all)
+    if task.loss_weights is not None:
+        total = total * task.loss_weights
     penalty = protocol.penalty(task.net, variables.params)
     if isinstance(penalty, Array):  # else 0.0: nothing is regularized
         total = total + penalty * count

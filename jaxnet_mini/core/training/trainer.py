@@ -56,6 +56,7 @@ class Trainer(Value):
             transformation.
         metrics: names, `jaxnet_mini.metrics.Metric` values or callables.
         weighted_metrics: likewise; these count examples by their weights.
+        loss_weights: what the loss, without penalties, is multiplied by; None for 1.
         trace: makes an equal trainer another one, whose programs are traced anew; see
             `jaxnet_mini.core.origins`.
 
@@ -75,6 +76,7 @@ class Trainer(Value):
     optimizer: Any = "adam"
     metrics: tuple[Any, ...] = ()
     weighted_metrics: tuple[Any, ...] = ()
+    loss_weights: float | None = dataclasses.field(default=None, kw_only=True)
     trace: Trace | None = dataclasses.field(default=None, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
@@ -394,6 +396,5 @@ class Trainer(Value):
         loss = self.loss.on_logits(activation)
         if loss is None:
             bare, activation, loss = self.net, activations.linear, self.loss
-        return Task(
-            self.net, bare, activation, loss, self.metrics, self.weighted_metrics
-        )
+        counted = self.metrics, self.weighted_metrics
+        return Task(self.net, bare, activation, loss, *counted, self.loss_weights)
