@@ -37,13 +37,13 @@ from jaxnet_mini.core.networks.serial import serial
 from jaxnet_mini.core.training.predict import predict
 from jaxnet_mini.core.training.state import Batch, TrainState
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.core.types import Layer
 from jaxnet_mini.layers import (
     Activation,
     Dense,
     Dropout,
     Flatten,
     Input,
+    Layer,
     LayerNormalization,
     Rescaling,
 )

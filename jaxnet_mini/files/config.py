@@ -28,7 +28,7 @@ from jaxnet_mini.core import (
     regularizers,
 )
 from jaxnet_mini.core.fields import written
-from jaxnet_mini.core.networks import ensemble, repeat, serial
+from jaxnet_mini.core.networks import ensemble, own_layers, repeat, serial
 from jaxnet_mini.errors import ArgumentError, UnknownNameError, find, short
 
 CustomObjects: TypeAlias = Mapping[str, Any]
@@ -135,6 +135,8 @@ def to_config(
             f"{where} cannot be saved: {value!r} is a class, not a value; write "
             f"{value.__name__}(...)."
         )
+    if own_layers.is_own(value):
+        return _of_config(value, where, own)
     if dataclasses.is_dataclass(value):
         name = _name(type(value), CLASSES, where, own)
         arguments = {field: getattr(value, field) for field in written(value)}
@@ -160,6 +162,28 @@ def _listed(value: Any) -> Any:
     if isinstance(value, np.ndarray) and value.ndim:
         return tuple(map(_listed, value))
     return value
+
+
+def _of_config(value: Any, where: str, own: dict[str, Any]) -> Json:
+    """Return an object in Keras's form by what its ``get_config`` returns."""
+    config = value.get_config()
+    if not isinstance(config, dict) or not all(isinstance(n, str) for n in config):
+        raise ArgumentError(
+            f"{where} cannot be saved: get_config of {type(value).__name__} must "
+            f"return a dictionary of its arguments by name, not {short(config)}."
+        )
+
+    def tuples(value: Any) -> Any:
+        # JSON has lists alone, and what is read comes as tuples.
+        return tuple(map(tuples, value)) if isinstance(value, list | tuple) else value
+
+    return {
+        "class": _name(type(value), {}, where, own),
+        "config": {
+            name: to_config(tuples(entry), f"{where}.{name}", own)
+            for name, entry in config.items()
+        },
+    }
 
 
 def _name(value: Any, table: Mapping[str, Any], where: str, own: dict[str, Any]) -> str:
@@ -271,16 +295,19 @@ def _value(config: Json, own: CustomObjects, where: str) -> Any:
 def _instance(name: str, arguments: Json, own: CustomObjects, where: str) -> Any:
     with locating(where):
         kind = _looked_up(name, CLASSES, own)
-    if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
+    by_config = isinstance(kind, type) and own_layers.is_own(kind)
+    if not (by_config or (isinstance(kind, type) and dataclasses.is_dataclass(kind))):
         raise ArgumentError(
             f"custom_objects[{name!r}] must be a frozen dataclass, whose fields the "
-            f"file has, not {kind!r}."
+            f"file has, or a class in Keras's form with get_config, not {kind!r}."
         )
     if not isinstance(arguments, dict):
         raise ArgumentError(
             f"{where}: the arguments of {name} must be a dictionary, not "
             f"{short(arguments)}."
         )
+    if by_config:
+        return _from_config(kind, arguments, own, where)
     fields = {field.name: field for field in dataclasses.fields(kind) if field.init}
     with locating(where):
         for argument in arguments:
@@ -303,6 +330,21 @@ def _instance(name: str, arguments: Json, own: CustomObjects, where: str) -> Any
                 )
     with locating(where):
         return kind(**values)
+
+
+def _from_config(
+    kind: Any, arguments: Mapping[str, Json], own: CustomObjects, where: str
+) -> Any:
+    """Return an object in Keras's form, made by its ``from_config``."""
+    values = {n: _value(v, own, f"{where}.{n}") for n, v in arguments.items()}
+    try:
+        return kind.from_config(values)
+    except TypeError as error:
+        raise ArgumentError(
+            f"{where}: {kind.__name__} is not made of what the file has, "
+            f"{', '.join(values)}: {error}. Let get_config return the arguments of "
+            "__init__, and __init__ pass name= and trainable= on to super().__init__."
+        ) from None
 
 
 def find_class(name: str) -> type:

@@ -4,10 +4,7 @@ Asked only when somebody reads, sets or defines one that is not here. The names 
 those of Keras 3.15, https://keras.io/api/.
 """
 
-OWN_LAYER = (
-    "Write a layer of your own, a frozen dataclass with init and apply: see "
-    "examples/own_layer.py"
-)
+OWN_LAYER = "Write a layer of your own, derived from layers.Layer: see docs/adding.md"
 
 MODEL = {
     "add_loss compute_loss compute_loss_and_updates losses": (
@@ -85,12 +82,12 @@ METHODS: dict[str, tuple[str, dict[str, str]]] = {
         "init apply forward",
         {
             "call": (
-                "write apply(self, params, x, *, key=None, training=False), or "
-                "forward(self, params, x) where nothing is random. For dropout that "
-                "is on in predictions call model(x, training=True, key=key)"
+                "derive the class from layers.Layer, where call is what is computed. "
+                "For dropout that is on in predictions call model(x, training=True)"
             ),
             "build add_weight add_variable add_loss": (
-                "make parameters in init(self, key, input_shape), which returns the "
+                "derive the class from layers.Layer, which has build and add_weight, "
+                "or make parameters in init(self, key, input_shape), which returns the "
                 "output shape and them, and return losses from penalty(self, params)"
             ),
             "compute_output_shape compute_output_spec": (

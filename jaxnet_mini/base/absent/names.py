@@ -6,7 +6,7 @@ absent for one reason, one pattern stands for them.
 
 import re
 
-_OWN_LAYER = "write a layer of your own, a frozen value with init and apply"
+_OWN_LAYER = "write a layer of your own, derived from layers.Layer"
 _OWN_LOSS = "write a function (y_true, y_pred) that returns one loss per row"
 _ARRAYS = "this is done to the arrays before fit, or by a generator that fit is given"
 _CONFIGS = "write model.get_config() and Sequential.from_config(config), or model.save"
@@ -113,7 +113,6 @@ NAMES: dict[str, dict[str, str]] = {
         "InputLayer": "write Input(shape)",
         "InputSpec": "declare shapes with input_shape= of the first layer",
         "Lambda": "write Activation(function)",
-        "Layer": "derive from layers.Base, or write a frozen value with init and apply",
         "Permute": _OWN_LAYER,
         "RepeatVector": _OWN_LAYER,
         "Pipeline": "write Sequential([...]) or serial(...)",

@@ -1,0 +1,390 @@
+"""Layers in Keras's form: `Layer`, from which users derive classes with ``call``.
+
+What such a class says is turned into the functions of every layer here. ``init`` looks
+once, at shapes alone, which weights ``build`` asks for and what comes to the layers
+that ``call`` calls, and makes them; ``apply`` and ``update`` run ``build`` and ``call``
+on a copy that has these weights, see `jaxnet_mini.core.networks.calls`.
+"""
+
+import abc
+import functools
+import types
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxnet_mini.base.absent import calls as absent_calls
+from jaxnet_mini.base.arguments import check_flag, check_positive, check_word
+from jaxnet_mini.core import inspection
+from jaxnet_mini.core.layers.base import (
+    check_shape,
+    constrained,
+    remembers,
+    total_penalty,
+)
+from jaxnet_mini.core.networks import calls, protocol
+from jaxnet_mini.core.networks.calls import Looked, Scope
+from jaxnet_mini.core.types import Params, RandomKey, Shape, State
+from jaxnet_mini.core.variables import plain
+from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
+
+FIRST_WEIGHT = 2**31
+"""What is folded into the key of the first own weight; layers count from 0."""
+
+ASSIGN = {"assign", "assign_add", "assign_sub"}
+
+
+class Layer(abc.ABC):  # noqa: B024  (a class says what call does)
+    """A layer in Keras's form; derive a class with ``call``, and ``build`` for weights.
+
+    - ``build(self, input_shape)`` asks for weights by `add_weight` and keeps them as
+      attributes. The shape begins with None, for the batch.
+    - ``call(self, x)`` returns outputs, ``(batch, ...)``. It may take ``training``,
+      whether it is called by ``fit``; ``key``, for random numbers, None where there is
+      none; and ``mask``, ``(batch,)``, 0 for rows that fill up the last batch, or None.
+    - Layers that are kept as attributes, also in lists and dictionaries, are called
+      like functions there: ``self.hidden(x)``. Their parameters are part of this one's.
+    - A weight with ``trainable=False`` that ``call`` assigns to is remembered from
+      batch to batch. All rows of a batch come to ``call``, the padding too: what
+      remembers something should take ``mask``.
+
+    Weights belong to a model, and have values within ``call`` alone: the object itself
+    stays as it is, and is equal to itself alone. Change it before ``compile``.
+
+    Args:
+        name: a word without ``/``; by default the class in snake case.
+        trainable: False freezes all weights.
+        input_shape: of one example, without the batch axis; None for any.
+        input_dim: short for an ``input_shape`` of one axis.
+
+    Raises:
+        ArgumentError: one is none of these.
+
+    Source: https://keras.io/api/layers/base_layer/
+
+    >>> import jaxnet_mini as jn
+    >>> class Linear(Layer):
+    ...     def __init__(self, units, **options):
+    ...         super().__init__(**options)
+    ...         self.units = units
+    ...     def build(self, input_shape):
+    ...         self.kernel = self.add_weight((input_shape[-1], self.units))
+    ...     def call(self, x):
+    ...         return x @ self.kernel
+    >>> model = jn.Sequential([Linear(3, input_dim=2), jn.Dense(1)])
+    >>> model(jnp.ones((5, 2))).shape, model.count_params()
+    ((5, 1), 10)
+    """
+
+    name: str | None = None
+    trainable: bool = True
+    input_shape: Shape | None = None
+    _arguments: Mapping[str, Any] = types.MappingProxyType({})
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        if "__init__" in vars(cls):
+            own = inspection.keeping_arguments(vars(cls)["__init__"])
+            setattr(cls, "__init__", own)  # noqa: B010
+
+    @absent_calls.of("", "layers")
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        input_shape: Any = None,
+        input_dim: int | None = None,
+    ) -> None:
+        if name is not None:
+            self.name = check_word("name", name)
+        self.trainable = check_flag("trainable", trainable)
+        if input_dim is not None:
+            if input_shape is not None:
+                raise ArgumentError("give input_shape or input_dim, not both.")
+            input_shape = (check_positive("input_dim", input_dim),)
+        if input_shape is not None:
+            self.input_shape = check_shape(input_shape, "input_shape")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        scope = vars(self).get(calls.SCOPE)
+        object.__setattr__(
+            self, name, value if scope is None else calls.bound(value, scope)
+        )
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={value!r}" for name, value in self._arguments.items())
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    @classmethod
+    def __subclasshook__(cls, other: type) -> Any:
+        """Count everything that is a layer here, derived from this class or not."""
+        if cls is not Layer:
+            return NotImplemented
+        return all(callable(getattr(other, name, None)) for name in ("init", "apply"))
+
+    # What a user's class defines and calls
+
+    def build(self, input_shape: Any) -> None:  # noqa: B027
+        """Ask for weights; nothing by default.
+
+        Args:
+            input_shape: with None for the batch axis; of several inputs a tuple or a
+                dictionary of shapes.
+        """
+
+    def call(self, x: Any) -> Any:
+        """Return the outputs for a batch.
+
+        Raises:
+            LayerError: the class does not say how.
+        """
+        raise LayerError(
+            f"{type(self).__name__} has no call: give it def call(self, x), which "
+            "returns the outputs."
+        )
+
+    def add_weight(
+        self,
+        shape: Any = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        **named: Any,
+    ) -> Any:
+        """Return a new weight, to be kept as an attribute and used in ``call``.
+
+        Args:
+            shape: a tuple of integers; () for one number.
+            initializer: a name, one of `jaxnet_mini.initializers` or a callable
+                ``(key, shape) -> array``; by default ``"glorot_uniform"``, and
+                ``"zeros"`` for what is no float.
+            dtype: of its numbers, ``"float32"`` by default.
+            trainable: whether gradients change it.
+            **named: ``regularizer``, ``constraint``, and ``name``, by default
+                ``"variable"``; a name that is there already is numbered.
+
+        Raises:
+            ArgumentError, UnknownNameError: one is none of these.
+        """
+        given = shape, initializer, dtype, trainable
+        return calls.add_weight(self, repr(self), *given, **named)
+
+    def add_variable(self, *given: Any, **named: Any) -> Any:
+        """See `add_weight`."""
+        return self.add_weight(*given, **named)
+
+    def add_loss(self, loss: Any) -> NoReturn:
+        """Say how a layer adds to the loss, which is not from within ``call``.
+
+        Raises:
+            LayerError: always.
+        """
+        raise LayerError(
+            f"{self!r} calls add_loss, and what a call computes is its outputs "
+            "alone: give add_weight a regularizer, or return what counts as one more "
+            "output with a loss of its own."
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make such an object again, by name, for files.
+
+        A class that overrides it adds its own to those of ``super().get_config()``.
+        """
+        if type(self).get_config is Layer.get_config:
+            return dict(self._arguments)
+        return {"name": self.name, "trainable": self.trainable}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "Layer":
+        """Return an object made of what `get_config` returned."""
+        return cls(**config)
+
+    # What every layer is asked
+
+    def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
+        """Return the output shape and the parameters; see `jaxnet_mini.core.types`."""
+        looked = self._look(input_shape)
+        params: dict[str, Any] = {}
+        for place, spec in enumerate(looked.specs.values()):
+            if spec.trainable or not self.has_state:
+                own_key = jax.random.fold_in(key, FIRST_WEIGHT + place)
+                params[spec.name] = spec.first(own_key)
+        for place, (name, layer) in enumerate(looked.parts.items()):
+            if name in looked.shapes:
+                own_key = jax.random.fold_in(key, place)
+                params[name] = layer.init(own_key, looked.shapes[name])[1]
+        return looked.output_shape, params
+
+    def apply(
+        self,
+        params: Params,
+        x: Any,
+        *,
+        key: RandomKey | None = None,
+        training: bool = False,
+    ) -> Any:
+        """Return the outputs for a batch.
+
+        Raises:
+            LayerError: the layer has a state, and is called by ``update``.
+        """
+        if self.has_state:
+            raise remembers(self)
+        return self.update(params, {}, x, key=key, training=training)[0]
+
+    @property
+    def has_state(self) -> bool:
+        """Whether it remembers something: a part does, or ``call`` assigns to a weight.
+
+        A class may say so itself by ``has_state = True``.
+        """
+        if ASSIGN & inspection.names_in(type(self)):
+            return True
+        return any(map(protocol.has_state, calls.parts_of(self._attributes)))
+
+    def init_state(self, input_shape: Shape) -> State:
+        """Return what it remembers before its first batch."""
+        if not self.has_state:
+            return {}
+        looked, state = self._look(input_shape), {}
+        for place, spec in enumerate(looked.specs.values()):
+            if not spec.trainable:
+                own_key = jax.random.fold_in(jax.random.key(0), FIRST_WEIGHT + place)
+                state[spec.name] = spec.first(own_key)
+        for name, layer in looked.parts.items():
+            if name in looked.shapes and protocol.has_state(layer):
+                state[name] = protocol.init_state(layer, looked.shapes[name])
+        return state
+
+    def update(
+        self,
+        params: Params,
+        state: State,
+        x: Any,
+        *,
+        key: RandomKey | None = None,
+        training: bool = False,
+        mask: Array | None = None,
+    ) -> tuple[Any, State]:
+        """Return the outputs, and what it remembers next."""
+        scope = self._new_scope(dict(params), dict(state), key=key, training=training)
+        scope.mask = mask
+        y = self._run(scope, x)
+        return y, scope.state
+
+    def penalty(self, params: Params) -> Array | float:
+        """Return what the regularizers of its weights and its parts add to the loss."""
+        looked = self._looked
+        wanted = {n: s.regularizer for n, s in looked.specs.items() if s.trainable}
+        total = total_penalty(params, wanted)
+        for name in looked.shapes:
+            total = total + protocol.penalty(looked.parts[name], params[name])
+        return total
+
+    def constrain(self, params: Params) -> Params:
+        """Return the parameters, brought back to the constraints of its weights."""
+        looked = self._looked
+        wanted = {name: spec.constraint for name, spec in looked.specs.items()}
+        parts = {
+            name: protocol.constrain(looked.parts[name], params[name])
+            for name in looked.shapes
+        }
+        return constrained(params | parts, wanted)
+
+    def trainable_mask(self, params: Params) -> Any:
+        """Return a tree like ``params``, with True for what is trained."""
+        looked = self._looked
+        return {
+            name: looked.specs[name].trainable
+            if name in looked.specs
+            else protocol.trainable_mask(looked.parts[name], own)
+            for name, own in params.items()
+        }
+
+    # How it is looked at and called
+
+    @property
+    def _options(self) -> frozenset[str]:
+        """What its ``call`` takes."""
+        return inspection.parameters_of(type(self), "call")
+
+    @property
+    def _attributes(self) -> dict[str, Any]:
+        """What a copy of it holds."""
+        return {n: v for n, v in vars(self).items() if n != "_looked"}
+
+    @functools.cached_property
+    def _looked(self) -> Looked:
+        """What `init` has seen; kept as what is kept for speed, and no part of it."""
+        raise LayerError(
+            f"{self!r} does not know its weights yet: call init of the net, "
+            "net.init(key, input_shape), once before what needs them."
+        )
+
+    def _new_scope(self, params: Any, state: Any, **options: Any) -> Scope:
+        options["remembers"] = self.has_state
+        return Scope(repr(self), params, state, **options)
+
+    def _look(self, input_shape: Any) -> Looked:
+        """Find its weights and what comes to its parts, and keep that in mind."""
+        self._check(input_shape)
+        # What is called in training alone has parameters too.
+        both = (True, False) if "training" in self._options else (False,)
+        found: list[Looked] = []
+
+        def trace() -> None:
+            for training in both:
+                key = jax.random.key(0) if training else None
+                scope = self._new_scope({}, {}, key=key, training=training)
+                scope.first = True
+                y = self._run(scope, calls.zeros(input_shape))
+                shape = jax.tree.map(self._row_shape, y)
+                found.append(Looked(scope.specs, scope.parts, scope.shapes, shape))
+
+        jax.eval_shape(trace)
+        looked = found[-1]._replace(shapes=found[0].shapes | found[-1].shapes)
+        self.__dict__["_looked"] = looked
+        return looked
+
+    def _row_shape(self, y: Array) -> Shape:
+        """Return the shape of the outputs for one row."""
+        if y.shape[:1] != (calls.ROWS,):
+            raise ShapeError(
+                f"{self!r} gave outputs of shape {y.shape} for {calls.ROWS} "
+                "rows: call must return one row for each, with the batch axis first."
+            )
+        return y.shape[1:]
+
+    def _check(self, input_shape: Any) -> None:
+        if self.input_shape is not None and self.input_shape != tuple(input_shape):
+            raise ShapeError(
+                f"{self!r} expects inputs of shape {self.input_shape} and got "
+                f"{tuple(input_shape)}: change its input_shape or reshape the inputs."
+            )
+
+    def _run(self, scope: Scope, x: Any) -> Any:
+        """Run ``build`` and ``call`` on a copy."""
+        copy = calls.copied(self, self._attributes, scope)
+        if type(self).build is not Layer.build:
+            shape = jax.tree.map(lambda leaf: (None, *leaf.shape[1:]), x)
+            copy.build(shape)
+            calls.bind(copy, scope)
+        given = {"training": scope.training, "mask": scope.mask, "key": scope.key}
+        wanted = {n: v for n, v in given.items() if n in self._options}
+        y = copy.call(x, **wanted)
+        return jax.tree.map(lambda leaf: jnp.asarray(plain(leaf)), calls.as_inputs(y))
+
+
+Layer.__init__ = inspection.keeping_arguments(  # type: ignore[method-assign]
+    Layer.__init__
+)
+
+
+def is_own(value: Any) -> bool:
+    """Tell whether a value, or a class, derives from `Layer`."""
+    kind = value if isinstance(value, type) else type(value)
+    return Layer in kind.__mro__

@@ -1,0 +1,251 @@
+"""Layers in Keras's form: what they compute, what stays as it is, what is said."""
+
+import copy
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from oracles import raises_text
+
+import jaxnet_mini as jn
+from jaxnet_mini.errors import (
+    ArgumentError,
+    CallError,
+    FileError,
+    LayerError,
+    ShapeError,
+    UnknownNameError,
+)
+from jaxnet_mini.files import config
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
+X = np.arange(20.0, dtype=np.float32).reshape(10, 2) / 10
+Y = X[:, :1]
+FIT = {"batch_size": 4, "epochs": 2, "verbose": 0}
+
+
+class Linear(jn.Layer):
+    def __init__(self, units, **options):
+        super().__init__(**options)
+        self.units = units
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight((input_shape[-1], self.units), name="kernel")
+        self.seen = input_shape
+
+    def call(self, x):
+        self.last = x
+        return x @ self.kernel
+
+
+class Counting(jn.Layer):
+    """Counts rows and batches, of which the last is padded."""
+
+    def __init__(self, inner=None, **options):
+        super().__init__(**options)
+        self.inner = inner
+        self.rows = self.add_weight(initializer="zeros", trainable=False, name="rows")
+
+    def call(self, x, training=None, mask=None, key=None):
+        if training:
+            self.rows.assign_add(len(x) if mask is None else jnp.sum(mask))
+            x = x + 0.0 * jax.random.normal(key, x.shape)
+        return x if self.inner is None else self.inner(x)
+
+
+def test_an_object_stays_as_it_is():
+    layer = Linear(3, name="own", input_shape=(2,))
+    before = {**vars(layer)}
+    net = jn.serial(layer, jn.Dense(1))
+    with jax.checking_leaks():
+        _, params = jax.jit(lambda key: net.init(key, (2,))[1])(jax.random.key(0)), None
+        _, params = net.init(jax.random.key(0), (2,))
+        y = jax.jit(net.apply)(params, X)
+        jax.vmap(jax.grad(lambda p, x: net.apply(p, x[None]).sum()), (None, 0))(
+            params, X
+        )
+    expected = X @ params["own"]["kernel"] @ params["dense"]["kernel"]
+    np.testing.assert_allclose(y, expected, rtol=1e-5)
+    assert {n: v for n, v in vars(layer).items() if n != "_looked"} == before
+    assert not hasattr(layer, "kernel")
+    assert repr(layer) == "Linear(units=3, name='own', input_shape=(2,))"
+
+
+def test_an_object_equals_itself_alone():
+    one, other = Linear(3), Linear(3)
+    assert one == one
+    assert one != other
+    assert jn.serial(one) == jn.serial(one) != jn.serial(other)
+    assert hash(one) != hash(copy.deepcopy(one))
+    assert isinstance(jn.Dense(3), jn.layers.Layer)
+    assert not isinstance(jn.Dense(3), Linear)
+    assert not isinstance(3, jn.Layer)
+
+
+def test_what_is_assigned_is_remembered_and_padding_is_not_counted():
+    model = jn.Sequential([Counting(Counting(jn.Dense(1, "tanh")), input_dim=2)])
+    model.compile("sgd", "mse")
+    model.fit(X, Y, **FIT)
+    assert model.layer_state["counting"]["rows"] == 20.0
+    assert model.layer_state["counting"]["counting"]["rows"] == 20.0
+    model.predict(X)
+    assert model.layer_state["counting"]["rows"] == 20.0
+    assert [w.path for w in model.weights] == [
+        *("counting/counting/dense/kernel", "counting/counting/dense/bias"),
+        *("counting/rows", "counting/counting/rows"),
+    ]
+    with raises_text(LayerError, "remembers more than its parameters"):
+        model.net.apply(model.params, X)
+
+
+def test_weights_that_are_never_assigned_are_parameters_that_stay():
+    class Random(Linear):
+        def build(self, input_shape):
+            super().build(input_shape)
+            self.fixed = self.add_weight(
+                (self.units,), "random_normal", trainable=False
+            )
+
+    model = jn.Sequential([Random(3, input_dim=2), jn.Dense(1)])
+    model.compile("sgd", "mse")
+    fixed, kernel = (model.params["random"][n] for n in ("variable", "kernel"))
+    model.fit(X, Y, **FIT)
+    np.testing.assert_array_equal(model.params["random"]["variable"], fixed)
+    assert np.any(model.params["random"]["kernel"] != kernel)
+    assert model.layer_state == {}
+    assert np.any(fixed)
+
+
+def test_it_learns_what_the_same_layers_in_a_row_learn():
+    class Both(jn.Layer):
+        def __init__(self):
+            super().__init__()
+            self.some = [jn.Dense(4, "tanh"), jn.Dropout(0.5)]
+            self.last = jn.Dense(1, kernel_regularizer="l2")
+
+        def call(self, x, training=False):
+            for layer in self.some:
+                x = layer(x, training=training)
+            return self.last(x)
+
+    inner = jn.serial(*Both().some, Both().last)
+    found = []
+    for layer in (Both(), inner):
+        model = jn.Sequential([layer], seed=3)
+        model.build((None, 2))
+        model.compile("adam", "mse")
+        history = model.fit(X, Y, **FIT).history["loss"]
+        found.append((history, jax.tree.leaves(model.params)))
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    jax.tree.map(np.testing.assert_array_equal, found[0][1], found[1][1])
+
+
+def test_it_is_saved_by_its_config(tmp_path):
+    class Wide(Linear):
+        def __init__(self, units, sizes, factor=2.0):
+            super().__init__(units)
+            self.sizes, self.factor = sizes, factor
+
+        def get_config(self):
+            config = {"units": self.units, "factor": self.factor}
+            return config | {"sizes": self.sizes}
+
+    model = jn.Sequential([Wide(3, [1, 2], 4.0), Counting(jn.Dense(1), name="c")])
+    model.build((None, 2))
+    model.save(tmp_path / "m.safetensors")
+    own = {"Wide": Wide, "Counting": Counting}
+    again = jn.models.load_model(tmp_path / "m.safetensors", own)
+    np.testing.assert_array_equal(again(X), model(X))
+    assert [again.layers[0].sizes, again.layers[0].factor] == [(1, 2), 4.0]
+    assert config.to_config(Linear(3, name="a"))["config"] == {"units": 3, "name": "a"}
+
+    class Strict(Linear):
+        def __init__(self, units):
+            super().__init__(units)
+
+        def get_config(self):
+            return super().get_config() | {"units": 3}
+
+    text = {"class": "Strict", "config": Strict(3).get_config()}
+    with raises_text(ArgumentError, "pass name= and trainable= on to super().__init__"):
+        config.from_config(text, {"Strict": Strict})
+
+
+def test_a_run_is_kept_and_goes_on_with_the_same_class_alone(tmp_path):
+    def model(layer):
+        made = jn.Sequential([layer, jn.Dense(1)])
+        made.compile("adam", "mse")
+        return made
+
+    first = model(Counting(Linear(3)))
+    first.fit(X, Y, **FIT, checkpoint=tmp_path)
+    again = model(Counting(Linear(3)))
+    history = again.fit(X, Y, **FIT | {"epochs": 3}, checkpoint=tmp_path)
+    whole = model(Counting(Linear(3)))
+    expected = whole.fit(X, Y, **FIT | {"epochs": 3})
+    assert history.history["loss"] == expected.history["loss"]
+    for one, other in zip(again.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+    class Other(Linear):
+        def call(self, x):
+            return 2.0 * super().call(x)
+
+    Other.__name__ = "Linear"
+    with raises_text(FileError, "was another one"):
+        model(Counting(Other(3))).fit(X, Y, **FIT, checkpoint=tmp_path)
+
+
+def test_members_of_a_sweep_learn_what_they_would_alone():
+    model = jn.Sequential([Counting(Linear(3)), jn.Dense(1)])
+    model.compile(jn.optimizers.Adam(0.1), "mse")
+    result = jn.sweep(model, {"seed": [0, 5]}, X, Y, **FIT)
+    alone = jn.Sequential([Counting(Linear(3)), jn.Dense(1)], seed=5)
+    alone.compile(jn.optimizers.Adam(0.1), "mse")
+    alone.fit(X, Y, **FIT)
+    got = result[1].model.get_weights()
+    for one, other in zip(got, alone.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5)
+
+
+def test_bad_classes_are_told_what_to_do():
+    key = jax.random.key(0)
+
+    def layer(call=lambda self, x: x, build=None, **attributes):
+        methods = {"call": call} | ({"build": build} if build else {})
+        made = type("Mine", (jn.Layer,), methods)()
+        for name, value in attributes.items():
+            setattr(made, name, value)
+        return made
+
+    def weight(**named):
+        return layer(build=lambda self, _: self.add_weight((2,), **named))
+
+    for own, error, words in (
+        (jn.Layer(), LayerError, "give it def call(self, x)"),
+        (layer(lambda self, x: x.sum()), ShapeError, "one row for each"),
+        (layer(lambda self, x: self.add_loss(1.0)), LayerError, "regularizer"),
+        (weight(initializer="zeroes"), UnknownNameError, "did you mean 'zeros'"),
+        (weight(dtype="float8"), ArgumentError, "dtype must be one of float32"),
+        (weight(constraint="nonneg"), UnknownNameError, "unknown constraint"),
+        (weight(name=3), ArgumentError, "name must be a string"),
+        (layer(a=jn.Dense(1, name="d"), b=jn.Dense(1, name="d")), ArgumentError, "'d'"),
+        (Linear(3, input_dim=5), ShapeError, "expects inputs of shape (5,)"),
+    ):
+        with raises_text(error, words):
+            own.init(key, (2,))
+    with raises_text(ArgumentError, "input_shape or input_dim, not both"):
+        Linear(3, input_dim=5, input_shape=(5,))
+    with raises_text(CallError, "Linear has no argument dtype"):
+        Linear(3, dtype="float16")
+    with raises_text(LayerError, "outside of a call"):
+        Counting().rows + 1
+    with raises_text(LayerError, "write has_state = True into the class"):
+        hidden = layer(lambda self, x: self.inner(x), lambda self, _: grown(self))
+        hidden.apply(hidden.init(key, (2,))[1], X)
+
+
+def grown(layer):
+    layer.inner = Counting()
