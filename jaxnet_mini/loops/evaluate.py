@@ -23,17 +23,19 @@ def evaluate(
     callbacks: CallbackList,
     placement: Placement,
     verbose: int = 0,
+    *,
+    steps: int | None = None,
 ) -> Logs:
     """Return loss and metrics over all stacks of batches, as floats.
 
     What the network computes with lies where ``placement`` says, and the stacks are
-    put there.
+    put there; ``steps`` is how many a person is shown.
 
     Raises:
         DataError: see `jaxnet_mini.loops.forward.run_through`.
     """
     work = _Evaluation(trainer, variables, placement)
-    return run_through(work, stacks, callbacks, verbose)
+    return run_through(work, stacks, callbacks, verbose, steps)
 
 
 class _Evaluation:

@@ -67,11 +67,23 @@ class Work(Protocol):
 
 
 def run_through(
-    work: Work, stacks: Source, callbacks: CallbackList, verbose: int
+    work: Work,
+    stacks: Source,
+    callbacks: CallbackList,
+    verbose: int,
+    steps: int | None = None,
 ) -> Logs:
     """Compute all stacks; return what is known in the end.
 
     A stack is on its way while the one before it is computed, unless somebody looks.
+
+    Args:
+        work: what is done with them.
+        stacks: of batches.
+        callbacks: hooks.
+        verbose: 0, 1 or 2.
+        steps: how many steps a person is shown, where rows are computed in larger
+            batches than those that are counted; None for as many as there are batches.
 
     Raises:
         DataError: see `jaxnet_mini.data.casting.fill`; for the first stack, before
@@ -81,7 +93,13 @@ def run_through(
     runs = stacks.runs(stepwise)
     begun = next(runs)
     progbar = ProgbarLogger.among(callbacks.callbacks)
-    bar = progbar.bar(work.label, stacks.batches, stacks.rows, verbose)
+    batches = stacks.batches
+    counted = batches if steps is None or batches is None else steps
+
+    def shown(done: int) -> int:
+        return -(-done * (counted or 1) // (batches or 1))
+
+    bar = progbar.bar(work.label, counted, stacks.rows, verbose)
     try:
         if verbose:
             jax.block_until_ready(work.compile(begun[0]))
@@ -101,14 +119,14 @@ def run_through(
             if stepwise:
                 callbacks.call(f"on_{work.hook}_batch_end", done - 1, work.batch())
             if stepwise or bar.redraws:
-                bar.update(done, bar.clock.elapsed, work.logs())
+                bar.update(shown(done), bar.clock.elapsed, work.logs())
             if getattr(callbacks.model, work.flag):
                 break
         else:
             if stacks.batches is None:
                 bar.count(done)
         logs = work.end()
-        bar.update(done, bar.clock.elapsed, logs)
+        bar.update(shown(done), bar.clock.elapsed, logs)
         callbacks.call(f"on_{work.hook}_end", logs)
         bar.end(logs)
     finally:

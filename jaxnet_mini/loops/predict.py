@@ -30,14 +30,18 @@ def predict(
     callbacks: CallbackList,
     placement: Placement,
     verbose: int,
+    *,
+    steps: int | None = None,
 ) -> NDArray[Any]:
     """Return the outputs for all rows of all stacks, in order, as a NumPy array.
+
+    A person is shown ``steps``, or else as many as there are batches.
 
     Raises:
         DataError: see `jaxnet_mini.loops.forward.run_through`.
     """
     work = _Prediction(net, variables, placement)
-    run_through(work, stacks, callbacks, verbose)
+    run_through(work, stacks, callbacks, verbose, steps)
     return work.outputs
 
 

@@ -16,7 +16,7 @@ from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import Logs, RandomKey
-from jaxnet_mini.data import arrays, checks, iterables
+from jaxnet_mini.data import arrays, checks, epoch_order, fit_arguments, iterables
 from jaxnet_mini.data import stacks as stacking
 from jaxnet_mini.data.checked_batches import Checked
 from jaxnet_mini.data.checks import Examples
@@ -69,6 +69,7 @@ def evaluate(
     if opened is None:
         examples = rehearsal.examples_for(trainer, outline, *triple)
         rows, batch_size = prepare.first_steps(len(examples.x), steps, batch_size)
+        steps = _counted(rows, batch_size)
         examples = examples.rows(0, rows)
         by_row = trainer.averages_rows(examples.weight is not None)
         watched = watches_batches(hooks, "test")
@@ -77,9 +78,12 @@ def evaluate(
         stacks: Source = stacking.cut(*examples, size)
     else:
         stacks = _stacks_of_batches(trainer, outline, opened)
-    called = _called(hooks, model, stacks, verbose)
+        steps = stacks.batches
+    called = _called(hooks, model, steps, verbose)
     variables = place.params(held.untrained().variables)
-    return evaluation.evaluate(trainer, variables, stacks, called, place, verbose)
+    return evaluation.evaluate(
+        trainer, variables, stacks, called, place, verbose, steps=steps
+    )
 
 
 def _stacks_of_batches(
@@ -131,21 +135,22 @@ def predict(
         stacks: Source = BatchStacks(
             Checked(opened, lambda own: Examples(inputs(blueprint, own[0]), none, none))
         )
+        steps = stacks.batches
     else:
         rows = inputs(blueprint, x)
-        count, batch_size = prepare.first_steps(len(rows), steps, batch_size)
+        count, asked = prepare.first_steps(len(rows), steps, batch_size)
         rows, by_row = rows[:count], protocol.acts_by_row(blueprint.net)
         watched = watches_batches(hooks, "predict")
-        size = rows_at_once(batch_size, by_row, watched, place.shards)
+        size = rows_at_once(asked, by_row, watched, place.shards)
         if count <= size and not hooks and not verbose:
             variables = place.params(held.untrained().variables)
             batch = single_batch(rows, size)
             return prediction.predict_batch(blueprint.traced, variables, batch, count)
-        stacks = stacking.cut(rows, None, None, size)
-    called = _called(hooks, model, stacks, verbose)
+        stacks, steps = stacking.cut(rows, None, None, size), _counted(count, asked)
+    called = _called(hooks, model, steps, verbose)
     variables = place.params(held.untrained().variables)
     return prediction.predict(
-        blueprint.traced, variables, stacks, called, place, verbose
+        blueprint.traced, variables, stacks, called, place, verbose, steps=steps
     )
 
 
@@ -160,10 +165,19 @@ def _checked(
     return batch_size, steps
 
 
+def _counted(rows: int, batch_size: int | None) -> int:
+    """Return how many steps a person is told that so many rows take, as in Keras.
+
+    Where no ``batch_size`` was given more are computed at a time, which changes
+    nothing.
+    """
+    return epoch_order.steps_for(rows, batch_size or fit_arguments.BATCH_SIZE)
+
+
 def _called(
-    hooks: list[Callback], model: Any, stacks: Source, verbose: int
+    hooks: list[Callback], model: Any, steps: int | None, verbose: int
 ) -> CallbackList:
-    parameters = {"epochs": 1, "steps": stacks.batches, "verbose": verbose}
+    parameters = {"epochs": 1, "steps": steps, "verbose": verbose}
     return CallbackList(hooks, model, parameters)
 
 
