@@ -181,13 +181,36 @@ class Model:
         """
         return self._held.blueprint.outline
 
-    def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
+    def summary(
+        self,
+        line_length: int | None = None,
+        *,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+    ) -> None:
         """Print a table of layers, output shapes and parameters.
 
         Args:
+            line_length: how wide the table is, in letters, at least 40; by default as
+                wide as it needs to be, within the console.
             print_fn: called once with the whole text instead of printing it.
+            expand_nested: whether the layers within a layer are shown below it.
+            show_trainable: whether a column says which layers are trained, ``Y`` or
+                ``N``, and ``-`` for those without weights.
+
+        Raises:
+            ArgumentError: ``line_length`` is no such number.
         """
-        summary.print_summary(self.name, self.outline, self.built, print_fn)
+        summary.print_summary(
+            self.name,
+            self.outline,
+            self.built,
+            print_fn,
+            line_length=line_length,
+            expand_nested=expand_nested,
+            show_trainable=show_trainable,
+        )
 
     # Its weights
 

@@ -1,19 +1,23 @@
 """The table of a model's layers, as Keras prints it."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
 
+from jaxnet_mini.base.arguments import check_count
 from jaxnet_mini.base.text import readable_size
 from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.training import frozen
 
-ROOMY = 65
-"""How many letters a line needs for the table in its usual widths."""
+ROOMY, NARROW = 65, 40
+"""How many letters a line needs for the table in its usual widths, and at least."""
+
+TRAINABLE = "Trainable"
 
 
 def count(params: Any) -> int:
@@ -33,6 +37,10 @@ def print_summary(
     parts: Sequence[LayerOutline],
     built: bool,
     print_fn: Callable[[str], Any] | None = None,
+    *,
+    line_length: int | None = None,
+    expand_nested: bool = False,
+    show_trainable: bool = False,
 ) -> None:
     """Print the table, or hand it to ``print_fn`` as one string.
 
@@ -41,37 +49,99 @@ def print_summary(
         parts: one outline a layer.
         built: whether shapes are known; else they are shown as ``?``.
         print_fn: called once with the whole text.
+        line_length: how wide the table is, in letters; None for as wide as it needs to
+            be, within the console.
+        expand_nested: whether the layers within a layer are shown below it.
+        show_trainable: whether a column says which layers are trained.
+
+    Raises:
+        ArgumentError: a table cannot be so narrow.
     """
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
-    console = Console(highlight=False)
+    if line_length is not None:
+        line_length = check_count("line_length", line_length, NARROW)
+    console = Console(highlight=False, width=line_length)
     if print_fn is not None:
-        width = max(80, console.width)
+        width = line_length or max(80, console.width)
         console = Console(highlight=False, width=width, color_system=None)
+    table = _table(console.width, line_length, show_trainable)
+    for row in _rows(parts, built, expand_nested):
+        table.add_row(*row[: len(table.columns)])
+    lines = _totals(parts)
+    if print_fn is None:
+        _write(console, name, table, lines)
+        return
+    with console.capture() as captured:
+        _write(console, name, table, lines)
+    print_fn(captured.get())
+
+
+def _table(width: int, line_length: int | None, show_trainable: bool) -> Any:
+    from rich.table import Table
+
     # Where there is no room for these, names and shapes are folded; no column is lost.
-    roomy = console.width >= ROOMY
-    table = Table(header_style="bold")
+    roomy = width >= ROOMY + (len(TRAINABLE) + 3) * show_trainable
+    table = Table(header_style="bold", width=line_length)
     table.add_column("Layer (type)", overflow="fold", min_width=24 if roomy else None)
     table.add_column("Output Shape", overflow="fold", min_width=18 if roomy else None)
     table.add_column(
         "Param #", justify="right", min_width=13 if roomy else None, no_wrap=not roomy
     )
+    if show_trainable:
+        table.add_column(TRAINABLE, justify="center", overflow="fold")
+    return table
+
+
+def _rows(
+    parts: Sequence[LayerOutline],
+    built: bool,
+    nested: bool,
+    level: int = 0,
+    trained: bool = True,
+) -> Iterator[tuple[Any, ...]]:
+    """Yield what stands in the columns for each layer, and for those within it.
+
+    Args:
+        parts: the layers.
+        built: whether their shapes are known.
+        nested: whether those within others are shown.
+        level: how many layers these are within.
+        trained: whether what they are within is trained.
+    """
+    from rich.text import Text
+
+    prefix = f"{'   ' * level}\N{BOX DRAWINGS LIGHT UP AND RIGHT} " if level else ""
     for part in parts:
         kind = type(part.layer).__name__
         shape = f"({', '.join(['None', *map(str, part.output_shape)])})"
         number = f"{count(part.variables):,}"
-        label = Text.assemble(part.name, " (", (kind, "cyan"), ")")
-        table.add_row(
-            label, shape if built else "?", number if built else "0 (unbuilt)"
+        on = trained and bool(getattr(part.layer, "trainable", True))
+        yield (
+            Text.assemble(prefix, part.name, " (", (kind, "cyan"), ")"),
+            shape if built else "?",
+            number if built else "0 (unbuilt)",
+            ("Y" if on else "N") if jax.tree.leaves(part.variables) else "-",
         )
+        if nested and isinstance(part.layer, Serial):
+            inner = (
+                outlines.outline(part.layer, part.input_shape)
+                if built
+                else outlines.unbuilt_outline(part.layer)
+            )
+            yield from _rows(inner, built, nested, level + 1, on)
+
+
+def _totals(parts: Sequence[LayerOutline]) -> list[str]:
     variables = outlines.variables(parts)
     masks = {
-        part.name: protocol.trainable_mask(part.layer, part.params) for part in parts
+        part.name: protocol.trainable_mask(part.layer, part.params)
+        if jax.tree.leaves(part.params)  # none where nothing is built
+        else part.params
+        for part in parts
     }
     trained, fixed = frozen.split(variables.params, masks)
-    lines = [
+    return [
         f" {kind} params: {count(tree):,} ({readable_size(size(tree))})"
         for kind, tree in (
             ("Total", variables),
@@ -79,12 +149,6 @@ def print_summary(
             ("Non-trainable", (fixed, variables.state)),
         )
     ]
-    if print_fn is None:
-        _write(console, name, table, lines)
-        return
-    with console.capture() as captured:
-        _write(console, name, table, lines)
-    print_fn(captured.get())
 
 
 def _write(console: Any, name: str, table: Any, lines: list[str]) -> None:

@@ -130,7 +130,7 @@ def test_settings_that_ask_for_nothing_are_accepted(tmp_path):
     model.compile("sgd", "mse", auto_scale_loss=True)
     x = np.ones((4, 4), np.float32)
     model.fit(x, x[:, :1], verbose=0, workers=1)
-    model.summary(print_fn=lambda line: None, line_length=None)
+    model.summary(print_fn=lambda line: None, positions=None)
     path = tmp_path / "model.safetensors"
     model.save(path, zipped=None)
     jn.models.load_model(path, safe_mode=True).load_weights(path, skip_mismatch=False)

@@ -161,7 +161,7 @@ def test_what_is_remembered_is_remembered_all_the_same():
 
 def test_summaries_and_drawings_say_it():
     lines = []
-    classifier().summary(lines.append)
+    classifier().summary(print_fn=lines.append)
     assert " Total params: 37 " in lines[0]
     assert " Trainable params: 12 " in lines[0]
     assert " Non-trainable params: 25 " in lines[0]

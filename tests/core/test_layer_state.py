@@ -318,7 +318,7 @@ def test_weights_are_in_order_and_come_back(tmp_path):
     assert [w.path for w in model.weights][2:6] == [f"standardized/{n}" for n in names]
     assert model.count_params() == sum(w.size for w in model.get_weights()) == 57
     lines = []
-    model.summary(lines.append)
+    model.summary(print_fn=lines.append)
     assert "Total params: 57 (228.00 B)" in lines[0]
     assert " Trainable params: 47 " in lines[0]
     assert " Non-trainable params: 10 " in lines[0]

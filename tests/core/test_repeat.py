@@ -469,7 +469,7 @@ COUNTS = [30, 128 * 30, 3 * (48 + 16 + 45), 18]
 def test_summary_counts_all_repetitions():
     lines = []
     model = classifier()
-    model.summary(lines.append)
+    model.summary(print_fn=lines.append)
     text = "\n".join(lines)
     assert model.count_params() == sum(COUNTS)
     for name, number in (("repeat (Repeat)", "3,840"), ("trunk (Repeat)", "327")):

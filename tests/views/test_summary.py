@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import jaxnet_mini as jn
+from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.views import summary
 
 
@@ -150,3 +151,50 @@ def test_a_narrow_window_folds_names_and_loses_no_column(width, monkeypatch, cap
     assert label.replace(" ", "") == f"{name}(Dense)"
     assert shape.replace(" ", "") == "(None,1234)"
     assert number == f"{5678 * 1234 + 1234:,}"
+
+
+def nested():
+    inner = jn.serial(
+        jn.Dense(8, "relu"), jn.serial(jn.Dense(4, trainable=False)), name="inner"
+    )
+    return jn.Sequential([jn.Flatten(input_shape=(2, 2)), inner, jn.Dense(3)])
+
+
+def test_layers_within_layers_are_shown_where_they_are_asked_for():
+    model, texts = nested(), []
+    model.summary(print_fn=texts.append, expand_nested=True, show_trainable=True)
+    assert rows_of(texts[0]) == [
+        ["flatten (Flatten)", "(None, 4)", "0", "-"],
+        ["inner (Serial)", "(None, 4)", "76", "Y"],
+        ["└ dense (Dense)", "(None, 8)", "40", "Y"],
+        ["└ serial (Serial)", "(None, 4)", "36", "Y"],
+        ["└ dense (Dense)", "(None, 4)", "36", "N"],
+        ["dense (Dense)", "(None, 3)", "15", "Y"],
+    ]
+    assert "\n│       └ dense (Dense)" in texts[0]
+    header = next(line for line in texts[0].splitlines() if "Output Shape" in line)
+    assert header.split("┃")[4].strip() == "Trainable"
+    # What is not asked for is as it was, and what is not built has no shape.
+    assert [row[0] for row in rows_of(text_of(model))][1:] == [
+        "inner (Serial)",
+        "dense (Dense)",
+    ]
+    model = jn.Sequential([jn.serial(jn.Dense(4, trainable=False))])
+    model.summary(print_fn=texts.append, expand_nested=True, show_trainable=True)
+    assert rows_of(texts[1])[1] == ["└ dense (Dense)", "?", "0 (unbuilt)", "-"]
+
+
+def test_a_table_is_as_wide_as_it_is_asked_to_be(capsys):
+    model = nested()
+    for length in (40, 66, 81, 120):
+        for shown in (False, True):
+            texts = []
+            arguments = {"expand_nested": shown, "show_trainable": shown}
+            model.summary(length, print_fn=texts.append, **arguments)
+            table = [line for line in texts[0].splitlines() if line[0] in "┏┃│└"]
+            assert {len(line) for line in table} == {length}
+            model.summary(line_length=length, **arguments)
+            assert capsys.readouterr().out == texts[0]
+    for length in (39, 0, "80", print):
+        with pytest.raises(ArgumentError, match="line_length must be an integer of at"):
+            model.summary(length)

@@ -175,13 +175,8 @@ ARGUMENTS: dict[str, dict[str, Absent]] = {
     },
     "set_weights": {"weights": _renamed("arrays")},
     "summary": {
-        "expand_nested": _NO_GRAPH,
         "layer_range": Absent("all layers are shown: model.layers lists them"),
-        "line_length": Absent("the table is as wide as the console"),
-        "positions": Absent("the table is as wide as the console"),
-        "show_trainable": Absent(
-            "how many weights are trained stands below the table", (False,)
-        ),
+        "positions": Absent("columns are as wide as they need to be"),
     },
     "clone_model": {
         "call_function": Absent("write Sequential of the layers that you want"),
