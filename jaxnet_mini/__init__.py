@@ -32,6 +32,7 @@ from jaxnet_mini import (
     utils,
 )
 from jaxnet_mini.base.version import __version__
+from jaxnet_mini.core.networks.graph import graph, parallel, residual
 from jaxnet_mini.core.networks.repeat import repeat
 from jaxnet_mini.core.networks.serial import serial
 from jaxnet_mini.core.training.predict import predict
@@ -72,16 +73,19 @@ __all__ = [
     "data",
     "datasets",
     "errors",
+    "graph",
     "initializers",
     "layers",
     "losses",
     "metrics",
     "models",
     "optimizers",
+    "parallel",
     "plotting",
     "predict",
     "regularizers",
     "repeat",
+    "residual",
     "serial",
     "sweep",
     "utils",

@@ -28,7 +28,7 @@ from jaxnet_mini.core import (
     regularizers,
 )
 from jaxnet_mini.core.fields import written
-from jaxnet_mini.core.networks import ensemble, own_layers, repeat, serial
+from jaxnet_mini.core.networks import ensemble, graph, own_layers, repeat, serial
 from jaxnet_mini.errors import ArgumentError, UnknownNameError, find, short
 
 CustomObjects: TypeAlias = Mapping[str, Any]
@@ -60,8 +60,14 @@ def _functions(kind: str, module: types.ModuleType) -> dict[str, Any]:
     }
 
 
-COMPOSED = (serial.Serial, repeat.Repeat, ensemble.Ensemble)
-"""Layers that are made of others."""
+COMPOSED = (
+    serial.Serial,
+    graph.Graph,
+    graph.Node,
+    repeat.Repeat,
+    ensemble.Ensemble,
+)
+"""Layers that are made of others, and what they are made of besides."""
 
 CLASSES: dict[str, type] = {
     **_classes("constraints", constraints, constraints.Constraint),

@@ -14,6 +14,16 @@ from jaxnet_mini.core.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Soft
 from jaxnet_mini.core.layers.base import Base, check_shape
 from jaxnet_mini.core.layers.basic import Activation, Identity, Input, Rescaling
 from jaxnet_mini.core.layers.dense import Dense
+from jaxnet_mini.core.layers.merging import (
+    Add,
+    Average,
+    Concatenate,
+    Dot,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+)
 from jaxnet_mini.core.layers.noise import Dropout, GaussianDropout, GaussianNoise
 from jaxnet_mini.core.layers.normalization import LayerNormalization
 from jaxnet_mini.core.layers.reshaping import Flatten, Reshape
@@ -21,8 +31,12 @@ from jaxnet_mini.core.layers.reshaping import Flatten, Reshape
 __all__ = [
     "ELU",
     "Activation",
+    "Add",
+    "Average",
     "Base",
+    "Concatenate",
     "Dense",
+    "Dot",
     "Dropout",
     "Flatten",
     "GaussianDropout",
@@ -31,10 +45,14 @@ __all__ = [
     "Input",
     "LayerNormalization",
     "LeakyReLU",
+    "Maximum",
+    "Minimum",
+    "Multiply",
     "PReLU",
     "ReLU",
     "Rescaling",
     "Reshape",
     "Softmax",
+    "Subtract",
     "check_shape",
 ]

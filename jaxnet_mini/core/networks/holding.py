@@ -149,3 +149,6 @@ def _within(value: Any, where: str) -> Iterator[tuple[str, Layer]]:
     elif isinstance(value, dict):
         for name, entry in value.items():
             yield from _within(entry, f"{where}[{name!r}]")
+    elif isinstance(value, values.Value):
+        for name, entry in values.held(value).items():
+            yield from _within(entry, f"{where}.{name}")

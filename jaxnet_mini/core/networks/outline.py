@@ -2,15 +2,28 @@
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
 from jaxnet_mini.core.networks import protocol
+from jaxnet_mini.core.networks.composed import (
+    Composed,
+    check_same_shapes,
+    naming,
+    shapes_of,
+)
 from jaxnet_mini.core.networks.paths import by_path
-from jaxnet_mini.core.networks.serial import Serial, naming
-from jaxnet_mini.core.types import Layer, Params, Shape, Variables
+from jaxnet_mini.core.types import Layer, Shape, Variables
 from jaxnet_mini.errors import LayerError
+
+
+class Again(NamedTuple):
+    """A further call of a layer, with the same weights."""
+
+    name: str
+    output_shape: Shape
+    sources: str | tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +32,7 @@ class LayerOutline:
 
     ``params`` is the tree of its parameters with shapes and dtypes in their place, in
     the order in which the layer makes them, and ``state`` likewise what it remembers.
+    ``sources`` names what it takes, and ``again`` has its further calls.
     """
 
     name: str
@@ -27,6 +41,8 @@ class LayerOutline:
     output_shape: Shape
     params: Any
     state: Any = dataclasses.field(default_factory=dict)
+    sources: str | tuple[str, ...] = ()
+    again: tuple[Again, ...] = ()
 
     @property
     def variables(self) -> Variables:
@@ -35,7 +51,7 @@ class LayerOutline:
 
 
 def outline(
-    net: Serial, input_shape: Shape, known: tuple[LayerOutline, ...] = ()
+    net: Composed, input_shape: Shape, known: tuple[LayerOutline, ...] = ()
 ) -> tuple[LayerOutline, ...]:
     """Return the outline of each layer without computing anything.
 
@@ -54,35 +70,59 @@ def outline(
     >>> [part.output_shape for part in outline(net, (2, 2))]
     [(4,), (3,)]
     """
-    parts = [
-        dataclasses.replace(part, name=name)
-        for part, name in zip(known, net.names, strict=False)
-    ]
+    names = zip(known, net.names, strict=False)
+    parts = {name: dataclasses.replace(part, name=name) for part, name in names}
+    shapes = net.named_inputs(input_shape)
+    shapes |= {name: part.output_shape for name, part in parts.items()}
 
     def trace() -> None:
-        shape = parts[-1].output_shape if parts else input_shape
         key = jax.random.key(0)
-        new = zip(net.names[len(parts) :], net.layers[len(parts) :], strict=True)
-        for index, (name, layer) in enumerate(new):
-            with naming(name):
+        for index, call in enumerate(net.calls[len(parts) :]):
+            shape = call.inputs(shapes)
+            with naming(call.name):
                 own_key = jax.random.fold_in(key, index)
-                output_shape, params = layer.init(own_key, shape)
-                state = _shapes(protocol.init_state(layer, shape))
+                output_shape, params = call.layer.init(own_key, shape)
+                shapes[call.name] = output_shape
+                if not call.owns:
+                    first = parts[call.weights]
+                    check_same_shapes(call, first.params, params)
+                    again = Again(call.name, output_shape, call.sources)
+                    first = dataclasses.replace(first, again=(*first.again, again))
+                    parts[call.weights] = first
+                    continue
+                state = shapes_of(protocol.init_state(call.layer, shape))
+            kept = shapes_of(params)
             part = LayerOutline(
-                name, layer, shape, output_shape, _shapes(params), state
+                call.name, call.layer, shape, output_shape, kept, state, call.sources
             )
             _check_paths(part)
-            parts.append(part)
-            shape = output_shape
+            parts[call.name] = part
 
     net.check(input_shape)
     # Dictionaries that come out of a transformation are sorted by key; what is seen
     # while tracing still has the layer's own order, kernel before bias.
     jax.eval_shape(trace)
-    return tuple(parts)
+    return tuple(parts.values())
 
 
-def unbuilt_outline(net: Serial) -> tuple[LayerOutline, ...]:
+def output_shape(
+    net: Composed, input_shape: Shape, parts: Iterable[LayerOutline]
+) -> Any:
+    """Return the shape of a network's outputs; of several a tuple or a dictionary.
+
+    Args:
+        net: the layers.
+        input_shape: of one example.
+        parts: the outline of its layers.
+    """
+    shapes = net.named_inputs(input_shape)
+    for part in parts:
+        shapes[part.name] = part.output_shape
+        shapes |= {again.name: again.output_shape for again in part.again}
+    return net.outputs_of(shapes)
+
+
+def unbuilt_outline(net: Composed) -> tuple[LayerOutline, ...]:
     """Return the outline of each layer where no shape is known: ``()``, no params."""
     pairs = zip(net.names, net.layers, strict=True)
     return tuple(LayerOutline(name, layer, (), (), {}) for name, layer in pairs)
@@ -104,11 +144,3 @@ def _check_paths(part: LayerOutline) -> None:
             f"layer {part.name!r}: {part.layer!r} calls a parameter and what it "
             f"remembers {path!r}: give one another name, since files know both by it."
         )
-
-
-def _shapes(params: Params) -> Any:
-    if isinstance(params, dict):
-        return {name: _shapes(value) for name, value in params.items()}
-    return jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), params
-    )

@@ -3,22 +3,20 @@
 Names of layers follow Keras: the class in snake case, numbered from the second on.
 """
 
-import contextlib
 import dataclasses
 import functools
 import inspect
-from collections.abc import Iterator
 from typing import Any
-
-import jax
-from jax import Array
 
 from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core.fields import accepted, checked
-from jaxnet_mini.core.layers import Base
 from jaxnet_mini.core.networks import holding, protocol
-from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape, State
-from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
+from jaxnet_mini.core.networks.composed import Call, Composed
+from jaxnet_mini.core.types import Layer, Params
+from jaxnet_mini.errors import ArgumentError, LayerError
+
+INPUT = ""
+"""What goes into the first layer, which has no name."""
 
 
 def check_layer(layer: Any) -> None:
@@ -77,7 +75,7 @@ def check_layers(layers: Any) -> None:
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class Serial(Base):
+class Serial(Composed):
     """Layers one after another, itself a layer; see `serial`.
 
     Args:
@@ -103,117 +101,20 @@ class Serial(Base):
         """One name per layer: its own, or its class's in snake case, numbered."""
         return unique_names(self.layers)
 
-    def _parts(self, key: Any) -> Iterator[tuple[str, Layer, Any]]:
-        """Yield each layer with its name and a key of its own, None of no key."""
-        pairs = zip(self.names, self.layers, strict=True)
-        for index, (name, layer) in enumerate(pairs):
-            yield name, layer, None if key is None else jax.random.fold_in(key, index)
-
-    def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
-        self.check(input_shape)
-        shape, params = tuple(input_shape), {}
-        for name, layer, layer_key in self._parts(key):
-            with naming(name):
-                shape, params[name] = layer.init(layer_key, shape)
-        return shape, params
-
-    def apply(
-        self,
-        params: Params,
-        x: Array,
-        *,
-        key: RandomKey | None = None,
-        training: bool = False,
-    ) -> Array:
-        protocol.check_stateless(self)
-        for name, layer, layer_key in self._parts(key):
-            with naming(name):
-                x = layer.apply(params[name], x, key=layer_key, training=training)
-        return x
-
     @functools.cached_property
-    def has_state(self) -> bool:
-        """Whether one of the layers remembers something."""
-        return any(map(protocol.has_state, self.layers))
+    def calls(self) -> tuple[Call, ...]:
+        """See `Composed`."""
+        sources = (INPUT, *self.names)
+        triples = zip(self.names, self.layers, sources, strict=False)
+        return tuple(Call(name, name, layer, of) for name, layer, of in triples)
 
-    def init_state(self, input_shape: Shape) -> State:
-        """Return what the layers remember, by name, of those that do."""
-        shape, states = tuple(input_shape), {}
-        for name, layer, key in self._parts(jax.random.key(0)):
-            if protocol.has_state(layer):
-                states[name] = protocol.init_state(layer, shape)
-            shape = _output_shape(layer, key, shape)
-        return states
+    def named_inputs(self, x: Any) -> dict[str, Any]:
+        """See `Composed`."""
+        return {INPUT: x}
 
-    def update(
-        self,
-        params: Params,
-        state: State,
-        x: Array,
-        *,
-        key: RandomKey | None = None,
-        training: bool = False,
-        mask: Array | None = None,
-    ) -> tuple[Array, State]:
-        """Return the outputs, and what the layers remember afterwards.
-
-        Raises:
-            LayerError: ``state`` is not that of these layers.
-        """
-        after = {}
-        for name, layer, layer_key in self._parts(key):
-            has_state = protocol.has_state(layer)
-            if has_state and name not in state:
-                raise LayerError(
-                    f"the state has no entry {name!r}, and that layer remembers "
-                    "something: begin with net.init_state(input_shape)."
-                )
-            own = state[name] if has_state else {}
-            with naming(name):
-                x, own = protocol.run(
-                    layer,
-                    params[name],
-                    own,
-                    x,
-                    key=layer_key,
-                    training=training,
-                    mask=mask,
-                )
-            if has_state:
-                after[name] = own
-        return x, after
-
-    @functools.cached_property
-    def acts_by_row(self) -> bool:
-        """See `acts_by_row`."""
-        return type(self) is Serial and all(map(protocol.acts_by_row, self.layers))
-
-    def penalty(self, params: Params) -> Array | float:
-        pairs = zip(self.names, self.layers, strict=True)
-        penalties = (protocol.penalty(layer, params[name]) for name, layer in pairs)
-        return sum(penalties, 0.0)
-
-    def constrain(self, params: Params) -> Params:
-        pairs = zip(self.names, self.layers, strict=True)
-        return {name: protocol.constrain(layer, params[name]) for name, layer in pairs}
-
-    def trainable_mask(self, params: Params) -> Any:
-        """See `jaxnet_mini.core.networks.protocol.trainable_mask`."""
-        pairs = zip(self.names, self.layers, strict=True)
-        return {
-            name: protocol.trainable_mask(layer, params[name]) for name, layer in pairs
-        }
-
-
-def _output_shape(layer: Layer, key: RandomKey, input_shape: Shape) -> Shape:
-    """Return the shape of a layer's outputs; nothing is computed."""
-    shapes = []
-
-    def trace() -> None:
-        shapes.append(layer.init(key, input_shape)[0])
-
-    jax.eval_shape(trace)
-    return shapes[0]
+    def outputs_of(self, values: dict[str, Any]) -> Any:
+        """See `Composed`."""
+        return values[self.names[-1] if self.names else INPUT]
 
 
 def in_order_of(like: Any, params: Params) -> Params:
@@ -224,15 +125,6 @@ def in_order_of(like: Any, params: Params) -> Params:
     if isinstance(like, dict):
         return {name: in_order_of(like[name], params[name]) for name in like}
     return params
-
-
-@contextlib.contextmanager
-def naming(name: str) -> Iterator[None]:
-    """Put a layer's name before the message of a ShapeError."""
-    try:
-        yield
-    except ShapeError as error:
-        raise ShapeError(f"layer {name!r}: {error}") from None
 
 
 def serial(*layers: Layer, name: str | None = None) -> Serial:

@@ -15,6 +15,8 @@ import jax
 
 from jaxnet_mini.core import regularizers
 from jaxnet_mini.core.layers import Dropout, GaussianDropout, GaussianNoise
+from jaxnet_mini.core.networks.composed import Composed
+from jaxnet_mini.core.networks.graph import Graph
 from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import Layer
@@ -26,7 +28,7 @@ _OF_LAYERS = {Dropout: "rate", GaussianDropout: "rate", GaussianNoise: "stddev"}
 _OF_REGULARIZERS = (regularizers.L1, regularizers.L2, regularizers.L1L2)
 
 
-def places(net: Serial) -> dict[str, Place]:
+def places(net: Composed) -> dict[str, Place]:
     """Return where the numbers stand that can be traced, by path.
 
     >>> from jaxnet_mini.core.networks.serial import serial
@@ -35,15 +37,22 @@ def places(net: Serial) -> dict[str, Place]:
     {'dense/kernel_regularizer/l2': ('layers', 0, 'kernel_regularizer', 'l2'), \
 'dropout/rate': ('layers', 1, 'rate')}
     """
-    found: dict[str, Place] = {}
-    for index, (name, layer) in enumerate(zip(net.names, net.layers, strict=True)):
-        for path, place in _of_layer(layer).items():
-            found[f"{name}/{path}"] = ("layers", index, *place)
-    return found
+    if isinstance(net, Graph):
+        nodes = enumerate(net.nodes)
+        where: dict[str, Place] = {
+            node.name: ("nodes", i, "layer") for i, node in nodes
+        }
+    else:
+        where = {name: ("layers", index) for index, name in enumerate(net.names)}
+    return {
+        f"{name}/{path}": (*where[name], *place)
+        for name, layer in zip(net.names, net.layers, strict=True)
+        for path, place in _of_layer(layer).items()
+    }
 
 
 def _of_layer(layer: Layer) -> dict[str, Place]:
-    if type(layer) is Serial:
+    if isinstance(layer, Composed) and type(layer) in (Serial, Graph):
         return places(layer)
     kind: Any = type(layer)
     field = _OF_LAYERS.get(kind)

@@ -1,0 +1,350 @@
+"""Layers that make one of several inputs, which come as a tuple.
+
+Inputs of fewer axes than others get axes of length 1 after that of the batch, and an
+axis of length 1 goes with any other, as in Keras. Where dtypes differ, the widest is
+that of the result.
+"""
+
+import abc
+import functools
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxnet_mini.base.arguments import as_integer, check_flag
+from jaxnet_mini.core.fields import checked
+from jaxnet_mini.core.layers.base import Base
+from jaxnet_mini.core.types import Params, Shape, as_float
+from jaxnet_mini.errors import ArgumentError, ShapeError
+
+
+def check_several(
+    layer: Any, given: Any, least: int = 1, most: int | None = None
+) -> None:
+    """Check that a merging layer is given as many inputs, or shapes, as it takes.
+
+    Raises:
+        ShapeError: it is given one alone, or another number of them.
+    """
+    inputs = given if isinstance(given, tuple | list) else None
+    # Of one input alone the shape is a tuple of integers.
+    if inputs is None or any(isinstance(entry, int) for entry in inputs):
+        raise ShapeError(
+            f"{layer!r} makes one of several inputs and got one alone: give it a tuple "
+            "of them, as in jn.graph({'sum': (jn.layers.Add(), ('a', 'b'))}, "
+            "inputs=('a', 'b'))."
+        )
+    if not least <= len(inputs) <= (len(inputs) if most is None else most):
+        wanted = f"exactly {least}" if least == most else f"at least {least}"
+        raise ShapeError(f"{layer!r} takes {wanted} inputs and got {len(inputs)}.")
+
+
+def as_one_dtype(inputs: Sequence[Array]) -> list[Array]:
+    """Return arrays as floats of one dtype, the widest of theirs."""
+    floats = [as_float(x) for x in inputs]
+    widest = max((x.dtype for x in floats), key=lambda dtype: dtype.itemsize)
+    return [x.astype(widest) for x in floats]
+
+
+class Merge(Base, abc.ABC):
+    """The base of layers that combine inputs element by element."""
+
+    @abc.abstractmethod
+    def merged(self, inputs: list[Array]) -> Array:
+        """Return one array of several, which have one number of axes."""
+
+    def check_number(self, given: Any) -> None:
+        """Check that there are as many inputs, or shapes, as the layer takes."""
+        check_several(self, given)
+
+    def _output_shape(self, input_shape: Any) -> Shape:
+        self.check_number(input_shape)
+        rank = max(map(len, input_shape))
+        shapes = [(1,) * (rank - len(shape)) + tuple(shape) for shape in input_shape]
+        try:
+            return jnp.broadcast_shapes(*shapes)
+        except ValueError:
+            raise ShapeError(
+                f"{self!r} got inputs of the shapes "
+                f"{', '.join(str(tuple(shape)) for shape in input_shape)}, which do "
+                "not fit together: each axis must have one length, or 1."
+            ) from None
+
+    def forward(self, params: Params, x: Any) -> Array:
+        self.check_number(x)
+        rank = max(one.ndim for one in x)
+
+        def expanded(one: Array) -> Array:
+            return jnp.expand_dims(one, tuple(range(1, 1 + rank - one.ndim)))
+
+        return self.merged([expanded(one) for one in as_one_dtype(x)])
+
+
+def _folded(function: Callable[[Any, Any], Any], inputs: list[Array]) -> Array:
+    merged: Array = functools.reduce(function, inputs)
+    return merged
+
+
+@dataclass(frozen=True, repr=False)
+class Add(Merge):
+    """The sum of the inputs, element by element: ``x[0] + x[1] + ...``.
+
+    Inputs: a tuple of arrays ``(batch, ...)`` whose shapes go together, see above.
+
+    Raises:
+        ShapeError: one array alone, or shapes that do not fit together.
+
+    Source: https://keras.io/api/layers/merging_layers/add/
+
+    >>> Add().apply({}, (jnp.array([[1.0, 2.0]]), jnp.array([[3.0, 5.0]])))
+    Array([[4., 7.]], dtype=float32)
+    """
+
+    def merged(self, inputs: list[Array]) -> Array:
+        return _folded(operator.add, inputs)
+
+
+@dataclass(frozen=True, repr=False)
+class Subtract(Merge):
+    """The first input less the second: ``x[0] - x[1]``.
+
+    Inputs: a tuple of two arrays ``(batch, ...)`` whose shapes go together.
+
+    Raises:
+        ShapeError: not two, or shapes that do not fit together.
+
+    Source: https://keras.io/api/layers/merging_layers/subtract/
+
+    >>> Subtract().apply({}, (jnp.array([[1.0, 2.0]]), jnp.array([[3.0, 5.0]])))
+    Array([[-2., -3.]], dtype=float32)
+    """
+
+    def check_number(self, given: Any) -> None:
+        check_several(self, given, 2, 2)
+
+    def merged(self, inputs: list[Array]) -> Array:
+        return inputs[0] - inputs[1]
+
+
+@dataclass(frozen=True, repr=False)
+class Multiply(Merge):
+    """The product of the inputs, element by element: ``x[0] * x[1] * ...``.
+
+    Inputs: a tuple of arrays ``(batch, ...)`` whose shapes go together.
+
+    Raises:
+        ShapeError: one array alone, or shapes that do not fit together.
+
+    Source: https://keras.io/api/layers/merging_layers/multiply/
+
+    >>> Multiply().apply({}, (jnp.array([[1.0, 2.0]]), jnp.array([[3.0, 5.0]])))
+    Array([[ 3., 10.]], dtype=float32)
+    """
+
+    def merged(self, inputs: list[Array]) -> Array:
+        return _folded(operator.mul, inputs)
+
+
+@dataclass(frozen=True, repr=False)
+class Average(Merge):
+    """The mean of the inputs, element by element: their sum, divided by their number.
+
+    Inputs: a tuple of arrays ``(batch, ...)`` whose shapes go together.
+
+    Raises:
+        ShapeError: one array alone, or shapes that do not fit together.
+
+    Source: https://keras.io/api/layers/merging_layers/average/
+
+    >>> Average().apply({}, (jnp.array([[1.0, 2.0]]), jnp.array([[3.0, 5.0]])))
+    Array([[2. , 3.5]], dtype=float32)
+    """
+
+    def merged(self, inputs: list[Array]) -> Array:
+        return _folded(operator.add, inputs) / len(inputs)
+
+
+@dataclass(frozen=True, repr=False)
+class Maximum(Merge):
+    """The largest of the inputs, element by element.
+
+    Inputs: a tuple of arrays ``(batch, ...)`` whose shapes go together.
+
+    Raises:
+        ShapeError: one array alone, or shapes that do not fit together.
+
+    Source: https://keras.io/api/layers/merging_layers/maximum/
+
+    >>> Maximum().apply({}, (jnp.array([[1.0, 6.0]]), jnp.array([[3.0, 5.0]])))
+    Array([[3., 6.]], dtype=float32)
+    """
+
+    def merged(self, inputs: list[Array]) -> Array:
+        return _folded(jnp.maximum, inputs)
+
+
+@dataclass(frozen=True, repr=False)
+class Minimum(Merge):
+    """The smallest of the inputs, element by element.
+
+    Inputs: a tuple of arrays ``(batch, ...)`` whose shapes go together.
+
+    Raises:
+        ShapeError: one array alone, or shapes that do not fit together.
+
+    Source: https://keras.io/api/layers/merging_layers/minimum/
+
+    >>> Minimum().apply({}, (jnp.array([[1.0, 6.0]]), jnp.array([[3.0, 5.0]])))
+    Array([[1., 5.]], dtype=float32)
+    """
+
+    def merged(self, inputs: list[Array]) -> Array:
+        return _folded(jnp.minimum, inputs)
+
+
+def _check_axis(argument: str, value: Any) -> int:
+    number = as_integer(value)
+    if number is None or number == 0:
+        raise ArgumentError(
+            f"{argument} must be an integer other than 0, which is the axis of the "
+            f"batch, not {value!r}: -1 is the last axis, 1 the first of an example."
+        )
+    return number
+
+
+def _place(layer: Any, argument: str, axis: int, rank: int) -> int:
+    """Return an axis counted from 0 and with that of the batch.
+
+    Args:
+        layer: whose.
+        argument: where it was given.
+        axis: as it was given.
+        rank: how many axes a batch has.
+    """
+    place = axis + rank if axis < 0 else axis
+    if not 0 < place < rank:
+        raise ShapeError(
+            f"{layer!r}: {argument} is {axis}, and there are batches of {rank} axes: "
+            f"give one from 1 to {rank - 1}, or from {1 - rank} to -1."
+        )
+    return place
+
+
+@dataclass(frozen=True, repr=False)
+class Concatenate(Base):
+    """The inputs, one after another along an axis.
+
+    Inputs: a tuple of arrays ``(batch, ...)`` of equal shapes but for this axis.
+
+    Args:
+        axis: counted with that of the batch, which is 0 and cannot be meant.
+
+    Raises:
+        ArgumentError: ``axis`` is 0 or no integer.
+        ShapeError: one array alone, shapes that do not fit together, or too few axes.
+
+    Source: https://keras.io/api/layers/merging_layers/concatenate/
+
+    >>> Concatenate().apply({}, (jnp.array([[1.0, 2.0]]), jnp.array([[3.0]])))
+    Array([[1., 2., 3.]], dtype=float32)
+    """
+
+    axis: int = field(default=-1, metadata=checked(_check_axis))
+
+    def _output_shape(self, input_shape: Any) -> Shape:
+        check_several(self, input_shape)
+        shapes = [tuple(shape) for shape in input_shape]
+        ranks = {len(shape) + 1 for shape in shapes}
+        place = _place(self, "axis", self.axis, min(ranks)) - 1
+        others = {(*shape[:place], *shape[place + 1 :]) for shape in shapes}
+        if len(ranks | others) > 2:
+            raise ShapeError(
+                f"{self!r} got inputs of the shapes {', '.join(map(str, shapes))}, "
+                f"which differ elsewhere than in axis {self.axis}."
+            )
+        length = sum(shape[place] for shape in shapes)
+        return (*shapes[0][:place], length, *shapes[0][place + 1 :])
+
+    def forward(self, params: Params, x: Any) -> Array:
+        check_several(self, x)
+        place = _place(self, "axis", self.axis, x[0].ndim)
+        return jnp.concatenate(as_one_dtype(x), axis=place)
+
+
+def _check_axes(argument: str, value: Any) -> int | tuple[int, int]:
+    if isinstance(value, tuple | list) and len(value) == 2:
+        first, second = (_check_axis(f"every entry of {argument}", v) for v in value)
+        return first, second
+    return _check_axis(argument, value)
+
+
+@dataclass(frozen=True, repr=False)
+class Dot(Base):
+    """The dot product of two inputs, example by example.
+
+    Inputs: a tuple of two arrays ``(batch, ...)`` whose summed axes have one length.
+    The outputs have the other axes of the first, then those of the second; of two
+    inputs ``(batch, n)`` they are ``(batch, 1)``.
+
+    Args:
+        axes: which axis is summed over, of each input one or of both the same, counted
+            with that of the batch.
+        normalize: whether to divide the vectors along these axes by their length, so
+            that the outputs are cosines; a vector of zeros stays as it is.
+
+    Raises:
+        ArgumentError: an axis is 0 or no integer.
+        ShapeError: not two inputs, too few axes, or axes of different lengths.
+
+    Source: https://keras.io/api/layers/merging_layers/dot/
+
+    >>> Dot(axes=1).apply({}, (jnp.array([[1.0, 2.0]]), jnp.array([[3.0, 5.0]])))
+    Array([[13.]], dtype=float32)
+    """
+
+    axes: int | tuple[int, int] = field(metadata=checked(_check_axes))
+    normalize: bool = field(default=False, metadata=checked(check_flag))
+
+    def _places(self, ranks: Sequence[int]) -> list[int]:
+        axes = (self.axes,) * 2 if isinstance(self.axes, int) else self.axes
+        pairs = zip(axes, ranks, strict=True)
+        return [_place(self, "axes", axis, rank) for axis, rank in pairs]
+
+    def _output_shape(self, input_shape: Any) -> Shape:
+        check_several(self, input_shape, 2, 2)
+        places = self._places([len(shape) + 1 for shape in input_shape])
+        pairs = list(zip(input_shape, places, strict=True))
+        if len({shape[place - 1] for shape, place in pairs}) > 1:
+            raise ShapeError(
+                f"{self!r} got inputs of the shapes {tuple(input_shape[0])} and "
+                f"{tuple(input_shape[1])}, and the axes that are summed over must have "
+                "one length."
+            )
+        rest = [shape[: place - 1] + shape[place:] for shape, place in pairs]
+        return (*rest[0], *rest[1]) or (1,)
+
+    def forward(self, params: Params, x: Any) -> Array:
+        check_several(self, x, 2, 2)
+        first, second = as_one_dtype(x)
+        places = self._places([first.ndim, second.ndim])
+        if self.normalize:
+            first, second = (
+                _unit(one, place)
+                for one, place in zip((first, second), places, strict=True)
+            )
+        summed = ((places[0],), (places[1],))
+        y = jax.lax.dot_general(first, second, (summed, ((0,), (0,))))
+        return y[:, None] if y.ndim == 1 else y
+
+
+def _unit(x: Array, axis: int) -> Array:
+    """Return vectors of length 1; those of zeros as they are."""
+    squares = jnp.sum(jnp.square(x), axis=axis, keepdims=True)
+    # The root has no derivative at 0, and so is never asked for it.
+    length = jnp.sqrt(jnp.where(squares == 0.0, 1.0, squares))
+    return x / length

@@ -1,0 +1,241 @@
+"""What networks of several layers share: each asks its layers, one call after another.
+
+`serial` and `graph` say in which order layers are called and with what; how one call
+after another is initialised, applied and updated is written here, once.
+"""
+
+import abc
+import contextlib
+import functools
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxnet_mini.core.layers.base import Base
+from jaxnet_mini.core.networks import protocol
+from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape, State
+from jaxnet_mini.errors import LayerError, ShapeError
+
+
+class Call(NamedTuple):
+    """One layer that is called.
+
+    Attributes:
+        name: what its outputs are called.
+        weights: under which name its parameters and its state are; two calls with one
+            share them.
+        layer: which.
+        sources: the name of what it takes, or a tuple of them.
+    """
+
+    name: str
+    weights: str
+    layer: Layer
+    sources: str | tuple[str, ...]
+
+    @property
+    def owns(self) -> bool:
+        """Whether it is the first with these weights."""
+        return self.name == self.weights
+
+    def inputs(self, values: dict[str, Any]) -> Any:
+        """Return what it takes, of all that there is by name."""
+        if isinstance(self.sources, str):
+            return values[self.sources]
+        return tuple(values[name] for name in self.sources)
+
+
+class Composed(Base, abc.ABC):
+    """The base of networks; a subclass gives ``calls``, and what goes in and out."""
+
+    layers: tuple[Layer, ...]
+
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        """One name per layer."""
+        raise NotImplementedError
+
+    @functools.cached_property
+    def calls(self) -> tuple[Call, ...]:
+        """All calls, each after those that it takes something of.
+
+        The layers, in order, are those of the calls that own their weights.
+        """
+        raise NotImplementedError
+
+    @abc.abstractmethod
+    def named_inputs(self, x: Any) -> dict[str, Any]:
+        """Return inputs, or their shapes, by name."""
+
+    @abc.abstractmethod
+    def outputs_of(self, values: dict[str, Any]) -> Any:
+        """Return the outputs, or their shapes, of all that there is by name."""
+
+    def _keys(self, key: Any) -> Iterator[tuple[Call, Any]]:
+        """Yield each call with a key of its own, None of no key."""
+        for index, call in enumerate(self.calls):
+            yield call, None if key is None else jax.random.fold_in(key, index)
+
+    def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
+        self.check(input_shape)
+        shapes, params = self.named_inputs(_as_shape(input_shape)), {}
+        for call, own_key in self._keys(key):
+            init = call.layer.init if call.owns else functools.partial(shaped, call)
+            with naming(call.name):
+                shapes[call.name], own = init(own_key, call.inputs(shapes))
+                if call.owns:
+                    params[call.name] = own
+                else:
+                    check_same_shapes(call, params[call.weights], own)
+        return self.outputs_of(shapes), params
+
+    def apply(
+        self,
+        params: Params,
+        x: Any,
+        *,
+        key: RandomKey | None = None,
+        training: bool = False,
+    ) -> Any:
+        protocol.check_stateless(self)
+        values = self.named_inputs(x)
+        for call, own_key in self._keys(key):
+            with naming(call.name):
+                values[call.name] = call.layer.apply(
+                    params[call.weights],
+                    call.inputs(values),
+                    key=own_key,
+                    training=training,
+                )
+        return self.outputs_of(values)
+
+    @functools.cached_property
+    def has_state(self) -> bool:
+        """Whether one of the layers remembers something."""
+        return any(map(protocol.has_state, self.layers))
+
+    def init_state(self, input_shape: Shape) -> State:
+        """Return what the layers remember, by name, of those that do."""
+        shapes, states = self.named_inputs(_as_shape(input_shape)), {}
+        for call, key in self._keys(jax.random.key(0)):
+            shape = call.inputs(shapes)
+            if call.owns and protocol.has_state(call.layer):
+                states[call.name] = protocol.init_state(call.layer, shape)
+            shapes[call.name] = shaped(call, key, shape)[0]
+        return states
+
+    def update(
+        self,
+        params: Params,
+        state: State,
+        x: Any,
+        *,
+        key: RandomKey | None = None,
+        training: bool = False,
+        mask: Array | None = None,
+    ) -> tuple[Any, State]:
+        """Return the outputs, and what the layers remember afterwards.
+
+        A layer that is called twice goes on from what its first call remembers.
+
+        Raises:
+            LayerError: ``state`` is not that of these layers.
+        """
+        values, after = self.named_inputs(x), dict(state)
+        for call, own_key in self._keys(key):
+            has_state = protocol.has_state(call.layer)
+            if has_state and call.weights not in state:
+                raise LayerError(
+                    f"the state has no entry {call.weights!r}, and that layer "
+                    "remembers something: begin with net.init_state(input_shape)."
+                )
+            with naming(call.name):
+                values[call.name], own = protocol.run(
+                    call.layer,
+                    params[call.weights],
+                    after[call.weights] if has_state else {},
+                    call.inputs(values),
+                    key=own_key,
+                    training=training,
+                    mask=mask,
+                )
+            if has_state:
+                after[call.weights] = own
+        return self.outputs_of(values), after
+
+    @functools.cached_property
+    def acts_by_row(self) -> bool:
+        """See `jaxnet_mini.core.networks.protocol.acts_by_row`."""
+        known = type(self).__module__.startswith("jaxnet_mini.core.")
+        return known and all(map(protocol.acts_by_row, self.layers))
+
+    def penalty(self, params: Params) -> Array | float:
+        pairs = zip(self.names, self.layers, strict=True)
+        penalties = (protocol.penalty(layer, params[name]) for name, layer in pairs)
+        return sum(penalties, 0.0)
+
+    def constrain(self, params: Params) -> Params:
+        pairs = zip(self.names, self.layers, strict=True)
+        return {name: protocol.constrain(layer, params[name]) for name, layer in pairs}
+
+    def trainable_mask(self, params: Params) -> Any:
+        """See `jaxnet_mini.core.networks.protocol.trainable_mask`."""
+        pairs = zip(self.names, self.layers, strict=True)
+        return {
+            name: protocol.trainable_mask(layer, params[name]) for name, layer in pairs
+        }
+
+
+def shaped(call: Call, key: RandomKey, input_shape: Any) -> tuple[Shape, Params]:
+    """Return what ``init`` does, with shapes for the parameters; nothing is computed.
+
+    Shapes and dtypes stand in the order in which the layer makes the parameters, which
+    what comes out of a transformation does not.
+    """
+    found = []
+
+    def trace() -> None:
+        shape, params = call.layer.init(key, input_shape)
+        found.append((shape, shapes_of(params)))
+
+    jax.eval_shape(trace)
+    return found[0]
+
+
+def shapes_of(params: Params) -> Any:
+    """Return shapes and dtypes of a tree of arrays, dictionaries in their own order."""
+    if isinstance(params, dict):
+        return {name: shapes_of(value) for name, value in params.items()}
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), params
+    )
+
+
+def check_same_shapes(call: Call, first: Params, own: Params) -> None:
+    """Check that a layer which is called again takes inputs as in its first call.
+
+    Raises:
+        ShapeError: its parameters would be of other shapes.
+    """
+    shapes = [jax.tree.map(jnp.shape, tree) for tree in (first, own)]
+    if shapes[0] != shapes[1]:
+        raise ShapeError(
+            f"it shares the weights of {call.weights!r}, of the shapes {shapes[0]}, "
+            f"and would need {shapes[1]} here: give it inputs of the same shape."
+        )
+
+
+def _as_shape(input_shape: Any) -> Any:
+    return input_shape if isinstance(input_shape, dict) else tuple(input_shape)
+
+
+@contextlib.contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Put a layer's name before the message of a ShapeError."""
+    try:
+        yield
+    except ShapeError as error:
+        raise ShapeError(f"layer {name!r}: {error}") from None
