@@ -6,6 +6,8 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from jaxnet_mini.base.absent import attributes
+
 MADE_OF = "_arguments"
 """Where an object keeps the arguments that it was made of, by name."""
 
@@ -38,6 +40,28 @@ def parameters_of(kind: Any, method: str) -> frozenset[str]:
     return frozenset(inspect.signature(getattr(kind, method)).parameters)
 
 
+def defined_in(kind: Any) -> frozenset[str]:
+    """Return the names that a user's class and its bases define, before one of ours."""
+    found: set[str] = set()
+    for base in kind.__mro__:
+        if attributes.is_ours(base):
+            break
+        found |= vars(base).keys()
+    return frozenset(found)
+
+
+def is_made_by_config(kind: Any) -> bool:
+    """Tell whether a file has what ``get_config`` of a user's class returns.
+
+    Of a dataclass it has the fields.
+    """
+    own = defined_in(kind)
+    made = {"__init__", "get_config"} & own and callable(
+        getattr(kind, "get_config", None)
+    )
+    return bool(made) and "__dataclass_fields__" not in vars(kind)
+
+
 @functools.lru_cache(maxsize=1024)
 def names_in(kind: Any) -> frozenset[str]:
     """Return the globals and attributes that the methods of a user's class name."""
@@ -49,7 +73,7 @@ def names_in(kind: Any) -> frozenset[str]:
     methods = [
         member.__code__
         for base in kind.__mro__
-        if not base.__module__.startswith("jaxnet_mini.")
+        if not attributes.is_ours(base)
         for member in vars(base).values()
         if isinstance(member, types.FunctionType)
     ]

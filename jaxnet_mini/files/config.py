@@ -21,6 +21,7 @@ from jaxnet_mini.core import (
     activations,
     constraints,
     initializers,
+    inspection,
     layers,
     losses,
     metrics,
@@ -141,7 +142,7 @@ def to_config(
             f"{where} cannot be saved: {value!r} is a class, not a value; write "
             f"{value.__name__}(...)."
         )
-    if own_layers.is_own(value):
+    if _by_config(type(value)):
         return _of_config(value, where, own)
     if dataclasses.is_dataclass(value):
         name = _name(type(value), CLASSES, where, own)
@@ -168,6 +169,11 @@ def _listed(value: Any) -> Any:
     if isinstance(value, np.ndarray) and value.ndim:
         return tuple(map(_listed, value))
     return value
+
+
+def _by_config(kind: type) -> bool:
+    """Tell whether a file has what objects of a class return from ``get_config``."""
+    return own_layers.is_own(kind) or inspection.is_made_by_config(kind)
 
 
 def _of_config(value: Any, where: str, own: dict[str, Any]) -> Json:
@@ -301,7 +307,7 @@ def _value(config: Json, own: CustomObjects, where: str) -> Any:
 def _instance(name: str, arguments: Json, own: CustomObjects, where: str) -> Any:
     with locating(where):
         kind = _looked_up(name, CLASSES, own)
-    by_config = isinstance(kind, type) and own_layers.is_own(kind)
+    by_config = isinstance(kind, type) and _by_config(kind)
     if not (by_config or (isinstance(kind, type) and dataclasses.is_dataclass(kind))):
         raise ArgumentError(
             f"custom_objects[{name!r}] must be a frozen dataclass, whose fields the "
@@ -349,7 +355,7 @@ def _from_config(
         raise ArgumentError(
             f"{where}: {kind.__name__} is not made of what the file has, "
             f"{', '.join(values)}: {error}. Let get_config return the arguments of "
-            "__init__, and __init__ pass name= and trainable= on to super().__init__."
+            "__init__, and __init__ pass those of its base on to super().__init__."
         ) from None
 
 

@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxnet_mini.base.turns import Turn
@@ -16,7 +17,7 @@ from jaxnet_mini.core.networks import weights
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.core.types import Variables
+from jaxnet_mini.core.types import RandomKey, Variables
 from jaxnet_mini.devices import programs
 from jaxnet_mini.errors import StateError
 from jaxnet_mini.models.blueprint import Blueprint
@@ -33,6 +34,7 @@ class Held:
         state: what training changes; None until it is first asked for.
         turn: who may change them now.
         looked_at: the trainer that was last looked through for mismatches.
+        draws: how many keys have been drawn for calls in training.
     """
 
     blueprint: Blueprint
@@ -40,10 +42,18 @@ class Held:
     state: TrainState | None = None
     turn: Turn = dataclasses.field(default_factory=Turn)
     looked_at: Trainer | None = None
+    draws: int = 0
 
     def __setstate__(self, values: dict[str, Any]) -> None:
         vars(self).update(values)
         self.blueprint.mark()  # the layers of a copy are copies
+
+    def next_key(self) -> RandomKey:
+        """Return another key at each call, all of the model's seed."""
+        # Beside those of training, which are folded in from 0 on.
+        apart = jax.random.fold_in(jax.random.key(self.blueprint.seed), 2**32 - 1)
+        self.draws += 1
+        return jax.random.fold_in(apart, self.draws - 1)
 
     # The blueprint
 

@@ -214,6 +214,8 @@ def call(held: Held, x: Any, training: bool, key: RandomKey | None) -> Array:
     variables = held.untrained().variables
     with transfers.meant():
         x = jnp.asarray(x)
+        if training and key is None:
+            key = held.next_key()
         return protocol.run(
             blueprint.traced, *variables, x, key=key, training=training
         )[0]

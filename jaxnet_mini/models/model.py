@@ -300,7 +300,7 @@ class Model:
         return summary.count([part.variables for part in self.outline])
 
     def __call__(
-        self, x: Any, *, training: bool = False, key: RandomKey | None = None
+        self, x: Any, *, training: bool | None = False, key: RandomKey | None = None
     ) -> Array:
         """Return the outputs for a batch as a JAX array; composes with ``jax.grad``.
 
@@ -308,9 +308,11 @@ class Model:
             x: inputs, ``(batch, ...)``.
             training: whether layers such as `Dropout` act as in training. What layers
                 remember stays as it is all the same: ``model.net.update`` gives both.
-            key: for these layers.
+            key: for these layers. None draws another one from the model's seed at each
+                call, so that in training the outputs of many calls are a sample; within
+                ``jax.jit``, which calls once, give it.
         """
-        return inference.call(self._held, x, training, key)
+        return inference.call(self._held, x, bool(training), key)
 
     # Training
 

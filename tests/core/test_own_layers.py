@@ -169,7 +169,7 @@ def test_it_is_saved_by_its_config(tmp_path):
             return super().get_config() | {"units": 3}
 
     text = {"class": "Strict", "config": Strict(3).get_config()}
-    with raises_text(ArgumentError, "pass name= and trainable= on to super().__init__"):
+    with raises_text(ArgumentError, "pass those of its base on to super().__init__"):
         config.from_config(text, {"Strict": Strict})
 
 

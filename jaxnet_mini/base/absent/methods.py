@@ -97,9 +97,9 @@ METHODS: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
     "loss": (
-        "per_example",
+        "per_example call",
         {
-            "call __call__": (
+            "__call__": (
                 "write per_example(self, y_true, y_pred), which returns one value per "
                 "example"
             )

@@ -76,7 +76,7 @@ PATTERNS: dict[str, dict[str, str]] = {
         r"get_source_inputs|is_keras_tensor|standardize_dtype|Config": _PURE,
     },
     "": {
-        r"(Keras|Ragged|Sparse)Tensor|Function|Operation|Variable|ops|random|backend": (
+        r"(Keras|Ragged|Sparse)Tensor|Function|Operation|Variable|random|backend": (
             _PURE
         ),
         r"(Stateless|Symbolic)Scope|tree": _PURE,

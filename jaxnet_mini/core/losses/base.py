@@ -5,7 +5,7 @@ Source: https://keras.io/api/losses/.
 
 import abc
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ from jax import Array
 from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.base.arguments import check_word
 from jaxnet_mini.base.text import as_call
-from jaxnet_mini.core import activations
+from jaxnet_mini.core import activations, inspection
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import find
 
@@ -37,6 +37,10 @@ class Loss(Value, abc.ABC):
     ``targets`` tells what ``y_true`` holds: ``"classes"`` (integers, no axis of
     outputs), ``"probabilities"`` in [0, 1] or ``"values"`` of the shape of the outputs,
     or ``"anything"`` for a user's own function.
+
+    A class of a user's own derives from it and has ``per_example``, or in Keras's form
+    ``call(self, y_true, y_pred)``, which is the same: it returns one value an example,
+    and what it takes besides is set by its ``__init__``, which calls this one's.
 
     Args:
         reduction: what becomes of one value per example. ``"sum_over_batch_size"``,
@@ -64,10 +68,29 @@ class Loss(Value, abc.ABC):
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
+        if "call" in vars(cls) and "per_example" not in inspection.defined_in(cls):
+            _in_keras_form(cls)
+        if "__init__" in vars(cls):
+            own = inspection.keeping_arguments(vars(cls)["__init__"])
+            setattr(cls, "__init__", own)  # noqa: B010
         attributes.check_methods(cls, "loss")
 
     def __repr__(self) -> str:
         return as_call(self)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make such a loss again, by name, for files.
+
+        A class with an ``__init__`` of its own adds them to ``super().get_config()``.
+        """
+        if type(self).get_config is Loss.get_config and hasattr(self, "_arguments"):
+            return dict(self._arguments)
+        return {"name": self.name, "reduction": self.reduction}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "Loss":
+        """Return a loss made of what `get_config` returned."""
+        return cls(**config)
 
     @abc.abstractmethod
     def per_example(self, y_true: Array, y_pred: Array) -> Array:
@@ -118,6 +141,21 @@ class Loss(Value, abc.ABC):
             return values
         mean: Array = jnp.mean(values) * self.factor(values.size, weight)
         return mean
+
+
+def _in_keras_form(kind: Any) -> None:
+    """Let the ``call`` of a user's class be what it computes."""
+
+    def per_example(self: Any, y_true: Array, y_pred: Array) -> Array:
+        values: Array = self.call(y_true, y_pred)
+        return values
+
+    kind.per_example = per_example
+    own = inspection.defined_in(kind)
+    if "on_logits" not in own:  # what a base knows of it is another function's
+        kind.on_logits = Loss.on_logits
+    if "targets" not in own:
+        kind.targets = "anything"
 
 
 class _OfFunction(Loss):

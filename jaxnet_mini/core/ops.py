@@ -1,0 +1,89 @@
+"""Functions of arrays by Keras's names: those of ``jax.numpy``, ``jax.nn`` and ``lax``.
+
+Source: https://keras.io/api/ops/. A name stands here where JAX's function, or one of
+`jaxnet_mini.activations`, takes the same arguments by position and gives the same.
+
+>>> float(multiply(2.0, 3.0)), shape(ones((2, 3)))
+(6.0, (2, 3))
+"""
+
+import difflib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnet_mini.core import activations
+from jaxnet_mini.core.variables import plain
+from jaxnet_mini.errors import AbsentNameError
+
+_OF_NUMPY = """
+abs absolute add all amax amin any append arange arccos arccosh arcsin arcsinh arctan
+arctan2 arctanh argmax argmin argsort array average bincount broadcast_to ceil clip
+concatenate copy cos cosh count_nonzero cross cumprod cumsum diag diagonal diff digitize
+divide dot einsum equal exp exp2 expand_dims expm1 eye flip floor floor_divide full
+full_like greater greater_equal hstack identity inner isclose isfinite isinf isnan less
+less_equal linspace log log10 log1p log2 logaddexp logical_and logical_not logical_or
+logical_xor matmul max maximum mean median meshgrid min minimum mod moveaxis multiply
+nan_to_num ndim negative not_equal ones ones_like outer pad power prod quantile ravel
+reciprocal repeat reshape roll round searchsorted select shape sign sin sinh size sort
+split sqrt square squeeze stack std subtract sum swapaxes take take_along_axis tan
+tensordot tile trace transpose tri tril triu true_divide var vdot vstack where zeros
+zeros_like
+"""
+_OF_ACTIVATIONS = """
+celu elu gelu glu hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu log_sigmoid
+log_softmax relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign
+squareplus tanh tanh_shrink
+"""
+_OF_LAX = "cond erf fori_loop rsqrt scan stop_gradient top_k"
+_PLACES: dict[str, Any] = {
+    **dict.fromkeys(_OF_NUMPY.split(), jnp),
+    **dict.fromkeys(_OF_ACTIVATIONS.split(), activations),
+    **dict.fromkeys(_OF_LAX.split(), jax.lax),
+    **dict.fromkeys(("logsumexp", "one_hot"), jax.nn),
+    **dict.fromkeys(("cholesky", "det", "inv", "norm", "qr", "solve"), jnp.linalg),
+}
+
+__all__ = sorted([*_PLACES, "cast", "convert_to_numpy", "convert_to_tensor", "unstack"])
+
+
+def cast(x: Any, dtype: Any) -> jax.Array:
+    """Return an array of another dtype, given by name."""
+    return jnp.asarray(x).astype(jax.dtypes.canonicalize_dtype(dtype))
+
+
+def convert_to_tensor(x: Any, dtype: Any = None) -> jax.Array:
+    """Return what is given as an array of JAX."""
+    x = jnp.asarray(x)
+    return x if dtype is None else cast(x, dtype)
+
+
+def convert_to_numpy(x: Any) -> np.ndarray[Any, Any]:
+    """Return what is given as an array of NumPy."""
+    return np.asarray(plain(x))
+
+
+def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[jax.Array]:
+    """Return the arrays along an axis, in a list; ``num`` is their number."""
+    x = jnp.moveaxis(jnp.asarray(x), axis, 0)
+    return [x[place] for place in range(x.shape[0] if num is None else num)]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("cast", "convert_to_numpy", "convert_to_tensor", "unstack"):
+        return globals()[name]  # asked for by the face
+    if name not in _PLACES:
+        near = difflib.get_close_matches(name, __all__, n=1)
+        guess = f"did you mean {near[0]}?" if near else "use jax.numpy or jax itself."
+        raise AbsentNameError(f"jaxnet_mini.ops has no {name}: {guess}", name=name)
+    function = getattr(_PLACES[name], name)
+    if name not in ("erf", "rsqrt", "top_k"):
+        return function
+    # Unlike the others, these take nothing but arrays.
+    return lambda x, *given: function(jnp.asarray(x), *given)
+
+
+def __dir__() -> list[str]:
+    return __all__
