@@ -10,8 +10,8 @@ from jaxnet_mini.callbacks.base import Logs, Real, batches_between, say
 from jaxnet_mini.callbacks.monitor import MonitorCallback, check_reference
 from jaxnet_mini.errors import ArgumentError, find
 
-WEIGHTS = ".weights.safetensors"
-MODEL = ".safetensors"
+WEIGHTS = (".weights.safetensors", ".weights.h5")
+MODEL = (".safetensors", ".keras")
 
 
 class ModelCheckpoint(MonitorCallback):
@@ -20,8 +20,9 @@ class ModelCheckpoint(MonitorCallback):
     Args:
         filepath: the path of the file, which may hold ``{epoch:02d}``, ``{batch:03d}``
             and names in the logs such as ``{val_loss:.2f}``; epochs and batches count
-            from 1 there. It ends in ``.weights.safetensors`` with
-            ``save_weights_only``, else in ``.safetensors``. Folders are made.
+            from 1 there. It ends in ``.weights.safetensors`` or, for Keras,
+            ``.weights.h5`` with ``save_weights_only``, else in ``.safetensors`` or
+            ``.keras``. Folders are made.
         monitor: the name in the logs that ``save_best_only`` goes by.
         verbose: 1 prints when the model is saved.
         save_best_only: whether to save only where ``monitor`` is better than ever.
@@ -85,9 +86,10 @@ class ModelCheckpoint(MonitorCallback):
         is_weights = self.filepath.endswith(WEIGHTS)
         if not self.filepath.endswith(wanted) or is_weights > self.save_weights_only:
             job = "the weights" if self.save_weights_only else "the whole model"
-            other = "" if self.save_weights_only else f" and not in {WEIGHTS!r}"
+            other = "" if self.save_weights_only else f" and not in {WEIGHTS[0]!r}"
             raise ArgumentError(
-                f"ModelCheckpoint: filepath must end in {wanted!r}{other} to save "
+                f"ModelCheckpoint: filepath must end in {wanted[0]!r} or "
+                f"{wanted[1]!r}{other} to save "
                 f"{job} (save_weights_only={self.save_weights_only}), not "
                 f"{self.filepath!r}."
             )
@@ -104,7 +106,8 @@ class ModelCheckpoint(MonitorCallback):
         except (ValueError, LookupError) as error:
             raise ArgumentError(
                 f"ModelCheckpoint: filepath {self.filepath!r} cannot be filled in: "
-                f"{error}. Write for example '{{epoch:02d}}-{{val_loss:.2f}}{MODEL}'."
+                f"{error}. Write for example "
+                "'{epoch:02d}-{val_loss:.2f}.safetensors'."
             ) from None
         if "batch" in fields and self._every is None:
             raise ArgumentError(

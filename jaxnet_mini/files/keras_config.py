@@ -20,7 +20,7 @@ from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core import initializers, losses, metrics
 from jaxnet_mini.core.layers import Base, Input
 from jaxnet_mini.errors import ArgumentError, UnknownNameError, short
-from jaxnet_mini.files.config import CLASSES, COMPOSED, find_class
+from jaxnet_mini.files.config import CLASSES, COMPOSED, FUNCTIONS, find_class
 
 ACTIVATION_LAYERS: dict[str, dict[str, Any]] = {
     "ELU": {"elu": {"alpha": 1.0}},
@@ -62,6 +62,12 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "trainable": (True,),
 }
 """Values of arguments that our classes lack; of all others None and False."""
+
+
+OF_BATCHES = {
+    name.split(".")[1]: name for name in FUNCTIONS if name[:6] in ("losses", "metric")
+}
+"""Losses and metrics that are functions, by Keras's names."""
 
 
 def architecture(config: dict[str, Json], own: Collection[str]) -> dict[str, Json]:
@@ -203,6 +209,8 @@ def _arguments(
             kind, inner = _class(value, f"{where} {argument}")
             inner = _arguments(f"{room}.{kind}", inner, f"{where} {argument}", own)
             value = {"class": f"{room}.{kind}", "config": inner}
+        elif argument == "fn":
+            value = _function(value, where, own, OF_BATCHES)
         elif isinstance(value, dict):
             raise ArgumentError(
                 f"{where} has for {argument} a {value.get('class_name')!r}, which is "
@@ -281,7 +289,10 @@ def _function(
         return value
     name = value.get("config") if isinstance(value, dict) else None
     if isinstance(name, str) and value.get("class_name") == "function":
-        return name if name in known and name not in own else {"function": name}
+        if name in own or name not in known:
+            return {"function": name}
+        # By a name Keras may know another: cosine_similarity has the other sign.
+        return {"function": OF_BATCHES[name]} if name in OF_BATCHES else name
     if isinstance(value, dict) and "class_name" not in value:
         raise ArgumentError(
             f"{where} holds a lambda, that is code: nothing is run from a file."

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from jaxnet_mini.base import plain_json
 from jaxnet_mini.base.arguments import check_path
 from jaxnet_mini.base.plain_json import Json
-from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core.networks import weights
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.errors import FileError, JaxnetError, import_extra, short
+from jaxnet_mini.files.keras_writer import group_names
 from jaxnet_mini.files.safetensors import FilePath, readable
 
 SHARDED = ".weights.json"
@@ -67,12 +67,9 @@ def read_weights(
     with _weights_file(path) as file:
         groups = _variables(file, os.fspath(path))
         left: dict[str, Any] = {}
-        classes: dict[str, int] = {}
         found: dict[str, Any] = {}
-        for part in outline:
-            base = snake_case(type(part.layer).__name__)
-            number = classes[base] = classes.get(base, -1) + 1
-            variables = groups.pop(f"{base}_{number}" if number else base, {})
+        for part, group in zip(outline, group_names(outline), strict=True):
+            variables = groups.pop(group, {})
             for index, name in enumerate(weights.shapes([part])):
                 if str(index) in variables:
                     found[name] = variables.pop(str(index))
@@ -90,6 +87,45 @@ def read_weights(
             name: np.asarray(dataset[()]).view(there[name].dtype)
             for name, dataset in found.items()
         }
+
+
+def read_optimizer(
+    path: FilePath, expected: Sequence[Any]
+) -> list[NDArray[Any]] | None:
+    """Return the variables of Keras's optimizer in a file, in its order.
+
+    Args:
+        path: the file.
+        expected: shape and dtype of each.
+
+    Returns:
+        None where there are none, or those of another optimizer.
+
+    Raises:
+        FileError: it is damaged or of another format.
+    """
+    with _weights_file(path) as file:
+        source = os.fspath(path)
+        # As `_member` asks, without its error.
+        if not file.id.links.exists(b"optimizer"):
+            return None
+        group = _member(_member(file, "optimizer", source), "vars", source)
+        if len(group) != len(expected):
+            return None
+        found = {
+            f"optimizer/{index}": _member(group, str(index), source)
+            for index in range(len(expected))
+        }
+        for array, wanted in zip(found.values(), expected, strict=True):
+            dtype = np.dtype(wanted.dtype)
+            counts = {array.dtype.kind, dtype.kind} == {"i"}  # of 32 bits or of 64
+            if array.shape != wanted.shape or not (
+                counts or weights.castable(array.dtype, dtype)
+            ):
+                return None
+        _check_stored(found, source)
+        arrays = [np.asarray(array[()]) for array in found.values()]
+    return None if arrays[0] < 0 else arrays  # a count of steps
 
 
 class _Stored:

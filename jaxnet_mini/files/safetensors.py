@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -59,8 +59,13 @@ class Contents(NamedTuple):
     arrays: dict[str, NDArray[Any]]
 
 
-def writable(path: FilePath, suffix: str, overwrite: bool) -> Path:
+def writable(path: FilePath, suffixes: Sequence[str], overwrite: bool) -> Path:
     """Return where to write, or raise before anything is computed.
+
+    Args:
+        path: given by the user.
+        suffixes: in which the name may end.
+        overwrite: whether a file of this name may be replaced.
 
     Raises:
         ArgumentError: ``path`` is no path, or ``overwrite`` no bool.
@@ -69,14 +74,15 @@ def writable(path: FilePath, suffix: str, overwrite: bool) -> Path:
     """
     chosen, source = Path(check_path("path", path)), repr(os.fspath(path))
     overwrite = check_flag("overwrite", overwrite)
-    if suffix == SUFFIX and chosen.name.endswith(WEIGHTS_SUFFIX):
+    if SUFFIX in suffixes and chosen.name.endswith(WEIGHTS_SUFFIX):
         raise FileError(
             f"{source} is a name for weights alone: drop '.weights' from it to save "
             "the whole model, or call model.save_weights."
         )
-    if not chosen.name.endswith(suffix):
+    if not chosen.name.endswith(tuple(suffixes)):
+        known = " or ".join(map(repr, suffixes))
         raise FileError(
-            f"the name of the file must end in {suffix!r}, and {source} does not."
+            f"the name of the file must end in {known}, and {source} does not."
         )
     # A link stays a link: what it points to is written.
     chosen = Path(os.path.realpath(chosen))

@@ -8,7 +8,7 @@ from jaxnet_mini.errors import ArgumentError, FileError, shortened
 from jaxnet_mini.files import keras_config, keras_files, safetensors, train_state
 from jaxnet_mini.files.config import CustomObjects
 from jaxnet_mini.files.safetensors import FilePath
-from jaxnet_mini.models import architecture
+from jaxnet_mini.models import architecture, keras_form
 from jaxnet_mini.models import held as holding
 from jaxnet_mini.models.sequential import Sequential, of_copied
 
@@ -25,7 +25,7 @@ def load_model(
 
     Args:
         path: a ``.safetensors`` file, or a ``.keras`` file of a dense Sequential. Of
-            Keras's optimizers the settings are read and not the state.
+            Keras's optimizers the state is read for those that `Model.save` names.
         custom_objects: your own classes and functions that the file names, such as
             ``{"my_loss": my_loss}``. Classes must be dataclasses.
         compile: whether to compile as the model in the file was.
@@ -71,7 +71,7 @@ def _of_keras(
             f"{source}: {shortened(left_out)}. That changes no prediction, and is left "
             "out: training here goes on without it.",
         )
-    model.load_weights(path)
+    keras_form.load(holding.of(model), path, begin=True)
     return model
 
 

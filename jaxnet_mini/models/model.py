@@ -705,20 +705,26 @@ class Model:
         self.compile(**compiling.arguments_of(config, custom_objects))
 
     def save_weights(self, path: FilePath, overwrite: bool = True) -> None:
-        """Write all weights, by path, into a safetensors file.
+        """Write all weights into a file.
 
         Args:
-            path: a name that ends in ``.weights.safetensors``.
+            path: a name that ends in ``.weights.safetensors``, for weights by their
+                paths, or in ``.weights.h5``, for what Keras 3 writes: there the
+                optimizer's state goes along, see `save`.
             overwrite: whether a file of this name may be replaced.
 
         Raises:
             StateError: the input shape, and so the weights, are not known yet.
+            MissingExtraError: h5py is not installed, for files of Keras.
             FileError: the file cannot be written; what was there is there still.
         """
         saving.save_weights(self._held, path, overwrite)
 
     def load_weights(self, path: FilePath) -> None:
         """Replace all weights by those in a file; the optimizer's state stays.
+
+        As in Keras, that is replaced too where a file of Keras 3 holds one of its kind
+        and training has begun; before, what `compile` was given holds.
 
         Args:
             path: a ``.safetensors`` file, of weights alone or of a whole model, or one
@@ -735,21 +741,28 @@ class Model:
         saving.load_weights(self._held, path)
 
     def save(self, path: FilePath, overwrite: bool = True) -> None:
-        """Write the whole model into one safetensors file, for `models.load_model`.
+        """Write the whole model into one file, for `models.load_model`.
 
         It holds the architecture, the compile settings, all weights, the optimizer's
         state, the number of steps and the key, so that training goes on as it would
         have. It holds no code: a user's own layers, losses and other functions stand
         in it by name.
 
+        A ``.keras`` file is what Keras 3 writes, and is read by all its versions. The
+        state of ``SGD``, ``Adam``, ``AdamW``, ``RMSprop``, ``Adagrad`` and ``Lion``
+        goes along, so that training goes on there too; others begin afresh, and so do
+        the random numbers.
+
         Args:
-            path: a name that ends in ``.safetensors``.
+            path: a name that ends in ``.safetensors``, or in ``.keras``.
             overwrite: whether a file of this name may be replaced.
 
         Raises:
             StateError: the input shape, and so the weights, are not known yet.
             ArgumentError: a layer, the loss or the optimizer has no name to find it
-                by, such as a lambda or an optax transformation.
+                by, such as a lambda or an optax transformation; or no equal in Keras,
+                such as a function of your own, for a ``.keras`` file.
+            MissingExtraError: h5py is not installed, for files of Keras.
             FileError: the file cannot be written; what was there is there still.
         """
         saving.save(self._held, path, overwrite)

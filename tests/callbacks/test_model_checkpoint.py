@@ -80,12 +80,12 @@ def test_a_hook_added_by_a_subclass_is_called(save_freq):
 @pytest.mark.parametrize(
     ("path", "weights_only", "wanted"),
     [
-        ("it", False, "must end in '.safetensors'"),
-        ("it.keras", False, "must end in '.safetensors'"),
-        ("it.h5", False, "must end in '.safetensors'"),
+        ("it", False, "must end in '.safetensors' or '.keras'"),
+        ("it.h5", False, "must end in '.safetensors' or '.keras'"),
+        ("it.weights.h5", False, "must end in '.safetensors' or '.keras'"),
         ("it.weights.safetensors", False, "and not in '.weights.safetensors'"),
-        ("it.safetensors", True, "must end in '.weights.safetensors'"),
-        ("it.weights.h5", True, "must end in '.weights.safetensors'"),
+        ("it.safetensors", True, "must end in '.weights.safetensors' or '.weights.h5'"),
+        ("it.keras", True, "must end in '.weights.safetensors' or '.weights.h5'"),
     ],
 )
 def test_a_name_that_ends_otherwise_is_refused_at_once(path, weights_only, wanted):

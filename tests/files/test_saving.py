@@ -531,10 +531,13 @@ def test_a_lambda_is_refused_before_anything_is_written(path):
 
 def test_names_must_end_as_they_should(tmp_path):
     model = network()
-    with raises_text(FileError, "must end in '.weights.safetensors', and", "does not"):
-        model.save_weights(tmp_path / "model.safetensors")
-    for name in ("model.keras", "model", "model.h5"):
-        with raises_text(FileError, "must end in '.safetensors', and", "does not"):
+    wanted = "must end in '.weights.safetensors' or '.weights.h5', and"
+    for name in ("model.safetensors", "model.keras", "model.h5"):
+        with raises_text(FileError, wanted, "does not"):
+            model.save_weights(tmp_path / name)
+    wanted = "must end in '.safetensors' or '.keras', and"
+    for name in ("model", "model.h5", "model.weights.h5"):
+        with raises_text(FileError, wanted, "does not"):
             model.save(tmp_path / name)
     with raises_text(FileError, "weights alone: drop '.weights'", "model.save_weights"):
         model.save(tmp_path / "model.weights.safetensors")

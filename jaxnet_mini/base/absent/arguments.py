@@ -165,13 +165,13 @@ ARGUMENTS: dict[str, dict[str, Absent]] = {
     "save": {
         "filepath": _renamed("path"),
         "include_optimizer": Absent("write save_weights for weights alone", (True,)),
-        "save_format": Absent("files are written as safetensors"),
-        "zipped": Absent("a model is one .safetensors file"),
+        "save_format": Absent("the name says it: .safetensors, or .keras"),
+        "zipped": Absent("a model is one file, .safetensors or .keras"),
     },
     "save_weights": {
         "filepath": _renamed("path"),
-        "max_shard_size": Absent("weights are one .safetensors file"),
-        "save_format": Absent("files are written as safetensors"),
+        "max_shard_size": Absent("weights are one file"),
+        "save_format": Absent("the name says it: .safetensors, or .weights.h5"),
     },
     "set_weights": {"weights": _renamed("arrays")},
     "summary": {

@@ -1,0 +1,121 @@
+"""The state of an optimizer as the list of variables that Keras keeps, and back.
+
+Keras keeps ``[iteration, learning_rate, ...]`` and then one or several arrays for each
+trained weight. A learning rate that follows a schedule is no variable there.
+
+Source: https://github.com/keras-team/keras, ``keras/src/optimizers``.
+"""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxnet_mini.core.networks.paths import by_path
+from jaxnet_mini.devices import transfers
+from jaxnet_mini.files.config import public_name
+
+SLOTS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "optimizers.Adagrad": (("sum_of_squares",),),
+    "optimizers.Adam": (("first_moment", "second_moment"),),
+    "optimizers.AdamW": (("first_moment", "second_moment"),),
+    "optimizers.Lion": (("mu",),),
+    "optimizers.RMSprop": (("nu",), ("-trace",), ("mu",)),
+    "optimizers.SGD": (("trace",),),
+}
+"""What each keeps of a weight, by the names in our states and in Keras's order: group
+after group, and within one weight by weight. What is not in use is not there; a minus
+stands where Keras keeps the negative. Optimizers that are not here begin afresh."""
+
+STEPS = "count"
+"""The path in our states of what Keras calls ``iteration``."""
+
+COUNTERS = (STEPS, "steps")
+"""The last parts of the paths of all that counts steps."""
+
+RATE = "hyperparams/learning_rate"
+
+
+class Place(NamedTuple):
+    """Where a variable of Keras stands in our state: ``sign`` times what is there."""
+
+    path: str
+    sign: int = 1
+
+
+def places(optimizer: Any, state: Any, paths: Iterable[str]) -> list[Place] | None:
+    """Return where each of Keras's variables stands, in its order.
+
+    Args:
+        optimizer: whose state it is.
+        state: its state, or the shapes and dtypes of it.
+        paths: of all weights, in order of the layers.
+
+    Returns:
+        None where Keras would keep something else.
+    """
+    groups = SLOTS.get(public_name(type(optimizer)) or "")
+    if groups is None:
+        return None
+    weights = list(paths)
+    slots = _slots(state, {slot.lstrip("-") for group in groups for slot in group})
+    found = [Place(STEPS)]
+    if not callable(optimizer.learning_rate):
+        found.append(Place(RATE))
+    for group in groups:
+        for path in weights:
+            for slot in group:
+                leaf = slots.pop((slot.lstrip("-"), path), None)
+                if leaf is not None:
+                    found.append(Place(leaf, -1 if slot[0] == "-" else 1))
+    known = {place.path for place in found}
+    rest = [p for p in by_path(state) if p not in known and not _is_number(p)]
+    return None if rest else found
+
+
+def _slots(state: Any, names: set[str]) -> dict[tuple[str, str], str]:
+    """Return the paths of what is kept of weights, by its name and the weight's."""
+    found = {}
+    for path in by_path(state):
+        parts = path.split("/")
+        for index, part in enumerate(parts):
+            if part in names:
+                found[part, "/".join(parts[index + 1 :])] = path
+                break
+    return found
+
+
+def _is_number(path: str) -> bool:
+    """Tell whether a part of the state is a number of the optimizer or of steps."""
+    return path.startswith("hyperparams/") or _last(path) in COUNTERS
+
+
+def written(places: Iterable[Place], state: Any) -> list[NDArray[Any]]:
+    """Return Keras's variables of a state."""
+    leaves = by_path(state)
+    return [_signed(transfers.to_host(leaves[path]), sign) for path, sign in places]
+
+
+def read(
+    places: Iterable[Place], state: Any, arrays: Iterable[NDArray[Any]]
+) -> dict[str, NDArray[Any]]:
+    """Return what Keras's variables are in our state, by path.
+
+    Args:
+        places: where they stand.
+        state: of an optimizer of the same kind, or the shapes and dtypes of it.
+        arrays: the variables.
+    """
+    pairs = zip(places, arrays, strict=True)
+    found = {place.path: _signed(array, place.sign) for place, array in pairs}
+    counters = [path for path in by_path(state) if _last(path) in COUNTERS]
+    return found | dict.fromkeys(counters, found[STEPS])
+
+
+def _signed(array: NDArray[Any], sign: int) -> NDArray[Any]:
+    return array if sign > 0 else np.negative(array)
+
+
+def _last(path: str) -> str:
+    return path.rsplit("/", 1)[-1]

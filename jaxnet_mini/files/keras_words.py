@@ -1,0 +1,207 @@
+"""Our configurations in the words of Keras 3, the way back from `keras_config`.
+
+What `jaxnet_mini.files.config` writes is translated into what Keras 3.0 writes, which
+all later versions read. Names of classes and arguments are Keras's already, so that
+only what differs stands here: a new class or argument needs nothing. What has no equal
+in Keras is an error that names it.
+
+Source: https://keras.io/guides/serialization_and_saving/.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from jaxnet_mini.base.plain_json import Json
+from jaxnet_mini.base.text import snake_case
+from jaxnet_mini.core import constraints, initializers, regularizers
+from jaxnet_mini.core.layers import Base, Input
+from jaxnet_mini.core.losses import FunctionLoss
+from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.optimizers import Optimizer
+from jaxnet_mini.core.types import Shape
+from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.files.config import CLASSES, COMPOSED, NON_FINITE, to_config
+
+OURS_ALONE = {
+    name
+    for name, kind in CLASSES.items()
+    if kind in (Base, Input, FunctionLoss, Optimizer, *COMPOSED)
+} | {"metrics.crossentropy"}
+"""What Keras has not; of all others it has one of the same name."""
+
+DROPPED = {"input_shape", "num_outputs"}
+"""Arguments that Keras has not: it finds out when a model is built."""
+
+BY_NAME = {
+    "_constraint": constraints.get,
+    "_initializer": initializers.get,
+    "_regularizer": regularizers.get,
+}
+"""What a name stands for in arguments that end so."""
+
+ACCURACY = ("accuracy", "acc")
+"""The words for the metric that Keras has by a word alone: shapes tell which."""
+
+
+INITIALIZERS = {
+    snake_case(name.split(".")[1]): kind
+    for name, kind in CLASSES.items()
+    if name.startswith("initializers.")
+}
+"""The classes of initializers, by the names of the functions that do the same."""
+
+
+def architecture(
+    config: dict[str, Json], outline: Sequence[LayerOutline], input_shape: Shape
+) -> dict[str, Json]:
+    """Return a model's configuration as Keras has it in ``config.json``.
+
+    Args:
+        config: what `jaxnet_mini.models.architecture` makes of the model.
+        outline: of the same layers.
+        input_shape: without the batch axis.
+
+    Raises:
+        ArgumentError: something has no equal in Keras.
+    """
+    shape = [None, *input_shape]
+    names = [part.name for part in outline]
+    name = "input_layer"
+    while name in names:
+        name += "_"
+    inputs = {"batch_shape": shape, "dtype": "float32", "sparse": False, "name": name}
+    layers = [_object("keras.layers", "InputLayer", inputs)]
+    for part, layer in zip(outline, config["layers"], strict=True):
+        written = translated(layer, f"the layer {part.name!r}")
+        written["config"] = {
+            "name": part.name,
+            "trainable": True,
+            "dtype": "float32",
+        } | written["config"]
+        if part.params:
+            written["build_config"] = {"input_shape": [None, *part.input_shape]}
+        layers.append(written)
+    arguments = {"name": config["name"], "trainable": True, "dtype": "float32"}
+    arguments |= {"layers": layers, "build_input_shape": shape}
+    built = {"build_config": {"input_shape": shape}}
+    return _object("keras", "Sequential", arguments) | built
+
+
+def settings(config: dict[str, Json]) -> dict[str, Json]:
+    """Return how a model is trained as Keras has it, its ``compile_config``.
+
+    Args:
+        config: what `jaxnet_mini.models.compile` makes of it.
+
+    Raises:
+        ArgumentError: something has no equal in Keras.
+    """
+    optimizer = translated(config["optimizer"], "the optimizer")
+    name = {"name": snake_case(optimizer["class_name"])}
+    optimizer["config"] = name | optimizer["config"]
+    weight = config.get("loss_weights")
+    return {
+        "loss_weights": None if weight is None else [weight],
+        "optimizer": optimizer,
+        "loss": translated(config["loss"], "the loss"),
+        **{
+            several: [metric(entry) for entry in config[several]]
+            for several in ("metrics", "weighted_metrics")
+        },
+    }
+
+
+def _object(module: str, name: str, config: Json) -> dict[str, Json]:
+    return {
+        "module": module,
+        "class_name": name,
+        "config": config,
+        "registered_name": None,
+    }
+
+
+def translated(value: Json, where: str) -> Any:
+    """Return a value of our configurations as Keras writes it.
+
+    Args:
+        value: what `jaxnet_mini.files.config` makes of a value.
+        where: what messages call it.
+
+    Raises:
+        ArgumentError: something has no equal in Keras.
+
+    >>> translated({"class": "regularizers.L2", "config": {"l2": 0.1}}, "value")[
+    ...     "class_name"
+    ... ]
+    'L2'
+    """
+    if isinstance(value, list):
+        return [translated(entry, where) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    if "float" in value:
+        return NON_FINITE[value["float"]]
+    if "function" in value:
+        kind, name = _known(value["function"], where)
+        if kind != "initializers":
+            return name
+        # Keras writes these as classes, whose names are those of the functions.
+        value = to_config(INITIALIZERS[name]())
+    config = {
+        argument: _argument(argument, given, f"{where}.{argument}")
+        for argument, given in value["config"].items()
+        if argument not in DROPPED and (argument, given) != ("name", None)
+    }
+    kind, name = _known(value["class"], where)
+    return _object(f"keras.{kind}", name, config)
+
+
+def _argument(argument: str, value: Json, where: str) -> Json:
+    """Return the value of an argument, whose name may tell what a word stands for."""
+    if isinstance(value, str):
+        for end, get in BY_NAME.items():
+            if argument.endswith(end):
+                value = to_config(get(value))
+    return translated(value, where)
+
+
+def _known(name: str, where: str) -> tuple[str, str]:
+    """Return the kind and the name of what Keras has too.
+
+    Raises:
+        ArgumentError: it has not.
+    """
+    if "." in name and name not in OURS_ALONE:
+        kind, own = name.split(".")
+        return kind, own
+    what = f"a {name.split('.')[-1]}, which Keras has not"
+    if "." not in name:
+        what = f"{name}, of your own"
+    raise ArgumentError(
+        f"{where} cannot be written as Keras does: it is {what}. Give the file a "
+        "name that ends in '.safetensors', or keep the weights alone with "
+        "model.save_weights."
+    )
+
+
+def metric(config: Json) -> Json:
+    """Return a metric as Keras writes it."""
+    where = f"the metric {config['config'].get('name')!r}"
+    function = config["config"].get("fn")
+    if config["class"] != "metrics.MeanMetricWrapper" or "function" not in function:
+        return translated(config, where)
+    name = config["config"]["name"]
+    if function["function"] == "metrics.accuracy":
+        word: str = name.removeprefix("weighted_")  # which Keras puts there itself
+        if word in ACCURACY:
+            return word
+        raise ArgumentError(
+            f"{where} cannot be written as Keras does, whose name for it is "
+            f"'accuracy': give that in its place, or the file a name that ends in "
+            "'.safetensors'."
+        )
+    _, own = _known(function["function"], where)
+    written = _object("builtins", "function", own) | {"registered_name": own}
+    if own == name:
+        return written
+    return _object("keras.metrics", "MeanMetricWrapper", {"name": name, "fn": written})

@@ -1,0 +1,157 @@
+"""Models in the form of Keras's files: what is written, and what is read of training.
+
+Of the optimizers in `jaxnet_mini.files.keras_optimizers` the state goes along; others
+begin afresh where the file is read, and so does what Keras has not, the key of random
+numbers.
+"""
+
+import os
+from typing import Any
+
+import jax
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from jaxnet_mini.base import plain_json
+from jaxnet_mini.base.plain_json import Json
+from jaxnet_mini.core import optimizers
+from jaxnet_mini.core.networks import outline as outlines
+from jaxnet_mini.core.networks import weights
+from jaxnet_mini.core.networks.paths import by_path
+from jaxnet_mini.devices import transfers
+from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.files import keras_files, keras_optimizers, keras_words, keras_writer
+from jaxnet_mini.files.config import public_name
+from jaxnet_mini.files.safetensors import FilePath
+from jaxnet_mini.models import compile as compiling
+from jaxnet_mini.models.held import Held
+from jaxnet_mini.models.weights import fitting
+
+
+def weights_file(held: Held) -> bytes:
+    """Return the contents of a ``.weights.h5`` file."""
+    variables, optimizer = held.untrained().variables, _optimizer_variables(held)
+    return keras_writer.weights_file(held.blueprint.shapes, variables, optimizer)
+
+
+def model_file(held: Held, config: dict[str, Json]) -> bytes:
+    """Return the contents of a ``.keras`` file.
+
+    Args:
+        held: what the model holds.
+        config: its architecture.
+
+    Raises:
+        ArgumentError: something has no equal in Keras.
+    """
+    outline = held.blueprint.shapes
+    for path, weight in weights.shapes(outline).items():
+        if weight.dtype != np.float32:
+            raise ArgumentError(
+                f"the weight {path!r} is of {weight.dtype}, and of Keras's files only "
+                "those of float32 are written: give the file a name that ends in "
+                "'.safetensors', or keep the weights alone with model.save_weights."
+            )
+    written = keras_words.architecture(config, outline, held.blueprint.known_shape)
+    if held.trainer is not None:
+        written["compile_config"] = _settings(held)
+    return keras_writer.model_file(written, weights_file(held))
+
+
+def _settings(held: Held) -> dict[str, Json]:
+    """Return how the model is trained, with the learning rate as it is now."""
+    if not isinstance(held.compiled().optimizer, optimizers.Optimizer):
+        raise ArgumentError(
+            "the optimizer cannot be written as Keras does: it is a transformation of "
+            "optax. Keep the weights alone with model.save_weights."
+        )
+    settings: Any = compiling.config_of(held, {})
+    rate = _learning_rate(held)
+    if rate is not None:
+        settings["optimizer"]["config"]["learning_rate"] = float(rate)
+    written: dict[str, Json] = keras_words.settings(settings)
+    return written
+
+
+def _learning_rate(held: Held) -> Any:
+    """Return the learning rate; None where a schedule sets it."""
+    rate = held.compiled().optimizer.learning_rate
+    state = held.untrained().optimizer_state
+    if callable(rate) or state is None:
+        return None if callable(rate) else rate
+    return transfers.to_host(optimizers.get_learning_rate(state))
+
+
+def _optimizer_variables(held: Held) -> list[NDArray[Any]] | None:
+    """Return the variables of Keras's optimizer; None where it has none of this kind.
+
+    Before the first step, and of an optimizer whose state Keras has otherwise, they are
+    what Keras has before the first step.
+    """
+    if held.trainer is None or public_name(type(held.compiled().optimizer)) is None:
+        return None
+    state = held.untrained().optimizer_state
+    places = None if state is None else _places(held, state)
+    if places is not None:
+        return keras_optimizers.written(places, state)
+    rate = _learning_rate(held)
+    return [np.int32(0), *(() if rate is None else (np.float32(rate),))]
+
+
+def _places(held: Held, state: Any) -> list[keras_optimizers.Place] | None:
+    """Return where in a state of the optimizer Keras's variables stand."""
+    paths = weights.shapes(held.blueprint.shapes)
+    return keras_optimizers.places(held.compiled().optimizer, state, paths)
+
+
+def load(held: Held, path: FilePath, begin: bool) -> None:
+    """Replace all weights by those in a file of Keras, and the optimizer's state.
+
+    Args:
+        held: what the model holds.
+        path: a ``.weights.h5`` or ``.keras`` file.
+        begin: whether an optimizer that has not begun takes the state in the file; one
+            that has does so anyway.
+
+    Raises:
+        FileError, ShapeError, DataError: the file is damaged, or of another model.
+    """
+    found = keras_files.read_weights(path, held.blueprint.shapes)
+    with plain_json.locating(repr(os.fspath(path))):
+        begun = held.state is not None and held.state.optimizer_state is not None
+        optimizer = _read_optimizer(held, path) if begin or begun else None
+        held.replace(found)
+    if optimizer is not None:
+        state = held.untrained()
+        held.put(state._replace(optimizer_state=optimizer, step=_steps(optimizer)))
+
+
+def _read_optimizer(held: Held, path: FilePath) -> Any:
+    """Return the state of the model's optimizer that is in a file; None for none."""
+    if held.trainer is None or public_name(type(held.compiled().optimizer)) is None:
+        return None
+    trainer, variables = held.compiled(), outlines.variables(held.blueprint.shapes)
+    like = jax.eval_shape(trainer.optimizer.init, trainer.trained(variables.params))
+    places = _places(held, like)
+    if places is None:
+        return None
+    expected = by_path(like)
+    arrays = keras_files.read_optimizer(path, [expected[p.path] for p in places])
+    if arrays is None:
+        return None
+    found = {
+        name: fitting(f"optimizer/{name}", expected[name], array)
+        for name, array in keras_optimizers.read(places, like, arrays).items()
+    }
+    with transfers.meant():
+        # The numbers that Keras keeps in the configuration; there is nothing to train.
+        numbers = by_path(trainer.optimizer.init({}))
+    leaves = [(numbers | found)[name] for name in expected]
+    return jax.tree.unflatten(jax.tree.structure(like), leaves)
+
+
+def _steps(optimizer: Any) -> Array:
+    """Return the number of steps that an optimizer has made."""
+    steps: Array = by_path(optimizer)[keras_optimizers.STEPS]
+    return steps

@@ -1,0 +1,261 @@
+"""Files that are written here in Keras's layout, read by Keras itself."""
+
+import dataclasses
+import io
+import json
+import zipfile
+
+import h5py
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from conftest import keras_on_jax
+from oracles import assert_trees_close
+
+import jaxnet_mini as jn
+from jaxnet_mini.files import config as configs
+from jaxnet_mini.files import keras_config, keras_optimizers, keras_words
+from jaxnet_mini.models import held
+from jaxnet_mini.models.load import load_model
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(7, 4, 3)).astype(np.float32)
+
+
+def with_new_weights(model):
+    """None of which is what a layer begins with."""
+    model.set_weights([RNG.normal(0.0, 0.5, w.shape) for w in model.get_weights()])
+    return model
+
+
+# Layers. One of each kind, from (4, 3) to (4, 3).
+LAYERS = {
+    "Activation": jn.layers.Activation(jn.activations.tanh),
+    "Dense": jn.Dense(
+        3, "gelu", kernel_initializer="normal", bias_constraint="non_neg", name="odd"
+    ),
+    "Dropout": jn.Dropout(0.25),
+    "ELU": jn.layers.ELU(0.7),
+    "Flatten": jn.Flatten(),
+    "GaussianDropout": jn.layers.GaussianDropout(0.25),
+    "GaussianNoise": jn.layers.GaussianNoise(0.5),
+    "Identity": jn.layers.Identity(),
+    "LayerNormalization": jn.LayerNormalization(epsilon=0.1),
+    "LeakyReLU": jn.layers.LeakyReLU(0.1),
+    "PReLU": jn.layers.PReLU(shared_axes=(1,), alpha_regularizer="l2"),
+    "ReLU": jn.layers.ReLU(6.0, 0.2, 0.1),
+    "Rescaling": jn.Rescaling(1 / 4, offset=0.1),
+    "Reshape": jn.layers.Reshape((4, -1)),
+    "Softmax": jn.layers.Softmax(),
+}
+
+
+def test_every_layer_is_read_by_keras(tmp_path):
+    """All in one model, some of them twice, with weights of their own."""
+    several = {"Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum"}
+    several |= {"Multiply", "Subtract"}  # inputs, which a Sequential has not
+    assert set(LAYERS) == set(keras_config.LAYERS) - several
+    again = [jn.Dense(3, use_bias=False), jn.LayerNormalization(), jn.layers.PReLU()]
+    layers = [jn.Input((4, 3)), *LAYERS.values(), *again]
+    model = with_new_weights(jn.Sequential(layers, name="all_of_them"))
+    path, weights = tmp_path / "model.keras", tmp_path / "model.weights.h5"
+    model.save(path)
+    model.save_weights(weights)
+    expected = model.predict(X)
+    with keras_on_jax() as keras:
+        theirs = keras.models.load_model(path)
+        assert theirs.name == "all_of_them"
+        names = [layer.name for layer in theirs.layers]
+        assert names == [part.name for part in model.outline]
+        for layer, ours in zip(theirs.layers, model.layers, strict=True):
+            assert type(layer).__name__ == type(ours).__name__
+        np.testing.assert_allclose(theirs(X), expected, rtol=1e-6, atol=1e-6)
+        clone = keras.models.clone_model(theirs)
+        assert not np.allclose(clone(X), expected, atol=1e-3)
+        clone.load_weights(weights)
+        np.testing.assert_allclose(clone(X), expected, rtol=1e-6, atol=1e-6)
+        config = theirs.layers[1].get_config()
+    assert config["kernel_initializer"]["class_name"] == "RandomNormal"
+    here = load_model(path)
+    np.testing.assert_array_equal(here.predict(X), expected)
+    # What stood there by name stands there as the value behind it.
+    regularized = dataclasses.replace(
+        model.layers[10], alpha_regularizer=jn.regularizers.L2(0.01)
+    )
+    assert type(regularized) is jn.layers.PReLU
+    assert here.layers[10] == dataclasses.replace(regularized, name="p_re_lu")
+
+
+def test_the_layout_is_that_of_keras(tmp_path):
+    """The same groups and arrays as in a file that Keras writes of the same model."""
+    ours, theirs = tmp_path / "ours.keras", tmp_path / "theirs.keras"
+    model = jn.Sequential([jn.Dense(3, input_dim=2), jn.Dropout(0.1), jn.Dense(2)])
+    model.compile("sgd", "mse")
+    model.save(ours)
+    with keras_on_jax() as keras:
+        keras.models.load_model(ours).save(theirs)
+
+    def parts(path):
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            config = json.loads(archive.read("config.json"))
+            data = archive.read("model.weights.h5")
+        found = {}
+        with h5py.File(io.BytesIO(data)) as file:
+            file.visititems(
+                lambda name, item: found.update({name: getattr(item, "dtype", None)})
+            )
+        return names, config, found
+
+    (names, config, found), (others, other, expected) = parts(ours), parts(theirs)
+    assert names == others
+    assert found == expected
+
+    def contained(part, whole, key):
+        """What is written here stands in what Keras writes."""
+        if isinstance(part, dict):
+            for key in part.keys() - {"dtype", "learning_rate"}:
+                contained(part[key], whole[key], key)
+        elif isinstance(part, list):
+            for one, other in zip(part, whole, strict=True):
+                contained(one, other, key)
+        else:
+            assert whole in (part, {"activation": "linear"}.get(key))
+
+    contained(config, other, None)
+
+
+# Losses, metrics, optimizers, regularizers, activations, initializers
+
+GIVEN = {
+    "metrics.PrecisionAtRecall": {"recall": 0.5},
+    "metrics.RecallAtPrecision": {"precision": 0.5},
+    "metrics.SensitivityAtSpecificity": {"specificity": 0.5},
+    "metrics.SpecificityAtSensitivity": {"sensitivity": 0.5},
+}
+"""Arguments without a default."""
+
+
+def values():
+    """One value of each class that Keras has too, with numbers of its own."""
+    for name, kind in configs.CLASSES.items():
+        room, own = name.split(".")
+        a_base = own == room[:-1].title()
+        if name in keras_words.OURS_ALONE or room == "layers" or a_base:
+            continue
+        if kind is jn.metrics.MeanMetricWrapper:
+            continue
+        value = kind(**GIVEN.get(name, {}))
+        changed = {
+            field.name: field.default / 2
+            for field in dataclasses.fields(value)
+            if isinstance(field.default, float)
+        }
+        yield name, dataclasses.replace(value, **changed)
+
+
+def test_every_value_is_read_by_keras():
+    with keras_on_jax() as keras:
+        for name, value in values():
+            written = keras_words.translated(configs.to_config(value), name)
+            theirs = keras.saving.deserialize_keras_object(written)
+            assert type(theirs).__name__ == type(value).__name__
+            # Huber's delta and the gain of Identity are not in Keras's own files.
+            kept = vars(theirs) | getattr(theirs, "_fn_kwargs", {})
+            config = kept | theirs.get_config()
+            for argument, given in written["config"].items():
+                if given is None or isinstance(given, dict | list):
+                    continue
+                assert config[argument] == pytest.approx(given), (name, argument)
+        for name in configs.FUNCTIONS:
+            kind, short = name.split(".")
+            if kind in ("activations", "initializers"):
+                written = keras_words.translated({"function": name}, name)
+                found = getattr(keras, kind).get(written)
+            elif name not in (*keras_words.OURS_ALONE, "metrics.accuracy"):
+                metric = jn.metrics.MeanMetricWrapper(configs.FUNCTIONS[name], short)
+                written = keras_words.metric(configs.to_config(metric))
+                found = keras.saving.deserialize_keras_object(written)
+            assert callable(found), name
+
+
+def test_a_user_s_names_of_metrics_are_keras_s(tmp_path):
+    """What is logged there is called as here, whatever stands behind a name."""
+    path = tmp_path / "model.keras"
+    model = jn.Sequential([jn.Dense(1, "sigmoid", input_dim=3)])
+    cosine = jn.losses.cosine_similarity
+    metrics = ["acc", jn.metrics.AUC(9, name="area"), cosine]
+    metrics += [jn.metrics.MeanMetricWrapper(jn.losses.hinge, name="gap")]
+    weighted = ["acc", "mse"]
+    loss = jn.losses.BinaryCrossentropy(label_smoothing=0.1, reduction="sum")
+    model.compile("sgd", loss, metrics, weighted_metrics=weighted)
+    x, y = X[:, 0], (X[:, 0, :1] > 0).astype(np.float32)
+    expected = model.evaluate(x, y, return_dict=True, verbose=0)
+    model.save(path)
+    assert load_model(path).evaluate(x, y, return_dict=True, verbose=0) == expected
+    with keras_on_jax() as keras:
+        theirs = keras.models.load_model(path)
+        found = theirs.evaluate(x, y, return_dict=True, verbose=0)
+    assert set(found) == set(expected)
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+OPTIMIZERS = [
+    jn.optimizers.SGD(0.1),
+    jn.optimizers.SGD(0.1, momentum=0.9, nesterov=True),
+    jn.optimizers.Adam(0.01),
+    jn.optimizers.AdamW(0.01, weight_decay=0.1),
+    jn.optimizers.RMSprop(0.01),
+    jn.optimizers.RMSprop(0.01, momentum=0.5, centered=True),
+    jn.optimizers.Adagrad(0.1),
+    jn.optimizers.Lion(0.01),
+]
+
+
+def test_every_optimizer_goes_on_in_keras(tmp_path):
+    """Its state there makes the step that it would have made here, and comes back."""
+    path, back = tmp_path / "model.keras", tmp_path / "back.keras"
+    kinds = {configs.public_name(type(optimizer)) for optimizer in OPTIMIZERS}
+    assert kinds == set(keras_optimizers.SLOTS)
+    layers = [jn.Dense(2, input_dim=2, name="first"), jn.Dense(2)]
+    model = with_new_weights(jn.Sequential(layers))
+    params = model.params
+    gradients = jax.tree.map(lambda w: w + 0.1, params)
+    for optimizer in OPTIMIZERS:
+        model.compile(optimizer, "mse")
+
+        def begun(leaf):
+            """As after four steps: where numbers stand, they stay."""
+            if leaf.dtype == np.int32:
+                return jnp.int32(4)
+            return (
+                leaf if leaf.ndim == 0 else jnp.abs(leaf + RNG.normal(size=leaf.shape))
+            )
+
+        state = jax.tree.map(begun, optimizer.init(params))
+        held.of(model).put(model.state._replace(optimizer_state=state))
+        model.optimizer.learning_rate = 0.05
+        model.save(path)
+        state = model.state.optimizer_state
+        update = jax.jit(optimizer.transformation().update)
+        updates, _ = update(gradients, state, params)
+        expected = [
+            updates[layer][name] + params[layer][name]
+            for layer in ("first", "dense")
+            for name in ("kernel", "bias")
+        ]
+        with keras_on_jax() as keras:
+            theirs = keras.models.load_model(path)
+            assert int(theirs.optimizer.iterations.numpy()) == 4
+            theirs.save(back)
+            theirs.optimizer.apply([w + 0.1 for w in theirs.get_weights()])
+            found = theirs.get_weights()
+        for array, wanted in zip(found, expected, strict=True):
+            np.testing.assert_allclose(array, wanted, rtol=1e-6, atol=1e-6)
+        here = load_model(back)
+        assert here.optimizer.learning_rate == np.float32(0.05)
+        assert int(here.state.step) == 4
+        assert_trees_close(here.state.optimizer_state, state)
