@@ -18,6 +18,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 LONG = ["kills", "interrupts", "runs", "resuming", "hostile_files", "exact", "fit"]
 LONG += ["reference", "differential", "properties", "errors", "golden"]
+LONG += ["keras_versions"]
 MUTATED = ["data", "core/training/trainer.py", "core/losses", "core/metrics"]
 KINDS = ["safetensors", "keras", "h5"]
 

@@ -35,6 +35,7 @@ def load_model(
         UnknownNameError: it names something that is neither known nor given.
         ArgumentError, ShapeError: it describes no model, or one that its arrays do
             not fit.
+        DataError: a number in a ``.keras`` file is too large for the model's dtype.
 
     >>> import tempfile
     >>> from jaxnet_mini.layers import Dense

@@ -800,6 +800,50 @@ def one_group_often(file, foreign):
         file.create_group(f"layers/l{number}")["vars"] = file["layers/dense/vars"]
 
 
+def adam(change):
+    """The state of Adam beside the weights, after a change."""
+
+    def changed(file, foreign):
+        shapes = [(3, 2), (2,), (2, 2), (2,)]
+        arrays = [np.int32(1), np.float32(0.1)]
+        arrays += [np.zeros(shape, np.float32) for shape in shapes for _ in "mv"]
+        for number, array in enumerate(arrays):
+            file[f"optimizer/vars/{number}"] = array
+        change(file, foreign)
+
+    return hdf5(changed)
+
+
+def moment(**arguments):
+    """Another moment; its keyword arguments are those of h5py."""
+
+    def change(file, foreign):
+        del file["optimizer/vars/2"]
+        given = {n: v(foreign) if callable(v) else v for n, v in arguments.items()}
+        given = {"shape": (3, 2), "dtype": "<f4"} | given
+        file["optimizer/vars"].create_dataset("2", **given)
+
+    return adam(change)
+
+
+def elsewhere(place):
+    def change(file, foreign):
+        del file[place]
+        file[place] = h5py.ExternalLink(foreign, f"/{place}")
+
+    return adam(change)
+
+
+def too_many_steps(file, foreign):
+    del file["optimizer/vars/0"]
+    file["optimizer/vars/0"] = np.int64(2**40)
+
+
+def steps_for_all(file, foreign):
+    del file["optimizer/vars"]
+    file["optimizer/vars"] = np.zeros(10)
+
+
 def virtual(file, foreign):
     del file[f"{VARS}/0"]
     layout = h5py.VirtualLayout((3, 2), "<f4")
@@ -950,6 +994,18 @@ HDF5 = [
         "compressed or not at all",
     ),
     Row("nothing in chunks", dataset(chunks=(3, 2)), "FileError", "or not at all"),
+    Row("an optimizer elsewhere", elsewhere("optimizer"), "FileError", NOT_THERE),
+    Row("its state elsewhere", elsewhere("optimizer/vars"), "FileError", NOT_THERE),
+    Row("a moment elsewhere", elsewhere("optimizer/vars/9"), "FileError", NOT_THERE),
+    Row(
+        "the numbers of a moment elsewhere",
+        moment(external=lambda foreign: [(foreign, 0, 24)]),
+        "FileError",
+        NOT_THERE,
+    ),
+    Row("a moment of nothing", moment(chunks=(3, 2)), "FileError", "or not at all"),
+    Row("an array for a state", adam(steps_for_all), "FileError", NOT_THERE),
+    Row("too many steps", adam(too_many_steps), "DataError", "was given 1099511627776"),
 ]
 
 BOMBS = [

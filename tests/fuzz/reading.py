@@ -18,6 +18,7 @@ from jaxnet_mini.models import load
 DOCUMENTED = (
     errors.FileError,
     errors.ArgumentError,
+    errors.DataError,
     errors.ShapeError,
     errors.UnknownNameError,
     errors.LayerError,
@@ -83,8 +84,10 @@ class Watch:
 
 
 def small_model():
-    """Return a model that the weights of the corpus's files fit."""
-    return jn.Sequential([jn.Dense(2, "relu", input_dim=3), jn.Dense(2)])
+    """Return a model that the weights of the corpus's files fit, and that has begun."""
+    model = jn.Sequential([jn.Dense(2, "relu", input_dim=3), jn.Dense(2)])
+    model.compile("adam", "mse")
+    return model if model.state else None  # which makes the optimizer's
 
 
 def readers(path, model):
