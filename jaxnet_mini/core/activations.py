@@ -40,7 +40,7 @@ Array([-0.5 ,  0.  ,  0.75], dtype=float32)
 
 import functools
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -225,7 +225,8 @@ def get(activation: Named) -> Activation:
     """Return the function behind a Keras name; a callable stands for itself.
 
     Args:
-        activation: a name, a callable of one array, or None for ``linear``.
+        activation: a name, a callable of one array, a layer that is an activation
+            without parameters, such as ``LeakyReLU(0.1)``, or None for ``linear``.
 
     Raises:
         UnknownNameError: no activation has this name.
@@ -240,6 +241,9 @@ def get(activation: Named) -> Activation:
         return find(ACTIVATIONS, activation, "activation")
     if is_function(activation):
         return activation
+    of_layer: Any = getattr(activation, "function", None)
+    if not isinstance(activation, type) and is_function(of_layer):
+        return of_layer  # type: ignore[no-any-return]
     raise ArgumentError(
         f"activation must be a name, a callable or None, not {activation!r}: "
         'write for example activation="relu".'

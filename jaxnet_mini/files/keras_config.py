@@ -22,16 +22,8 @@ from jaxnet_mini.core.layers import Base, Input
 from jaxnet_mini.errors import ArgumentError, UnknownNameError, short
 from jaxnet_mini.files.config import CLASSES, COMPOSED, FUNCTIONS, find_class
 
-ACTIVATION_LAYERS: dict[str, dict[str, Any]] = {
-    "ELU": {"elu": {"alpha": 1.0}},
-    "LeakyReLU": {"leaky_relu": {"negative_slope": 0.2}},
-    "ReLU": {
-        "relu": {"max_value": None, "negative_slope": 0.0, "threshold": 0.0},
-        "relu6": {"max_value": 6.0, "negative_slope": 0.0, "threshold": 0.0},
-    },
-    "Softmax": {"softmax": {"axis": -1}},
-}
-"""Layers that are the activation of another, by the arguments that functions have."""
+ACTIVATIONS = {"Activation", "ELU", "LeakyReLU", "ReLU", "Softmax"}
+"""Layers that may be the activation of another."""
 
 LAYERS = tuple(
     name.removeprefix("layers.")
@@ -54,6 +46,7 @@ EXECUTION = {"jit_compile", "run_eagerly", "steps_per_execution"}
 """Settings of how Keras runs its steps."""
 
 NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "arguments": (None, {}),
     "axis": (-1, [-1]),
     "center": (True,),
     "label_smoothing": (0.0,),
@@ -175,19 +168,6 @@ def _named(value: Json) -> Json:
     return value.get("class_name") if isinstance(value, dict) else value
 
 
-def _function_of(kind: str, config: dict[str, Any], where: str) -> str:
-    """Return the name of the function that a layer such as ReLU applies."""
-    for name, wanted in ACTIVATION_LAYERS[kind].items():
-        if all(config.get(argument) == value for argument, value in wanted.items()):
-            # There is nothing to train in it.
-            _neutral(config, {*wanted, "trainable"}, where)
-            return name
-    given = {argument: config.get(argument) for argument in wanted}
-    raise ArgumentError(
-        f"{where} has {given}: inside a layer only {wanted} is supported."
-    )
-
-
 def _arguments(
     name: str, config: dict[str, Any], where: str, own: Collection[str]
 ) -> dict[str, Json]:
@@ -201,7 +181,7 @@ def _arguments(
     arguments = {}
     for argument in fields & config.keys():
         value = config[argument]
-        if argument == "activation":
+        if argument in ("activation", "function"):
             value = _function(value, where, own, ())
         elif argument.endswith("_initializer"):
             value = _initializer(value, where)
@@ -293,13 +273,16 @@ def _function(
             return {"function": name}
         # By a name Keras may know another: cosine_similarity has the other sign.
         return {"function": OF_BATCHES[name]} if name in OF_BATCHES else name
-    if isinstance(value, dict) and "class_name" not in value:
+    if isinstance(value, dict) and value.get("class_name", ...) in (..., "__lambda__"):
         raise ArgumentError(
             f"{where} holds a lambda, that is code: nothing is run from a file."
         )
     kind, config = _class(value, where)
-    if kind in ACTIVATION_LAYERS:
-        return _function_of(kind, config, where)
+    if kind in ACTIVATIONS:
+        # There is nothing to train in it, and nothing that goes by its name.
+        config = {a: v for a, v in config.items() if a not in ("name", "trainable")}
+        name = f"layers.{kind}"
+        return {"class": name, "config": _arguments(name, config, where, own)}
     raise ArgumentError(f"{where} holds a {kind}: not supported there.")
 
 

@@ -271,7 +271,7 @@ class Counts(Metric):
 class Symbol:
     """What Keras's ``Input`` gives: a symbol, of a shape with the batch axis."""
 
-    def __new__(cls, shape=None, batch_shape=None):
+    def __new__(cls, shape=None, batch_shape=None, dtype=None):
         return KerasTensor(batch_shape or (None, *shape))
 
 

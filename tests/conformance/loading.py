@@ -58,7 +58,7 @@ def load(file):
         module.__file__ = str(path)
 
         def import_(name, globals=None, locals=None, fromlist=(), level=0):
-            if name.split(".")[0] in ("keras", "conftest"):
+            if name.split(".")[0] in ("keras", "conftest", "tensorflow"):
                 found = {part: faces.find(file, f"{name}.{part}") for part in fromlist}
                 return types.SimpleNamespace(**found)
             return builtins.__import__(name, globals, locals, fromlist, level)

@@ -28,16 +28,21 @@ from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.layers import (
     ELU,
     Activation,
+    AlphaDropout,
     Dense,
     Dropout,
+    Embedding,
     Flatten,
     GaussianDropout,
     GaussianNoise,
     Identity,
+    Lambda,
     LayerNormalization,
     LeakyReLU,
+    Permute,
     PReLU,
     ReLU,
+    RepeatVector,
     Rescaling,
     Reshape,
     Softmax,
@@ -229,6 +234,11 @@ LAYERS = [
     (Dense(3), (4,)),
     (Dense(3, use_bias=False), (4,)),
     (Dense(3), (2, 4)),
+    (Dense(3, LeakyReLU(0.2)), (4,)),
+    (AlphaDropout(0.5), (2, 3)),
+    (Permute((2, 1)), (2, 3)),
+    (RepeatVector(2), (3,)),
+    (Lambda(lambda x: x * jnp.tanh(x)), (3,)),
     (Flatten(), (2, 3)),
     (Rescaling(0.3, offset=2.0), (2, 3)),
     (LayerNormalization(), (6,)),
@@ -264,6 +274,20 @@ def test_each_layer_alone(layer, input_shape):
             return jnp.array([jnp.sum(mixture * y), jnp.sum(jnp.square(y))])
 
         assert_gradients_agree(objective, (params, x))
+
+
+def test_the_table_of_an_embedding():
+    """By the rows that are taken, one of them twice and one never."""
+    layer, x = Embedding(4, 3), jnp.array([[0, 2], [2, 3]])
+    with x64():
+        params = random_params(layer, (2,))
+        mixture = jnp.asarray(np.random.default_rng(12).normal(size=(2, 2, 3)))
+
+        def objective(params):
+            y = layer.apply(params, x)
+            return jnp.array([jnp.sum(mixture * y), jnp.sum(jnp.square(y))])
+
+        assert_gradients_agree(objective, params)
 
 
 # The trainer's own objective: its gradient is what plain descent at rate 1 subtracts

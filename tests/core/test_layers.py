@@ -30,8 +30,11 @@ from jaxnet_mini.errors import ArgumentError, ShapeError, UnknownNameError
 from jaxnet_mini.layers import (
     ELU,
     Activation,
+    AlphaDropout,
+    CategoryEncoding,
     Dense,
     Dropout,
+    Embedding,
     Flatten,
     GaussianDropout,
     GaussianNoise,
@@ -39,8 +42,10 @@ from jaxnet_mini.layers import (
     Input,
     LayerNormalization,
     LeakyReLU,
+    Permute,
     PReLU,
     ReLU,
+    RepeatVector,
     Rescaling,
     Reshape,
     Softmax,
@@ -310,6 +315,17 @@ CONFIGURATIONS = [
     lambda: Dense(3, input_shape=(5,)),
     lambda: Dense(3, input_dim=6),
     lambda: Dense(3, "relu", input_dim=6, name="own"),
+    lambda: Dense(3, LeakyReLU(0.1)),
+    lambda: Dense(3, kernel_initializer=initializers.RandomNormal(0.0, 0.1, 3)),
+    lambda: Dropout(0.5, seed=3),
+    lambda: AlphaDropout(0.25),
+    lambda: Permute((2, 1)),
+    lambda: RepeatVector(2),
+    lambda: Embedding(4, 3),
+    lambda: Embedding(4, 3, input_shape=(4,)),
+    lambda: Embedding(4, 3, embeddings_constraint="unit_norm", name="own"),
+    lambda: CategoryEncoding(4),
+    lambda: CategoryEncoding(4, "count"),
     lambda: Flatten(),
     lambda: Flatten(input_shape=(28, 28)),
     lambda: Activation("relu"),
@@ -366,7 +382,7 @@ def test_unequal_configurations_differ():
 
 @pytest.mark.parametrize("make", CONFIGURATIONS, ids=lambda make: repr(make()))
 def test_repr_evaluates_to_the_same_layer(make):
-    assert eval(repr(make())) == make()
+    assert eval(repr(make()), vars(initializers) | globals()) == make()
 
 
 @pytest.mark.parametrize("make", CONFIGURATIONS, ids=lambda make: repr(make()))

@@ -13,12 +13,17 @@ from oracles import assert_close, named, raises_text, unchecked_types
 
 from jaxnet_mini.core.networks.serial import serial
 from jaxnet_mini.errors import ArgumentError
-from jaxnet_mini.layers import Dropout, GaussianDropout, GaussianNoise
+from jaxnet_mini.layers import AlphaDropout, Dropout, GaussianDropout, GaussianNoise
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 KEY = jax.random.key(0)
-LAYERS = [Dropout(0.5), GaussianDropout(0.5), GaussianNoise(0.5)]
+LAYERS = [
+    Dropout(0.5),
+    AlphaDropout(0.5),
+    GaussianDropout(0.5),
+    GaussianNoise(0.5, seed=3),
+]
 
 
 def normal(*shape):
@@ -101,6 +106,39 @@ def test_two_dropouts_in_a_net_drop_different_places():
         net.apply(net.init(KEY, (9,))[1], jnp.ones((900, 9)), key=KEY, training=True)
     )
     assert np.mean(y == 4.0) == pytest.approx(0.25, abs=0.03)
+
+
+def test_a_seed_is_mixed_into_the_key():
+    x = jnp.ones((30, 30))
+    plain, one, same, other = (
+        np.asarray(layer.apply({}, x, key=KEY, training=True))
+        for layer in (
+            Dropout(0.5),
+            Dropout(0.5, seed=1),
+            Dropout(0.5, seed=1),
+            Dropout(0.5, seed=2),
+        )
+    )
+    np.testing.assert_array_equal(one, same)
+    for different in (plain, other):
+        assert np.mean(one != different) == pytest.approx(0.5, abs=0.1)
+    again = Dropout(0.5, seed=1).apply({}, x, key=jax.random.key(1), training=True)
+    assert np.any(again != one)
+    with unchecked_types(), raises_text(ArgumentError, "seed must be an integer of at"):
+        Dropout(0.5, seed="a")
+
+
+def test_alpha_dropout_is_its_formula_and_keeps_mean_and_variance():
+    rate, x = 0.3, normal(300, 500)
+    y = np.asarray(AlphaDropout(rate).apply({}, x, key=KEY, training=True), np.float64)
+    limit = -1.0507009873554805 * 1.6732632423543772
+    scale = ((1 - rate) * (1 + rate * limit**2)) ** -0.5
+    shift = -scale * limit * rate
+    dropped = abs(y - (scale * limit + shift)) < 1e-5
+    assert_close(y[~dropped], scale * x[~dropped] + shift, 1e-5)
+    assert abs(dropped.mean() - rate) <= 5 * math.sqrt(rate * (1 - rate) / y.size)
+    assert abs(y.mean()) <= 6 / math.sqrt(y.size)
+    assert abs(y.var() - 1) <= 12 / math.sqrt(y.size)
 
 
 # Noise

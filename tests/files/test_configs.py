@@ -98,6 +98,7 @@ ARGUMENTS = {
     "alpha_regularizer": regularizer,
     "bias_constraint": constraint,
     "bias_initializer": initializer,
+    "dims": st.sampled_from([(1,), (2, 1), (3, 1, 2)]),
     "distribution": st.sampled_from(["normal", "untruncated_normal", "uniform"]),
     "curve": st.sampled_from(["ROC", "PR"]),
     "epsilon": number,
@@ -112,6 +113,10 @@ ARGUMENTS = {
     "thresholds": st.none() | st.lists(share, min_size=1, max_size=3).map(tuple),
     "num_thresholds": st.integers(2, 50),
     "precision": share,
+    "embeddings_constraint": constraint,
+    "embeddings_initializer": initializer,
+    "embeddings_regularizer": regularizer,
+    "output_mode": st.sampled_from(["multi_hot", "one_hot", "count"]),
     "mode": st.sampled_from(["fan_in", "fan_out", "fan_avg"]),
     "seed": st.none() | positive,
     "value": number | st.lists(share, min_size=1).map(tuple),
@@ -211,6 +216,7 @@ def test_a_model_of_all_layers_comes_back_from_a_file(tmp_path):
     twin = jn.Dense(3, kernel_regularizer="l2", name="twin")
     given = {
         "Activation": ("relu",),
+        "AlphaDropout": (0.5,),
         "Dense": (3,),
         "Dot": (1,),
         "Dropout": (0.5,),
@@ -218,6 +224,8 @@ def test_a_model_of_all_layers_comes_back_from_a_file(tmp_path):
         "GaussianDropout": (0.5,),
         "GaussianNoise": (0.5,),
         "Graph": ((graphs.Node("twin", twin, "x"),), "x", "twin"),
+        "Lambda": (activations.relu,),
+        "Permute": ((1,),),
         "Repeat": (inner, 2),
         "Rescaling": (0.5,),
         "Reshape": ((3,),),
@@ -226,6 +234,14 @@ def test_a_model_of_all_layers_comes_back_from_a_file(tmp_path):
     kinds = [kind for n, kind in configs.CLASSES.items() if n.startswith("layers.")]
     kinds.remove(jn.Input)  # stands before all others
     kinds.remove(graphs.Node)  # is no layer by itself
+    first = [
+        layers.CategoryEncoding(3, "count"),
+        layers.Embedding(4, 1),
+        jn.Flatten(name="once"),
+        layers.RepeatVector(1),
+        jn.Flatten(name="twice"),
+    ]
+    kinds = [kind for kind in kinds if kind not in set(map(type, first))]
     every = [kind(*copy.deepcopy(given.get(kind.__name__, ()))) for kind in kinds]
     every = [
         jn.parallel(jn.Dense(3), jn.Dense(3), merge=layer)
@@ -233,12 +249,14 @@ def test_a_model_of_all_layers_comes_back_from_a_file(tmp_path):
         else layer
         for layer in every
     ]
+    every = [*first, *every]
     model = jn.Sequential([jn.Input((3,)), *every])
     model.save(tmp_path / "model.safetensors")
     again = jn.models.load_model(tmp_path / "model.safetensors")
     assert again.layers == model.layers
     assert len(again.layers) > 16
-    x = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    x = np.random.default_rng(0).integers(0, 3, (4, 3))
+    assert np.isfinite(model.predict(x)).all()
     np.testing.assert_array_equal(again.predict(x), model.predict(x))
 
 

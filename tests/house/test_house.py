@@ -386,14 +386,15 @@ KERAS_PATHS = {
     "ops": "cast clip convert_to_tensor matmul mean relu shape square stack sum where",
     "models": "Sequential load_model model_from_json clone_model",
     "layers": "Dense Flatten Activation Dropout Rescaling LayerNormalization Input "
-    "ELU GaussianDropout GaussianNoise Identity LeakyReLU PReLU ReLU Reshape Softmax",
+    "ELU GaussianDropout GaussianNoise Identity LeakyReLU PReLU ReLU Reshape Softmax "
+    "AlphaDropout CategoryEncoding Embedding Lambda Permute RepeatVector",
     "optimizers": "Adam AdamW SGD RMSprop Adagrad Lion Nadam",
     "losses": "SparseCategoricalCrossentropy CategoricalCrossentropy "
     "BinaryCrossentropy MeanSquaredError MeanAbsoluteError Huber",
     "metrics": "sparse_categorical_accuracy categorical_accuracy binary_accuracy",
     "activations": "relu softmax sigmoid tanh gelu",
     "constraints": "MaxNorm MinMaxNorm NonNeg UnitNorm max_norm",
-    "initializers": "get",
+    "initializers": "get Constant GlorotUniform HeNormal RandomNormal VarianceScaling",
     "callbacks": "Callback CallbackList CSVLogger EarlyStopping History "
     "LambdaCallback LearningRateScheduler ModelCheckpoint ProgbarLogger "
     "ReduceLROnPlateau TensorBoard TerminateOnNaN",

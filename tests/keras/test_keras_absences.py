@@ -58,6 +58,12 @@ SENTENCE = re.compile(r"(\w+) has no argument (\w+) \(got .*\): .{8,}\.$")
 NEEDED = {
     "layers.Dense": (3,),
     "layers.Activation": ("relu",),
+    "layers.AlphaDropout": (0.5,),
+    "layers.CategoryEncoding": (3,),
+    "layers.Embedding": (3, 2),
+    "layers.Lambda": (jn.activations.relu,),
+    "layers.Permute": ((2, 1),),
+    "layers.RepeatVector": (2,),
     "layers.Dropout": (0.5,),
     "layers.GaussianDropout": (0.5,),
     "layers.GaussianNoise": (0.5,),
@@ -88,7 +94,7 @@ NOTHING_KNOWN = object()
 
 
 AS_JAX = {"initializers.Initializer", "metrics.Metric", "callbacks.Callback"}
-"""Bases that take nothing. Initializers are JAX's functions of a key and a shape."""
+"""Bases that take nothing. Initializers in small letters are JAX's functions."""
 
 
 def arguments_of(keras):
@@ -97,7 +103,7 @@ def arguments_of(keras):
         module = getattr(keras, room) if room else None
         for name in dir(module) if module else ():
             theirs, own = getattr(module, name), getattr(ours(room), name, None)
-            jaxs = room == "initializers" and name not in ("get", "Constant")
+            jaxs = room == "initializers" and name != "get" and name.islower()
             if name[0] == "_" or jaxs or f"{room}.{name}" in AS_JAX:
                 continue
             if callable(theirs) and own is not None and not inspect.isabstract(own):

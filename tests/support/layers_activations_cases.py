@@ -18,6 +18,7 @@ LAYERS = [
     ReLU(max_value=1.0, negative_slope=0.2, threshold=0.5),
     LeakyReLU(),
     LeakyReLU(0.05),
+    LeakyReLU(alpha=0.1),
     LeakyReLU(0.0),
     ELU(),
     ELU(0.7),

@@ -6,6 +6,7 @@ import numpy as np
 
 from jaxnet_mini.layers import (
     Activation,
+    AlphaDropout,
     Dense,
     Dropout,
     Flatten,
@@ -13,6 +14,9 @@ from jaxnet_mini.layers import (
     GaussianNoise,
     Identity,
     LayerNormalization,
+    LeakyReLU,
+    Permute,
+    RepeatVector,
     Rescaling,
     Reshape,
 )
@@ -39,6 +43,10 @@ LAYERS = [
     (Dense(4), (5, 3)),
     (Dense(4, use_bias=False), (5, 3)),
     (Dense(4, activation="softmax"), (5, 3)),
+    (Dense(4, activation=LeakyReLU(0.1)), (3,)),
+    (AlphaDropout(0.4), (5, 3)),
+    (Permute((3, 1, 2)), (2, 5, 3)),
+    (RepeatVector(4), (3,)),
     (Flatten(), (3,)),
     (Flatten(), (5, 3)),
     (Flatten(), (2, 5, 3)),

@@ -21,7 +21,6 @@ def _renamed(name: str) -> Absent:
 
 
 _UNCONSTRAINED = Absent("weights are not constrained, a regularizer keeps them small")
-_SEED = Absent("the numbers are drawn with the seed= of Sequential or of fit")
 _FLOAT32 = Absent("all is computed in float32", (None, "float32"))
 _LAST_AXIS = Absent("classes stand on the last axis: write np.moveaxis", (-1,))
 _IGNORED = Absent("give the rows of that class the sample_weight 0")
@@ -49,7 +48,6 @@ ARGUMENTS: dict[str, dict[str, Absent]] = {
         "lora_rank": Absent("all weights of a kernel are trained"),
         "noise_shape": Absent("each entry is dropped by itself"),
         "quantization_config": Absent("all is computed in float32"),
-        "seed": _SEED,
         "weights": Absent("give them to model.set_weights once the model is built"),
     },
     "Input": {
@@ -71,7 +69,22 @@ ARGUMENTS: dict[str, dict[str, Absent]] = {
         "rms_scaling": Absent(_STATISTICS, (False,)),
         "scale": Absent(_STATISTICS, (True,)),
     },
-    "LeakyReLU": {"alpha": _renamed("negative_slope")},
+    "CategoryEncoding": {
+        "sparse": Absent("outputs are arrays with all their zeros", (False,)),
+    },
+    "Embedding": {
+        "input_length": Absent("leave it out, or write input_shape=(length,)"),
+        "mask_zero": Absent(
+            "there are no masks: 0 is a category like others, and sample_weight= of "
+            "fit weighs whole rows",
+            (False,),
+        ),
+    },
+    "Lambda": {
+        "arguments": Absent("write functools.partial(function, name=value)"),
+        "mask": Absent("there are no masks of time steps"),
+        "output_shape": Absent("leave it out: it follows from the function"),
+    },
     "Dropout": {"p": _renamed("rate")},
     "losses": {
         "axis": _LAST_AXIS,

@@ -90,7 +90,6 @@ PATTERNS: dict[str, dict[str, str]] = {
 NAMES: dict[str, dict[str, str]] = {
     "layers": {
         "ActivityRegularization": "penalise weights: Dense(kernel_regularizer=...)",
-        "AlphaDropout": "write Dropout, GaussianDropout or GaussianNoise",
         "BatchNormalization": "write LayerNormalization() in its place",
         "GroupNormalization": "write LayerNormalization() in its place",
         "RMSNormalization": "write LayerNormalization() in its place",
@@ -99,12 +98,7 @@ NAMES: dict[str, dict[str, str]] = {
             "write (x - x_train.mean(0)) / x_train.std(0) before fit and predict, or "
             "Rescaling(scale, offset) as the first layer"
         ),
-        "CategoryEncoding": "write x = utils.to_categorical(x) before fit and predict",
         "Discretization": "write x = np.digitize(x, edges) before fit and predict",
-        "Embedding": (
-            "utils.to_categorical(x) followed by Dense(units, use_bias=False) computes "
-            "the same"
-        ),
         "ReversibleEmbedding": _OWN_LAYER,
         "EinsumDense": "Dense acts on the last axis of inputs of any shape",
         "TimeDistributed": (
@@ -112,9 +106,6 @@ NAMES: dict[str, dict[str, str]] = {
         ),
         "InputLayer": "write Input(shape)",
         "InputSpec": "declare shapes with input_shape= of the first layer",
-        "Lambda": "write Activation(function)",
-        "Permute": _OWN_LAYER,
-        "RepeatVector": _OWN_LAYER,
         "Pipeline": "write Sequential([...]) or serial(...)",
     },
     "metrics": {},

@@ -12,7 +12,8 @@ where a layer computes.
 
 from jaxnet_mini.core.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from jaxnet_mini.core.layers.base import Base, check_shape
-from jaxnet_mini.core.layers.basic import Activation, Identity, Input, Rescaling
+from jaxnet_mini.core.layers.basic import Activation, Identity, Input, Lambda, Rescaling
+from jaxnet_mini.core.layers.categories import CategoryEncoding, Embedding
 from jaxnet_mini.core.layers.dense import Dense
 from jaxnet_mini.core.layers.merging import (
     Add,
@@ -24,32 +25,43 @@ from jaxnet_mini.core.layers.merging import (
     Multiply,
     Subtract,
 )
-from jaxnet_mini.core.layers.noise import Dropout, GaussianDropout, GaussianNoise
+from jaxnet_mini.core.layers.noise import (
+    AlphaDropout,
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+)
 from jaxnet_mini.core.layers.normalization import LayerNormalization
-from jaxnet_mini.core.layers.reshaping import Flatten, Reshape
+from jaxnet_mini.core.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 
 __all__ = [
     "ELU",
     "Activation",
     "Add",
+    "AlphaDropout",
     "Average",
     "Base",
+    "CategoryEncoding",
     "Concatenate",
     "Dense",
     "Dot",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GaussianDropout",
     "GaussianNoise",
     "Identity",
     "Input",
+    "Lambda",
     "LayerNormalization",
     "LeakyReLU",
     "Maximum",
     "Minimum",
     "Multiply",
     "PReLU",
+    "Permute",
     "ReLU",
+    "RepeatVector",
     "Rescaling",
     "Reshape",
     "Softmax",

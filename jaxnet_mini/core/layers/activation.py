@@ -4,8 +4,9 @@ Source: https://keras.io/api/layers/activation_layers/. Each gives outputs of th
 of its inputs, ``(batch, ...)``, in floats.
 """
 
+import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 import jax
@@ -23,14 +24,15 @@ from jaxnet_mini.core.layers.base import (
     constrained,
     total_penalty,
 )
-from jaxnet_mini.core.types import Params, RandomKey, Shape, as_float
+from jaxnet_mini.core.layers.basic import Activating
+from jaxnet_mini.core.types import Params, RandomKey, Shape
 from jaxnet_mini.errors import ArgumentError, ShapeError
 
 _NOT_NEGATIVE = checked(check_number, least=0.0)
 
 
 @dataclass(frozen=True, repr=False)
-class ReLU(Base):
+class ReLU(Activating):
     """``max(x, 0)``, or Keras's generalisation of it.
 
     Args:
@@ -54,19 +56,24 @@ class ReLU(Base):
     negative_slope: float = field(default=0.0, metadata=_NOT_NEGATIVE)
     threshold: float = field(default=0.0, metadata=_NOT_NEGATIVE)
 
-    def forward(self, params: Params, x: Array) -> Array:
-        return activations.relu(
-            as_float(x), self.negative_slope, self.max_value, self.threshold
+    @property
+    def function(self) -> activations.Activation:
+        return functools.partial(
+            activations.relu,
+            negative_slope=self.negative_slope,
+            max_value=self.max_value,
+            threshold=self.threshold,
         )
 
 
 @dataclass(frozen=True, repr=False)
-class LeakyReLU(Base):
+class LeakyReLU(Activating):
     """``x`` where it is at least 0, ``negative_slope * x`` below.
 
     Args:
         negative_slope: at least 0. The default is 0.3, and 0.2 for the activation of
             the name ``"leaky_relu"``, both as in Keras.
+        alpha: what Keras 2 called the slope.
 
     Raises:
         ArgumentError: the slope is below 0 or not finite.
@@ -79,13 +86,20 @@ class LeakyReLU(Base):
     """
 
     negative_slope: float = field(default=0.3, metadata=_NOT_NEGATIVE)
+    alpha: InitVar[float | None] = field(default=None, kw_only=True)
 
-    def forward(self, params: Params, x: Array) -> Array:
-        return jax.nn.leaky_relu(as_float(x), self.negative_slope)
+    def __post_init__(self, input_dim: int | None, alpha: float | None) -> None:
+        if alpha is not None:
+            object.__setattr__(self, "negative_slope", alpha)
+        super().__post_init__(input_dim)
+
+    @property
+    def function(self) -> activations.Activation:
+        return functools.partial(jax.nn.leaky_relu, negative_slope=self.negative_slope)
 
 
 @dataclass(frozen=True, repr=False)
-class ELU(Base):
+class ELU(Activating):
     """``x`` where it is above 0, ``alpha * (exp(x) - 1)`` below.
 
     Args:
@@ -102,8 +116,9 @@ class ELU(Base):
 
     alpha: float = field(default=1.0, metadata=checked(check_number))
 
-    def forward(self, params: Params, x: Array) -> Array:
-        return jax.nn.elu(as_float(x), self.alpha)
+    @property
+    def function(self) -> activations.Activation:
+        return functools.partial(jax.nn.elu, alpha=self.alpha)
 
 
 def _check_axis(argument: str, value: Any) -> int:
@@ -116,7 +131,7 @@ def _check_axis(argument: str, value: Any) -> int:
 
 
 @dataclass(frozen=True, repr=False)
-class Softmax(Base):
+class Softmax(Activating):
     """``exp(x) / sum(exp(x))`` over the last axis.
 
     Args:
@@ -133,8 +148,9 @@ class Softmax(Base):
 
     axis: int = field(default=-1, metadata=checked(_check_axis))
 
-    def forward(self, params: Params, x: Array) -> Array:
-        return activations.softmax(as_float(x))
+    @property
+    def function(self) -> activations.Activation:
+        return activations.softmax
 
 
 def _check_axes(argument: str, value: Any) -> tuple[int, ...]:

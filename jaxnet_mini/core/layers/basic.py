@@ -1,14 +1,19 @@
 """The layers that most networks are made of."""
 
+import abc
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
+import jax
 from jax import Array
 
-from jaxnet_mini.base.arguments import check_number
+from jaxnet_mini.base.arguments import check_number, is_function
 from jaxnet_mini.core import activations
 from jaxnet_mini.core.fields import checked
 from jaxnet_mini.core.layers.base import ACTIVATION, SHAPE, Base, check_shape
 from jaxnet_mini.core.types import Params, Shape, as_float
+from jaxnet_mini.errors import ArgumentError, ShapeError
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,7 +45,23 @@ class Input(Base):
 
 
 @dataclass(frozen=True, repr=False)
-class Activation(Base):
+class Activating(Base, abc.ABC):
+    """The base of layers that apply a function and have no parameters.
+
+    Each may be the ``activation=`` of another layer, too.
+    """
+
+    @property
+    @abc.abstractmethod
+    def function(self) -> activations.Activation:
+        """What is applied to floats."""
+
+    def forward(self, params: Params, x: Array) -> Array:
+        return self.function(as_float(x))
+
+
+@dataclass(frozen=True, repr=False)
+class Activation(Activating):
     """Apply a function to each element, or to the last axis for ``softmax``.
 
     Args:
@@ -60,8 +81,63 @@ class Activation(Base):
 
     activation: activations.Named = field(metadata=ACTIVATION)
 
+    @property
+    def function(self) -> activations.Activation:
+        return activations.get(self.activation)
+
+
+def _check_function(argument: str, value: Any) -> Any:
+    if not is_function(value) or isinstance(value, type):
+        raise ArgumentError(
+            f"{argument} must be a function of a batch, not {value!r}: write for "
+            "example Lambda(jnp.square)."
+        )
+    return value
+
+
+EXAMPLES = 1009
+"""How many a function is shown of which the shape of the outputs is asked: a number
+that no axis of features has by chance."""
+
+
+@dataclass(frozen=True, repr=False)
+class Lambda(Base):
+    """Apply a function to each batch.
+
+    In a file it stands by its name, as all functions do: a lambda, which has none,
+    cannot be saved.
+
+    Args:
+        function: takes a batch ``(batch, ...)`` and returns one of as many examples, of
+            any shape; it is to be made of functions of JAX.
+
+    Raises:
+        ArgumentError: it is no function.
+        ShapeError: it does not return one output for each example.
+
+    Source: https://keras.io/api/layers/core_layers/lambda/
+
+    >>> import jax.numpy as jnp
+    >>> Lambda(lambda x: x**2).apply({}, jnp.array([[-1.0, 2.0]]))
+    Array([[1., 4.]], dtype=float32)
+    """
+
+    function: Callable[[Array], Array] = field(metadata=checked(_check_function))
+    acts_by_row = False  # of a user's function nothing is known
+
+    def _output_shape(self, input_shape: Shape) -> Shape:
+        floats = jax.dtypes.canonicalize_dtype(float)
+        batch = jax.ShapeDtypeStruct((EXAMPLES, *input_shape), floats)
+        shape = jax.eval_shape(self.function, batch).shape
+        if shape[:1] != (EXAMPLES,):
+            raise ShapeError(
+                f"{self!r} made an array of shape {shape} of {EXAMPLES} examples of "
+                f"shape {input_shape}: its first axis must be that of the examples."
+            )
+        return tuple(shape[1:])
+
     def forward(self, params: Params, x: Array) -> Array:
-        return activations.get(self.activation)(as_float(x))
+        return self.function(x)
 
 
 @dataclass(frozen=True, repr=False)

@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.base.arguments import check_number, is_number
-from jaxnet_mini.core.fields import checked
+from jaxnet_mini.base.arguments import check_count, check_number, is_number
+from jaxnet_mini.core.fields import NEWER, checked
 from jaxnet_mini.core.layers.base import Base
 from jaxnet_mini.core.types import Params, RandomKey, as_float
 from jaxnet_mini.errors import ArgumentError
@@ -23,9 +23,19 @@ from jaxnet_mini.errors import ArgumentError
 class Random(Base, abc.ABC):
     """The base of these layers.
 
+    Args:
+        seed: a whole number of at least 0 that is mixed into the ``key``, so that
+            layers of different seeds draw different numbers from one; None for none.
+
     Raises:
-        ArgumentError: ``apply`` in training without a ``key``.
+        ArgumentError: ``apply`` in training without a ``key``, or ``seed`` is none.
     """
+
+    seed: int | None = field(
+        default=None,
+        kw_only=True,
+        metadata=checked(check_count, optional=True, least=0) | NEWER,
+    )
 
     @property
     @abc.abstractmethod
@@ -53,6 +63,8 @@ class Random(Base, abc.ABC):
                 f"{self!r} draws random numbers in training: give apply a key, for "
                 "example key=jax.random.key(0)."
             )
+        if self.seed is not None:
+            key = jax.random.fold_in(key, self.seed)
         return self.disturb(key, as_float(x))
 
 
@@ -122,6 +134,40 @@ class GaussianDropout(Dropout):
     def disturb(self, key: RandomKey, x: Array) -> Array:
         deviation: float = (self.rate / (1.0 - self.rate)) ** 0.5
         return x * (1.0 + deviation * jax.random.normal(key, x.shape, x.dtype))
+
+
+@dataclass(frozen=True, repr=False)
+class AlphaDropout(Dropout):
+    """Set a share of the inputs to the limit of SELU, keeping mean and variance.
+
+    For inputs of mean 0 and variance 1, as ``activation="selu"`` with
+    ``kernel_initializer="lecun_normal"`` makes them: ``a * x + b`` of what is kept and
+    ``a * s + b`` for what is dropped, with ``s = -1.7581``, SELU's limit for small
+    inputs, ``a = ((1 - rate) (1 + rate s^2))^(-1/2)`` and ``b = -a s rate``.
+
+    Args:
+        rate: the share that is dropped, in [0, 1).
+
+    Raises:
+        ArgumentError: ``rate`` is no number in [0, 1), or ``apply`` in training got no
+            ``key``.
+
+    Source: Klambauer et al. 2017, https://arxiv.org/abs/1706.02515
+
+    >>> layer = AlphaDropout(0.5)
+    >>> x = jax.random.normal(jax.random.key(1), (1, 10_000))
+    >>> y = layer.apply({}, x, key=jax.random.key(0), training=True)
+    >>> abs(round(float(jnp.mean(y)), 1)), round(float(jnp.std(y)), 1)
+    (0.0, 1.0)
+    """
+
+    def disturb(self, key: RandomKey, x: Array) -> Array:
+        kept = 1.0 - self.rate
+        limit = -1.6732632423543772 * 1.0507009873554805
+        scale: Any = (kept * (1.0 + self.rate * limit**2)) ** -0.5
+        keep = jax.random.bernoulli(key, kept, x.shape)
+        y: Array = scale * (jnp.where(keep, x, limit) - limit * self.rate)
+        return y
 
 
 @dataclass(frozen=True, repr=False)

@@ -4,9 +4,10 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.base.arguments import as_integer
+from jaxnet_mini.base.arguments import as_integer, check_positive
 from jaxnet_mini.core.fields import checked
 from jaxnet_mini.core.layers.base import Base
 from jaxnet_mini.core.types import Params, Shape
@@ -81,3 +82,81 @@ class Reshape(Base):
         return tuple(
             size // known if axis == -1 else axis for axis in self.target_shape
         )
+
+
+def _check_dims(argument: str, value: Any) -> tuple[int, ...]:
+    given = value if isinstance(value, tuple | list) else (None,)
+    dims = tuple(axis for axis in map(as_integer, given) if axis is not None)
+    if len(dims) != len(given) or sorted(dims) != list(range(1, len(dims) + 1)):
+        raise ArgumentError(
+            f"{argument} must have each axis of an example once, counted from 1, such "
+            f"as (2, 1), not {value!r}."
+        )
+    return dims
+
+
+@dataclass(frozen=True, repr=False)
+class Permute(Base):
+    """Put the axes of each example in another order.
+
+    Args:
+        dims: for each axis of an output which of the input it is, counted from 1.
+
+    Raises:
+        ArgumentError: ``dims`` is no order of axes.
+        ShapeError: ``init`` and ``apply`` for examples of another number of axes.
+
+    Source: https://keras.io/api/layers/reshaping_layers/permute/
+
+    >>> import jax
+    >>> Permute((3, 1, 2)).init(jax.random.key(0), (4, 5, 6))
+    ((6, 4, 5), {})
+    """
+
+    dims: tuple[int, ...] = field(metadata=checked(_check_dims))
+
+    def _output_shape(self, input_shape: Shape) -> Shape:
+        if len(input_shape) != len(self.dims):
+            raise ShapeError(
+                f"{self!r} got an example of shape {input_shape}, which has "
+                f"{len(input_shape)} axes: give dims as many."
+            )
+        return tuple(input_shape[axis - 1] for axis in self.dims)
+
+    def forward(self, params: Params, x: Array) -> Array:
+        self._output_shape(x.shape[1:])
+        return jnp.transpose(x, (0, *self.dims))
+
+
+@dataclass(frozen=True, repr=False)
+class RepeatVector(Base):
+    """Repeat each example: ``(batch, features)`` becomes ``(batch, n, features)``.
+
+    Args:
+        n: how often, a positive integer.
+
+    Raises:
+        ArgumentError: ``n`` is none.
+        ShapeError: ``init`` and ``apply`` for examples of another number of axes than
+            one.
+
+    Source: https://keras.io/api/layers/reshaping_layers/repeat_vector/
+
+    >>> RepeatVector(2).apply({}, jnp.array([[1, 2]]))
+    Array([[[1, 2],
+            [1, 2]]], dtype=int32)
+    """
+
+    n: int = field(metadata=checked(check_positive))
+
+    def _output_shape(self, input_shape: Shape) -> Shape:
+        if len(input_shape) != 1:
+            raise ShapeError(
+                f"{self!r} repeats vectors and got an example of shape {input_shape}: "
+                "put Flatten() before it."
+            )
+        return (self.n, *input_shape)
+
+    def forward(self, params: Params, x: Array) -> Array:
+        shape = self._output_shape(x.shape[1:])
+        return jnp.broadcast_to(jnp.expand_dims(x, 1), (x.shape[0], *shape))

@@ -166,7 +166,9 @@ def acts_by_row(layer: Layer, training: bool = False) -> bool:
     own = getattr(layer, "acts_by_row", None)
     if own is not None:
         return bool(own)
-    activation = getattr(layer, "activation", None)
+    activation: Any = getattr(layer, "activation", None)
+    if type(activation) in OWN_LAYERS:
+        return type(layer) in OWN_LAYERS and acts_by_row(activation)
     known = (None, *activations.ACTIVATIONS, *activations.ACTIVATIONS.values())
     return type(layer) in OWN_LAYERS and activation in known
 

@@ -14,7 +14,12 @@ from typing import Any, TypeAlias
 import jax
 
 from jaxnet_mini.core import regularizers
-from jaxnet_mini.core.layers import Dropout, GaussianDropout, GaussianNoise
+from jaxnet_mini.core.layers import (
+    AlphaDropout,
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+)
 from jaxnet_mini.core.networks.composed import Composed
 from jaxnet_mini.core.networks.graph import Graph
 from jaxnet_mini.core.networks.serial import Serial
@@ -24,7 +29,12 @@ from jaxnet_mini.core.types import Layer
 Place: TypeAlias = tuple[str | int, ...]
 """Where a number stands in a network: fields of layers, and indices of tuples."""
 
-_OF_LAYERS = {Dropout: "rate", GaussianDropout: "rate", GaussianNoise: "stddev"}
+_OF_LAYERS: dict[type, str] = {
+    AlphaDropout: "rate",
+    Dropout: "rate",
+    GaussianDropout: "rate",
+    GaussianNoise: "stddev",
+}
 _OF_REGULARIZERS = (regularizers.L1, regularizers.L2, regularizers.L1L2)
 
 
