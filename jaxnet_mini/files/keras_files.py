@@ -11,10 +11,9 @@ import contextlib
 import io
 import os
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,7 +22,8 @@ from jaxnet_mini.base.arguments import check_path
 from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.core.networks import weights
 from jaxnet_mini.core.networks.outline import LayerOutline
-from jaxnet_mini.errors import FileError, JaxnetError, import_extra, short
+from jaxnet_mini.errors import FileError
+from jaxnet_mini.files import hdf5
 from jaxnet_mini.files.keras_writer import group_names
 from jaxnet_mini.files.safetensors import FilePath, readable
 
@@ -33,10 +33,6 @@ SUFFIXES = (".keras", ".h5", ".hdf5", SHARDED)
 
 MOST_DIRECTORY_BYTES = 2**18
 """Of the directory of an archive, which takes ten times that in memory."""
-
-MOST_MEMBERS = 4000
-"""Of all groups of an HDF5 file, as many as a thousand dense layers have. To look at
-one takes a fifth of a millisecond, and a group may stand in many places."""
 
 
 def is_keras(path: FilePath) -> bool:
@@ -78,15 +74,8 @@ def read_weights(
             left |= {
                 f"layers/{group}/vars/{index}": v for index, v in variables.items()
             }
-        # Checked before a number is read: a file may claim any shape.
-        there = {name: _Stored(dataset) for name, dataset in (found | left).items()}
-        source = repr(os.fspath(path))
-        weights.check(weights.shapes(outline), there, source, cast=True)
-        _check_stored(found, os.fspath(path))
-        return {
-            name: np.asarray(dataset[()]).view(there[name].dtype)
-            for name, dataset in found.items()
-        }
+        expected = weights.shapes(outline)
+        return hdf5.read_weights(found, left, expected, os.fspath(path))
 
 
 def read_optimizer(
@@ -105,15 +94,14 @@ def read_optimizer(
         FileError: it is damaged or of another format.
     """
     with _weights_file(path) as file:
-        source = os.fspath(path)
-        # As `_member` asks, without its error.
-        if not file.id.links.exists(b"optimizer"):
+        walk = hdf5.Walk(os.fspath(path))
+        if not walk.has(file, "optimizer"):
             return None
-        group = _member(_member(file, "optimizer", source), "vars", source)
+        group = walk.member(walk.member(file, "optimizer"), "vars")
         if len(group) != len(expected):
             return None
         found = {
-            f"optimizer/{index}": _member(group, str(index), source)
+            f"optimizer/{index}": walk.member(group, str(index))
             for index in range(len(expected))
         }
         for array, wanted in zip(found.values(), expected, strict=True):
@@ -123,37 +111,9 @@ def read_optimizer(
                 counts or weights.castable(array.dtype, dtype)
             ):
                 return None
-        _check_stored(found, source)
+        hdf5.check_stored(found, os.fspath(path))
         arrays = [np.asarray(array[()]) for array in found.values()]
     return None if arrays[0] < 0 else arrays  # a count of steps
-
-
-class _Stored:
-    """Shape and dtype of an array in a file."""
-
-    def __init__(self, dataset: Any) -> None:
-        self.shape = dataset.shape
-        # HDF5 has no bfloat16: Keras writes two bytes of which nothing is told.
-        opaque = dataset.dtype == np.dtype("V2")
-        self.dtype = np.dtype(jnp.bfloat16) if opaque else dataset.dtype
-
-
-def _check_stored(found: Mapping[str, Any], path: str) -> None:
-    """Check that the numbers stand in the file, each once and as they are."""
-    total = sum(dataset.nbytes for dataset in found.values())
-    for name, dataset in found.items():
-        # What is compressed, or not there at all, may fill any memory.
-        if dataset.chunks or dataset.id.get_storage_size() != dataset.nbytes:
-            raise FileError(
-                f"{path!r} has the numbers of {name} compressed or not at all, unlike "
-                "what Keras writes: write it anew with Keras 3."
-            )
-    size = readable(path).stat().st_size
-    if total > size:
-        raise FileError(
-            f"{path!r} has {size} bytes, and the weights in it would have {total}: "
-            "write it anew with Keras 3."
-        )
 
 
 @contextlib.contextmanager
@@ -161,21 +121,11 @@ def _weights_file(path: FilePath) -> Iterator[Any]:
     file, source = readable(path), os.fspath(path)
     if not file.name.endswith((".keras", ".weights.h5")):
         raise _old(path)
-    h5py = import_extra("h5py", "keras")
-    try:
-        # All through Python's own files: the HDF5 library opens none.
-        with (
-            _part(path, "model.weights.h5")
-            if file.suffix == ".keras"
-            else file.open("rb") as data,
-            h5py.File(data, "r") as opened,
-        ):
-            yield opened
-    except JaxnetError:
-        raise
-    except Exception as error:
-        # What h5py raises of a damaged file is documented nowhere.
-        raise FileError(f"{source!r} is no intact HDF5 file: {error}.") from None
+    # The HDF5 library opens none.
+    whole = file.suffix == ".keras"
+    data = _part(path, "model.weights.h5") if whole else file.open("rb")
+    with hdf5.opened(data, source) as opened:
+        yield opened
 
 
 def _old(path: FilePath) -> FileError:
@@ -194,65 +144,27 @@ def _old(path: FilePath) -> FileError:
 
 def _variables(file: Any, path: str) -> dict[str, dict[str, Any]]:
     """Return the variables of each layer in a file, by number, without reading them."""
-    h5py = import_extra("h5py", "keras")
     groups: dict[str, dict[str, Any]] = {}
-    seen = 0
-
-    def names(group: Any) -> list[str]:
-        """Return the names of the members of a group; none is followed."""
-        nonlocal seen
-        seen += len(group) if isinstance(group, h5py.Group) else 0
-        if seen > MOST_MEMBERS:
-            raise FileError(
-                f"{path!r} has more than {MOST_MEMBERS} groups and arrays, unlike what "
-                "Keras 3 writes for dense layers."
-            )
-        return list(group) if isinstance(group, h5py.Group) else []
-
-    layers = _member(file, "layers", path)
-    for name in names(layers):
-        layer = _member(layers, name, path)
+    walk = hdf5.Walk(path)
+    layers = walk.member(file, "layers")
+    for name in walk.names(layers):
+        layer = walk.member(layers, name)
         groups[name] = {}
-        for part in names(layer):
-            inner = _member(layer, part, path)
+        for part in walk.names(layer):
+            inner = walk.member(layer, part)
             if part == "vars":
-                members = {key: _member(inner, key, path) for key in names(inner)}
+                members = {key: walk.member(inner, key) for key in walk.names(inner)}
                 groups[name] = {k: m for k, m in members.items() if hasattr(m, "shape")}
             elif part == "layers" or (
                 part != "seed_generator"
-                and "vars" in names(inner)
-                and names(_member(inner, "vars", path))
+                and "vars" in walk.names(inner)
+                and walk.names(walk.member(inner, "vars"))
             ):
                 raise FileError(
                     f"{path!r} has weights of a layer inside the layer {name!r}: that "
                     "is not supported."
                 )
     return groups
-
-
-def _member(group: Any, name: str, path: str) -> Any:
-    """Return a member of a group, if it stands in this file.
-
-    Raises:
-        FileError: it does not: links and some data sets would be read from others.
-    """
-    h5py = import_extra("h5py", "keras")
-    # A name of several parts would be followed through whatever they are.
-    if isinstance(group, h5py.Group) and "/" not in name and name != ".":
-        links, key = group.id.links, name.encode(errors="surrogateescape")
-        # Not `name in group`, which asks what a link leads to as well.
-        if links.exists(key) and links.get_info(key).type == h5py.h5l.TYPE_HARD:
-            member = group[name]
-            if isinstance(member, h5py.Group) or (
-                isinstance(member, h5py.Dataset)
-                and member.shape is not None
-                and not (member.external or member.is_virtual)
-            ):
-                return member
-    raise FileError(
-        f"{path!r} does not hold {short(name)} where Keras 3 writes it: write it anew "
-        "with Keras 3."
-    )
 
 
 class _Bounded(io.FileIO):

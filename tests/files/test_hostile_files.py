@@ -901,7 +901,7 @@ def shared(path):
     path.write_bytes(keras(None, change, weights.getvalue()))
 
 
-NOT_THERE = "where Keras 3 writes it"
+NOT_THERE = "where Keras writes it"
 WHOLE = (CORPUS / "small.weights.h5").read_bytes()
 
 HDF5 = [

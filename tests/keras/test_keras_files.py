@@ -728,14 +728,14 @@ def as_virtual_data(file):
 def test_no_other_file_is_read_through_one(tmp_path, change):
     path, _ = written(tmp_path, small)
     changed_weights(path, change)
-    with raises_text(FileError, "does not hold '0' where Keras 3 writes it"):
+    with raises_text(FileError, "does not hold '0' where Keras writes it"):
         load_model(path)
 
 
 def test_files_of_other_layouts_are_refused(tmp_path):
     path, _ = written(tmp_path, small)
     changed_weights(path, lambda file: file.move("layers", "_layers"))
-    with raises_text(FileError, "does not hold 'layers' where Keras 3 writes it"):
+    with raises_text(FileError, "does not hold 'layers' where Keras writes it"):
         load_model(path)
     path, _ = written(tmp_path, small)
     changed_weights(
