@@ -245,7 +245,7 @@ def _initializer(value: Json, where: str) -> Any:
         return ...
     fields = {field.name: field.default for field in dataclasses.fields(ours)}
     given = {a: v for a, v in config.items() if v is not None and a in fields}
-    if any(not isinstance(value, int | float | str) for value in given.values()):
+    if any(isinstance(value, dict) for value in given.values()):
         return ...
     name = snake_case(kind)
     if all(fields[argument] == value for argument, value in given.items()):

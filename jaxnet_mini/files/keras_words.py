@@ -153,6 +153,9 @@ def translated(value: Json, where: str) -> Any:
         if argument not in DROPPED and (argument, given) != ("name", None)
     }
     kind, name = _known(value["class"], where)
+    if name == "Lambda":
+        # A Lambda of one of Keras's own functions is read by no Keras.
+        name, config["activation"] = "Activation", config.pop("function")
     return _object(f"keras.{kind}", name, config)
 
 

@@ -55,6 +55,37 @@ def test_what_is_trained_is_what_keras_trains(tmp_path):
         assert_close(mine, other, 1e-5)
 
 
+def test_what_is_written_is_read_by_keras(tmp_path):
+    """And again here, with all arguments; a function of ours is an activation there."""
+    layers, initializers = jn.layers, jn.initializers
+    model = jn.Sequential(
+        [
+            *stack(jn)[:-1],
+            layers.Dense(
+                2,
+                kernel_initializer=None,
+                bias_initializer=initializers.Constant([1.0, 2.0]),
+                kernel_constraint="min_max_norm",
+            ),
+            layers.Lambda(jn.activations.relu),
+            layers.CategoryEncoding(9),
+        ]
+    )
+    path = tmp_path / "model.keras"
+    model.save(path)
+    expected = model.predict(X)
+    with keras_on_jax() as keras:
+        theirs = keras.models.load_model(path)
+        np.testing.assert_allclose(theirs(X), expected, rtol=1e-6, atol=1e-6)
+    again = jn.models.load_model(path)
+    np.testing.assert_array_equal(again.predict(X), expected)
+    last = again.layers[7]
+    assert last.kernel_initializer is None
+    assert last.bias_initializer == initializers.Constant([1.0, 2.0])
+    assert last.kernel_constraint == jn.constraints.MinMaxNorm()
+    assert again.layers[8] == layers.Activation("relu", name="lambda")
+
+
 def test_categories_are_encoded_as_in_keras():
     with keras_on_jax() as keras:
         for mode in ("multi_hot", "one_hot", "count"):
