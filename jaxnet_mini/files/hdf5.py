@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxnet_mini.base import plain_json
 from jaxnet_mini.core.networks import weights
 from jaxnet_mini.errors import FileError, JaxnetError, import_extra, short
 from jaxnet_mini.files.safetensors import readable
@@ -97,6 +98,29 @@ class Walk:
         raise FileError(
             f"{self.path!r} does not hold {short(name)} where Keras writes it: write "
             "it anew with Keras 3."
+        )
+
+    def text(self, group: Any, name: str) -> str | None:
+        """Return an attribute that is one text; None where there is none of the name.
+
+        Raises:
+            FileError: it is anything else.
+        """
+        h5py, key = self._h5py, name.encode()
+        if not h5py.h5a.exists(group.id, key):
+            return None
+        attribute = h5py.h5a.open(group.id, key)
+        # Several texts of unknown length could all be the same one.
+        sensible = attribute.dtype.itemsize <= plain_json.MOST_BYTES
+        if attribute.shape == () and attribute.dtype.kind in "OS" and sensible:
+            value = group.attrs[name]
+            if isinstance(value, bytes):
+                return value.decode(errors="replace")
+            if isinstance(value, str):
+                return value
+        raise FileError(
+            f"{self.path!r} does not hold {name} as one text, as Keras writes it: "
+            "write it anew with Keras 3."
         )
 
 

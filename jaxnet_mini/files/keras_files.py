@@ -23,7 +23,7 @@ from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.core.networks import weights
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.errors import FileError
-from jaxnet_mini.files import hdf5
+from jaxnet_mini.files import hdf5, keras_legacy
 from jaxnet_mini.files.keras_writer import group_names
 from jaxnet_mini.files.safetensors import FilePath, readable
 
@@ -47,10 +47,10 @@ def is_keras(path: FilePath) -> bool:
 def read_weights(
     path: FilePath, outline: Sequence[LayerOutline]
 ) -> dict[str, NDArray[Any]]:
-    """Return the weights in a ``.weights.h5`` or ``.keras`` file, by our paths.
+    """Return the weights in a file by our paths.
 
-    Keras writes layers by class and number, such as ``layers/dense_1``, whatever their
-    names; so they are found by the order of the layers of each class.
+    Keras 3 writes layers by class and number, such as ``layers/dense_1``, whatever
+    their names; so they are found by the order of the layers of each class.
 
     Args:
         path: the file.
@@ -60,6 +60,8 @@ def read_weights(
         FileError: it is damaged or of another format.
         ShapeError: the weights are those of other layers.
     """
+    if keras_legacy.is_legacy(path):
+        return keras_legacy.read_weights(path, outline)
     with _weights_file(path) as file:
         groups = _variables(file, os.fspath(path))
         left: dict[str, Any] = {}
@@ -93,6 +95,8 @@ def read_optimizer(
     Raises:
         FileError: it is damaged or of another format.
     """
+    if keras_legacy.is_legacy(path):
+        return None  # it stands there by names that Keras made up
     with _weights_file(path) as file:
         walk = hdf5.Walk(os.fspath(path))
         if not walk.has(file, "optimizer"):
@@ -119,8 +123,8 @@ def read_optimizer(
 @contextlib.contextmanager
 def _weights_file(path: FilePath) -> Iterator[Any]:
     file, source = readable(path), os.fspath(path)
-    if not file.name.endswith((".keras", ".weights.h5")):
-        raise _old(path)
+    if file.name.endswith(SHARDED):
+        raise _sharded(path)
     # The HDF5 library opens none.
     whole = file.suffix == ".keras"
     data = _part(path, "model.weights.h5") if whole else file.open("rb")
@@ -128,17 +132,11 @@ def _weights_file(path: FilePath) -> Iterator[Any]:
         yield opened
 
 
-def _old(path: FilePath) -> FileError:
-    source = repr(os.fspath(path))
-    if os.fspath(path).endswith(SHARDED):
-        return FileError(
-            f"{source} is the index of weights that stand in several files, which is "
-            "not read: load it in Keras with model.load_weights, and write it anew "
-            'with model.save_weights("model.weights.h5").'
-        )
+def _sharded(path: FilePath) -> FileError:
     return FileError(
-        f"{source} is in the legacy HDF5 format, which is not read: load it in Keras "
-        'and write it anew with model.save("model.keras").'
+        f"{os.fspath(path)!r} is the index of weights that stand in several files, "
+        "which is not read: load it in Keras with model.load_weights, and write it "
+        'anew with model.save_weights("model.weights.h5").'
     )
 
 
@@ -206,18 +204,20 @@ def _part(path: FilePath, name: str) -> io.BytesIO:
 
 
 def read_config(path: FilePath) -> dict[str, Json]:
-    """Return the ``config.json`` of a ``.keras`` file.
+    """Return the ``config.json`` of a ``.keras`` file, or what stands for it.
 
     Raises:
         FileError: it is damaged or of another format.
     """
+    if keras_legacy.is_legacy(path):
+        return keras_legacy.read_config(path)
     if os.fspath(path).endswith(".weights.h5"):
         raise FileError(
             f"{os.fspath(path)!r} holds weights only: build the model, then call "
             "model.load_weights."
         )
-    if not os.fspath(path).endswith(".keras"):
-        raise _old(path)
+    if os.fspath(path).endswith(SHARDED):
+        raise _sharded(path)
     text = _part(path, "config.json").getvalue()
     with plain_json.locating(os.fspath(path)):
         plain_json.check_size(text)

@@ -24,8 +24,9 @@ def load_model(
     or evaluated.
 
     Args:
-        path: a ``.safetensors`` file, or a ``.keras`` file of a dense Sequential. Of
-            Keras's optimizers the state is read for those that `Model.save` names.
+        path: a ``.safetensors`` file, or a ``.keras`` or legacy ``.h5`` file of a dense
+            Sequential. Of Keras's optimizers the state is read for those that
+            `Model.save` names, from ``.keras`` files.
         custom_objects: your own classes and functions that the file names, such as
             ``{"my_loss": my_loss}``. Classes must be dataclasses.
         compile: whether to compile as the model in the file was.

@@ -1024,6 +1024,63 @@ BOMBS = [
         "is no intact HDF5 file",
     ),
 ]
+
+
+def legacy(change):
+    """The same model in the format of Keras 2, after a change."""
+
+    def make(path):
+        with zipfile.ZipFile(CORPUS / "small.keras") as archive:
+            config = archive.read("config.json").decode()
+        with h5py.File(path, "w") as file:
+            file.attrs["model_config"] = config
+            for number, shape in enumerate([(3, 2), (2, 2)]):
+                name = f"dense_{number}" if number else "dense"
+                group = file.create_group(f"model_weights/{name}/{name}")
+                group["kernel:0"] = np.zeros(shape, np.float32)
+                group["bias:0"] = np.zeros(2, np.float32)
+            change(file, str(path.parent / FOREIGN / "file.h5"))
+
+    return make
+
+
+def attribute(value):
+    def change(file, foreign):
+        del file.attrs["model_config"]
+        file.attrs["model_config"] = value
+
+    return legacy(change)
+
+
+def old_elsewhere(place):
+    def change(file, foreign):
+        del file[place]
+        file[place] = external(foreign)
+
+    return legacy(change)
+
+
+def a_ring(file, foreign):
+    file["model_weights/dense/dense/again"] = file["model_weights"]
+
+
+OLD_KERNEL = "model_weights/dense/dense/kernel:0"
+LEGACY = [
+    Row("no bytes", b"", "FileError", "is no intact HDF5 file"),
+    Row("weights elsewhere", old_elsewhere("model_weights"), "FileError", "not hold"),
+    Row("a layer elsewhere", old_elsewhere("model_weights/dense"), "FileError", "hold"),
+    Row("a kernel elsewhere", old_elsewhere(OLD_KERNEL), "FileError", "does not hold"),
+    Row("a ring", legacy(a_ring), "FileError", "has more than 4000 groups"),
+    Row("many texts", attribute(["{}"] * 9), "FileError", "model_config as one text"),
+    Row("a number for a text", attribute(3), "FileError", "model_config as one text"),
+    Row("no JSON", attribute("{"), "ArgumentError", "its JSON cannot be read"),
+    Row("a text of 5 MB", attribute("[" * 5 * 2**20), "ArgumentError", "is too large"),
+    Row("no layers", attribute("{}"), "ArgumentError", "described in a way unknown"),
+    Row("lists", attribute('{"config": [[]]}'), "ArgumentError", "described in a way"),
+]
+for row in LEGACY:
+    row.suffix = ".h5"
+    row.readers = ("load_model",)
 for row in KERAS + CONFIGS + BOMBS:
     row.suffix = ".keras"
 for row in CONFIGS + BOMBS:
@@ -1037,6 +1094,7 @@ TABLES = {
     "archive": KERAS,
     "config": CONFIGS,
     "hdf5": HDF5,
+    "legacy": LEGACY,
     "bomb": BOMBS,
 }
 ROWS = {f"{kind}: {row.name}": row for kind, rows in TABLES.items() for row in rows}

@@ -635,15 +635,7 @@ def test_models_without_a_shape_have_no_weights(tmp_path):
 # Files that are not what they should be
 
 
-def test_old_formats_say_how_to_go_on(tmp_path):
-    path, _ = written(tmp_path, small)
-    old = tmp_path / "model.h5"
-    with keras_on_jax() as keras:
-        keras.models.load_model(path).save(old)
-    model = jn.Sequential([jn.Input((4, 3)), jn.Dense(2)])
-    for load in (load_model, model.load_weights):
-        with raises_text(FileError, "in the legacy HDF5 format", "write it anew with"):
-            load(old)
+def test_weights_alone_are_no_model(tmp_path):
     weights, _ = written(tmp_path, small, name="model.weights.h5")
     with raises_text(FileError, "holds weights only: build the model"):
         load_model(weights)
