@@ -16,6 +16,7 @@ from jaxnet_mini.base.absent import modules as _absences
 # isort: split
 from jaxnet_mini import (
     activations,
+    backend,
     callbacks,
     constraints,
     data,
@@ -69,6 +70,7 @@ __all__ = [
     "Trainer",
     "__version__",
     "activations",
+    "backend",
     "callbacks",
     "constraints",
     "data",
@@ -95,6 +97,7 @@ __all__ = [
 
 _FACES = {
     "activations": activations,
+    "backend": backend,
     "callbacks": callbacks,
     "constraints": constraints,
     "datasets": datasets,

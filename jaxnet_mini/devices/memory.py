@@ -1,15 +1,39 @@
-"""How much memory the device has left, asked before anything is copied to it."""
+"""How much memory the device has left, asked before anything is copied to it.
 
+And what gives back memory that nobody needs.
+"""
+
+import gc
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import jax
 
+from jaxnet_mini.base.arguments import check_flag
 from jaxnet_mini.base.text import readable_size
 
 MEMINFO = Path("/proc/meminfo")
 CGROUP = Path("/sys/fs/cgroup")
+
+
+def clear_session(free_memory: bool = True) -> None:
+    """Free the memory of models that nobody holds any more.
+
+    In Keras the names of layers begin anew besides. Here they count within a model, and
+    nothing else is kept between models but the seed of `utils.set_random_seed`, which
+    stays, and compiled programs, which equal networks share: ``jax.clear_caches()``
+    drops those.
+
+    Args:
+        free_memory: whether to look for such models now, which may take a while.
+
+    Source: https://keras.io/api/utils/config_utils/
+
+    >>> clear_session()
+    """
+    if check_flag("free_memory", free_memory):
+        gc.collect()
 
 
 def available(device: Any = None) -> int | None:

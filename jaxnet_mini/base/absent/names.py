@@ -43,7 +43,7 @@ PATTERNS: dict[str, dict[str, str]] = {
         r"Hash\w+|\w+Lookup|TextVectorization": (
             f"{_ARRAYS}: np.unique(words, return_inverse=True) numbers words"
         ),
-        r"(?i)add|average|concatenate|dot|maximum|minimum|multiply|subtract": _GRAPH,
+        r"add|average|concatenate|dot|maximum|minimum|multiply|subtract": _GRAPH,
     },
     "losses": {
         r"(?i)(binary|categorical)_?focal_?crossentropy": (
@@ -75,10 +75,15 @@ PATTERNS: dict[str, dict[str, str]] = {
         r"(un)?pack_x_y_sample_weight": "a batch is a tuple (x, y, sample_weight)",
         r"get_source_inputs|is_keras_tensor|standardize_dtype|Config": _PURE,
     },
+    "backend": {
+        r"(abs|arange|argmax|cast|clip|concatenate|constant|dot|exp|log|max|maximum|mean"
+        r"|min|minimum|ones|pow|reshape|round|shape|sign|sqrt|square|stack|std|sum|var"
+        r"|variable|zeros)(_like)?|(set_)?image_data_format|get_uid|is_\w+"
+        r"|result_type|standardize_dtype": _PURE,
+        r"backend|set_(epsilon|floatx)": _FLOAT32,
+    },
     "": {
-        r"(Keras|Ragged|Sparse)Tensor|Function|Operation|Variable|random|backend": (
-            _PURE
-        ),
+        r"(Keras|Ragged|Sparse)Tensor|Function|Operation|Variable|random": _PURE,
         r"(Stateless|Symbolic)Scope|tree": _PURE,
         r"(Float)?DTypePolicy|dtype_policies|mixed_precision|Quantizer|quantizers": (
             _FLOAT32
@@ -148,13 +153,14 @@ NAMES: dict[str, dict[str, str]] = {
         "hard_swish": "write activations.hard_silu, or give the name 'hard_swish'",
         "swish": "write activations.silu, or give the name 'swish'",
     },
+    "backend": {
+        "epsilon": "write 1e-7",
+        "floatx": 'all is computed in float32: write "float32"',
+    },
     "utils": {
         "FeatureSpace": f"{_ARRAYS}: pandas.get_dummies(frame) encodes columns",
         "Progbar": _SILENCE,
-        "PyDataset": "fit takes a generator or any iterable of batches (x, y)",
-        "Sequence": "fit takes a generator or any iterable of batches (x, y)",
         "bounding_boxes": _ARRAYS,
-        "clear_session": "nothing is kept between models: leave it out",
         "legacy": "what there is stands in jaxnet_mini.utils itself",
         "np_utils": "write utils.to_categorical",
         "pad_sequences": _ARRAYS,
