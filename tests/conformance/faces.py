@@ -412,7 +412,7 @@ FACES = {
     "activations": jn.activations,
     "callbacks": Callbacks(),
     "constraints": Adapters(jn.constraints, Function),
-    "initializers": Initializers(),
+    "initializers": jn.initializers,
     "layers": Layers(),
     "losses": Losses(),
     "metrics": Adapters(
@@ -441,7 +441,7 @@ WITH_RATE = {"models": types.SimpleNamespace(Sequential=ModelWithRate)}
 OF_FILE = {
     "callbacks/learning_rate_scheduler_test.py": WITH_RATE,
     "callbacks/reduce_lr_on_plateau_test.py": WITH_RATE,
-    "initializers/random_initializers_test.py": {"utils": jn.utils},
+    "initializers": {"initializers": Initializers(), "utils": jn.utils},
     "losses/losses_test.py": {"losses": Adapters(jn.losses, Function)},
     "layers": {"layers": Adapters(jn.layers, LayerWithWeights, Input=Symbol)},
 }

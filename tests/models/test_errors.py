@@ -925,7 +925,7 @@ UNKNOWN: list[tuple[str, Callable[[Any], Any], Any, str]] = [
     ),
     (
         "initializer",
-        lambda m: Dense(3, bias_initializer="Zeros"),
+        lambda m: Dense(3, bias_initializer="Zeroes"),
         initializers.INITIALIZERS,
         "zeros",
     ),
@@ -1354,11 +1354,11 @@ row(
     'activation="relu"',
 )
 row(
-    "initializer None",
+    "initializer 3",
     "trained",
-    lambda m: Dense(3, bias_initializer=None),
+    lambda m: Dense(3, bias_initializer=3),
     ArgumentError,
-    "an initializer must be a name or a callable, not None",
+    "an initializer must be a name or a callable, not 3",
 )
 for bad in ((0,), (None, 4), (2.5,)):
     row(
@@ -1894,7 +1894,7 @@ WAYS: dict[str, Callable[[Any], Any] | str] = {
     "offset": makes(Rescaling, 1.0, 0.0),
     "epsilon": makes(LayerNormalization, 1e-9),
     "activation 3": makes(Dense, 3, activation="relu"),
-    "initializer None": makes(Dense, 3, kernel_initializer="he_normal"),
+    "initializer 3": makes(Dense, 3, kernel_initializer="he_normal"),
     "input_shape (0,)": makes(Dense, 3, input_shape=(1,)),
     "input_shape a word": makes(Input, (28, 28)),
     "input_dim and input_shape": makes(Dense, 3, input_dim=4),
