@@ -3,12 +3,17 @@
 import contextlib
 import itertools
 import os
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from jaxnet_mini.base.arguments import check_count, check_path
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxnet_mini.base.arguments import as_integer, check_count, check_flag, check_path
 from jaxnet_mini.callbacks.base import Callback, Logs, batches_between
-from jaxnet_mini.errors import StateError, import_extra
+from jaxnet_mini.errors import ArgumentError, StateError, import_extra, short
 
 FLUSH_SECONDS = 5
 """How late TensorBoard may see an epoch; each flush waits for the disk, in a thread."""
@@ -26,21 +31,26 @@ class TensorBoard(Callback):
     steps taken. Look at them by ``tensorboard --logdir logs``; they appear within
     seconds, and all of them when ``fit`` or ``evaluate`` returns.
 
-    There is no ``write_graph``: the graph that Keras writes is TensorFlow's, and what
-    runs here is one compiled program.
-
     Args:
         log_dir: the folder, made where it is absent.
         histogram_freq: every how many epochs histograms of the weights are written;
             0 writes none.
+        write_graph: taken and without effect: the graph that Keras writes is
+            TensorFlow's, and what runs here is one compiled program.
+        write_images: whether the weights are written as pictures too, with their
+            histograms, 0 black and 1 white.
+        write_steps_per_second: whether the speed of each epoch, and of each batch
+            where these are written, is a log too.
         update_freq: ``"epoch"``; or every how many batches, counted from 1 over all
             epochs, the logs so far are written besides, where ``"batch"`` is 1. That
             makes the loop run one step at a time.
+        profile_batch: the batch, counted from 1, or a pair of the first and the last,
+            that JAX's profiler looks at; 0 is none. The loop then runs one step at a
+            time, and what is seen are single steps.
 
     Raises:
-        MissingExtraError: tensorboardX is not installed.
-        ArgumentError: ``log_dir`` is no path, ``histogram_freq`` or ``update_freq`` is
-            none of these.
+        MissingExtraError: tensorboardX is not installed, or for ``write_images`` PIL.
+        ArgumentError: an argument is none of these.
 
     Source: https://keras.io/api/callbacks/tensorboard/
     """
@@ -51,18 +61,33 @@ class TensorBoard(Callback):
         self,
         log_dir: str | os.PathLike[str] = "logs",
         histogram_freq: int = 0,
-        *,
+        write_graph: bool = True,
+        write_images: bool = False,
+        write_steps_per_second: bool = False,
         update_freq: int | str = "epoch",
+        profile_batch: int | str | Sequence[int] = 0,
     ) -> None:
         self._tensorboard = import_extra("tensorboardX", "tensorboard")
         self.log_dir = check_path("TensorBoard: log_dir", log_dir)
         self.histogram_freq = check_count("histogram_freq", histogram_freq, least=0)
+        check_flag("write_graph", write_graph)
+        self.write_images = check_flag("write_images", write_images)
+        if self.write_images:
+            import_extra("PIL", "plot")  # tensorboardX writes pictures by it
+        self.write_steps_per_second = check_flag(
+            "write_steps_per_second", write_steps_per_second
+        )
+        self.profile_batch = _pair(profile_batch)
         batch = isinstance(update_freq, str) and update_freq == "batch"
         every = 1 if batch else update_freq
         self._every = batches_between("TensorBoard: update_freq", every)
         self.update_freq = self._every or "epoch"
-        if self._every is None:
-            self.idle = (TensorBoard.on_train_batch_end,)
+        watching = (TensorBoard.on_train_batch_begin, TensorBoard.on_train_batch_end)
+        if self._every is None and self.profile_batch is None:
+            self.idle = watching
+        self._profiling = False
+        self._since = self._batch_since = time.perf_counter()
+        self._steps_before = 0
         self._writers: dict[str, Any] = {}
         self._batches = 0
         self._fitting = False
@@ -100,10 +125,42 @@ class TensorBoard(Callback):
         self._batches = 0
         self._fitting = True
 
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        if self.write_steps_per_second:
+            self._steps_before = int(self.model.state.step)
+            self._since = time.perf_counter()
+
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        if self.profile_batch is not None and not self._profiling:
+            first, last = self.profile_batch
+            if first <= self._batches + 1 <= last:
+                self._profile()
+        self._batch_since = time.perf_counter()
+
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         self._batches += 1
         if self._every is not None and self._batches % self._every == 0:
-            self._scalars("train", "batch_{}", logs or {}, self._batches)
+            own = dict(logs or {})
+            if self.write_steps_per_second:
+                passed = time.perf_counter() - self._batch_since
+                own["steps_per_second"] = 1.0 / passed
+            self._scalars("train", "batch_{}", own, self._batches)
+        if self.profile_batch is not None and self._batches >= self.profile_batch[1]:
+            self._end_profile()
+
+    def _profile(self) -> None:
+        import jax
+
+        jax.profiler.start_trace(str(Path(self.log_dir) / "train"))
+        self._profiling = True
+
+    def _end_profile(self) -> None:
+        if self._profiling:
+            import jax
+
+            self._profiling = False
+            jax.block_until_ready(self.model.params)  # the step is a part of it
+            jax.profiler.stop_trace()
 
     def on_test_end(self, logs: Logs | None = None) -> None:
         step = int(self.model.state.step)
@@ -118,6 +175,9 @@ class TensorBoard(Callback):
         # An optax transformation may keep its rate to itself.
         with contextlib.suppress(StateError):
             trained["learning_rate"] = self.model.optimizer.learning_rate
+        if self.write_steps_per_second:
+            steps = int(self.model.state.step) - self._steps_before
+            trained["steps_per_second"] = steps / (time.perf_counter() - self._since)
         self._scalars("train", "epoch_{}", trained, epoch)
         if held_out:
             self._scalars("validation", "epoch_{}", held_out, epoch)
@@ -126,8 +186,13 @@ class TensorBoard(Callback):
             for weight in self.model.weights:
                 tag = f"{self.model.name}/{weight.path}/histogram"
                 writer.add_histogram(tag, weight.numpy(), epoch)
+                picture = _picture(weight.numpy())
+                if self.write_images and picture is not None:
+                    tag = f"{self.model.name}/{weight.path}/image"
+                    writer.add_image(tag, picture, epoch, dataformats="HW")
 
     def on_train_end(self, logs: Logs | None = None) -> None:
+        self._end_profile()
         self._fitting = False
         self._close()
 
@@ -135,3 +200,36 @@ class TensorBoard(Callback):
         for writer in self._writers.values():
             writer.close()
         self._writers = {}
+
+
+def _pair(batches: Any) -> tuple[int, int] | None:
+    """Return the first and the last batch to look at; None for none.
+
+    Raises:
+        ArgumentError: they are no such pair.
+    """
+    words = batches.split(",") if isinstance(batches, str) else []
+    decimal = bool(words) and all(word.strip().isdecimal() for word in words)
+    given = [int(word) for word in words] if decimal else batches
+    several = isinstance(given, list | tuple) and len(given) in (1, 2)
+    numbers: list[Any] = [as_integer(n) for n in (given if several else [given])]
+    if numbers == [0]:
+        return None
+    if None in numbers or not 1 <= numbers[0] <= numbers[-1]:
+        raise ArgumentError(
+            "profile_batch must be the number of a batch, from 1, or a pair of the "
+            f"first and the last, or 0 for none, not {short(batches)}."
+        )
+    return numbers[0], numbers[-1]
+
+
+def _picture(weight: NDArray[Any]) -> NDArray[np.uint8] | None:
+    """Return a weight as a grey picture, no higher than wide; None where it is none."""
+    values = weight.squeeze()
+    if values.ndim == 1:
+        values = values[:, None]
+    elif values.ndim == 2 and values.shape[0] > values.shape[1]:
+        values = values.T
+    if values.ndim != 2:
+        return None
+    return np.clip(255.5 * values, 0, 255).astype(np.uint8)

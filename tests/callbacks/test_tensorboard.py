@@ -4,14 +4,17 @@ Keras's own callback needs TensorFlow; folders, tags and steps are those of its 
 and of its own tests.
 """
 
+import io
 import struct
 import sys
 
+import jax
 import numpy as np
 import optax
 import pytest
 from classifier import OurModel, data, ours
 from oracles import raises_text
+from PIL import Image
 from tensorboardX.crc32c import crc32c
 from tensorboardX.proto.event_pb2 import Event
 
@@ -215,3 +218,69 @@ def test_a_metric_of_several_numbers_is_several_series(tmp_path):
     for index in (0, 1):
         values = [entry[index] for entry in history.history["precision"]]
         assert_series(found, ("train", f"epoch_precision_{index}"), range(3), values)
+
+
+def test_weights_are_pictures_where_they_are_asked_for(tmp_path):
+    model = ours()
+    callback = TensorBoard(tmp_path, 2, write_images=True, write_graph=True)
+    model.fit(*data(), callbacks=[callback], **CALL)
+    found = written_in(tmp_path)
+    for weight in model.weights:
+        pictures = found[("train", f"sequential/{weight.path}/image")]
+        assert [step for step, _ in pictures] == [0, 2]
+        value = weight.numpy()
+        value = value[:, None] if value.ndim == 1 else value
+        value = value.T if value.shape[0] > value.shape[1] > 1 else value
+        grey = np.asarray(Image.open(io.BytesIO(pictures[1][1].encoded_image_string)))
+        assert (pictures[1][1].height, pictures[1][1].width) == value.shape
+        expected = np.clip(255.5 * value, 0, 255)
+        assert np.abs(grey.reshape(*value.shape, -1)[..., 0] - expected).max() < 1
+
+
+def test_steps_a_second_are_written_where_they_are_asked_for(tmp_path):
+    callback = TensorBoard(tmp_path, write_steps_per_second=True, update_freq=2)
+    ours().fit(*data(), callbacks=callback, **CALL)
+    found = written_in(tmp_path)
+    epochs = found[("train", "epoch_steps_per_second")]
+    assert [step for step, _ in epochs] == [0, 1, 2]
+    batches = found[("train", "batch_steps_per_second")]
+    assert [step for step, _ in batches] == [2, 4, 6, 8]
+    assert all(0 < value < 1e6 for _, value in [*epochs, *batches])
+
+
+def test_batches_are_profiled_where_they_are_asked_for(tmp_path, monkeypatch):
+    model, events = ours(), []
+    steps = lambda: int(model.state.step)  # noqa: E731
+    start = lambda folder: events.append((folder, steps()))  # noqa: E731
+    monkeypatch.setattr(jax.profiler, "start_trace", start)
+    monkeypatch.setattr(jax.profiler, "stop_trace", lambda: events.append(steps()))
+    folder = str(tmp_path / "train")
+    for given, expected in (
+        (2, [1, 2]),
+        ((4, 5), [3, 5]),
+        ("3, 3", [2, 3]),
+        ([8, 20], [7, 9]),  # it ends with the training
+        (20, []),
+        (0, []),
+    ):
+        model = ours()
+        callback = TensorBoard(tmp_path, profile_batch=given)
+        stepwise = CallbackList([callback], model, {}).watches_batches("train")
+        assert stepwise is (given != 0)
+        model.fit(*data(), callbacks=callback, **CALL)
+        begun = [(folder, step) for step in expected[:1]]
+        assert events == [*begun, *expected[1:]], given
+        events.clear()
+
+
+def test_what_it_cannot_do_gets_one_sentence(monkeypatch):
+    words = "profile_batch must be the number of a batch, from 1, or a pair"
+    for given in (-1, (3, 2), (1, 2, 3), "all", "2,all,", 1.5, (), None, (0, 4)):
+        with raises_text(ArgumentError, words, repr(given)):
+            TensorBoard(profile_batch=given)
+    for name in ("write_graph", "write_images", "write_steps_per_second"):
+        with raises_text(ArgumentError, f"{name} must be True or False, not 'no'"):
+            TensorBoard(**{name: "no"})
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with raises_text(MissingExtraError, "PIL is not installed", '"jaxnet-mini[plot]"'):
+        TensorBoard(write_images=True)

@@ -31,7 +31,7 @@ _OPTAX = "give compile one of optax"
 _EMA = "average model.get_weights() in a callback of your own"
 _STATISTICS = "LayerNormalization has gamma and beta as Keras has them by default"
 _DRAWN = "lines are drawn from layer to layer"
-_WRITTEN = "the logs are written, and pictures with model.summary and plot_model"
+_WRITTEN = "histograms and pictures of all weights are written alike"
 
 ARGUMENTS: dict[str, dict[str, Absent]] = {
     "layers": {
@@ -154,10 +154,6 @@ ARGUMENTS: dict[str, dict[str, Absent]] = {
     "TensorBoard": {
         "embeddings_freq": Absent(_WRITTEN, (0,)),
         "embeddings_metadata": Absent(_WRITTEN),
-        "profile_batch": Absent("write with jax.profiler.trace(folder): fit", (0,)),
-        "write_graph": Absent(_WRITTEN, (True, False)),
-        "write_images": Absent(_WRITTEN, (False,)),
-        "write_steps_per_second": Absent(_WRITTEN, (False,)),
     },
     "compile": {
         "auto_scale_loss": Absent("the loss needs no scale in float32", (True, False)),
