@@ -7,9 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from jaxnet_mini.base.absent import attributes
-
-MADE_OF = "_arguments"
-"""Where an object keeps the arguments that it was made of, by name."""
+from jaxnet_mini.core.values import MADE_OF
+from jaxnet_mini.errors import ArgumentError
 
 
 def keeping_arguments(init: Callable[..., None]) -> Callable[..., None]:
@@ -78,3 +77,16 @@ def names_in(kind: Any) -> frozenset[str]:
         if isinstance(member, types.FunctionType)
     ]
     return frozenset[str]().union(*map(names, methods))
+
+
+def check_free(owner: Any, name: str, reserved: frozenset[str]) -> None:
+    """Check that an attribute of a user's object hides no method that is called here.
+
+    Raises:
+        ArgumentError: it does.
+    """
+    if name in reserved:
+        raise ArgumentError(
+            f"{type(owner).__name__} sets self.{name}, which is a method of every one "
+            f"of its kind here: call it another name, such as self.own_{name}."
+        )

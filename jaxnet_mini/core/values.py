@@ -27,6 +27,10 @@ _KEY = "_value_key"
 """Where a value keeps its key with the key's hash: a hash is asked for at each call of
 a program."""
 
+MADE_OF = "_arguments"
+"""Where an object of a user's class keeps the arguments that it was made of, for files:
+what it holds says what it is."""
+
 
 class Value:
     """The base of frozen values: equal where class and all that is held are the same.
@@ -67,7 +71,8 @@ class Value:
         """Return what to copy: all but what is kept for speed."""
         kind: Any = type(self)
         kept, slots = _names(kind)
-        held = {n: v for n, v in vars(self).items() if n not in kept}
+        passed_over = kept - {MADE_OF}
+        held = {n: v for n, v in vars(self).items() if n not in passed_over}
         filled = {n: getattr(self, n) for n in slots if hasattr(self, n)}
         return (held, filled) if filled else held
 
@@ -164,7 +169,7 @@ def _names(kind: Any) -> tuple[frozenset[str], frozenset[str]]:
     ]
     # No tuples: a checker of annotations draws the items that it looks at with
     # Python's random, whose state is none of a comparison's business.
-    return frozenset([_KEY, *kept]), frozenset(slots)
+    return frozenset([_KEY, MADE_OF, *kept]), frozenset(slots)
 
 
 def held(value: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ and goes on as if they were its own. They are not: what a variable is stands in 
 """
 
 import dataclasses
+import functools
 import operator
 from collections.abc import Iterable
 from typing import Any
@@ -118,7 +119,13 @@ class Variable:
     """
 
     def __init__(self, spec: Spec, values: dict[str, Any] | None, owner: str) -> None:
-        self.spec, self.values, self.owner = spec, values, owner
+        self.spec, self.owner = spec, owner
+        vars(self)["values"] = values
+
+    @functools.cached_property
+    def values(self) -> dict[str, Any] | None:  # passed over by what compares values
+        """Where its value is, by name."""
+        return None
 
     @property
     def value(self) -> Array:

@@ -29,6 +29,7 @@ from jaxnet_mini.core import (
     regularizers,
 )
 from jaxnet_mini.core.fields import written
+from jaxnet_mini.core.metrics.own import Folded
 from jaxnet_mini.core.networks import ensemble, graph, own_layers, repeat, serial
 from jaxnet_mini.errors import ArgumentError, UnknownNameError, find, short
 
@@ -142,6 +143,8 @@ def to_config(
             f"{where} cannot be saved: {value!r} is a class, not a value; write "
             f"{value.__name__}(...)."
         )
+    if isinstance(value, Folded):  # as a trainer holds it
+        value = value.metric
     if _by_config(type(value)):
         return _of_config(value, where, own)
     if dataclasses.is_dataclass(value):

@@ -5,12 +5,14 @@ from typing import Any
 
 from jaxnet_mini.base import interrupts
 from jaxnet_mini.callbacks import CallbackList, Logs
+from jaxnet_mini.core.metrics.own import Folded
 from jaxnet_mini.core.training.state import Data
 from jaxnet_mini.core.training.sums import Sums
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import Variables
 from jaxnet_mini.devices import processes, programs
 from jaxnet_mini.devices.placement import Placement
+from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.loops.forward import Job, Source, run_through
 from jaxnet_mini.loops.logs import sums_to_logs
 
@@ -34,6 +36,13 @@ def evaluate(
     Raises:
         DataError: see `jaxnet_mini.loops.forward.run_through`.
     """
+    for metric in trainer.all_metrics:
+        if processes.several() and isinstance(metric, Folded):
+            raise ArgumentError(
+                f"the metric {metric.name!r} goes on from batch to batch by its "
+                "update_state, and several processes evaluate at once: write it as "
+                "sums, with zeros, totals and result."
+            )
     work = _Evaluation(trainer, variables, placement)
     return run_through(work, stacks, callbacks, verbose, steps)
 

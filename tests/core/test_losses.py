@@ -579,5 +579,5 @@ def test_the_factor_of_every_reduction():
         (None, 1.0, 1.0),
     ):
         loss = MeanSquaredError(reduction=reduction)
-        assert loss.factor(3, None) == plain
-        assert loss.factor(3, weight) == weighted
+        assert loss.reduction_factor(3, None) == plain
+        assert loss.reduction_factor(3, weight) == weighted

@@ -240,6 +240,8 @@ def test_bad_classes_are_told_what_to_do():
         Linear(3, input_dim=5, input_shape=(5,))
     with raises_text(CallError, "Linear has no argument dtype"):
         Linear(3, dtype="float16")
+    with raises_text(ArgumentError, "Linear sets self.penalty", "self.own_penalty"):
+        Linear(3).penalty = 0.1
     with raises_text(LayerError, "outside of a call"):
         Counting().rows + 1
     with raises_text(LayerError, "write has_state = True into the class"):

@@ -99,7 +99,6 @@ ARGUMENTS: dict[str, dict[str, Absent]] = {
         "identifier": _renamed("metric"),
         "ignore_class": _IGNORED,
     },
-    "Metric": {"name": Absent("a subclass has a name of its own, a field")},
     "optimizers": {
         "amsgrad": Absent(f"{_OPTAX}, optax.amsgrad(learning_rate)", (False,)),
         "clipnorm": Absent(

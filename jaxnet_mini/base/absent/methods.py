@@ -106,11 +106,12 @@ METHODS: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
     "metric": (
-        "totals",
+        "totals update_state",
         {
-            "update_state reset_state reset_states add_variable add_weight": (
-                "write the pure functions zeros(self), totals(self, y_true, y_pred, "
-                "weight) and result(self, totals) instead of state that changes"
+            "reset_state reset_states add_variable add_weight": (
+                "write update_state(self, y_true, y_pred, sample_weight=None) and "
+                "result(self), or the pure functions zeros(self), totals(self, y_true, "
+                "y_pred, weight) and result(self, totals)"
             ),
             "__call__": "write totals(self, y_true, y_pred, weight)",
         },

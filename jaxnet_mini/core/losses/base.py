@@ -103,7 +103,7 @@ class Loss(Value, abc.ABC):
         """
         return None
 
-    def factor(self, rows: Array | int, weight: Array | None) -> Any:
+    def reduction_factor(self, rows: Array | int, weight: Array | None) -> Any:
         """Return by what ``reduction`` multiplies the mean.
 
         Args:
@@ -139,7 +139,7 @@ class Loss(Value, abc.ABC):
             values = values * jnp.broadcast_to(spread, values.shape)
         if self.reduction in (None, "none"):
             return values
-        mean: Array = jnp.mean(values) * self.factor(values.size, weight)
+        mean: Array = jnp.mean(values) * self.reduction_factor(values.size, weight)
         return mean
 
 

@@ -28,7 +28,7 @@ from jaxnet_mini.core.losses.functions import (
     sparse_categorical_crossentropy,
     squared_hinge,
 )
-from jaxnet_mini.core.metrics import naming
+from jaxnet_mini.core.metrics import naming, own
 from jaxnet_mini.core.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
@@ -203,7 +203,10 @@ def resolved(
     >>> [metric.name for metric in resolved([AUC(), AUC(curve="PR")], [])[0]]
     ['auc', 'auc_1']
     """
-    plain, weighted = (tuple(map(get, given)) for given in (metrics, weighted_metrics))
+    plain, weighted = (
+        tuple(own.folded(get(metric)) for metric in given)
+        for given in (metrics, weighted_metrics)
+    )
     return naming.named(metrics, plain, weighted_metrics, weighted)
 
 
@@ -222,7 +225,7 @@ def get(metric: str | Metric | type[Metric] | MetricFunction) -> Metric:
     >>> get("mse").name, get("AUC").name
     ('mse', 'AUC')
     """
-    if isinstance(metric, Metric):
+    if isinstance(metric, Metric | own.Folded):
         return metric
     if isinstance(metric, str):
         return find(METRICS, snake_case(metric), "metric", metric)().renamed(metric)

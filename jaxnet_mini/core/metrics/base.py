@@ -3,8 +3,9 @@
 import abc
 import copy
 import dataclasses
+import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeAlias
 
 import jax
@@ -15,13 +16,21 @@ from jax import Array
 from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.base.arguments import check_flag, check_word
 from jaxnet_mini.base.text import as_call, snake_case
+from jaxnet_mini.core import inspection
+from jaxnet_mini.core.metrics.by_hand import ByHand
 from jaxnet_mini.core.types import Float
-from jaxnet_mini.core.values import Value
+from jaxnet_mini.core.values import MADE_OF, Value
+from jaxnet_mini.core.variables import Variable, spec_of
+from jaxnet_mini.errors import ArgumentError
 
 Totals: TypeAlias = Any
 """A pytree of sums."""
 
 MetricFunction: TypeAlias = Callable[[Array, Array], Array]
+
+
+RESERVED = frozenset({"for_outputs", "totals", "zeros"})
+"""What a trainer asks of a metric, and a user's attribute would hide."""
 
 
 def zeros(number: int, shape: tuple[int, ...] = ()) -> tuple[Array, ...]:
@@ -84,11 +93,21 @@ def as_batch(
     return y_true, y_pred, jnp.broadcast_to(weight, shape)
 
 
-class Metric(Value, abc.ABC):
+class Metric(ByHand, Value, abc.ABC):
     """The base of the metrics: derive a frozen, hashable value with a ``name``.
 
     Logs go by the name. The functions are pure: ``totals`` makes sums from one batch,
     ``result`` turns the sums of a whole epoch into the metric.
+
+    In Keras's form a class has ``update_state(self, y_true, y_pred,
+    sample_weight=None)`` instead, which changes variables that its ``__init__`` asked
+    for by `add_variable`, and ``result(self)``. Such an object is equal to itself
+    alone. ``sample_weight`` is None but for weighted metrics; rows that fill up the
+    last batch do not come, and the others of that batch come one by one.
+
+    Args:
+        name: in the logs; by default the class in snake case.
+        dtype: None or ``"float32"``.
     """
 
     name: str
@@ -113,9 +132,95 @@ class Metric(Value, abc.ABC):
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
         attributes.check_methods(cls, "metric")
+        if "update_state" in inspection.defined_in(cls):
+            _in_keras_form(cls)
+
+    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+        kind = type(self).__name__
+        if dtype not in (None, "float32"):
+            raise ArgumentError(f'{kind}: dtype must be "float32", not {dtype!r}.')
+        name = snake_case(kind) if name is None else name
+        object.__setattr__(self, "name", check_word(f"{kind}: name", name))
 
     def __repr__(self) -> str:
+        made_of = vars(self).get(MADE_OF)
+        if made_of is not None:
+            shown = (f"{name}={value!r}" for name, value in made_of.items())
+            return f"{type(self).__name__}({', '.join(shown)})"
         return as_call(self) if dataclasses.is_dataclass(self) else super().__repr__()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        inspection.check_free(self, name, RESERVED)
+        super().__setattr__(name, value)
+
+    def add_variable(
+        self,
+        shape: Any = (),
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        **named: Any,
+    ) -> Variable:
+        """Return a new variable, for a class in Keras's form.
+
+        Args:
+            shape: a tuple of integers; () for one number.
+            initializer: of its value before the first batch.
+            dtype: ``"float32"`` by default. From batch to batch it is carried as a
+                float, which counts to 2**24.
+            named: ``name``, by default ``"variable"``.
+        """
+        values = vars(self).setdefault("_values", {})
+        named["trainable"] = False
+        spec = spec_of(values, shape, initializer, dtype, **named)
+        values[spec.name] = spec.first(jax.random.key(0))
+        return Variable(spec, values, type(self).__name__)
+
+    def add_weight(
+        self,
+        shape: Any = (),
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        **named: Any,
+    ) -> Variable:
+        """See `add_variable`."""
+        return self.add_variable(shape, initializer, dtype, **named)
+
+    @functools.cached_property
+    def _values(self) -> dict[str, Any]:  # passed over by what compares values
+        return {}
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The variables that `add_variable` returned and attributes hold."""
+        held = vars(self).values()
+        return [value for value in held if isinstance(value, Variable)]
+
+    def reset_state(self) -> None:
+        """Forget what was counted, for what comes next."""
+        super().reset_state()
+        for variable in self.variables:
+            variable.assign(variable.spec.first(jax.random.key(0)))
+        for value in vars(self).values():
+            if isinstance(value, ByHand):
+                value.reset_state()
+
+    def _counted(self, *batch: Any, **named: Any) -> Any:
+        return self.totals(*as_batch(*batch, **named))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make such a metric again, by name, for files.
+
+        A class with an ``__init__`` of its own adds them to ``super().get_config()``.
+        """
+        made_of = vars(self).get(MADE_OF)
+        if type(self).get_config is Metric.get_config and made_of is not None:
+            return dict(made_of)
+        return {"name": self.name}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "Metric":
+        """Return a metric made of what `get_config` returned."""
+        return cls(**config)
 
     @abc.abstractmethod
     def zeros(self) -> Totals:
@@ -158,6 +263,20 @@ class Metric(Value, abc.ABC):
             sample_weight: one weight per example or per output, or None for ones.
         """
         return self.result(self.totals(*as_batch(y_true, y_pred, sample_weight)))
+
+
+def _in_keras_form(kind: Any) -> None:
+    """Let a user's class be compared by identity, and need no sums of its own."""
+    kind.__eq__, kind.__hash__ = object.__eq__, object.__hash__
+    if "__init__" in vars(kind):
+        kind.__init__ = inspection.keeping_arguments(vars(kind)["__init__"])
+    if kind.zeros is Metric.zeros:  # derived from no metric with sums
+        kind.zeros = kind.totals = _no_sums
+
+
+def _no_sums(*_: Any) -> tuple[()]:
+    """Return no sums: all that is counted stands in variables."""
+    return ()
 
 
 def is_made_of_nothing(kind: type[Metric]) -> bool:

@@ -16,6 +16,7 @@ from jaxnet_mini.core.metrics.base import (
     weighed,
     zeros,
 )
+from jaxnet_mini.core.metrics.by_hand import ByHand
 from jaxnet_mini.core.types import Float, as_float
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError, ShapeError
@@ -39,7 +40,7 @@ def _numbers(values: Any, weight: Any) -> tuple[Array, Array]:
 
 
 @dataclasses.dataclass(frozen=True)
-class Mean(Value):
+class Mean(ByHand, Value):
     """The weighted mean of a stream of values.
 
     Args:
@@ -74,13 +75,16 @@ class Mean(Value):
         total = jnp.sum(mean_per_row(weighed(values, weight)))
         return total, jnp.sum(mean_per_row(weight))
 
+    def _counted(self, values: Any, sample_weight: Any = None) -> Totals:
+        return self.totals(values, sample_weight)
+
     def result(self, totals: Totals) -> Any:
         """Return the mean, 0 of no values."""
         return over(*totals)
 
 
 @dataclasses.dataclass(frozen=True)
-class Sum(Value):
+class Sum(ByHand, Value):
     """The weighted sum of a stream of values.
 
     Args:
@@ -105,6 +109,9 @@ class Sum(Value):
         values, weight = _numbers(values, weight)
         axes = tuple(range(weight.ndim, values.ndim))
         return (jnp.sum(weighed(values, jnp.expand_dims(weight, axes))),)
+
+    def _counted(self, values: Any, sample_weight: Any = None) -> Totals:
+        return self.totals(values, sample_weight)
 
     def result(self, totals: Totals) -> Any:
         """Return the sum."""

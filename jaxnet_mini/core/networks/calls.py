@@ -14,11 +14,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.core.inspection import MADE_OF
 from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.composed import naming
 from jaxnet_mini.core.networks.serial import unique_names
 from jaxnet_mini.core.types import Layer, Params, RandomKey, State
+from jaxnet_mini.core.values import MADE_OF
 from jaxnet_mini.core.variables import Spec, Variable, plain, spec_of
 from jaxnet_mini.errors import ArgumentError, LayerError
 

@@ -34,6 +34,11 @@ from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 FIRST_WEIGHT = 2**31
 """What is folded into the key of the first own weight; layers count from 0."""
 
+RESERVED = frozenset(
+    {"apply", "constrain", "init", "init_state", "penalty", "trainable_mask", "update"}
+)
+"""What networks ask of a layer, and a user's attribute would hide."""
+
 ASSIGN = {"assign", "assign_add", "assign_sub"}
 
 
@@ -110,6 +115,7 @@ class Layer(abc.ABC):  # noqa: B024  (a class says what call does)
             self.input_shape = check_shape(input_shape, "input_shape")
 
     def __setattr__(self, name: str, value: Any) -> None:
+        inspection.check_free(self, name, RESERVED)
         scope = vars(self).get(calls.SCOPE)
         object.__setattr__(
             self, name, value if scope is None else calls.bound(value, scope)

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -11,8 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from jaxnet_mini.core import metrics
+from jaxnet_mini.core.metrics.own import Folded, Seen
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.types import Bool, Int, Logs, Shape
+from jaxnet_mini.errors import ArgumentError
 
 
 @functools.partial(
@@ -49,23 +52,61 @@ class Sums:
         zeros = np.zeros(numbers, jax.dtypes.canonicalize_dtype(float))
         return cls(zeros, zeros, structure, shapes)
 
+    @classmethod
+    def of_nothing(cls, asked: Sequence[Any]) -> "Sums":
+        """Return the sums of loss and metrics of no batch, on the host.
+
+        Args:
+            asked: the metrics.
+        """
+
+        def zeros() -> dict[str, Any]:
+            own = {metric.name: metric.zeros() for metric in asked}
+            return {"loss": metrics.zeros(2)} | own
+
+        sums = cls.zeros(jax.eval_shape(zeros))
+        carried = [metric for metric in asked if isinstance(metric, Folded)]
+        if carried:
+            with jax.ensure_compile_time_eval():
+                first = {m.name: jax.device_get(m.zeros()) for m in carried}
+            begun = map(np.ravel, jax.tree.leaves(sums.value() | first))
+            total = np.concatenate(list(begun)).astype(sums.lost.dtype)
+            sums = dataclasses.replace(sums, total=total)
+        return sums
+
     def add(self, new: dict[str, Any]) -> "Sums":
         """Return the sums with those of one more batch."""
         dtype = self.total.dtype
+        carried = {name for name, entry in new.items() if isinstance(entry, Seen)}
+        if carried:
+            before = self._value()
+            new = {name: after(entry, before[name]) for name, entry in new.items()}
         leaves = [jnp.ravel(leaf).astype(dtype) for leaf in jax.tree.leaves(new)]
         plus = jnp.concatenate(leaves) - self.lost
         total = self.total + plus
         # Of an infinite sum nothing is lost, and infinity less itself is NaN.
         lost = jnp.where(jnp.isfinite(total), (total - self.total) - plus, 0.0)
+        if carried:
+            entries = jax.tree_util.tree_leaves_with_path(new)
+            kept = np.concatenate(
+                [np.full(leaf.size, path[0].key in carried) for path, leaf in entries]
+            )
+            total = jnp.where(kept, jnp.concatenate(leaves), total)
+            lost = jnp.where(kept, 0.0, lost)
         return dataclasses.replace(self, total=total, lost=lost)
 
     def value(self) -> dict[str, Any]:
         """Return the sums by name: on the host in float64, within a program by JAX."""
         if isinstance(self.total, jax.core.Tracer):
-            value: Any = self.total - self.lost
-        else:
-            total, lost = jax.device_get((self.total, self.lost))
-            value = np.asarray(total, np.float64) - np.asarray(lost, np.float64)
+            return self._value()
+        total, lost = jax.device_get((self.total, self.lost))
+        value = np.asarray(total, np.float64) - np.asarray(lost, np.float64)
+        return self._by_name(value)
+
+    def _value(self) -> dict[str, Any]:
+        return self._by_name(self.total - self.lost)
+
+    def _by_name(self, value: Any) -> dict[str, Any]:
         leaves, start = [], 0
         for shape in self.shapes:
             end = start + math.prod(shape)
@@ -75,12 +116,41 @@ class Sums:
         return named
 
 
+def after(entry: Any, before: Any) -> Any:
+    """Return what a metric has counted after a batch; the sums of others as they are.
+
+    Args:
+        entry: the sums of the batch, or the batch for a metric that is asked for it.
+        before: what has been counted before.
+    """
+    return entry.metric.fold(before, entry) if isinstance(entry, Seen) else entry
+
+
+def finished(totals: "dict[str, Any] | Sums") -> dict[str, Any]:
+    """Return the sums of one batch or of many by name, all metrics asked."""
+    if isinstance(totals, Sums):
+        return totals.value()
+    return {
+        name: after(entry, entry.metric.zeros()) if isinstance(entry, Seen) else entry
+        for name, entry in totals.items()
+    }
+
+
 def added_up(function: Callable[[Array], Any], n: int) -> Any:
-    """Return the sum of the trees that a function returns for 0 to ``n - 1``."""
-    zeros = jax.tree.map(
-        lambda leaf: jnp.zeros(leaf.shape, leaf.dtype),
-        jax.eval_shape(function, jnp.int32(0)),
-    )
+    """Return the sum of the trees that a function returns for 0 to ``n - 1``.
+
+    Raises:
+        ArgumentError: one has a batch for a metric, which is asked for whole ones.
+    """
+    like = jax.eval_shape(function, jnp.int32(0))
+    for entry in jax.tree.leaves(like, is_leaf=lambda leaf: isinstance(leaf, Seen)):
+        if isinstance(entry, Seen):
+            raise ArgumentError(
+                f"order has {n} pieces a step, and the metric {entry.metric.name!r} "
+                "goes by whole batches in its update_state: give order the shape "
+                "(steps, batch)."
+            )
+    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
 
     def add(number: Array, total: Any) -> Any:
         return jax.tree.map(jnp.add, total, function(number))

@@ -10,6 +10,7 @@ from jaxnet_mini.core import metrics
 from jaxnet_mini.core.activations import Activation
 from jaxnet_mini.core.losses import Loss
 from jaxnet_mini.core.metrics import Metric
+from jaxnet_mini.core.metrics.own import Folded, Seen
 from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.training.state import Batch
 from jaxnet_mini.core.types import Float, Layer, RandomKey, State, Variables
@@ -86,7 +87,7 @@ def totals_of(
         mask_in_all, weight_in_all = _mask_and_weight(*whole, per_row.dtype)
         rows_in_all = jnp.sum(mask_in_all)
     values_in_all = rows_in_all * (values.size // rows)
-    total = jnp.sum(per_row) * task.loss.factor(values_in_all, weight_in_all)
+    total = jnp.sum(per_row) * task.loss.reduction_factor(values_in_all, weight_in_all)
     if task.loss_weights is not None:
         total = total * task.loss_weights
     penalty = protocol.penalty(task.net, variables.params)
@@ -95,11 +96,28 @@ def totals_of(
     totals: dict[str, Any] = {"loss": (total, count)}
     if task.metrics or task.weighted_metrics:
         predictions = jax.lax.stop_gradient(task.activation(outputs))
-        for metric in task.metrics:
-            totals[metric.name] = metric.totals(batch.y, predictions, mask)
-        for metric in task.weighted_metrics:
-            totals[metric.name] = metric.totals(batch.y, predictions, weight)
+        asked = batch._replace(x=predictions)
+        totals |= _of_metrics(task.metrics, asked._replace(weight=None), mask)
+        totals |= _of_metrics(task.weighted_metrics, asked, weight)
     return total, rows_in_all, totals, remembered
+
+
+def _of_metrics(
+    asked: tuple[Metric, ...], batch: Batch, weight: Array
+) -> dict[str, Any]:
+    """Return the sums of metrics by name; of a `Folded` one the batch itself.
+
+    Args:
+        asked: the metrics.
+        batch: predictions in place of the inputs.
+        weight: by which rows count, 0 for padding.
+    """
+    return {
+        metric.name: Seen(metric, batch.y, batch.x, batch.weight, batch.mask)
+        if isinstance(metric, Folded)
+        else metric.totals(batch.y, batch.x, weight)
+        for metric in asked
+    }
 
 
 def _mask_and_weight(

@@ -27,7 +27,12 @@ from jaxnet_mini.core.training.state import (
     all_finite,
     batch_of,
 )
-from jaxnet_mini.core.training.sums import Progress, Sums, added_up
+from jaxnet_mini.core.training.sums import (
+    Progress,
+    Sums,
+    added_up,
+    finished,
+)
 from jaxnet_mini.core.training.totals import Task, totals_of
 from jaxnet_mini.core.transformations import Loss
 from jaxnet_mini.core.types import (
@@ -262,21 +267,15 @@ class Trainer(Value):
 
     def no_sums(self) -> Sums:
         """Return the sums of no batch, on the host."""
-        return Sums.zeros(self._zeros)
+        return self._no_sums
 
     @functools.cached_property
-    def _zeros(self) -> dict[str, Any]:
-        """The shapes of all sums by name."""
-
-        def zeros() -> dict[str, Any]:
-            own = {metric.name: metric.zeros() for metric in self.all_metrics}
-            return {"loss": metrics.zeros(2)} | own
-
-        return jax.eval_shape(zeros)  # type: ignore[no-any-return]
+    def _no_sums(self) -> Sums:
+        return Sums.of_nothing(self.all_metrics)
 
     def logs(self, totals: dict[str, Any] | Sums) -> dict[str, Any]:
         """Return loss and metrics from their sums, by name in alphabetical order."""
-        totals = totals.value() if isinstance(totals, Sums) else totals
+        totals = finished(totals)
         total, rows = totals["loss"]
         logs = {"loss": total / rows}
         logs |= {m.name: m.result(totals[m.name]) for m in self.all_metrics}

@@ -1,0 +1,112 @@
+"""Metrics in Keras's form and metrics used by hand: what is counted, and what stays."""
+
+import copy
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from oracles import raises_text
+
+import jaxnet_mini as jn
+from jaxnet_mini.core.training.state import Data
+from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.metrics import AUC, Mean, Precision, Sum
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(10, 2)).astype(np.float32)
+Y = X[:, :1] + 1.0
+FIT = {"batch_size": 4, "epochs": 2, "verbose": 0}
+
+
+class Span(jn.metrics.Metric):
+    """The largest error of all, which is no sum; starts at 0.5."""
+
+    def __init__(self, scale=1.0, name="span"):
+        super().__init__(name=name)
+        self.scale = scale
+        self.most = self.add_weight((), lambda key, shape: jnp.full(shape, 0.5))
+        self.rows = self.add_weight(dtype="int32", name="rows")
+
+    def update_state(self, y_true, y_pred):
+        error = jnp.max(jnp.abs(y_true - y_pred))
+        self.most.assign(jnp.maximum(self.most, error))
+        self.rows.assign_add(len(y_true))
+
+    def result(self):
+        return self.scale * self.most + 0.0 * self.rows.astype("float32")
+
+
+def model(metric, **options):
+    made = jn.Sequential([jn.Dense(1, input_dim=2)], **options)
+    made.compile(jn.optimizers.SGD(0.1), "mse", metrics=[metric])
+    return made
+
+
+def test_it_is_carried_from_batch_to_batch_and_stays_as_it_is():
+    span = Span(2.0)
+    own = model(span)
+    found = own.evaluate(X, Y, batch_size=4, verbose=0)[1]
+    expected = 2.0 * np.max(np.abs(Y - own.predict(X)))
+    assert found == pytest.approx(expected, rel=1e-6)
+    assert own.evaluate(X, Y, verbose=0)[1] == pytest.approx(expected, rel=1e-6)
+    assert float(span.result()) == 1.0
+    assert int(span.rows.value) == 0
+    span.update_state(Y, Y + 3.0)
+    assert float(span.result()) == pytest.approx(6.0, rel=1e-5)
+    assert own.evaluate(X, Y, verbose=0)[1] == pytest.approx(expected, rel=1e-6)
+    span.reset_state()
+    assert float(span.result()) == 1.0
+    assert span != Span(2.0)
+    assert repr(span) == "Span(scale=2.0)"
+    _, logs = jax.jit(own.trainer.step)(own.state, (X, Y))
+    assert float(logs["span"]) == pytest.approx(expected, rel=1e-6)
+
+
+def test_runs_sweeps_and_files_carry_it(tmp_path):
+    whole = model(Span()).fit(X, Y, **FIT).history
+    first = model(Span())
+    first.fit(X, Y, **FIT | {"epochs": 1}, checkpoint=tmp_path / "run")
+    assert model(Span()).fit(X, Y, **FIT, checkpoint=tmp_path / "run").history == whole
+    result = jn.sweep(model(Span()), {"seed": [0, 5]}, X, Y, **FIT)
+    alone = model(Span(), seed=5).fit(X, Y, **FIT).history
+    np.testing.assert_allclose(result[1].history.history["span"], alone["span"], 1e-5)
+    first.save(tmp_path / "m.safetensors")
+    again = jn.models.load_model(tmp_path / "m.safetensors", {"Span": Span})
+    assert again.evaluate(X, Y, verbose=0) == first.evaluate(X, Y, verbose=0)
+    with raises_text(ArgumentError, "2 pieces a step, and the metric 'span'"):
+        order = jnp.zeros((2, 2, 2), jnp.int32)
+        data = Data(jnp.asarray(X), jnp.asarray(Y), None, 10)
+        first.trainer.loop(first.state, data, order, 0, 1)
+
+
+def test_metrics_by_hand_count_what_a_fit_would():
+    y, p = (X[:, 0] > 0.0).astype(np.float32), 1.0 / (1.0 + np.exp(-X[:, 1]))
+    for metric in (AUC(), Precision(), jn.metrics.get("mse"), jn.metrics.get("acc")):
+        before, other = hash(metric), copy.deepcopy(metric)
+        for rows in (slice(0, 4), slice(4, 10)):
+            metric.update_state(y[rows], p[rows])
+        np.testing.assert_allclose(metric.result(), metric(y, p), rtol=1e-6)
+        assert metric == other
+        assert hash(metric) == before
+        kept = copy.deepcopy(metric)
+        metric.reset_state()
+        np.testing.assert_allclose(metric.result(), kept.result())
+    mean, total = Mean(), Sum()
+    for metric in (mean, total):
+        metric.update_state([1.0, 3.0])
+        metric.update_state([8.0], sample_weight=[2.0])
+    assert (float(mean.result()), float(total.result())) == (5.0, 20.0)
+
+
+def test_bad_classes_are_told_what_to_do():
+    with raises_text(ArgumentError, 'dtype must be "float32"'):
+        type("Mine", (Span,), {})().__class__.__mro__[2].__init__(Span(), dtype="int8")
+    with raises_text(ArgumentError, "Span sets self.totals", "self.own_totals"):
+        Span().totals = 3
+    with raises_text(ArgumentError, "Mine defines reset_state()", "update_state(self"):
+        type("Mine", (jn.metrics.Metric,), {"reset_state": lambda self: None})
+    with raises_text(TypeError, "abstract method 'result'"):
+        type("Mine", (jn.metrics.Metric,), {"update_state": lambda self, *_: None})()
