@@ -20,6 +20,7 @@ from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core import initializers, losses, metrics
 from jaxnet_mini.core.layers import Base, Input
 from jaxnet_mini.errors import ArgumentError, UnknownNameError, short
+from jaxnet_mini.files import keras_graphs
 from jaxnet_mini.files.config import CLASSES, COMPOSED, FUNCTIONS, find_class
 
 ACTIVATIONS = {"Activation", "ELU", "LeakyReLU", "ReLU", "Softmax"}
@@ -31,6 +32,9 @@ LAYERS = tuple(
     if name.startswith("layers.") and kind not in (Base, Input, *COMPOSED)
 )
 """All layers that Keras has too; its InputLayer is read elsewhere."""
+
+NETWORKS = ("Sequential", "Functional")
+"""Layers that are made of others."""
 
 OF_TRAINING = {"activity_regularizer", "lora_alpha", "lora_rank"}
 """Arguments of layers that, like constraints, change how they are trained and not what
@@ -74,27 +78,55 @@ def architecture(config: dict[str, Json], own: Collection[str]) -> dict[str, Jso
         ArgumentError: it is no Sequential, or a layer has no counterpart here.
     """
     kind, arguments = _class(config, "the model")
-    if kind != "Sequential":
-        raise ArgumentError(f"the model is a {kind}, and only a Sequential is read.")
+    if kind not in NETWORKS:
+        raise ArgumentError(
+            f"the model is a {kind}, and only a Sequential or a Functional is read."
+        )
     entries = arguments.get("layers")
     if not isinstance(entries, list) or not entries:
         raise ArgumentError("the model has no layers.")
     shape = arguments.get("build_input_shape")
-    kind, first = _class(entries[0], "the first layer")
-    if kind == "InputLayer":
-        shape, entries = first.get("batch_shape"), entries[1:]
-        _neutral(first, {"batch_shape"}, "the input")
+    for entry in entries if kind == "Functional" else entries[:1]:
+        inputs, first = _class(entry, "the first layer")
+        if inputs == "InputLayer":
+            shape = first.get("batch_shape")
+            _neutral(first, {"batch_shape"}, "the input")
     if not isinstance(shape, list) or any(type(size) is not int for size in shape[1:]):
         raise ArgumentError(
             f"the input shape is {shape}: build the model in Keras with a shape that "
             "is known but for the batch axis, and save it again."
         )
+    network = _network(kind, arguments, own)
     return {
         "name": arguments.get("name"),
         "seed": seeds.default_seed(),
         "input_shape": shape[1:],
-        "layers": [_layer(entry, own) for entry in entries],
+        "layers": network["config"].get("layers", [network]),
     }
+
+
+def _network(kind: str, config: dict[str, Json], own: Collection[str]) -> Json:
+    """Return layers in a row, or a graph of them where Keras's is not one."""
+    named: dict[str, Json] = {"name": re.sub(r"\s", "_", str(config.get("name")))}
+    if config.get("trainable") is False:
+        named["trainable"] = False
+    if kind == "Sequential":
+        entries = config.get("layers")
+        layers = [
+            _layer(entry, own)
+            for entry in (entries if isinstance(entries, list) else ())
+            if _class(entry, "a layer")[0] != "InputLayer"
+        ]
+        return {"class": "layers.Serial", "config": named | {"layers": layers}}
+    nodes, start, end = keras_graphs.nodes_of(config, lambda entry: _layer(entry, own))
+    arguments = [node["config"] for node in nodes]
+    before = [start, *(node["name"] for node in arguments)]
+    alone = all(isinstance(node["layer"], dict) for node in arguments)
+    if alone and before == [*(node["sources"] for node in arguments), end]:
+        layers = [node["layer"] for node in arguments]
+        return {"class": "layers.Serial", "config": named | {"layers": layers}}
+    graph = {"nodes": nodes, "inputs": start, "outputs": end}
+    return {"class": "layers.Graph", "config": named | graph}
 
 
 def _class(entry: Json, where: str) -> tuple[str, dict[str, Any]]:
@@ -123,6 +155,8 @@ def _layer(entry: Json, own: Collection[str]) -> Json:
         raise ArgumentError(f"{where} computes in {policy!r}: only float32 is read.")
     if kind == "ActivityRegularization":
         return {"class": "layers.Identity", "config": {"name": name}}
+    if kind in NETWORKS:
+        return _network(kind, config, own)
     if kind not in LAYERS:
         raise ArgumentError(
             f"{where} has no counterpart here. Keras's layers that are read: "
@@ -150,6 +184,8 @@ def of_training(config: dict[str, Json]) -> list[str]:
     found = []
     for entry in config["config"]["layers"]:
         kind, arguments = _class(entry, "a layer")
+        if kind in NETWORKS:
+            found += of_training(entry)
         where = f"the layer {arguments.get('name')!r}"
         if kind == "ActivityRegularization":
             found.append(f"{where} is an ActivityRegularization")

@@ -11,7 +11,7 @@ import contextlib
 import io
 import os
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from jaxnet_mini.core.networks import weights
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.errors import FileError
 from jaxnet_mini.files import hdf5, keras_legacy
-from jaxnet_mini.files.keras_writer import group_names
+from jaxnet_mini.files.keras_writer import COMPOSED, Group, groups, inner
 from jaxnet_mini.files.safetensors import FilePath, readable
 
 SHARDED = ".weights.json"
@@ -63,19 +63,18 @@ def read_weights(
     if keras_legacy.is_legacy(path):
         return keras_legacy.read_weights(path, outline)
     with _weights_file(path) as file:
-        groups = _variables(file, os.fspath(path))
-        left: dict[str, Any] = {}
+        variables = _variables(file, os.fspath(path))
         found: dict[str, Any] = {}
-        for part, group in zip(outline, group_names(outline), strict=True):
-            variables = groups.pop(group, {})
-            for index, name in enumerate(weights.shapes([part])):
-                if str(index) in variables:
-                    found[name] = variables.pop(str(index))
-            left |= {f"{part.name}/{index}": v for index, v in variables.items()}
-        for group, variables in groups.items():
-            left |= {
-                f"layers/{group}/vars/{index}": v for index, v in variables.items()
-            }
+        left: dict[str, Any] = {}
+        for group in _groups(outline, variables):
+            own = variables.pop(group.name, {})
+            for index, name in enumerate(group.paths):
+                if str(index) in own:
+                    found[name] = own.pop(str(index))
+            layer = group.paths[0].rpartition("/")[0] if group.paths else group.name
+            left |= {f"{layer}/{index}": array for index, array in own.items()}
+        for name, arrays in variables.items():
+            left |= {f"{name}/vars/{index}": array for index, array in arrays.items()}
         expected = weights.shapes(outline)
         return hdf5.read_weights(found, left, expected, os.fspath(path))
 
@@ -140,29 +139,43 @@ def _sharded(path: FilePath) -> FileError:
     )
 
 
+def _groups(outline: Sequence[LayerOutline], there: Collection[str]) -> list[Group]:
+    """Return the groups of layers, of which a file may hold those inside one alone."""
+    found = list(groups(outline))
+    if len(outline) == 1 and type(outline[0].layer) in COMPOSED:
+        # A graph, where Keras's whole model is one.
+        return found if found[0].name in there else list(groups(inner(outline[0])))
+    return found
+
+
 def _variables(file: Any, path: str) -> dict[str, dict[str, Any]]:
     """Return the variables of each layer in a file, by number, without reading them."""
-    groups: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, Any]] = {}
     walk = hdf5.Walk(path)
-    layers = walk.member(file, "layers")
-    for name in walk.names(layers):
-        layer = walk.member(layers, name)
-        groups[name] = {}
-        for part in walk.names(layer):
-            inner = walk.member(layer, part)
-            if part == "vars":
-                members = {key: walk.member(inner, key) for key in walk.names(inner)}
-                groups[name] = {k: m for k, m in members.items() if hasattr(m, "shape")}
-            elif part == "layers" or (
-                part != "seed_generator"
-                and "vars" in walk.names(inner)
-                and walk.names(walk.member(inner, "vars"))
-            ):
-                raise FileError(
-                    f"{path!r} has weights of a layer inside the layer {name!r}: that "
-                    "is not supported."
-                )
-    return groups
+
+    def look(layers: Any, within: str) -> None:
+        for name in walk.names(layers):
+            layer = walk.member(layers, name)
+            own = found[f"{within}/{name}"] = {}
+            for part in walk.names(layer):
+                inside = walk.member(layer, part)
+                if part == "vars":
+                    members = {k: walk.member(inside, k) for k in walk.names(inside)}
+                    own |= {k: m for k, m in members.items() if hasattr(m, "shape")}
+                elif part == "layers":
+                    look(inside, f"{within}/{name}/layers")
+                elif (
+                    part != "seed_generator"
+                    and "vars" in walk.names(inside)
+                    and walk.names(walk.member(inside, "vars"))
+                ):
+                    raise FileError(
+                        f"{path!r} has weights of a layer inside the layer {name!r}: "
+                        "that is not supported."
+                    )
+
+    look(walk.member(file, "layers"), "layers")
+    return found
 
 
 class _Bounded(io.FileIO):

@@ -11,15 +11,23 @@ Source: https://keras.io/guides/serialization_and_saving/.
 from collections.abc import Sequence
 from typing import Any
 
+import jax
+
+from jaxnet_mini.base import plain_json
 from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core import constraints, initializers, regularizers
 from jaxnet_mini.core.layers import Base, Input
 from jaxnet_mini.core.losses import FunctionLoss
+from jaxnet_mini.core.networks import outline as outlines
+from jaxnet_mini.core.networks.composed import shaped
+from jaxnet_mini.core.networks.graph import Graph
 from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.optimizers import Optimizer
 from jaxnet_mini.core.types import Shape
 from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.files import keras_graphs
 from jaxnet_mini.files.config import CLASSES, COMPOSED, NON_FINITE, to_config
 
 OURS_ALONE = {
@@ -64,27 +72,70 @@ def architecture(
     Raises:
         ArgumentError: something has no equal in Keras.
     """
-    shape = [None, *input_shape]
-    names = [part.name for part in outline]
+    written = _sequential(config, config["layers"], outline, input_shape)
+    built = {"build_config": {"input_shape": [None, *input_shape]}}
+    return written | built
+
+
+def _sequential(
+    named: dict[str, Json],
+    layers: Sequence[Json],
+    outline: Sequence[LayerOutline],
+    input_shape: Shape,
+) -> dict[str, Json]:
+    """Return layers in a row, of the name and whether trained of ``named``."""
+    names = {part.name for part in outline}
     name = "input_layer"
     while name in names:
         name += "_"
-    inputs = {"batch_shape": shape, "dtype": "float32", "sparse": False, "name": name}
-    layers = [_object("keras.layers", "InputLayer", inputs)]
-    for part, layer in zip(outline, config["layers"], strict=True):
-        written = translated(layer, f"the layer {part.name!r}")
-        written["config"] = {
-            "name": part.name,
-            "trainable": True,
-            "dtype": "float32",
-        } | written["config"]
-        if part.params:
-            written["build_config"] = {"input_shape": [None, *part.input_shape]}
-        layers.append(written)
-    arguments = {"name": config["name"], "trainable": True, "dtype": "float32"}
-    arguments |= {"layers": layers, "build_input_shape": shape}
-    built = {"build_config": {"input_shape": shape}}
-    return _object("keras", "Sequential", arguments) | built
+    pairs = zip(outline, layers, strict=True)
+    written = [_input(name, input_shape), *(_layer(*pair) for pair in pairs)]
+    arguments = {"name": named["name"], "trainable": named.get("trainable", True)}
+    arguments |= {"dtype": "float32", "layers": written}
+    arguments["build_input_shape"] = [None, *input_shape]
+    return _object("keras", "Sequential", arguments)
+
+
+def _input(name: str, shape: Shape) -> dict[str, Json]:
+    config = {"batch_shape": [None, *shape], "dtype": "float32", "sparse": False}
+    return _object("keras.layers", "InputLayer", config | {"name": name})
+
+
+def _layer(part: LayerOutline, config: Json) -> dict[str, Json]:
+    """Return a layer as Keras writes it, and those inside it."""
+    layer, named = part.layer, {"name": part.name}
+    if type(layer) is Serial:
+        inner = outlines.outline(layer, part.input_shape)
+        arguments = config["config"]
+        return _sequential(
+            arguments | named, arguments["layers"], inner, part.input_shape
+        )
+    if type(layer) is Graph:
+        return _graph(part, layer, config["config"])
+    written: dict[str, Json] = translated(config, f"the layer {part.name!r}")
+    kept = {"trainable": True, "dtype": "float32"} | written["config"]
+    written["config"] = named | kept | named
+    if part.params:
+        written["build_config"] = {"input_shape": [None, *part.input_shape]}
+    return written
+
+
+def _graph(part: LayerOutline, net: Graph, config: dict[str, Json]) -> dict[str, Json]:
+    """Return a graph as Keras writes it."""
+    shapes = net.named_inputs(part.input_shape)
+    own = {node["config"]["name"]: node["config"]["layer"] for node in config["nodes"]}
+    layers = {}
+    for call in net.calls:
+        taken = call.inputs(shapes)
+        shapes[call.name], params = shaped(call, jax.random.key(0), taken)
+        if call.owns:
+            known = LayerOutline(call.name, call.layer, taken, (), params)
+            layers[call.name] = _layer(known, own[call.name])
+    with plain_json.locating(f"the layer {part.name!r}"):
+        arguments = keras_graphs.functional(net, shapes, layers, _input)
+    named = {"name": part.name, "trainable": config.get("trainable", True)}
+    written = _object("keras.src.models.functional", "Functional", named | arguments)
+    return written | {"registered_name": "Functional"}
 
 
 def settings(config: dict[str, Json]) -> dict[str, Json]:

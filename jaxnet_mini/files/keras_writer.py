@@ -12,8 +12,8 @@ import datetime
 import io
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,26 +22,67 @@ from jaxnet_mini.base import plain_json
 from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core.networks import weights
+from jaxnet_mini.core.networks.graph import Graph
 from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.types import Variables
 from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import ArgumentError, FileError, import_extra
+from jaxnet_mini.files import keras_graphs
 
 SUFFIX = ".keras"
 WEIGHTS_SUFFIX = ".weights.h5"
+
+COMPOSED: dict[type, str] = {Serial: "sequential", Graph: "functional"}
+"""Networks of layers, by the names of Keras's classes."""
 
 VERSION = "3.0.0"
 """Of Keras, whose layout it is."""
 
 
-def group_names(outline: Sequence[LayerOutline]) -> list[str]:
-    """Return by what names Keras has layers in a file: by class and number."""
-    names, classes = [], dict[str, int]()
+class Group(NamedTuple):
+    """The group of a layer in a file, and the paths here of the arrays in it."""
+
+    name: str
+    paths: list[str]
+
+
+def groups(outline: Iterable[LayerOutline], within: str = "layers") -> Iterator[Group]:
+    """Yield the groups that Keras has for layers: by class and number.
+
+    Those of layers inside others come after that of the other.
+
+    Args:
+        outline: of the layers.
+        within: the group in which they stand.
+    """
+    classes: dict[str, int] = {}
     for part in outline:
-        base = snake_case(type(part.layer).__name__)
+        layer = part.layer
+        base = COMPOSED.get(type(layer)) or snake_case(type(layer).__name__)
         number = classes[base] = classes.get(base, -1) + 1
-        names.append(f"{base}_{number}" if number else base)
-    return names
+        name = f"{within}/{base}_{number}" if number else f"{within}/{base}"
+        if type(layer) not in COMPOSED:
+            yield Group(name, list(weights.shapes([part])))
+        else:
+            yield Group(name, [])
+            yield from groups(inner(part), f"{name}/layers")
+
+
+def inner(part: LayerOutline) -> Iterator[LayerOutline]:
+    """Yield what is known of the layers inside another, in Keras's order."""
+    net: Any = part.layer
+    layers = dict(zip(net.names, net.layers, strict=True))
+    graph = isinstance(net, Graph)
+    for name in keras_graphs.layer_names(net) if graph else net.names:
+        yield LayerOutline(
+            f"{part.name}/{name}",
+            layers[name],
+            (),
+            (),
+            part.params[name],
+            part.state.get(name, {}),
+        )
 
 
 def weights_file(
@@ -57,20 +98,20 @@ def weights_file(
         optimizer: the variables of Keras's optimizer; None for none.
     """
     values = weights.of(variables)
-    groups: dict[str, list[NDArray[Any]]] = {"": []}
-    for part, name in zip(outline, group_names(outline), strict=True):
-        own = weights.shapes([part])
-        groups[f"layers/{name}/"] = [transfers.to_host(values[path]) for path in own]
+    arrays: dict[str, list[NDArray[Any]]] = {"": []}
+    for group in groups(outline):
+        own = [transfers.to_host(values[path]) for path in group.paths]
+        arrays[f"{group.name}/"] = own
     if optimizer is not None:
-        groups["optimizer/"] = list(optimizer)
-    return _hdf5(groups)
+        arrays["optimizer/"] = list(optimizer)
+    return _hdf5(arrays)
 
 
-def _hdf5(groups: Mapping[str, Sequence[NDArray[Any]]]) -> bytes:
+def _hdf5(arrays_of: Mapping[str, Sequence[NDArray[Any]]]) -> bytes:
     h5py = import_extra("h5py", "keras")
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as file:
-        for path, arrays in groups.items():
+        for path, arrays in arrays_of.items():
             group = file.create_group(f"{path}vars")
             for index, array in enumerate(arrays):
                 stored = group.create_dataset(str(index), data=np.asarray(array))

@@ -101,7 +101,8 @@ def _optimizer_variables(held: Held) -> list[NDArray[Any]] | None:
 
 def _places(held: Held, state: Any) -> list[keras_optimizers.Place] | None:
     """Return where in a state of the optimizer Keras's variables stand."""
-    paths = weights.shapes(held.blueprint.shapes)
+    groups = keras_writer.groups(held.blueprint.shapes)
+    paths = [path for group in groups for path in group.paths]
     return keras_optimizers.places(held.compiled().optimizer, state, paths)
 
 

@@ -24,9 +24,10 @@ def load_model(
     or evaluated.
 
     Args:
-        path: a ``.safetensors`` file, or a ``.keras`` or legacy ``.h5`` file of a dense
-            Sequential. Of Keras's optimizers the state is read for those that
-            `Model.save` names, from ``.keras`` files.
+        path: a ``.safetensors`` file, or a ``.keras`` or legacy ``.h5`` file of dense
+            layers: a Sequential, or a Functional of one input and one output, which
+            comes back as a Sequential of a graph. Of Keras's optimizers the state is
+            read for those that `Model.save` names, from ``.keras`` files.
         custom_objects: your own classes and functions that the file names, such as
             ``{"my_loss": my_loss}``. Classes must be dataclasses.
         compile: whether to compile as the model in the file was.

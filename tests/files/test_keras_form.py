@@ -132,7 +132,7 @@ NOT_KERAS_S = {
         {},
         "the layer 'repeat' cannot be written as Keras does: it is a Repeat, which",
     ),
-    "inside": ([jn.serial(jn.Dense(2))], {}, "a Serial, which Keras has not"),
+    "inside": ([jn.serial(OwnLayer(), jn.Dense(2))], {}, "OwnLayer, of your own"),
     "loss": ([jn.Dense(2)], {"loss": own_loss}, "own_loss, of your own"),
     "metric": ([jn.Dense(2)], {"metrics": [own_loss]}, "the metric 'own_loss'"),
     "name": ([jn.Dense(2)], {"metrics": [ACCURACY]}, "whose name for it is 'accuracy'"),

@@ -14,7 +14,7 @@ from oracles import raises_text
 import jaxnet_mini as jn
 from jaxnet_mini.errors import ArgumentError, FileError, ShapeError, UnknownNameError
 from jaxnet_mini.files import config as configs
-from jaxnet_mini.files import keras_config
+from jaxnet_mini.files import keras_config, keras_graphs
 from jaxnet_mini.models.load import load_model
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -428,7 +428,6 @@ UNSUPPORTED_LAYERS = [
         lambda layers, keras: layers.Dense(2, layers.PReLU()),
         "holds a PReLU: not supported there",
     ),
-    (lambda layers, keras: keras.Sequential([layers.Dense(2)]), "a Sequential, has no"),
     (
         lambda layers, keras: layers.Dense(2, lambda x: x),
         "holds a lambda, that is code",
@@ -579,15 +578,54 @@ def test_layers_of_anybody_else_are_named(tmp_path):
         load_model(path)
 
 
+def test_graphs_and_models_inside_models_come_back(tmp_path):
+    """Layers that are shared, called later than others, or inside others."""
+    path, weights = tmp_path / "model.keras", tmp_path / "model.weights.h5"
+    with keras_on_jax() as keras:
+        keras.utils.clear_session()
+        layers = keras.layers
+        x = keras.Input((3,), name="an input")
+        shared = layers.Dense(3, name="shared")
+        first = shared(x)
+        again = shared(layers.Dense(3, "tanh", name="d e")(first))
+        both = layers.Concatenate()([layers.Dense(2)(first), layers.Dense(2)(again)])
+        inside = keras.Sequential([layers.Dense(4), keras.Sequential([layers.ReLU()])])
+        total = layers.Add()([layers.Dense(4)(x), inside(both)])
+        theirs = keras.Model(x, layers.Dense(2)(total))
+        theirs.set_weights([RNG.normal(size=w.shape) for w in theirs.get_weights()])
+        theirs.compile("sgd", "mse")
+        theirs.save(path)
+        theirs.save_weights(weights)
+        expected = np.asarray(theirs(X[:, 0]))
+        names = [layer.name for layer in theirs.layers]
+        row = keras.Model(x, layers.Dense(2, name="last")(first))
+        row.save(tmp_path / "row.keras")
+    model = load_model(path)
+    np.testing.assert_allclose(model.predict(X[:, 0]), expected, rtol=1e-5, atol=1e-6)
+    (graph,) = model.layers
+    assert keras_graphs.layer_names(graph) == [
+        "d_e" if n == "d e" else n for n in names[1:]
+    ]
+    model.set_weights([0.0 * weight for weight in model.get_weights()])
+    model.load_weights(weights)
+    np.testing.assert_allclose(model.predict(X[:, 0]), expected, rtol=1e-5, atol=1e-6)
+    # Layers in a row are a Sequential, whatever Keras calls them.
+    names = [layer.name for layer in load_model(tmp_path / "row.keras").layers]
+    assert names == ["shared", "last"]
+
+
 def test_models_of_other_kinds_are_named(tmp_path):
     path = tmp_path / "model.keras"
     with keras_on_jax() as keras:
-        x = keras.Input((3,))
-        keras.Model(x, keras.layers.Dense(2)(x)).save(path)
-    with raises_text(ArgumentError, "the model is a Functional, and only a Sequential"):
+        a, b = keras.Input((3,)), keras.Input((3,))
+        both = keras.layers.Add()([a, b])
+        keras.Model([a, b], both).save(path)
+    with raises_text(ArgumentError, "has several input layers, which is not supported"):
         load_model(path)
-    model = jn.Sequential([jn.Dense(2, input_dim=3)])
-    model.load_weights(path)
+    with keras_on_jax() as keras:
+        keras.Model(a, [keras.layers.Dense(2)(a), keras.layers.Dense(2)(a)]).save(path)
+    with raises_text(ArgumentError, "has several output layers, which is not"):
+        load_model(path)
 
 
 UNSUPPORTED_SETTINGS = [
@@ -778,12 +816,60 @@ def test_nothing_is_imported_or_written(tmp_path):
             "the first layer is described in a way unknown here",
         ),
         (
+            {"class_name": "Wide", "config": {"layers": []}},
+            "the model is a Wide, and only a Sequential or a Functional is read",
+        ),
+        (
             {"class_name": "Sequential", "config": {"layers": {"a": 1}}},
             "the model has no layers",
         ),
     ],
 )
 def test_configurations_that_describe_nothing(config, why):
+    with raises_text(ArgumentError, why):
+        keras_config.architecture(config, ())
+
+
+def functional(*nodes, **changed):
+    """A Functional of layers, each of which takes what another gives."""
+    inputs = {"batch_shape": [None, 3], "name": "x"}
+    entries = [{"class_name": "InputLayer", "config": inputs, "name": "x"}]
+    for name, calls in nodes:
+        config = {"name": name, "units": 3}
+        entry = {"class_name": "Dense", "config": config, "name": name}
+        entries.append(entry | {"inbound_nodes": calls})
+    ends = {"input_layers": [["x", 0, 0]], "output_layers": [["a", 0, 0]]}
+    config = {"name": "f", "layers": entries} | ends | changed
+    return {"class_name": "Functional", "config": config}
+
+
+def call_of(history, **kwargs):
+    tensor = {"class_name": "__keras_tensor__", "config": {"keras_history": history}}
+    return {"args": [tensor], "kwargs": kwargs}
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        (functional(("a", [call_of(["b", 0, 0])])), "takes what none of its layers"),
+        (functional(("a", [call_of(["a", 0, 0])])), "takes what none of its layers"),
+        (functional(("a", [call_of(["x", 0, 1])])), "'x' gives several outputs"),
+        (functional(("a", [call_of("x")])), "has inputs of another kind"),
+        (
+            functional(("a", [call_of(["x", 0, 0], mask=3)])),
+            "called with more than its",
+        ),
+        (functional(("a", [[["x", 0, 0, {}]]])), "called with more than its inputs"),
+        (functional(("a", [{"args": []}])), "called with more than its inputs"),
+        (
+            functional((3, [call_of(["x", 0, 0])])),
+            "a layer of a Functional has no name",
+        ),
+        (functional(input_layers=None), "has several input layers"),
+        (functional(output_layers=[["x", "0", 0]]), "has several output layers"),
+    ],
+)
+def test_graphs_that_are_none(config, why):
     with raises_text(ArgumentError, why):
         keras_config.architecture(config, ())
 

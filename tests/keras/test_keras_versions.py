@@ -69,7 +69,7 @@ def test_training_goes_on_in_every_version_and_back(tmp_path, version, amount):
             jn.LayerNormalization(),
             jn.Dropout(0.0),
             jn.Dense(5, use_bias=False),
-            jn.layers.PReLU(),
+            jn.residual(jn.layers.PReLU(), jn.Dense(5)),
             jn.Dense(3, "softmax"),
         ]
         model = jn.Sequential(layers)

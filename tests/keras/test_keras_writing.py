@@ -14,8 +14,15 @@ from conftest import keras_on_jax
 from oracles import assert_trees_close
 
 import jaxnet_mini as jn
+from jaxnet_mini.core.networks import weights
 from jaxnet_mini.files import config as configs
-from jaxnet_mini.files import keras_config, keras_optimizers, keras_words
+from jaxnet_mini.files import (
+    keras_config,
+    keras_graphs,
+    keras_optimizers,
+    keras_words,
+    keras_writer,
+)
 from jaxnet_mini.models import held
 from jaxnet_mini.models.load import load_model
 
@@ -65,9 +72,9 @@ def test_every_layer_is_read_by_keras(tmp_path):
     again = [jn.Dense(3, use_bias=False), jn.LayerNormalization(), jn.layers.PReLU()]
     layers = [jn.Input((4, 3)), *LAYERS.values(), *again]
     model = with_new_weights(jn.Sequential(layers, name="all_of_them"))
-    path, weights = tmp_path / "model.keras", tmp_path / "model.weights.h5"
+    path, alone = tmp_path / "model.keras", tmp_path / "model.weights.h5"
     model.save(path)
-    model.save_weights(weights)
+    model.save_weights(alone)
     expected = model.predict(X)
     with keras_on_jax() as keras:
         theirs = keras.models.load_model(path)
@@ -79,7 +86,7 @@ def test_every_layer_is_read_by_keras(tmp_path):
         np.testing.assert_allclose(theirs(X), expected, rtol=1e-6, atol=1e-6)
         clone = keras.models.clone_model(theirs)
         assert not np.allclose(clone(X), expected, atol=1e-3)
-        clone.load_weights(weights)
+        clone.load_weights(alone)
         np.testing.assert_allclose(clone(X), expected, rtol=1e-6, atol=1e-6)
         config = theirs.layers[1].get_config()
     assert config["kernel_initializer"]["class_name"] == "RandomNormal"
@@ -91,6 +98,42 @@ def test_every_layer_is_read_by_keras(tmp_path):
     )
     assert type(regularized) is jn.layers.PReLU
     assert here.layers[10] == dataclasses.replace(regularized, name="p_re_lu")
+
+
+def test_graphs_and_rows_inside_are_read_by_keras(tmp_path):
+    """Layers that are shared, called later than others, or inside others."""
+    path, back = tmp_path / "model.keras", tmp_path / "back.keras"
+    row = jn.serial(jn.Dense(4), jn.serial(jn.Dense(4, "tanh"), name="deep"))
+    nodes = {
+        "shared": (jn.Dense(3, trainable=False), "x"),
+        "d": (jn.Dense(3), "shared"),
+        "again": ("shared", "d"),
+        "left": (jn.Dense(2), "shared"),
+        "right": (jn.Dense(2), "again"),
+        "side": (jn.Dense(4), "x"),
+        "both": (jn.layers.Concatenate(), ("left", "right")),
+        "sum": (jn.layers.Add(), ("both", "side")),
+        "row": (row, "sum"),
+    }
+    layers = [jn.Dense(3, input_dim=3), jn.graph(nodes), jn.residual(jn.Dense(4))]
+    model = with_new_weights(jn.Sequential(layers))
+    model.compile("adam", "mse")
+    model.save(path)
+    expected = model.predict(X[:, 0])
+    with keras_on_jax() as keras:
+        theirs = keras.models.load_model(path)
+        np.testing.assert_allclose(theirs(X[:, 0]), expected, rtol=1e-5, atol=1e-6)
+        order = [layer.name for layer in theirs.layers[1].layers]
+        shapes = [weight.shape for weight in theirs.trainable_weights]
+        theirs.save(back)
+    assert keras_graphs.layer_names(model.layers[1]) == order[1:]
+    # The variables of the optimizer stand in this order.
+    groups = keras_writer.groups(model.outline)
+    by_path = weights.shapes(model.outline)
+    paths = [path for group in groups for path in group.paths if "shared" not in path]
+    assert [by_path[path].shape for path in paths] == shapes
+    for file in (path, back):
+        np.testing.assert_array_equal(load_model(file).predict(X[:, 0]), expected)
 
 
 def test_the_layout_is_that_of_keras(tmp_path):

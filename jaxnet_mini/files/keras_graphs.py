@@ -1,0 +1,210 @@
+"""Graphs of layers in the form of Keras's Functional, and back.
+
+Keras counts the calls of each layer, its nodes; what a node takes stands beside it as
+``[layer, node, 0]``.
+
+Source: https://github.com/keras-team/keras, ``keras/src/models/functional.py``.
+"""
+
+from collections.abc import Callable, Iterator
+
+from jaxnet_mini.base.plain_json import Json
+from jaxnet_mini.core.networks.graph import Graph, names_in
+from jaxnet_mini.core.types import Shape
+from jaxnet_mini.errors import ArgumentError
+
+
+def layer_names(net: Graph) -> list[str]:
+    """Return the names of the layers of a graph in the order of Keras's ``layers``.
+
+    That is by how many calls are between a layer and the outputs, the most first, and
+    otherwise as they are met on the way from the outputs to the inputs.
+    """
+    calls = {call.name: call for call in net.calls}
+    met: dict[str, int] = {}
+    order: dict[str, None] = {}  # each after all that it takes
+    waiting = list(reversed(names_in(net.outputs)))
+    while waiting:
+        name = waiting.pop()
+        if name not in calls or name in order:
+            continue
+        met.setdefault(calls[name].weights, len(met))
+        missing = [s for s in names_in(calls[name].sources) if s not in order]
+        missing = [source for source in missing if source in calls]
+        if missing:
+            waiting += [name, *reversed(missing)]
+        else:
+            order[name] = None
+    depths: dict[str, int] = dict.fromkeys(calls, 0)
+    of_layers: dict[str, int] = {}
+    for name in reversed(order):
+        call = calls[name]
+        depth = max(depths[name], of_layers.get(call.weights, 0))
+        of_layers[call.weights] = depths[name] = depth
+        for source in names_in(call.sources):
+            depths[source] = max(depth + 1, depths.get(source, 0))
+    return sorted(of_layers, key=lambda name: (-of_layers[name], met[name]))
+
+
+def functional(
+    net: Graph,
+    shapes: dict[str, Shape],
+    layers: dict[str, dict[str, Json]],
+    inputs: Callable[[str, Shape], dict[str, Json]],
+) -> dict[str, Json]:
+    """Return the arguments of Keras's Functional for a graph.
+
+    Args:
+        net: the graph.
+        shapes: of its inputs and of what its nodes give, by name.
+        layers: its layers as Keras writes them, by name.
+        inputs: gives a layer for an input of a name and a shape.
+
+    Raises:
+        ArgumentError: it has several inputs or outputs.
+    """
+    if not (isinstance(net.inputs, str) and isinstance(net.outputs, str)):
+        raise ArgumentError("a graph of several inputs or outputs is not written.")
+    places: dict[str, list[Json]] = {net.inputs: [net.inputs, 0, 0]}
+    nodes: dict[str, list[Json]] = {}
+
+    def tensor(name: str) -> Json:
+        shape = [None, *shapes[name]]
+        config = {"shape": shape, "dtype": "float32", "keras_history": places[name]}
+        return {"class_name": "__keras_tensor__", "config": config}
+
+    for call in net.calls:
+        own = nodes.setdefault(call.weights, [])
+        places[call.name] = [call.weights, len(own), 0]
+        taken = [tensor(source) for source in names_in(call.sources)]
+        one = isinstance(call.sources, str)
+        own.append({"args": taken if one else [taken], "kwargs": {}})
+    written = [inputs(net.inputs, shapes[net.inputs])]
+    written[0] |= {"name": net.inputs, "inbound_nodes": []}
+    for name in layer_names(net):
+        more = {"name": name, "inbound_nodes": nodes[name]}
+        written.append(layers[name] | more)
+    return {
+        "layers": written,
+        "input_layers": [places[net.inputs]],
+        "output_layers": [places[net.outputs]],
+    }
+
+
+def nodes_of(
+    config: dict[str, Json], layer: Callable[[Json], Json]
+) -> tuple[list[dict[str, Json]], str, str]:
+    """Return the nodes of our graph, its input and its output, of a Functional.
+
+    Args:
+        config: the arguments of Functional.
+        layer: translates a layer.
+
+    Raises:
+        ArgumentError: it is none, or has several inputs or outputs.
+    """
+    entries = config.get("layers")
+    if not isinstance(entries, list) or not entries:
+        raise ArgumentError("a Functional has no layers.")
+    (start, *_), (end, number, _) = (
+        _single(config, what) for what in ("input_layers", "output_layers")
+    )
+    calls = {
+        _call_name(_name(entry), index): (entry, sources)
+        for entry in entries
+        for index, sources in enumerate(_sources(entry))
+    }
+    nodes = []
+    for name in _in_order({n: names_in(of) for n, (_, of) in calls.items()}, start):
+        entry, sources = calls[name]
+        own = _name(entry)
+        nodes.append((name, layer(entry) if name == own else own, sources))
+    made = [
+        {
+            "class": "layers.Node",
+            "config": {
+                "name": name,
+                "layer": inside,
+                "sources": sources if isinstance(sources, str) else list(sources),
+            },
+        }
+        for name, inside, sources in nodes
+    ]
+    return made, start, _call_name(end, number)
+
+
+def _in_order(sources: dict[str, tuple[str, ...]], start: str) -> list[str]:
+    """Return names so that each comes after its sources.
+
+    Raises:
+        ArgumentError: there is no such order.
+    """
+    takers: dict[str, list[str]] = {}
+    missing = {name: len({*of}) for name, of in sources.items()}
+    for name, of in sources.items():
+        for source in {*of}:
+            takers.setdefault(source, []).append(name)
+    order = [start]
+    for known in order:  # which grows
+        for name in takers.get(known, ()):
+            missing[name] -= 1
+            if not missing[name]:
+                order.append(name)
+    if len(order) <= len(sources):
+        raise ArgumentError("a Functional takes what none of its layers gives.")
+    return order[1:]
+
+
+def _name(entry: Json) -> str:
+    """Return the name of a layer in a Functional, without spaces."""
+    name = entry.get("name") if isinstance(entry, dict) else None
+    if not isinstance(name, str):
+        raise ArgumentError("a layer of a Functional has no name.")
+    return "_".join(name.split())
+
+
+def _call_name(name: str, number: int) -> str:
+    """Return what the outputs of a call are called here, of which Keras has numbers."""
+    return name if number == 0 else f"{name}_call_{number}"
+
+
+def _single(config: dict[str, Json], what: str) -> tuple[str, int, int]:
+    """Return the one input or output of a Functional, as name and numbers."""
+    given = config.get(what)
+    # Newer versions write a single one without a list around it.
+    one = given[0] if isinstance(given, list) and len(given) == 1 else given
+    return _history(one, f"several {what.replace('_', ' ')}")
+
+
+def _history(given: Json, otherwise: str) -> tuple[str, int, int]:
+    if isinstance(given, list) and list(map(type, given)) == [str, int, int]:
+        return "_".join(given[0].split()), given[1], given[2]
+    raise ArgumentError(f"a Functional has {otherwise}, which is not supported.")
+
+
+def _sources(entry: Json) -> Iterator[str | tuple[str, ...]]:
+    """Yield for each call of a layer the name of what it takes, or several."""
+    nodes = entry.get("inbound_nodes") if isinstance(entry, dict) else None
+    for node in nodes if isinstance(nodes, list) else ():
+        arguments = node.get("args") if isinstance(node, dict) else None
+        kept = node.get("kwargs") if isinstance(node, dict) else None
+        others = [v for v in kept.values() if v] if isinstance(kept, dict) else [kept]
+        if not isinstance(arguments, list) or len(arguments) != 1 or others:
+            raise ArgumentError(
+                f"the layer {_name(entry)!r} is called with more than its inputs, "
+                "which is not supported."
+            )
+        (taken,) = arguments
+        several = isinstance(taken, list)
+        names = tuple(_taken(one) for one in (taken if several else [taken]))
+        yield names if several else names[0]
+
+
+def _taken(tensor: Json) -> str:
+    """Return the name of what a call takes."""
+    config = tensor.get("config") if isinstance(tensor, dict) else None
+    history = config.get("keras_history") if isinstance(config, dict) else None
+    name, number, output = _history(history, "inputs of another kind")
+    if output != 0:
+        raise ArgumentError(f"{name!r} gives several outputs: that is not supported.")
+    return _call_name(name, number)
