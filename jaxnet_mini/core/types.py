@@ -72,6 +72,8 @@ class Layer(Hashable, Protocol):
     - ``penalty(params) -> scalar``, what it adds to the loss of a batch in training and
       evaluation.
     - ``constrain(params) -> params``, what it makes of its parameters after an update.
+    - ``activity_regularizer``, a penalty on its outputs, of the layers of a network
+      itself.
     - ``acts_by_row``, True where each output depends on its own example alone. Without
       it nothing is supposed, which is always safe: then no shortcut is taken that
       looks at rows one by one.

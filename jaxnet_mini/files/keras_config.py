@@ -153,8 +153,6 @@ def _layer(entry: Json, own: Collection[str]) -> Json:
         policy = policy["config"].get("name") or policy["config"].get("mode")
     if policy not in ("float32", None):
         raise ArgumentError(f"{where} computes in {policy!r}: only float32 is read.")
-    if kind == "ActivityRegularization":
-        return {"class": "layers.Identity", "config": {"name": name}}
     if kind in NETWORKS:
         return _network(kind, config, own)
     if kind not in LAYERS:
@@ -187,9 +185,6 @@ def of_training(config: dict[str, Json]) -> list[str]:
         if kind in NETWORKS:
             found += of_training(entry)
         where = f"the layer {arguments.get('name')!r}"
-        if kind == "ActivityRegularization":
-            found.append(f"{where} is an ActivityRegularization")
-            continue
         found += [
             f"{where} has {argument}={_named(value)!r}"
             for argument, value in arguments.items()

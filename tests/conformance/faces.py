@@ -20,6 +20,7 @@ import jaxnet_mini as jn
 from jaxnet_mini.core.layers.noise import Random
 from jaxnet_mini.core.metrics.base import as_batch
 from jaxnet_mini.core.metrics.thresholds import counts
+from jaxnet_mini.core.networks import activity
 from jaxnet_mini.files import config as configs
 
 with keras_on_jax() as keras:
@@ -112,6 +113,7 @@ class LayerWithWeights(Value):
 
     non_trainable_weights = ()
     non_trainable_variables = ()
+    of_outputs = 0.0
 
     def __init__(self, *args, **kwargs):
         random = issubclass(self.kind, Random)
@@ -129,7 +131,10 @@ class LayerWithWeights(Value):
             self.model.build(x.shape)
         key = jax.random.key(*self._seed_generators) if training else None
         x = jnp.asarray(x)
-        return self.frozen.apply(self.params, x, key=key, training=training)
+        y, _, self.of_outputs = activity.run(
+            self.frozen, self.params, {}, x, key=key, training=training
+        )
+        return y
 
     def __getattr__(self, name):
         if name in ("beta", "gamma"):
@@ -155,6 +160,7 @@ class LayerWithWeights(Value):
     @property
     def losses(self):
         each = [self.frozen.penalty({name: v}) for name, v in self.params.items()]
+        each.append(self.of_outputs)
         return [penalty for penalty in each if isinstance(penalty, jax.Array)]
 
     def _flatten_layers(self, *_):

@@ -25,6 +25,7 @@ SCOPE = {
     "layers/core/identity_test.py": "layers",
     "layers/normalization/layer_normalization_test.py": "layers",
     "layers/preprocessing/category_encoding_test.py": "layers",
+    "layers/regularization/activity_regularization_test.py": "layers",
     "layers/regularization/alpha_dropout_test.py": "layers",
     "layers/regularization/dropout_test.py": "layers",
     "layers/regularization/gaussian_dropout_test.py": "layers",

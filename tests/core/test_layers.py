@@ -30,6 +30,7 @@ from jaxnet_mini.errors import ArgumentError, ShapeError, UnknownNameError
 from jaxnet_mini.layers import (
     ELU,
     Activation,
+    ActivityRegularization,
     AlphaDropout,
     CategoryEncoding,
     Dense,
@@ -319,6 +320,9 @@ CONFIGURATIONS = [
     lambda: Dense(3, kernel_initializer=initializers.RandomNormal(0.0, 0.1, 3)),
     lambda: Dropout(0.5, seed=3),
     lambda: AlphaDropout(0.25),
+    lambda: ActivityRegularization(),
+    lambda: ActivityRegularization(0.1, l2=0.2),
+    lambda: Dense(3, activity_regularizer="l2"),
     lambda: Permute((2, 1)),
     lambda: RepeatVector(2),
     lambda: Embedding(4, 3),

@@ -91,6 +91,7 @@ name = st.none() | st.from_regex(r"[a-z]\w{0,8}", fullmatch=True)
 
 ARGUMENTS = {
     "activation": activation,
+    "activity_regularizer": regularizer,
     "alpha_constraint": constraint,
     "axes": positive | st.tuples(positive, positive),
     "axis": positive,
@@ -283,10 +284,15 @@ def test_every_argument_is_written():
     names = {field.name for field in dataclasses.fields(jn.Dense)}
     # But what came later stays out of files that do not use it.
     later = {"trainable", "kernel_constraint", "bias_constraint"}
+    later |= {"activity_regularizer"}
     assert set(config["config"]) == names - later
     assert config["config"]["kernel_initializer"] == "glorot_uniform"
     frozen = jn.Dense(
-        3, trainable=False, kernel_constraint="non_neg", bias_constraint="non_neg"
+        3,
+        trainable=False,
+        kernel_constraint="non_neg",
+        bias_constraint="non_neg",
+        activity_regularizer="l2",
     )
     assert set(configs.to_config(frozen)["config"]) == names
     assert through_json(frozen) == frozen

@@ -387,7 +387,8 @@ KERAS_PATHS = {
     "models": "Sequential load_model model_from_json clone_model",
     "layers": "Dense Flatten Activation Dropout Rescaling LayerNormalization Input "
     "ELU GaussianDropout GaussianNoise Identity LeakyReLU PReLU ReLU Reshape Softmax "
-    "AlphaDropout CategoryEncoding Embedding Lambda Permute RepeatVector",
+    "ActivityRegularization AlphaDropout CategoryEncoding Embedding Lambda Permute "
+    "RepeatVector",
     "optimizers": "Adam AdamW SGD RMSprop Adagrad Lion Nadam",
     "losses": "SparseCategoricalCrossentropy CategoricalCrossentropy "
     "BinaryCrossentropy MeanSquaredError MeanAbsoluteError Huber",

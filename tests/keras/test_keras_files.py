@@ -461,16 +461,12 @@ def test_what_is_not_supported_is_named(tmp_path, layer, why):
 
 OF_TRAINING = {
     "activity_regularizer='L1'": lambda layers: [
-        layers.Dense(3, activity_regularizer="l1")
+        layers.Activation("relu", activity_regularizer="l1")
     ],
     "gamma_constraint='MaxNorm'": lambda layers: [
         layers.LayerNormalization(gamma_constraint="max_norm")
     ],
     "lora_rank=1": lambda layers: [layers.Dense(3, lora_rank=1)],
-    "is an ActivityRegularization": lambda layers: [
-        layers.Dense(3),
-        layers.ActivityRegularization(0.1),
-    ],
 }
 
 

@@ -73,3 +73,30 @@ def test_training_and_evaluation_count_penalties_as_keras_does():
         assert_close(mine, other, 1e-5)
     actual = ours.evaluate(x, y, batch_size=16, verbose=0, sample_weight=weight)
     assert_close(actual, after, 1e-5)
+
+
+def test_outputs_are_penalized_as_in_keras(tmp_path):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(16, 7)).astype(np.float32)
+    y = rng.normal(size=(16, 3)).astype(np.float32)
+    settings = {"epochs": 2, "batch_size": 8, "shuffle": False, "verbose": 0}
+    path = tmp_path / "model.keras"
+    with keras_on_jax() as keras:
+        layers = keras.layers
+        theirs = keras.Sequential(
+            [
+                layers.Input((7,)),
+                layers.Dense(4, "tanh", activity_regularizer="l1"),
+                layers.ActivityRegularization(0.1, 0.2),
+                layers.Dense(4, "relu", trainable=False, activity_regularizer="l2"),
+                layers.Dense(3),
+            ]
+        )
+        theirs.compile("sgd", "mse")
+        theirs.save(path)
+        logs = theirs.fit(x, y, **settings).history
+        weights = theirs.get_weights()
+    ours = jn.models.load_model(path)
+    assert_close(ours.fit(x, y, **settings).history["loss"], logs["loss"], 1e-5)
+    for mine, other in zip(ours.get_weights(), weights, strict=True):
+        assert_close(mine, other, 1e-5)

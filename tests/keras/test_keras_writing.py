@@ -57,6 +57,7 @@ LAYERS = {
     "Rescaling": jn.Rescaling(1 / 4, offset=0.1),
     "Reshape": jn.layers.Reshape((4, -1)),
     "Softmax": jn.layers.Softmax(),
+    "ActivityRegularization": jn.layers.ActivityRegularization(0.1),
     "AlphaDropout": jn.layers.AlphaDropout(0.25, seed=3),
     "Permute": jn.layers.Permute((1, 2)),
 }

@@ -35,7 +35,7 @@ _WRITTEN = "histograms and pictures of all weights are written alike"
 
 ARGUMENTS: dict[str, dict[str, Absent]] = {
     "layers": {
-        "activity_regularizer": Absent("penalise weights, by kernel_regularizer="),
+        "activity_regularizer": Absent("put ActivityRegularization(l1, l2) after it"),
         "autocast": Absent("all is computed in float32", (True,)),
         "batch_input_shape": Absent("write input_shape=, without the batch axis", ()),
         "beta_constraint": _UNCONSTRAINED,

@@ -94,7 +94,6 @@ PATTERNS: dict[str, dict[str, str]] = {
 
 NAMES: dict[str, dict[str, str]] = {
     "layers": {
-        "ActivityRegularization": "penalise weights: Dense(kernel_regularizer=...)",
         "BatchNormalization": "write LayerNormalization() in its place",
         "GroupNormalization": "write LayerNormalization() in its place",
         "RMSNormalization": "write LayerNormalization() in its place",

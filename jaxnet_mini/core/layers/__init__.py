@@ -12,7 +12,14 @@ where a layer computes.
 
 from jaxnet_mini.core.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from jaxnet_mini.core.layers.base import Base, check_shape
-from jaxnet_mini.core.layers.basic import Activation, Identity, Input, Lambda, Rescaling
+from jaxnet_mini.core.layers.basic import (
+    Activation,
+    ActivityRegularization,
+    Identity,
+    Input,
+    Lambda,
+    Rescaling,
+)
 from jaxnet_mini.core.layers.categories import CategoryEncoding, Embedding
 from jaxnet_mini.core.layers.dense import Dense
 from jaxnet_mini.core.layers.merging import (
@@ -37,6 +44,7 @@ from jaxnet_mini.core.layers.reshaping import Flatten, Permute, RepeatVector, Re
 __all__ = [
     "ELU",
     "Activation",
+    "ActivityRegularization",
     "Add",
     "AlphaDropout",
     "Average",

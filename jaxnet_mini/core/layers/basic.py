@@ -9,7 +9,7 @@ import jax
 from jax import Array
 
 from jaxnet_mini.base.arguments import check_number, is_function
-from jaxnet_mini.core import activations
+from jaxnet_mini.core import activations, regularizers
 from jaxnet_mini.core.fields import checked
 from jaxnet_mini.core.layers.base import ACTIVATION, SHAPE, Base, check_shape
 from jaxnet_mini.core.types import Params, Shape, as_float
@@ -84,6 +84,35 @@ class Activation(Activating):
     @property
     def function(self) -> activations.Activation:
         return activations.get(self.activation)
+
+
+@dataclass(frozen=True, repr=False)
+class ActivityRegularization(Base):
+    """Pass the inputs on, and add ``l1 sum(|x|) + l2 sum(x^2)`` to the loss.
+
+    The sums are divided by the number of rows of the batch; padding counts as none. It
+    must stand in the network itself, not inside of another of its layers.
+
+    Args:
+        l1: the strength of the first part, at least 0.
+        l2: that of the second.
+
+    Raises:
+        ArgumentError: one is below 0 or not finite.
+
+    Source: https://keras.io/api/layers/regularization_layers/activity_regularization/
+
+    >>> ActivityRegularization(l2=0.1).activity_regularizer
+    L1L2(l1=0.0, l2=0.1)
+    """
+
+    l1: float = field(default=0.0, metadata=checked(check_number, least=0.0))
+    l2: float = field(default=0.0, metadata=checked(check_number, least=0.0))
+
+    @property
+    def activity_regularizer(self) -> regularizers.L1L2:
+        """The penalty on what is passed on."""
+        return regularizers.L1L2(self.l1, self.l2)
 
 
 def _check_function(argument: str, value: Any) -> Any:

@@ -15,7 +15,7 @@ from jax import Array
 
 from jaxnet_mini.base.arguments import check_positive
 from jaxnet_mini.core import constraints, initializers, regularizers
-from jaxnet_mini.core.fields import checked
+from jaxnet_mini.core.fields import NEWER, checked
 from jaxnet_mini.core.layers.base import (
     CONSTRAINT,
     INITIALIZER,
@@ -44,6 +44,7 @@ class Embedding(Base):
         embeddings_initializer: a Keras name or a callable ``(key, shape) -> array``.
         embeddings_regularizer: a penalty on the table that is added to the loss: a
             Keras name, one of `jaxnet_mini.regularizers`, a callable, or None.
+        activity_regularizer: likewise, on the outputs, divided by the number of rows.
         embeddings_constraint: what the table is brought back to after each update: a
             Keras name, one of `jaxnet_mini.constraints`, a callable, or None.
 
@@ -68,6 +69,9 @@ class Embedding(Base):
     )
     embeddings_regularizer: regularizers.Named = field(
         default=None, metadata=REGULARIZER
+    )
+    activity_regularizer: regularizers.Named = field(
+        default=None, kw_only=True, metadata=REGULARIZER | NEWER
     )
     embeddings_constraint: constraints.Named = field(
         default=None, kw_only=True, metadata=CONSTRAINT

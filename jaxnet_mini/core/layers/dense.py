@@ -8,7 +8,7 @@ from jax import Array
 
 from jaxnet_mini.base.arguments import check_flag, check_positive
 from jaxnet_mini.core import activations, constraints, initializers, regularizers
-from jaxnet_mini.core.fields import checked
+from jaxnet_mini.core.fields import NEWER, checked
 from jaxnet_mini.core.layers.base import (
     ACTIVATION,
     CONSTRAINT,
@@ -40,6 +40,7 @@ class Dense(Base):
         kernel_regularizer: a penalty on the kernel that is added to the loss: a Keras
             name, one of `jaxnet_mini.regularizers`, a callable of the kernel, or None.
         bias_regularizer: likewise, on the bias.
+        activity_regularizer: likewise, on the outputs, divided by the number of rows.
         kernel_constraint: what the kernel is brought back to after each update: a Keras
             name, one of `jaxnet_mini.constraints`, a callable of the kernel, or None.
         bias_constraint: likewise, of the bias.
@@ -65,6 +66,9 @@ class Dense(Base):
     bias_initializer: initializers.Named = field(default="zeros", metadata=INITIALIZER)
     kernel_regularizer: regularizers.Named = field(default=None, metadata=REGULARIZER)
     bias_regularizer: regularizers.Named = field(default=None, metadata=REGULARIZER)
+    activity_regularizer: regularizers.Named = field(
+        default=None, kw_only=True, metadata=REGULARIZER | NEWER
+    )
     kernel_constraint: constraints.Named = field(
         default=None, kw_only=True, metadata=CONSTRAINT
     )

@@ -122,7 +122,8 @@ def _has(layer: Any, method: str) -> bool:
 def _arguments(layer: Any, end: str) -> list[str]:
     """Return the names with an end of what a layer holds for its parameters."""
     kind: Any = type(layer)
-    names = [*getattr(layer, "__dict__", ()), *values._names(kind)[1]]
+    names = {*getattr(layer, "__dict__", ()), *values._names(kind)[1]}
+    names.discard("activity_regularizer")  # of outputs, see `activity`
     return [n for n in names if n.endswith(end) and getattr(layer, n, None) is not None]
 
 

@@ -33,6 +33,9 @@ def without_last_activation(layer: Layer) -> tuple[Layer, activations.Activation
         bare, activation = without_last_activation(end.layer)
         nodes = (*before, dataclasses.replace(end, layer=bare))
         return dataclasses.replace(layer, nodes=nodes), activation
+    # What is penalized is what the activation gives.
+    if getattr(layer, "activity_regularizer", None) is not None:
+        return layer, activations.linear
     # A subclass may do more after the activation, and so keeps it.
     if type(layer) is Dense or type(layer) is Activation:
         activation = activations.get(layer.activation)

@@ -163,6 +163,8 @@ def acts_by_row(layer: Layer, training: bool = False) -> bool:
     """
     if training and has_state(layer):
         return False
+    if getattr(layer, "activity_regularizer", None) is not None:
+        return False  # a penalty may be of all rows at once
     own = getattr(layer, "acts_by_row", None)
     if own is not None:
         return bool(own)

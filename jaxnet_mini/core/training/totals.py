@@ -11,7 +11,7 @@ from jaxnet_mini.core.activations import Activation
 from jaxnet_mini.core.losses import Loss
 from jaxnet_mini.core.metrics import Metric
 from jaxnet_mini.core.metrics.own import Folded, Seen
-from jaxnet_mini.core.networks import protocol
+from jaxnet_mini.core.networks import activity, protocol
 from jaxnet_mini.core.training.state import Batch
 from jaxnet_mini.core.types import Float, Layer, RandomKey, State, Variables
 from jaxnet_mini.errors import ShapeError
@@ -63,7 +63,7 @@ def totals_of(
     Raises:
         ShapeError: the loss does not return one value per example.
     """
-    outputs, remembered = protocol.run(
+    outputs, remembered, of_outputs = activity.run(
         task.bare, *variables, batch.x, key=key, training=training, mask=batch.mask
     )
     values = jnp.asarray(task.loss.per_example(batch.y, outputs))
@@ -93,6 +93,8 @@ def totals_of(
     penalty = protocol.penalty(task.net, variables.params)
     if isinstance(penalty, Array):  # else 0.0: nothing is regularized
         total = total + penalty * count
+    if isinstance(of_outputs, Array):
+        total = total + of_outputs
     totals: dict[str, Any] = {"loss": (total, count)}
     if task.metrics or task.weighted_metrics:
         predictions = jax.lax.stop_gradient(task.activation(outputs))

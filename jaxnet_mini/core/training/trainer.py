@@ -17,7 +17,7 @@ from jax import Array
 
 from jaxnet_mini.core import activations, losses, metrics, optimizers, transformations
 from jaxnet_mini.core.metrics import Metric
-from jaxnet_mini.core.networks import last_activation, protocol, serial
+from jaxnet_mini.core.networks import activity, last_activation, protocol, serial
 from jaxnet_mini.core.origins import Trace
 from jaxnet_mini.core.training import frozen
 from jaxnet_mini.core.training.state import (
@@ -86,6 +86,7 @@ class Trainer(Value):
 
     def __post_init__(self) -> None:
         serial.check_layer(self.net)
+        activity.check(self.net)
         plain, weighted = metrics.resolved(self.metrics, self.weighted_metrics)
         object.__setattr__(self, "loss", losses.get(self.loss))
         if self.loss.reduction in (None, "none"):
