@@ -26,7 +26,7 @@ NOTEBOOK = FOLDER.with_suffix(".ipynb")
 DEFINITION = (ast.FunctionDef, ast.ClassDef)
 
 INTRODUCTION = """\
-# Ten first lessons
+# First lessons
 
 Small networks learn to name pictures, with a library that speaks Keras's words. Read
 from top to bottom, or take one lesson alone: each starts anew.

@@ -29,6 +29,7 @@ PICTURES = {
     "lesson_08": ["curves"],
     "lesson_09": ["patterns", "curves"],
     "lesson_10": [],
+    "lesson_11": ["losses"],
 }
 
 
@@ -263,6 +264,30 @@ def check_softmax_and_relu(text: str) -> None:
     assert f"The answer is {np.argmax(predicted)}, the label is " in text
 
 
+def check_a_rare_class(text: str) -> None:
+    (_, y_train), (_, y_test) = digits.load_data()
+    others = int(np.sum(y_train != 8))
+    rare = others // 49
+    assert f"{others + rare:,} images to learn from, {rare} show '8'." in text
+    assert f"is right in {others / (others + rare):.1%} of them." in text
+    assert f"log({rare} / {others}) = {np.log(rare / others):.3f}" in text
+    header = "bias begins with   first answers   loss before   last loss"
+    (_, *plain), (_, *known), *_ = table(header, text)
+    assert float(plain[0]) > 0.2
+    assert float(known[0]) < 0.05
+    assert float(known[1]) < float(plain[1]) / 2
+    assert float(known[2]) < float(known[1])
+    rows = table("weights   accuracy   8s found   false alarms", text)
+    (none, *plain), (even, *weighted) = rows
+    assert (none, even) == ("none", "even")
+    eights, images = int(np.sum(y_test == 8)), len(y_test)
+    for accuracy, found, alarms in (plain, weighted):
+        missed = round((1 - float(found.strip("%")) / 100) * eights)
+        wrong = missed + int(alarms)
+        assert float(accuracy) == pytest.approx(1 - wrong / images, abs=6e-4)
+    assert float(weighted[1].strip("%")) > float(plain[1].strip("%")) + 20
+
+
 CHECKS = {
     "lesson_01": check_first_look,
     "lesson_02": check_ten_numbers,
@@ -274,14 +299,16 @@ CHECKS = {
     "lesson_08": check_stop_when_good_enough,
     "lesson_09": check_by_hand,
     "lesson_10": check_softmax_and_relu,
+    "lesson_11": check_a_rare_class,
 }
 
 
 # The scripts
 
 
-def test_there_are_ten_lessons() -> None:
-    assert list(CHECKS) == NAMES == [f"lesson_{i:02}" for i in range(1, 11)]
+def test_lessons_are_numbered_and_checked() -> None:
+    numbers = range(1, len(NAMES) + 1)
+    assert list(CHECKS) == NAMES == [f"lesson_{i:02}" for i in numbers]
 
 
 ALL = """
