@@ -7,7 +7,7 @@ with 1e-7 added, as in Keras.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import jax.numpy as jnp
@@ -118,7 +118,7 @@ class MaxNorm(Constraint):
     """
 
     max_value: float = dataclasses.field(default=2.0, metadata=LEAST_0)
-    axis: int | tuple[int, ...] = dataclasses.field(default=0, metadata=AXIS)
+    axis: int | Sequence[int] = dataclasses.field(default=0, metadata=AXIS)
 
     def __call__(self, x: Array) -> Array:
         norm = _norm(self, x)
@@ -156,7 +156,7 @@ class UnitNorm(Constraint):
            [0.8]], dtype=float32)
     """
 
-    axis: int | tuple[int, ...] = dataclasses.field(default=0, metadata=AXIS)
+    axis: int | Sequence[int] = dataclasses.field(default=0, metadata=AXIS)
 
     def __call__(self, x: Array) -> Array:
         return x / (EPSILON + _norm(self, x))
@@ -189,7 +189,7 @@ class MinMaxNorm(Constraint):
     min_value: float = dataclasses.field(default=0.0, metadata=LEAST_0)
     max_value: float = dataclasses.field(default=1.0, metadata=LEAST_0)
     rate: float = dataclasses.field(default=1.0, metadata=LEAST_0)
-    axis: int | tuple[int, ...] = dataclasses.field(default=0, metadata=AXIS)
+    axis: int | Sequence[int] = dataclasses.field(default=0, metadata=AXIS)
 
     def __post_init__(self) -> None:
         super().__post_init__()

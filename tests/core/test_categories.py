@@ -189,7 +189,10 @@ def test_errors():
             (lambda: CategoryEncoding(3, "x"), "must be one of multi_hot, one_hot,"),
             (lambda: Lambda("relu"), "function must be a function of a batch, not 're"),
             (lambda: Lambda(Dense(3)), "function must be a function of a batch, not D"),
-            (lambda: LeakyReLU(alpha=-1.0), "negative_slope must be a finite number"),
+            (
+                lambda: LeakyReLU(alpha=-1.0),
+                "alpha must be a finite number of at least 0",
+            ),
             (lambda: Dense(3, PReLU()), "activation must be a name, a callable or No"),
         ):
             with raises_text(ArgumentError, words):

@@ -90,7 +90,8 @@ class LeakyReLU(Activating):
 
     def __post_init__(self, input_dim: int | None, alpha: float | None) -> None:
         if alpha is not None:
-            object.__setattr__(self, "negative_slope", alpha)
+            slope = check_number("alpha", alpha, least=0.0)
+            object.__setattr__(self, "negative_slope", slope)
         super().__post_init__(input_dim)
 
     @property

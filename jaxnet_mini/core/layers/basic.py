@@ -119,7 +119,7 @@ def _check_function(argument: str, value: Any) -> Any:
     if not is_function(value) or isinstance(value, type):
         raise ArgumentError(
             f"{argument} must be a function of a batch, not {value!r}: write for "
-            "example Lambda(jnp.square)."
+            "example jnp.square."
         )
     return value
 
