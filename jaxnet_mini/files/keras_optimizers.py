@@ -88,7 +88,8 @@ def _slots(state: Any, names: set[str]) -> dict[tuple[str, str], str]:
 
 def _is_number(path: str) -> bool:
     """Tell whether a part of the state is a number of the optimizer or of steps."""
-    return path.startswith("hyperparams/") or _last(path) in COUNTERS
+    of_a_schedule = path.startswith("hyperparams_states/")
+    return path.startswith("hyperparams/") or of_a_schedule or _last(path) in COUNTERS
 
 
 def written(places: Iterable[Place], state: Any) -> list[NDArray[Any]]:

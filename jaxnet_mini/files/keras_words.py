@@ -40,6 +40,9 @@ OURS_ALONE = {
 DROPPED = {"input_shape", "num_outputs"}
 """Arguments that Keras has not: it finds out when a model is built."""
 
+MODULES = {"schedules": "keras.optimizers.schedules"}
+"""Where Keras has a kind of values, if not in a module of the kind's name."""
+
 BY_NAME = {
     "_constraint": constraints.get,
     "_initializer": initializers.get,
@@ -207,7 +210,7 @@ def translated(value: Json, where: str) -> Any:
     if name == "Lambda":
         # A Lambda of one of Keras's own functions is read by no Keras.
         name, config["activation"] = "Activation", config.pop("function")
-    return _object(f"keras.{kind}", name, config)
+    return _object(MODULES.get(kind, f"keras.{kind}"), name, config)
 
 
 def _argument(argument: str, value: Json, where: str) -> Json:
