@@ -84,10 +84,12 @@ def functional(
     for name in layer_names(net):
         more = {"name": name, "inbound_nodes": nodes[name]}
         written.append(layers[name] | more)
+    # In the form of Keras 3.4. Before, one tensor stood in a list, which comes back as
+    # a list of one there and in the newest versions too, and is no input of a layer.
     return {
         "layers": written,
-        "input_layers": [places[net.inputs]],
-        "output_layers": [places[net.outputs]],
+        "input_layers": places[net.inputs],
+        "output_layers": places[net.outputs],
     }
 
 
@@ -171,7 +173,7 @@ def _call_name(name: str, number: int) -> str:
 def _single(config: dict[str, Json], what: str) -> tuple[str, int, int]:
     """Return the one input or output of a Functional, as name and numbers."""
     given = config.get(what)
-    # Newer versions write a single one without a list around it.
+    # Keras 3.4 and later write a single one without a list around it.
     one = given[0] if isinstance(given, list) and len(given) == 1 else given
     return _history(one, f"several {what.replace('_', ' ')}")
 

@@ -749,10 +749,10 @@ class Model:
         have. It holds no code: a user's own layers, losses and other functions stand
         in it by name.
 
-        A ``.keras`` file is what Keras 3 writes, and is read by all its versions. The
-        state of ``SGD``, ``Adam``, ``AdamW``, ``RMSprop``, ``Adagrad`` and ``Lion``
-        goes along, so that training goes on there too; others begin afresh, and so do
-        the random numbers.
+        A ``.keras`` file is what Keras 3 writes, and is read by all its versions, with
+        graphs of layers by 3.4 and later. The state of ``SGD``, ``Adam``, ``AdamW``,
+        ``RMSprop``, ``Adagrad`` and ``Lion`` goes along, so that training goes on there
+        too; others begin afresh, and so do the random numbers.
 
         Args:
             path: a name that ends in ``.safetensors``, or in ``.keras``.

@@ -69,9 +69,12 @@ def test_training_goes_on_in_every_version_and_back(tmp_path, version, amount):
             jn.LayerNormalization(),
             jn.Dropout(0.0),
             jn.Dense(5, use_bias=False),
-            jn.residual(jn.layers.PReLU(), jn.Dense(5)),
+            jn.layers.PReLU(),
+            jn.serial(jn.Dense(5), jn.layers.PReLU(), name="inside"),
             jn.Dense(3, "softmax"),
         ]
+        if version != "3.0.5":  # which reads no graph inside a model, its own neither
+            layers.insert(2, jn.residual(jn.Dense(6), jn.Dense(6)))
         model = jn.Sequential(layers)
         model.compile(optimizer, "sparse_categorical_crossentropy", ["accuracy"])
         model.fit(x, y, 8, epochs=2, shuffle=False, verbose=0)

@@ -116,8 +116,8 @@ def test_graphs_and_rows_inside_are_read_by_keras(tmp_path):
         "sum": (jn.layers.Add(), ("both", "side")),
         "row": (row, "sum"),
     }
-    layers = [jn.Dense(3, input_dim=3), jn.graph(nodes), jn.residual(jn.Dense(4))]
-    model = with_new_weights(jn.Sequential(layers))
+    layers = [jn.graph(nodes), jn.residual(jn.Dense(4)), jn.Dense(2)]
+    model = with_new_weights(jn.Sequential([jn.Dense(3, input_dim=3), *layers]))
     model.compile("adam", "mse")
     model.save(path)
     expected = model.predict(X[:, 0])
