@@ -196,8 +196,8 @@ class Model:
                 wide as it needs to be, within the console.
             print_fn: called once with the whole text instead of printing it.
             expand_nested: whether the layers within a layer are shown below it.
-            show_trainable: whether a column says which layers are trained, ``Y`` or
-                ``N``, and ``-`` for those without weights.
+            show_trainable: whether a column says in which layers any weight is trained,
+                ``Y`` or ``N``, and ``-`` for those without weights.
 
         Raises:
             ArgumentError: ``line_length`` is no such number.

@@ -10,8 +10,8 @@ from jaxnet_mini.base.arguments import check_count
 from jaxnet_mini.base.text import readable_size
 from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks import protocol
+from jaxnet_mini.core.networks.composed import Composed
 from jaxnet_mini.core.networks.outline import LayerOutline
-from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.training import frozen
 
 ROOMY, NARROW = 65, 40
@@ -52,7 +52,7 @@ def print_summary(
         line_length: how wide the table is, in letters; None for as wide as it needs to
             be, within the console.
         expand_nested: whether the layers within a layer are shown below it.
-        show_trainable: whether a column says which layers are trained.
+        show_trainable: whether a column says in which layers anything is trained.
 
     Raises:
         ArgumentError: a table cannot be so narrow.
@@ -98,7 +98,6 @@ def _rows(
     built: bool,
     nested: bool,
     level: int = 0,
-    trained: bool = True,
 ) -> Iterator[tuple[Any, ...]]:
     """Yield what stands in the columns for each layer, and for those within it.
 
@@ -107,7 +106,6 @@ def _rows(
         built: whether their shapes are known.
         nested: whether those within others are shown.
         level: how many layers these are within.
-        trained: whether what they are within is trained.
     """
     from rich.text import Text
 
@@ -116,30 +114,32 @@ def _rows(
         kind = type(part.layer).__name__
         shape = f"({', '.join(['None', *map(str, part.output_shape)])})"
         number = f"{count(part.variables):,}"
-        on = trained and bool(getattr(part.layer, "trainable", True))
+        trained = built and any(jax.tree.leaves(_mask(part)))
         yield (
             Text.assemble(prefix, part.name, " (", (kind, "cyan"), ")"),
             shape if built else "?",
             number if built else "0 (unbuilt)",
-            ("Y" if on else "N") if jax.tree.leaves(part.variables) else "-",
+            ("Y" if trained else "N") if jax.tree.leaves(part.variables) else "-",
         )
-        if nested and isinstance(part.layer, Serial):
+        if nested and isinstance(part.layer, Composed):
             inner = (
                 outlines.outline(part.layer, part.input_shape)
                 if built
                 else outlines.unbuilt_outline(part.layer)
             )
-            yield from _rows(inner, built, nested, level + 1, on)
+            yield from _rows(inner, built, nested, level + 1)
+
+
+def _mask(part: LayerOutline) -> Any:
+    """Return which parameters of a layer are trained; none where nothing is built."""
+    if not jax.tree.leaves(part.params):
+        return part.params
+    return protocol.trainable_mask(part.layer, part.params)
 
 
 def _totals(parts: Sequence[LayerOutline]) -> list[str]:
     variables = outlines.variables(parts)
-    masks = {
-        part.name: protocol.trainable_mask(part.layer, part.params)
-        if jax.tree.leaves(part.params)  # none where nothing is built
-        else part.params
-        for part in parts
-    }
+    masks = {part.name: _mask(part) for part in parts}
     trained, fixed = frozen.split(variables.params, masks)
     return [
         f" {kind} params: {count(tree):,} ({readable_size(size(tree))})"

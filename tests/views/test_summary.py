@@ -167,15 +167,20 @@ def test_layers_within_layers_are_shown_where_they_are_asked_for():
         ["flatten (Flatten)", "(None, 4)", "0", "-"],
         ["inner (Serial)", "(None, 4)", "76", "Y"],
         ["└ dense (Dense)", "(None, 8)", "40", "Y"],
-        ["└ serial (Serial)", "(None, 4)", "36", "Y"],
+        ["└ serial (Serial)", "(None, 4)", "36", "N"],  # nothing in it is trained
         ["└ dense (Dense)", "(None, 4)", "36", "N"],
         ["dense (Dense)", "(None, 3)", "15", "Y"],
     ]
     assert "\n│       └ dense (Dense)" in texts[0]
     header = next(line for line in texts[0].splitlines() if "Output Shape" in line)
     assert header.split("┃")[4].strip() == "Trainable"
+    parallel = jn.parallel(jn.Dense(2), jn.Dense(3), name="both")
+    model = jn.Sequential([jn.Flatten(input_shape=(2, 2)), parallel])
+    model.summary(print_fn=texts.append, expand_nested=True)
+    inner = [row for row in rows_of(texts.pop()) if row[0].startswith("└")]
+    assert [row[1:] for row in inner[:2]] == [["(None, 2)", "10"], ["(None, 3)", "15"]]
     # What is not asked for is as it was, and what is not built has no shape.
-    assert [row[0] for row in rows_of(text_of(model))][1:] == [
+    assert [row[0] for row in rows_of(text_of(nested()))][1:] == [
         "inner (Serial)",
         "dense (Dense)",
     ]
