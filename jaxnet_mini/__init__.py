@@ -50,7 +50,7 @@ from jaxnet_mini.layers import (
     LayerNormalization,
     Rescaling,
 )
-from jaxnet_mini.models import Sequential
+from jaxnet_mini.models import Model, Sequential
 from jaxnet_mini.sweeps.result import SweepResult
 from jaxnet_mini.sweeps.sweep import sweep
 
@@ -63,6 +63,7 @@ __all__ = [
     "Input",
     "Layer",
     "LayerNormalization",
+    "Model",
     "Rescaling",
     "Sequential",
     "SweepResult",

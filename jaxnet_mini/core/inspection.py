@@ -33,7 +33,6 @@ def keeping_arguments(init: Callable[..., None]) -> Callable[..., None]:
     return called
 
 
-@functools.lru_cache(maxsize=1024)
 def parameters_of(kind: Any, method: str) -> frozenset[str]:
     """Return the names of what a method of a class takes."""
     return frozenset(inspect.signature(getattr(kind, method)).parameters)
@@ -61,7 +60,6 @@ def is_made_by_config(kind: Any) -> bool:
     return bool(made) and "__dataclass_fields__" not in vars(kind)
 
 
-@functools.lru_cache(maxsize=1024)
 def names_in(kind: Any) -> frozenset[str]:
     """Return the globals and attributes that the methods of a user's class name."""
 

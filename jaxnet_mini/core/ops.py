@@ -3,7 +3,8 @@
 Source: https://keras.io/api/ops/. A name stands here where JAX's function, or one of
 `jaxnet_mini.activations`, takes the same arguments by position and gives the same.
 
->>> float(multiply(2.0, 3.0)), shape(ones((2, 3)))
+>>> from jaxnet_mini import ops
+>>> float(ops.multiply(2.0, 3.0)), ops.shape(ops.ones((2, 3)))
 (6.0, (2, 3))
 """
 

@@ -4,6 +4,7 @@ Source: https://keras.io/api/models/.
 """
 
 from jaxnet_mini.models.load import clone_model, load_model, model_from_json
+from jaxnet_mini.models.model import Model
 from jaxnet_mini.models.sequential import Sequential
 
-__all__ = ["Sequential", "clone_model", "load_model", "model_from_json"]
+__all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_json"]

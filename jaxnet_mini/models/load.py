@@ -136,6 +136,11 @@ def clone_model(model: Sequential) -> Sequential:
     >>> clone_model(Sequential([Dense(3, input_dim=2)])).layers
     [Dense(3, input_shape=(2,))]
     """
+    if not isinstance(model, Sequential):
+        raise ArgumentError(
+            f"clone_model takes a Sequential, not {model!r}: make another object of "
+            "its class."
+        )
     clone = of_copied(model.layers, model.name, model.seed, like=model)
     if model.built:
         clone.build(model.input_shape)

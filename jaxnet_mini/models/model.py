@@ -24,7 +24,7 @@ from jaxnet_mini.core.types import Layer, Params, RandomKey, State
 from jaxnet_mini.data.fit_arguments import FitData, FitSchedule
 from jaxnet_mini.files.config import CustomObjects
 from jaxnet_mini.files.safetensors import FilePath
-from jaxnet_mini.models import architecture, inference, parts, weights
+from jaxnet_mini.models import architecture, inference, parts, subclass, weights
 from jaxnet_mini.models import compile as compiling
 from jaxnet_mini.models import fit as fitting
 from jaxnet_mini.models import save as saving
@@ -41,7 +41,14 @@ class Model:
     """What can be trained, evaluated and kept, with Keras's methods.
 
     Args:
-        blueprint: its layers.
+        blueprint: its layers; None for a class of a user's own, which keeps layers as
+            attributes and has ``call(self, x)`` or ``call(self, x, training=False)``.
+        name: shown by `summary`; by default the class in snake case.
+        seed: of the initial weights and, without its own, of ``fit``.
+
+    In such a class ``super().__init__()`` comes first. An attribute that holds a layer,
+    or a model whose weights are then the first ones, is called like a function within
+    ``call``, and outside with the weights that it has in this model.
 
     Attributes:
         stop_training: a callback sets it to end training, after the batch or epoch.
@@ -50,26 +57,39 @@ class Model:
         history: what the last `fit` returned; None before.
     """
 
+    _is_stack = False  # of layers that were given, and no class with call
     stop_training = False
     stop_evaluating = False
     stop_predicting = False
     history: History | None = None
 
-    def __init__(self, blueprint: Blueprint) -> None:
+    def __init__(
+        self,
+        blueprint: Blueprint | None = None,
+        *,
+        name: str | None = None,
+        seed: int | None = None,
+    ) -> None:
+        if blueprint is None:
+            blueprint = subclass.blueprint_of(self, name, seed)
         self._held = Held(blueprint)
         blueprint.mark()
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
-        attributes.check_methods(cls, "model")
+        attributes.check_methods(cls, "model" if cls._is_stack else "called model")
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_"):
             attributes.check_set(self, name, {*vars(self)}, _absent())
-        object.__setattr__(self, name, value)
+        if self._is_stack or not subclass.keep(self, name, value):
+            object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
         # Only asked where there is nothing; for a name of ours it says why.
+        part = subclass.kept(self, name)
+        if part is not None:
+            return part
         if not name.startswith("_") and name in _absent():
             raise attributes.missing(self, name, set(), _absent())
         return object.__getattribute__(self, name)
@@ -131,7 +151,7 @@ class Model:
     @property
     def layers(self) -> list[Layer]:
         """The layers, without the `Input`."""
-        return list(self.net.layers)
+        return [part.layer for part in self.outline]
 
     @layers.setter
     def layers(self, _: Any) -> None:
@@ -179,7 +199,7 @@ class Model:
 
         ``params`` holds a ``jax.ShapeDtypeStruct`` in place of each array.
         """
-        return self._held.blueprint.outline
+        return subclass.expanded(self._held.blueprint.outline)
 
     def summary(
         self,

@@ -32,6 +32,8 @@ class Sequential(Model):
     True
     """
 
+    _is_stack = True
+
     def __init__(
         self,
         layers: Iterable[Layer] | None = None,

@@ -57,10 +57,11 @@ def test_how_to_add_a_thing_runs():
         for block in blocks:
             exec(compile(block, "adding.md", "exec"), names)
     # Of each section one thing, all of them trained together.
-    assert len(blocks) == 10
+    assert len(blocks) == 11
     assert set(names["history"].history) == {"accuracy", "loss", "spread", "surest"}
     assert names["history"].history["spread"][0] > 0.0
     assert names["model"].count_params() == 64 + 64 + 64 * 66 + 64 * 10 + 10
+    assert names["codes"].shape == (len(names["x_test"]), 16)
     assert np.any(names["model"].layer_state["centre"]["mean"])
 
 

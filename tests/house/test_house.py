@@ -384,7 +384,9 @@ KERAS_PATHS = {
     "Input": "Input",
     "Sequential": "Sequential",
     "ops": "cast clip convert_to_tensor matmul mean relu shape square stack sum where",
-    "models": "Sequential load_model model_from_json clone_model",
+    "Model": "Model",
+    "Layer": "Layer",
+    "models": "Model Sequential load_model model_from_json clone_model",
     "layers": "Dense Flatten Activation Dropout Rescaling LayerNormalization Input "
     "ELU GaussianDropout GaussianNoise Identity LeakyReLU PReLU ReLU Reshape Softmax "
     "ActivityRegularization AlphaDropout CategoryEncoding Embedding Lambda Permute "

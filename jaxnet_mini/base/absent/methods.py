@@ -136,7 +136,7 @@ METHODS: dict[str, tuple[str, dict[str, str]]] = {
     "model": (
         "",
         {
-            "call": "write a layer with apply(self, params, x, *, key, training)",
+            "call": "derive the class from Model, where call is what is computed",
             "train_step test_step predict_step make_train_function "
             "make_test_function make_predict_function compute_loss compute_metrics "
             "compute_loss_and_updates stateless_compute_loss": (
@@ -146,6 +146,11 @@ METHODS: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
 }
+METHODS["called model"] = (
+    "",
+    {names: said for names, said in METHODS["model"][1].items() if names != "call"}
+    | {"build": "make the layers in __init__, after super().__init__()"},
+)
 
 
 def of_methods(kind: str) -> tuple[set[str], dict[str, str]]:

@@ -169,10 +169,6 @@ NAMES: dict[str, dict[str, str]] = {
         ),
     },
     "models": {
-        "Model": (
-            "a model is one chain of layers, Sequential([...]); for pure functions and "
-            "a loop of your own write serial(...)"
-        ),
         "Functional": "a model is one chain of layers: write Sequential([...])",
         "save_model": "write model.save(path)",
         "model_from_config": "write Sequential.from_config(config)",

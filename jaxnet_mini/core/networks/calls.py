@@ -30,6 +30,17 @@ ROWS = 2
 """In the batch by which shapes are looked at: one row would be broadcast unnoticed."""
 
 
+FIRST_WEIGHT = 2**31
+"""What is folded into the key of the first own weight; layers count from 0."""
+
+RESERVED = frozenset(
+    {"apply", "constrain", "init", "init_state", "penalty", "trainable_mask", "update"}
+)
+"""What networks ask of a layer, and a user's attribute would hide."""
+
+ASSIGN = {"assign", "assign_add", "assign_sub"}
+
+
 @dataclasses.dataclass(eq=False)
 class Scope:
     """What a call computes with, and what comes of it.
@@ -47,6 +58,7 @@ class Scope:
         specs: its weights.
         parts: the layers that it holds, by the names of their parameters.
         shapes: of what came to each of these first.
+        given: of what each gave last.
     """
 
     owner: str
@@ -60,6 +72,7 @@ class Scope:
     specs: dict[str, Spec] = dataclasses.field(default_factory=dict)
     parts: dict[str, Layer] = dataclasses.field(default_factory=dict)
     shapes: dict[str, Any] = dataclasses.field(default_factory=dict)
+    given: dict[str, Any] = dataclasses.field(default_factory=dict)
     calls: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def add(self, spec: Spec) -> Any:
@@ -101,12 +114,14 @@ class Looked(NamedTuple):
         specs: its weights, by name.
         parts: the layers that it calls, by name.
         shapes: of what comes to each.
+        given: of what each gives.
         output_shape: of one example.
     """
 
     specs: dict[str, Spec]
     parts: dict[str, Layer]
     shapes: dict[str, Any]
+    given: dict[str, Any]
     output_shape: Any
 
 
@@ -161,6 +176,7 @@ class Part:
             )
         if has_state:
             scope.state[name] = after
+        scope.given[name] = jax.tree.map(lambda leaf: leaf.shape[1:], y)
         return y
 
     def build(self, _: Any = None) -> None:

@@ -31,16 +31,6 @@ from jaxnet_mini.core.types import Params, RandomKey, Shape, State
 from jaxnet_mini.core.variables import plain
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 
-FIRST_WEIGHT = 2**31
-"""What is folded into the key of the first own weight; layers count from 0."""
-
-RESERVED = frozenset(
-    {"apply", "constrain", "init", "init_state", "penalty", "trainable_mask", "update"}
-)
-"""What networks ask of a layer, and a user's attribute would hide."""
-
-ASSIGN = {"assign", "assign_add", "assign_sub"}
-
 
 class Layer(abc.ABC):  # noqa: B024  (a class says what call does)
     """A layer in Keras's form; derive a class with ``call``, and ``build`` for weights.
@@ -115,7 +105,7 @@ class Layer(abc.ABC):  # noqa: B024  (a class says what call does)
             self.input_shape = check_shape(input_shape, "input_shape")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        inspection.check_free(self, name, RESERVED)
+        inspection.check_free(self, name, calls.RESERVED)
         scope = vars(self).get(calls.SCOPE)
         object.__setattr__(
             self, name, value if scope is None else calls.bound(value, scope)
@@ -217,7 +207,7 @@ class Layer(abc.ABC):  # noqa: B024  (a class says what call does)
         params: dict[str, Any] = {}
         for place, spec in enumerate(looked.specs.values()):
             if spec.trainable or not self.has_state:
-                own_key = jax.random.fold_in(key, FIRST_WEIGHT + place)
+                own_key = jax.random.fold_in(key, calls.FIRST_WEIGHT + place)
                 params[spec.name] = spec.first(own_key)
         for place, (name, layer) in enumerate(looked.parts.items()):
             if name in looked.shapes:
@@ -248,7 +238,7 @@ class Layer(abc.ABC):  # noqa: B024  (a class says what call does)
 
         A class may say so itself by ``has_state = True``.
         """
-        if ASSIGN & inspection.names_in(type(self)):
+        if calls.ASSIGN & inspection.names_in(type(self._written)):
             return True
         return any(map(protocol.has_state, calls.parts_of(self._attributes)))
 
@@ -257,9 +247,9 @@ class Layer(abc.ABC):  # noqa: B024  (a class says what call does)
         if not self.has_state:
             return {}
         looked, state = self._look(input_shape), {}
-        for place, spec in enumerate(looked.specs.values()):
+        for place, spec in enumerate(looked.specs.values(), calls.FIRST_WEIGHT):
             if not spec.trainable:
-                own_key = jax.random.fold_in(jax.random.key(0), FIRST_WEIGHT + place)
+                own_key = jax.random.fold_in(jax.random.key(0), place)
                 state[spec.name] = spec.first(own_key)
         for name, layer in looked.parts.items():
             if name in looked.shapes and protocol.has_state(layer):
@@ -314,14 +304,19 @@ class Layer(abc.ABC):  # noqa: B024  (a class says what call does)
     # How it is looked at and called
 
     @property
+    def _written(self) -> Any:
+        """The object that has ``call``, and what ``call`` uses as attributes."""
+        return self
+
+    @property
     def _options(self) -> frozenset[str]:
         """What its ``call`` takes."""
-        return inspection.parameters_of(type(self), "call")
+        return inspection.parameters_of(type(self._written), "call")
 
     @property
     def _attributes(self) -> dict[str, Any]:
         """What a copy of it holds."""
-        return {n: v for n, v in vars(self).items() if n != "_looked"}
+        return {n: v for n, v in vars(self._written).items() if n != "_looked"}
 
     @functools.cached_property
     def _looked(self) -> Looked:
@@ -349,10 +344,14 @@ class Layer(abc.ABC):  # noqa: B024  (a class says what call does)
                 scope.first = True
                 y = self._run(scope, calls.zeros(input_shape))
                 shape = jax.tree.map(self._row_shape, y)
-                found.append(Looked(scope.specs, scope.parts, scope.shapes, shape))
+                parts = scope.parts, scope.shapes, scope.given
+                found.append(Looked(scope.specs, *parts, shape))
 
         jax.eval_shape(trace)
-        looked = found[-1]._replace(shapes=found[0].shapes | found[-1].shapes)
+        first, last = found[0], found[-1]
+        looked = last._replace(
+            shapes=first.shapes | last.shapes, given=first.given | last.given
+        )
         self.__dict__["_looked"] = looked
         return looked
 
@@ -374,7 +373,7 @@ class Layer(abc.ABC):  # noqa: B024  (a class says what call does)
 
     def _run(self, scope: Scope, x: Any) -> Any:
         """Run ``build`` and ``call`` on a copy."""
-        copy = calls.copied(self, self._attributes, scope)
+        copy = calls.copied(self._written, self._attributes, scope)
         if type(self).build is not Layer.build:
             shape = jax.tree.map(lambda leaf: (None, *leaf.shape[1:]), x)
             copy.build(shape)

@@ -1,0 +1,216 @@
+"""Models in Keras's form: classes that keep layers as attributes and have ``call``.
+
+Such a model is one layer, `Called`, whose ``call`` is the class's and whose parts are
+the layers that the model keeps.
+"""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxnet_mini.base import seeds
+from jaxnet_mini.base.arguments import check_word
+from jaxnet_mini.base.text import snake_case
+from jaxnet_mini.core.networks import calls, protocol, weights
+from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.networks.own_layers import Layer
+from jaxnet_mini.core.networks.serial import unique_names
+from jaxnet_mini.core.types import Layer as Pure
+from jaxnet_mini.core.types import Params, RandomKey, Shape, State, Variables
+from jaxnet_mini.devices import transfers
+from jaxnet_mini.errors import ArgumentError, StateError
+from jaxnet_mini.models.blueprint import Blueprint
+
+PARTS = "_parts"
+"""Where a model has the attributes that hold layers, by name."""
+
+
+class Called(Layer):
+    """All that a model computes, as one layer.
+
+    Args:
+        model: whose ``call`` it is.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__(name=snake_case(type(model).__name__))
+        vars(self)["_written"] = model
+
+    def __repr__(self) -> str:
+        return f"{type(self._written).__name__}()"
+
+    @functools.cached_property
+    def _written(self) -> Any:  # passed over by what tells layers apart
+        raise NotImplementedError
+
+    @property
+    def _attributes(self) -> dict[str, Any]:
+        held: dict[str, Any] = vars(self._written)
+        kept: dict[str, Any] = held.get(PARTS, {})
+        return {n: v for n, v in held.items() if n != PARTS} | kept
+
+    def get_config(self) -> dict[str, Any]:
+        """Say how such a model is kept.
+
+        Raises:
+            ArgumentError: always.
+        """
+        raise ArgumentError(
+            f"{self!r} is made by a class with a call of its own, which no file has: "
+            "call save_weights, make a new object of the class, let it see x once by "
+            "model(x), and call load_weights."
+        )
+
+    def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
+        shape, params = super().init(key, input_shape)
+        trained = {name: state.params for name, state in self._trained().items()}
+        return shape, params | {n: v for n, v in trained.items() if n in params}
+
+    def init_state(self, input_shape: Shape) -> State:
+        state = super().init_state(input_shape)
+        trained = {name: own.layer_state for name, own in self._trained().items()}
+        return state | {n: v for n, v in trained.items() if n in state}
+
+    def _trained(self) -> dict[str, Any]:
+        """Return the states of the models that it holds and that have one, by name."""
+        states: dict[int, Any] = {}
+
+        def note(value: Any) -> None:
+            held = getattr(value, "_held", None)
+            if held is not None and held.state is not None:
+                states[id(value.net)] = held.state
+
+        for name, value in self._attributes.items():
+            if name != "_held":
+                calls.mapped(value, note)
+        parts = self._looked.parts.items()
+        return {name: states[id(part)] for name, part in parts if id(part) in states}
+
+
+class Handle:
+    """A layer that a model keeps as an attribute, with the model's weights.
+
+    Called on data it gives what the layer gives in the model; what else is asked of it
+    is a weight by its name, or an attribute of the layer.
+    """
+
+    def __init__(self, model: Any, layer: Pure) -> None:
+        self._model, self._layer = model, layer
+
+    def _variables(self) -> tuple[LayerOutline, Variables]:
+        """Return what is known of it in the model, and its weights there."""
+        held = self._model._held
+        if not held.blueprint.built:
+            raise StateError(
+                f"{self._layer!r} has no weights yet in {self._model!r}: call the "
+                "model on data, model(x), or fit it, before a part of it."
+            )
+        (whole,) = held.blueprint.outline
+        parts = expanded(held.blueprint.outline)
+        part = next(one for one in parts if one.layer is self._layer)
+        params, state = held.untrained().variables
+        own = state.get(whole.name, {}).get(part.name, {})
+        return part, Variables(params[whole.name][part.name], own)
+
+    def __call__(self, x: Any, training: bool = False) -> Array:
+        """Return the layer's outputs for a batch.
+
+        Args:
+            x: inputs, ``(batch, ...)``.
+            training: whether it acts as in training.
+        """
+        _, variables = self._variables()
+        key = self._model._held.next_key() if training else None
+        with transfers.meant():
+            x = jax.tree.map(jnp.asarray, calls.as_inputs(x))
+            return protocol.run(
+                self._layer, *variables, x, key=key, training=bool(training)
+            )[0]
+
+    def get_weights(self) -> list[Any]:
+        """Return copies of its weights as NumPy arrays."""
+        return [transfers.to_host(leaf).copy() for leaf in self.weights]
+
+    @property
+    def weights(self) -> list[Array]:
+        """Its weights, in its own order, then what it remembers."""
+        part, (params, state) = self._variables()
+        values = weights.of(Variables({part.name: params}, {part.name: state}))
+        return [values[path] for path in weights.shapes([part])]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if self._model._held.blueprint.built:
+            for own in self._variables()[1]:
+                if name in own:
+                    return own[name]
+        return getattr(self._layer, name)
+
+    def __repr__(self) -> str:
+        return repr(self._layer)
+
+
+def blueprint_of(model: Any, name: str | None, seed: int | None) -> Blueprint:
+    """Return the blueprint of a model whose class has ``call``.
+
+    Raises:
+        ArgumentError: it has none.
+    """
+    kind = type(model)
+    if not callable(getattr(kind, "call", None)):
+        raise ArgumentError(
+            f"{kind.__name__} has no call: derive a class from Model with "
+            "def call(self, x), or write Sequential([...])."
+        )
+    seed = seeds.default_seed() if seed is None else seeds.check_seed(seed)
+    name = snake_case(kind.__name__) if name is None else check_word("name", name)
+    return Blueprint(name, seed).with_layers([Called(model)])
+
+
+def keep(model: Any, name: str, value: Any) -> bool:
+    """Keep an attribute with layers in it apart; return whether there are any."""
+    if name.startswith("_") or not calls.parts_of(value):
+        vars(model).get(PARTS, {}).pop(name, None)
+        return False
+    vars(model).setdefault(PARTS, {})[name] = value
+    return True
+
+
+def kept(model: Any, name: str) -> Any:
+    """Return an attribute that holds layers, each as a `Handle`; None for no such."""
+
+    def handle(value: Any) -> Any:
+        layer = calls.layer_of(value)
+        return value if layer is None else Handle(model, layer)
+
+    value = vars(model).get(PARTS, {}).get(name)
+    return None if value is None else calls.mapped(value, handle)
+
+
+def expanded(outline: tuple[LayerOutline, ...]) -> tuple[LayerOutline, ...]:
+    """Return the outline of a model's layers, those within a `Called` in its place."""
+    called: Any = outline[0].layer if len(outline) == 1 else None
+    if not isinstance(called, Called):
+        return outline
+    (part,) = outline
+    if not part.output_shape and not part.params:  # not yet built
+        parts = calls.parts_of(called._attributes)
+        names = unique_names(tuple(parts))
+        pairs = zip(names, parts, strict=True)
+        return tuple(LayerOutline(name, layer, (), (), {}) for name, layer in pairs)
+    looked = called._looked
+    return tuple(
+        LayerOutline(
+            name,
+            looked.parts[name],
+            shape,
+            looked.given[name],
+            part.params[name],
+            part.state.get(name, {}),
+        )
+        for name, shape in looked.shapes.items()
+    )

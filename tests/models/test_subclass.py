@@ -1,0 +1,123 @@
+"""Models whose class keeps layers as attributes and has ``call``."""
+
+import copy
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from oracles import raises_text
+
+import jaxnet_mini as jn
+from jaxnet_mini.errors import ArgumentError, StateError
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
+X = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+FIT = {"batch_size": 8, "epochs": 2, "verbose": 0}
+
+
+class Coder(jn.Model):
+    """Codes its inputs and decodes them again."""
+
+    def __init__(self, encoder=None, **options):
+        super().__init__(**options)
+        stack = jn.Sequential([jn.Dense(4, "tanh"), jn.Dense(2)])
+        self.encoder = stack if encoder is None else encoder
+        self.others = {"drop": jn.Dropout(0.5), "last": [jn.Dense(3)]}
+        self.factor = 1.0
+
+    def call(self, x, training=False):
+        x = self.encode(x)
+        x = self.others["drop"](x, training=training)
+        return self.factor * self.others["last"][0](x)
+
+    def encode(self, x):
+        return self.encoder(x)
+
+
+def trained(**options):
+    model = Coder(**options)
+    model.compile("adam", "mse", metrics=["mae"])
+    model.fit(X, X, **FIT)
+    return model
+
+
+def test_it_learns_what_a_stack_of_its_layers_learns():
+    stack = jn.serial(jn.Dense(4, "tanh"), jn.Dense(2))
+    inner = jn.serial(stack, jn.Dropout(0.5), jn.Dense(3))
+    other = jn.Sequential([inner], seed=3)
+    other.compile("adam", "mse", metrics=["mae"])
+    history = other.fit(X, X, **FIT).history
+    model = trained(seed=3)
+    assert model.history.history == history
+    for one, weight in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, weight)
+    np.testing.assert_array_equal(model.predict(X), other.predict(X))
+    evaluated = [made.evaluate(X, X, 8, 0) for made in (model, other)]
+    assert evaluated[0] == evaluated[1]
+
+
+def test_its_parts_are_called_with_its_weights(tmp_path, capsys):
+    model = trained(name="coder")
+    code = model.encoder(X)
+    np.testing.assert_allclose(model.others["last"][0](code), model.predict(X), 1e-5)
+    assert model.others["last"][0].kernel.shape == (2, 3)
+    assert [w.shape for w in model.others["last"][0].get_weights()] == [(2, 3), (3,)]
+    assert model.others["last"][0].units == 3
+    drawn = model.others["drop"](jnp.ones((1, 64)), training=True)
+    assert set(np.unique(drawn)) == {0.0, 2.0}
+    model.summary()
+    printed = capsys.readouterr().out
+    assert all(
+        name in printed for name in ('"coder"', "dropout (Dropout)", "(None, 3)")
+    )
+    assert [part.name for part in model.outline] == ["serial", "dropout", "dense"]
+    assert model.get_layer("dense") == jn.Dense(3)
+    assert model.weights[0].path == "coder/serial/dense/kernel"
+    model.save_weights(tmp_path / "m.weights.safetensors")
+    other = Coder()
+    assert [part.name for part in other.outline] == ["serial", "dropout", "dense"]
+    with raises_text(StateError, "has no weights yet"):
+        other.encoder(X)
+    other(X)
+    other.load_weights(tmp_path / "m.weights.safetensors")
+    np.testing.assert_array_equal(other.predict(X), model.predict(X))
+    again = copy.deepcopy(model)
+    np.testing.assert_array_equal(again.encoder(X), code)
+    again.fit(X, X, **FIT)
+    np.testing.assert_array_equal(model.encoder(X), code)
+    gradient = jax.grad(lambda x: jnp.sum(model(x)))(jnp.asarray(X))
+    assert gradient.shape == X.shape
+
+
+def test_a_model_in_it_brings_its_weights(tmp_path):
+    encoder = jn.Sequential([jn.Dense(2, input_dim=3)])
+    encoder.compile("sgd", "mse")
+    encoder.fit(X, X[:, :2], **FIT)
+    model = Coder(encoder)
+    assert model(X).shape == X.shape
+    np.testing.assert_allclose(model.encoder(X), encoder(X), rtol=1e-6)
+    model.compile("sgd", "mse")
+    first = model.fit(X, X, **FIT, checkpoint=tmp_path).history
+    kept = Coder(encoder)
+    kept.compile("sgd", "mse")
+    kept(X)
+    assert kept.fit(X, X, **FIT, checkpoint=tmp_path).history == first
+
+
+def test_what_cannot_be_is_told(tmp_path):
+    model = trained()
+    with raises_text(ArgumentError, "call save_weights, make a new object"):
+        model.save(tmp_path / "m.safetensors")
+    with raises_text(ArgumentError, "clone_model takes a Sequential"):
+        jn.models.clone_model(model)
+    with raises_text(ArgumentError, "Model has no call: derive a class from Model"):
+        jn.Model()
+    for base, name, words in (
+        (jn.Model, "train_step", "a loop over model.trainer.step"),
+        (jn.Model, "build", "make the layers in __init__"),
+        (jn.Sequential, "call", "derive the class from Model"),
+    ):
+        with raises_text(ArgumentError, f"Mine defines {name}()", words):
+            type("Mine", (base,), {name: lambda self, x: x})
