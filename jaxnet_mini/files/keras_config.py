@@ -112,9 +112,11 @@ def _network(kind: str, config: dict[str, Json], own: Collection[str]) -> Json:
         named["trainable"] = False
     if kind == "Sequential":
         entries = config.get("layers")
+        if not isinstance(entries, list):
+            raise ArgumentError("a Sequential inside the model has no layers.")
         layers = [
             _layer(entry, own)
-            for entry in (entries if isinstance(entries, list) else ())
+            for entry in entries
             if _class(entry, "a layer")[0] != "InputLayer"
         ]
         return {"class": "layers.Serial", "config": named | {"layers": layers}}
