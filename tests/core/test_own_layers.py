@@ -210,6 +210,57 @@ def test_members_of_a_sweep_learn_what_they_would_alone():
         np.testing.assert_allclose(one, other, rtol=1e-5)
 
 
+def test_called_by_itself_it_has_weights_of_its_own():
+    class Sums(jn.Layer):
+        """Adds up what it has seen, as Keras's guide has it."""
+
+        def __init__(self, size):
+            super().__init__()
+            self.total = self.add_weight((size,), "zeros", trainable=False)
+
+        def call(self, x):
+            self.total.assign_add(jnp.sum(x, axis=0))
+            return self.total + 0.0
+
+    sums = Sums(2)
+    np.testing.assert_array_equal(sums(np.ones((2, 2))), [2.0, 2.0])
+    np.testing.assert_array_equal(sums(np.ones((2, 2))), [4.0, 4.0])
+    assert (len(sums.weights), len(sums.trainable_weights)) == (1, 0)
+
+    class Block(Linear):
+        def build(self, input_shape):
+            super().build(input_shape)
+            self.gain = self.add_weight((), "ones", name="of_all")
+            self.inner = Linear(1)
+
+        def call(self, x):
+            return self.inner(self.gain * super().call(x))
+
+    block = Block(3)
+    with raises_text(AttributeError, "once the layer is called by itself"):
+        block.kernel  # noqa: B018
+    y = jax.jit(block)(X)
+    kernels = [block.kernel, block.linear["kernel"]]
+    np.testing.assert_allclose(y, X @ kernels[0] @ kernels[1], rtol=1e-5)
+    assert [w.shape for w in block.weights] == [(2, 3), (), (3, 1)]
+    assert float(block.gain) == 1.0
+    model = jn.Sequential([block])
+    np.testing.assert_allclose(model(X), y, rtol=1e-5)
+    model.compile("sgd", "mse")
+    model.fit(X, Y, **FIT)
+    np.testing.assert_allclose(block(X), y, rtol=1e-5)
+    assert np.any(model.get_weights()[0] != kernels[0])
+
+
+def test_its_outputs_can_be_penalized():
+    model = jn.Sequential([Linear(3, activity_regularizer="l2", input_dim=2)])
+    model.compile("sgd", "mse")
+    y = np.zeros((10, 3), np.float32)
+    out = np.asarray(model(X), np.float64)
+    expected = np.mean(out**2) + 0.01 * np.sum(out**2) / 10
+    np.testing.assert_allclose(model.evaluate(X, y, 10, 0), expected, rtol=1e-5)
+
+
 def test_bad_classes_are_told_what_to_do():
     key = jax.random.key(0)
 

@@ -17,10 +17,10 @@ from jax import Array
 from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.composed import naming
 from jaxnet_mini.core.networks.serial import unique_names
-from jaxnet_mini.core.types import Layer, Params, RandomKey, State
+from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape, State
 from jaxnet_mini.core.values import MADE_OF
 from jaxnet_mini.core.variables import Spec, Variable, plain, spec_of
-from jaxnet_mini.errors import ArgumentError, LayerError
+from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 
 SCOPE = "_scope"
 """Where a copy keeps what its call computes with; no other object has one."""
@@ -59,6 +59,7 @@ class Scope:
         parts: the layers that it holds, by the names of their parameters.
         shapes: of what came to each of these first.
         given: of what each gave last.
+        attributes: the names of weights, by those of the attributes that hold them.
     """
 
     owner: str
@@ -73,6 +74,7 @@ class Scope:
     parts: dict[str, Layer] = dataclasses.field(default_factory=dict)
     shapes: dict[str, Any] = dataclasses.field(default_factory=dict)
     given: dict[str, Any] = dataclasses.field(default_factory=dict)
+    attributes: dict[str, str] = dataclasses.field(default_factory=dict)
     calls: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def add(self, spec: Spec) -> Any:
@@ -115,6 +117,7 @@ class Looked(NamedTuple):
         parts: the layers that it calls, by name.
         shapes: of what comes to each.
         given: of what each gives.
+        attributes: the names of weights, by those of the attributes that hold them.
         output_shape: of one example.
     """
 
@@ -122,6 +125,7 @@ class Looked(NamedTuple):
     parts: dict[str, Layer]
     shapes: dict[str, Any]
     given: dict[str, Any]
+    attributes: dict[str, str]
     output_shape: Any
 
 
@@ -227,6 +231,11 @@ def bind(copy: Any, scope: Scope) -> None:
     """Let the layers and weights that a copy holds be used in its call."""
     held = {n: v for n, v in vars(copy).items() if n not in (SCOPE, MADE_OF)}
     vars(copy).update(bound(held, scope))
+    for spec in scope.specs.values():
+        value = scope.values_of(spec)[spec.name]
+        for name, own in vars(copy).items():
+            if own is value or (isinstance(own, Variable) and own.spec is spec):
+                scope.attributes[name] = spec.name
 
 
 def bound(value: Any, scope: Scope) -> Any:
@@ -300,3 +309,17 @@ def zeros(shape: Any) -> Any:
     if any(isinstance(size, tuple | list) for size in shape):
         return tuple(map(zeros, shape))
     return jnp.zeros((ROWS, *shape), jax.dtypes.canonicalize_dtype(float))
+
+
+def row_shape(layer: Any, y: Array) -> Shape:
+    """Return the shape of what a layer gives for one row of `zeros`.
+
+    Raises:
+        ShapeError: it does not give one row for each.
+    """
+    if y.shape[:1] != (ROWS,):
+        raise ShapeError(
+            f"{layer!r} gave outputs of shape {y.shape} for {ROWS} rows: call must "
+            "return one row for each, with the batch axis first."
+        )
+    return y.shape[1:]

@@ -18,21 +18,22 @@ from jax import Array
 
 from jaxnet_mini.base.absent import calls as absent_calls
 from jaxnet_mini.base.arguments import check_flag, check_positive, check_word
-from jaxnet_mini.core import inspection
+from jaxnet_mini.core import inspection, regularizers
 from jaxnet_mini.core.layers.base import (
     check_shape,
     constrained,
     remembers,
     total_penalty,
 )
-from jaxnet_mini.core.networks import calls, protocol
+from jaxnet_mini.core.networks import alone, calls, protocol
+from jaxnet_mini.core.networks.alone import Alone
 from jaxnet_mini.core.networks.calls import Looked, Scope
 from jaxnet_mini.core.types import Params, RandomKey, Shape, State
 from jaxnet_mini.core.variables import plain
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 
 
-class Layer(abc.ABC):  # noqa: B024  (a class says what call does)
+class Layer(Alone, abc.ABC):
     """A layer in Keras's form; derive a class with ``call``, and ``build`` for weights.
 
     - ``build(self, input_shape)`` asks for weights by `add_weight` and keeps them as
@@ -46,14 +47,16 @@ class Layer(abc.ABC):  # noqa: B024  (a class says what call does)
       batch to batch. All rows of a batch come to ``call``, the padding too: what
       remembers something should take ``mask``.
 
-    Weights belong to a model, and have values within ``call`` alone: the object itself
-    stays as it is, and is equal to itself alone. Change it before ``compile``.
+    Weights belong to a model, and have values within ``call``: the object itself stays
+    as it is, and is equal to itself alone. Called by itself, ``layer(x)``, it has
+    weights of its own, which a model then begins with. Change it before ``compile``.
 
     Args:
         name: a word without ``/``; by default the class in snake case.
         trainable: False freezes all weights.
         input_shape: of one example, without the batch axis; None for any.
         input_dim: short for an ``input_shape`` of one axis.
+        activity_regularizer: a penalty on its outputs, see `jaxnet_mini.regularizers`.
 
     Raises:
         ArgumentError: one is none of these.
@@ -93,10 +96,13 @@ class Layer(abc.ABC):  # noqa: B024  (a class says what call does)
         trainable: bool = True,
         input_shape: Any = None,
         input_dim: int | None = None,
+        activity_regularizer: Any = None,
     ) -> None:
         if name is not None:
             self.name = check_word("name", name)
         self.trainable = check_flag("trainable", trainable)
+        if regularizers.get(activity_regularizer) is not None:
+            self.activity_regularizer = activity_regularizer
         if input_dim is not None:
             if input_shape is not None:
                 raise ArgumentError("give input_shape or input_dim, not both.")
@@ -124,7 +130,7 @@ class Layer(abc.ABC):  # noqa: B024  (a class says what call does)
 
     # What a user's class defines and calls
 
-    def build(self, input_shape: Any) -> None:  # noqa: B027
+    def build(self, input_shape: Any) -> None:
         """Ask for weights; nothing by default.
 
         Args:
@@ -203,7 +209,9 @@ class Layer(abc.ABC):  # noqa: B024  (a class says what call does)
 
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
         """Return the output shape and the parameters; see `jaxnet_mini.core.types`."""
-        looked = self._look(input_shape)
+        looked, own = self._look(input_shape), alone.of(self)
+        if own is not None:  # it was called by itself, and brings its weights
+            return looked.output_shape, own.params
         params: dict[str, Any] = {}
         for place, spec in enumerate(looked.specs.values()):
             if spec.trainable or not self.has_state:
@@ -244,8 +252,9 @@ class Layer(abc.ABC):  # noqa: B024  (a class says what call does)
 
     def init_state(self, input_shape: Shape) -> State:
         """Return what it remembers before its first batch."""
-        if not self.has_state:
-            return {}
+        own = alone.of(self)
+        if own is not None or not self.has_state:
+            return {} if own is None else own.state
         looked, state = self._look(input_shape), {}
         for place, spec in enumerate(looked.specs.values(), calls.FIRST_WEIGHT):
             if not spec.trainable:
@@ -316,7 +325,8 @@ class Layer(abc.ABC):  # noqa: B024  (a class says what call does)
     @property
     def _attributes(self) -> dict[str, Any]:
         """What a copy of it holds."""
-        return {n: v for n, v in vars(self._written).items() if n != "_looked"}
+        passed_over = (alone.ALONE, "_looked")
+        return {n: v for n, v in vars(self).items() if n not in passed_over}
 
     @functools.cached_property
     def _looked(self) -> Looked:
@@ -343,8 +353,8 @@ class Layer(abc.ABC):  # noqa: B024  (a class says what call does)
                 scope = self._new_scope({}, {}, key=key, training=training)
                 scope.first = True
                 y = self._run(scope, calls.zeros(input_shape))
-                shape = jax.tree.map(self._row_shape, y)
-                parts = scope.parts, scope.shapes, scope.given
+                shape = jax.tree.map(lambda leaf: calls.row_shape(self, leaf), y)
+                parts = scope.parts, scope.shapes, scope.given, scope.attributes
                 found.append(Looked(scope.specs, *parts, shape))
 
         jax.eval_shape(trace)
@@ -354,15 +364,6 @@ class Layer(abc.ABC):  # noqa: B024  (a class says what call does)
         )
         self.__dict__["_looked"] = looked
         return looked
-
-    def _row_shape(self, y: Array) -> Shape:
-        """Return the shape of the outputs for one row."""
-        if y.shape[:1] != (calls.ROWS,):
-            raise ShapeError(
-                f"{self!r} gave outputs of shape {y.shape} for {calls.ROWS} "
-                "rows: call must return one row for each, with the batch axis first."
-            )
-        return y.shape[1:]
 
     def _check(self, input_shape: Any) -> None:
         if self.input_shape is not None and self.input_shape != tuple(input_shape):

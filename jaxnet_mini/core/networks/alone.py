@@ -1,0 +1,108 @@
+"""Layers in Keras's form that are called by themselves, outside of any model.
+
+Then alone an object has weights of its own: they are drawn at the first call, and are
+the first ones of the model in which the layer stands afterwards.
+"""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxnet_mini.base import seeds
+from jaxnet_mini.core.networks import calls, protocol
+from jaxnet_mini.core.types import Layer, Variables
+
+ALONE = "_alone"
+"""Where such an object has its weights."""
+
+
+class Alone:
+    """What lets a layer be called by itself."""
+
+    @functools.cached_property
+    def _alone(self) -> Variables | None:  # passed over by what compares layers
+        return None
+
+    def __call__(self, x: Any, training: bool | None = False) -> Any:
+        """Return the outputs for a batch, by weights that belong to no model.
+
+        They are drawn at the first call with the default seed, and stay as they are;
+        what the layer remembers goes on from call to call. A model in which the layer
+        stands later begins with them, and trains its own.
+
+        Args:
+            x: inputs, ``(batch, ...)``, or several.
+            training: whether it acts as in training, without random numbers.
+        """
+        layer: Any = self
+        x = jax.tree.map(jnp.asarray, calls.as_inputs(x))
+        if self._alone is None:
+            shape = jax.tree.map(lambda leaf: leaf.shape[1:], x)
+            with jax.ensure_compile_time_eval():
+                key = jax.random.key(seeds.default_seed())
+                vars(self)[ALONE] = protocol.init(layer, key, shape)
+        params, state = self._weights_alone()
+        y, after = protocol.run(layer, params, state, x, training=bool(training))
+        leaves = jax.tree.leaves(after)
+        if not any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+            vars(self)[ALONE] = Variables(params, after)
+        return y
+
+    def _weights_alone(self) -> Variables:
+        if self._alone is None:
+            raise AttributeError(
+                f"{self!r} has no weights of its own: they are those of a model, such "
+                "as model.get_weights(), or come with the first call of the layer."
+            )
+        return self._alone
+
+    @property
+    def weights(self) -> list[Array]:
+        """The weights with which it is called by itself, the trained ones first."""
+        return [*self.trainable_weights, *self.non_trainable_weights]
+
+    @property
+    def trainable_weights(self) -> list[Array]:
+        """Those that gradients would change."""
+        return self._chosen(True)
+
+    @property
+    def non_trainable_weights(self) -> list[Array]:
+        """The others, and what the layer remembers."""
+        return [*self._chosen(False), *jax.tree.leaves(self._weights_alone().state)]
+
+    def _chosen(self, trainable: bool) -> list[Array]:
+        layer: Any = self
+        params = self._weights_alone().params
+        mask = _leaves(protocol.trainable_mask(layer, params), params)
+        pairs = zip(_leaves(params, params), mask, strict=True)
+        return [leaf for leaf, trained in pairs if trained == trainable]
+
+    def __getattr__(self, name: str) -> Any:
+        alone = vars(self).get(ALONE)
+        if alone is None or name.startswith("_"):
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}. A weight "
+                "has a value within call(), and once the layer is called by itself."
+            )
+        own = vars(self)["_looked"].attributes.get(name, name)
+        for there in alone:
+            if own in there:
+                return there[own]
+        raise AttributeError(f"{self!r} has no attribute {name!r}.")
+
+
+def _leaves(tree: Any, like: Any) -> list[Any]:
+    """Return the leaves of dictionaries in the order of ``like``, not by name."""
+    if isinstance(like, dict):
+        return [leaf for name in like for leaf in _leaves(tree[name], like[name])]
+    return jax.tree.leaves(tree)
+
+
+def of(layer: Layer) -> Variables | None:
+    """Return the weights with which a layer was called by itself, if it was."""
+    alone: Variables | None = vars(layer).get(ALONE)
+    return alone
