@@ -18,7 +18,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 LONG = ["kills", "interrupts", "runs", "resuming", "hostile_files", "exact", "fit"]
 LONG += ["reference", "differential", "properties", "errors", "golden"]
-LONG += ["keras_versions"]
+LONG += ["keras_versions", "keras_writing"]
 MUTATED = ["data", "core/training/trainer.py", "core/losses", "core/metrics"]
 KINDS = ["safetensors", "keras", "h5"]
 
