@@ -122,7 +122,7 @@ class MaxNorm(Constraint):
 
     def __call__(self, x: Array) -> Array:
         norm = _norm(self, x)
-        return x * (jnp.clip(norm, 0.0, self.max_value) / (EPSILON + norm))
+        return x * (jnp.minimum(norm, self.max_value) / (EPSILON + norm))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -99,6 +99,10 @@ def test_errors():
     with unchecked_types():
         with raises_text(ArgumentError, "UnitNorm: axis must be an axis", "not 0.5"):
             UnitNorm(0.5)
+        with raises_text(ArgumentError, "an axis or a tuple of them", "not (0, 0.5)"):
+            UnitNorm((0, 0.5))
+        with raises_text(ArgumentError, "a constraint must be a name", "class 'int'"):
+            Dense(2, kernel_constraint=int)
         with raises_text(ArgumentError, "a constraint must be a name", "not 3.0"):
             Dense(2, bias_constraint=3.0)
         with raises_text(ArgumentError, "defines call(), which nothing here would"):

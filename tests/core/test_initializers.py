@@ -151,6 +151,7 @@ def test_constant_of_an_array():
         assert config.from_config(config.to_config(layer)) == layer
     with unchecked_types():
         assert Dense(3, kernel_initializer=kernel) == layer
+    assert repr(initializers.Constant(kernel)) == "Constant(<an array of shape (2, 3)>)"
     assert initializers.Constant(kernel) != initializers.Constant(kernel + 1.0)
     rows = initializers.Constant([1.0, 2.0, 3.0])
     np.testing.assert_array_equal(rows(KEY, (2, 3)), [[1.0, 2.0, 3.0]] * 2)

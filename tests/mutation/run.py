@@ -42,13 +42,21 @@ PRELOADED = ["jax", "jax.numpy", "optax", "keras", "hypothesis", "sklearn.metric
 # Which files test a module, by the start of its path, beside its own examples.
 TESTS = {
     "jaxnet_mini/core/networks": (
-        "layer_state frozen composition holding repeat regularizers pieces"
+        "layer_state frozen composition holding repeat regularizers pieces activity "
+        "constraints"
     ),
+    "jaxnet_mini/core/constraints.py": "constraints",
+    "jaxnet_mini/core/initializers": "initializers layers",
+    "jaxnet_mini/core/layers/categories.py": "categories",
     "jaxnet_mini/core/training/frozen.py": "frozen",
-    "jaxnet_mini/core/training/totals.py": "train pieces losses layer_state frozen",
+    "jaxnet_mini/core/training/totals.py": (
+        "train pieces losses layer_state frozen activity"
+    ),
     "jaxnet_mini/data": "data keras_data memory streams errors",
     "jaxnet_mini/core/training/rehearsal.py": "train errors",
-    "jaxnet_mini/core/training/trainer.py": "train pieces losses regularizers errors",
+    "jaxnet_mini/core/training/trainer.py": (
+        "train pieces losses regularizers constraints errors"
+    ),
     "jaxnet_mini/core/losses": "losses keras_losses properties arguments",
     "jaxnet_mini/core/metrics": (
         "metrics keras_metrics metrics_scores keras_metrics_scores metrics_arguments "

@@ -31,7 +31,7 @@ def _check_value(argument: str, value: Any) -> Any:
     return check_number(argument, value)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Constant(Initializer):
     """Give every entry the same value, or those of an array.
 
@@ -53,6 +53,11 @@ class Constant(Initializer):
     """
 
     value: Any = dataclasses.field(default=0.0, metadata=checked(_check_value))
+
+    def __repr__(self) -> str:
+        there = np.shape(self.value)
+        shown = f"<an array of shape {there}>" if there else f"value={self.value!r}"
+        return f"Constant({shown})"
 
     def __call__(self, key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
         there = np.shape(self.value)
