@@ -1,8 +1,8 @@
 """Files of Keras in the legacy HDF5 format, ``.h5``, of Keras 2 and 3.
 
 The architecture and the compile settings stand as JSON in attributes of the file, and
-the weights of each layer in a group of its name, within groups of any names. A file of
-weights alone holds the same groups at its root.
+the weights of each layer in a group of its name, within others. A file of weights alone
+holds the same groups at its root.
 
 Source: https://github.com/keras-team/keras, ``keras/src/legacy/saving``.
 """
@@ -51,27 +51,40 @@ def read_weights(
         found: dict[str, Any] = {}
         left: dict[str, Any] = {}
         expected = weights.shapes(outline)
+        ends: dict[tuple[str, ...], list[str]] = {}
+        for weight in expected:
+            ends.setdefault(tuple(weight.split("/")[-2:]), []).append(weight)
         for layer in walk.names(root):
-            if layer != "optimizer_weights":
-                for name, dataset in _arrays(walk, walk.member(root, layer)):
-                    own = f"{layer}/{name}"
-                    known = own in expected and own not in found
-                    (found if known else left)[own] = dataset
+            if layer == "optimizer_weights":
+                continue
+            for name, dataset in _arrays(walk, walk.member(root, layer), layer):
+                own = ends.get(name, [])
+                if len(own) == 1 and own[0] not in found:
+                    found[own[0]] = dataset
+                else:
+                    left["/".join((layer, *name))] = dataset
         return hdf5.read_weights(found, left, expected, source)
 
 
-def _arrays(walk: hdf5.Walk, group: Any) -> list[tuple[str, Any]]:
-    """Return the arrays in a group and in those within it, by their names."""
-    found = []
-    waiting = [group]
+def _arrays(
+    walk: hdf5.Walk, group: Any, name: str
+) -> list[tuple[tuple[str, ...], Any]]:
+    """Return the arrays in a group and in those within it.
+
+    Each by the name of its layer, which is that of the group that it stands in, and
+    its own. A layer inside others is so found, too.
+    """
+    found: list[tuple[tuple[str, ...], Any]] = []
+    waiting = [(name, group)]
     while waiting:
-        group = waiting.pop()
+        layer, group = waiting.pop()
         for name in walk.names(group):
             member = walk.member(group, name)
             if walk.is_group(member):
-                waiting.append(member)
+                waiting.append((name, member))
             else:  # TensorFlow numbers outputs: kernel:0
-                found.append((name.removesuffix(":0"), member))
+                own = "_".join(layer.split()), name.removesuffix(":0")
+                found.append((own, member))
     return found
 
 

@@ -57,6 +57,23 @@ def test_what_keras_3_writes_is_read(tmp_path):
         load_model(weights)
 
 
+def test_graphs_and_models_inside_models_are_read(tmp_path):
+    path = tmp_path / "model.h5"
+    with keras_on_jax() as keras:
+        kinds, x = keras.layers, keras.Input((4,))
+        inside = keras.Sequential([kinds.Dense(3, name="in it"), kinds.ReLU()])
+        total = kinds.Add()([kinds.Dense(3, name="side")(x), inside(x)])
+        theirs = keras.Model(x, total)
+        theirs.set_weights([RNG.normal(size=w.shape) for w in theirs.get_weights()])
+        theirs.save(path)
+        expected = np.asarray(theirs(X))
+    model = load_model(path)
+    np.testing.assert_allclose(model.predict(X), expected, rtol=1e-5, atol=1e-6)
+    model.set_weights([0.0 * weight for weight in model.get_weights()])
+    model.load_weights(path)
+    np.testing.assert_allclose(model.predict(X), expected, rtol=1e-5, atol=1e-6)
+
+
 KERNEL, BIAS = (RNG.normal(size=shape).astype(np.float32) for shape in ((4, 2), (2,)))
 MODEL = {
     "class_name": "Sequential",
