@@ -31,6 +31,7 @@ from jaxnet_mini import (
     optimizers,
     plotting,
     regularizers,
+    saving,
     utils,
 )
 from jaxnet_mini.base.version import __version__
@@ -91,6 +92,7 @@ __all__ = [
     "regularizers",
     "repeat",
     "residual",
+    "saving",
     "serial",
     "sweep",
     "utils",

@@ -32,6 +32,7 @@ from jaxnet_mini.core.fields import written
 from jaxnet_mini.core.metrics.own import Folded
 from jaxnet_mini.core.networks import ensemble, graph, own_layers, repeat, serial
 from jaxnet_mini.errors import ArgumentError, UnknownNameError, find, short
+from jaxnet_mini.files.registered import with_registered
 
 CustomObjects: TypeAlias = Mapping[str, Any]
 """A user's own classes and functions, by the names that a file has them under."""
@@ -240,7 +241,7 @@ def from_config(
     >>> from_config({"class": "layers.Dropout", "config": {"rate": 0.5}})
     Dropout(0.5)
     """
-    own = {} if custom_objects is None else dict(custom_objects)
+    own = with_registered(custom_objects)
     check_custom(config, own)
     try:
         return _value(config, own, where)
@@ -255,7 +256,7 @@ def check_custom(config: Json, custom_objects: CustomObjects | None) -> None:
         UnknownNameError: some are not; the message names all of them.
     """
     try:
-        missing = sorted(set(_foreign(config)) - set(custom_objects or ()))
+        missing = sorted(set(_foreign(config)) - set(with_registered(custom_objects)))
     except RecursionError:
         raise ArgumentError("the configuration is nested too deeply.") from None
     if missing:
@@ -352,8 +353,9 @@ def _from_config(
 ) -> Any:
     """Return an object in Keras's form, made by its ``from_config``."""
     values = {n: _value(v, own, f"{where}.{n}") for n, v in arguments.items()}
+    make = getattr(kind, "from_config", lambda config: kind(**config))
     try:
-        return kind.from_config(values)
+        return make(values)
     except TypeError as error:
         raise ArgumentError(
             f"{where}: {kind.__name__} is not made of what the file has, "

@@ -7,6 +7,7 @@ from jaxnet_mini.base.arguments import check_path
 from jaxnet_mini.errors import ArgumentError, FileError, shortened
 from jaxnet_mini.files import keras_config, keras_files, safetensors, train_state
 from jaxnet_mini.files.config import CustomObjects
+from jaxnet_mini.files.registered import with_registered
 from jaxnet_mini.files.safetensors import FilePath
 from jaxnet_mini.models import architecture, keras_form
 from jaxnet_mini.models import held as holding
@@ -47,7 +48,7 @@ def load_model(
     ...     load_model(f"{folder}/model.safetensors").count_params()
     9
     """
-    source, own = check_path("path", path), custom_objects or {}
+    source, own = check_path("path", path), with_registered(custom_objects)
     if keras_files.is_keras(path):
         return _of_keras(path, source, own, compile)
     return _of_safetensors(path, source, own, compile)

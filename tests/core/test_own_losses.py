@@ -7,7 +7,7 @@ from oracles import raises_text
 
 import jaxnet_mini as jn
 from jaxnet_mini import ops
-from jaxnet_mini.errors import AbsentNameError
+from jaxnet_mini.errors import AbsentNameError, ArgumentError
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -43,6 +43,26 @@ def test_a_loss_in_keras_form_is_what_its_call_computes(tmp_path):
     kept = again.evaluate(X, Y, verbose=0), again.fit(X, Y, verbose=0).history
     assert kept[0] == model.evaluate(X, Y, verbose=0)
     assert kept[1] == model.fit(X, Y, verbose=0).history
+
+
+def test_what_is_registered_is_found(tmp_path):
+    @jn.saving.register_keras_serializable(package="Mine")
+    class Absolute(jn.regularizers.Regularizer):
+        def __init__(self, factor):
+            self.factor = factor
+
+        def __call__(self, x):
+            return self.factor * jnp.sum(jnp.abs(x))
+
+        def get_config(self):
+            return {"factor": self.factor}
+
+    model = jn.Sequential([jn.Dense(2, kernel_regularizer=Absolute(0.5), input_dim=3)])
+    model.save(tmp_path / "m.safetensors")
+    again = jn.models.load_model(tmp_path / "m.safetensors")
+    assert again.layers[0].kernel_regularizer == Absolute(0.5)
+    with raises_text(ArgumentError, "write the decorator with brackets"):
+        jn.saving.register_keras_serializable(Absolute)
 
 
 def test_what_a_base_knows_of_logits_is_not_taken_for_a_call():

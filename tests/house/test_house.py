@@ -26,13 +26,13 @@ FLOORS = (
     | {"activations", "initializers", "layers", "losses", "metrics", "optimizers"}
     | {"constraints", "ops", "regularizers"},
     {"callbacks", "data", "datasets", "files", "views"},
-    {"backend", "checkpoints", "loops", "utils"},
+    {"backend", "checkpoints", "loops", "saving", "utils"},
     {"models"},
     {"sweeps"},
     {""},
 )
 MOST_ARROWS = 90
-MOST_ROOMS_AT_THE_TOP = 25
+MOST_ROOMS_AT_THE_TOP = 26
 MOST_LINES = 400
 
 
@@ -385,6 +385,7 @@ KERAS_PATHS = {
     "Sequential": "Sequential",
     "ops": "cast clip convert_to_tensor matmul mean relu shape square stack sum where",
     "Model": "Model",
+    "saving": "register_keras_serializable",
     "Layer": "Layer",
     "models": "Model Sequential load_model model_from_json clone_model",
     "layers": "Dense Flatten Activation Dropout Rescaling LayerNormalization Input "

@@ -70,7 +70,8 @@ PATTERNS: dict[str, dict[str, str]] = {
     "utils": {
         r"(array_to|load|save)_img|img_to_array|get_file|\w+_from_directory": _FILES,
         r"\w+interactive_logging\w*": _SILENCE,
-        r"\w*[Cc]ustom_?[Oo]bject\w*|get_registered\w+|register_keras\w+": _CLASSES,
+        r"\w*[Cc]ustom_?[Oo]bject\w*|get_registered\w+": _CLASSES,
+        r"register_keras\w+": "it is saving.register_keras_serializable",
         r"(de)?serialize_keras_object": _CONFIGS,
         r"(un)?pack_x_y_sample_weight": "a batch is a tuple (x, y, sample_weight)",
         r"get_source_inputs|is_keras_tensor|standardize_dtype|Config": _PURE,
@@ -179,7 +180,6 @@ NAMES: dict[str, dict[str, str]] = {
         "cifar100": "take another loader, such as tensorflow_datasets or torchvision",
     },
     "": {
-        "saving": "write model.save(path) and jaxnet_mini.models.load_model(path)",
         "preprocessing": "write jaxnet_mini.utils.normalize, or plain NumPy",
         "version": "it is jaxnet_mini.__version__",
         "InputSpec": "declare shapes with input_shape= of the first layer",
