@@ -243,7 +243,7 @@ def _known(name: str, where: str) -> tuple[str, str]:
 
 def metric(config: Json) -> Json:
     """Return a metric as Keras writes it."""
-    where = f"the metric {config['config'].get('name')!r}"
+    where = f"the metric {config['config'].get('name') or config['class']!r}"
     function = config["config"].get("fn")
     if config["class"] != "metrics.MeanMetricWrapper" or "function" not in function:
         return translated(config, where)

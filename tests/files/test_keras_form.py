@@ -123,6 +123,20 @@ class OwnOptimizer(jn.optimizers.Optimizer):
     factory = staticmethod(optax.sgd)
 
 
+class Counted(jn.metrics.Metric):
+    """A metric in Keras's form."""
+
+    def __init__(self, name="counted"):
+        super().__init__(name=name)
+        self.count = self.add_variable(shape=(), initializer="zeros", name="count")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.count.assign(self.count + len(y_pred))
+
+    def result(self):
+        return self.count
+
+
 ACCURACY = jn.metrics.MeanMetricWrapper(jn.metrics.accuracy, "share")
 NOT_KERAS_S = {
     "activation": ([jn.Dense(2, own_activation)], {}, "own_activation, of your own"),
@@ -135,6 +149,7 @@ NOT_KERAS_S = {
     "inside": ([jn.serial(OwnLayer(), jn.Dense(2))], {}, "OwnLayer, of your own"),
     "loss": ([jn.Dense(2)], {"loss": own_loss}, "own_loss, of your own"),
     "metric": ([jn.Dense(2)], {"metrics": [own_loss]}, "the metric 'own_loss'"),
+    "class": ([jn.Dense(2)], {"metrics": [Counted()]}, "the metric 'Counted' cannot"),
     "name": ([jn.Dense(2)], {"metrics": [ACCURACY]}, "whose name for it is 'accuracy'"),
     "word": ([jn.Dense(2)], {"metrics": ["crossentropy"]}, "a crossentropy, which"),
     "optimizer": ([jn.Dense(2)], {"optimizer": OwnOptimizer(0.1)}, "OwnOptimizer, of"),
