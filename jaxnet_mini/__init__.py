@@ -115,7 +115,9 @@ _FACES = {
     "": _sys.modules[__name__],
 }
 _absences.answer_names(_FACES)
-_absent_arguments.answer_arguments(_FACES, Sequential)
+_absent_arguments.answer_arguments(
+    _FACES | {"schedules": optimizers.schedules}, Sequential
+)
 
 
 def __dir__() -> list[str]:

@@ -31,6 +31,7 @@ from jaxnet_mini.core import (
 from jaxnet_mini.core.fields import written
 from jaxnet_mini.core.metrics.own import Folded
 from jaxnet_mini.core.networks import ensemble, graph, own_layers, repeat, serial
+from jaxnet_mini.core.optimizers import schedules
 from jaxnet_mini.errors import ArgumentError, UnknownNameError, find, short
 from jaxnet_mini.files.registered import with_registered
 
@@ -81,6 +82,7 @@ CLASSES: dict[str, type] = {
     **_classes("metrics", metrics, metrics.Metric),
     **_classes("optimizers", optimizers, optimizers.Optimizer),
     **_classes("regularizers", regularizers, regularizers.Regularizer),
+    **_classes("schedules", schedules, schedules.LearningRateSchedule),
 }
 """All public classes of this library that a file may name, frozen dataclasses."""
 

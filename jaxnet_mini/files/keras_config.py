@@ -220,6 +220,7 @@ def _arguments(
             value = _initializer(value, where)
         elif isinstance(value, dict) and (room := _room(argument)):
             kind, inner = _class(value, f"{where} {argument}")
+            inner = {a: v for a, v in inner.items() if a != "name"}  # Keras's default
             inner = _arguments(f"{room}.{kind}", inner, f"{where} {argument}", own)
             value = {"class": f"{room}.{kind}", "config": inner}
         elif argument == "fn":
@@ -236,6 +237,8 @@ def _arguments(
 
 def _room(argument: str) -> str | None:
     """Return where the class of an argument stands, None for one of another kind."""
+    if argument == "learning_rate":
+        return "schedules"
     ends = ("_regularizer", "_constraint")
     return next((f"{end[1:]}s" for end in ends if argument.endswith(end)), None)
 

@@ -233,13 +233,19 @@ def _numbers(optimizer: type[Optimizer]) -> list[str]:
 
 
 def _check_optimizer(optimizer: Any, name: str) -> None:
-    """Raise an ArgumentError where a number is sought in a transformation of optax."""
+    """Raise an ArgumentError where a number is sought within another value."""
     known = {number for kind in OPTIMIZERS.values() for number in _numbers(kind)}
     if name in known and not isinstance(optimizer, Optimizer):
         raise ArgumentError(
             f"the model is compiled with a transformation of optax, and {name!r} is "
             "built into it: compile it with one of jaxnet_mini.optimizers, or give "
             f"sweep a function that takes {name!r} and builds the model."
+        )
+    rate = getattr(optimizer, "learning_rate", None)
+    if dataclasses.is_dataclass(rate) and hasattr(rate, name):
+        raise ArgumentError(
+            f"{name!r} is a number of the schedule {rate!r}: try whole schedules, "
+            f'{{"learning_rate": [{type(rate).__name__}(...), ...]}}.'
         )
 
 

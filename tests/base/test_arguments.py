@@ -25,6 +25,7 @@ PLACES = (
     jn.callbacks,
     jn.constraints,
     jn.optimizers,
+    jn.optimizers.schedules,
     jn.initializers,
     jn.regularizers,
 )
@@ -32,12 +33,17 @@ NEEDED = {
     "activation": "relu",
     "axes": 1,
     "backup_dir": "runs",
+    "boundaries": (2,),
     "callbacks": [],
+    "decay_rate": 0.9,
+    "decay_steps": 10,
     "dims": (2, 1),
     "filename": "log.csv",
     "filepath": "best.safetensors",
+    "first_decay_steps": 10,
     "fn": abs,
     "function": abs,
+    "initial_learning_rate": 0.1,
     "input_dim": 3,
     "n": 2,
     "num_tokens": 3,
@@ -53,6 +59,7 @@ NEEDED = {
     "stddev": 0.1,
     "target_shape": (3,),
     "units": 3,
+    "values": (0.1, 0.2),
 }
 """Something good for each argument without a default."""
 

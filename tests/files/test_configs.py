@@ -55,9 +55,11 @@ def public_classes():
         "metrics": metrics.Metric,
         "optimizers": optimizers.Optimizer,
         "regularizers": regularizers.Regularizer,
+        "schedules": optimizers.schedules.LearningRateSchedule,
     }
+    rooms = vars(jn) | {"schedules": optimizers.schedules}
     for module, base in bases.items():
-        for name, value in inspect.getmembers(getattr(jn, module), inspect.isclass):
+        for name, value in inspect.getmembers(rooms[module], inspect.isclass):
             alias = name != value.__name__
             if issubclass(value, base) and not inspect.isabstract(value) and not alias:
                 yield f"{module}.{name}", value
@@ -101,6 +103,7 @@ ARGUMENTS = {
     "bias_initializer": initializer,
     "dims": st.sampled_from([(1,), (2, 1), (3, 1, 2)]),
     "distribution": st.sampled_from(["normal", "untruncated_normal", "uniform"]),
+    "boundaries": st.just((1, 5.0)),
     "curve": st.sampled_from(["ROC", "PR"]),
     "epsilon": number,
     "fn": function,
@@ -120,6 +123,7 @@ ARGUMENTS = {
     "output_mode": st.sampled_from(["multi_hot", "one_hot", "count"]),
     "mode": st.sampled_from(["fan_in", "fan_out", "fan_avg"]),
     "seed": st.none() | positive,
+    "values": st.lists(number, min_size=3, max_size=3).map(tuple),
     "value": number | st.lists(share, min_size=1).map(tuple),
     "max_value": st.none() | number,
     "rate": share,
@@ -200,6 +204,7 @@ def test_no_class_of_this_library_is_left_out():
     """Whatever can stand in a model can be saved, however deep it stands."""
     bases = [layers.Base, losses.Loss, metrics.Metric]
     bases += [optimizers.Optimizer, regularizers.Regularizer]
+    bases += [optimizers.schedules.LearningRateSchedule]
     ours = {
         kind
         for base in bases

@@ -393,6 +393,8 @@ KERAS_PATHS = {
     "ActivityRegularization AlphaDropout CategoryEncoding Embedding Lambda Permute "
     "RepeatVector",
     "optimizers": "Adam AdamW SGD RMSprop Adagrad Lion Nadam",
+    "optimizers.schedules": "CosineDecay CosineDecayRestarts ExponentialDecay "
+    "InverseTimeDecay LearningRateSchedule PiecewiseConstantDecay PolynomialDecay",
     "losses": "SparseCategoricalCrossentropy CategoricalCrossentropy "
     "BinaryCrossentropy MeanSquaredError MeanAbsoluteError Huber",
     "metrics": "sparse_categorical_accuracy categorical_accuracy binary_accuracy",

@@ -362,6 +362,21 @@ def test_optimizers_come_back(tmp_path, name):
     assert optimizer.learning_rate == 0.03
 
 
+def test_schedules_come_back(tmp_path):
+    path, _ = written(
+        tmp_path,
+        small,
+        lambda keras: {
+            "optimizer": keras.optimizers.SGD(
+                keras.optimizers.schedules.PiecewiseConstantDecay([5, 9], [0.3, 0.2, 0])
+            ),
+            "loss": "mse",
+        },
+    )
+    schedule = jn.optimizers.schedules.PiecewiseConstantDecay([5, 9], [0.3, 0.2, 0])
+    assert load_model(path).trainer.optimizer == jn.optimizers.SGD(schedule)
+
+
 LOSSES = {
     "mse": jn.losses.MeanSquaredError,
     "MeanAbsoluteError": jn.losses.MeanAbsoluteError,
@@ -630,12 +645,6 @@ UNSUPPORTED_SETTINGS = [
     (lambda keras: keras.optimizers.Adam(amsgrad=True), "amsgrad=True: not supported"),
     (lambda keras: keras.optimizers.Adam(use_ema=True), "use_ema=True: not supported"),
     (lambda keras: keras.optimizers.Adamax(), "unknown class 'optimizers.Adamax'"),
-    (
-        lambda keras: keras.optimizers.SGD(
-            keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
-        ),
-        "has for learning_rate a 'ExponentialDecay', which is not supported",
-    ),
 ]
 
 

@@ -108,7 +108,8 @@ ARGUMENTS: dict[str, dict[str, Absent]] = {
             f"{_OPTAX}, optax.chain(optax.clip(0.5), optax.adam(0.001))"
         ),
         "decay": Absent(
-            "give learning_rate a schedule, optax.exponential_decay(0.01, 1000, 0.9)",
+            "give learning_rate a schedule, "
+            "optimizers.schedules.ExponentialDecay(0.01, 1000, 0.9)",
             (None, 0.0),
         ),
         "ema_momentum": Absent(_EMA, (0.99,)),

@@ -127,10 +127,6 @@ NAMES: dict[str, dict[str, str]] = {
         "OptimizerMap": "give compile optax.partition({...}, labels)",
         "ScheduleFreeAdamW": "write optimizers.AdamW(learning_rate)",
         "legacy": "all optimizers stand in jaxnet_mini.optimizers itself",
-        "schedules": (
-            "a learning rate may be any of optax's schedules, such as "
-            "optimizers.Adam(optax.exponential_decay(0.01, 1000, 0.9))"
-        ),
     },
     "callbacks": {
         "OrbaxCheckpoint": "write fit(checkpoint=folder), or callbacks.ModelCheckpoint",

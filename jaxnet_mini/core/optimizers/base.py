@@ -11,6 +11,7 @@ import optax
 from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.base.arguments import check_flag, check_number, is_number
 from jaxnet_mini.core.fields import Check, check_fields, checked
+from jaxnet_mini.core.optimizers.scheduled import formula_of, from_state
 from jaxnet_mini.core.transformations import OwnTransformation
 from jaxnet_mini.core.types import Params
 from jaxnet_mini.core.values import Settings, Value
@@ -41,7 +42,12 @@ def check_learning_rate(value: Any) -> float:
     return number
 
 
-def _rate(_: str, value: Any) -> Any:
+def _rate(argument: str, value: Any) -> Any:
+    if isinstance(value, type):
+        raise ArgumentError(
+            f"{argument} must be a number or a schedule, and {value.__name__} is a "
+            f"class: write learning_rate={value.__name__}(...)."
+        )
     return value if callable(value) else check_learning_rate(value)
 
 
@@ -76,7 +82,8 @@ class Optimizer(Value):
     checked as the numbers and flags here are.
 
     Args:
-        learning_rate: a number of at least 0, or a schedule ``step -> number``.
+        learning_rate: a number of at least 0, or a schedule ``step -> number``, such as
+            those of `jaxnet_mini.optimizers.schedules` and of optax.
 
     Raises:
         ArgumentError: a number is below 0 or not finite; a share that stays from step
@@ -108,12 +115,18 @@ class Optimizer(Value):
     def transformation(self) -> optax.GradientTransformation:
         """Return the optax transformation, one object per kind of optimizer.
 
-        Optimizers that differ in numbers only share it, and with it every compiled
-        program. `init` puts the numbers into its state.
+        Optimizers that differ in numbers only, those of schedules too, share it, and
+        with it every compiled program. `init` puts the numbers into its state.
         """
-        fixed = [pair for pair in self._settings().items() if not is_number(pair[1])]
+        used = self._used().items()
+        fixed = [(n, float if is_number(v) else formula_of(v)) for n, v in used]
         kind: Any = type(self)
-        return _transformation(kind, Settings(tuple(fixed)), self._absent())
+        return _transformation(kind, Settings(tuple(fixed)))
+
+    def _used(self) -> dict[str, Any]:
+        """Return the settings that the algorithm looks at, by name."""
+        absent = self._absent()
+        return {n: v for n, v in self._settings().items() if n not in absent}
 
     def _absent(self) -> tuple[str, ...]:
         """Name the numbers that are 0 and so leave a part of the algorithm out."""
@@ -123,22 +136,22 @@ class Optimizer(Value):
         """Return the state of a first step, with this optimizer's own numbers."""
         # Not by the shared transformation: what starts from a number, as Adagrad's
         # accumulators do, starts from this optimizer's own.
-        absent = self._absent()
-        own = {n: value for n, value in self._settings().items() if n not in absent}
         kind: Any = type(self)
-        return optax.inject_hyperparams(kind.factory)(**own).init(params)
+        return _injected(kind, self._used()).init(params)
+
+
+def _injected(kind: Any, settings: dict[str, Any]) -> optax.GradientTransformation:
+    """Return the transformation of these settings, whose numbers its state holds."""
+    given = {name: from_state(value) for name, value in settings.items()}
+    return optax.inject_hyperparams(kind.factory)(**given)
 
 
 @functools.lru_cache(maxsize=256)
-def _transformation(
-    kind: Any, settings: Settings, absent: tuple[str, ...]
-) -> optax.GradientTransformation:
-    fixed = dict(settings.pairs)
-    defaults = {
-        f.name: f.default
-        for f in dataclasses.fields(kind)
-        if f.name not in fixed and f.name not in absent
-    }
-    transformation = optax.inject_hyperparams(kind.factory)(**defaults, **fixed)
+def _transformation(kind: Any, settings: Settings) -> optax.GradientTransformation:
+    """Return the transformation of settings; for numbers there is ``float`` in them."""
+    defaults = {f.name: f.default for f in dataclasses.fields(kind)}
+    numbers = {n: d if is_number(d) else 1.0 for n, d in defaults.items()}
+    given = {n: numbers[n] if v is float else v for n, v in settings.pairs}
+    transformation = _injected(kind, given)
     ours = attributes.is_ours(kind)
     return OwnTransformation(*transformation) if ours else transformation

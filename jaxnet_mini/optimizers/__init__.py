@@ -6,3 +6,4 @@ Source: https://keras.io/api/optimizers/. What stands here is at home in
 
 from jaxnet_mini.core.optimizers import *  # noqa: F403
 from jaxnet_mini.core.optimizers import __all__ as __all__
+from jaxnet_mini.optimizers import schedules as schedules
