@@ -123,7 +123,8 @@ def test_every_call_of_a_graph_is_penalized():
     )
     _, params = net.init(KEY, (2,))
     x = jnp.array([[0, 4], [2, 2]])
-    y, _, total = activity.run(net, params, {}, x, mask=jnp.array([True, False]))
+    mask = jnp.array([True, False])
+    y, _, total = jax.jit(activity.run, static_argnums=0)(net, params, {}, x, mask=mask)
     table = params["table"]["embeddings"][x]
     one = table @ params["one"]["kernel"]
     np.testing.assert_allclose(y, one @ params["one"]["kernel"], rtol=1e-5)

@@ -67,13 +67,14 @@ def encoded(x, count, mode):
 def test_categories_are_encoded(mode):
     layer = CategoryEncoding(4, mode)
     shapes = [(3,), (2, 3), (1,), *([()] if mode == "one_hot" else [])]
-    for shape in shapes:
-        x = RNG.integers(0, 4, (5, *shape))
-        y = layer.apply({}, jnp.asarray(x, jnp.uint8))
+    given = [RNG.integers(0, 4, (5, *shape)).astype(np.uint8) for shape in shapes]
+    wide = np.array([[1], [-1], [4]])
+    every = jax.jit(lambda *several: [layer.apply({}, x) for x in several])
+    *found, outside = every(*given, wide)
+    for x, y in zip(given, found, strict=True):
         assert y.dtype == jnp.float32
         np.testing.assert_array_equal(y, encoded(x, 4, mode))
-        assert y.shape[1:] == layer.init(KEY, shape)[0]
-    outside = np.asarray(layer.apply({}, jnp.array([[1], [-1], [4]])))
+        assert y.shape[1:] == layer.init(KEY, x.shape[1:])[0]
     assert np.isnan(outside).all(axis=1).tolist() == [False, True, True]
     assert np.isfinite(outside[0]).all()
 

@@ -65,13 +65,14 @@ FORMULAE = {
 
 
 def test_constraints_are_their_formulae():
-    for constraint, formula in FORMULAE.items():
-        y = constraint(jnp.asarray(VALUES))
+    none = np.zeros((4, 5), np.float32)  # 0 / 0 would be NaN
+    every = jax.jit(lambda x: [constraint(x) for constraint in FORMULAE])
+    for formula, y, zeros in zip(
+        FORMULAE.values(), every(VALUES), every(none), strict=True
+    ):
         assert y.dtype == jnp.float32
         assert_close(y, formula(VALUES.astype(np.float64)), 1e-6)
-    none = np.zeros((4, 5), np.float32)  # 0 / 0 would be NaN
-    for constraint in FORMULAE:
-        assert_close(constraint(jnp.asarray(none)), none)
+        assert_close(zeros, none)
     assert np.isnan(NonNeg()(jnp.array([jnp.nan]))).all()  # a fault stays to be seen
 
 
@@ -122,7 +123,7 @@ def clipped(x):
 
 def trained(net, steps=2, **more):
     trainer = Trainer(net, "mse", SGD(1.0), **more)
-    state = trainer.init(KEY, (3,))
+    state = jax.jit(lambda key: trainer.init(key, (3,)))(KEY)
     step = jax.jit(trainer.step)
     before = state
     for _ in range(steps):

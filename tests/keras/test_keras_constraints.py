@@ -36,7 +36,7 @@ def test_weights_after_some_steps_are_those_of_keras(tmp_path):
     rng = np.random.default_rng(1)
     x = rng.normal(size=(16, 7)).astype(np.float32)
     y = rng.normal(size=(16, 3)).astype(np.float32)
-    settings = {"epochs": 3, "batch_size": 8, "shuffle": False, "verbose": 0}
+    settings = {"epochs": 2, "batch_size": 8, "shuffle": False, "verbose": 0}
     path = tmp_path / "model.keras"
     with keras_on_jax() as keras:
         theirs = keras.Sequential(
