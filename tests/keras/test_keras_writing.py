@@ -176,12 +176,10 @@ def test_the_layout_is_that_of_keras(tmp_path):
 
 # Losses, metrics, optimizers, regularizers, activations, initializers
 
-GIVEN = {
-    "metrics.PrecisionAtRecall": {"recall": 0.5},
-    "metrics.RecallAtPrecision": {"precision": 0.5},
-    "metrics.SensitivityAtSpecificity": {"specificity": 0.5},
-    "metrics.SpecificityAtSensitivity": {"sensitivity": 0.5},
-}
+NONE = dataclasses.MISSING
+GIVEN = dict.fromkeys(("precision", "recall", "sensitivity", "specificity"), 0.5)
+GIVEN |= {"initial_learning_rate": 0.1, "decay_steps": 5, "decay_rate": 0.5}
+GIVEN |= {"first_decay_steps": 5, "boundaries": [3], "values": [0.1, 0.2]}
 """Arguments without a default."""
 
 
@@ -194,7 +192,8 @@ def values():
             continue
         if kind is jn.metrics.MeanMetricWrapper:
             continue
-        value = kind(**GIVEN.get(name, {}))
+        needed = (f.name for f in dataclasses.fields(kind) if f.default is NONE)
+        value = kind(**{argument: GIVEN[argument] for argument in needed})
         changed = {
             field.name: field.default / 2
             for field in dataclasses.fields(value)
@@ -250,7 +249,7 @@ def test_a_user_s_names_of_metrics_are_keras_s(tmp_path):
 
 
 OPTIMIZERS = [
-    jn.optimizers.AdamW(0.01, weight_decay=0.1),
+    jn.optimizers.AdamW(jn.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5), 0.1),
     jn.optimizers.RMSprop(0.01, momentum=0.5, centered=True),
     jn.optimizers.SGD(0.1, momentum=0.9, nesterov=True),
     jn.optimizers.Adagrad(0.1),
@@ -283,7 +282,9 @@ def test_every_optimizer_goes_on_in_keras(tmp_path, amount):
 
         state = jax.tree.map(begun, optimizer.init(params))
         held.of(model).put(model.state._replace(optimizer_state=state))
-        model.optimizer.learning_rate = 0.05
+        scheduled = callable(optimizer.learning_rate)
+        if not scheduled:
+            model.optimizer.learning_rate = 0.05
         model.save(path)
         state = model.state.optimizer_state
         update = jax.jit(optimizer.transformation().update)
@@ -302,6 +303,9 @@ def test_every_optimizer_goes_on_in_keras(tmp_path, amount):
         for array, wanted in zip(found, expected, strict=True):
             np.testing.assert_allclose(array, wanted, rtol=1e-6, atol=1e-6)
         here = load_model(back)
-        assert here.optimizer.learning_rate == np.float32(0.05)
         assert int(here.state.step) == 4
-        assert_trees_close(here.state.optimizer_state, state)
+        assert here.trainer.optimizer == optimizer or not scheduled
+        restored = here.state.optimizer_state
+        if scheduled:  # the rate of the last step, which the next one sets anew
+            restored.hyperparams["learning_rate"] = state.hyperparams["learning_rate"]
+        assert_trees_close(restored, state)
