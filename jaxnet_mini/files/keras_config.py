@@ -42,7 +42,7 @@ they compute. (LoRA is merged into the kernels that Keras writes.)"""
 
 IGNORED = {
     *("data_format", "dtype", "ema_momentum", "ema_overwrite_frequency"),
-    *("name", "seed"),
+    *("name", "seed", "renorm_clipping", "renorm_momentum", "synchronized"),
 }
 """Arguments that change nothing that a model here computes, or are read elsewhere."""
 

@@ -5,6 +5,7 @@ Keras object changes and one of this library does not (layers, metrics), an adap
 holds the state and hands everything on; none of them computes.
 """
 
+import dataclasses
 import itertools
 import json
 import pkgutil
@@ -95,6 +96,7 @@ class Value:
     kind = None
 
     def __init__(self, *args, **kwargs):
+        kwargs = {name: getattr(v, "frozen", v) for name, v in kwargs.items()}
         self.frozen = self.kind(*args, **kwargs)
 
     def __getattr__(self, name):
@@ -111,8 +113,6 @@ class Value:
 class LayerWithWeights(Value):
     """A layer of its own, as Keras's are: a model of one layer."""
 
-    non_trainable_weights = ()
-    non_trainable_variables = ()
     of_outputs = 0.0
 
     def __init__(self, *args, **kwargs):
@@ -124,30 +124,61 @@ class LayerWithWeights(Value):
         super().__init__(*args, **kwargs)
         self.model = Sequential([self.frozen])
 
-    def __call__(self, x, training=False):
+    def __call__(self, x, training=False, mask=None):
         if isinstance(x, KerasTensor):
             return self.model(x)
         if not self.model.built:
             self.model.build(x.shape)
-        key = jax.random.key(*self._seed_generators) if training else None
-        x = jnp.asarray(x)
-        y, _, self.of_outputs = activity.run(
-            self.frozen, self.params, {}, x, key=key, training=training
+        key = jax.random.key(*self._seed_generators or [0]) if training else None
+        how = {"key": key, "training": training, "mask": mask}
+        y, state, self.of_outputs = activity.run(
+            self.frozen, self.params, self.state, jnp.asarray(x), **how
         )
+        if self.state:
+            (name,) = self.model.layer_state
+            self.model.layer_state = {name: state}
         return y
 
+    def build(self, input_shape):
+        self.model.build(input_shape)
+
     def __getattr__(self, name):
-        if name in ("beta", "gamma"):
+        if name in ("beta", "gamma", "scale") and name in self.params:
             return self.params[name]
+        if name in ("moving_mean", "moving_variance"):
+            return self.state[name]
         return getattr(self.model if hasattr(self.model, name) else self.frozen, name)
 
     @property
     def trainable_weights(self):
-        return self.model.weights
+        return self.model.trainable_weights
+
+    @property
+    def non_trainable_weights(self):
+        return self.model.non_trainable_weights
+
+    non_trainable_variables = non_trainable_weights
 
     @property
     def params(self):
         return next(iter(self.model.params.values()))
+
+    @property
+    def trainable(self):
+        return self.frozen.trainable
+
+    @trainable.setter
+    def trainable(self, trainable):
+        """Another value of the same weights."""
+        before = self.model
+        self.frozen = dataclasses.replace(self.frozen, trainable=trainable)
+        self.model = Sequential([self.frozen])
+        self.model.build((None, *before.input_shape[1:]))
+        self.model.set_weights(before.get_weights())
+
+    @property
+    def state(self):
+        return next(iter(self.model.layer_state.values()), {})
 
     @property
     def kernel(self):

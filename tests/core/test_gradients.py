@@ -29,6 +29,7 @@ from jaxnet_mini.layers import (
     ELU,
     Activation,
     AlphaDropout,
+    BatchNormalization,
     Dense,
     Dropout,
     Embedding,
@@ -45,7 +46,9 @@ from jaxnet_mini.layers import (
     RepeatVector,
     Rescaling,
     Reshape,
+    RMSNormalization,
     Softmax,
+    UnitNormalization,
 )
 from jaxnet_mini.losses import (
     BinaryCrossentropy,
@@ -243,6 +246,9 @@ LAYERS = [
     (Rescaling(0.3, offset=2.0), (2, 3)),
     (LayerNormalization(), (6,)),
     (LayerNormalization(epsilon=1e-6), (2, 6)),
+    (LayerNormalization(axis=(1, 2), center=False), (2, 3)),
+    (RMSNormalization(), (2, 3)),
+    (serial(UnitNormalization(), Dense(2)), (3,)),
     (Dropout(0.5), (2, 3)),
     (GaussianDropout(0.5), (2, 3)),
     (GaussianNoise(0.5), (2, 3)),
@@ -274,6 +280,24 @@ def test_each_layer_alone(layer, input_shape):
             return jnp.array([jnp.sum(mixture * y), jnp.sum(jnp.square(y))])
 
         assert_gradients_agree(objective, (params, x))
+
+
+def test_the_moments_of_a_batch():
+    """Of which a row is padding."""
+    layer, rng = BatchNormalization(), np.random.default_rng(11)
+    x, mixture = rng.normal(size=(4, 3)), rng.normal(size=(3, 3))
+    with x64():
+        params = random_params(layer, (3,))
+        state = layer.init_state((3,))
+        mask = jnp.array([1, 1, 1, 0])
+
+        def objective(arguments):
+            params, x = arguments
+            x = jnp.concatenate([x, jnp.full((1, 3), jnp.nan)])
+            y, _ = layer.update(params, state, x, training=True, mask=mask)
+            return jnp.array([jnp.sum(mixture * y[:3]), jnp.sum(y[:3] ** 3)])
+
+        assert_gradients_agree(objective, (params, x[:3]))
 
 
 def test_the_table_of_an_embedding():

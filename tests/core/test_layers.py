@@ -362,7 +362,7 @@ CONFIGURATIONS = [
     lambda: Rescaling(0.5, 1.0),
     lambda: Rescaling(0.5, input_shape=(2, 2)),
     lambda: LayerNormalization(),
-    lambda: LayerNormalization(1e-5),
+    lambda: LayerNormalization(epsilon=1e-5),
     lambda: serial(),
     lambda: serial(Dense(3)),
     lambda: serial(Dense(3), name="own"),
@@ -488,7 +488,7 @@ def test_scale_and_offset_must_be_finite_numbers(argument, value, unchecked):
 @pytest.mark.parametrize("epsilon", [0.0, -1e-3, math.nan, None])
 def test_epsilon_must_be_positive(epsilon, unchecked):
     with raises_text(ArgumentError, f"epsilon must be above 0, not {epsilon!r}."):
-        LayerNormalization(epsilon)
+        LayerNormalization(epsilon=epsilon)
 
 
 def test_unknown_names_are_answered_with_the_nearest():

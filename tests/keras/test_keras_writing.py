@@ -34,7 +34,8 @@ X = RNG.normal(size=(7, 4, 3)).astype(np.float32)
 
 def with_new_weights(model):
     """None of which is what a layer begins with."""
-    model.set_weights([RNG.normal(0.0, 0.5, w.shape) for w in model.get_weights()])
+    new = {w.path: RNG.normal(0.0, 0.5, w.shape) for w in model.weights}
+    model.set_weights([np.abs(v) if "variance" in n else v for n, v in new.items()])
     return model
 
 
@@ -60,6 +61,11 @@ LAYERS = {
     "ActivityRegularization": jn.layers.ActivityRegularization(0.1),
     "AlphaDropout": jn.layers.AlphaDropout(0.25, seed=3),
     "Permute": jn.layers.Permute((1, 2)),
+    "BatchNormalization": jn.layers.BatchNormalization(
+        1, 0.9, 0.1, gamma_initializer="random_normal", beta_constraint="non_neg"
+    ),
+    "RMSNormalization": jn.layers.RMSNormalization(),
+    "UnitNormalization": jn.layers.UnitNormalization(),
 }
 
 

@@ -1340,7 +1340,7 @@ row(
 row(
     "epsilon",
     "trained",
-    lambda m: LayerNormalization(0.0),
+    lambda m: LayerNormalization(epsilon=0.0),
     ArgumentError,
     "epsilon must be",
     "above 0, not 0.0",
@@ -1892,7 +1892,7 @@ WAYS: dict[str, Callable[[Any], Any] | str] = {
     "rate -0.1": makes(Dropout, 0.0),
     "scale nan": makes(Rescaling, 1.0),
     "offset": makes(Rescaling, 1.0, 0.0),
-    "epsilon": makes(LayerNormalization, 1e-9),
+    "epsilon": makes(LayerNormalization, epsilon=1e-9),
     "activation 3": makes(Dense, 3, activation="relu"),
     "initializer 3": makes(Dense, 3, kernel_initializer="he_normal"),
     "input_shape (0,)": makes(Dense, 3, input_shape=(1,)),

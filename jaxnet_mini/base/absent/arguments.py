@@ -20,7 +20,6 @@ def _renamed(name: str) -> Absent:
     return Absent(f"write {name}=", ())
 
 
-_UNCONSTRAINED = Absent("weights are not constrained, a regularizer keeps them small")
 _FLOAT32 = Absent("all is computed in float32", (None, "float32"))
 _LAST_AXIS = Absent("classes stand on the last axis: write np.moveaxis", (-1,))
 _IGNORED = Absent("give the rows of that class the sample_weight 0")
@@ -29,7 +28,6 @@ _REBUILT = Absent("the model is built anew where its shape is known", (True,))
 _NO_GRAPH = Absent("a network is one chain of layers, without inner models", (False,))
 _OPTAX = "give compile one of optax"
 _EMA = "average model.get_weights() in a callback of your own"
-_STATISTICS = "LayerNormalization has gamma and beta as Keras has them by default"
 _DRAWN = "lines are drawn from layer to layer"
 _WRITTEN = "histograms and pictures of all weights are written alike"
 
@@ -38,12 +36,10 @@ ARGUMENTS: dict[str, dict[str, Absent]] = {
         "activity_regularizer": Absent("put ActivityRegularization(l1, l2) after it"),
         "autocast": Absent("all is computed in float32", (True,)),
         "batch_input_shape": Absent("write input_shape=, without the batch axis", ()),
-        "beta_constraint": _UNCONSTRAINED,
         "data_format": Absent(
             "write np.moveaxis(x, 1, -1) before fit", (None, "channels_last")
         ),
         "dtype": _FLOAT32,
-        "gamma_constraint": _UNCONSTRAINED,
         "lora_alpha": Absent("all weights of a kernel are trained"),
         "lora_rank": Absent("all weights of a kernel are trained"),
         "noise_shape": Absent("each entry is dropped by itself"),
@@ -59,15 +55,19 @@ ARGUMENTS: dict[str, dict[str, Absent]] = {
         "sparse": Absent("inputs are arrays: give x.toarray()", (None, False)),
         "tensor": Absent("write Sequential([Input(shape), ...])"),
     },
+    "BatchNormalization": {
+        "renorm": Absent(
+            "write LayerNormalization() where batches are small", (False,)
+        ),
+        "renorm_clipping": Absent("leave it out, there is no renorm"),
+        "renorm_momentum": Absent("leave it out, there is no renorm"),
+        "synchronized": Absent(
+            "leave it out: a batch is that of all devices in any case", (False,)
+        ),
+        "virtual_batch_size": Absent("write batch_size= of fit"),
+    },
     "LayerNormalization": {
-        "axis": Absent("the last axis is normalised", (-1, (-1,), [-1])),
-        "beta_initializer": Absent(_STATISTICS, ("zeros",)),
-        "beta_regularizer": Absent(_STATISTICS),
-        "center": Absent(_STATISTICS, (True,)),
-        "gamma_initializer": Absent(_STATISTICS, ("ones",)),
-        "gamma_regularizer": Absent(_STATISTICS),
-        "rms_scaling": Absent(_STATISTICS, (False,)),
-        "scale": Absent(_STATISTICS, (True,)),
+        "rms_scaling": Absent("write RMSNormalization()", (False,)),
     },
     "CategoryEncoding": {
         "sparse": Absent("outputs are arrays with all their zeros", (False,)),

@@ -95,10 +95,7 @@ PATTERNS: dict[str, dict[str, str]] = {
 
 NAMES: dict[str, dict[str, str]] = {
     "layers": {
-        "BatchNormalization": "write LayerNormalization() in its place",
         "GroupNormalization": "write LayerNormalization() in its place",
-        "RMSNormalization": "write LayerNormalization() in its place",
-        "UnitNormalization": "give x through utils.normalize(x) to fit and predict",
         "Normalization": (
             "write (x - x_train.mean(0)) / x_train.std(0) before fit and predict, or "
             "Rescaling(scale, offset) as the first layer"
@@ -213,7 +210,7 @@ def advice(room: str, name: str) -> str | None:
         room: where Keras has it, such as ``"layers"``.
         name: which.
 
-    >>> advice("layers", "BatchNormalization")
+    >>> advice("layers", "GroupNormalization")
     'write LayerNormalization() in its place'
     >>> advice("layers", "Conv2D") == advice("layers", "Conv1DTranspose")
     True

@@ -20,6 +20,7 @@ from jaxnet_mini.core.layers.basic import (
     Lambda,
     Rescaling,
 )
+from jaxnet_mini.core.layers.batch_normalization import BatchNormalization
 from jaxnet_mini.core.layers.categories import CategoryEncoding, Embedding
 from jaxnet_mini.core.layers.dense import Dense
 from jaxnet_mini.core.layers.merging import (
@@ -38,7 +39,11 @@ from jaxnet_mini.core.layers.noise import (
     GaussianDropout,
     GaussianNoise,
 )
-from jaxnet_mini.core.layers.normalization import LayerNormalization
+from jaxnet_mini.core.layers.normalization import (
+    LayerNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
 from jaxnet_mini.core.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 
 __all__ = [
@@ -49,6 +54,7 @@ __all__ = [
     "AlphaDropout",
     "Average",
     "Base",
+    "BatchNormalization",
     "CategoryEncoding",
     "Concatenate",
     "Dense",
@@ -68,11 +74,13 @@ __all__ = [
     "Multiply",
     "PReLU",
     "Permute",
+    "RMSNormalization",
     "ReLU",
     "RepeatVector",
     "Rescaling",
     "Reshape",
     "Softmax",
     "Subtract",
+    "UnitNormalization",
     "check_shape",
 ]

@@ -73,7 +73,10 @@ def run(
     """
     wanted = _wanted(net)
     observed = wanted and _is_open(net)
-    called: Any = _Observed(net, tuple(wanted)) if observed else net  # type: ignore[arg-type]
+    called: Any = net
+    if observed:
+        trainable = getattr(net, "trainable", True)
+        called = _Observed(called, tuple(wanted), trainable=trainable)
     outputs, after = protocol.run(
         called, params, state, x, key=key, training=training, mask=mask
     )

@@ -154,7 +154,7 @@ class Composed(Base, abc.ABC):
                 )
             with naming(call.name):
                 values[call.name], own = protocol.run(
-                    call.layer,
+                    call.layer if self.trainable else protocol.frozen(call.layer),
                     params[call.weights],
                     after[call.weights] if has_state else {},
                     call.inputs(values),

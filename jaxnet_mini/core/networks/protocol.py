@@ -6,6 +6,7 @@ here, and so a layer that has none of it costs nothing: its programs are those o
 ``apply`` alone.
 """
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -173,6 +174,17 @@ def acts_by_row(layer: Layer, training: bool = False) -> bool:
         return type(layer) in OWN_LAYERS and acts_by_row(activation)
     known = (None, *activations.ACTIVATIONS, *activations.ACTIVATIONS.values())
     return type(layer) in OWN_LAYERS and activation in known
+
+
+def frozen(layer: Layer) -> Layer:
+    """Return a layer that remembers as it is where all around it is frozen.
+
+    As in Keras, freezing a network freezes what is in it: batch normalization then goes
+    by what it remembers. A layer that remembers nothing has no use for it.
+    """
+    if not (has_state(layer) and isinstance(layer, layers.Base)):
+        return layer
+    return dataclasses.replace(layer, trainable=False) if layer.trainable else layer
 
 
 def trainable_mask(layer: Layer, params: Params) -> Any:
