@@ -189,7 +189,7 @@ def test_what_is_frozen_is_not_brought_back():
 def test_where_there_is_none_the_program_has_no_word_of_it(monkeypatch):
     net = jn.serial(Dense(3), jn.repeat(Dense(3), 2), Ensemble((Dense(3),), (2,)))
     trainer = Trainer(net, "mse", "adam")
-    state = trainer.init(KEY, (3,))
+    state = jax.eval_shape(lambda: trainer.init(KEY, (3,)))
 
     def program():
         return str(jax.make_jaxpr(trainer.step)(state, (X, jnp.ones((8, 3)))))
