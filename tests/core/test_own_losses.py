@@ -40,9 +40,7 @@ def test_a_loss_in_keras_form_is_what_its_call_computes(tmp_path):
     model.save(tmp_path / "m.safetensors")
     again = jn.models.load_model(tmp_path / "m.safetensors", {"Focal": Focal})
     assert again.trainer.loss == loss
-    kept = again.evaluate(X, Y, verbose=0), again.fit(X, Y, verbose=0).history
-    assert kept[0] == model.evaluate(X, Y, verbose=0)
-    assert kept[1] == model.fit(X, Y, verbose=0).history
+    assert again.evaluate(X, Y, verbose=0) == model.evaluate(X, Y, verbose=0)
 
 
 def test_what_is_registered_is_found(tmp_path):

@@ -1,4 +1,4 @@
-"""One source of own metrics and a loss, run by Keras and by this library."""
+"""One source of own classes in Keras's form, run by Keras and by this library."""
 
 import jax
 import numpy as np
@@ -25,7 +25,57 @@ def as_a_user_writes():
         yield
 
 
-def classes(keras):
+def layers_of(keras):
+    """Layers as lessons write them, for whichever library is given."""
+    layers = keras.layers
+
+    class Linear(layers.Layer):
+        def __init__(self, units=32, activation=None, **kwargs):
+            super().__init__(**kwargs)
+            self.units = units
+            self.activation = keras.activations.get(activation)
+
+        def build(self, input_shape):
+            self.w = self.add_weight(
+                shape=(input_shape[-1], self.units),
+                initializer="random_normal",
+                regularizer="l2",
+                constraint="unit_norm",
+                trainable=True,
+                name="w",
+            )
+            self.b = self.add_weight(shape=(self.units,), initializer="zeros", name="b")
+            self.fixed = self.add_weight(
+                shape=(), initializer="ones", trainable=False, name="fixed"
+            )
+
+        def call(self, inputs):
+            return self.activation(inputs @ self.w + self.b) * self.fixed
+
+    class Block(layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.first = layers.Dense(5, activation="tanh", kernel_regularizer="l2")
+            self.rest = [layers.Dropout(0.0), Linear(3)]
+
+        def call(self, inputs, training=None):
+            x = self.first(inputs)
+            for layer in self.rest:
+                x = layer(x)
+            return x
+
+    class Residual(layers.Layer):
+        def build(self, input_shape):
+            self.inner = layers.Dense(input_shape[-1], activation="tanh")
+            self.inner.build(input_shape)
+
+        def call(self, x):
+            return x + self.inner(self.inner(x))
+
+    return [Block(), Residual(), layers.Dense(1, "sigmoid")]
+
+
+def settings_of(keras):
     """Metrics and a loss as lessons write them, for whichever library is given."""
     ops, metrics = keras.ops, keras.metrics
 
@@ -92,32 +142,43 @@ def classes(keras):
             return self.factor * ops.mean(ops.square(y_true - y_pred), axis=-1)
 
     return {
-        "optimizer": keras.optimizers.SGD(0.1),
+        "optimizer": keras.optimizers.SGD(0.05),
         "loss": Squared(3.0),
         "metrics": [Largest(), MeanError(name="error"), F1(), Flipped(name="flipped")],
         "weighted_metrics": [MeanError(name="weighted")],
     }
 
 
-def test_one_source_counts_as_in_keras():
-    model = jn.Sequential([jn.Dense(1, "sigmoid", input_dim=3)])
-    model.compile(**classes(jn))
+def test_one_source_trains_and_counts_as_in_keras():
+    model = jn.Sequential([jn.Input((3,)), *layers_of(jn)])
+    model.compile(**settings_of(jn))
     with keras_on_jax() as keras:
-        layers = [keras.Input((3,)), keras.layers.Dense(1, "sigmoid")]
-        other = keras.Sequential(layers)
-        other.compile(**classes(keras))
-        model.set_weights(other.get_weights())
+        other = keras.Sequential([keras.Input((3,)), *layers_of(keras)])
+        other.compile(**settings_of(keras))
+        paths = [weight.path.split("/", 1)[1] for weight in other.weights]
+        given = dict(zip(paths, other.get_weights(), strict=True))
         theirs = other.fit(X, Y, sample_weight=WEIGHT, **FIT).history
-        evaluated = other.evaluate(X, Y, 8, 0, WEIGHT, return_dict=True)
-        by_hand = counted(classes(keras)["metrics"])
+        after = dict(zip(paths, other.get_weights(), strict=True))
+        counts = other.count_params(), len(other.trainable_weights)
+        by_hand = counted(settings_of(keras)["metrics"][2:])
+    own = [weight.path for weight in model.weights]
+    assert len(own) == len(given)
+
+    def ordered(theirs):
+        # Keras numbers names through the whole program, and the paths are in order.
+        shapes = {path: list(by_kind(theirs, path)) for path in {kind(p) for p in own}}
+        return [shapes[kind(path)].pop(0) for path in own]
+
+    model.set_weights(ordered(given))
     history = model.fit(X, Y, sample_weight=WEIGHT, **FIT).history
     assert list(history) == list(theirs)
     for name, values in theirs.items():
         assert_close(history[name], values, 1e-5)
-    again = model.evaluate(X, Y, 8, 0, WEIGHT, return_dict=True)
-    assert again == pytest.approx(evaluated, rel=1e-5)
-    own = counted(classes(jn)["metrics"])
-    assert own == pytest.approx(by_hand, rel=1e-5, nan_ok=True)
+    for mine, weight in zip(model.get_weights(), ordered(after), strict=True):
+        assert_close(mine, weight, 2e-5)
+    assert (model.count_params(), len(model.trainable_weights)) == counts
+    mine = counted(settings_of(jn)["metrics"][2:])
+    assert mine == pytest.approx(by_hand, rel=1e-5, nan_ok=True)
 
 
 def counted(metrics):
@@ -130,3 +191,11 @@ def counted(metrics):
         metric.reset_state()
         found.append(float(metric.result()))
     return found
+
+
+def kind(path):
+    return path.rsplit("/", 1)[-1]
+
+
+def by_kind(weights, path):
+    return (value for name, value in weights.items() if kind(name) == path)
