@@ -214,6 +214,8 @@ def _arguments(
     arguments = {}
     for argument in fields & config.keys():
         value = config[argument]
+        if argument.startswith("ema_") and not config.get("use_ema"):
+            continue  # nothing depends on it
         if argument in ("activation", "function"):
             value = _function(value, where, own, ())
         elif argument.endswith("_initializer"):

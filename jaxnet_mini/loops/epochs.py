@@ -17,6 +17,7 @@ import jax
 from jaxnet_mini.base import interrupts
 from jaxnet_mini.callbacks import CallbackList, History, Logs, ProgbarLogger
 from jaxnet_mini.callbacks.progress_bar import Bar, Stopwatch
+from jaxnet_mini.core.training.finish import finished
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.sums import Point, Sums
 from jaxnet_mini.core.types import Variables
@@ -132,6 +133,7 @@ def train_epochs(call: Call, compiling: Stopwatch) -> None:
         run.keep(done, learner, callbacks.callbacks, ended)
         if stopped:
             break
+    learner.state = finished(call.prepared.trainer, learner.state)
     callbacks.call("on_train_end", logs)
     run.finish()
 

@@ -19,6 +19,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxnet_mini.base import interrupts
 from jaxnet_mini.callbacks import CallbackList, History, Logs
+from jaxnet_mini.core.training.finish import finished
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.sums import Progress, Sums
 from jaxnet_mini.core.training.trainer import Trainer
@@ -201,6 +202,7 @@ class Group:
                 break
         self._hand_out(range(len(self.members)))
         for index, member in enumerate(self.members):
+            member.model.state = finished(member.trainer, member.model.state)
             member.callbacks.call("on_train_end", logs[index])
 
     def _epoch(

@@ -12,6 +12,7 @@ from jaxnet_mini.base import seeds
 from jaxnet_mini.base.arguments import as_integer, is_function, is_number
 from jaxnet_mini.core import origins
 from jaxnet_mini.core.optimizers import OPTIMIZERS, Optimizer
+from jaxnet_mini.core.optimizers.base import is_option
 from jaxnet_mini.core.training import traced
 from jaxnet_mini.core.training.traced import Place, Traced
 from jaxnet_mini.core.training.trainer import Trainer
@@ -229,7 +230,11 @@ def _check_columns(taken: Iterable[str], trainer: Trainer) -> None:
 
 def _numbers(optimizer: type[Optimizer]) -> list[str]:
     fields = dataclasses.fields(optimizer)
-    return [f.name for f in fields if isinstance(f.default, float)]
+    return [
+        f.name
+        for f in fields
+        if isinstance(f.default, float) or (is_option(f) and f.default is None)
+    ]
 
 
 def _check_optimizer(optimizer: Any, name: str) -> None:

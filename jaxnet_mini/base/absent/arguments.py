@@ -26,8 +26,6 @@ _IGNORED = Absent("give the rows of that class the sample_weight 0")
 _GENERATED = "x may be a generator or a data loader, which works as it likes"
 _REBUILT = Absent("the model is built anew where its shape is known", (True,))
 _NO_GRAPH = Absent("a network is one chain of layers, without inner models", (False,))
-_OPTAX = "give compile one of optax"
-_EMA = "average model.get_weights() in a callback of your own"
 _DRAWN = "lines are drawn from layer to layer"
 _WRITTEN = "histograms and pictures of all weights are written alike"
 
@@ -100,36 +98,15 @@ ARGUMENTS: dict[str, dict[str, Absent]] = {
         "ignore_class": _IGNORED,
     },
     "optimizers": {
-        "amsgrad": Absent(f"{_OPTAX}, optax.amsgrad(learning_rate)", (False,)),
-        "clipnorm": Absent(
-            f"{_OPTAX}, optax.chain(optax.clip_by_global_norm(1.0), optax.adam(0.001))"
-        ),
-        "clipvalue": Absent(
-            f"{_OPTAX}, optax.chain(optax.clip(0.5), optax.adam(0.001))"
-        ),
         "decay": Absent(
             "give learning_rate a schedule, "
             "optimizers.schedules.ExponentialDecay(0.01, 1000, 0.9)",
             (None, 0.0),
         ),
-        "ema_momentum": Absent(_EMA, (0.99,)),
-        "ema_overwrite_frequency": Absent(_EMA),
-        "global_clipnorm": Absent(
-            f"{_OPTAX}, optax.chain(optax.clip_by_global_norm(1.0), optax.adam(0.001))"
-        ),
-        "gradient_accumulation_steps": Absent(
-            "a larger batch_size of fit gives the same gradients"
-        ),
         "identifier": _renamed("optimizer"),
         "loss_scale_factor": Absent("all is computed in float32, which needs none"),
         "lr": _renamed("learning_rate"),
         "name": Absent("optimizers have no names here: leave it out"),
-        "use_ema": Absent(_EMA, (False,)),
-        "weight_decay": Absent(
-            "write optimizers.AdamW(weight_decay=...), or "
-            "optax.chain(optax.add_decayed_weights(1e-4), optax.sgd(0.01))",
-            (None, 0.0),
-        ),
     },
     "activations": {"identifier": _renamed("activation")},
     "initializers": {

@@ -5,7 +5,7 @@ from typing import Any
 
 import optax
 
-from jaxnet_mini.core.optimizers.base import NOT_NEGATIVE, Optimizer
+from jaxnet_mini.core.optimizers.base import DECAYED, NOT_NEGATIVE, Optimizer
 
 
 def _adagrad(
@@ -27,6 +27,7 @@ class Adagrad(Optimizer):
         learning_rate: ``a``, a number of at least 0 or a schedule.
         initial_accumulator_value: what ``s`` begins with, at least 0.
         epsilon: at least 0; it limits the step where gradients are tiny.
+        weight_decay: see `Optimizer`, as the options by name.
 
     Raises:
         ArgumentError: a number is out of its range.
@@ -47,3 +48,4 @@ class Adagrad(Optimizer):
 
     initial_accumulator_value: float = field(default=0.1, metadata=NOT_NEGATIVE)
     epsilon: float = field(default=1e-7, metadata=NOT_NEGATIVE)
+    weight_decay: float | None = field(default=None, metadata=DECAYED)

@@ -9,7 +9,14 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from jaxnet_mini.core.optimizers.base import DECAY, NOT_NEGATIVE, Optimizer
+from jaxnet_mini.core.fields import NEWER
+from jaxnet_mini.core.optimizers.base import (
+    DECAY,
+    DECAYED,
+    FLAG,
+    NOT_NEGATIVE,
+    Optimizer,
+)
 from jaxnet_mini.core.types import Params
 
 
@@ -21,12 +28,23 @@ class AdamState(NamedTuple):
     second_moment: Params
 
 
+class AmsgradState(NamedTuple):
+    """Likewise, and the largest second moment so far."""
+
+    steps: Array
+    first_moment: Params
+    second_moment: Params
+    largest_moment: Params
+
+
 def adam(
     learning_rate: Any,
     beta_1: Any,
     beta_2: Any,
     epsilon: Any,
     weight_decay: Any = None,
+    *,
+    amsgrad: bool = False,
 ) -> optax.GradientTransformation:
     """Return Adam as a transformation; with ``weight_decay`` it is AdamW.
 
@@ -40,15 +58,17 @@ def adam(
         beta_2: likewise.
         epsilon: likewise.
         weight_decay: see `AdamW`; None for none.
+        amsgrad: see `Adam`.
     """
 
-    def init(params: Params) -> AdamState:
+    def init(params: Params) -> Any:
         zeros = functools.partial(jax.tree.map, jnp.zeros_like)
-        return AdamState(jnp.zeros((), jnp.int32), zeros(params), zeros(params))
+        first = AdamState(jnp.zeros((), jnp.int32), zeros(params), zeros(params))
+        return AmsgradState(*first, zeros(params)) if amsgrad else first
 
     def update(
-        gradients: Params, state: AdamState, params: Params = None
-    ) -> tuple[Params, AdamState]:
+        gradients: Params, state: Any, params: Params = None
+    ) -> tuple[Params, Any]:
         steps = optax.safe_increment(state.steps)
         first = jax.tree.map(
             lambda m, g: m + (g - m) * (1.0 - beta_1), state.first_moment, gradients
@@ -60,14 +80,18 @@ def adam(
         )
         t = steps.astype(jnp.result_type(beta_1))
         scale = learning_rate * jnp.sqrt(1.0 - beta_2**t) / (1.0 - beta_1**t)
+        largest = second
+        if amsgrad:
+            largest = jax.tree.map(jnp.maximum, state.largest_moment, second)
         updates = jax.tree.map(
-            lambda m, v: -scale * m / (jnp.sqrt(v) + epsilon), first, second
+            lambda m, v: -scale * m / (jnp.sqrt(v) + epsilon), first, largest
         )
         if weight_decay is not None:
             updates = jax.tree.map(
                 lambda u, p: u - learning_rate * weight_decay * p, updates, params
             )
-        return updates, AdamState(steps, first, second)
+        after = AdamState(steps, first, second)
+        return updates, AmsgradState(*after, largest) if amsgrad else after
 
     return optax.GradientTransformation(init, update)
 
@@ -90,6 +114,9 @@ class Adam(Optimizer):
         beta_1: the share of ``m`` that stays at each step, in [0, 1).
         beta_2: that of ``v``.
         epsilon: at least 0; it limits the step where gradients are tiny.
+        amsgrad: whether the largest ``v`` so far takes its place in the step (Reddi et
+            al. 2018, https://openreview.net/forum?id=ryQu7f-RZ).
+        weight_decay: see `Optimizer`, as the options by name.
 
     Raises:
         ArgumentError: a number is out of its range.
@@ -111,6 +138,11 @@ class Adam(Optimizer):
     beta_1: float = field(default=0.9, metadata=DECAY)
     beta_2: float = field(default=0.999, metadata=DECAY)
     epsilon: float = field(default=1e-7, metadata=NOT_NEGATIVE)
+    amsgrad: bool = field(default=False, metadata=NEWER | FLAG)
+    weight_decay: float | None = field(default=None, metadata=DECAYED)
+
+    def _absent(self) -> tuple[str, ...]:
+        return () if self.amsgrad else ("amsgrad",)
 
 
 @dataclass(frozen=True)
@@ -130,6 +162,7 @@ class AdamW(Optimizer):
         beta_1: as in `Adam`.
         beta_2: as in `Adam`.
         epsilon: as in `Adam`.
+        amsgrad: as in `Adam`.
 
     Raises:
         ArgumentError: a number is out of its range.
@@ -150,3 +183,7 @@ class AdamW(Optimizer):
     beta_1: float = field(default=0.9, metadata=DECAY)
     beta_2: float = field(default=0.999, metadata=DECAY)
     epsilon: float = field(default=1e-7, metadata=NOT_NEGATIVE)
+    amsgrad: bool = field(default=False, metadata=NEWER | FLAG)
+
+    def _absent(self) -> tuple[str, ...]:
+        return () if self.amsgrad else ("amsgrad",)

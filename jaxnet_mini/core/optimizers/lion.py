@@ -5,7 +5,7 @@ from typing import Any
 
 import optax
 
-from jaxnet_mini.core.optimizers.base import DECAY, Optimizer
+from jaxnet_mini.core.optimizers.base import DECAY, DECAYED, Optimizer
 
 
 def _lion(
@@ -30,6 +30,7 @@ class Lion(Optimizer):
         learning_rate: ``a``, a number of at least 0 or a schedule.
         beta_1: the share of ``m`` in the direction of the step, in [0, 1).
         beta_2: the share of ``m`` that stays at each step, in [0, 1).
+        weight_decay: see `Optimizer`, as the options by name.
 
     Raises:
         ArgumentError: a number is out of its range.
@@ -49,3 +50,4 @@ class Lion(Optimizer):
 
     beta_1: float = field(default=0.9, metadata=DECAY)
     beta_2: float = field(default=0.99, metadata=DECAY)
+    weight_decay: float | None = field(default=None, metadata=DECAYED)

@@ -5,7 +5,7 @@ from typing import Any
 
 import optax
 
-from jaxnet_mini.core.optimizers.base import DECAY, NOT_NEGATIVE, Optimizer
+from jaxnet_mini.core.optimizers.base import DECAY, DECAYED, NOT_NEGATIVE, Optimizer
 from jaxnet_mini.core.transformations import lenient
 
 
@@ -31,6 +31,7 @@ class Nadam(Optimizer):
         beta_1: the share of ``m`` that stays at each step, in [0, 1).
         beta_2: that of ``v``.
         epsilon: at least 0; it limits the step where gradients are tiny.
+        weight_decay: see `Optimizer`, as the options by name.
 
     Raises:
         ArgumentError: a number is out of its range.
@@ -51,3 +52,4 @@ class Nadam(Optimizer):
     beta_1: float = field(default=0.9, metadata=DECAY)
     beta_2: float = field(default=0.999, metadata=DECAY)
     epsilon: float = field(default=1e-7, metadata=NOT_NEGATIVE)
+    weight_decay: float | None = field(default=None, metadata=DECAYED)

@@ -5,7 +5,13 @@ from typing import Any
 
 import optax
 
-from jaxnet_mini.core.optimizers.base import DECAY, FLAG, NOT_NEGATIVE, Optimizer
+from jaxnet_mini.core.optimizers.base import (
+    DECAY,
+    DECAYED,
+    FLAG,
+    NOT_NEGATIVE,
+    Optimizer,
+)
 
 
 def _rmsprop(
@@ -44,6 +50,7 @@ class RMSprop(Optimizer):
         momentum: the share of the last step that is repeated, in [0, 1).
         epsilon: at least 0; it limits the step where gradients are tiny.
         centered: whether to divide by the standard deviation of the gradients.
+        weight_decay: see `Optimizer`, as the options by name.
 
     Raises:
         ArgumentError: a number is out of its range, or the flag is none.
@@ -65,6 +72,7 @@ class RMSprop(Optimizer):
     momentum: float = field(default=0.0, metadata=DECAY)
     epsilon: float = field(default=1e-7, metadata=NOT_NEGATIVE)
     centered: bool = field(default=False, metadata=FLAG)
+    weight_decay: float | None = field(default=None, metadata=DECAYED)
 
     def _absent(self) -> tuple[str, ...]:
         return () if self.momentum else ("momentum",)

@@ -5,7 +5,14 @@ from typing import Any
 
 import optax
 
-from jaxnet_mini.core.optimizers.base import DECAY, FLAG, RATE, Optimizer, Schedule
+from jaxnet_mini.core.optimizers.base import (
+    DECAY,
+    DECAYED,
+    FLAG,
+    RATE,
+    Optimizer,
+    Schedule,
+)
 
 
 def _sgd(
@@ -35,6 +42,7 @@ class SGD(Optimizer):
         learning_rate: ``a``, a number of at least 0 or a schedule.
         momentum: the share of the velocity that stays at each step, in [0, 1).
         nesterov: whether to look one step ahead; without momentum it changes nothing.
+        weight_decay: see `Optimizer`, as the options by name.
 
     Raises:
         ArgumentError: a number is out of its range, or the flag is none.
@@ -56,6 +64,7 @@ class SGD(Optimizer):
     learning_rate: float | Schedule = field(default=0.01, metadata=RATE)
     momentum: float = field(default=0.0, metadata=DECAY)
     nesterov: bool = field(default=False, metadata=FLAG)
+    weight_decay: float | None = field(default=None, metadata=DECAYED)
 
     def _absent(self) -> tuple[str, ...]:
         return () if self.momentum else ("momentum",)
