@@ -37,7 +37,7 @@ OURS_ALONE = {
 } | {"metrics.crossentropy"}
 """What Keras has not; of all others it has one of the same name."""
 
-DROPPED = {"input_shape", "num_outputs"}
+DROPPED = {"adapted_to", "input_shape", "num_outputs"}
 """Arguments that Keras has not: it finds out when a model is built."""
 
 MODULES = {"schedules": "keras.optimizers.schedules"}
@@ -118,7 +118,7 @@ def _layer(part: LayerOutline, config: Json) -> dict[str, Json]:
     written: dict[str, Json] = translated(config, f"the layer {part.name!r}")
     kept = {"trainable": True, "dtype": "float32"} | written["config"]
     written["config"] = named | kept | named
-    if part.params:
+    if part.params or part.state:
         written["build_config"] = {"input_shape": [None, *part.input_shape]}
     return written
 

@@ -47,7 +47,7 @@ def model_file(held: Held, config: dict[str, Json]) -> bytes:
     """
     outline = held.blueprint.shapes
     for path, weight in weights.shapes(outline).items():
-        if weight.dtype != np.float32:
+        if weight.dtype not in (np.float32, np.int32):  # floats, and counts
             raise ArgumentError(
                 f"the weight {path!r} is of {weight.dtype}, and of Keras's files only "
                 "those of float32 are written: give the file a name that ends in "

@@ -96,10 +96,6 @@ PATTERNS: dict[str, dict[str, str]] = {
 NAMES: dict[str, dict[str, str]] = {
     "layers": {
         "GroupNormalization": "write LayerNormalization() in its place",
-        "Normalization": (
-            "write (x - x_train.mean(0)) / x_train.std(0) before fit and predict, or "
-            "Rescaling(scale, offset) as the first layer"
-        ),
         "Discretization": "write x = np.digitize(x, edges) before fit and predict",
         "ReversibleEmbedding": _OWN_LAYER,
         "EinsumDense": "Dense acts on the last axis of inputs of any shape",

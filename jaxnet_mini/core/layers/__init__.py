@@ -45,6 +45,7 @@ from jaxnet_mini.core.layers.normalization import (
     UnitNormalization,
 )
 from jaxnet_mini.core.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
+from jaxnet_mini.core.layers.standardization import Normalization
 
 __all__ = [
     "ELU",
@@ -72,6 +73,7 @@ __all__ = [
     "Maximum",
     "Minimum",
     "Multiply",
+    "Normalization",
     "PReLU",
     "Permute",
     "RMSNormalization",

@@ -1,0 +1,276 @@
+"""`Normalization`: features brought to mean 0 and variance 1 of known data."""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import field
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from jaxnet_mini.core.fields import checked
+from jaxnet_mini.core.layers.base import Base
+from jaxnet_mini.core.layers.normalization import FLAG, along, check_axes, kept_axes
+from jaxnet_mini.core.types import Params, RandomKey, Shape, State, as_float
+from jaxnet_mini.core.values import _KEY
+from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError, short
+
+LEAST = 1e-7
+"""Of a standard deviation that is divided by, as in Keras."""
+
+CHUNK = 2**24
+"""How many numbers are looked at at a time; an array may be larger than memory."""
+
+
+def _check_axis(argument: str, value: Any) -> Any:
+    if isinstance(value, tuple | list) and not value:
+        return None  # as Keras writes it
+    return check_axes(argument, value)
+
+
+def _check_numbers(argument: str, value: Any) -> Any:
+    try:
+        numbers = np.asarray(value, np.float32)
+    except (TypeError, ValueError):
+        numbers = np.full((), np.nan, np.float32)
+    if not np.all(np.isfinite(numbers)) or isinstance(value, str | bytes | bool):
+        raise ArgumentError(
+            f"{argument} must be a finite number or an array of them, one for each "
+            f"entry of axis, not {short(value)}."
+        )
+    # A file has numbers as they are, and arrays as lists.
+    return numbers if numbers.ndim else float(numbers)
+
+
+def _check_adapted(argument: str, value: Any) -> NDArray[np.float32]:
+    found = _check_numbers(argument, value)
+    if len(np.shape(found)) < 1 or len(found) != 2:
+        raise ArgumentError(
+            f"{argument} is what Normalization().adapted(x) puts there, a mean and a "
+            f"variance, not {short(value)}."
+        )
+    return np.asarray(found)
+
+
+NUMBERS = checked(_check_numbers, optional=True)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Normalization(Base):
+    """Bring each feature to mean 0 and variance 1 of data that were looked at before.
+
+    ``(x - mean) / max(sqrt(variance), 1e-7)``, or ``mean + x * max(sqrt(variance),
+    1e-7)`` to undo it. Mean and variance are given, or found by `adapt`; without either
+    they are 0 and 1. Training does not change them.
+
+    Where they are not given, the layer remembers ``mean`` and ``variance``, of the
+    sizes of ``axis``, and ``count``, 0, which stands in Keras's files.
+
+    Args:
+        axis: an axis, or several, each entry of which has a mean of its own; -1 is the
+            last, 1 the first of an example; None for one mean of all.
+        mean: a number or array that fits ``axis``; None to `adapt`.
+        variance: likewise; both or neither.
+        invert: whether to undo it.
+        adapted_to: what `adapted` has found; not to be given by hand.
+
+    Raises:
+        ArgumentError: one is none of these, or one of mean and variance is missing.
+        ShapeError: ``init`` for examples that do not fit.
+
+    Source: https://keras.io/api/layers/preprocessing_layers/numerical/normalization/
+
+    >>> layer = Normalization().adapted(np.array([[1.0], [3.0]]))
+    >>> state = layer.init_state((1,))
+    >>> layer.update({}, state, jnp.array([[1.0], [2.0]]))[0]
+    Array([[-1.],
+           [ 0.]], dtype=float32)
+    """
+
+    axis: int | Sequence[int] | None = field(
+        default=-1, metadata=checked(_check_axis, optional=True)
+    )
+    mean: Any = field(default=None, metadata=NUMBERS)
+    variance: Any = field(default=None, metadata=NUMBERS)
+    invert: bool = field(default=False, metadata=FLAG)
+    adapted_to: Any = field(
+        default=None,
+        kw_only=True,
+        repr=False,
+        metadata=checked(_check_adapted, optional=True),
+    )
+
+    def __post_init__(self, input_dim: int | None) -> None:
+        super().__post_init__(input_dim)
+        if (self.mean is None) != (self.variance is None):
+            raise ArgumentError("mean and variance must be given both, or neither.")
+        if self.mean is not None and (
+            np.shape(self.mean) != np.shape(self.variance)
+            or np.any(np.asarray(self.variance) < 0.0)
+        ):
+            raise ArgumentError(
+                f"mean and variance must be of one shape, and no variance below 0; "
+                f"they are of {np.shape(self.mean)} and {np.shape(self.variance)}."
+            )
+
+    def __repr__(self) -> str:
+        shown = [
+            f"{f.name}=<an array of shape {value.shape}>"
+            if isinstance(value, np.ndarray)
+            else f"{f.name}={value!r}"
+            for f in dataclasses.fields(self)
+            if (value := getattr(self, f.name)) is not f.default and f.repr
+        ]
+        return f"Normalization({', '.join(shown)})"
+
+    @property
+    def has_state(self) -> bool:
+        """Whether the statistics are remembered, and not given."""
+        return self.mean is None
+
+    def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
+        self.check(input_shape)
+        axes = self._axes(input_shape)
+        sizes = tuple(input_shape[axis - 1] for axis in axes)
+        known = self.mean if self.adapted_to is None else self.adapted_to[0]
+        there = np.shape(known) if known is not None else ()
+        if there != sizes[len(sizes) - len(there) :]:
+            raise ShapeError(
+                f"{self!r} has statistics of shape {there} and got examples "
+                f"of shape {tuple(input_shape)}, for which they must be {sizes}."
+            )
+        return tuple(input_shape), {}
+
+    def _axes(self, input_shape: Shape) -> Shape:
+        return () if self.axis is None else kept_axes(self, self.axis, input_shape)
+
+    def init_state(self, input_shape: Shape) -> State:
+        """Return mean and variance as `adapted` has found them."""
+        sizes = tuple(input_shape[axis - 1] for axis in self._axes(input_shape))
+        known = self.adapted_to
+        mean, variance = (0.0, 1.0) if known is None else known
+        kind = jnp.zeros(()).dtype
+        return {
+            "mean": jnp.broadcast_to(jnp.asarray(mean, kind), sizes),
+            "variance": jnp.broadcast_to(jnp.asarray(variance, kind), sizes),
+            "count": jnp.zeros((), jnp.int32),
+        }
+
+    def apply(
+        self,
+        params: Params,
+        x: Array,
+        *,
+        key: RandomKey | None = None,
+        training: bool = False,
+    ) -> Array:
+        if self.mean is None:
+            return super().apply(params, x, key=key, training=training)
+        sizes = tuple(x.shape[axis] for axis in self._axes(x.shape[1:]))
+        given = (self.mean, self.variance)
+        return self._scaled(x, *(jnp.broadcast_to(v, sizes) for v in given))
+
+    def update(
+        self,
+        params: Params,
+        state: State,
+        x: Array,
+        *,
+        key: RandomKey | None = None,
+        training: bool = False,
+        mask: Array | None = None,
+    ) -> tuple[Array, State]:
+        """Return the outputs, and the same state."""
+        return self._scaled(x, state["mean"], state["variance"]), state
+
+    def _scaled(self, x: Array, mean: Array, variance: Array) -> Array:
+        x = as_float(x)
+        axes = self._axes(x.shape[1:])
+        deviation = jnp.maximum(jnp.sqrt(variance), LEAST)
+        mean, deviation = (along(axes, v.astype(x.dtype), x) for v in (mean, deviation))
+        return mean + x * deviation if self.invert else (x - mean) / deviation
+
+    def adapted(self, data: Any) -> "Normalization":
+        """Return the layer with mean and variance of data.
+
+        Args:
+            data: an array ``(rows, ...)``, also one that is mapped from a file, or an
+                iterable of batches, whose first entries count where they are tuples.
+
+        Raises:
+            ArgumentError: there is nothing in it, or mean and variance are given.
+            ShapeError: batches are of several shapes.
+        """
+        return dataclasses.replace(self, adapted_to=self._found(data))
+
+    def adapt(self, data: Any) -> None:
+        """Find mean and variance of data in place, as Keras has it.
+
+        The layer becomes another value by it, the one that `adapted` returns, and so it
+        can be adapted until it is put into a network.
+
+        Raises:
+            LayerError: it stands in a network.
+            ArgumentError, ShapeError: see `adapted`.
+        """
+        if _KEY in vars(self):
+            raise LayerError(
+                f"{self!r} stands in a network, whose programs are found by what its "
+                "layers are: adapt the layer first, and then build the model with it."
+            )
+        object.__setattr__(self, "adapted_to", self._found(data))
+
+    def _found(self, data: Any) -> NDArray[np.float32]:
+        if self.mean is not None:
+            raise ArgumentError(
+                "mean and variance are given, and adapt would change nothing: leave "
+                "them out, or do not adapt."
+            )
+        count, mean, squares = 0, np.zeros(()), np.zeros(())
+        for batch in _batches(data):
+            axes = self._axes(batch.shape[1:])
+            others = tuple(a for a in range(batch.ndim) if a not in axes)
+            own = np.mean(batch, axis=others)
+            number = math.prod(batch.shape[a] for a in others)
+            if count and own.shape != mean.shape:
+                raise ShapeError(
+                    f"batches to adapt to have means of the shapes {mean.shape} and "
+                    f"{own.shape}: all must be of one shape."
+                )
+            # Chan et al. 1983: sums of squares about each mean lose no digits.
+            apart, total = own - mean, count + number
+            squares = squares + np.var(batch, axis=others) * number
+            squares = squares + apart**2 * (count * number / total)
+            mean, count = mean + apart * (number / total), total
+        if not count:
+            raise ArgumentError("adapt got no rows: give it an array, or batches.")
+        return np.stack([mean, squares / count]).astype(np.float32)
+
+
+def _batches(data: Any) -> Iterator[NDArray[np.float64]]:
+    """Yield the rows of arrays and of batches in float64, some at a time."""
+    if isinstance(data, list) and not (data and hasattr(data[0], "shape")):
+        data = np.asarray(data)
+    if hasattr(data, "to_numpy"):
+        data = data.to_numpy()
+    if not hasattr(data, "shape"):
+        if not isinstance(data, Iterable):
+            raise ArgumentError(
+                f"adapt needs an array or an iterable of batches, not {short(data)}."
+            )
+        for batch in data:
+            yield from _batches(batch[0] if isinstance(batch, tuple) else batch)
+        return
+    if len(data.shape) < 2:
+        data = np.asarray(data).reshape(-1, 1)
+    rows = max(1, CHUNK // max(1, math.prod(data.shape[1:])))
+    for first in range(0, len(data), rows):
+        chunk = np.asarray(data[first : first + rows], np.float64)
+        if not np.all(np.isfinite(chunk)):
+            raise ArgumentError(
+                "adapt got NaN or infinity: fill in or leave out such rows first."
+            )
+        yield chunk
