@@ -2,11 +2,47 @@
 
 from typing import Any
 
+import numpy as np
+
 from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.core import optimizers
 from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import StateError
 from jaxnet_mini.models.held import Held
+
+_EVERY = "gradient_accumulation_steps"
+
+
+class LearningRate(float):
+    """A learning rate of a model, a float that answers as Keras's variable does too."""
+
+    _owner: "ModelOptimizer"
+
+    @classmethod
+    def of(cls, owner: "ModelOptimizer", value: float) -> "LearningRate":
+        """Return the rate that an optimizer has now."""
+        rate = cls(value)
+        rate._owner = owner
+        return rate
+
+    def numpy(self) -> Any:
+        """Return it as a NumPy scalar, a float32."""
+        return np.float32(self)
+
+    def assign(self, value: float) -> None:
+        """Set the rate of the model that this was read from."""
+        self._owner.learning_rate = value
+
+    def __reduce__(self) -> Any:
+        return float, (float(self),)  # a copy belongs to no model
+
+
+class Iterations(int):
+    """A number of steps, an int that answers as Keras's variable does too."""
+
+    def numpy(self) -> Any:
+        """Return it as a NumPy scalar, an int32."""
+        return np.int32(self)
 
 
 class ModelOptimizer:
@@ -48,11 +84,14 @@ class ModelOptimizer:
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate of the next step; setting it compiles nothing anew."""
+        """The learning rate of the next step; setting it compiles nothing anew.
+
+        A float, which has Keras's ``numpy()`` and ``assign(value)`` too. Where it
+        follows a schedule, it is that of the last step.
+        """
         state = self._held.trained()
-        return float(
-            transfers.to_host(optimizers.get_learning_rate(state.optimizer_state))
-        )
+        rate = optimizers.get_learning_rate(state.optimizer_state)
+        return LearningRate.of(self, float(transfers.to_host(rate)))
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
@@ -67,6 +106,14 @@ class ModelOptimizer:
         with transfers.meant():
             changed = optimizers.set_learning_rate(state.optimizer_state, number)
         self._held.put(state._replace(optimizer_state=changed))
+
+    @property
+    def iterations(self) -> int:
+        """How many updates it has made since `compile`; an int with ``numpy()``."""
+        state = self._held.trained()
+        steps = getattr(state.optimizer_state, "count", state.step)
+        asked = getattr(self._held.compiled().optimizer, _EVERY, None)
+        return Iterations(int(transfers.to_host(steps)) // (asked or 1))
 
     def __repr__(self) -> str:
         return repr(self._held.compiled().optimizer)

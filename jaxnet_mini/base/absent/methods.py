@@ -60,7 +60,6 @@ MODEL = {
 
 OPTIMIZER = {
     "lr": "It is learning_rate",
-    "iterations": "It is model.state.step",
     "variables trainable_variables": "Use model.state.optimizer_state",
     "build apply apply_gradients update_step": "Use model.trainer.step",
     "get_config": "Use model.get_compile_config()",
