@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from conftest import keras_on_jax
 from oracles import assert_close
-from remembering import Standardized
 
 import jaxnet_mini as jn
-from jaxnet_mini.layers import Dense
+from jaxnet_mini.layers import BatchNormalization, Dense
 from jaxnet_mini.optimizers import Adam
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -15,8 +14,8 @@ pytestmark = pytest.mark.usefixtures("quick_compilation")
 RNG = np.random.default_rng(0)
 X = RNG.normal(1.0, 3.0, (60, 4)).astype(np.float32)
 Y = RNG.normal(size=(60, 2)).astype(np.float32)
-# The last batch has 12 rows, which are padded here and are few there.
-FIT = {"epochs": 3, "batch_size": 16, "shuffle": False, "verbose": 0}
+# 100 steps. The last batch has 12 rows, which are padded here and are few there.
+FIT = {"epochs": 25, "batch_size": 16, "shuffle": False, "verbose": 0}
 
 
 def pair(ours, theirs):
@@ -31,16 +30,16 @@ def pair(ours, theirs):
         weights = other.get_weights()
         loss = other.evaluate(X, Y, verbose=0)
     history = model.fit(X, Y, **FIT).history["loss"]
-    assert_close(history, theirs, 1e-5)
-    assert_close(model.predict(X), expected, 1e-5)
-    assert model.evaluate(X, Y, verbose=0) == pytest.approx(loss, rel=1e-5)
+    assert_close(history, theirs, 1e-4)
+    assert_close(model.predict(X), expected, 1e-4)
+    assert model.evaluate(X, Y, verbose=0) == pytest.approx(loss, rel=1e-4)
     for own, weight in zip(model.get_weights(), weights, strict=True):
-        assert_close(own, weight, 2e-5)
+        assert_close(own, weight, 1e-4)
 
 
 def test_moving_statistics_are_those_of_batch_normalization():
     pair(
-        [Dense(5, "tanh"), Standardized(), Dense(2)],
+        [Dense(5, "tanh"), BatchNormalization(momentum=0.9), Dense(2)],
         lambda layers: [
             layers.Dense(5, "tanh"),
             layers.BatchNormalization(momentum=0.9),

@@ -58,7 +58,7 @@ ARGUMENTS: dict[str, dict[str, Absent]] = {
             "write LayerNormalization() where batches are small", (False,)
         ),
         "renorm_clipping": Absent("leave it out, there is no renorm"),
-        "renorm_momentum": Absent("leave it out, there is no renorm"),
+        "renorm_momentum": Absent("leave it out, there is no renorm", (0.99,)),
         "synchronized": Absent(
             "leave it out: a batch is that of all devices in any case", (False,)
         ),
