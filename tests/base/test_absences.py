@@ -40,7 +40,7 @@ def test_no_sentence_is_about_a_name_that_is_here():
             "from jaxnet_mini.layers import Dense, Conv2D",
             "there are no convolutions",
         ),
-        ("from jaxnet_mini.optimizers import Adamax", "give compile optax.adamax("),
+        ("from jaxnet_mini.optimizers import Muon", "give compile optax.contrib.mu"),
         ("from jaxnet_mini.backend import square", "use jax and jax.numpy"),
         ("from jaxnet_mini.layers import Desne", "no Desne: did you mean Dense?"),
         ("from jaxnet_mini import Adam", "it is jaxnet_mini.optimizers.Adam."),

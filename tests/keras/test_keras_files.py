@@ -393,7 +393,7 @@ def optimizer_of(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["Adam", "AdamW", "SGD", "RMSprop", "Adagrad", "Lion", "Nadam"]
+    "name", ["Adam", "AdamW", "Adadelta", "SGD", "RMSprop", "Adagrad", "Lion", "Nadam"]
 )
 def test_optimizers_come_back(tmp_path, name):
     path, _ = written(tmp_path, small, optimizer_of(name))
@@ -685,7 +685,7 @@ def test_models_of_other_kinds_are_named(tmp_path):
 
 
 UNSUPPORTED_SETTINGS = [
-    (lambda keras: keras.optimizers.Adamax(), "unknown class 'optimizers.Adamax'"),
+    (lambda keras: keras.optimizers.Muon(), "unknown class 'optimizers.Muon'"),
 ]
 
 

@@ -44,7 +44,7 @@ def test_twenty_steps_are_those_of_keras(optimizer):
 def test_names_and_defaults_are_those_of_keras(name):
     optimizer = optimizers.get(name)
     with keras_on_jax() as keras:
-        theirs = keras.optimizers.get(name).get_config()
+        theirs = getattr(keras.optimizers, type(optimizer).__name__)().get_config()
     for number, value in numbers_of(optimizer).items():
         expected = theirs[number]
         if type(expected) is float:

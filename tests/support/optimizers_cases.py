@@ -7,9 +7,13 @@ import optax
 
 from jaxnet_mini.optimizers import (
     SGD,
+    Adadelta,
     Adagrad,
     Adam,
+    Adamax,
     AdamW,
+    Ftrl,
+    Lamb,
     Lion,
     RMSprop,
 )
@@ -91,4 +95,17 @@ AS_KERAS = [
     Adagrad(0.1, initial_accumulator_value=0.5, epsilon=0.01),
     Lion(),
     Lion(0.01, beta_1=0.8, beta_2=0.9),
+    Adamax(0.1, beta_2=0.9),
+    Adadelta(1.0, rho=0.9, epsilon=1e-3),
+    Lamb(0.1, beta_1=0.8, weight_decay=0.1),
+    Ftrl(0.5, l1_regularization_strength=0.5),
+    Ftrl(
+        0.1,
+        -0.7,
+        0.2,
+        l2_regularization_strength=0.1,
+        l2_shrinkage_regularization_strength=0.05,
+        beta=0.3,
+        weight_decay=0.1,
+    ),
 ]

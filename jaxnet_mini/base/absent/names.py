@@ -109,11 +109,7 @@ NAMES: dict[str, dict[str, str]] = {
     "metrics": {},
     "losses": {},
     "optimizers": {
-        "Adadelta": "give compile optax.adadelta(learning_rate)",
         "Adafactor": "give compile optax.adafactor(learning_rate)",
-        "Adamax": "give compile optax.adamax(learning_rate)",
-        "Ftrl": "the nearest are optimizers.Adagrad() and optax's transformations",
-        "Lamb": "give compile optax.lamb(learning_rate)",
         "LossScaleOptimizer": "all is computed in float32, which needs no such scale",
         "MultiOptimizer": "give compile optax.partition({...}, labels)",
         "Muon": "give compile optax.contrib.muon(learning_rate)",

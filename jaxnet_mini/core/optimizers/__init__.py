@@ -15,9 +15,13 @@ from typing import Any
 
 import optax
 
+from jaxnet_mini.core.optimizers.adadelta import Adadelta
 from jaxnet_mini.core.optimizers.adagrad import Adagrad
 from jaxnet_mini.core.optimizers.adam import Adam, AdamW
+from jaxnet_mini.core.optimizers.adamax import Adamax
 from jaxnet_mini.core.optimizers.base import Optimizer, check_learning_rate
+from jaxnet_mini.core.optimizers.ftrl import Ftrl
+from jaxnet_mini.core.optimizers.lamb import Lamb
 from jaxnet_mini.core.optimizers.lion import Lion
 from jaxnet_mini.core.optimizers.nadam import Nadam
 from jaxnet_mini.core.optimizers.rates import get_learning_rate, set_learning_rate
@@ -29,9 +33,13 @@ from jaxnet_mini.errors import ArgumentError, find
 __all__ = [
     "OPTIMIZERS",
     "SGD",
+    "Adadelta",
     "Adagrad",
     "Adam",
     "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lamb",
     "Lion",
     "Nadam",
     "Optimizer",
