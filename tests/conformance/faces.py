@@ -462,6 +462,7 @@ FACES = {
         Recall=Counts,
     ),
     "models": Models(),
+    "optimizers.schedules": jn.optimizers.schedules,
     "optimizers": jn.optimizers,
     "regularizers.regularizers.validate_float_arg": validate_float_arg,
     "regularizers": Adapters(jn.regularizers, Regularizer),

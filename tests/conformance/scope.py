@@ -37,6 +37,7 @@ SCOPE = {
     "layers/reshaping/permute_test.py": "layers",
     "layers/reshaping/repeat_vector_test.py": "layers",
     "layers/reshaping/reshape_test.py": "layers",
+    "optimizers/schedules/learning_rate_schedule_test.py": "optimizers.schedules",
     "models/sequential_test.py": "models",
     "callbacks/csv_logger_test.py": "callbacks",
     "callbacks/early_stopping_test.py": "callbacks",

@@ -4,6 +4,7 @@
 """
 
 import importlib
+import operator
 from pathlib import Path
 
 from conftest import keras_on_jax
@@ -17,7 +18,7 @@ END = "<!-- end of Keras's own cases -->"
 # Of these Keras users type classes; of the others functions.
 CLASSES = {
     *("callbacks", "constraints", "initializers", "layers", "losses", "metrics"),
-    *("models", "regularizers"),
+    *("models", "optimizers.schedules", "regularizers"),
 }
 LOOKING_UP = {"get", "serialize", "deserialize"}
 
@@ -27,7 +28,7 @@ def mirrored(keras, room):
     ours = importlib.import_module(f"jaxnet_mini.{room}")
     return [
         name
-        for name in dir(getattr(keras, room))
+        for name in dir(operator.attrgetter(room)(keras))
         if hasattr(ours, name)
         and name not in LOOKING_UP
         and not name.startswith("_")
