@@ -95,16 +95,18 @@ def counted(several):
 
 
 COUNTS = """
+import copy
 found = {}
+NORM = jn.layers.BatchNormalization()
 drawn = {"sample_weight": WEIGHT, "batch_size": 3, "validation_split": 0.2}
 for name, several, layers, options in [
     ("plain", SEVERAL, (), {}),
-    ("dropout, weights, batches of 3", (1, 8), (jn.Dropout(0.3),), drawn),
+    ("dropout, moments, batches of 3", (1, 8), (jn.Dropout(0.3), NORM), drawn),
 ]:
     if several:
         found[name] = []
     for devices in several:
-        model = fitted(mesh(devices), *layers, **options)
+        model = fitted(mesh(devices), *copy.deepcopy(layers), **options)
         found[name].append([logs(model), flat(model)])
 told(found)
 """
