@@ -70,7 +70,7 @@ class TensorBoard(Callback):
         self._tensorboard = import_extra("tensorboardX", "tensorboard")
         self.log_dir = check_path("TensorBoard: log_dir", log_dir)
         self.histogram_freq = check_count("histogram_freq", histogram_freq, least=0)
-        check_flag("write_graph", write_graph)
+        self.write_graph = check_flag("write_graph", write_graph)
         self.write_images = check_flag("write_images", write_images)
         if self.write_images:
             import_extra("PIL", "plot")  # tensorboardX writes pictures by it
@@ -86,7 +86,7 @@ class TensorBoard(Callback):
         if self._every is None and self.profile_batch is None:
             self.idle = watching
         self._profiling = False
-        self._since = self._batch_since = time.perf_counter()
+        self._since = self._batch_since = 0.0  # until an epoch and a batch begin
         self._steps_before = 0
         self._writers: dict[str, Any] = {}
         self._batches = 0

@@ -15,6 +15,7 @@ import pytest
 from oracles import unchecked_types
 
 import jaxnet_mini as jn
+from jaxnet_mini.core.values import MADE_OF
 from jaxnet_mini.data import checks
 from jaxnet_mini.errors import ArgumentError, JaxnetError, UnknownNameError
 
@@ -192,8 +193,12 @@ def integer_arguments():
 
 
 def held(value):
-    """All that an object holds, in words that tell 3 from 3.0 and np.int64(3)."""
-    return {name: repr(v) for name, v in vars(value).items() if not callable(v)}
+    """All that an object holds, in words that tell 3 from 3.0 and np.int64(3).
+
+    But for what one of an own class was made of, which is kept as it was given.
+    """
+    names = [n for n, v in vars(value).items() if n != MADE_OF and not callable(v)]
+    return {name: repr(vars(value)[name]) for name in names}
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ _LAST_AXIS = Absent("classes stand on the last axis: write np.moveaxis", (-1,))
 _IGNORED = Absent("give the rows of that class the sample_weight 0")
 _GENERATED = "x may be a generator or a data loader, which works as it likes"
 _REBUILT = Absent("the model is built anew where its shape is known", (True,))
-_NO_GRAPH = Absent("a network is one chain of layers, without inner models", (False,))
+_NO_INNER = Absent("no model stands within another", (False,))
 _DRAWN = "lines are drawn from layer to layer"
 _WRITTEN = "histograms and pictures of all weights are written alike"
 
@@ -107,6 +107,8 @@ ARGUMENTS: dict[str, dict[str, Absent]] = {
         "loss_scale_factor": Absent("all is computed in float32, which needs none"),
         "lr": _renamed("learning_rate"),
         "name": Absent("optimizers have no names here: leave it out"),
+        # Of the base alone: all that are built in have it.
+        "weight_decay": Absent("chain optax.add_decayed_weights in its factory"),
     },
     "activations": {"identifier": _renamed("activation")},
     "initializers": {
@@ -168,7 +170,7 @@ ARGUMENTS: dict[str, dict[str, Absent]] = {
         "call_function": Absent("write Sequential of the layers that you want"),
         "clone_function": Absent("write Sequential of the layers that you want"),
         "input_tensors": Absent("write Sequential of the layers that you want"),
-        "recursive": _NO_GRAPH,
+        "recursive": _NO_INNER,
     },
     "load_model": {
         "filepath": _renamed("path"),
@@ -177,7 +179,7 @@ ARGUMENTS: dict[str, dict[str, Absent]] = {
     "model_from_json": {"json_string": _renamed("text")},
     "model_to_dot": {
         "splines": Absent(_DRAWN, ("ortho",)),
-        "subgraph": _NO_GRAPH,
+        "subgraph": _NO_INNER,
     },
     "plot_model": {"splines": Absent(_DRAWN, ("ortho",))},
 }

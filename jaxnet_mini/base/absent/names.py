@@ -14,8 +14,8 @@ _FILES = "read files with NumPy or a data loader; fit takes arrays and batches"
 _CLASSES = "files name own classes and functions by custom_objects= of load_model"
 _SILENCE = "the bar is drawn on terminals and in notebooks; verbose=0 is silent"
 _GRAPH = (
-    "a network is one chain of layers: join inputs with np.concatenate before fit, or "
-    "let one layer of your own, with init and apply, hold the branches"
+    "jn.graph({'both': (Add(), ('a', 'b')), ...}) says by names what takes what, and "
+    "parallel(Dense(8), Dense(8), merge=Add()) lets branches take the same"
 )
 _PURE = "layers and losses are pure functions of arrays: use jax and jax.numpy itself"
 _FLOAT32 = "all is computed in float32; jax.default_matmul_precision chooses how"
@@ -155,7 +155,7 @@ NAMES: dict[str, dict[str, str]] = {
         ),
     },
     "models": {
-        "Functional": "a model is one chain of layers: write Sequential([...])",
+        "Functional": "write Sequential([...]), in which jn.graph(...) may stand",
         "save_model": "write model.save(path)",
         "model_from_config": "write Sequential.from_config(config)",
         "model_from_yaml": "write model_from_json(model.to_json())",
