@@ -303,7 +303,7 @@ def test_optimizers_are_equal_hashable_values():
     assert hash(Adam(0.1)) == hash(Adam(0.1))
     assert len({*AS_KERAS, Nadam()}) == len(AS_KERAS) + 1
     for optimizer in (*AS_KERAS, Nadam()):
-        assert eval(repr(optimizer)) == optimizer
+        assert eval(repr(optimizer), vars(optimizers).copy()) == optimizer
 
 
 def test_get_recognises_what_users_write():

@@ -136,7 +136,7 @@ def test_numbers_lie_where_their_owner_takes_them(name, value, text):
     [
         ("learning_rat", "did you mean 'learning_rate'? "),
         ("dropout_1/rate", "did you mean 'dropout/rate'? "),
-        ("momentum", ""),
+        ("momentum", "did you mean 'ema_momentum'? "),
         ("units", ""),
         ("batch_size", ""),
         (1, ""),
@@ -144,9 +144,11 @@ def test_numbers_lie_where_their_owner_takes_them(name, value, text):
 )
 def test_an_unknown_name_is_answered_with_those_that_there_are(name, guess):
     text = (
-        f"unknown hyper-parameter {name!r}: {guess}Known: beta_1, beta_2, "
-        "dense/kernel_regularizer/l2, dropout/rate, epsilon, kernel_regularizer/l2, "
-        "l2, learning_rate, rate, seed."
+        f"unknown hyper-parameter {name!r}: {guess}Known: "
+        "beta_1, beta_2, clipnorm, clipvalue, dense/kernel_regularizer/l2, "
+        "dropout/rate, ema_momentum, ema_overwrite_frequency, epsilon, "
+        "global_clipnorm, gradient_accumulation_steps, kernel_regularizer/l2, l2, "
+        "learning_rate, rate, seed, weight_decay."
     )
     refused(UnknownNameError, text, model(), {"seed": [0], name: [1, 2]})
 

@@ -137,6 +137,7 @@ def serial(*layers: Layer, name: str | None = None) -> Serial:
         LayerError: an argument is no layer.
         ArgumentError: two layers have the same name.
 
+    >>> import jax
     >>> from jaxnet_mini.layers import Dense, Flatten
     >>> net = serial(Flatten(), Dense(8, activation="relu"), Dense(3))
     >>> output_shape, params = net.init(jax.random.key(0), (2, 2))
