@@ -202,9 +202,10 @@ def item(name: str, room: Room) -> str:
 
 
 def is_face(name: str) -> bool:
-    """Tell whether a module has a page in the reference."""
-    page = PACKAGE.parent / "docs" / "reference" / f"{name}.md"
-    return page.is_file()
+    """Tell whether a module stands on a page of the reference."""
+    pages = (PACKAGE.parent / "docs" / "reference").glob("*.md")
+    wanted = f"::: {NAME}.{name}"
+    return any(wanted in page.read_text("utf-8").splitlines() for page in pages)
 
 
 def order_of_the_core(house: Mapping[str, Room]) -> str:
