@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import NDArray
 
 from jaxnet_mini.core import activations
 from jaxnet_mini.core.variables import plain
@@ -61,7 +62,7 @@ def convert_to_tensor(x: Any, dtype: Any = None) -> jax.Array:
     return x if dtype is None else cast(x, dtype)
 
 
-def convert_to_numpy(x: Any) -> np.ndarray[Any, Any]:
+def convert_to_numpy(x: Any) -> NDArray[Any]:
     """Return what is given as an array of NumPy."""
     return np.asarray(plain(x))
 
