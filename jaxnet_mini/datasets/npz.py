@@ -9,7 +9,7 @@ wrong one.
 
 import io
 import pickle
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +93,7 @@ def _read(archive: Any, key: str) -> NDArray[Any] | Rows:
     return values
 
 
-def _rows(stream: IO[bytes], shape: tuple[int, ...]) -> Rows:
+def _rows(stream: Any, shape: tuple[int, ...]) -> Rows:
     state = getattr(Reader(stream).load(), "state", None)
     rows: Any = state[-1] if isinstance(state, tuple) else None
     listed = isinstance(rows, list) and (len(rows),) == shape

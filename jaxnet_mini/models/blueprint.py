@@ -83,7 +83,8 @@ class Blueprint:
     def output_shape(self) -> Shape:
         """The shape of the outputs, without the batch axis; errors as `known_shape`."""
         self.check_shape_known()
-        return self.shapes[-1].output_shape
+        shape: Shape = self.shapes[-1].output_shape
+        return shape
 
     def shape_for(self, input_shape: Shape) -> Shape:
         """Return the shape of the outputs for inputs of a shape; nothing is built.

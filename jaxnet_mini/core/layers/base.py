@@ -192,7 +192,7 @@ class Base(Value):
             "net.init(key, (4,)) and net.apply(params, x)."
         )
 
-    def check(self, input_shape: Shape) -> None:
+    def check(self, input_shape: Any) -> None:
         """Raise a ShapeError where ``input_shape`` is not what was declared."""
         if any(isinstance(size, jax.core.Tracer) for size in input_shape):
             raise ShapeError(
@@ -206,19 +206,20 @@ class Base(Value):
                 f"{tuple(input_shape)}: change its input_shape or reshape the inputs."
             )
 
-    def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
+    def init(self, key: RandomKey, input_shape: Any) -> tuple[Shape, Params]:
         """Return the output shape and the parameters."""
         self.check(input_shape)
         return self._output_shape(tuple(input_shape)), {}
 
-    def _output_shape(self, input_shape: Shape) -> Shape:
+    def _output_shape(self, input_shape: Any) -> Shape:
         """Return the shape of an output of a layer that has no parameters."""
-        return input_shape
+        shape: Shape = input_shape
+        return shape
 
     def apply(
         self,
         params: Params,
-        x: Array,
+        x: Any,
         *,
         key: RandomKey | None = None,
         training: bool = False,
@@ -232,9 +233,10 @@ class Base(Value):
             raise remembers(self)
         return self.forward(params, x)
 
-    def forward(self, params: Params, x: Array) -> Array:
+    def forward(self, params: Params, x: Any) -> Array:
         """Return the outputs of a layer that draws no random numbers."""
-        return x
+        y: Array = x
+        return y
 
     def penalty(self, params: Params) -> Array | float:
         """Return what regularizers add to the loss of a batch; 0.0 where none does."""

@@ -79,7 +79,7 @@ class Composed(Base, abc.ABC):
         for index, call in enumerate(self.calls):
             yield call, None if key is None else jax.random.fold_in(key, index)
 
-    def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
+    def init(self, key: RandomKey, input_shape: Any) -> tuple[Shape, Params]:
         self.check(input_shape)
         shapes, params = self.named_inputs(_as_shape(input_shape)), {}
         for call, own_key in self._keys(key):
@@ -117,7 +117,7 @@ class Composed(Base, abc.ABC):
         """Whether one of the layers remembers something."""
         return any(map(protocol.has_state, self.layers))
 
-    def init_state(self, input_shape: Shape) -> State:
+    def init_state(self, input_shape: Any) -> State:
         """Return what the layers remember, by name, of those that do."""
         shapes, states = self.named_inputs(_as_shape(input_shape)), {}
         for call, key in self._keys(jax.random.key(0)):

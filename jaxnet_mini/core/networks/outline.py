@@ -37,8 +37,8 @@ class LayerOutline:
 
     name: str
     layer: Layer
-    input_shape: Shape
-    output_shape: Shape
+    input_shape: Any
+    output_shape: Any
     params: Any
     state: Any = dataclasses.field(default_factory=dict)
     sources: str | tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class LayerOutline:
 
 
 def outline(
-    net: Composed, input_shape: Shape, known: tuple[LayerOutline, ...] = ()
+    net: Composed, input_shape: Any, known: tuple[LayerOutline, ...] = ()
 ) -> tuple[LayerOutline, ...]:
     """Return the outline of each layer without computing anything.
 
@@ -105,9 +105,7 @@ def outline(
     return tuple(parts.values())
 
 
-def output_shape(
-    net: Composed, input_shape: Shape, parts: Iterable[LayerOutline]
-) -> Any:
+def output_shape(net: Composed, input_shape: Any, parts: Iterable[LayerOutline]) -> Any:
     """Return the shape of a network's outputs; of several a tuple or a dictionary.
 
     Args:

@@ -121,9 +121,9 @@ class ExponentialDecay(LearningRateSchedule):
     [0.5, 0.25, 0.125]
     """
 
-    initial_learning_rate: float = field(metadata=NOT_NEGATIVE)
-    decay_steps: float = field(metadata=ABOVE_0)
-    decay_rate: float = field(metadata=NOT_NEGATIVE)
+    initial_learning_rate: float | int = field(metadata=NOT_NEGATIVE)
+    decay_steps: float | int = field(metadata=ABOVE_0)
+    decay_rate: float | int = field(metadata=NOT_NEGATIVE)
     staircase: bool = field(default=False, metadata=FLAG)
     name: str | None = field(default=None, metadata=NAME)
 
@@ -160,9 +160,9 @@ class InverseTimeDecay(LearningRateSchedule):
     [0.5, 0.25, 0.125]
     """
 
-    initial_learning_rate: float = field(metadata=NOT_NEGATIVE)
-    decay_steps: float = field(metadata=ABOVE_0)
-    decay_rate: float = field(metadata=NOT_NEGATIVE)
+    initial_learning_rate: float | int = field(metadata=NOT_NEGATIVE)
+    decay_steps: float | int = field(metadata=ABOVE_0)
+    decay_rate: float | int = field(metadata=NOT_NEGATIVE)
     staircase: bool = field(default=False, metadata=FLAG)
     name: str | None = field(default=None, metadata=NAME)
 
@@ -192,13 +192,13 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
     Source: https://keras.io/api/optimizers/learning_rate_schedules/piecewise_constant_decay/
 
-    >>> schedule = PiecewiseConstantDecay([2, 4], [0.5, 0.25, 0.125])
+    >>> schedule = PiecewiseConstantDecay((2, 4), (0.5, 0.25, 0.125))
     >>> [float(schedule(step)) for step in range(6)]
     [0.5, 0.5, 0.5, 0.25, 0.25, 0.125]
     """
 
-    boundaries: tuple[float, ...] = field(metadata=NUMBERS)
-    values: tuple[float, ...] = field(metadata=NUMBERS)
+    boundaries: tuple[float | int, ...] = field(metadata=NUMBERS)
+    values: tuple[float | int, ...] = field(metadata=NUMBERS)
     name: str | None = field(default=None, metadata=NAME)
 
     def __post_init__(self) -> None:
@@ -252,10 +252,10 @@ class PolynomialDecay(LearningRateSchedule):
     [0.5, 0.375, 0.25, 0.25]
     """
 
-    initial_learning_rate: float = field(metadata=NOT_NEGATIVE)
-    decay_steps: float = field(metadata=ABOVE_0)
-    end_learning_rate: float = field(default=0.0001, metadata=NOT_NEGATIVE)
-    power: float = field(default=1.0, metadata=NOT_NEGATIVE)
+    initial_learning_rate: float | int = field(metadata=NOT_NEGATIVE)
+    decay_steps: float | int = field(metadata=ABOVE_0)
+    end_learning_rate: float | int = field(default=0.0001, metadata=NOT_NEGATIVE)
+    power: float | int = field(default=1.0, metadata=NOT_NEGATIVE)
     cycle: bool = field(default=False, metadata=FLAG)
     name: str | None = field(default=None, metadata=NAME)
 
@@ -306,12 +306,12 @@ class CosineDecay(LearningRateSchedule):
     [0.0, 0.25, 0.5, 0.25, 0.0, 0.0]
     """
 
-    initial_learning_rate: float = field(metadata=NOT_NEGATIVE)
-    decay_steps: float = field(metadata=ABOVE_0)
-    alpha: float = field(default=0.0, metadata=NOT_NEGATIVE)
+    initial_learning_rate: float | int = field(metadata=NOT_NEGATIVE)
+    decay_steps: float | int = field(metadata=ABOVE_0)
+    alpha: float | int = field(default=0.0, metadata=NOT_NEGATIVE)
     name: str | None = field(default=None, metadata=NAME)
     warmup_target: float | None = field(default=None, metadata=NOT_NEGATIVE_OR_NONE)
-    warmup_steps: float = field(default=0, metadata=NOT_NEGATIVE)
+    warmup_steps: float | int = field(default=0, metadata=NOT_NEGATIVE)
 
     def __call__(self, step: Any) -> Array:
         """Return the learning rate at a step, a float scalar."""
@@ -362,11 +362,11 @@ class CosineDecayRestarts(LearningRateSchedule):
     [0.5, 0.25, 0.25, 0.125, 0.125]
     """
 
-    initial_learning_rate: float = field(metadata=NOT_NEGATIVE)
-    first_decay_steps: float = field(metadata=ABOVE_0)
-    t_mul: float = field(default=2.0, metadata=ABOVE_0)
-    m_mul: float = field(default=1.0, metadata=NOT_NEGATIVE)
-    alpha: float = field(default=0.0, metadata=NOT_NEGATIVE)
+    initial_learning_rate: float | int = field(metadata=NOT_NEGATIVE)
+    first_decay_steps: float | int = field(metadata=ABOVE_0)
+    t_mul: float | int = field(default=2.0, metadata=ABOVE_0)
+    m_mul: float | int = field(default=1.0, metadata=NOT_NEGATIVE)
+    alpha: float | int = field(default=0.0, metadata=NOT_NEGATIVE)
     name: str | None = field(default=None, metadata=NAME)
 
     def __call__(self, step: Any) -> Array:
