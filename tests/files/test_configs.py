@@ -136,6 +136,7 @@ ARGUMENTS = {
     "units": positive,
 }
 BY_TYPE = {bool: st.booleans(), int: positive, float: number, str: name.filter(bool)}
+BY_TYPE[float | int] = number
 
 
 def arguments_of(kind):
