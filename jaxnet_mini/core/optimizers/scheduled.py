@@ -9,12 +9,10 @@ import optax
 from jax import Array
 
 from jaxnet_mini.base.arguments import is_number
-from jaxnet_mini.core.optimizers.schedules import (
-    LearningRateSchedule,
-    as_float,
-)
+from jaxnet_mini.core.optimizers import schedules
+from jaxnet_mini.core.optimizers.schedules import LearningRateSchedule, as_float
 
-_OURS = tuple(kind for kind in LearningRateSchedule.__subclasses__())
+_OURS = {getattr(schedules, name) for name in schedules.__all__}
 
 
 def _traced(schedule: Any) -> dict[str, Any]:

@@ -95,7 +95,23 @@ def as_float(value: Any) -> Array:
 
 
 @dataclass(frozen=True, repr=False)
-class ExponentialDecay(LearningRateSchedule):
+class _Decay(LearningRateSchedule):
+    """What falls by a rate within so many steps, and has these arguments."""
+
+    initial_learning_rate: float | int = field(metadata=NOT_NEGATIVE)
+    decay_steps: float | int = field(metadata=ABOVE_0)
+    decay_rate: float | int = field(metadata=NOT_NEGATIVE)
+    staircase: bool = field(default=False, metadata=FLAG)
+    name: str | None = field(default=None, metadata=NAME)
+
+    def _share(self, step: Any) -> Array:
+        """Return the step over ``decay_steps``, rounded down on a staircase."""
+        share = as_float(step) / as_float(self.decay_steps)
+        return jnp.floor(share) if self.staircase else share
+
+
+@dataclass(frozen=True, repr=False)
+class ExponentialDecay(_Decay):
     """A rate that is multiplied by the same number again and again.
 
     ::
@@ -121,21 +137,14 @@ class ExponentialDecay(LearningRateSchedule):
     [0.5, 0.25, 0.125]
     """
 
-    initial_learning_rate: float | int = field(metadata=NOT_NEGATIVE)
-    decay_steps: float | int = field(metadata=ABOVE_0)
-    decay_rate: float | int = field(metadata=NOT_NEGATIVE)
-    staircase: bool = field(default=False, metadata=FLAG)
-    name: str | None = field(default=None, metadata=NAME)
-
     def __call__(self, step: Any) -> Array:
         """Return the learning rate at a step, a float scalar."""
-        share = as_float(step) / as_float(self.decay_steps)
-        share = jnp.floor(share) if self.staircase else share
+        share = self._share(step)
         return as_float(self.initial_learning_rate) * as_float(self.decay_rate) ** share
 
 
 @dataclass(frozen=True, repr=False)
-class InverseTimeDecay(LearningRateSchedule):
+class InverseTimeDecay(_Decay):
     """A rate that falls as one over the number of steps.
 
     ::
@@ -160,16 +169,9 @@ class InverseTimeDecay(LearningRateSchedule):
     [0.5, 0.25, 0.125]
     """
 
-    initial_learning_rate: float | int = field(metadata=NOT_NEGATIVE)
-    decay_steps: float | int = field(metadata=ABOVE_0)
-    decay_rate: float | int = field(metadata=NOT_NEGATIVE)
-    staircase: bool = field(default=False, metadata=FLAG)
-    name: str | None = field(default=None, metadata=NAME)
-
     def __call__(self, step: Any) -> Array:
         """Return the learning rate at a step, a float scalar."""
-        share = as_float(step) / as_float(self.decay_steps)
-        share = jnp.floor(share) if self.staircase else share
+        share = self._share(step)
         slower = as_float(1.0) + as_float(self.decay_rate) * share
         return as_float(self.initial_learning_rate) / slower
 
