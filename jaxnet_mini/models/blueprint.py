@@ -82,8 +82,8 @@ class Blueprint:
     @property
     def output_shape(self) -> Shape:
         """The shape of the outputs, without the batch axis; errors as `known_shape`."""
-        self.check_shape_known()
-        shape: Shape = self.shapes[-1].output_shape
+        inputs = self.known_shape
+        shape: Shape = outlines.output_shape(self.net, inputs, self.shapes)
         return shape
 
     def shape_for(self, input_shape: Shape) -> Shape:

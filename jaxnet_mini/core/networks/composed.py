@@ -53,18 +53,18 @@ class Composed(Base, abc.ABC):
 
     layers: tuple[Layer, ...]
 
-    @functools.cached_property
+    @property
+    @abc.abstractmethod
     def names(self) -> tuple[str, ...]:
         """One name per layer."""
-        raise NotImplementedError
 
-    @functools.cached_property
+    @property
+    @abc.abstractmethod
     def calls(self) -> tuple[Call, ...]:
         """All calls, each after those that it takes something of.
 
         The layers, in order, are those of the calls that own their weights.
         """
-        raise NotImplementedError
 
     @abc.abstractmethod
     def named_inputs(self, x: Any) -> dict[str, Any]:

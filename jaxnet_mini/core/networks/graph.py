@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from jaxnet_mini.core.fields import checked
 from jaxnet_mini.core.layers import Add, Concatenate
 from jaxnet_mini.core.networks.composed import Call, Composed
-from jaxnet_mini.core.networks.serial import check_layer, check_layers, serial
+from jaxnet_mini.core.networks.serial import check_layers, serial
 from jaxnet_mini.core.types import Layer
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError, ShapeError
@@ -173,8 +173,9 @@ def _check_graph(net: Graph) -> None:
     """Check that each node takes what is there, and leads somewhere."""
     known: dict[str, bool] = {}  # whether an input
     for name in names_in(net.inputs):
-        if known.setdefault(name, True) and list(names_in(net.inputs)).count(name) > 1:
+        if name in known:
             raise ArgumentError(f"two inputs have the name {name!r}: rename one.")
+        known[name] = True
     for node in net.nodes:
         if node.name in known:
             raise ArgumentError(
@@ -263,11 +264,7 @@ def graph(
                 f"nodes[{own!r}] must be a layer and what it takes, such as "
                 f"(Dense(8), 'x'), not {entry!r}."
             )
-        layer, sources = entry
-        sources = tuple(sources) if isinstance(sources, list) else sources
-        if not isinstance(layer, str):
-            check_layer(layer)
-        made.append(Node(own, layer, sources))
+        made.append(Node(own, *entry))
     last = made[-1].name if outputs is None else outputs
     return Graph(tuple(made), inputs, last, name=name)
 
