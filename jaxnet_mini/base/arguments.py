@@ -7,6 +7,7 @@ import math
 import numbers
 import operator
 import os
+from collections.abc import Callable
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -86,6 +87,19 @@ def check_number(argument: str, value: Any, least: float = -math.inf) -> Any:
         raise ArgumentError(
             f"{argument} must be a finite number{bound}, not {value!r}."
         )
+    return value
+
+
+def check_fits(
+    argument: str, value: Any, words: str, fits: Callable[[Any], bool]
+) -> Any:
+    """Return ``value``, a number that fits what ``words`` say of it, as it is.
+
+    Raises:
+        ArgumentError: it does not, or is no number.
+    """
+    if not is_number(value) or not fits(value):
+        raise ArgumentError(f"{argument} must be {words}, not {value!r}.")
     return value
 
 

@@ -12,8 +12,10 @@ returns what the field is to hold, or raises an `ArgumentError`. Those of
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
+
+from jaxnet_mini.errors import find
 
 Check: TypeAlias = Callable[[str, Any], Any]
 """``(argument, value) -> what to hold``."""
@@ -78,6 +80,20 @@ def accepted(_: str, value: Any, by: Callable[[Any], Any]) -> Any:
     """
     by(value)
     return value
+
+
+def one_of(
+    kind: str, names: Iterable[str], *, optional: bool = False
+) -> dict[str, Check]:
+    """Return the metadata of a field that holds one of a few names.
+
+    Args:
+        kind: what they are names of, as messages call it.
+        names: those that are known.
+        optional: whether None is as good.
+    """
+    known = functools.partial(find, dict.fromkeys(names), kind=kind)
+    return checked(accepted, by=known, optional=optional)
 
 
 def check_fields(

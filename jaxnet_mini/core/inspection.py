@@ -1,12 +1,14 @@
 """What a user's class says of itself: how its objects were made, and its methods."""
 
+import dataclasses
 import functools
 import inspect
 import types
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Self
 
 from jaxnet_mini.base.absent import attributes
+from jaxnet_mini.base.text import as_call
 from jaxnet_mini.core.values import MADE_OF
 from jaxnet_mini.errors import ArgumentError
 
@@ -31,6 +33,45 @@ def keeping_arguments(init: Callable[..., None]) -> Callable[..., None]:
         init(self, *given, **named)
 
     return called
+
+
+class Configured:
+    """The base of what users derive classes from that have an ``__init__``.
+
+    An object of such a class knows what it was made of; one of a dataclass has that in
+    its fields.
+    """
+
+    given_to_all: ClassVar[tuple[str, ...]] = ("name",)
+    """The arguments that ``__init__`` of the base takes."""
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        if "__init__" in vars(cls):
+            own = keeping_arguments(vars(cls)["__init__"])
+            setattr(cls, "__init__", own)  # noqa: B010
+
+    def __repr__(self) -> str:
+        if MADE_OF not in vars(self) and dataclasses.is_dataclass(self):
+            return as_call(self)
+        made_of = vars(self).get(MADE_OF, {})
+        shown = (f"{name}={value!r}" for name, value in made_of.items())
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make such an object again, by name, for files.
+
+        A class that overrides it adds its own to those of ``super().get_config()``.
+        """
+        made_of = vars(self).get(MADE_OF)
+        if type(self).get_config is Configured.get_config and made_of is not None:
+            return dict(made_of)
+        return {name: getattr(self, name) for name in self.given_to_all}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Return an object made of what `get_config` returned."""
+        return cls(**config)
 
 
 def parameters_of(kind: Any, method: str) -> frozenset[str]:

@@ -5,18 +5,19 @@ Source: https://keras.io/api/losses/.
 
 import abc
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.absent import attributes
-from jaxnet_mini.base.arguments import check_word
-from jaxnet_mini.base.text import as_call
+from jaxnet_mini.base.arguments import check_word, is_function
 from jaxnet_mini.core import activations, inspection
+from jaxnet_mini.core.fields import checked, one_of
+from jaxnet_mini.core.inspection import Configured
 from jaxnet_mini.core.values import Value
-from jaxnet_mini.errors import find
+from jaxnet_mini.errors import ArgumentError
 
 Targets: TypeAlias = Literal["classes", "probabilities", "values", "anything"]
 LossFunction: TypeAlias = Callable[[Array, Array], Array]
@@ -31,7 +32,7 @@ REDUCTIONS = {
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class Loss(Value, abc.ABC):
+class Loss(Configured, Value, abc.ABC):
     """The base of the losses: a frozen, hashable value.
 
     ``targets`` tells what ``y_true`` holds: ``"classes"`` (integers, no axis of
@@ -51,46 +52,27 @@ class Loss(Value, abc.ABC):
     """
 
     targets: ClassVar[Targets] = "values"
+    given_to_all = "name", "reduction"
     short: ClassVar[str] = ""
     """Another name that Keras has for it, if any."""
 
     reduction: str | None = dataclasses.field(
-        default="sum_over_batch_size", kw_only=True
+        default="sum_over_batch_size",
+        kw_only=True,
+        metadata=one_of("reduction", REDUCTIONS, optional=True),
     )
-    name: str | None = dataclasses.field(default=None, kw_only=True)
-
-    def __post_init__(self) -> None:
-        if self.reduction is not None:
-            find(REDUCTIONS, self.reduction, "reduction")
-        if self.name is not None:
-            check_word(f"{type(self).__name__}: name", self.name)
-        super().__post_init__()
+    name: str | None = dataclasses.field(
+        default=None, kw_only=True, metadata=checked(check_word, optional=True)
+    )
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
-        if "call" in vars(cls) and "per_example" not in inspection.defined_in(cls):
-            _in_keras_form(cls)
-        if "__init__" in vars(cls):
-            own = inspection.keeping_arguments(vars(cls)["__init__"])
-            setattr(cls, "__init__", own)  # noqa: B010
+        own = inspection.defined_in(cls)
+        if "call" in vars(cls) and "per_example" not in own:  # a class in Keras's form
+            setattr(cls, "per_example", _call)  # noqa: B010
+            if "targets" not in own:
+                cls.targets = "anything"
         attributes.check_methods(cls, "loss")
-
-    def __repr__(self) -> str:
-        return as_call(self)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make such a loss again, by name, for files.
-
-        A class with an ``__init__`` of its own adds them to ``super().get_config()``.
-        """
-        if type(self).get_config is Loss.get_config and hasattr(self, "_arguments"):
-            return dict(self._arguments)
-        return {"name": self.name, "reduction": self.reduction}
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> "Loss":
-        """Return a loss made of what `get_config` returned."""
-        return cls(**config)
 
     @abc.abstractmethod
     def per_example(self, y_true: Array, y_pred: Array) -> Array:
@@ -143,28 +125,35 @@ class Loss(Value, abc.ABC):
         return mean
 
 
-def _in_keras_form(kind: Any) -> None:
-    """Let the ``call`` of a user's class be what it computes."""
-
-    def per_example(self: Any, y_true: Array, y_pred: Array) -> Array:
-        values: Array = self.call(y_true, y_pred)
-        return values
-
-    kind.per_example = per_example
-    own = inspection.defined_in(kind)
-    if "on_logits" not in own:  # what a base knows of it is another function's
-        kind.on_logits = Loss.on_logits
-    if "targets" not in own:
-        kind.targets = "anything"
+def _call(loss: Any, y_true: Array, y_pred: Array) -> Array:
+    values: Array = loss.call(y_true, y_pred)
+    return values
 
 
-class _OfFunction(Loss):
-    """What is a function of targets and outputs, and of the class's own arguments.
+class OfFunction:
+    """What is computed by a function of targets, outputs and options of its own.
 
-    A class without such arguments is no dataclass of its own: it inherits all of one.
+    A loss or a metric without options is no dataclass: it inherits all of one.
     """
 
     function: Callable[..., Array]
+    options: ClassVar[tuple[str, ...]] = ()
+    """The names of its own arguments that the function takes, in this order."""
 
     def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return self.function(y_true, y_pred)
+        """Return what the function does, one value per example."""
+        options = (getattr(self, name) for name in self.options)
+        return self.function(y_true, y_pred, *options)
+
+
+def check_function(argument: str, value: Any) -> Any:
+    """Return a user's function.
+
+    Raises:
+        ArgumentError: it is none.
+    """
+    if not is_function(value):
+        raise ArgumentError(
+            f"{argument} must be a function of (y_true, y_pred), not {value!r}."
+        )
+    return value

@@ -5,27 +5,27 @@ Source: https://keras.io/api/losses/.
 
 import dataclasses
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax.numpy as jnp  # noqa: F401  (for the examples)
-from jax import Array
 
-from jaxnet_mini.base.arguments import is_function, is_number
+from jaxnet_mini.base.arguments import check_fits
 from jaxnet_mini.core.fields import checked
 from jaxnet_mini.core.losses import functions
-from jaxnet_mini.core.losses.base import LossFunction, Targets, _OfFunction
-from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.core.losses.base import (
+    Loss,
+    LossFunction,
+    OfFunction,
+    Targets,
+    check_function,
+)
+
+ABOVE_0 = checked(
+    check_fits, words="a finite number above 0", fits=lambda v: 0.0 < v < math.inf
+)
 
 
-def _check_above_0(argument: str, value: Any) -> Any:
-    if not is_number(value) or not (value > 0.0 and math.isfinite(value)):
-        raise ArgumentError(
-            f"{argument} must be a finite number above 0, not {value!r}."
-        )
-    return value
-
-
-class KLDivergence(_OfFunction):
+class KLDivergence(OfFunction, Loss):
     """Divergence of two distributions, ``sum(y_true * log(y_true / y_pred))``.
 
     See `kl_divergence`.
@@ -42,7 +42,7 @@ class KLDivergence(_OfFunction):
     function = staticmethod(functions.kl_divergence)
 
 
-class Poisson(_OfFunction):
+class Poisson(OfFunction, Loss):
     """Likelihood of counts, ``mean(y_pred - y_true * log(y_pred))``; see `poisson`.
 
     Source: https://keras.io/api/losses/probabilistic_losses/
@@ -55,7 +55,7 @@ class Poisson(_OfFunction):
     function = staticmethod(functions.poisson)
 
 
-class MeanSquaredError(_OfFunction):
+class MeanSquaredError(OfFunction, Loss):
     """Squared error, ``mean((y_true - y_pred)**2)``; see `mean_squared_error`.
 
     Source: https://keras.io/api/losses/regression_losses/
@@ -69,7 +69,7 @@ class MeanSquaredError(_OfFunction):
     function = staticmethod(functions.mean_squared_error)
 
 
-class MeanAbsoluteError(_OfFunction):
+class MeanAbsoluteError(OfFunction, Loss):
     """Absolute error, ``mean(|y_true - y_pred|)``; see `mean_absolute_error`.
 
     Source: https://keras.io/api/losses/regression_losses/
@@ -83,7 +83,7 @@ class MeanAbsoluteError(_OfFunction):
     function = staticmethod(functions.mean_absolute_error)
 
 
-class MeanAbsolutePercentageError(_OfFunction):
+class MeanAbsolutePercentageError(OfFunction, Loss):
     """Error in percent, ``100 mean(|y_true - y_pred| / |y_true|)``.
 
     See `mean_absolute_percentage_error`.
@@ -99,7 +99,7 @@ class MeanAbsolutePercentageError(_OfFunction):
     function = staticmethod(functions.mean_absolute_percentage_error)
 
 
-class MeanSquaredLogarithmicError(_OfFunction):
+class MeanSquaredLogarithmicError(OfFunction, Loss):
     """Squared error of logarithms, ``mean((log(1 + y_true) - log(1 + y_pred))**2)``.
 
     See `mean_squared_logarithmic_error`.
@@ -116,7 +116,7 @@ class MeanSquaredLogarithmicError(_OfFunction):
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class Huber(_OfFunction):
+class Huber(OfFunction, Loss):
     """Half the squared error up to ``delta``, linear beyond; see `huber`.
 
     Args:
@@ -130,14 +130,12 @@ class Huber(_OfFunction):
     """
 
     function = staticmethod(functions.huber)
+    options = ("delta",)
 
-    delta: float = dataclasses.field(default=1.0, metadata=checked(_check_above_0))
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return self.function(y_true, y_pred, self.delta)
+    delta: float = dataclasses.field(default=1.0, metadata=ABOVE_0)
 
 
-class LogCosh(_OfFunction):
+class LogCosh(OfFunction, Loss):
     """A smooth absolute error, ``mean(log(cosh(y_pred - y_true)))``; see `log_cosh`.
 
     Source: https://keras.io/api/losses/regression_losses/
@@ -150,7 +148,7 @@ class LogCosh(_OfFunction):
     function = staticmethod(functions.log_cosh)
 
 
-class Hinge(_OfFunction):
+class Hinge(OfFunction, Loss):
     """Hinge loss of -1 and 1, ``mean(max(0, 1 - y_true * y_pred))``; see `hinge`.
 
     Source: https://keras.io/api/losses/hinge_losses/
@@ -163,7 +161,7 @@ class Hinge(_OfFunction):
     function = staticmethod(functions.hinge)
 
 
-class SquaredHinge(_OfFunction):
+class SquaredHinge(OfFunction, Loss):
     """The mean of the squares of hinge losses; see `squared_hinge`.
 
     Source: https://keras.io/api/losses/hinge_losses/
@@ -176,7 +174,7 @@ class SquaredHinge(_OfFunction):
     function = staticmethod(functions.squared_hinge)
 
 
-class CategoricalHinge(_OfFunction):
+class CategoricalHinge(OfFunction, Loss):
     """Hinge loss of one-hot classes, ``max(0, 1 + wrong - right)``.
 
     See `categorical_hinge`.
@@ -191,7 +189,7 @@ class CategoricalHinge(_OfFunction):
     function = staticmethod(functions.categorical_hinge)
 
 
-class CosineSimilarity(_OfFunction):
+class CosineSimilarity(OfFunction, Loss):
     """Minus the cosine of the angle of targets and outputs; see `cosine_similarity`.
 
     Source: https://keras.io/api/losses/regression_losses/
@@ -205,7 +203,7 @@ class CosineSimilarity(_OfFunction):
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class FunctionLoss(_OfFunction):
+class FunctionLoss(OfFunction, Loss):
     """A user's own ``(y_true, y_pred) -> per-example loss``.
 
     Args:
@@ -219,12 +217,4 @@ class FunctionLoss(_OfFunction):
 
     targets: ClassVar[Targets] = "anything"
 
-    function: LossFunction
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not is_function(self.function):
-            raise ArgumentError(
-                "FunctionLoss: function must be a function of (y_true, y_pred), not "
-                f"{self.function!r}."
-            )
+    function: LossFunction = dataclasses.field(metadata=checked(check_function))

@@ -5,44 +5,35 @@ Source: https://keras.io/api/losses/probabilistic_losses/.
 
 import copy
 import dataclasses
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax.numpy as jnp  # noqa: F401  (for the examples)
-from jax import Array
 
-from jaxnet_mini.base.arguments import check_flag, is_number
+from jaxnet_mini.base.arguments import check_fits, check_flag
 from jaxnet_mini.core import activations
 from jaxnet_mini.core.fields import checked
 from jaxnet_mini.core.losses import functions
-from jaxnet_mini.core.losses.base import Loss, Targets, _OfFunction
-from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.core.losses.base import Loss, OfFunction, Targets
 
-
-def _check_share(argument: str, value: Any) -> Any:
-    if not is_number(value) or not 0.0 <= value <= 1.0:
-        raise ArgumentError(f"{argument} must be in [0, 1], not {value!r}.")
-    return value
-
-
-SMOOTHING = checked(_check_share)
+SMOOTHING = checked(check_fits, words="in [0, 1]", fits=lambda v: 0.0 <= v <= 1.0)
 """What a field ``label_smoothing`` is checked by."""
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class _Crossentropy(_OfFunction):
+class _Crossentropy(OfFunction, Loss):
     """What the cross-entropies share: they are exact on the inputs of ``before``."""
 
     before: ClassVar[str]
     """The activation whose inputs they can take."""
+    options: ClassVar[tuple[str, ...]] = ("from_logits",)
 
     from_logits: bool = dataclasses.field(default=False, metadata=checked(check_flag))
 
     def on_logits(self, activation: activations.Activation) -> Loss | None:
         # A user's subclass may compute from the probabilities, whatever the flag says.
-        own = type(self).per_example.__module__ == __name__
-        if not own or self.from_logits:
-            return None
-        if activation is not activations.get(self.before):
+        own = type(self).per_example is OfFunction.per_example
+        fits = activation is activations.get(self.before)
+        if self.from_logits or not (own and fits):
             return None
         fused = copy.copy(self)
         object.__setattr__(fused, "from_logits", True)
@@ -54,11 +45,9 @@ class _SmoothedCrossentropy(_Crossentropy):
     """What those share whose targets are probabilities."""
 
     targets: ClassVar[Targets] = "probabilities"
+    options = "from_logits", "label_smoothing"
 
     label_smoothing: float = dataclasses.field(default=0.0, metadata=SMOOTHING)
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return self.function(y_true, y_pred, self.from_logits, self.label_smoothing)
 
 
 class SparseCategoricalCrossentropy(_Crossentropy):
@@ -80,9 +69,6 @@ class SparseCategoricalCrossentropy(_Crossentropy):
     targets = "classes"
     before = "softmax"
     function = staticmethod(functions.sparse_categorical_crossentropy)
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return self.function(y_true, y_pred, self.from_logits)
 
 
 class CategoricalCrossentropy(_SmoothedCrossentropy):

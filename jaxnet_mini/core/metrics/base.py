@@ -5,7 +5,7 @@ import copy
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar, TypeAlias
 
 import jax
@@ -15,11 +15,12 @@ from jax import Array
 
 from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.base.arguments import check_flag, check_word
-from jaxnet_mini.base.text import as_call, snake_case
+from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core import inspection
+from jaxnet_mini.core.inspection import Configured
 from jaxnet_mini.core.metrics.by_hand import ByHand
 from jaxnet_mini.core.types import Float
-from jaxnet_mini.core.values import MADE_OF, Value
+from jaxnet_mini.core.values import Value
 from jaxnet_mini.core.variables import Variable, spec_of
 from jaxnet_mini.errors import ArgumentError
 
@@ -93,7 +94,7 @@ def as_batch(
     return y_true, y_pred, jnp.broadcast_to(weight, shape)
 
 
-class Metric(ByHand, Value, abc.ABC):
+class Metric(ByHand, Configured, Value, abc.ABC):
     """The base of the metrics: derive a frozen, hashable value with a ``name``.
 
     Logs go by the name. The functions are pure: ``totals`` makes sums from one batch,
@@ -141,13 +142,6 @@ class Metric(ByHand, Value, abc.ABC):
             raise ArgumentError(f'{kind}: dtype must be "float32", not {dtype!r}.')
         name = snake_case(kind) if name is None else name
         object.__setattr__(self, "name", check_word(f"{kind}: name", name))
-
-    def __repr__(self) -> str:
-        made_of = vars(self).get(MADE_OF)
-        if made_of is not None:
-            shown = (f"{name}={value!r}" for name, value in made_of.items())
-            return f"{type(self).__name__}({', '.join(shown)})"
-        return as_call(self) if dataclasses.is_dataclass(self) else super().__repr__()
 
     def __setattr__(self, name: str, value: Any) -> None:
         inspection.check_free(self, name, RESERVED)
@@ -207,21 +201,6 @@ class Metric(ByHand, Value, abc.ABC):
     def _counted(self, *batch: Any, **named: Any) -> Any:
         return self.totals(*as_batch(*batch, **named))
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make such a metric again, by name, for files.
-
-        A class with an ``__init__`` of its own adds them to ``super().get_config()``.
-        """
-        made_of = vars(self).get(MADE_OF)
-        if type(self).get_config is Metric.get_config and made_of is not None:
-            return dict(made_of)
-        return {"name": self.name}
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> "Metric":
-        """Return a metric made of what `get_config` returned."""
-        return cls(**config)
-
     @abc.abstractmethod
     def zeros(self) -> Totals:
         """Return the sums of no batch, see `zeros`."""
@@ -268,8 +247,6 @@ class Metric(ByHand, Value, abc.ABC):
 def _in_keras_form(kind: Any) -> None:
     """Let a user's class be compared by identity, and need no sums of its own."""
     kind.__eq__, kind.__hash__ = object.__eq__, object.__hash__
-    if "__init__" in vars(kind):
-        kind.__init__ = inspection.keeping_arguments(vars(kind)["__init__"])
     if kind.zeros is Metric.zeros:  # derived from no metric with sums
         kind.zeros = kind.totals = _no_sums
 

@@ -8,8 +8,6 @@ on a copy that has these weights, see `jaxnet_mini.core.networks.calls`.
 
 import abc
 import functools
-import types
-from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import jax
@@ -19,6 +17,7 @@ from jax import Array
 from jaxnet_mini.base.absent import calls as absent_calls
 from jaxnet_mini.base.arguments import check_flag, check_positive, check_word
 from jaxnet_mini.core import inspection, regularizers
+from jaxnet_mini.core.inspection import Configured
 from jaxnet_mini.core.layers.base import (
     check_shape,
     constrained,
@@ -33,7 +32,7 @@ from jaxnet_mini.core.variables import plain
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 
 
-class Layer(Alone, abc.ABC):
+class Layer(Alone, Configured, abc.ABC):
     """A layer in Keras's form; derive a class with ``call``, and ``build`` for weights.
 
     - ``build(self, input_shape)`` asks for weights by `add_weight` and keeps them as
@@ -80,13 +79,7 @@ class Layer(Alone, abc.ABC):
     name: str | None = None
     trainable: bool = True
     input_shape: Shape | None = None
-    _arguments: Mapping[str, Any] = types.MappingProxyType({})
-
-    def __init_subclass__(cls, **arguments: Any) -> None:
-        super().__init_subclass__(**arguments)
-        if "__init__" in vars(cls):
-            own = inspection.keeping_arguments(vars(cls)["__init__"])
-            setattr(cls, "__init__", own)  # noqa: B010
+    given_to_all = "name", "trainable"
 
     @absent_calls.of("", "layers")
     def __init__(
@@ -116,10 +109,6 @@ class Layer(Alone, abc.ABC):
         object.__setattr__(
             self, name, value if scope is None else calls.bound(value, scope)
         )
-
-    def __repr__(self) -> str:
-        shown = (f"{name}={value!r}" for name, value in self._arguments.items())
-        return f"{type(self).__name__}({', '.join(shown)})"
 
     @classmethod
     def __subclasshook__(cls, other: type) -> Any:
@@ -190,20 +179,6 @@ class Layer(Alone, abc.ABC):
             "alone: give add_weight a regularizer, or return what counts as one more "
             "output with a loss of its own."
         )
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make such an object again, by name, for files.
-
-        A class that overrides it adds its own to those of ``super().get_config()``.
-        """
-        if type(self).get_config is Layer.get_config:
-            return dict(self._arguments)
-        return {"name": self.name, "trainable": self.trainable}
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> "Layer":
-        """Return an object made of what `get_config` returned."""
-        return cls(**config)
 
     # What every layer is asked
 
@@ -383,11 +358,6 @@ class Layer(Alone, abc.ABC):
         wanted = {n: v for n, v in given.items() if n in self._options}
         y = copy.call(x, **wanted)
         return jax.tree.map(lambda leaf: jnp.asarray(plain(leaf)), calls.as_inputs(y))
-
-
-Layer.__init__ = inspection.keeping_arguments(  # type: ignore[method-assign]
-    Layer.__init__
-)
 
 
 def is_own(value: Any) -> bool:
