@@ -6,6 +6,7 @@ the metric. Sums of batches are added, so that it is exact over the epoch whatev
 size of the batches. Weight 0 marks a row that is only padding.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from types import FunctionType
@@ -46,7 +47,6 @@ from jaxnet_mini.core.metrics.accuracy import (
 from jaxnet_mini.core.metrics.base import (
     Metric,
     MetricFunction,
-    is_made_of_nothing,
     zeros,
 )
 from jaxnet_mini.core.metrics.confusion import AUC, Precision, Recall
@@ -159,12 +159,18 @@ __all__ = [
     "zeros",
 ]
 
-_BY_NAME: list[Any] = [
-    kind
-    for kind in map(globals().get, __all__)
-    if isinstance(kind, type) and issubclass(kind, Metric) and is_made_of_nothing(kind)
-]
-"""What is listed above and can be asked for by a word: it needs no argument."""
+
+def _is_whole(kind: Any) -> bool:
+    """Tell whether it is a class of metrics that needs no argument."""
+    ours = isinstance(kind, type) and issubclass(kind, Metric)
+    fields: Any = dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else ()
+    return (
+        ours and bool(fields) and dataclasses.MISSING not in [f.default for f in fields]
+    )
+
+
+_BY_NAME: list[Any] = list(filter(_is_whole, map(globals().get, __all__)))
+"""What is listed above and can be asked for by a word."""
 
 METRICS: dict[str, Callable[[], Metric]] = {
     **{snake_case(kind.__name__): kind for kind in _BY_NAME},

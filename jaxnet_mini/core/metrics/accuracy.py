@@ -8,9 +8,16 @@ from jax import Array
 
 from jaxnet_mini.base.absent import calls
 from jaxnet_mini.base.arguments import check_number, check_positive
+from jaxnet_mini.core.fields import checked
+from jaxnet_mini.core.losses.base import OfFunction
 from jaxnet_mini.core.losses.functions import aligned, classes_of
-from jaxnet_mini.core.metrics.means import FunctionMean
+from jaxnet_mini.core.metrics.means import FunctionMean, _OfFunction
 from jaxnet_mini.core.types import as_float
+
+
+def _equality(y_true: Any, y_pred: Any) -> Array:
+    y_true, y_pred = aligned(y_true, y_pred)
+    return jnp.equal(y_true, y_pred).astype(jnp.float32)
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Array:
@@ -83,8 +90,7 @@ def accuracy(y_true: Array, y_pred: Array) -> Array:
     return categorical_accuracy(y_true, y_pred)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class Accuracy(FunctionMean):
+class Accuracy(_OfFunction):
     """The share of values that equal their targets exactly.
 
     For outputs that are classes already. Probabilities have accuracies of their own,
@@ -97,15 +103,11 @@ class Accuracy(FunctionMean):
     0.75
     """
 
-    name: str = "accuracy"
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        y_true, y_pred = aligned(y_true, y_pred)
-        return (y_true == y_pred).astype(jnp.float32)
+    function = staticmethod(_equality)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class BinaryAccuracy(FunctionMean):
+class BinaryAccuracy(_OfFunction):
     """The share of outputs on the right side of ``threshold``.
 
     Args:
@@ -116,19 +118,15 @@ class BinaryAccuracy(FunctionMean):
     0.5
     """
 
-    name: str = "binary_accuracy"
-    threshold: float = dataclasses.field(default=0.5, kw_only=True)
+    function = staticmethod(binary_accuracy)
+    options = ("threshold",)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_number("BinaryAccuracy: threshold", self.threshold)
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return binary_accuracy(y_true, y_pred, self.threshold)
+    threshold: float = dataclasses.field(
+        default=0.5, kw_only=True, metadata=checked(check_number)
+    )
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class CategoricalAccuracy(FunctionMean):
+class CategoricalAccuracy(_OfFunction):
     """The share of rows whose largest output is that of the one-hot class.
 
     Args:
@@ -138,14 +136,10 @@ class CategoricalAccuracy(FunctionMean):
     1.0
     """
 
-    name: str = "categorical_accuracy"
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return categorical_accuracy(y_true, y_pred)
+    function = staticmethod(categorical_accuracy)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class SparseCategoricalAccuracy(FunctionMean):
+class SparseCategoricalAccuracy(_OfFunction):
     """The share of rows whose largest output is that of the integer class.
 
     Args:
@@ -155,19 +149,20 @@ class SparseCategoricalAccuracy(FunctionMean):
     1.0
     """
 
-    name: str = "sparse_categorical_accuracy"
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return sparse_categorical_accuracy(y_true, y_pred)
-
-
-def _check_k(metric: Any) -> None:
-    k = check_positive(f"{type(metric).__name__}: k", metric.k)
-    object.__setattr__(metric, "k", k)
+    function = staticmethod(sparse_categorical_accuracy)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class TopKCategoricalAccuracy(FunctionMean):
+class _AmongTheLargest(OfFunction, FunctionMean):
+    """What those share that look at the ``k`` largest outputs."""
+
+    options = ("k",)
+
+    k: int = dataclasses.field(default=5, metadata=checked(check_positive))
+    name: str = ""
+
+
+class TopKCategoricalAccuracy(_AmongTheLargest):
     """The share of rows whose one-hot class is among the ``k`` largest outputs.
 
     Args:
@@ -179,19 +174,10 @@ class TopKCategoricalAccuracy(FunctionMean):
     1.0
     """
 
-    k: int = 5
-    name: str = "top_k_categorical_accuracy"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_k(self)
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return top_k_categorical_accuracy(y_true, y_pred, self.k)
+    function = staticmethod(top_k_categorical_accuracy)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class SparseTopKCategoricalAccuracy(FunctionMean):
+class SparseTopKCategoricalAccuracy(_AmongTheLargest):
     """The share of rows whose integer class is among the ``k`` largest outputs.
 
     Args:
@@ -203,12 +189,4 @@ class SparseTopKCategoricalAccuracy(FunctionMean):
     1.0
     """
 
-    k: int = 5
-    name: str = "sparse_top_k_categorical_accuracy"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_k(self)
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return sparse_top_k_categorical_accuracy(y_true, y_pred, self.k)
+    function = staticmethod(sparse_top_k_categorical_accuracy)

@@ -17,6 +17,7 @@ from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.base.arguments import check_flag, check_word
 from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core import inspection
+from jaxnet_mini.core.fields import Check, check_fields
 from jaxnet_mini.core.inspection import Configured
 from jaxnet_mini.core.metrics.by_hand import ByHand
 from jaxnet_mini.core.types import Float
@@ -56,7 +57,7 @@ def in_words(metric: Any) -> str:
     ('AUC', "AUC 'area'")
     """
     kind = type(metric).__name__
-    return kind if metric.name == snake_case(kind) else f"{kind} {metric.name!r}"
+    return kind if metric.name == metric.default_name else f"{kind} {metric.name!r}"
 
 
 def over(total: Any, count: Any) -> Any:
@@ -116,19 +117,30 @@ class Metric(ByHand, Configured, Value, abc.ABC):
     """Another name that Keras has for it, if any."""
 
     def __post_init__(self) -> None:
-        """Check the name and the flags of a metric that is a dataclass.
+        """Check the fields; a name of no letters stands for the default one.
 
         Raises:
             ArgumentError: the name is no word, or a flag neither True nor False.
         """
-        kind = type(self).__name__
-        check_word(f"{kind}: name", self.name)
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]
-            if field.type is bool:
-                given = getattr(self, field.name)
-                flag = check_flag(f"{kind}: {field.name}", given)
-                object.__setattr__(self, field.name, flag)
-        super().__post_init__()
+        if self.name == "":
+            object.__setattr__(self, "name", self.default_name)
+        check_fields(self, f"{type(self).__name__}: ", _otherwise)
+
+    @property
+    def default_name(self) -> str:
+        """What it is called in the logs where it is given no name."""
+        ours = [k for k in type(self).__mro__ if attributes.is_ours(k)]
+        # Of a user's class that is derived from a whole one, that one's.
+        kind = next(
+            (k for k in ours if issubclass(k, Metric) and not inspect.isabstract(k)),
+            type(self),
+        )
+        return getattr(type(self), "name", "") or snake_case(kind.__name__)
+
+    def __repr__(self) -> str:
+        by_default = self.name == self.default_name and hasattr(type(self), "name")
+        shown = self.renamed(type(self).name) if by_default else self
+        return Configured.__repr__(shown)
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
@@ -140,7 +152,7 @@ class Metric(ByHand, Configured, Value, abc.ABC):
         kind = type(self).__name__
         if dtype not in (None, "float32"):
             raise ArgumentError(f'{kind}: dtype must be "float32", not {dtype!r}.')
-        name = snake_case(kind) if name is None else name
+        name = self.default_name if name is None else name
         object.__setattr__(self, "name", check_word(f"{kind}: name", name))
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -163,21 +175,13 @@ class Metric(ByHand, Configured, Value, abc.ABC):
                 float, which counts to 2**24.
             named: ``name``, by default ``"variable"``.
         """
-        values = vars(self).setdefault("_values", {})
+        values = self._values
         named["trainable"] = False
         spec = spec_of(values, shape, initializer, dtype, **named)
         values[spec.name] = spec.first(jax.random.key(0))
         return Variable(spec, values, type(self).__name__)
 
-    def add_weight(
-        self,
-        shape: Any = (),
-        initializer: Any = "zeros",
-        dtype: Any = None,
-        **named: Any,
-    ) -> Variable:
-        """See `add_variable`."""
-        return self.add_variable(shape, initializer, dtype, **named)
+    add_weight = add_variable
 
     @functools.cached_property
     def _values(self) -> dict[str, Any]:  # passed over by what compares values
@@ -244,6 +248,13 @@ class Metric(ByHand, Configured, Value, abc.ABC):
         return self.result(self.totals(*as_batch(y_true, y_pred, sample_weight)))
 
 
+def _otherwise(field: dataclasses.Field[Any]) -> Check | None:
+    """Return how a field is checked that declares nothing."""
+    if field.name == "name":
+        return check_word
+    return check_flag if field.type is bool else None
+
+
 def _in_keras_form(kind: Any) -> None:
     """Let a user's class be compared by identity, and need no sums of its own."""
     kind.__eq__, kind.__hash__ = object.__eq__, object.__hash__
@@ -254,15 +265,3 @@ def _in_keras_form(kind: Any) -> None:
 def _no_sums(*_: Any) -> tuple[()]:
     """Return no sums: all that is counted stands in variables."""
     return ()
-
-
-def is_made_of_nothing(kind: type[Metric]) -> bool:
-    """Tell whether a metric is a whole one, and all its arguments have defaults."""
-    fields: tuple[dataclasses.Field[Any], ...] = ()
-    if dataclasses.is_dataclass(kind):
-        fields = dataclasses.fields(kind)
-    missing = dataclasses.MISSING
-    needed = [
-        f for f in fields if f.default is missing and f.default_factory is missing
-    ]
-    return bool(fields) and not needed and not inspect.isabstract(kind)

@@ -7,7 +7,10 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.base.arguments import check_word, is_function
+from jaxnet_mini.base.arguments import check_word
+from jaxnet_mini.base.text import as_call
+from jaxnet_mini.core.fields import checked
+from jaxnet_mini.core.losses.base import OfFunction, check_function
 from jaxnet_mini.core.metrics.base import (
     Metric,
     MetricFunction,
@@ -19,7 +22,7 @@ from jaxnet_mini.core.metrics.base import (
 from jaxnet_mini.core.metrics.by_hand import ByHand
 from jaxnet_mini.core.types import Float, as_float
 from jaxnet_mini.core.values import Value
-from jaxnet_mini.errors import ArgumentError, ShapeError
+from jaxnet_mini.errors import ShapeError
 
 
 def mean_per_row(values: Array) -> Float[Array, " batch"]:
@@ -39,8 +42,15 @@ def _numbers(values: Any, weight: Any) -> tuple[Array, Array]:
     return values.astype(weight.dtype), weight
 
 
+class _Stream(ByHand, Value):
+    """What those share that take values, and no targets and outputs."""
+
+    def _counted(self, values: Any, sample_weight: Any = None) -> Totals:
+        return self.totals(values, sample_weight)
+
+
 @dataclasses.dataclass(frozen=True)
-class Mean(ByHand, Value):
+class Mean(_Stream):
     """The weighted mean of a stream of values.
 
     Args:
@@ -52,10 +62,7 @@ class Mean(ByHand, Value):
     2.0
     """
 
-    name: str = "mean"
-
-    def __post_init__(self) -> None:
-        check_word("Mean: name", self.name)
+    name: str = dataclasses.field(default="mean", metadata=checked(check_word))
 
     def zeros(self) -> Totals:
         """Return the sums of no values."""
@@ -75,16 +82,13 @@ class Mean(ByHand, Value):
         total = jnp.sum(mean_per_row(weighed(values, weight)))
         return total, jnp.sum(mean_per_row(weight))
 
-    def _counted(self, values: Any, sample_weight: Any = None) -> Totals:
-        return self.totals(values, sample_weight)
-
     def result(self, totals: Totals) -> Any:
         """Return the mean, 0 of no values."""
         return over(*totals)
 
 
 @dataclasses.dataclass(frozen=True)
-class Sum(ByHand, Value):
+class Sum(_Stream):
     """The weighted sum of a stream of values.
 
     Args:
@@ -95,10 +99,7 @@ class Sum(ByHand, Value):
     9.0
     """
 
-    name: str = "sum"
-
-    def __post_init__(self) -> None:
-        check_word("Sum: name", self.name)
+    name: str = dataclasses.field(default="sum", metadata=checked(check_word))
 
     def zeros(self) -> Totals:
         """Return the sum of no values."""
@@ -109,9 +110,6 @@ class Sum(ByHand, Value):
         values, weight = _numbers(values, weight)
         axes = tuple(range(weight.ndim, values.ndim))
         return (jnp.sum(weighed(values, jnp.expand_dims(weight, axes))),)
-
-    def _counted(self, values: Any, sample_weight: Any = None) -> Totals:
-        return self.totals(values, sample_weight)
 
     def result(self, totals: Totals) -> Any:
         """Return the sum."""
@@ -129,7 +127,7 @@ class FunctionMean(Metric):
         """
 
     def zeros(self) -> Totals:
-        return Mean().zeros()
+        return zeros(2)
 
     def totals(
         self, y_true: Array, y_pred: Array, weight: Float[Array, "batch ..."]
@@ -146,7 +144,14 @@ class FunctionMean(Metric):
         return Mean().totals(values, weight)
 
     def result(self, totals: Totals) -> Any:
-        return Mean().result(totals)
+        return over(*totals)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class _OfFunction(OfFunction, FunctionMean):
+    """What those share that are the mean of a function of this library."""
+
+    name: str = ""
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -163,23 +168,16 @@ class MeanMetricWrapper(FunctionMean):
     0.5
     """
 
-    fn: MetricFunction
+    fn: MetricFunction = dataclasses.field(metadata=checked(check_function))
     name: str = ""
-
-    def __post_init__(self) -> None:
-        if not is_function(self.fn):
-            raise ArgumentError(
-                "MeanMetricWrapper: fn must be a function of (y_true, y_pred), not "
-                f"{self.fn!r}."
-            )
-        if self.name == "":
-            object.__setattr__(self, "name", self.default_name)
-        super().__post_init__()
 
     @property
     def default_name(self) -> str:
         """The name of the function."""
         return str(getattr(self.fn, "__name__", type(self.fn).__name__))
+
+    def __repr__(self) -> str:
+        return as_call(self)
 
     def per_example(self, y_true: Array, y_pred: Array) -> Array:
         return self.fn(y_true, y_pred)

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from jaxnet_mini.core.metrics.base import Metric
-from jaxnet_mini.core.metrics.means import MeanMetricWrapper
 from jaxnet_mini.errors import ArgumentError
 
 
@@ -64,14 +63,8 @@ def named(
 
 def _is_chosen(entry: Any, metric: Metric) -> bool:
     """Tell whether the user gave the name, as far as a value shows that."""
-    if isinstance(entry, str):
-        return True
-    if isinstance(metric, MeanMetricWrapper):
-        return metric.name != metric.default_name
-    if not dataclasses.is_dataclass(metric):
-        return False
-    names = [f.default for f in dataclasses.fields(metric) if f.name == "name"]
-    return metric.name not in names
+    by_value = dataclasses.is_dataclass(metric) and metric.name != metric.default_name
+    return isinstance(entry, str) or by_value
 
 
 def _is_metric(entry: Any) -> bool:

@@ -1,7 +1,6 @@
 """Losses as metrics: the mean of a loss over all rows, whatever is trained on."""
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax.numpy as jnp  # noqa: F401  (for the examples)
@@ -10,7 +9,7 @@ from jax import Array
 from jaxnet_mini.core.losses import functions
 from jaxnet_mini.core.losses.crossentropies import SMOOTHING
 from jaxnet_mini.core.metrics.base import Totals
-from jaxnet_mini.core.metrics.means import FunctionMean
+from jaxnet_mini.core.metrics.means import _OfFunction
 
 
 def crossentropy(y_true: Array, y_pred: Array) -> Array:
@@ -27,39 +26,25 @@ def crossentropy(y_true: Array, y_pred: Array) -> Array:
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class _LossMean(FunctionMean):
-    """What they share: each is the mean of a function, under a name of its own."""
-
-    name: str = ""
-    function: ClassVar[Callable[..., Array]]
-
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return self.function(y_true, y_pred)
-
-
-@dataclasses.dataclass(frozen=True, repr=False)
-class _OfLogits(_LossMean):
+class _OfLogits(_OfFunction):
     """What those share that take logits as well."""
 
-    from_logits: bool = dataclasses.field(default=False, kw_only=True)
+    options: ClassVar[tuple[str, ...]] = ("from_logits",)
 
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return self.function(y_true, y_pred, self.from_logits)
+    from_logits: bool = dataclasses.field(default=False, kw_only=True)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class _Smoothed(_OfLogits):
     """What those share whose targets are probabilities."""
 
+    options = "from_logits", "label_smoothing"
+
     label_smoothing: float = dataclasses.field(
         default=0.0, kw_only=True, metadata=SMOOTHING
     )
 
-    def per_example(self, y_true: Array, y_pred: Array) -> Array:
-        return self.function(y_true, y_pred, self.from_logits, self.label_smoothing)
 
-
-@dataclasses.dataclass(frozen=True, repr=False)
 class BinaryCrossentropy(_Smoothed):
     """The mean of `jaxnet_mini.losses.binary_crossentropy`.
 
@@ -74,12 +59,10 @@ class BinaryCrossentropy(_Smoothed):
     0.2877
     """
 
-    name: str = "binary_crossentropy"
     short = "bce"
     function = staticmethod(functions.binary_crossentropy)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
 class CategoricalCrossentropy(_Smoothed):
     """The mean of `jaxnet_mini.losses.categorical_crossentropy`.
 
@@ -94,11 +77,9 @@ class CategoricalCrossentropy(_Smoothed):
     0.2877
     """
 
-    name: str = "categorical_crossentropy"
     function = staticmethod(functions.categorical_crossentropy)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
 class SparseCategoricalCrossentropy(_OfLogits):
     """The mean of `jaxnet_mini.losses.sparse_categorical_crossentropy`.
 
@@ -111,12 +92,10 @@ class SparseCategoricalCrossentropy(_OfLogits):
     0.2877
     """
 
-    name: str = "sparse_categorical_crossentropy"
     function = staticmethod(functions.sparse_categorical_crossentropy)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class KLDivergence(_LossMean):
+class KLDivergence(_OfFunction):
     """The mean of `jaxnet_mini.losses.kl_divergence`.
 
     Args:
@@ -127,12 +106,10 @@ class KLDivergence(_LossMean):
     0.1308
     """
 
-    name: str = "kl_divergence"
     function = staticmethod(functions.kl_divergence)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class Poisson(_LossMean):
+class Poisson(_OfFunction):
     """The mean of `jaxnet_mini.losses.poisson`.
 
     Args:
@@ -143,12 +120,10 @@ class Poisson(_LossMean):
     0.8541
     """
 
-    name: str = "poisson"
     function = staticmethod(functions.poisson)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class MeanSquaredError(_LossMean):
+class MeanSquaredError(_OfFunction):
     """The mean of `jaxnet_mini.losses.mean_squared_error`.
 
     Args:
@@ -159,13 +134,11 @@ class MeanSquaredError(_LossMean):
     0.125
     """
 
-    name: str = "mean_squared_error"
     short = "mse"
     function = staticmethod(functions.mean_squared_error)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class RootMeanSquaredError(_LossMean):
+class RootMeanSquaredError(_OfFunction):
     """The square root of the mean squared error over all rows.
 
     Args:
@@ -176,15 +149,13 @@ class RootMeanSquaredError(_LossMean):
     0.3536
     """
 
-    name: str = "root_mean_squared_error"
     function = staticmethod(functions.mean_squared_error)
 
     def result(self, totals: Totals) -> Any:
         return super().result(totals) ** 0.5
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class MeanAbsoluteError(_LossMean):
+class MeanAbsoluteError(_OfFunction):
     """The mean of `jaxnet_mini.losses.mean_absolute_error`.
 
     Args:
@@ -195,13 +166,11 @@ class MeanAbsoluteError(_LossMean):
     0.25
     """
 
-    name: str = "mean_absolute_error"
     short = "mae"
     function = staticmethod(functions.mean_absolute_error)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class MeanAbsolutePercentageError(_LossMean):
+class MeanAbsolutePercentageError(_OfFunction):
     """The mean of `jaxnet_mini.losses.mean_absolute_percentage_error`.
 
     Args:
@@ -212,13 +181,11 @@ class MeanAbsolutePercentageError(_LossMean):
     25.0
     """
 
-    name: str = "mean_absolute_percentage_error"
     short = "mape"
     function = staticmethod(functions.mean_absolute_percentage_error)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class MeanSquaredLogarithmicError(_LossMean):
+class MeanSquaredLogarithmicError(_OfFunction):
     """The mean of `jaxnet_mini.losses.mean_squared_logarithmic_error`.
 
     Args:
@@ -229,13 +196,12 @@ class MeanSquaredLogarithmicError(_LossMean):
     0.0249
     """
 
-    name: str = "mean_squared_logarithmic_error"
     short = "msle"
     function = staticmethod(functions.mean_squared_logarithmic_error)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class LogCoshError(_LossMean):
+class LogCoshError(_OfFunction):
     """The mean of `jaxnet_mini.losses.log_cosh`.
 
     Args:
@@ -250,8 +216,7 @@ class LogCoshError(_LossMean):
     function = staticmethod(functions.log_cosh)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class Hinge(_LossMean):
+class Hinge(_OfFunction):
     """The mean of `jaxnet_mini.losses.hinge`.
 
     Args:
@@ -262,12 +227,10 @@ class Hinge(_LossMean):
     0.75
     """
 
-    name: str = "hinge"
     function = staticmethod(functions.hinge)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class SquaredHinge(_LossMean):
+class SquaredHinge(_OfFunction):
     """The mean of `jaxnet_mini.losses.squared_hinge`.
 
     Args:
@@ -278,12 +241,10 @@ class SquaredHinge(_LossMean):
     1.125
     """
 
-    name: str = "squared_hinge"
     function = staticmethod(functions.squared_hinge)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class CategoricalHinge(_LossMean):
+class CategoricalHinge(_OfFunction):
     """The mean of `jaxnet_mini.losses.categorical_hinge`.
 
     Args:
@@ -294,12 +255,10 @@ class CategoricalHinge(_LossMean):
     0.5
     """
 
-    name: str = "categorical_hinge"
     function = staticmethod(functions.categorical_hinge)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class CosineSimilarity(_LossMean):
+class CosineSimilarity(_OfFunction):
     """The mean cosine of the angle between targets and outputs, 1 at best.
 
     The opposite sign of `jaxnet_mini.losses.cosine_similarity`, as in Keras.
@@ -312,7 +271,6 @@ class CosineSimilarity(_LossMean):
     0.9839
     """
 
-    name: str = "cosine_similarity"
     function = staticmethod(functions.cosine_similarity)
 
     def per_example(self, y_true: Array, y_pred: Array) -> Array:

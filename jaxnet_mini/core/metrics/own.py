@@ -39,6 +39,7 @@ class Folded(Value):
 
     metric: Any
     name: str
+    default_name = ""  # the user's class has named it
 
     def __repr__(self) -> str:
         return repr(self.metric)
