@@ -97,11 +97,12 @@ def architecture(config: dict[str, Json], own: Collection[str]) -> dict[str, Jso
             "is known but for the batch axis, and save it again."
         )
     network = _network(kind, arguments, own)
+    layers = network["config"].get("layers")
     return {
         "name": arguments.get("name"),
         "seed": seeds.default_seed(),
         "input_shape": shape[1:],
-        "layers": network["config"].get("layers", [network]),
+        **({"graph": network} if layers is None else {"layers": layers}),
     }
 
 

@@ -9,41 +9,19 @@ Source: https://github.com/keras-team/keras, ``keras/src/models/functional.py``.
 from collections.abc import Callable, Iterator
 
 from jaxnet_mini.base.plain_json import Json
-from jaxnet_mini.core.networks.graph import Graph, names_in
+from jaxnet_mini.core.networks.graph import Graph, call_name, names_in
+from jaxnet_mini.core.networks.order import by_depth
 from jaxnet_mini.core.types import Shape
 from jaxnet_mini.errors import ArgumentError
 
 
 def layer_names(net: Graph) -> list[str]:
-    """Return the names of the layers of a graph in the order of Keras's ``layers``.
-
-    That is by how many calls are between a layer and the outputs, the most first, and
-    otherwise as they are met on the way from the outputs to the inputs.
-    """
+    """Return the names of the layers of a graph in the order of Keras's ``layers``."""
     calls = {call.name: call for call in net.calls}
-    met: dict[str, int] = {}
-    order: dict[str, None] = {}  # each after all that it takes
-    waiting = list(reversed(names_in(net.outputs)))
-    while waiting:
-        name = waiting.pop()
-        if name not in calls or name in order:
-            continue
-        met.setdefault(calls[name].weights, len(met))
-        missing = [s for s in names_in(calls[name].sources) if s not in order]
-        missing = [source for source in missing if source in calls]
-        if missing:
-            waiting += [name, *reversed(missing)]
-        else:
-            order[name] = None
-    depths: dict[str, int] = dict.fromkeys(calls, 0)
-    of_layers: dict[str, int] = {}
-    for name in reversed(order):
-        call = calls[name]
-        depth = max(depths[name], of_layers.get(call.weights, 0))
-        of_layers[call.weights] = depths[name] = depth
-        for source in names_in(call.sources):
-            depths[source] = max(depth + 1, depths.get(source, 0))
-    return sorted(of_layers, key=lambda name: (-of_layers[name], met[name]))
+    sources = {name: names_in(call.sources) for name, call in calls.items()}
+    layers = {name: call.weights for name, call in calls.items()}
+    order = by_depth(sources, layers, names_in(net.outputs))
+    return list(dict.fromkeys(layers[name] for name in order))
 
 
 def functional(
@@ -112,15 +90,28 @@ def nodes_of(
         _single(config, what) for what in ("input_layers", "output_layers")
     )
     calls = {
-        _call_name(_name(entry), index): (entry, sources)
+        call_name(_name(entry), index): (entry, sources)
         for entry in entries
         for index, sources in enumerate(_sources(entry))
     }
+    sources = {name: names_in(of) for name, (_, of) in calls.items()}
+    layers = {name: _name(entry) for name, (entry, _) in calls.items()}
+    _check_order(sources, start)
+    last = call_name(end, number)
+    if last not in calls:
+        raise ArgumentError(f"a Functional gives what no layer of it does, {end!r}.")
+    # Of several calls of a layer the first in order is the one that has it.
+    named: dict[str, str] = {start: start}
+    numbers: dict[str, int] = {}
     nodes = []
-    for name in _in_order({n: names_in(of) for n, (_, of) in calls.items()}, start):
-        entry, sources = calls[name]
-        own = _name(entry)
-        nodes.append((name, layer(entry) if name == own else own, sources))
+    for name in by_depth(sources, layers, [last]):
+        own, (entry, of) = layers[name], calls[name]
+        index = numbers[own] = numbers.get(own, -1) + 1
+        named[name] = call_name(own, index)
+        taken = tuple(named[source] for source in sources[name])
+        one = isinstance(of, str)
+        inside = own if index else layer(entry)
+        nodes.append((named[name], inside, taken[0] if one else taken))
     made = [
         {
             "class": "layers.Node",
@@ -132,14 +123,14 @@ def nodes_of(
         }
         for name, inside, sources in nodes
     ]
-    return made, start, _call_name(end, number)
+    return made, start, named[last]
 
 
-def _in_order(sources: dict[str, tuple[str, ...]], start: str) -> list[str]:
-    """Return names so that each comes after its sources.
+def _check_order(sources: dict[str, tuple[str, ...]], start: str) -> None:
+    """Check that there is an order in which each call comes after its sources.
 
     Raises:
-        ArgumentError: there is no such order.
+        ArgumentError: there is none.
     """
     takers: dict[str, list[str]] = {}
     missing = {name: len({*of}) for name, of in sources.items()}
@@ -154,7 +145,6 @@ def _in_order(sources: dict[str, tuple[str, ...]], start: str) -> list[str]:
                 order.append(name)
     if len(order) <= len(sources):
         raise ArgumentError("a Functional takes what none of its layers gives.")
-    return order[1:]
 
 
 def _name(entry: Json) -> str:
@@ -163,11 +153,6 @@ def _name(entry: Json) -> str:
     if not isinstance(name, str):
         raise ArgumentError("a layer of a Functional has no name.")
     return "_".join(name.split())
-
-
-def _call_name(name: str, number: int) -> str:
-    """Return what the outputs of a call are called here, of which Keras has numbers."""
-    return name if number == 0 else f"{name}_call_{number}"
 
 
 def _single(config: dict[str, Json], what: str) -> tuple[str, int, int]:
@@ -209,4 +194,4 @@ def _taken(tensor: Json) -> str:
     name, number, output = _history(history, "inputs of another kind")
     if output != 0:
         raise ArgumentError(f"{name!r} gives several outputs: that is not supported.")
-    return _call_name(name, number)
+    return call_name(name, number)

@@ -20,7 +20,7 @@ from jaxnet_mini.core import constraints, initializers, regularizers
 from jaxnet_mini.core.layers import Base, Input
 from jaxnet_mini.core.losses import FunctionLoss
 from jaxnet_mini.core.networks import outline as outlines
-from jaxnet_mini.core.networks.composed import shaped
+from jaxnet_mini.core.networks.composed import Composed, shaped
 from jaxnet_mini.core.networks.graph import Graph
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.serial import Serial
@@ -63,19 +63,27 @@ INITIALIZERS = {
 
 
 def architecture(
-    config: dict[str, Json], outline: Sequence[LayerOutline], input_shape: Shape
+    config: dict[str, Any],
+    net: Composed,
+    outline: Sequence[LayerOutline],
+    input_shape: Shape,
 ) -> dict[str, Json]:
     """Return a model's configuration as Keras has it in ``config.json``.
 
     Args:
         config: what `jaxnet_mini.models.architecture` makes of the model.
+        net: its layers.
         outline: of the same layers.
         input_shape: without the batch axis.
 
     Raises:
         ArgumentError: something has no equal in Keras.
     """
-    written = _sequential(config, config["layers"], outline, input_shape)
+    if isinstance(net, Graph):
+        whole = LayerOutline(config["name"], net, input_shape, (), {})
+        written = _graph(whole, net, config["graph"]["config"])
+    else:
+        written = _sequential(config, config["layers"], outline, input_shape)
     built = {"build_config": {"input_shape": [None, *input_shape]}}
     return written | built
 

@@ -5,8 +5,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
-from jaxnet_mini.base import plain_json
+from jaxnet_mini.base import plain_json, seeds
+from jaxnet_mini.base.arguments import check_word
 from jaxnet_mini.base.plain_json import Json
+from jaxnet_mini.core.layers import check_shape
+from jaxnet_mini.core.networks.graph import Graph
 from jaxnet_mini.errors import ArgumentError, JaxnetError
 from jaxnet_mini.files import config as configs
 from jaxnet_mini.files.config import CustomObjects
@@ -29,13 +32,15 @@ def config_of(blueprint: Blueprint, own: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ArgumentError: a layer holds what has no name to find it by.
     """
+    shape = _as_lists(blueprint.known_shape) if blueprint.built else None
+    named = {"name": blueprint.name, "seed": blueprint.seed, "input_shape": shape}
+    if isinstance(blueprint.net, Graph):
+        return named | {"graph": configs.to_config(blueprint.net, "the graph", own)}
     layers = [
         configs.to_config(part.layer, f"the layer {part.name!r}", own)
         for part in blueprint.outline
     ]
-    shape = list(blueprint.known_shape) if blueprint.built else None
-    named = {"name": blueprint.name, "seed": blueprint.seed}
-    return named | {"input_shape": shape, "layers": layers}
+    return named | {"layers": layers}
 
 
 def model_of(
@@ -51,8 +56,10 @@ def model_of(
     Raises:
         UnknownNameError, ArgumentError, ShapeError: it describes no model.
     """
-    entries = {"name": str, "seed": int, "input_shape": list | None, "layers": list}
-    plain_json.check_keys(config, entries, "the architecture")
+    entries = {"name": str, "seed": int, "input_shape": list | None}
+    if "graph" in config:
+        return _model_of_graph(kind, config, entries, custom_objects)
+    plain_json.check_keys(config, entries | {"layers": list}, "the architecture")
     layers = configs.from_config(config["layers"], custom_objects, "layers")
     made: Any = kind
     with computing("the layers cannot be built"):
@@ -61,6 +68,36 @@ def model_of(
             model.build((None, *config["input_shape"]))
     built: Model = model
     return built
+
+
+def _model_of_graph(
+    kind: type[Model],
+    config: Mapping[str, Any],
+    entries: dict[str, Any],
+    custom_objects: CustomObjects | None,
+) -> Model:
+    plain_json.check_keys(config, entries | {"graph": dict}, "the architecture")
+    net = configs.from_config(config["graph"], custom_objects, "graph")
+    made: Any = kind
+    with computing("the layers cannot be built"):
+        if not isinstance(net, Graph):
+            raise ArgumentError(f"graph must be layers.Graph, not {net!r}.")
+        shape = _as_shape(net, config["input_shape"])
+        named = check_word("name", config["name"]), seeds.check_seed(config["seed"])
+        built: Model = made.of_blueprint(Blueprint(*named).with_net(net, shape))
+    return built
+
+
+def _as_lists(shape: Any) -> Any:
+    return [_as_lists(axis) for axis in shape] if isinstance(shape, tuple) else shape
+
+
+def _as_shape(net: Graph, listed: Any) -> Any:
+    """Return what was written of the shape of a graph's inputs."""
+    if isinstance(net.inputs, str):
+        return check_shape(listed, "input_shape")
+    shapes = listed if isinstance(listed, list) else []
+    return tuple(check_shape(shape, "input_shape") for shape in shapes)
 
 
 def check_number(architecture: Json) -> None:

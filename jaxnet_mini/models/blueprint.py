@@ -1,13 +1,14 @@
 """The architecture of a model: its layers and their shapes, as one frozen value."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from jaxnet_mini.core import origins
 from jaxnet_mini.core.layers import Input, check_shape
 from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks import serial
+from jaxnet_mini.core.networks.composed import Composed
 from jaxnet_mini.core.networks.outline import LayerOutline, unbuilt_outline
 from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.types import Layer, Shape
@@ -26,7 +27,8 @@ class Blueprint:
         name: shown by `summary`.
         seed: of the initial weights.
         net: the layers as one, without an `Input`.
-        input_shape: of the inputs, without the batch axis; None until it is known.
+        input_shape: of the inputs, without the batch axis, of several a tuple; None
+            until it is known.
         traced: ``net`` as programs are found by it, see `jaxnet_mini.core.origins`.
         shapes: one outline a layer; none until the input shape is known.
         family: what a model shares with its copies, see `places`; None for a model of
@@ -40,8 +42,8 @@ class Blueprint:
 
     name: str = "sequential"
     seed: int = 0
-    net: Serial = NONE
-    input_shape: Shape | None = None
+    net: Composed = NONE
+    input_shape: Any = None
     traced: Layer = dataclasses.field(default=NONE, compare=False, repr=False)
     shapes: tuple[LayerOutline, ...] = dataclasses.field(
         default=(), compare=False, repr=False
@@ -61,7 +63,7 @@ class Blueprint:
         return self.shapes if self.built else unbuilt_outline(self.net)
 
     @property
-    def known_shape(self) -> Shape:
+    def known_shape(self) -> Any:
         """The input shape.
 
         Raises:
@@ -75,7 +77,7 @@ class Blueprint:
             )
         return self.input_shape
 
-    def check_shape_known(self) -> Shape:
+    def check_shape_known(self) -> Any:
         """Return `known_shape`, for who wants its error alone."""
         return self.known_shape
 
@@ -93,7 +95,8 @@ class Blueprint:
             ShapeError: a layer cannot take what comes to it.
         """
         parts = outlines.outline(self.net, input_shape)
-        return parts[-1].output_shape if parts else input_shape
+        shape: Shape = outlines.output_shape(self.net, input_shape, parts)
+        return shape
 
     # Others like it
 
@@ -119,7 +122,16 @@ class Blueprint:
             if not layers and shape is None:
                 shape = getattr(layer, "input_shape", None)
             layers.append(layer)
-        return self._changed(tuple(layers), shape, len(self.net.layers))
+        return self._changed(Serial(tuple(layers)), shape, len(self.net.layers))
+
+    def with_net(self, net: Composed, shape: Any) -> "Blueprint":
+        """Return it with other layers, as a network for inputs of a shape.
+
+        Raises:
+            LayerError: one has weights and stands in a model already.
+            ShapeError: a layer cannot take what comes to it.
+        """
+        return self._changed(net, shape, 0)
 
     def without_last(self) -> "Blueprint":
         """Return it without its last layer.
@@ -130,20 +142,20 @@ class Blueprint:
         if not self.net.layers:
             raise ArgumentError("there is no layer to pop: the model has none.")
         layers = self.net.layers[:-1]
-        return self._changed(layers, self.input_shape, len(layers))
+        return self._changed(Serial(layers), self.input_shape, len(layers))
 
     def of_copied(
-        self, layers: Sequence[Layer], family: "Blueprint | None"
+        self, net: Composed, shape: Any, family: "Blueprint | None"
     ) -> "Blueprint":
         """Return it with layers that stand in other models, for weights of its own.
 
         Args:
-            layers: without an `Input`.
+            net: these layers.
+            shape: of the inputs; None where it is not known.
             family: what it is a copy of; None where it is one of several.
         """
-        shape = getattr(layers[0], "input_shape", None) if layers else None
         own = dataclasses.replace(self, family=family and family.family)
-        return own._changed(tuple(layers), shape, len(layers))
+        return own._changed(net, shape, len(net.layers))
 
     def for_inputs(self, shape: Shape) -> "Blueprint":
         """Return it for inputs of a shape.
@@ -156,7 +168,7 @@ class Blueprint:
                 f"the model takes inputs of shape {self.input_shape} and build was "
                 f"given {shape}: make a new model for other inputs."
             )
-        return self._changed(self.net.layers, shape, len(self.net.layers))
+        return self._changed(self.net, shape, len(self.net.layers))
 
     def with_outline(self, outline: tuple[LayerOutline, ...]) -> "Blueprint":
         """Return it with the shapes of the first data seen, where none were known."""
@@ -169,15 +181,12 @@ class Blueprint:
         """Return it with what is a user's own looked at anew."""
         return dataclasses.replace(self, traced=origins.retraced(self.net))
 
-    def _changed(
-        self, layers: tuple[Layer, ...], shape: Shape | None, own: int
-    ) -> "Blueprint":
+    def _changed(self, net: Composed, shape: Any, own: int) -> "Blueprint":
         """Return it with other layers, of which the first ``own`` stand in it."""
-        net = Serial(layers)
         shapes: tuple[LayerOutline, ...] = ()
         known = self.shapes if shape == self.input_shape else ()
         if shape is not None:
-            shapes = outlines.outline(net, shape, known[: len(layers)])
+            shapes = outlines.outline(net, shape, known[: len(net.layers)])
         seen = own if known else 0
         parts = shapes or unbuilt_outline(net)
         places.check(parts, shape is not None, self.place, added=own, seen=seen)

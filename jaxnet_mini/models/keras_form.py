@@ -53,7 +53,10 @@ def model_file(held: Held, config: dict[str, Json]) -> bytes:
                 "those of float32 are written: give the file a name that ends in "
                 "'.safetensors', or keep the weights alone with model.save_weights."
             )
-    written = keras_words.architecture(config, outline, held.blueprint.known_shape)
+    blueprint = held.blueprint
+    written = keras_words.architecture(
+        config, blueprint.net, outline, blueprint.known_shape
+    )
     if held.trainer is not None:
         written["compile_config"] = _settings(held)
     return keras_writer.model_file(written, weights_file(held))

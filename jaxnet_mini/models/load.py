@@ -9,16 +9,18 @@ from jaxnet_mini.files import keras_config, keras_files, safetensors, train_stat
 from jaxnet_mini.files.config import CustomObjects
 from jaxnet_mini.files.registered import with_registered
 from jaxnet_mini.files.safetensors import FilePath
-from jaxnet_mini.models import architecture, keras_form
+from jaxnet_mini.models import architecture, keras_form, subclass
 from jaxnet_mini.models import held as holding
-from jaxnet_mini.models.sequential import Sequential, of_copied
+from jaxnet_mini.models.copies import of_copied
+from jaxnet_mini.models.model import Model
+from jaxnet_mini.models.sequential import Sequential
 
 LEFT_OUT = "the compile settings, which compile=False leaves out"
 
 
 def load_model(
     path: FilePath, custom_objects: CustomObjects | None = None, compile: bool = True
-) -> Sequential:
+) -> Model:
     """Return the model that ``model.save`` wrote, or that Keras 3 did.
 
     Training goes on exactly as it would have. Nothing that a file names is imported
@@ -26,8 +28,7 @@ def load_model(
 
     Args:
         path: a ``.safetensors`` file, or a ``.keras`` or legacy ``.h5`` file of dense
-            layers: a Sequential, or a Functional of one input and one output, which
-            comes back as a Sequential of a graph. Of Keras's optimizers the state is
+            layers: a Sequential or a Functional. Of Keras's optimizers the state is
             read for those that `Model.save` names, from ``.keras`` files.
         custom_objects: your own classes and functions that the file names, such as
             ``{"my_loss": my_loss}``. Classes must be dataclasses.
@@ -54,14 +55,18 @@ def load_model(
     return _of_safetensors(path, source, own, compile)
 
 
-def _of_keras(
-    path: FilePath, source: str, own: CustomObjects, compile: bool
-) -> Sequential:
+def _of_config(config: Any, own: CustomObjects | None) -> Model:
+    """Return a model of an architecture: a `Sequential` of layers in a row."""
+    kind = Model if isinstance(config, dict) and "graph" in config else Sequential
+    return kind.from_config(config, own)
+
+
+def _of_keras(path: FilePath, source: str, own: CustomObjects, compile: bool) -> Model:
     config = keras_files.read_config(path)
     with plain_json.locating(source):
         layers = keras_config.architecture(config, own)
         architecture.check_number(layers)
-        model = Sequential.from_config(layers, own)
+        model = _of_config(layers, own)
         left_out = keras_config.of_training(config)
         if compile:
             with plain_json.locating(LEFT_OUT):
@@ -81,7 +86,7 @@ def _of_keras(
 
 def _of_safetensors(
     path: FilePath, source: str, own: CustomObjects, compile: bool
-) -> Sequential:
+) -> Model:
     contents = safetensors.read(path)
     header = contents.header
     if header is None or header.get("format") != "model":
@@ -93,7 +98,7 @@ def _of_safetensors(
         entries = {"format": str, "model": dict, "state": dict}
         plain_json.check_keys(header, entries | {"compile": dict | None}, "the header")
         architecture.check_number(header["model"])
-        model = Sequential.from_config(header["model"], own)
+        model = _of_config(header["model"], own)
         if compile:
             with plain_json.locating(LEFT_OUT):
                 _compile_as(model, header["compile"], own)
@@ -110,15 +115,13 @@ def _of_safetensors(
     return model
 
 
-def _compile_as(model: Sequential, settings: Any, own: CustomObjects) -> None:
+def _compile_as(model: Model, settings: Any, own: CustomObjects) -> None:
     if settings is not None:
         with architecture.computing("the model cannot be compiled"):
             model.compile_from_config(settings, own)
 
 
-def model_from_json(
-    text: str, custom_objects: CustomObjects | None = None
-) -> Sequential:
+def model_from_json(text: str, custom_objects: CustomObjects | None = None) -> Model:
     """Return a model of the architecture that ``model.to_json()`` wrote.
 
     Its weights are new, drawn with the seed of the model that wrote it.
@@ -127,22 +130,20 @@ def model_from_json(
     >>> model_from_json(Sequential([Dense(3, input_dim=2)]).to_json()).layers
     [Dense(3, input_shape=(2,))]
     """
-    return Sequential.from_config(plain_json.parse(text), custom_objects)
+    return _of_config(plain_json.parse(text), custom_objects)
 
 
-def clone_model(model: Sequential) -> Sequential:
+def clone_model(model: Model) -> Model:
     """Return a model of the same layers with new weights, drawn with the same seed.
 
     >>> from jaxnet_mini.layers import Dense
     >>> clone_model(Sequential([Dense(3, input_dim=2)])).layers
     [Dense(3, input_shape=(2,))]
     """
-    if not isinstance(model, Sequential):
+    if not subclass.is_of_layers(model):
         raise ArgumentError(
-            f"clone_model takes a Sequential, not {model!r}: make another object of "
-            "its class."
+            f"clone_model takes a model that was made of layers, not {model!r}: make "
+            "another object of its class."
         )
-    clone = of_copied(model.layers, model.name, model.seed, like=model)
-    if model.built:
-        clone.build(model.input_shape)
-    return clone
+    shape = holding.of(model).blueprint.input_shape
+    return of_copied(model.net, shape, model.name, model.seed, like=model)

@@ -16,15 +16,22 @@ from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.base.arguments import check_word
 from jaxnet_mini.base.seeds import check_seed
 from jaxnet_mini.callbacks import History
+from jaxnet_mini.core.networks.composed import Composed
 from jaxnet_mini.core.networks.outline import LayerOutline
-from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import Layer, Params, RandomKey, State
 from jaxnet_mini.data.fit_arguments import FitData, FitSchedule
 from jaxnet_mini.files.config import CustomObjects
 from jaxnet_mini.files.safetensors import FilePath
-from jaxnet_mini.models import architecture, inference, parts, subclass, weights
+from jaxnet_mini.models import (
+    architecture,
+    functional,
+    inference,
+    parts,
+    subclass,
+    weights,
+)
 from jaxnet_mini.models import compile as compiling
 from jaxnet_mini.models import fit as fitting
 from jaxnet_mini.models import save as saving
@@ -40,15 +47,30 @@ Own = TypeVar("Own", bound="Model")
 class Model:
     """What can be trained, evaluated and kept, with Keras's methods.
 
+    It is written by calling layers, or as a class of one's own, which keeps layers as
+    attributes and has ``call(self, x)`` or ``call(self, x, training=False)``.
+
     Args:
-        blueprint: its layers; None for a class of a user's own, which keeps layers as
-            attributes and has ``call(self, x)`` or ``call(self, x, training=False)``.
-        name: shown by `summary`; by default the class in snake case.
+        inputs: an `Input`, or several in a list or a dictionary; none for such a class.
+        outputs: what calls of layers returned, one or several likewise.
+        name: shown by `summary`; by default ``"functional"``, or the class in snake
+            case.
         seed: of the initial weights and, without its own, of ``fit``.
 
-    In such a class ``super().__init__()`` comes first. An attribute that holds a layer,
-    or a model whose weights are then the first ones, is called like a function within
-    ``call``, and outside with the weights that it has in this model.
+    Raises:
+        ArgumentError: the outputs depend on more than the inputs, or not on all.
+        LayerError: a layer has weights and stands in another model.
+
+    >>> from jaxnet_mini.layers import Add, Dense, Input
+    >>> x = Input((4,))
+    >>> hidden = Dense(4, "relu")(x)
+    >>> model = Model(inputs=x, outputs=Dense(1)(Add()([x, hidden])))
+    >>> model.layers, model.output_shape
+    ([Dense(4, activation='relu'), Add(), Dense(1)], (None, 1))
+
+    In a class of one's own ``super().__init__()`` comes first. An attribute that holds
+    a layer, or a model whose weights are then the first ones, is called like a function
+    within ``call``, and outside with the weights that it has in this model.
 
     Attributes:
         stop_training: a callback sets it to end training, after the batch or epoch.
@@ -65,15 +87,32 @@ class Model:
 
     def __init__(
         self,
-        blueprint: Blueprint | None = None,
+        inputs: Any = None,
+        outputs: Any = None,
         *,
         name: str | None = None,
         seed: int | None = None,
     ) -> None:
-        if blueprint is None:
+        if inputs is None and outputs is None:
             blueprint = subclass.blueprint_of(self, name, seed)
+        else:
+            blueprint = functional.blueprint_of(inputs, outputs, name, seed)
+        self._hold(blueprint)
+
+    def _hold(self, blueprint: Blueprint) -> None:
         self._held = Held(blueprint)
         blueprint.mark()
+
+    @classmethod
+    def of_blueprint(cls: type[Own], blueprint: Blueprint) -> Own:
+        """Return a model of layers that were put together elsewhere.
+
+        Args:
+            blueprint: these layers, with a name and a seed.
+        """
+        model = object.__new__(cls)
+        model._hold(blueprint)
+        return model
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
@@ -144,7 +183,7 @@ class Model:
         return (input_shape[0], *shape)
 
     @property
-    def net(self) -> Serial:
+    def net(self) -> Composed:
         """The layers as one pure layer, for ``net.init`` and ``net.apply``."""
         return self._held.blueprint.net
 

@@ -1,12 +1,11 @@
 """`Sequential`: a model of layers one after another, to which layers can be added."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from jaxnet_mini.base import seeds
 from jaxnet_mini.base.arguments import check_word
 from jaxnet_mini.core.types import Layer
 from jaxnet_mini.errors import ArgumentError, LayerError
-from jaxnet_mini.models import held as holding
 from jaxnet_mini.models.blueprint import Blueprint
 from jaxnet_mini.models.model import Model
 
@@ -47,7 +46,7 @@ class Sequential(Model):
                 f"layers must be a list of layers, not {layers!r}: put it in brackets, "
                 "Sequential([...])."
             )
-        super().__init__(blueprint.with_layers(_no_models(layers or ())))
+        self._hold(blueprint.with_layers(_no_models(layers or ())))
 
     def add(self, layer: Layer) -> None:
         """Put a layer at the end; the weights of the others stay as they are.
@@ -83,21 +82,3 @@ def _no_models(layers: Iterable[Layer]) -> Iterable[Layer]:
                 "new.set_weights(model.get_weights()); then new.add(...)."
             )
         yield layer
-
-
-def of_copied(
-    layers: Sequence[Layer], name: str, seed: int | None, like: Model | None
-) -> Sequential:
-    """Return a model of layers that stand in others, with weights of its own.
-
-    Args:
-        layers: without an `Input`.
-        name: see `Sequential`.
-        seed: likewise.
-        like: the model that it is a copy of; None where it is one of several.
-    """
-    model = Sequential(name=name, seed=seed)
-    held = holding.of(model)
-    family = None if like is None else holding.of(like).blueprint
-    held.build(held.blueprint.of_copied(layers, family))
-    return model

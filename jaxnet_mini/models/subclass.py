@@ -15,6 +15,7 @@ from jaxnet_mini.base import seeds
 from jaxnet_mini.base.arguments import check_word
 from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core.networks import calls, protocol, weights
+from jaxnet_mini.core.networks.composed import Composed
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.own_layers import Layer
 from jaxnet_mini.core.networks.serial import unique_names
@@ -169,6 +170,14 @@ def blueprint_of(model: Any, name: str | None, seed: int | None) -> Blueprint:
     seed = seeds.default_seed() if seed is None else seeds.check_seed(seed)
     name = snake_case(kind.__name__) if name is None else check_word("name", name)
     return Blueprint(name, seed).with_layers([Called(model)])
+
+
+def is_of_layers(model: Any) -> bool:
+    """Return whether something is a model of layers, and not of a class's ``call``."""
+    net = getattr(model, "net", None)
+    return isinstance(net, Composed) and not any(
+        isinstance(layer, Called) for layer in net.layers
+    )
 
 
 def keep(model: Any, name: str, value: Any) -> bool:

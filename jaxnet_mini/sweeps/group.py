@@ -32,7 +32,7 @@ from jaxnet_mini.loops import steps
 from jaxnet_mini.loops.feed import Piece
 from jaxnet_mini.loops.logs import sums_to_logs, with_held_out
 from jaxnet_mini.loops.prepare import Prepared
-from jaxnet_mini.models.sequential import Sequential
+from jaxnet_mini.models.model import Model
 from jaxnet_mini.views.summary import size
 
 COPIES = 4
@@ -62,7 +62,7 @@ class Trainee:
         history: receives the timing.
     """
 
-    model: Sequential
+    model: Model
     trainer: Trainer
     plan: Plan
     callbacks: CallbackList

@@ -12,9 +12,12 @@ from jaxnet_mini.callbacks import EarlyStopping, History
 from jaxnet_mini.callbacks.monitor import MonitorCallback
 from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.ensemble import Ensemble, stacked
+from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.types import Layer
 from jaxnet_mini.errors import ArgumentError, StateError, find, import_extra
-from jaxnet_mini.models.sequential import Sequential, of_copied
+from jaxnet_mini.models import held as holding
+from jaxnet_mini.models.copies import of_copied
+from jaxnet_mini.models.model import Model
 from jaxnet_mini.plotting.figure import new_figure
 from jaxnet_mini.sweeps.table import MOST_LINES, NOTE, Table
 
@@ -36,7 +39,7 @@ class Member:
     """
 
     settings: dict[str, Any]
-    model: Sequential
+    model: Model
     history: History
     note: str
     epoch: int | None
@@ -119,7 +122,7 @@ class SweepResult(Sequence[Member]):
         known = [m for m in self if not m.note and _finite(m.logs.get(monitor))]
         return sorted(known, key=lambda member: -sign * member.logs[monitor])
 
-    def best(self, monitor: str = "val_loss", mode: str = "auto") -> Sequential:
+    def best(self, monitor: str = "val_loss", mode: str = "auto") -> Model:
         """Return the best model, fitted and compiled, see `ranked`.
 
         Raises:
@@ -137,9 +140,7 @@ class SweepResult(Sequence[Member]):
             )
         return ranked[:k]
 
-    def ensemble(
-        self, k: int, monitor: str = "val_loss", mode: str = "auto"
-    ) -> Sequential:
+    def ensemble(self, k: int, monitor: str = "val_loss", mode: str = "auto") -> Model:
         """Return one model whose outputs are the mean of those of the k best.
 
         It predicts with all of them in one call of one program, and is compiled with
@@ -166,8 +167,8 @@ class SweepResult(Sequence[Member]):
             kinds.setdefault(member.net, []).append(member)
         layer = Ensemble(tuple(kinds), tuple(map(len, kinds.values())))
         trainer = chosen[0].model.trainer
-        model = of_copied([layer], "ensemble", None, like=None)
-        model.build(chosen[0].model.input_shape)
+        shape = holding.of(chosen[0].model).blueprint.input_shape
+        model = of_copied(Serial((layer,)), shape, "ensemble", None, like=None)
         model.compile(
             trainer.optimizer,
             trainer.loss,

@@ -18,7 +18,9 @@ from jaxnet_mini.core.training.traced import Place, Traced
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.errors import ArgumentError, find, short
 from jaxnet_mini.models import held as holding
-from jaxnet_mini.models.sequential import Sequential, of_copied
+from jaxnet_mini.models import subclass
+from jaxnet_mini.models.copies import of_copied
+from jaxnet_mini.models.model import Model
 
 Space: TypeAlias = Mapping[str, Any]
 """Names of hyper-parameters to the values to try, all combinations of them."""
@@ -39,8 +41,8 @@ class Candidate:
     """
 
     settings: dict[str, Any]
-    model: Sequential
-    template: Sequential
+    model: Model
+    template: Model
     places: tuple[Place, ...]
     numbers: tuple[float, ...]
 
@@ -67,7 +69,7 @@ def candidates(model: Any, space: Space) -> list[Candidate]:
     """
     values = _values(space)
     taken = _parameters(model, values)
-    templates: dict[tuple[int, ...], Sequential] = {}
+    templates: dict[tuple[int, ...], Model] = {}
     found, trace = [], origins.Trace()
     for places in itertools.product(*map(range, map(len, values.values()))):
         at = dict(zip(values, places, strict=True))
@@ -131,12 +133,12 @@ def _plain(value: Any) -> Any:
 
 def _parameters(model: Any, names: Iterable[str]) -> set[str]:
     """Return what a function that builds models takes of these names."""
-    if isinstance(model, Sequential):
+    if subclass.is_of_layers(model):
         return set()
     if isinstance(model, type) or not is_function(model):
         raise ArgumentError(
-            "model must be a compiled Sequential, or a function that returns one, not "
-            f"{_shown(model)}."
+            "model must be a compiled model of layers, or a function that returns one, "
+            f"not {_shown(model)}."
         )
     parameters = inspect.signature(model).parameters.values()
     by_name = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -153,14 +155,15 @@ def _parameters(model: Any, names: Iterable[str]) -> set[str]:
     return taken
 
 
-def _template(model: Any, settings: dict[str, Any]) -> Sequential:
-    if isinstance(model, Sequential):
+def _template(model: Any, settings: dict[str, Any]) -> Model:
+    built: Model
+    if subclass.is_of_layers(model):
         built = model
     else:
         built = model(**settings)
-        if not isinstance(built, Sequential):
+        if not subclass.is_of_layers(built):
             raise ArgumentError(
-                "the function that builds a model must return a Sequential, and "
+                "the function that builds a model must return a model of layers, and "
                 f"returned {short(built)} for {settings}."
             )
     built.trainer  # noqa: B018  (an error now where it is not compiled)
@@ -168,7 +171,7 @@ def _template(model: Any, settings: dict[str, Any]) -> Sequential:
 
 
 def _candidate(
-    template: Sequential,
+    template: Model,
     settings: dict[str, Any],
     own: dict[str, Any],
     taken: Iterable[str],
@@ -208,7 +211,8 @@ def _candidate(
             f"space names a number of a layer twice, in {', '.join(map(repr, own))}: "
             "leave one of the names out."
         )
-    model = of_copied(net.layers, template.name, seed, like=template)
+    shape = holding.of(template).blueprint.input_shape
+    model = of_copied(net, shape, template.name, seed, like=template)
     held = holding.of(model)
     if template.built:
         pairs = zip(template.outline, net.layers, strict=True)

@@ -658,10 +658,9 @@ def test_graphs_and_models_inside_models_come_back(tmp_path):
         row.save(tmp_path / "row.keras")
     model = load_model(path)
     np.testing.assert_allclose(model.predict(X[:, 0]), expected, rtol=1e-5, atol=1e-6)
-    (graph,) = model.layers
-    assert keras_graphs.layer_names(graph) == [
-        "d_e" if n == "d e" else n for n in names[1:]
-    ]
+    names = ["d_e" if name == "d e" else name for name in names[1:]]
+    assert [part.name for part in model.outline] == names
+    assert keras_graphs.layer_names(model.net) == names
     model.set_weights([0.0 * weight for weight in model.get_weights()])
     model.load_weights(weights)
     np.testing.assert_allclose(model.predict(X[:, 0]), expected, rtol=1e-5, atol=1e-6)

@@ -3,7 +3,7 @@
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ from jaxnet_mini.base.arguments import as_integer, check_flag, check_positive
 from jaxnet_mini.base.text import as_call
 from jaxnet_mini.core import activations, constraints, initializers, regularizers
 from jaxnet_mini.core.fields import NEWER, accepted, check_fields, checked
+from jaxnet_mini.core.layers import symbols
 from jaxnet_mini.core.types import Params, RandomKey, Shape
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
@@ -179,12 +180,31 @@ class Base(Value):
     def __repr__(self) -> str:
         return as_call(self)
 
-    def __call__(self, *_: Any, **__: Any) -> NoReturn:
-        """Say how layers are put together, which is not by calling them.
+    def __call__(self, x: Any = None, *more: Any, **named: Any) -> symbols.Symbol:
+        """Return what stands for the outputs, in a model that is being written.
+
+        Args:
+            x: an `Input`, what another layer's call returned, or a list of such.
+            more: nothing else.
+            named: likewise.
 
         Raises:
-            LayerError: always.
+            LayerError: it is called with anything else.
+            ShapeError: it cannot take what comes to it.
+
+        >>> from jaxnet_mini.layers import Dense, Input
+        >>> Dense(3)(Input((2,))).shape
+        (None, 3)
         """
+        if symbols.is_symbolic(x) and not (more or named):
+            return symbols.called(self, x)
+        if symbols.is_symbolic(x):
+            raise LayerError(
+                f"{self!r} is called with more than its inputs, "
+                f"{', '.join([*map(repr, more), *named])}: call it with these alone. "
+                "Whether a model is trained is said where it is called, as in "
+                "model(x, training=True)."
+            )
         raise LayerError(
             f"{self!r} is called, and a layer here is a value without weights: stack "
             "layers, model = Sequential([Input((4,)), Dense(8), ...]), and call "

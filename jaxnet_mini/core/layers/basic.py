@@ -12,6 +12,7 @@ from jaxnet_mini.base.arguments import check_number, is_function
 from jaxnet_mini.core import activations, regularizers
 from jaxnet_mini.core.fields import checked
 from jaxnet_mini.core.layers.base import ACTIVATION, SHAPE, Base, check_shape
+from jaxnet_mini.core.layers.symbols import Symbol
 from jaxnet_mini.core.types import Params, Shape, as_float
 from jaxnet_mini.errors import ArgumentError, ShapeError
 
@@ -42,6 +43,11 @@ class Input(Base):
     def __repr__(self) -> str:
         name = "" if self.name is None else f", name={self.name!r}"
         return f"Input({self.shape}{name})"
+
+    @property
+    def symbol(self) -> Symbol:
+        """What stands for it in a model that is written by calling layers."""
+        return Symbol(self, (), self.shape)
 
 
 @dataclass(frozen=True, repr=False)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base import seeds
+from jaxnet_mini.core.layers import symbols
 from jaxnet_mini.core.networks import calls, protocol
 from jaxnet_mini.core.types import Layer, Variables
 
@@ -34,10 +35,13 @@ class Alone:
         stands later begins with them, and trains its own.
 
         Args:
-            x: inputs, ``(batch, ...)``, or several.
+            x: inputs, ``(batch, ...)``, or several; or what stands for them in a
+                model that is being written, see `jaxnet_mini.Model`.
             training: whether it acts as in training, without random numbers.
         """
         layer: Any = self
+        if symbols.is_symbolic(x):
+            return symbols.called(layer, x)
         x = jax.tree.map(jnp.asarray, calls.as_inputs(x))
         if self._alone is None:
             shape = jax.tree.map(lambda leaf: leaf.shape[1:], x)

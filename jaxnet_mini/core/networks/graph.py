@@ -49,6 +49,15 @@ def names_in(names: Names) -> tuple[str, ...]:
     return tuple(entry if isinstance(entry, str) else entry[1] for entry in names)
 
 
+def call_name(name: str, number: int) -> str:
+    """Return what the outputs of a further call of a layer are called.
+
+    >>> call_name("dense", 0), call_name("dense", 1)
+    ('dense', 'dense_call_1')
+    """
+    return name if number == 0 else f"{name}_call_{number}"
+
+
 def put_together(names: Names, values: Mapping[str, Any]) -> Any:
     """Return values as names stand for them: one, a tuple of them or a dictionary."""
     if isinstance(names, str):

@@ -6,6 +6,7 @@ Names of layers follow Keras: the class in snake case, numbered from the second 
 import dataclasses
 import functools
 import inspect
+from collections.abc import Iterable
 from typing import Any
 
 from jaxnet_mini.base.text import snake_case
@@ -149,13 +150,19 @@ def serial(*layers: Layer, name: str | None = None) -> Serial:
     return Serial(tuple(layers), name=name)
 
 
-def unique_names(layers: tuple[Layer, ...]) -> tuple[str, ...]:
+def unique_names(
+    layers: Iterable[Layer], others: Iterable[str] = ()
+) -> tuple[str, ...]:
     """Name layers as Keras does: ``dense``, ``dense_1``; own names stay as they are.
+
+    Args:
+        layers: which.
+        others: names of something else, which no layer gets.
 
     Raises:
         ArgumentError: two layers were given the same name.
     """
-    taken: set[str] = set()
+    layers, taken = tuple(layers), {*others}
     for layer in layers:
         name = getattr(layer, "name", None)
         if name and name in taken:

@@ -1,0 +1,88 @@
+"""Models written by calling layers: what a layer will give, before there are numbers.
+
+``Dense(8)(x)`` of an `Input` computes nothing. It notes which layer takes what, until
+`jaxnet_mini.Model` makes a network of it.
+"""
+
+from typing import Any, NoReturn
+
+import jax
+
+from jaxnet_mini.core.types import Layer, Shape
+from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
+
+
+class Symbol:
+    """What a call of a layer gives, or an `Input`.
+
+    Args:
+        layer: which.
+        sources: what it takes: a symbol, or a tuple of them; () for an `Input`.
+        output_shape: of one example.
+    """
+
+    def __init__(self, layer: Layer, sources: Any, output_shape: Shape) -> None:
+        self.layer, self.sources, self.output_shape = layer, sources, output_shape
+
+    @property
+    def symbol(self) -> "Symbol":
+        """Itself; of an `Input` the symbol that stands for it."""
+        return self
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """``(None, ...)``, None standing for the batch axis."""
+        return (None, *self.output_shape)
+
+    @property
+    def key(self) -> int:
+        """The same for symbols that stand for the same array."""
+        return id(self.layer) if self.sources == () else id(self)
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise LayerError(
+            f"{self!r} stands for what a layer will give, and has no numbers: put what "
+            "computes with arrays into a layer, such as layers.Add()([x, y]), "
+            "layers.Rescaling(scale, offset)(x) or layers.Lambda(function)(x)."
+        )
+
+    __array__ = __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _refuse
+    __truediv__ = __neg__ = __pow__ = __getitem__ = __bool__ = __iter__ = _refuse
+
+    def __repr__(self) -> str:
+        return f"<Symbol shape={self.shape}, of {self.layer!r}>"
+
+
+def is_symbolic(x: Any) -> bool:
+    """Return whether all that a layer is called with stands for what is to come."""
+    entries = x if isinstance(x, tuple | list) else [x]
+    return bool(entries) and all(hasattr(entry, "symbol") for entry in entries)
+
+
+def called(layer: Layer, x: Any) -> Symbol:
+    """Return what a layer will give for one symbol or several.
+
+    Raises:
+        ShapeError: the layer cannot take what comes to it.
+        ArgumentError: it gives several arrays.
+    """
+    sources: Any = jax.tree.map(lambda entry: entry.symbol, x)
+    sources = tuple(sources) if isinstance(sources, list) else sources
+    taken = jax.tree.map(lambda symbol: symbol.output_shape, sources)
+    found: list[Any] = []
+
+    def trace() -> None:
+        found.append(layer.init(jax.random.key(0), taken)[0])
+
+    try:
+        jax.eval_shape(trace)
+    except ShapeError as error:
+        name = getattr(layer, "name", None)
+        raise ShapeError(f"layer {name!r}: {error}" if name else str(error)) from None
+    (shape,) = found
+    if not isinstance(shape, tuple) or not all(isinstance(size, int) for size in shape):
+        raise ArgumentError(
+            f"{layer!r} gives several arrays, of the shapes {shape}: give the layers "
+            "within it one by one."
+        )
+    return Symbol(layer, sources, shape)

@@ -1,0 +1,55 @@
+"""Models that are written by calling layers, against Keras's own."""
+
+import random
+
+import numpy as np
+import pytest
+from conftest import keras_on_jax
+
+import jaxnet_mini as jn
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
+X = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+
+
+def written(library, seed):
+    """A model of layers that are called in an order of chance, some of them twice."""
+    rng, layers = random.Random(seed), library.layers
+    x = library.Input((3,))
+    made, known = [x], []
+    for _ in range(rng.randint(3, 8)):
+        one, other = rng.choice(made), rng.choice(made)
+        fitting = [layer for layer, size in known if size == one.shape[-1]]
+        kind = rng.choice(["dense", "dense", "again", "add", "join"])
+        if kind == "again" and fitting and one is not x:
+            made.append(rng.choice(fitting)(one))
+        elif kind == "add" and one.shape[-1] == other.shape[-1] and one is not other:
+            made.append(layers.Subtract()([one, other]))
+        elif kind == "join":
+            made.append(layers.Concatenate()([one, other]))
+        else:
+            layer = layers.Dense(rng.randint(2, 4), activation="tanh")
+            known.append((layer, one.shape[-1]))
+            made.append(layer(one))
+    return library.Model(x, layers.Concatenate()([*made[1:], made[-1]]))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_layers_stand_and_compute_as_in_keras(seed, tmp_path):
+    ours = written(jn, seed)
+    with keras_on_jax() as keras:
+        theirs = written(keras, seed)
+        order = [type(layer).__name__ for layer in theirs.layers[1:]]
+        weights = theirs.get_weights()
+        expected = np.asarray(theirs(X))
+        theirs.save(tmp_path / "theirs.keras")
+    assert [type(layer).__name__ for layer in ours.layers] == order
+    ours.set_weights(weights)
+    np.testing.assert_allclose(ours(X), expected, rtol=1e-5, atol=1e-6)
+    read = jn.models.load_model(tmp_path / "theirs.keras")
+    np.testing.assert_allclose(read(X), expected, rtol=1e-5, atol=1e-6)
+    ours.save(tmp_path / "ours.keras")
+    with keras_on_jax() as keras:
+        again = keras.models.load_model(tmp_path / "ours.keras")
+        np.testing.assert_allclose(again(X), expected, rtol=1e-5, atol=1e-6)

@@ -1,0 +1,167 @@
+"""Models that are written by calling layers."""
+
+import numpy as np
+import pytest
+from oracles import raises_text
+
+import jaxnet_mini as jn
+from jaxnet_mini import layers
+from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
+X = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+FIT = {"batch_size": 8, "epochs": 2, "verbose": 0}
+
+
+def written(seed=3):
+    """Two branches of one shared layer, and a way around both."""
+    x, shared = jn.Input((3,), name="x"), jn.Dense(4, "tanh", name="shared")
+    narrow = jn.Dense(3, name="narrow")(x)
+    both = layers.Add(name="both")([shared(narrow), shared(x)])
+    joined = layers.Concatenate(name="joined")([both, x])
+    model = jn.Model(inputs=x, outputs=jn.Dense(3, name="last")(joined), seed=seed)
+    model.compile("sgd", "mse")
+    return model
+
+
+NODES = {
+    "narrow": (jn.Dense(3), "x"),
+    "shared": (jn.Dense(4, "tanh"), "narrow"),
+    "shared_call_1": ("shared", "x"),
+    "both": (layers.Add(), ("shared", "shared_call_1")),
+    "joined": (layers.Concatenate(), ("both", "x")),
+    "last": (jn.Dense(3), "joined"),
+}
+
+
+@pytest.fixture(scope="module")
+def trained():
+    model = written()
+    model.fit(X, X, **FIT)
+    return model
+
+
+def test_it_learns_what_the_graph_that_says_the_same_learns(trained):
+    stack = jn.Sequential([jn.Input((3,)), jn.graph(NODES)], seed=3)
+    stack.compile("sgd", "mse")
+    own = stack.params["graph"]
+    stack.params = {"graph": {name: written().params[name] for name in own}}
+    expected = stack.fit(X, X, **FIT).history
+    assert trained.history.history == expected
+    names = [part.name for part in trained.outline]
+    assert names == [name for name in NODES if name in own]
+    np.testing.assert_array_equal(trained.predict(X), stack.predict(X))
+    assert trained.evaluate(X, X, verbose=0) == stack.evaluate(X, X, verbose=0)
+
+
+def test_layers_are_named_and_shapes_known_as_it_is_written():
+    x = jn.Input((3,))
+    hidden = jn.Dense(4)(x)
+    assert hidden.shape == (None, 4)
+    product = layers.Multiply()([hidden, jn.Dense(4)(hidden)])
+    total = layers.Add()((product, hidden))
+    total = layers.Subtract()([total, jn.Dense(4)(x)])
+    model = jn.Model(x, total, name="wide")
+    assert (model.name, model.input_shape, model.output_shape) == (
+        "wide",
+        (None, 3),
+        (None, 4),
+    )
+    names = [part.name for part in model.outline]
+    assert names == ["dense", "dense_1", "multiply", "add", "dense_2", "subtract"]
+    (dense, one, two) = (model.params[f"dense{end}"] for end in ("", "_1", "_2"))
+    first = X @ dense["kernel"]
+    wanted = first * (first @ one["kernel"]) + first - X @ two["kernel"]
+    np.testing.assert_allclose(model.predict(X), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_a_part_in_the_middle_is_a_model_too():
+    x = jn.Input((3,))
+    hidden = jn.Dense(4)(x)
+    y = jn.Dense(2)(layers.ReLU()(hidden))
+    head = jn.Model(hidden, y)
+    assert (head.input_shape, head.output_shape) == ((None, 4), (None, 2))
+    assert [part.name for part in head.outline] == ["re_lu", "dense"]
+
+
+def test_an_own_layer_and_a_network_are_called_likewise():
+    class Twice(layers.Layer):
+        def call(self, x):
+            return 2 * x
+
+    x = jn.Input((3,))
+    net = jn.serial(jn.Dense(3, use_bias=False), layers.ReLU())
+    model = jn.Model(x, Twice()(net(x)))
+    wanted = 2 * np.maximum(X @ model.params["serial"]["dense"]["kernel"], 0)
+    np.testing.assert_allclose(model.predict(X), wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_it_is_kept_cloned_and_swept(trained, tmp_path):
+    trained.save(tmp_path / "model.safetensors")
+    again = jn.models.load_model(tmp_path / "model.safetensors")
+    assert type(again) is jn.Model
+    assert again.net == trained.net
+    copy, fresh = (
+        jn.models.clone_model(trained),
+        jn.Model.from_config(trained.get_config()),
+    )
+    for model in (copy, fresh):
+        model.set_weights(trained.get_weights())
+    for model in (again, copy, fresh):
+        np.testing.assert_array_equal(model.predict(X), trained.predict(X))
+    trained.save_weights(tmp_path / "w.weights.safetensors")
+    copy.load_weights(tmp_path / "w.weights.safetensors")
+    best = jn.sweep(written(), {"seed": [3, 4]}, X, X, **FIT)[0].model
+    assert best.net == trained.net
+    for mine, other in zip(best.get_weights(), trained.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-6)
+
+
+def bad(case):
+    x, other = jn.Input((3,)), jn.Input((3,), name="other")
+    dense = jn.Dense(3)
+    y = dense(x)
+    cases = {
+        "inputs alone": lambda: jn.Model(inputs=x),
+        "no layer's": lambda: jn.Model(X, y),
+        "a layer": lambda: jn.Model(x, dense),
+        "not an input": lambda: jn.Model(x, layers.Add()([y, other])),
+        "unused": lambda: jn.Model([x, other], y),
+        "twice": lambda: jn.Model([x, x], y),
+        "nothing between": lambda: jn.Model(x, x),
+        "training": lambda: jn.Dropout(0.5)(x, training=True),
+        "a number": lambda: y + 1,
+        "one name": lambda: jn.Model(
+            x, jn.Dense(3, name="a")(jn.Dense(3, name="a")(x))
+        ),
+        "shape": lambda: jn.Dense(3, input_dim=2, name="last")(y),
+        "several": lambda: layers.Add()(x),
+        "numpy": lambda: np.square(y),
+        "two models": lambda: (jn.Model(x, y), jn.Model(x, jn.Dense(1)(y))),
+    }
+    cases[case]()
+
+
+@pytest.mark.parametrize(
+    ("case", "kind", "text"),
+    [
+        ("inputs alone", ArgumentError, "give both"),
+        ("no layer's", ArgumentError, "inputs must be an Input"),
+        ("a layer", ArgumentError, "outputs must be what a layer gives"),
+        ("not an input", ArgumentError, "name='other'"),
+        ("unused", ArgumentError, "no node takes the input 'other'"),
+        ("twice", ArgumentError, "among the inputs twice"),
+        ("nothing between", ArgumentError, "layers.Identity()(x)"),
+        ("training", LayerError, "model(x, training=True)"),
+        ("a number", LayerError, "layers.Rescaling(scale, offset)(x)"),
+        ("one name", ArgumentError, "two layers have the name 'a'"),
+        ("shape", ShapeError, "layer 'last': "),
+        ("several", ShapeError, "got one alone"),
+        ("numpy", LayerError, "layers.Lambda(function)(x)"),
+        ("two models", LayerError, "does not bring its weights with it"),
+    ],
+)
+def test_what_is_wrong_is_said_at_once(case, kind, text):
+    with raises_text(kind, text):
+        bad(case)
