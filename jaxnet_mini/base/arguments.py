@@ -50,8 +50,14 @@ def is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
-def check_count(argument: str, value: Any, least: int = 1) -> int:
+def check_count(argument: str, value: Any, least: int = 1, others: str = "") -> int:
     """Return ``value`` as an int of at least ``least``.
+
+    Args:
+        argument: what messages call it.
+        value: what was given.
+        least: the smallest that is taken.
+        others: what messages say is taken besides, such as `` or None``.
 
     Raises:
         ArgumentError: it is none.
@@ -59,7 +65,7 @@ def check_count(argument: str, value: Any, least: int = 1) -> int:
     integer = as_integer(value)
     if integer is None or integer < least:
         raise ArgumentError(
-            f"{argument} must be an integer of at least {least}, not {value!r}."
+            f"{argument} must be an integer of at least {least}{others}, not {value!r}."
         )
     return integer
 

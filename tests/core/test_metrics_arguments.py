@@ -27,10 +27,9 @@ from ragged import by_hand
 from sklearn.metrics import precision_score, roc_auc_score
 
 from jaxnet_mini import metrics
-from jaxnet_mini.core.metrics.by_output import ByOutput
 from jaxnet_mini.core.metrics.means import FunctionMean
+from jaxnet_mini.core.metrics.scores import ByOutput
 from jaxnet_mini.core.metrics.thresholds import AtThresholds
-from jaxnet_mini.core.metrics.tradeoffs import _Best
 from jaxnet_mini.errors import ArgumentError, ShapeError, UnknownNameError
 from jaxnet_mini.metrics import AUC, F1Score, FBetaScore, Metric, R2Score, Recall
 
@@ -64,10 +63,8 @@ def test_what_a_metric_must_define():
     functions = {"zeros", "totals", "result"}
     assert Metric.__abstractmethods__ == functions
     assert metrics.FunctionMean.__abstractmethods__ == {"per_example"}
-    own = {"number_of_sums", "summands", "result"}
-    assert ByOutput.__abstractmethods__ == own
+    assert ByOutput.__abstractmethods__ == {"summands", "result"}
     assert AtThresholds.__abstractmethods__ == {"bounds", "result"}
-    assert _Best.__abstractmethods__ == {"_shares"}
 
 
 def test_get_makes_metrics_of_classes():

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from jaxnet_mini import metrics
-from jaxnet_mini.core.metrics.tradeoffs import _Best
+from jaxnet_mini.core.metrics.confusion import _Best
 
 RNG = np.random.default_rng(7)
 

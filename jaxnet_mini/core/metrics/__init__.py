@@ -44,19 +44,24 @@ from jaxnet_mini.core.metrics.accuracy import (
     sparse_top_k_categorical_accuracy,
     top_k_categorical_accuracy,
 )
+from jaxnet_mini.core.metrics.auc import AUC
 from jaxnet_mini.core.metrics.base import (
     Metric,
     MetricFunction,
     zeros,
 )
-from jaxnet_mini.core.metrics.confusion import AUC, Precision, Recall
-from jaxnet_mini.core.metrics.counts import (
+from jaxnet_mini.core.metrics.confusion import (
     FalseNegatives,
     FalsePositives,
+    Precision,
+    PrecisionAtRecall,
+    Recall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
     TrueNegatives,
     TruePositives,
 )
-from jaxnet_mini.core.metrics.fscore import F1Score, FBetaScore
 from jaxnet_mini.core.metrics.means import (
     FunctionMean,
     Mean,
@@ -82,13 +87,7 @@ from jaxnet_mini.core.metrics.of_losses import (
     SquaredHinge,
     crossentropy,
 )
-from jaxnet_mini.core.metrics.r2 import R2Score
-from jaxnet_mini.core.metrics.tradeoffs import (
-    PrecisionAtRecall,
-    RecallAtPrecision,
-    SensitivityAtSpecificity,
-    SpecificityAtSensitivity,
-)
+from jaxnet_mini.core.metrics.scores import F1Score, FBetaScore, R2Score
 from jaxnet_mini.errors import ArgumentError, find
 
 __all__ = [

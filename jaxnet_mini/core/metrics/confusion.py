@@ -1,80 +1,118 @@
-"""Precision, recall and the area under a curve, from counts at thresholds."""
+"""Counts of right and wrong answers, shares of them, and the best of a share.
+
+Source: https://keras.io/api/metrics/classification_metrics/
+"""
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from numpy.typing import NDArray
 
-from jaxnet_mini.base.arguments import as_integer, check_number
-from jaxnet_mini.core.losses.functions import EPSILON, aligned
-from jaxnet_mini.core.metrics.base import (
-    Metric,
-    Totals,
-    in_words,
-    numpy_of,
-    over,
-    zeros,
-)
+from jaxnet_mini.base.arguments import check_count, check_fits
+from jaxnet_mini.core.fields import checked
+from jaxnet_mini.core.metrics.base import Totals, in_words, numpy_of
 from jaxnet_mini.core.metrics.thresholds import (
+    OPTIONAL_COUNT,
+    OPTIONAL_INDEX,
     AtThresholds,
-    bounds_of,
-    check_integer,
-    check_thresholds,
-    counts,
-    freeze,
-    histogram,
-    in_order,
-    spread,
+    Counts,
+    _AtEach,
+    is_share,
 )
-from jaxnet_mini.core.types import Float
-from jaxnet_mini.errors import ArgumentError, ShapeError, find
+from jaxnet_mini.errors import ArgumentError
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class _Share(AtThresholds):
-    """What `Precision` and `Recall` share."""
+class _Count(_AtEach):
+    """What the four counts share."""
 
-    thresholds: float | Sequence[float] | NDArray[Any] | None = None
-    top_k: int | None = None
-    class_id: int | None = None
     name: str = ""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        freeze(self, "thresholds")
-        check_thresholds(self, self.thresholds)
-        check_integer(self, "top_k", least=1, optional=True)
-        check_integer(self, "class_id", least=0, optional=True)
+
+class TruePositives(_Count):
+    """The weight of true targets whose output says yes.
+
+    Args:
+        thresholds: above it an output says yes; 0.5 by default. Several give an array.
+        name: in the logs.
+
+    >>> float(TruePositives()([[0.0], [1.0]], [[0.9], [0.8]]))
+    1.0
+    """
+
+    counted = "true_positives"
+
+
+class FalsePositives(_Count):
+    """The weight of false targets whose output says yes.
+
+    Args:
+        name: in the logs; ``thresholds`` are those of `TruePositives`.
+
+    >>> FalsePositives([0.5, 0.95])([[0.0], [1.0]], [[0.9], [0.8]]).tolist()
+    [1.0, 0.0]
+    """
+
+    counted = "false_positives"
+
+
+class TrueNegatives(_Count):
+    """The weight of false targets whose output says no.
+
+    Args:
+        name: in the logs; ``thresholds`` are those of `TruePositives`.
+
+    >>> float(TrueNegatives()([[0.0], [1.0]], [[0.2], [0.8]]))
+    1.0
+    """
+
+    counted = "true_negatives"
+
+
+class FalseNegatives(_Count):
+    """The weight of true targets whose output says no.
+
+    Args:
+        name: in the logs; ``thresholds`` are those of `TruePositives`.
+
+    >>> float(FalseNegatives()([[0.0], [1.0]], [[0.2], [0.8]]))
+    0.0
+    """
+
+    counted = "false_negatives"
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class _Share(_AtEach):
+    """What `Precision` and `Recall` share."""
+
+    top_k: int | None = dataclasses.field(default=None, metadata=OPTIONAL_COUNT)
+    class_id: int | None = dataclasses.field(default=None, metadata=OPTIONAL_INDEX)
+    name: str = ""
 
     @property
     def bounds(self) -> tuple[Any, ...]:
         if self.thresholds is None and self.top_k is not None:
             return (-np.inf,)
-        return bounds_of(self.thresholds)
+        return super().bounds
 
-    def totals(
-        self, y_true: Array, y_pred: Array, weight: Float[Array, "batch ..."]
-    ) -> Totals:
-        y_true, y_pred = aligned(y_true, y_pred)
+    def seen(self, y_pred: Array) -> Array:
+        if self.top_k is None:
+            return y_pred
         outputs = y_pred.shape[-1]
-        if self.top_k is not None:
-            if self.top_k > outputs:
-                raise ArgumentError(
-                    f"{in_words(self)}: top_k={self.top_k} of {outputs} outputs: "
-                    "give a smaller top_k."
-                )
-            _, largest = jax.lax.top_k(y_pred, self.top_k)
-            among = jnp.sum(jax.nn.one_hot(largest, outputs), axis=-2) > 0.0
-            y_pred = jnp.where(among, y_pred, -jnp.inf)
-        return super().totals(y_true, y_pred, weight)
+        if self.top_k > outputs:
+            raise ArgumentError(
+                f"{in_words(self)}: top_k={self.top_k} of {outputs} outputs: give a "
+                "smaller top_k."
+            )
+        _, largest = jax.lax.top_k(y_pred, self.top_k)
+        among = jnp.sum(jax.nn.one_hot(largest, outputs), axis=-2) > 0.0
+        return jnp.where(among, y_pred, -jnp.inf)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
 class Precision(_Share):
     """The share of true targets among the outputs that say yes.
 
@@ -92,14 +130,9 @@ class Precision(_Share):
     0.5
     """
 
-    name: str = "precision"
-
-    def result(self, totals: Totals) -> Any:
-        true, false = (counts(h)[0] for h in totals)
-        return in_order(over(true, true + false), self.thresholds)
+    counted = "precision"
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
 class Recall(_Share):
     """The share of true targets whose output says yes.
 
@@ -113,179 +146,136 @@ class Recall(_Share):
     0.5
     """
 
-    name: str = "recall"
-
-    def result(self, totals: Totals) -> Any:
-        found, missed = counts(totals[0])
-        return in_order(over(found, found + missed), self.thresholds)
+    counted = "recall"
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class AUC(Metric):
-    """The area under a curve that runs through thresholds from 0 to 1.
+SHARE = checked(check_fits, words="a number in [0, 1]", fits=is_share)
+COUNT = checked(check_count)
 
-    Outputs below 0 count as 0, and those above 1 as 1.
 
-    Args:
-        num_thresholds: how many thresholds, evenly spaced.
-        curve: ``"ROC"``: recall over the share of false targets that say yes;
-            ``"PR"``: precision over recall; ``"PRGAIN"``: their gains over a guess
-            (Flach & Kull 2015).
-        summation_method: ``"interpolation"``: trapezoids, and for ``"PR"`` the
-            interpolation of Davis & Goadrich 2006; ``"minoring"``: the lower corner of
-            each step; ``"majoring"``: the upper one.
-        name: in the logs.
-        thresholds: instead of evenly spaced ones; 0 and 1 are added.
-        multi_label: whether each output is a curve of its own; the result is the mean
-            of the areas.
-        num_labels: the number of outputs with ``multi_label``; a model knows it.
-        label_weights: weights of the outputs, one each.
-        from_logits: whether outputs come before the sigmoid.
+class _Best(AtThresholds):
+    """The best of one share at any threshold where another is large enough.
 
-    Source: https://keras.io/api/metrics/classification_metrics/
-
-    >>> y_true = jnp.array([0.0, 0.0, 1.0, 1.0])
-    >>> round(float(AUC()(y_true, jnp.array([0.0, 0.5, 0.3, 0.9]))), 4)
-    0.75
+    Which other one is the name of the first field.
     """
 
-    num_thresholds: int = 200
-    curve: str = "ROC"
-    summation_method: str = "interpolation"
-    name: str = "auc"
-    _: dataclasses.KW_ONLY
-    thresholds: Sequence[float] | NDArray[Any] | None = None
-    multi_label: bool = False
-    num_labels: int | None = None
-    label_weights: Sequence[float] | NDArray[Any] | None = None
-    from_logits: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        find({"ROC": 0, "PR": 0, "PRGAIN": 0}, self.curve, "curve")
-        methods = {"interpolation": 0, "minoring": 0, "majoring": 0}
-        find(methods, self.summation_method, "summation_method")
-        freeze(self, "thresholds")
-        freeze(self, "label_weights")
-        for argument in ("thresholds", "label_weights"):
-            value = getattr(self, argument)
-            if not isinstance(value, tuple | None):
-                raise ArgumentError(
-                    f"AUC: {argument} must be a list of numbers or None, not {value!r}."
-                )
-        check_thresholds(self, self.thresholds)
-        for weight in self.label_weights or ():
-            check_number("AUC: every one of label_weights", weight, least=0.0)
-        if self.thresholds is not None:
-            object.__setattr__(self, "num_thresholds", len(self.thresholds) + 2)
-        number = as_integer(self.num_thresholds)
-        if number is None or number < 2:
-            raise ArgumentError(
-                "AUC: num_thresholds must be an integer above 1, not "
-                f"{self.num_thresholds!r}."
-            )
-        object.__setattr__(self, "num_thresholds", number)
-        check_integer(self, "num_labels", least=1, optional=True)
-        if self.num_labels is not None and not self.multi_label:
-            raise ArgumentError(
-                f"AUC: num_labels={self.num_labels!r} without multi_label=True: give "
-                "both or neither."
-            )
+    num_thresholds: int
 
     @property
     def bounds(self) -> tuple[float, ...]:
-        """The thresholds in ascending order, with ends that part nothing."""
-        inner = self.thresholds
-        if inner is None:
-            last = self.num_thresholds - 1
-            inner = tuple(i / last for i in range(1, last))
-        # Outputs of exactly 0 and 1 lie within the ends.
-        return (-EPSILON, *sorted(inner), 1.0 + EPSILON)
+        last = self.num_thresholds - 1
+        return tuple(i / last for i in range(last + 1)) if last else (0.5,)
 
-    def for_outputs(self, outputs: int) -> Metric:
-        if self.multi_label and self.num_labels is None:
-            return dataclasses.replace(self, num_labels=outputs)
-        return self
-
-    def zeros(self) -> Totals:
-        if self.multi_label and self.num_labels is None:
-            raise ArgumentError(
-                "AUC: with multi_label=True the sums need num_labels, the number of "
-                "outputs: give it."
-            )
-        return zeros(2, (self.num_thresholds + 1, self.num_labels or 1))
-
-    def totals(
-        self, y_true: Array, y_pred: Array, weight: Float[Array, "batch ..."]
-    ) -> Totals:
-        y_true, y_pred = aligned(y_true, y_pred)
-        weight = spread(weight, y_pred.shape)
-        if self.from_logits:
-            y_pred = jax.nn.sigmoid(y_pred)
-        # The curve goes from end to end only where the outer thresholds part nothing.
-        y_pred = jnp.clip(y_pred, 0.0, 1.0)
-        outputs = y_pred.shape[-1] if y_pred.ndim > 1 else 1
-        for argument, expected in (
-            ("num_labels", self.num_labels),
-            ("label_weights", self.label_weights and len(self.label_weights)),
-        ):
-            if expected and expected != outputs:
-                raise ShapeError(
-                    f"{in_words(self)}: {argument} is for {expected} outputs and "
-                    f"y_pred has shape {y_pred.shape}: give as many as the last layer "
-                    "has units."
-                )
-        if self.label_weights and not self.multi_label:
-            shares = jnp.asarray(self.label_weights, weight.dtype)
-            axes = tuple(range(weight.ndim - 1))
-            weight = weight * jnp.expand_dims(shares, axes)
-        shape = (-1, outputs if self.multi_label else 1)
-        y_true, y_pred, weight = (a.reshape(shape) for a in (y_true, y_pred, weight))
-        return histogram(y_true, y_pred, weight, self.bounds)
+    def seen(self, y_pred: Array) -> Array:
+        return jnp.clip(y_pred, 0.0, 1.0)
 
     def result(self, totals: Totals) -> Any:
-        (tp, fn), (fp, tn) = (counts(h) for h in totals)
-        if self.curve == "PR" and self.summation_method == "interpolation":
-            areas = _interpolated(tp, fp, fn)
-        else:
-            x, y = _curve(self.curve, tp, fn, fp, tn)
-            xp = numpy_of(y)
-            heights = {
-                "interpolation": (y[:-1] + y[1:]) / 2.0,
-                "minoring": xp.minimum(y[:-1], y[1:]),
-                "majoring": xp.maximum(y[:-1], y[1:]),
-            }[self.summation_method]
-            areas = ((x[:-1] - x[1:]) * heights).sum(axis=0)
-        if self.multi_label and self.label_weights:
-            shares = numpy_of(areas).asarray(self.label_weights, areas.dtype)
-            return over((areas * shares).sum(), shares.sum())
-        return areas.mean()
+        counts = Counts.of(totals)
+        other = dataclasses.fields(self)[0].name  # type: ignore[arg-type]
+        enough = getattr(counts, other) >= getattr(self, other)
+        wanted = getattr(counts, self.counted)
+        return numpy_of(wanted).where(enough, wanted, 0.0).max()
 
 
-def _curve(curve: str, tp: Any, fn: Any, fp: Any, tn: Any) -> tuple[Any, Any]:
-    recall = over(tp, tp + fn)
-    if curve == "ROC":
-        return over(fp, fp + tn), recall
-    if curve == "PR":
-        return recall, over(tp, tp + fp)
-    scale = over(tp + fn, tn + fp)
-    # Both gains diverge where no target is found.
-    xp, found = numpy_of(tp), tp > 0.0
-    recall_gain = xp.where(found, 1.0 - scale * over(fn, tp), 0.0)
-    precision_gain = xp.where(found, 1.0 - scale * over(fp, tp), 1.0)
-    return xp.maximum(recall_gain, 0.0), precision_gain
+@dataclasses.dataclass(frozen=True, repr=False)
+class PrecisionAtRecall(_Best):
+    """The best precision at any threshold where the recall is at least ``recall``.
 
+    It is 0 where no threshold gives that. Outputs below 0 count as 0, and those above
+    1 as 1.
 
-def _interpolated(tp: Any, fp: Any, fn: Any) -> Any:
-    """Return the area under the precision-recall curve, by label.
+    Args:
+        recall: the least recall, in [0, 1].
+        num_thresholds: how many thresholds, evenly spaced from 0 to 1.
+        class_id: look at this output alone.
+        name: in the logs.
 
-    Between two thresholds true positives vary linearly with all positives ``p``, at
-    ``slope``; precision ``(intercept + slope p) / p`` is integrated over recall.
+    >>> y_true = jnp.array([0.0, 0.0, 1.0, 1.0])
+    >>> y_pred = jnp.array([0.1, 0.5, 0.3, 0.9])
+    >>> float(PrecisionAtRecall(0.5)(y_true, y_pred))
+    1.0
     """
-    p = tp + fp
-    steps, slope = tp[:-1] - tp[1:], over(tp[:-1] - tp[1:], p[:-1] - p[1:])
-    intercept = tp[1:] - slope * p[1:]
-    xp, both = numpy_of(p), (p[:-1] > 0.0) & (p[1:] > 0.0)
-    ratio = xp.where(both, over(p[:-1], p[1:]), 1.0)
-    area = slope * (steps + intercept * xp.log(ratio))
-    return over(area, xp.maximum(tp[1:] + fn[1:], 0.0)).sum(axis=0)
+
+    counted = "precision"
+
+    recall: float = dataclasses.field(metadata=SHARE)
+    num_thresholds: int = dataclasses.field(default=200, metadata=COUNT)
+    class_id: int | None = dataclasses.field(default=None, metadata=OPTIONAL_INDEX)
+    name: str = "precision_at_recall"
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class RecallAtPrecision(_Best):
+    """The best recall at any threshold where the precision is at least ``precision``.
+
+    Args:
+        precision: the least precision, in [0, 1].
+        num_thresholds: as of `PrecisionAtRecall`, and so are the others.
+        class_id: look at this output alone.
+        name: in the logs.
+
+    >>> y_true = jnp.array([0.0, 0.0, 1.0, 1.0])
+    >>> y_pred = jnp.array([0.1, 0.5, 0.3, 0.9])
+    >>> float(RecallAtPrecision(0.5)(y_true, y_pred))
+    1.0
+    """
+
+    counted = "recall"
+
+    precision: float = dataclasses.field(metadata=SHARE)
+    num_thresholds: int = dataclasses.field(default=200, metadata=COUNT)
+    class_id: int | None = dataclasses.field(default=None, metadata=OPTIONAL_INDEX)
+    name: str = "recall_at_precision"
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class SensitivityAtSpecificity(_Best):
+    """The best sensitivity where the specificity is at least ``specificity``.
+
+    Sensitivity is another word for recall; specificity is the share of false targets
+    whose output says no.
+
+    Args:
+        specificity: the least specificity, in [0, 1].
+        num_thresholds: as of `PrecisionAtRecall`, and so are the others.
+        class_id: look at this output alone.
+        name: in the logs.
+
+    >>> y_true = jnp.array([0.0, 0.0, 1.0, 1.0])
+    >>> y_pred = jnp.array([0.1, 0.5, 0.3, 0.9])
+    >>> float(SensitivityAtSpecificity(0.5)(y_true, y_pred))
+    1.0
+    """
+
+    counted = "sensitivity"
+
+    specificity: float = dataclasses.field(metadata=SHARE)
+    num_thresholds: int = dataclasses.field(default=200, metadata=COUNT)
+    class_id: int | None = dataclasses.field(default=None, metadata=OPTIONAL_INDEX)
+    name: str = "sensitivity_at_specificity"
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class SpecificityAtSensitivity(_Best):
+    """The best specificity where the sensitivity is at least ``sensitivity``.
+
+    See `SensitivityAtSpecificity`.
+
+    Args:
+        sensitivity: the least sensitivity, in [0, 1].
+        num_thresholds: as of `PrecisionAtRecall`, and so are the others.
+        class_id: look at this output alone.
+        name: in the logs.
+
+    >>> y_true = jnp.array([0.0, 0.0, 1.0, 1.0])
+    >>> y_pred = jnp.array([0.1, 0.5, 0.3, 0.9])
+    >>> float(SpecificityAtSensitivity(0.5)(y_true, y_pred))
+    1.0
+    """
+
+    counted = "specificity"
+
+    sensitivity: float = dataclasses.field(metadata=SHARE)
+    num_thresholds: int = dataclasses.field(default=200, metadata=COUNT)
+    class_id: int | None = dataclasses.field(default=None, metadata=OPTIONAL_INDEX)
+    name: str = "specificity_at_sensitivity"

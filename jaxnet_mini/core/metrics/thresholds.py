@@ -6,43 +6,55 @@ histogram: how much weight of true and of false targets has an output above exac
 """
 
 import abc
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+import dataclasses
+import functools
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from jaxnet_mini.base.arguments import as_integer, is_number
+from jaxnet_mini.base.arguments import check_count, check_fits, is_number
+from jaxnet_mini.core.fields import checked
 from jaxnet_mini.core.losses.functions import aligned
-from jaxnet_mini.core.metrics.base import Metric, Totals, zeros
+from jaxnet_mini.core.metrics.base import Metric, Totals, over, zeros
 from jaxnet_mini.core.types import Float
 from jaxnet_mini.errors import ArgumentError
 
 Thresholds: TypeAlias = float | Sequence[float] | NDArray[Any] | None
 
+OPTIONAL_COUNT = checked(check_count, optional=True, others=" or None")
+OPTIONAL_INDEX = checked(check_count, optional=True, least=0, others=" or None")
+
+
+def is_share(value: float) -> bool:
+    """Tell whether a number is one from 0 to 1."""
+    return 0.0 <= value <= 1.0
+
 
 def histogram(
-    y_true: Array, y_pred: Array, weight: Array, thresholds: tuple[float, ...]
+    batch: Iterable[Array], labels: int, thresholds: tuple[float, ...]
 ) -> tuple[Array, Array]:
     """Return the weights of true and of false targets by how many thresholds they pass.
 
     Args:
-        y_true: ``(outputs, labels)``; what is not 0 is true.
-        y_pred: ``(outputs, labels)``.
-        weight: ``(outputs, labels)``.
+        batch: targets, of which what is not 0 is true, outputs, and their weights, all
+            of one shape.
+        labels: how many columns to make of them.
         thresholds: in ascending order.
 
     Returns:
         Two arrays ``(len(thresholds) + 1, labels)``.
     """
+    y_true, y_pred, weight = (array.reshape(-1, labels) for array in batch)
     bounds = jnp.asarray(thresholds, y_pred.dtype)
     passed = jnp.sum((y_pred[..., None] > bounds[None, None]).astype(jnp.int32), -1)
     true = (y_true != 0.0).astype(weight.dtype)
-    labels = jnp.arange(y_pred.shape[1], dtype=jnp.int32)
-    empty = jnp.zeros((len(thresholds) + 1, y_pred.shape[1]), weight.dtype)
-    place = (passed, jnp.broadcast_to(labels, passed.shape))
+    columns = jnp.broadcast_to(jnp.arange(labels, dtype=jnp.int32), passed.shape)
+    empty = jnp.zeros((len(thresholds) + 1, labels), weight.dtype)
+    place = (passed, columns)
     return (
         empty.at[place].add(weight * true),
         empty.at[place].add(weight * (1.0 - true)),
@@ -55,48 +67,69 @@ def counts(histogram: Any) -> tuple[Any, Any]:
     return above, histogram.cumsum(axis=0)[:-1]
 
 
+class Counts(NamedTuple):
+    """The weights of targets at each threshold, ``(thresholds, labels)`` each.
+
+    True ones are positives where the output says yes, else negatives; false ones are
+    right where it says no.
+    """
+
+    true_positives: Any
+    false_negatives: Any
+    false_positives: Any
+    true_negatives: Any
+
+    @classmethod
+    def of(cls, totals: Totals) -> "Counts":
+        """Return them from the histograms of true and of false targets."""
+        return cls(*(side for histogram in totals for side in counts(histogram)))
+
+    @property
+    def precision(self) -> Any:
+        """How many of those with a yes are true."""
+        return over(self.true_positives, self.true_positives + self.false_positives)
+
+    @property
+    def recall(self) -> Any:
+        """How many of the true ones have a yes."""
+        return over(self.true_positives, self.true_positives + self.false_negatives)
+
+    @property
+    def specificity(self) -> Any:
+        """How many of the false ones have a no."""
+        return over(self.true_negatives, self.true_negatives + self.false_positives)
+
+    @property
+    def sensitivity(self) -> Any:
+        """Another word for `recall`."""
+        return self.recall
+
+
 def spread(weight: Array, shape: tuple[int, ...]) -> Array:
     """Return weights of examples as one weight per output."""
     weight = jnp.expand_dims(weight, tuple(range(weight.ndim, len(shape))))
     return jnp.broadcast_to(weight, shape)
 
 
-def freeze(metric: Metric, argument: str) -> None:
-    """Make a tuple of a list or an array, so that the metric is hashable."""
-    value = getattr(metric, argument)
-    if isinstance(value, list | np.ndarray):
-        frozen = (float(v) if is_number(v) else v for v in value)
-        object.__setattr__(metric, argument, tuple(frozen))
+def frozen(value: Any) -> Any:
+    """Return a list or an array as a tuple, so that its metric is hashable."""
+    if not isinstance(value, list | np.ndarray):
+        return value
+    return tuple(float(v) if is_number(v) else v for v in value)
 
 
-def check_thresholds(metric: Metric, thresholds: Thresholds) -> None:
-    """Check that thresholds are None or numbers from 0 to 1."""
-    for value in bounds_of(thresholds):
-        if not is_number(value) or not 0.0 <= value <= 1.0:
-            raise ArgumentError(
-                f"{type(metric).__name__}: thresholds must be numbers in [0, 1], not "
-                f"{value!r}."
-            )
+check_threshold = functools.partial(
+    check_fits, words="numbers in [0, 1]", fits=is_share
+)
 
 
-def check_integer(
-    metric: Metric, argument: str, least: int, optional: bool = False
-) -> None:
-    """Make an argument an integer that is not too small, or may be None."""
-    value = getattr(metric, argument)
-    if optional and value is None:
-        return
-    integer = as_integer(value)
-    object.__setattr__(metric, argument, integer)
-    if integer is None or integer < least:
-        or_none = " or None" if optional else ""
-        raise ArgumentError(
-            f"{type(metric).__name__}: {argument} must be an integer of at least "
-            f"{least}{or_none}, not {value!r}."
-        )
+def _check_thresholds(argument: str, value: Any) -> Any:
+    for number in bounds_of(value := frozen(value)):
+        check_threshold(argument, number)
+    return value
 
 
-def bounds_of(thresholds: Thresholds) -> tuple[Any, ...]:
+def bounds_of(thresholds: Any) -> tuple[Any, ...]:
     """Return frozen thresholds as a tuple; None stands for 0.5."""
     if thresholds is None:
         return (0.5,)
@@ -124,11 +157,17 @@ class AtThresholds(Metric):
     """The base of metrics of all outputs, or of output ``class_id``, as one."""
 
     class_id: int | None = None
+    counted: ClassVar[str]
+    """What of `Counts` it is."""
 
     @property
     @abc.abstractmethod
     def bounds(self) -> tuple[Any, ...]:
         """The thresholds, in any order."""
+
+    def seen(self, y_pred: Array) -> Array:
+        """Return what is compared with the thresholds."""
+        return y_pred
 
     def zeros(self) -> Totals:
         return zeros(2, (len(self.bounds) + 1, 1))
@@ -137,15 +176,28 @@ class AtThresholds(Metric):
         self, y_true: Array, y_pred: Array, weight: Float[Array, "batch ..."]
     ) -> Totals:
         y_true, y_pred = aligned(y_true, y_pred)
-        weight = spread(weight, y_pred.shape)
+        batch = [y_true, self.seen(y_pred), spread(weight, y_pred.shape)]
         if self.class_id is not None:
             if y_pred.ndim < 2 or self.class_id >= y_pred.shape[-1]:
                 raise ArgumentError(
                     f"{type(self).__name__}: class_id={self.class_id} of outputs of "
                     f"shape {y_pred.shape}: it counts the outputs from 0."
                 )
-            y_true, y_pred, weight = (
-                array[..., self.class_id] for array in (y_true, y_pred, weight)
-            )
-        y_true, y_pred, weight = (a.reshape(-1, 1) for a in (y_true, y_pred, weight))
-        return histogram(y_true, y_pred, weight, tuple(sorted(self.bounds)))
+            batch = [array[..., self.class_id] for array in batch]
+        return histogram(batch, 1, tuple(sorted(self.bounds)))
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class _AtEach(AtThresholds):
+    """The base of those that give a number at each of the user's thresholds."""
+
+    thresholds: Thresholds = dataclasses.field(
+        default=None, metadata=checked(_check_thresholds)
+    )
+
+    @property
+    def bounds(self) -> tuple[Any, ...]:
+        return bounds_of(self.thresholds)
+
+    def result(self, totals: Totals) -> Any:
+        return in_order(getattr(Counts.of(totals), self.counted), self.thresholds)

@@ -1,0 +1,218 @@
+"""The area under a curve of shares at thresholds."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from numpy.typing import NDArray
+
+from jaxnet_mini.base.arguments import as_integer, check_number
+from jaxnet_mini.core.fields import Check, checked, one_of
+from jaxnet_mini.core.losses.functions import EPSILON, aligned
+from jaxnet_mini.core.metrics.base import (
+    Metric,
+    Totals,
+    in_words,
+    numpy_of,
+    over,
+    zeros,
+)
+from jaxnet_mini.core.metrics.thresholds import (
+    OPTIONAL_COUNT,
+    Counts,
+    check_threshold,
+    frozen,
+    histogram,
+    spread,
+)
+from jaxnet_mini.core.types import Float
+from jaxnet_mini.errors import ArgumentError, ShapeError
+
+
+def _check_several(argument: str, value: Any) -> int:
+    integer = as_integer(value)
+    if integer is None or integer < 2:
+        raise ArgumentError(f"{argument} must be an integer above 1, not {value!r}.")
+    return integer
+
+
+def _check_list(argument: str, value: Any, each: Check) -> Any:
+    if not isinstance(value := frozen(value), tuple):
+        raise ArgumentError(
+            f"{argument} must be a list of numbers or None, not {value!r}."
+        )
+    for number in value:
+        each(argument, number)
+    return value
+
+
+def _check_weight(argument: str, value: Any) -> Any:
+    kind, name = argument.split()
+    return check_number(f"{kind} every one of {name}", value, least=0.0)
+
+
+THRESHOLDS = checked(_check_list, each=check_threshold, optional=True)
+WEIGHTS = checked(_check_list, each=_check_weight, optional=True)
+METHODS = "interpolation", "minoring", "majoring"
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class AUC(Metric):
+    """The area under a curve that runs through thresholds from 0 to 1.
+
+    Outputs below 0 count as 0, and those above 1 as 1.
+
+    Args:
+        num_thresholds: how many thresholds, evenly spaced.
+        curve: ``"ROC"``: recall over the share of false targets that say yes;
+            ``"PR"``: precision over recall; ``"PRGAIN"``: their gains over a guess
+            (Flach & Kull 2015).
+        summation_method: ``"interpolation"``: trapezoids, and for ``"PR"`` the
+            interpolation of Davis & Goadrich 2006; ``"minoring"``: the lower corner of
+            each step; ``"majoring"``: the upper one.
+        name: in the logs.
+        thresholds: instead of evenly spaced ones; 0 and 1 are added.
+        multi_label: whether each output is a curve of its own; the result is the mean
+            of the areas.
+        num_labels: the number of outputs with ``multi_label``; a model knows it.
+        label_weights: weights of the outputs, one each.
+        from_logits: whether outputs come before the sigmoid.
+
+    Source: https://keras.io/api/metrics/classification_metrics/
+
+    >>> y_true = jnp.array([0.0, 0.0, 1.0, 1.0])
+    >>> round(float(AUC()(y_true, jnp.array([0.0, 0.5, 0.3, 0.9]))), 4)
+    0.75
+    """
+
+    num_thresholds: int = dataclasses.field(
+        default=200, metadata=checked(_check_several)
+    )
+    curve: str = dataclasses.field(
+        default="ROC", metadata=one_of("curve", ("ROC", "PR", "PRGAIN"))
+    )
+    summation_method: str = dataclasses.field(
+        default="interpolation", metadata=one_of("summation_method", METHODS)
+    )
+    name: str = "auc"
+    _: dataclasses.KW_ONLY
+    thresholds: Sequence[float] | NDArray[Any] | None = dataclasses.field(
+        default=None, metadata=THRESHOLDS
+    )
+    multi_label: bool = False
+    num_labels: int | None = dataclasses.field(default=None, metadata=OPTIONAL_COUNT)
+    label_weights: Sequence[float] | NDArray[Any] | None = dataclasses.field(
+        default=None, metadata=WEIGHTS
+    )
+    from_logits: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.thresholds is not None:
+            object.__setattr__(self, "num_thresholds", len(self.thresholds) + 2)
+        if self.num_labels is not None and not self.multi_label:
+            raise ArgumentError(
+                f"AUC: num_labels={self.num_labels!r} without multi_label=True: give "
+                "both or neither."
+            )
+
+    @property
+    def bounds(self) -> tuple[float, ...]:
+        """The thresholds in ascending order, with ends that part nothing."""
+        inner = self.thresholds
+        if inner is None:
+            last = self.num_thresholds - 1
+            inner = tuple(i / last for i in range(1, last))
+        # Outputs of exactly 0 and 1 lie within the ends.
+        return (-EPSILON, *sorted(inner), 1.0 + EPSILON)
+
+    def for_outputs(self, outputs: int) -> Metric:
+        if self.multi_label and self.num_labels is None:
+            return dataclasses.replace(self, num_labels=outputs)
+        return self
+
+    def zeros(self) -> Totals:
+        if self.multi_label and self.num_labels is None:
+            raise ArgumentError(
+                "AUC: with multi_label=True the sums need num_labels, the number of "
+                "outputs: give it."
+            )
+        return zeros(2, (self.num_thresholds + 1, self.num_labels or 1))
+
+    def totals(
+        self, y_true: Array, y_pred: Array, weight: Float[Array, "batch ..."]
+    ) -> Totals:
+        y_true, y_pred = aligned(y_true, y_pred)
+        weight = spread(weight, y_pred.shape)
+        if self.from_logits:
+            y_pred = jax.nn.sigmoid(y_pred)
+        # The curve goes from end to end only where the outer thresholds part nothing.
+        y_pred = jnp.clip(y_pred, 0.0, 1.0)
+        outputs = y_pred.shape[-1] if y_pred.ndim > 1 else 1
+        for argument, expected in (
+            ("num_labels", self.num_labels),
+            ("label_weights", self.label_weights and len(self.label_weights)),
+        ):
+            if expected and expected != outputs:
+                raise ShapeError(
+                    f"{in_words(self)}: {argument} is for {expected} outputs and "
+                    f"y_pred has shape {y_pred.shape}: give as many as the last layer "
+                    "has units."
+                )
+        if self.label_weights and not self.multi_label:
+            shares = jnp.asarray(self.label_weights, weight.dtype)
+            axes = tuple(range(weight.ndim - 1))
+            weight = weight * jnp.expand_dims(shares, axes)
+        labels = outputs if self.multi_label else 1
+        return histogram((y_true, y_pred, weight), labels, self.bounds)
+
+    def result(self, totals: Totals) -> Any:
+        counts = Counts.of(totals)
+        if self.curve == "PR" and self.summation_method == "interpolation":
+            areas = _interpolated(counts)
+        else:
+            x, y = _curve(self.curve, counts)
+            xp = numpy_of(y)
+            heights = {
+                "interpolation": (y[:-1] + y[1:]) / 2.0,
+                "minoring": xp.minimum(y[:-1], y[1:]),
+                "majoring": xp.maximum(y[:-1], y[1:]),
+            }[self.summation_method]
+            areas = ((x[:-1] - x[1:]) * heights).sum(axis=0)
+        if self.multi_label and self.label_weights:
+            shares = numpy_of(areas).asarray(self.label_weights, areas.dtype)
+            return over((areas * shares).sum(), shares.sum())
+        return areas.mean()
+
+
+def _curve(curve: str, counts: Counts) -> tuple[Any, Any]:
+    tp, fn, fp, tn = counts
+    if curve == "ROC":
+        return over(fp, fp + tn), counts.recall
+    if curve == "PR":
+        return counts.recall, counts.precision
+    scale = over(tp + fn, tn + fp)
+    # Both gains diverge where no target is found.
+    xp, found = numpy_of(tp), tp > 0.0
+    recall_gain = xp.where(found, 1.0 - scale * over(fn, tp), 0.0)
+    precision_gain = xp.where(found, 1.0 - scale * over(fp, tp), 1.0)
+    return xp.maximum(recall_gain, 0.0), precision_gain
+
+
+def _interpolated(counts: Counts) -> Any:
+    """Return the area under the precision-recall curve, by label.
+
+    Between two thresholds true positives vary linearly with all positives ``p``, at
+    ``slope``; precision ``(intercept + slope p) / p`` is integrated over recall.
+    """
+    tp, fn, fp, _ = counts
+    p = tp + fp
+    steps, slope = tp[:-1] - tp[1:], over(tp[:-1] - tp[1:], p[:-1] - p[1:])
+    intercept = tp[1:] - slope * p[1:]
+    xp, both = numpy_of(p), (p[:-1] > 0.0) & (p[1:] > 0.0)
+    ratio = xp.where(both, over(p[:-1], p[1:]), 1.0)
+    area = slope * (steps + intercept * xp.log(ratio))
+    return over(area, xp.maximum(tp[1:] + fn[1:], 0.0)).sum(axis=0)
