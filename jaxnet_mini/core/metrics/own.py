@@ -6,23 +6,25 @@ run on a copy whose variables have the values that are carried, and the object i
 stays as it is.
 """
 
+import copy
 import dataclasses
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.core import inspection
-from jaxnet_mini.core.metrics.base import Metric, Totals
+from jaxnet_mini.core.metrics.base import Metric
 from jaxnet_mini.core.metrics.by_hand import SO_FAR, ByHand
 from jaxnet_mini.core.types import Float
-from jaxnet_mini.core.values import MADE_OF, Value
+from jaxnet_mini.core.values import Value, held
 from jaxnet_mini.core.variables import Variable, plain
 
-Values = dict[str, Any]
-"""What a metric has counted: ``own``, its variables by name; ``so_far``, the sums of
-the class of this library that it derives from; ``parts``, of the metrics it holds."""
+Values: TypeAlias = Any
+"""What a metric has counted, a list: the values of its variables, and the sums of those
+that it holds and of the class of this library that it derives from."""
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -54,20 +56,29 @@ class Folded(Value):
 
     def zeros(self) -> Values:
         """Return what has been counted before the first batch."""
-        copy = _copied(self.metric, _first(self.metric))
+        copy = _copied(self.metric)
         copy.reset_state()
         return _counted(copy)
 
     def totals(
         self, y_true: Array, y_pred: Array, weight: Float[Array, "batch ..."]
-    ) -> Totals:
+    ) -> Values:
         """Return what has been counted after one batch alone."""
-        return self.fold(self.zeros(), Seen(self, y_true, y_pred, weight, None))
+        return self.fold(y_true, y_pred, weight, None)
 
-    def fold(self, values: Values, seen: "Seen") -> Values:
-        """Return what has been counted after one more batch."""
-        values = _typed(self.metric, values)
-        y_true, y_pred, weight, mask = seen.y_true, seen.y_pred, seen.weight, seen.mask
+    def fold(
+        self, y_true: Any, y_pred: Any, weight: Any, mask: Any, values: Values = None
+    ) -> Values:
+        """Return what has been counted after one more batch.
+
+        Args:
+            y_true: targets.
+            y_pred: outputs.
+            weight: of the rows, ``(batch,)``; None for none.
+            mask: ``(batch,)``, 0 for padding; None where there is none.
+            values: what has been counted before; None for nothing.
+        """
+        values = self.zeros() if values is None else self._typed(values)
 
         def at_once(values: Values) -> Values:
             return self._updated(values, y_true, y_pred, weight)
@@ -77,24 +88,24 @@ class Folded(Value):
         real = mask.astype(bool)
 
         def one(row: Array, values: Values) -> Values:
-            parts = jax.tree.map(
+            batch = jax.tree.map(
                 lambda of_all: jax.lax.dynamic_slice_in_dim(of_all, row, 1),
                 (y_true, y_pred, weight),
             )
-            after: Values = jax.lax.cond(
+            return jax.lax.cond(
                 real[row],
-                lambda values: self._updated(values, *parts),
+                lambda values: self._updated(values, *batch),
                 lambda values: values,
                 values,
             )
-            return after
 
         def one_by_one(values: Values) -> Values:
-            after: Values = jax.lax.fori_loop(0, len(real), one, values)
-            return after
+            return jax.lax.fori_loop(0, len(real), one, values)
 
-        after: Values = jax.lax.cond(jnp.all(real), at_once, one_by_one, values)
-        return after
+        return jax.lax.cond(jnp.all(real), at_once, one_by_one, values)
+
+    def _typed(self, values: Values) -> Values:
+        return _counted(_copied(self.metric, values))
 
     def _updated(self, values: Values, y_true: Any, y_pred: Any, weight: Any) -> Values:
         copy = _copied(self.metric, values)
@@ -106,124 +117,79 @@ class Folded(Value):
 
     def result(self, totals: Values) -> Any:
         """Return what the user's ``result`` makes of what has been counted."""
-        return _copied(self.metric, _typed(self.metric, totals)).result()
-
-
-@jax.tree_util.register_pytree_node_class
-@dataclasses.dataclass(frozen=True)
-class Seen:
-    """A batch that a metric is still to be asked for.
-
-    Attributes:
-        metric: which.
-        y_true: targets.
-        y_pred: outputs.
-        weight: of the rows, ``(batch,)``; None for none.
-        mask: ``(batch,)``, 0 for padding; None where there is none.
-    """
-
-    metric: Folded
-    y_true: Any
-    y_pred: Any
-    weight: Any
-    mask: Any
-
-    def tree_flatten(self) -> tuple[tuple[Any, ...], Folded]:
-        """Return the arrays, and the metric."""
-        return (self.y_true, self.y_pred, self.weight, self.mask), self.metric
-
-    @classmethod
-    def tree_unflatten(cls, metric: Folded, arrays: Any) -> "Seen":
-        """Put together what `tree_flatten` took apart."""
-        return cls(metric, *arrays)
+        return _copied(self.metric, totals).result()
 
 
 def folded(metric: Metric) -> Any:
     """Return a metric as a trainer takes it, of one in Keras's form a `Folded`."""
-    in_keras_form = is_in_keras_form(type(metric))
+    in_keras_form = "update_state" in inspection.defined_in(type(metric))
     return Folded(metric, metric.name) if in_keras_form else metric
 
 
-def is_in_keras_form(kind: type) -> bool:
-    """Tell whether a class has an ``update_state`` of a user's own."""
-    return "update_state" in inspection.defined_in(kind)
+def _mapped(metric: Any, function: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return attributes, with what a function makes of metrics and variables there."""
+
+    def within(value: Any) -> Any:
+        if isinstance(value, ByHand | Variable):
+            return function(value)
+        if type(value) in (list, tuple):
+            return type(value)(map(within, value))
+        if type(value) is dict:
+            return {name: within(entry) for name, entry in value.items()}
+        return value
+
+    return {name: within(value) for name, value in held(metric).items()}
 
 
-def _held(metric: Any) -> dict[str, Any]:
-    kept = (SO_FAR, "_values", "_value_key")
-    return {n: v for n, v in vars(metric).items() if n not in kept}
-
-
-def _within(value: Any, function: Any) -> Any:
-    """Return what a function makes of metrics and variables in an attribute."""
-    if isinstance(value, ByHand | Variable):
-        return function(value)
-    if type(value) in (list, tuple):
-        return type(value)(_within(entry, function) for entry in value)
-    if type(value) is dict:
-        return {name: _within(entry, function) for name, entry in value.items()}
-    return value
-
-
-def _parts(metric: Any) -> tuple[list[Variable], list[Any]]:
-    """Return the variables of a metric, and the metrics that it holds, each once."""
+def _parts(metric: Any) -> list[Any]:
+    """Return the variables of a metric by their names, and all metrics, each once."""
     found: dict[int, Any] = {}
-    for name, value in _held(metric).items():
-        if name != MADE_OF:
-            _within(value, lambda one: found.setdefault(id(one), one))
+
+    def visit(one: Any) -> Any:
+        if id(one) not in found:
+            found[id(one)] = one
+            if isinstance(one, ByHand):
+                _mapped(one, visit)
+        return one
+
+    visit(metric)
     variables = [one for one in found.values() if isinstance(one, Variable)]
-    return variables, [one for one in found.values() if isinstance(one, ByHand)]
+    metrics = [one for one in found.values() if isinstance(one, ByHand)]
+    return [*sorted(variables, key=lambda variable: variable.name), *metrics]
 
 
-def _first(metric: Any) -> Values:
-    variables, parts = _parts(metric)
-    key = jax.random.key(0)
-    return {
-        "own": {variable.name: variable.spec.first(key) for variable in variables},
-        "so_far": metric.zeros(),
-        "parts": [_first(part) for part in parts],
-    }
+def _copied(metric: Any, values: Values = None) -> Any:
+    """Return a copy of a metric that has counted these values, None for nothing."""
+    copies: dict[int, Any] = {}
+    parts = _parts(metric)
+    for part, value in zip(parts, values or map(_first, parts), strict=True):
+        if isinstance(part, Variable):
+            own = {part.name: jnp.asarray(value).astype(part.dtype)}
+            copies[id(part)] = Variable(part.spec, own, part.owner)
+        else:
+            copies[id(part)] = copy.copy(part)
+            vars(copies[id(part)])[SO_FAR] = jax.tree.map(_as_float, value)
+    for part in parts:
+        if isinstance(part, ByHand):
+            own = _mapped(part, lambda one: copies[id(one)])
+            vars(copies[id(part)]).update(own)
+    return copies[id(metric)]
 
 
-def _typed(metric: Any, values: Values) -> Values:
-    """Return values as arrays of the dtypes that they have as variables."""
-    variables, parts = _parts(metric)
-    own = values["own"]
-    return {
-        "own": {v.name: jnp.asarray(own[v.name]).astype(v.dtype) for v in variables},
-        "so_far": jax.tree.map(
-            lambda leaf: jnp.asarray(leaf, jax.dtypes.canonicalize_dtype(float)),
-            values["so_far"],
-        ),
-        "parts": [_typed(*pair) for pair in zip(parts, values["parts"], strict=True)],
-    }
+def _first(part: Any) -> Any:
+    """Return what a variable or a metric begins with."""
+    if isinstance(part, Variable):
+        return part.spec.first(jax.random.key(0))
+    return part.zeros()
 
 
-def _copied(metric: Any, values: Values) -> Any:
-    """Return a copy of a metric whose variables have these values."""
-    copy = object.__new__(type(metric))
-    own = dict(values["own"])
-    _, parts = _parts(metric)
-    of_part = {
-        id(part): _copied(part, inner)
-        for part, inner in zip(parts, values["parts"], strict=True)
-    }
-
-    def put(one: Any) -> Any:
-        if isinstance(one, Variable):
-            return Variable(one.spec, own, one.owner)
-        return of_part.get(id(one), one)
-
-    vars(copy).update({n: _within(v, put) for n, v in _held(metric).items()})
-    vars(copy)[SO_FAR] = values["so_far"]
-    return copy
+def _as_float(leaf: Any) -> Array:
+    return jnp.asarray(leaf, jax.dtypes.canonicalize_dtype(float))
 
 
 def _counted(copy: Any) -> Values:
     """Return what a copy has counted."""
-    variables, parts = _parts(copy)
-    return {
-        "own": {variable.name: jnp.asarray(plain(variable)) for variable in variables},
-        "so_far": copy._so_far,
-        "parts": [_counted(part) for part in parts],
-    }
+    return [
+        jnp.asarray(plain(part)) if isinstance(part, Variable) else part._so_far
+        for part in _parts(copy)
+    ]

@@ -10,9 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.tree_util import Partial
 
 from jaxnet_mini.core import metrics
-from jaxnet_mini.core.metrics.own import Folded, Seen
+from jaxnet_mini.core.metrics.own import Folded
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.types import Bool, Int, Logs, Shape
 from jaxnet_mini.errors import ArgumentError
@@ -77,10 +78,10 @@ class Sums:
     def add(self, new: dict[str, Any]) -> "Sums":
         """Return the sums with those of one more batch."""
         dtype = self.total.dtype
-        carried = {name for name, entry in new.items() if isinstance(entry, Seen)}
+        carried = {name for name, entry in new.items() if isinstance(entry, Partial)}
         if carried:
             before = self._value()
-            new = {name: after(entry, before[name]) for name, entry in new.items()}
+            new = new | {name: new[name](before[name]) for name in carried}
         leaves = [jnp.ravel(leaf).astype(dtype) for leaf in jax.tree.leaves(new)]
         plus = jnp.concatenate(leaves) - self.lost
         total = self.total + plus
@@ -116,22 +117,12 @@ class Sums:
         return named
 
 
-def after(entry: Any, before: Any) -> Any:
-    """Return what a metric has counted after a batch; the sums of others as they are.
-
-    Args:
-        entry: the sums of the batch, or the batch for a metric that is asked for it.
-        before: what has been counted before.
-    """
-    return entry.metric.fold(before, entry) if isinstance(entry, Seen) else entry
-
-
 def finished(totals: "dict[str, Any] | Sums") -> dict[str, Any]:
     """Return the sums of one batch or of many by name, all metrics asked."""
     if isinstance(totals, Sums):
         return totals.value()
     return {
-        name: after(entry, entry.metric.zeros()) if isinstance(entry, Seen) else entry
+        name: entry() if isinstance(entry, Partial) else entry
         for name, entry in totals.items()
     }
 
@@ -143,12 +134,13 @@ def added_up(function: Callable[[Array], Any], n: int) -> Any:
         ArgumentError: one has a batch for a metric, which is asked for whole ones.
     """
     like = jax.eval_shape(function, jnp.int32(0))
-    for entry in jax.tree.leaves(like, is_leaf=lambda leaf: isinstance(leaf, Seen)):
-        if isinstance(entry, Seen):
+    for entry in jax.tree.leaves(like, is_leaf=lambda leaf: isinstance(leaf, Partial)):
+        if isinstance(entry, Partial):
+            folded: Any = entry.func
             raise ArgumentError(
-                f"order has {n} pieces a step, and the metric {entry.metric.name!r} "
-                "goes by whole batches in its update_state: give order the shape "
-                "(steps, batch)."
+                f"order has {n} pieces a step, and the metric "
+                f"{folded.__self__.name!r} goes by whole batches in its update_state: "
+                "give order the shape (steps, batch)."
             )
     zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
 

@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.tree_util import Partial
 
 from jaxnet_mini.core import metrics
 from jaxnet_mini.core.activations import Activation
 from jaxnet_mini.core.losses import Loss
 from jaxnet_mini.core.metrics import Metric
-from jaxnet_mini.core.metrics.own import Folded, Seen
+from jaxnet_mini.core.metrics.own import Folded
 from jaxnet_mini.core.networks import activity, protocol
 from jaxnet_mini.core.training.state import Batch
 from jaxnet_mini.core.types import Float, Layer, RandomKey, State, Variables
@@ -107,7 +108,7 @@ def totals_of(
 def _of_metrics(
     asked: tuple[Metric, ...], batch: Batch, weight: Array
 ) -> dict[str, Any]:
-    """Return the sums of metrics by name; of a `Folded` one the batch itself.
+    """Return the sums of metrics by name; of a `Folded` one how to go on.
 
     Args:
         asked: the metrics.
@@ -115,7 +116,7 @@ def _of_metrics(
         weight: by which rows count, 0 for padding.
     """
     return {
-        metric.name: Seen(metric, batch.y, batch.x, batch.weight, batch.mask)
+        metric.name: Partial(metric.fold, batch.y, batch.x, batch.weight, batch.mask)
         if isinstance(metric, Folded)
         else metric.totals(batch.y, batch.x, weight)
         for metric in asked
