@@ -127,7 +127,7 @@ def is_left_alone(node: ast.AST) -> bool:
             return True
         case ast.AnnAssign(_, ast.Name("TypeAlias")):
             return True
-        case ast.Assign([ast.Name("__all__")]):
+        case ast.Assign([ast.Name("__all__")]) | ast.AugAssign(ast.Name("__all__")):
             return True
     return False
 

@@ -51,44 +51,17 @@ from jaxnet_mini.core.losses.functions import (
 )
 from jaxnet_mini.errors import ArgumentError, find
 
-__all__ = [
-    "EPSILON",
-    "LOSSES",
-    "BinaryCrossentropy",
-    "CategoricalCrossentropy",
-    "CategoricalHinge",
-    "CosineSimilarity",
-    "FunctionLoss",
-    "Hinge",
-    "Huber",
-    "KLDivergence",
-    "LogCosh",
-    "Loss",
-    "LossFunction",
-    "MeanAbsoluteError",
-    "MeanAbsolutePercentageError",
-    "MeanSquaredError",
-    "MeanSquaredLogarithmicError",
-    "Poisson",
-    "SparseCategoricalCrossentropy",
-    "SquaredHinge",
-    "binary_crossentropy",
-    "categorical_crossentropy",
-    "categorical_hinge",
-    "cosine_similarity",
-    "get",
-    "hinge",
-    "huber",
-    "kl_divergence",
-    "log_cosh",
-    "mean_absolute_error",
-    "mean_absolute_percentage_error",
-    "mean_squared_error",
-    "mean_squared_logarithmic_error",
-    "poisson",
-    "sparse_categorical_crossentropy",
-    "squared_hinge",
-]
+__all__ = ["EPSILON", "LOSSES", "FunctionLoss", "Loss", "LossFunction", "get"]
+__all__ += ["BinaryCrossentropy", "CategoricalCrossentropy", "CategoricalHinge"]
+__all__ += ["CosineSimilarity", "Hinge", "Huber", "KLDivergence", "LogCosh", "Poisson"]
+__all__ += ["MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredError"]
+__all__ += ["MeanSquaredLogarithmicError", "SparseCategoricalCrossentropy"]
+__all__ += ["SquaredHinge"]
+__all__ += ["binary_crossentropy", "categorical_crossentropy", "categorical_hinge"]
+__all__ += ["cosine_similarity", "hinge", "huber", "kl_divergence", "log_cosh"]
+__all__ += ["mean_absolute_error", "mean_absolute_percentage_error"]
+__all__ += ["mean_squared_error", "mean_squared_logarithmic_error", "poisson"]
+__all__ += ["sparse_categorical_crossentropy", "squared_hinge"]
 
 _CLASSES: tuple[Any, ...] = tuple(
     kind

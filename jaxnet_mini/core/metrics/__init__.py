@@ -90,73 +90,27 @@ from jaxnet_mini.core.metrics.of_losses import (
 from jaxnet_mini.core.metrics.scores import F1Score, FBetaScore, R2Score
 from jaxnet_mini.errors import ArgumentError, find
 
-__all__ = [
-    "AUC",
-    "METRICS",
-    "Accuracy",
-    "BinaryAccuracy",
-    "BinaryCrossentropy",
-    "CategoricalAccuracy",
-    "CategoricalCrossentropy",
-    "CategoricalHinge",
-    "CosineSimilarity",
-    "F1Score",
-    "FBetaScore",
-    "FalseNegatives",
-    "FalsePositives",
-    "FunctionMean",
-    "Hinge",
-    "KLDivergence",
-    "LogCoshError",
-    "Mean",
-    "MeanAbsoluteError",
-    "MeanAbsolutePercentageError",
-    "MeanMetricWrapper",
-    "MeanSquaredError",
-    "MeanSquaredLogarithmicError",
-    "Metric",
-    "MetricFunction",
-    "Poisson",
-    "Precision",
-    "PrecisionAtRecall",
-    "R2Score",
-    "Recall",
-    "RecallAtPrecision",
-    "RootMeanSquaredError",
-    "SensitivityAtSpecificity",
-    "SparseCategoricalAccuracy",
-    "SparseCategoricalCrossentropy",
-    "SparseTopKCategoricalAccuracy",
-    "SpecificityAtSensitivity",
-    "SquaredHinge",
-    "Sum",
-    "TopKCategoricalAccuracy",
-    "TrueNegatives",
-    "TruePositives",
-    "accuracy",
-    "binary_accuracy",
-    "binary_crossentropy",
-    "categorical_accuracy",
-    "categorical_crossentropy",
-    "categorical_hinge",
-    "crossentropy",
-    "get",
-    "hinge",
-    "kl_divergence",
-    "log_cosh",
-    "mean_absolute_error",
-    "mean_absolute_percentage_error",
-    "mean_per_row",
-    "mean_squared_error",
-    "mean_squared_logarithmic_error",
-    "poisson",
-    "sparse_categorical_accuracy",
-    "sparse_categorical_crossentropy",
-    "sparse_top_k_categorical_accuracy",
-    "squared_hinge",
-    "top_k_categorical_accuracy",
-    "zeros",
-]
+__all__ = ["METRICS", "Metric", "MetricFunction", "get", "zeros"]
+__all__ += ["FunctionMean", "Mean", "MeanMetricWrapper", "Sum", "mean_per_row"]
+__all__ += ["Accuracy", "BinaryAccuracy", "CategoricalAccuracy"]
+__all__ += ["SparseCategoricalAccuracy", "SparseTopKCategoricalAccuracy"]
+__all__ += ["TopKCategoricalAccuracy", "accuracy", "binary_accuracy"]
+__all__ += ["categorical_accuracy", "sparse_categorical_accuracy"]
+__all__ += ["sparse_top_k_categorical_accuracy", "top_k_categorical_accuracy"]
+__all__ += ["BinaryCrossentropy", "CategoricalCrossentropy", "CategoricalHinge"]
+__all__ += ["CosineSimilarity", "Hinge", "KLDivergence", "LogCoshError", "Poisson"]
+__all__ += ["MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredError"]
+__all__ += ["MeanSquaredLogarithmicError", "RootMeanSquaredError"]
+__all__ += ["SparseCategoricalCrossentropy", "SquaredHinge", "crossentropy"]
+__all__ += ["binary_crossentropy", "categorical_crossentropy", "categorical_hinge"]
+__all__ += ["hinge", "kl_divergence", "log_cosh", "mean_absolute_error"]
+__all__ += ["mean_absolute_percentage_error", "mean_squared_error"]
+__all__ += ["mean_squared_logarithmic_error", "poisson"]
+__all__ += ["sparse_categorical_crossentropy", "squared_hinge"]
+__all__ += ["AUC", "F1Score", "FBetaScore", "Precision", "R2Score", "Recall"]
+__all__ += ["FalseNegatives", "FalsePositives", "TrueNegatives", "TruePositives"]
+__all__ += ["PrecisionAtRecall", "RecallAtPrecision"]
+__all__ += ["SensitivityAtSpecificity", "SpecificityAtSensitivity"]
 
 
 def _is_whole(kind: Any) -> bool:
@@ -209,10 +163,10 @@ def resolved(
     ['auc', 'auc_1']
     """
     plain, weighted = (
-        tuple(own.folded(get(metric)) for metric in given)
+        [(entry, own.folded(get(entry))) for entry in given]
         for given in (metrics, weighted_metrics)
     )
-    return naming.named(metrics, plain, weighted_metrics, weighted)
+    return naming.named(plain, weighted)
 
 
 def get(metric: str | Metric | type[Metric] | MetricFunction) -> Metric:

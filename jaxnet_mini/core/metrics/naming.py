@@ -1,18 +1,19 @@
 """By what names metrics go in the logs."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
-from typing import Any
+import itertools
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 from jaxnet_mini.core.metrics.base import Metric
 from jaxnet_mini.errors import ArgumentError
 
+Pairs: TypeAlias = Sequence[tuple[Any, Any]]
+"""What the user wrote, each with the metric that it stands for."""
+
 
 def named(
-    given: Sequence[Any],
-    metrics: Sequence[Metric],
-    given_weighted: Sequence[Any],
-    weighted_metrics: Sequence[Metric],
+    plain: Pairs, weighted: Pairs
 ) -> tuple[tuple[Metric, ...], tuple[Metric, ...]]:
     """Return the metrics and the weighted ones, by different names.
 
@@ -21,58 +22,45 @@ def named(
     others is called ``weighted_...`` instead.
 
     Args:
-        given: what the user wrote.
-        metrics: what that stands for.
-        given_weighted: what the user wrote for the weighted ones.
-        weighted_metrics: what that stands for.
+        plain: the metrics.
+        weighted: the weighted ones.
 
     Raises:
         ArgumentError: the user gave one name twice, or the name ``"loss"``.
     """
+    taken: set[str] = set()
     reserved: set[str] = set()
-    for entries, resolved in ((given, metrics), (given_weighted, weighted_metrics)):
-        pairs = zip(entries, resolved, strict=True)
+    for pairs in (plain, weighted):
         chosen = [metric.name for entry, metric in pairs if _is_chosen(entry, metric)]
         for name in chosen:
             if chosen.count(name) > 1:
                 raise _twice(name)
         reserved |= {*chosen}
-    taken: set[str] = set()
 
-    def renamed(metric: Metric, name: str) -> Metric:
+    def renamed(metric: Metric, prefix: str = "") -> Metric:
+        name = new = prefix + metric.name
         if name == "loss":
             raise _twice(name)
-        number = 0
-        new = name
-        while new in taken or (number and new in reserved):
-            number += 1
-            new = f"{name}_{number}"
+        numbers = itertools.count(1)
+        while new in taken or (new != name and new in reserved):
+            new = f"{name}_{next(numbers)}"
         taken.add(new)
         return metric if new == metric.name else metric.renamed(new)
 
-    first = tuple(renamed(metric, metric.name) for metric in metrics)
-    second = []
-    for entry, metric in zip(given_weighted, weighted_metrics, strict=True):
-        again = (
-            _is_chosen(entry, metric) or not _is_metric(entry) or _among(entry, given)
-        )
-        prefix = "weighted_" if again and metric.name in taken else ""
-        second.append(renamed(metric, f"{prefix}{metric.name}"))
-    return first, tuple(second)
+    def prefix(entry: Any, metric: Metric) -> str:
+        made = isinstance(entry, Metric | type) and not _is_chosen(entry, metric)
+        same = isinstance(entry, Metric) and any(entry is other for other, _ in plain)
+        return "weighted_" if metric.name in taken and (same or not made) else ""
+
+    first = tuple(renamed(metric) for _, metric in plain)
+    second = tuple(renamed(metric, prefix(entry, metric)) for entry, metric in weighted)
+    return first, second
 
 
-def _is_chosen(entry: Any, metric: Metric) -> bool:
+def _is_chosen(entry: Any, metric: Any) -> bool:
     """Tell whether the user gave the name, as far as a value shows that."""
-    by_value = dataclasses.is_dataclass(metric) and metric.name != metric.default_name
-    return isinstance(entry, str) or by_value
-
-
-def _is_metric(entry: Any) -> bool:
-    return isinstance(entry, Metric | type)
-
-
-def _among(entry: Any, given: Iterable[Any]) -> bool:
-    return any(entry is other for other in given if isinstance(entry, Metric))
+    own: bool = metric.name != metric.default_name
+    return isinstance(entry, str) or (dataclasses.is_dataclass(metric) and own)
 
 
 def _twice(name: str) -> ArgumentError:
