@@ -7,10 +7,11 @@ import math
 import numbers
 import operator
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeGuard
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jaxnet_mini.errors import ArgumentError
 
@@ -35,6 +36,33 @@ def as_integer(value: Any) -> int | None:
     if not isinstance(value, numbers.Real) or not float(value).is_integer():
         return None
     return int(float(value))
+
+
+def as_integers(value: Any) -> tuple[int, ...] | None:
+    """Return the integers that ``value`` holds or is; None where one is none.
+
+    >>> as_integers([2, 3.0]), as_integers(2), as_integers((2, "3"))
+    ((2, 3), (2,), None)
+    """
+    given = value if isinstance(value, tuple | list) else (value,)
+    found = tuple(number for number in map(as_integer, given) if number is not None)
+    return found if len(found) == len(given) else None
+
+
+def as_finite(value: Any) -> NDArray[np.float32] | None:
+    """Return a number, or an array of them, in float32; None where one is not finite.
+
+    >>> as_finite([1, 2.5]), as_finite("1"), as_finite(np.nan)
+    (array([1. , 2.5], dtype=float32), None, None)
+    """
+    if isinstance(value, str | bytes | bool):
+        return None
+    try:
+        with np.errstate(over="ignore"):
+            array = np.array(value, np.float32)
+    except (TypeError, ValueError):  # words, or rows of several lengths
+        return None
+    return array if np.all(np.isfinite(array)) else None
 
 
 def is_function(value: Any) -> bool:
@@ -82,8 +110,10 @@ def check_positive(argument: str, value: Any) -> int:
     return integer
 
 
-def check_number(argument: str, value: Any, least: float = -math.inf) -> Any:
-    """Return ``value``, a finite number of at least ``least``, as it is.
+def check_number(
+    argument: str, value: Any, least: float = -math.inf, below: float = math.inf
+) -> Any:
+    """Return ``value``, a finite number in ``[least, below)``, as it is.
 
     Raises:
         ArgumentError: it is none.
@@ -92,6 +122,10 @@ def check_number(argument: str, value: Any, least: float = -math.inf) -> Any:
         bound = "" if least == -math.inf else f" of at least {least:g}"
         raise ArgumentError(
             f"{argument} must be a finite number{bound}, not {value!r}."
+        )
+    if not value < below:
+        raise ArgumentError(
+            f"{argument} must be a number in [{least:g}, {below:g}), not {value!r}."
         )
     return value
 
@@ -106,6 +140,24 @@ def check_fits(
     """
     if not is_number(value) or not fits(value):
         raise ArgumentError(f"{argument} must be {words}, not {value!r}.")
+    return value
+
+
+def check_float(argument: str, value: Any, **limits: float) -> float:
+    """Return what `check_number` takes as a float."""
+    return float(check_number(argument, value, **limits))
+
+
+def check_one_of(argument: str, value: Any, names: Collection[str]) -> str:
+    """Return ``value``, one of a few words.
+
+    Raises:
+        ArgumentError: it is another.
+    """
+    if not isinstance(value, str) or value not in names:
+        raise ArgumentError(
+            f"{argument} must be one of {', '.join(names)}, not {value!r}."
+        )
     return value
 
 

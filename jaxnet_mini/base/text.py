@@ -5,6 +5,8 @@ import math
 import re
 from typing import Any
 
+import numpy as np
+
 
 def snake_case(name: str) -> str:
     """Return Keras's default name of a class.
@@ -28,6 +30,8 @@ def as_call(value: Any) -> str:
     """
 
     def write(argument: Any) -> str:
+        if isinstance(argument, np.ndarray):
+            return f"<an array of shape {argument.shape}>"
         # A function by its name: its own repr is its address.
         named = callable(argument) and not dataclasses.is_dataclass(argument)
         return (
@@ -40,7 +44,7 @@ def as_call(value: Any) -> str:
         argument = getattr(value, field.name)
         if field.default is dataclasses.MISSING:
             shown.append(write(argument))
-        elif argument != field.default:
+        elif field.repr and np.any(argument != field.default):
             shown.append(f"{field.name}={write(argument)}")
     return f"{type(value).__name__}({', '.join(shown)})"
 

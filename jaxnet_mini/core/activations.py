@@ -40,55 +40,23 @@ Array([-0.5 ,  0.  ,  0.75], dtype=float32)
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.arguments import is_function
+from jaxnet_mini.core.fields import Checked, accepted
 from jaxnet_mini.errors import ArgumentError, find
 
-__all__ = [
-    "ACTIVATIONS",
-    "Activation",
-    "celu",
-    "elu",
-    "exponential",
-    "gelu",
-    "get",
-    "glu",
-    "hard_shrink",
-    "hard_sigmoid",
-    "hard_silu",
-    "hard_tanh",
-    "leaky_relu",
-    "linear",
-    "log_sigmoid",
-    "log_softmax",
-    "mish",
-    "relu",
-    "relu6",
-    "selu",
-    "sigmoid",
-    "silu",
-    "soft_shrink",
-    "softmax",
-    "softplus",
-    "softsign",
-    "sparse_plus",
-    "sparse_sigmoid",
-    "sparsemax",
-    "squareplus",
-    "tanh",
-    "tanh_shrink",
-    "threshold",
-]
-
+__all__ = ["celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid"]
+__all__ += ["hard_silu", "hard_tanh", "leaky_relu", "linear", "log_sigmoid"]
+__all__ += ["log_softmax", "mish", "relu", "relu6", "selu", "sigmoid", "silu"]
+__all__ += ["soft_shrink", "softmax", "softplus", "softsign", "sparse_plus"]
+__all__ += ["sparse_sigmoid", "sparsemax", "squareplus", "tanh", "tanh_shrink"]
 
 Activation: TypeAlias = Callable[[Array], Array]
-Named: TypeAlias = str | Activation | None
-"""What `get` takes: a name or the function itself, None for ``linear``."""
 
 
 def linear(x: Array) -> Array:
@@ -211,17 +179,17 @@ tanh = jnp.tanh
 
 # Without ``threshold``, which needs two more arguments, and without ``glu``, which
 # halves the axis that a layer has promised.
-_OTHERS = {"get", "glu", "threshold"}
-_ALIASES: dict[str, Activation] = {"hard_swish": hard_silu, "swish": silu}
 ACTIVATIONS: dict[str, Activation] = {
-    name: _ALIASES.get(name) or globals()[name]
-    for name in sorted({*__all__, *_ALIASES} - _OTHERS)
-    if name.islower()
+    **{name: globals()[name] for name in __all__},
+    "hard_swish": hard_silu,
+    "swish": silu,
 }
 """The functions above by their names, and two by another that Keras has for them."""
 
+__all__ += ["ACTIVATIONS", "Activation", "get", "glu", "threshold"]
 
-def get(activation: Named) -> Activation:
+
+def get(activation: str | Activation | None) -> Activation:
     """Return the function behind a Keras name; a callable stands for itself.
 
     Args:
@@ -248,3 +216,7 @@ def get(activation: Named) -> Activation:
         f"activation must be a name, a callable or None, not {activation!r}: "
         'write for example activation="relu".'
     )
+
+
+Named: TypeAlias = Annotated[str | Activation | None, Checked(accepted, by=get)]
+"""What layers take: a name or the function itself, None for ``linear``."""

@@ -8,17 +8,18 @@ with 1e-7 added, as in Keras.
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.absent import attributes
-from jaxnet_mini.base.arguments import as_integer, check_number, is_function
+from jaxnet_mini.base.arguments import as_integers
 from jaxnet_mini.base.text import snake_case
-from jaxnet_mini.core.fields import checked
+from jaxnet_mini.core import named
+from jaxnet_mini.core.fields import Checked, Strength, accepted
 from jaxnet_mini.core.values import Value
-from jaxnet_mini.errors import ArgumentError, ShapeError, find
+from jaxnet_mini.errors import ArgumentError, ShapeError
 
 __all__ = [
     "CONSTRAINTS",
@@ -35,28 +36,20 @@ __all__ = [
 ]
 
 Projection: TypeAlias = Callable[[Array], Array]
-Named: TypeAlias = str | Projection | None
-"""What layers take: a name or the constraint itself, None for none."""
 
 EPSILON = 1e-7
 
 
 def _check_axis(argument: str, value: Any) -> int | tuple[int, ...]:
-    given = value if isinstance(value, tuple | list) else (value,)
-    axes = tuple(axis for axis in map(as_integer, given) if axis is not None)
-    if not axes or len(axes) != len(given):
+    axes = as_integers(value)
+    if not axes:
         raise ArgumentError(
             f"{argument} must be an axis or a tuple of them, such as 0, not {value!r}."
         )
     return axes if isinstance(value, tuple | list) else axes[0]
 
 
-def _at_least_0(argument: str, value: Any) -> float:
-    return float(check_number(argument, value, least=0.0))
-
-
-AXIS = checked(_check_axis)
-LEAST_0 = checked(_at_least_0)
+Axes: TypeAlias = Annotated[int | Sequence[int], Checked(_check_axis)]
 
 
 def _norm(of: Any, x: Array) -> Array:
@@ -117,8 +110,8 @@ class MaxNorm(Constraint):
            [2. ]], dtype=float32)
     """
 
-    max_value: float = dataclasses.field(default=2.0, metadata=LEAST_0)
-    axis: int | Sequence[int] = dataclasses.field(default=0, metadata=AXIS)
+    max_value: Strength = 2.0
+    axis: Axes = 0
 
     def __call__(self, x: Array) -> Array:
         norm = _norm(self, x)
@@ -156,7 +149,7 @@ class UnitNorm(Constraint):
            [0.8]], dtype=float32)
     """
 
-    axis: int | Sequence[int] = dataclasses.field(default=0, metadata=AXIS)
+    axis: Axes = 0
 
     def __call__(self, x: Array) -> Array:
         return x / (EPSILON + _norm(self, x))
@@ -186,10 +179,10 @@ class MinMaxNorm(Constraint):
            [3.  ]], dtype=float32)
     """
 
-    min_value: float = dataclasses.field(default=0.0, metadata=LEAST_0)
-    max_value: float = dataclasses.field(default=1.0, metadata=LEAST_0)
-    rate: float = dataclasses.field(default=1.0, metadata=LEAST_0)
-    axis: int | Sequence[int] = dataclasses.field(default=0, metadata=AXIS)
+    min_value: Strength = 0.0
+    max_value: Strength = 1.0
+    rate: Strength = 1.0
+    axis: Axes = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -233,15 +226,15 @@ def get(constraint: str | type[Constraint] | Projection | None) -> Projection | 
     >>> get("max_norm")
     MaxNorm(max_value=2.0, axis=0)
     """
-    if isinstance(constraint, str):
-        return find(CONSTRAINTS, snake_case(constraint), "constraint", constraint)
-    if isinstance(constraint, type) and issubclass(constraint, Constraint):
-        return constraint()
-    if constraint is None:
-        return None
-    if is_function(constraint) and not isinstance(constraint, type):
-        return constraint
-    raise ArgumentError(
-        f"a constraint must be a name, a callable or None, not {constraint!r}: "
-        "write for example kernel_constraint=MaxNorm(3.0)."
+    found: Projection | None = named.resolve(
+        constraint,
+        CONSTRAINTS,
+        Constraint,
+        "a name, a callable or None, not {}: write for example "
+        "kernel_constraint=MaxNorm(3.0).",
     )
+    return found
+
+
+Named: TypeAlias = Annotated[str | Projection | None, Checked(accepted, by=get)]
+"""What layers take: a name or the constraint itself, None for none."""

@@ -1,9 +1,11 @@
-"""Checks of arguments, declared with the fields of a frozen value.
+"""Checks of arguments, declared with the types of the fields of a frozen value.
 
-A field names its check where it is declared, and `Value.__post_init__` runs all of
-them in the order of the fields::
+What a field may hold is said once, by its type, and `Value.__post_init__` checks all
+fields in their order::
 
-    rate: float = field(default=0.5, metadata=checked(check_number, least=0.0))
+    Rate: TypeAlias = Annotated[float, Checked(check_number, least=0.0)]
+    rate: Rate = 0.5
+    momentum: Rate | None = None  # None passes where the type says so
 
 A check is a function of the argument, as messages call it, and of what was given; it
 returns what the field is to hold, or raises an `ArgumentError`. Those of
@@ -12,15 +14,48 @@ returns what the field is to hold, or raises an `ArgumentError`. Those of
 
 import dataclasses
 import functools
+import math
+import types
+import typing
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypeVar
 
+from jaxnet_mini.base.arguments import (
+    check_count,
+    check_fits,
+    check_flag,
+    check_float,
+    check_number,
+    check_positive,
+)
 from jaxnet_mini.errors import find
 
 Check: TypeAlias = Callable[[str, Any], Any]
 """``(argument, value) -> what to hold``."""
 
-_CHECK = "jaxnet_mini: check"
+T = TypeVar("T")
+
+
+class Checked(functools.partial[Any]):
+    """A check that stands with a type, with what it is called with besides."""
+
+
+NEWER, _OPTIONAL, _CHECK = "newer", "optional", "jaxnet_mini: check"
+
+Newer: TypeAlias = Annotated[T, NEWER]
+"""The type of a field that was added to a class later: files and kept runs name it only
+where it is not its default, and so agree with those written before it was there."""
+
+Flag: TypeAlias = Annotated[bool, Checked(check_flag)]
+Positive: TypeAlias = Annotated[int, Checked(check_positive)]
+Seed: TypeAlias = Annotated[int, Checked(check_count, least=0)] | None
+Strength: TypeAlias = Annotated[float, Checked(check_float, least=0.0)]
+AsFloat: TypeAlias = Annotated[float, Checked(check_float)]
+Number: TypeAlias = Annotated[float | int, Checked(check_number)]
+NotNegative: TypeAlias = Annotated[float | int, Checked(check_number, least=0.0)]
+Above0: TypeAlias = Annotated[
+    float, Checked(check_fits, words="above 0", fits=lambda v: 0.0 < v < math.inf)
+]
 
 
 def checked(
@@ -45,17 +80,35 @@ def checked(
     Traceback (most recent call last):
     jaxnet_mini.errors.ArgumentError: Top: k must be an integer of at least 1, not 0.
     """
-    known: Check = functools.partial(check, **arguments) if arguments else check
 
     def unless_none(argument: str, value: Any) -> Any:
-        return None if value is None else known(argument, value)
+        return None if value is None else check(argument, value, **arguments)
 
-    return {_CHECK: unless_none if optional else known}
+    return {_CHECK: Checked(unless_none) if optional else Checked(check, **arguments)}
 
 
-NEWER: dict[str, Any] = {"jaxnet_mini: newer": True}
-"""Metadata of a field that was added to a class later: files and kept runs name it only
-where it is not its default, and so agree with those written before it was there."""
+def _said(kind: Any) -> tuple[Any, ...]:
+    """Return what a type says besides, with what the types of a union say."""
+    if hasattr(kind, "__metadata__"):
+        return (*_said(kind.__origin__), *kind.__metadata__)
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return tuple(fact for part in typing.get_args(kind) for fact in _said(part))
+    return (_OPTIONAL,) if kind is types.NoneType else ()
+
+
+@functools.lru_cache(maxsize=1024)
+def facts(kind: Any) -> dict[str, tuple[Any, ...]]:
+    """Return what the fields of a dataclass declare, by name; ``{}`` of another."""
+    fields = dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else ()
+    return {f.name: (f.metadata.get(_CHECK), *_said(f.type)) for f in fields}
+
+
+def is_left_out(value: Any, name: str) -> bool:
+    """Tell whether a field was added later, and is what it is by default."""
+    kind: Any = type(value)
+    return NEWER in facts(kind)[name] and (
+        getattr(value, name) == kind.__dataclass_fields__[name].default
+    )
 
 
 def written(value: Any) -> list[str]:
@@ -63,11 +116,7 @@ def written(value: Any) -> list[str]:
     return [
         field.name
         for field in dataclasses.fields(value)
-        if field.init
-        and not (
-            NEWER.items() <= field.metadata.items()
-            and getattr(value, field.name) == field.default
-        )
+        if field.init and not is_left_out(value, field.name)
     ]
 
 
@@ -107,13 +156,27 @@ def check_fields(
         value: the dataclass, frozen or not; of all else there is nothing to check.
         prefix: what messages say before the name of a field.
         otherwise: gives the check of a field that declares none, None for no check.
+
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Top:
+    ...     k: Positive = 5
+    ...     def __post_init__(self):
+    ...         check_fields(self, "Top: ")
+    >>> Top(3.0)
+    Top(k=3)
+    >>> Top(0)
+    Traceback (most recent call last):
+    jaxnet_mini.errors.ArgumentError: Top: k must be a positive integer, not 0.
     """
-    for field in dataclasses.fields(value) if dataclasses.is_dataclass(value) else ():
-        check = field.metadata.get(_CHECK)
+    kind: Any = type(value)
+    for name, said in facts(kind).items():
+        check: Check | None
+        check = next((fact for fact in said if isinstance(fact, Checked)), None)
         if check is None and otherwise is not None:
-            check = otherwise(field)
-        if check is not None:
-            given = getattr(value, field.name)
-            held = check(f"{prefix}{field.name}", given)
-            if held is not given:
-                object.__setattr__(value, field.name, held)
+            check = otherwise(kind.__dataclass_fields__[name])
+        given = getattr(value, name)
+        if check is None or (given is None and _OPTIONAL in said):
+            continue
+        held = check(f"{prefix}{name}", given)
+        if held is not given:
+            object.__setattr__(value, name, held)

@@ -6,17 +6,16 @@ calling it on an array of any shape returns a scalar.
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.absent import attributes
-from jaxnet_mini.base.arguments import check_number, is_function
-from jaxnet_mini.base.text import snake_case
-from jaxnet_mini.core.fields import check_fields
+from jaxnet_mini.base.arguments import check_float
+from jaxnet_mini.core import named
+from jaxnet_mini.core.fields import Checked, accepted, check_fields
 from jaxnet_mini.core.values import Value
-from jaxnet_mini.errors import ArgumentError, find
 
 __all__ = [
     "L1",
@@ -31,12 +30,8 @@ __all__ = [
 ]
 
 Penalty: TypeAlias = Callable[[Array], Array]
-Named: TypeAlias = str | Penalty | None
-"""What layers take: a name or the penalty itself, None for none."""
 
-
-def _strength(argument: str, value: Any) -> float:
-    return float(check_number(argument, value, least=0.0))
+_STRENGTH = Checked(check_float, least=0.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +55,7 @@ class Regularizer(Value):
         attributes.check_methods(cls, "regularizer")
 
     def __post_init__(self) -> None:
-        check_fields(self, f"{type(self).__name__}: ", lambda _: _strength)
+        check_fields(self, f"{type(self).__name__}: ", lambda _: _STRENGTH)
 
     def __call__(self, x: Array) -> Array:
         """Return the penalty on ``x``, a scalar."""
@@ -140,11 +135,7 @@ l1 = L1
 l2 = L2
 l1_l2 = L1L2
 
-REGULARIZERS: dict[str, Regularizer] = {
-    "l1": L1(),
-    "l2": L2(),
-    "l1_l2": L1L2(0.01, 0.01),
-}
+REGULARIZERS: dict[str, Penalty] = {"l1": L1(), "l2": L2(), "l1_l2": L1L2(0.01, 0.01)}
 
 
 def get(regularizer: str | type[Regularizer] | Penalty | None) -> Penalty | None:
@@ -161,15 +152,15 @@ def get(regularizer: str | type[Regularizer] | Penalty | None) -> Penalty | None
     >>> get("l2")
     L2(l2=0.01)
     """
-    if isinstance(regularizer, str):
-        return find(REGULARIZERS, snake_case(regularizer), "regularizer", regularizer)
-    if isinstance(regularizer, type) and issubclass(regularizer, Regularizer):
-        return regularizer()
-    if regularizer is None:
-        return None
-    if is_function(regularizer) and not isinstance(regularizer, type):
-        return regularizer
-    raise ArgumentError(
-        f"a regularizer must be a name, a callable or None, not {regularizer!r}: "
-        "write for example kernel_regularizer=L2(1e-4)."
+    found: Penalty | None = named.resolve(
+        regularizer,
+        REGULARIZERS,
+        Regularizer,
+        "a name, a callable or None, not {}: write for example "
+        "kernel_regularizer=L2(1e-4).",
     )
+    return found
+
+
+Named: TypeAlias = Annotated[str | Penalty | None, Checked(accepted, by=get)]
+"""What layers take: a name or the penalty itself, None for none."""

@@ -12,7 +12,7 @@ from jaxnet_mini.base import seeds
 from jaxnet_mini.base.arguments import as_integer, is_function, is_number
 from jaxnet_mini.core import origins
 from jaxnet_mini.core.optimizers import OPTIMIZERS, Optimizer
-from jaxnet_mini.core.optimizers.base import is_option
+from jaxnet_mini.core.optimizers.base import options_of
 from jaxnet_mini.core.training import traced
 from jaxnet_mini.core.training.traced import Place, Traced
 from jaxnet_mini.core.training.trainer import Trainer
@@ -233,11 +233,11 @@ def _check_columns(taken: Iterable[str], trainer: Trainer) -> None:
 
 
 def _numbers(optimizer: type[Optimizer]) -> list[str]:
-    fields = dataclasses.fields(optimizer)
+    options = options_of(optimizer)
     return [
         f.name
-        for f in fields
-        if isinstance(f.default, float) or (is_option(f) and f.default is None)
+        for f in dataclasses.fields(optimizer)
+        if isinstance(f.default, float) or (f.name in options and f.default is None)
     ]
 
 

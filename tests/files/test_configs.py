@@ -150,8 +150,8 @@ def arguments_of(kind):
             chosen[field.name] = ARGUMENTS[field.name]
         elif isinstance(field.default, float):
             chosen[field.name] = share
-        elif field.type in BY_TYPE:
-            chosen[field.name] = BY_TYPE[field.type]
+        elif (expected := plain.hints(kind)[field.name]) in BY_TYPE:
+            chosen[field.name] = BY_TYPE[expected]
         else:
             assert field.default is not dataclasses.MISSING, field
     return st.fixed_dictionaries(chosen)

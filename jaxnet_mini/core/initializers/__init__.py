@@ -31,15 +31,16 @@ Sources: Glorot & Bengio 2010, He et al. 2015, LeCun et al. 1998, Saxe et al. 20
 ((2, 1), True)
 """
 
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import jax
 import numpy as np
 from jax import Array
 from jax.nn import initializers
 
-from jaxnet_mini.base.arguments import is_function
 from jaxnet_mini.base.text import snake_case
+from jaxnet_mini.core import named
+from jaxnet_mini.core.fields import Checked
 from jaxnet_mini.core.initializers.base import Drawing, Initializer
 from jaxnet_mini.core.initializers.constant import Constant, Identity, Ones, Zeros
 from jaxnet_mini.core.initializers.random import (
@@ -56,45 +57,15 @@ from jaxnet_mini.core.initializers.random import (
     VarianceScaling,
 )
 from jaxnet_mini.core.types import RandomKey, Shape
-from jaxnet_mini.errors import ArgumentError, find
 
-__all__ = [
-    "INITIALIZERS",
-    "Constant",
-    "GlorotNormal",
-    "GlorotUniform",
-    "HeNormal",
-    "HeUniform",
-    "Identity",
-    "Initializer",
-    "LecunNormal",
-    "LecunUniform",
-    "Ones",
-    "Orthogonal",
-    "RandomNormal",
-    "RandomUniform",
-    "TruncatedNormal",
-    "VarianceScaling",
-    "Zeros",
-    "get",
-    "glorot_normal",
-    "glorot_uniform",
-    "he_normal",
-    "he_uniform",
-    "identity",
-    "lecun_normal",
-    "lecun_uniform",
-    "ones",
-    "orthogonal",
-    "random_normal",
-    "random_uniform",
-    "truncated_normal",
-    "zeros",
-]
-
-
-Named: TypeAlias = str | Drawing | None
-"""What layers take: a name or the function itself, None for ``GlorotUniform()``."""
+__all__ = ["INITIALIZERS", "Initializer", "get"]
+__all__ += ["Constant", "Identity", "Ones", "Orthogonal", "Zeros"]
+__all__ += ["RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling"]
+__all__ += ["GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform"]
+__all__ += ["LecunNormal", "LecunUniform"]
+__all__ += ["glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity"]
+__all__ += ["lecun_normal", "lecun_uniform", "ones", "orthogonal", "random_normal"]
+__all__ += ["random_uniform", "truncated_normal", "zeros"]
 
 
 def random_uniform(key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
@@ -175,18 +146,25 @@ def get(initializer: Any) -> Drawing:
     """
     if initializer is None:
         return GlorotUniform()
-    if isinstance(initializer, str):
-        name = snake_case(initializer)
-        name = _ALIASES.get(name, name)
-        return find(INITIALIZERS, name, "initializer", initializer)
     if isinstance(initializer, np.ndarray | Array):
         return Constant(initializer)
-    if isinstance(initializer, type) and issubclass(initializer, Initializer):
-        return initializer()
-    if is_function(initializer):
-        found: Drawing = initializer
-        return found
-    raise ArgumentError(
-        f"an initializer must be a name or a callable, not {initializer!r}: "
-        'write for example kernel_initializer="he_normal".'
+    if isinstance(initializer, str):
+        initializer = _ALIASES.get(snake_case(initializer), initializer)
+    found: Drawing = named.resolve(
+        initializer,
+        INITIALIZERS,
+        Initializer,
+        "a name or a callable, not {}: write for example "
+        'kernel_initializer="he_normal".',
     )
+    return found
+
+
+def _check(_: str, value: Any) -> Any:
+    found = get(value)
+    # Of an array, or a class, the value that it stands for.
+    return value if value is None or isinstance(value, str) else found
+
+
+Named: TypeAlias = Annotated[str | Drawing | None, Checked(_check)]
+"""What layers take: a name or the function itself, None for ``GlorotUniform()``."""

@@ -7,20 +7,11 @@ from typing import Any, TypeAlias
 import jax
 from jax import Array
 
-from jaxnet_mini.base.arguments import check_count, check_number
-from jaxnet_mini.core.fields import checked
 from jaxnet_mini.core.types import RandomKey, Shape
 from jaxnet_mini.core.values import Value
 
 Drawing: TypeAlias = Callable[..., Array]
 """``(key, shape) -> array``, which may take a ``dtype`` besides."""
-
-
-def _float(argument: str, value: Any) -> float:
-    return float(check_number(argument, value))
-
-
-NUMBER = checked(_float)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,12 +31,6 @@ class Initializer(Value):
             dtype: a float type, by default JAX's default one.
         """
         raise NotImplementedError
-
-
-def seed() -> Any:
-    """Return the field of the argument that those have that draw random numbers."""
-    check = checked(check_count, optional=True, least=0)
-    return dataclasses.field(default=None, metadata=check)
 
 
 class Random(Initializer):

@@ -1,34 +1,30 @@
 """Initializers that draw nothing."""
 
 import dataclasses
-from typing import Any
+from typing import Annotated, Any
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxnet_mini.base.arguments import check_number
-from jaxnet_mini.core.fields import checked
-from jaxnet_mini.core.initializers.base import NUMBER, Initializer
+from jaxnet_mini.base.arguments import as_finite, check_number
+from jaxnet_mini.core.fields import AsFloat, Checked
+from jaxnet_mini.core.initializers.base import Initializer
 from jaxnet_mini.core.types import RandomKey, Shape
 from jaxnet_mini.errors import ArgumentError, ShapeError
 
 
 def _check_value(argument: str, value: Any) -> Any:
-    if isinstance(value, tuple | list | np.ndarray | Array):
-        try:
-            with np.errstate(over="ignore"):
-                array = np.array(value, np.float32)
-        except (TypeError, ValueError):
-            array = np.array(np.nan)
-        if not np.all(np.isfinite(array)):
-            raise ArgumentError(
-                f"{argument} must hold finite numbers in an array of some shape, and "
-                "does not: look for NaN, words or rows of several lengths in it."
-            )
-        array.flags.writeable = False
-        return array if array.ndim else float(array)
-    return check_number(argument, value)
+    if not isinstance(value, tuple | list | np.ndarray | Array):
+        return check_number(argument, value)
+    array = as_finite(value)
+    if array is None:
+        raise ArgumentError(
+            f"{argument} must hold finite numbers in an array of some shape, and "
+            "does not: look for NaN, words or rows of several lengths in it."
+        )
+    array.flags.writeable = False
+    return array if array.ndim else float(array)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -52,7 +48,7 @@ class Constant(Initializer):
     Array([1., 2.], dtype=float32)
     """
 
-    value: Any = dataclasses.field(default=0.0, metadata=checked(_check_value))
+    value: Annotated[Any, Checked(_check_value)] = 0.0
 
     def __repr__(self) -> str:
         there = np.shape(self.value)
@@ -72,7 +68,6 @@ class Constant(Initializer):
         return jnp.full(shape, self.value, dtype)
 
 
-@dataclasses.dataclass(frozen=True)
 class Zeros(Initializer):
     """Give every entry the value 0.
 
@@ -87,7 +82,6 @@ class Zeros(Initializer):
         return jnp.zeros(shape, dtype)
 
 
-@dataclasses.dataclass(frozen=True)
 class Ones(Initializer):
     """Give every entry the value 1.
 
@@ -121,7 +115,7 @@ class Identity(Initializer):
            [0., 2., 0.]], dtype=float32)
     """
 
-    gain: float = dataclasses.field(default=1.0, metadata=NUMBER)
+    gain: AsFloat = 1.0
 
     def __call__(self, key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
         if len(shape) != 2:

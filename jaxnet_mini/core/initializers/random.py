@@ -6,28 +6,21 @@ key that a network gives each of its layers.
 
 import dataclasses
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 from jax import Array
 from jax.nn import initializers
 
-from jaxnet_mini.base.arguments import check_number
-from jaxnet_mini.core.fields import checked
-from jaxnet_mini.core.initializers.base import NUMBER, Random, seed
+from jaxnet_mini.base.arguments import check_one_of
+from jaxnet_mini.core.fields import Above0, AsFloat, Checked, Seed, Strength
+from jaxnet_mini.core.initializers.base import Random
 from jaxnet_mini.core.types import RandomKey, Shape
 from jaxnet_mini.errors import ArgumentError, ShapeError
 
 TRUNCATION = 0.87962566103423978
 """The standard deviation of what is left of a normal distribution of deviation 1 within
 two of them."""
-
-
-def _check_deviation(argument: str, value: Any) -> float:
-    return float(check_number(argument, value, least=0.0))
-
-
-_DEVIATION = checked(_check_deviation)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,9 +41,9 @@ class RandomNormal(Random):
     Array([3., 3.], dtype=float32)
     """
 
-    mean: float = dataclasses.field(default=0.0, metadata=NUMBER)
-    stddev: float = dataclasses.field(default=0.05, metadata=_DEVIATION)
-    seed: int | None = seed()
+    mean: AsFloat = 0.0
+    stddev: Strength = 0.05
+    seed: Seed = None
 
     def draw(self, key: RandomKey, shape: Shape, dtype: Any) -> Array:
         return self.mean + initializers.normal(self.stddev)(key, shape, dtype)
@@ -76,9 +69,9 @@ class TruncatedNormal(Random):
     True
     """
 
-    mean: float = dataclasses.field(default=0.0, metadata=NUMBER)
-    stddev: float = dataclasses.field(default=0.05, metadata=_DEVIATION)
-    seed: int | None = seed()
+    mean: AsFloat = 0.0
+    stddev: Strength = 0.05
+    seed: Seed = None
 
     def draw(self, key: RandomKey, shape: Shape, dtype: Any) -> Array:
         draw = initializers.truncated_normal(self.stddev)
@@ -104,9 +97,9 @@ class RandomUniform(Random):
     True
     """
 
-    minval: float = dataclasses.field(default=-0.05, metadata=NUMBER)
-    maxval: float = dataclasses.field(default=0.05, metadata=NUMBER)
-    seed: int | None = seed()
+    minval: AsFloat = -0.05
+    maxval: AsFloat = 0.05
+    seed: Seed = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -143,8 +136,8 @@ class Orthogonal(Random):
     True
     """
 
-    gain: float = dataclasses.field(default=1.0, metadata=NUMBER)
-    seed: int | None = seed()
+    gain: AsFloat = 1.0
+    seed: Seed = None
 
     def draw(self, key: RandomKey, shape: Shape, dtype: Any) -> Array:
         if len(shape) < 2:
@@ -163,21 +156,6 @@ DISTRIBUTIONS = {
     "untruncated_normal": "normal",
     "uniform": "uniform",
 }
-
-
-def _check_scale(argument: str, value: Any) -> float:
-    scale = float(check_number(argument, value))
-    if scale <= 0.0:
-        raise ArgumentError(f"{argument} must be above 0, not {value!r}.")
-    return scale
-
-
-def _check_one_of(argument: str, value: Any, names: Any) -> str:
-    if not isinstance(value, str) or value not in names:
-        raise ArgumentError(
-            f"{argument} must be one of {', '.join(names)}, not {value!r}."
-        )
-    return value
 
 
 class _Scaled(Random):
@@ -227,19 +205,20 @@ class VarianceScaling(_Scaled):
     True
     """
 
-    scale: float = dataclasses.field(default=1.0, metadata=checked(_check_scale))
-    mode: str = dataclasses.field(
-        default="fan_in", metadata=checked(_check_one_of, names=MODES)
+    scale: Above0 = 1.0
+    mode: Annotated[str, Checked(check_one_of, names=MODES)] = "fan_in"
+    distribution: Annotated[str, Checked(check_one_of, names=DISTRIBUTIONS)] = (
+        "truncated_normal"
     )
-    distribution: str = dataclasses.field(
-        default="truncated_normal",
-        metadata=checked(_check_one_of, names=tuple(DISTRIBUTIONS)),
-    )
-    seed: int | None = seed()
+    seed: Seed = None
 
 
 @dataclasses.dataclass(frozen=True)
-class GlorotNormal(_Scaled):
+class _Seeded(_Scaled):
+    seed: Seed = None
+
+
+class GlorotNormal(_Seeded):
     """Truncated normal numbers of variance ``2 / (inputs + outputs)``.
 
     Args:
@@ -252,11 +231,9 @@ class GlorotNormal(_Scaled):
     """
 
     scale, mode, distribution = 1.0, "fan_avg", "truncated_normal"
-    seed: int | None = seed()
 
 
-@dataclasses.dataclass(frozen=True)
-class GlorotUniform(_Scaled):
+class GlorotUniform(_Seeded):
     """Uniform in ``[-r, r)`` with ``r = sqrt(6 / (inputs + outputs))``.
 
     Args:
@@ -269,11 +246,9 @@ class GlorotUniform(_Scaled):
     """
 
     scale, mode, distribution = 1.0, "fan_avg", "uniform"
-    seed: int | None = seed()
 
 
-@dataclasses.dataclass(frozen=True)
-class HeNormal(_Scaled):
+class HeNormal(_Seeded):
     """Truncated normal numbers of variance ``2 / inputs``.
 
     Args:
@@ -286,11 +261,9 @@ class HeNormal(_Scaled):
     """
 
     scale, mode, distribution = 2.0, "fan_in", "truncated_normal"
-    seed: int | None = seed()
 
 
-@dataclasses.dataclass(frozen=True)
-class HeUniform(_Scaled):
+class HeUniform(_Seeded):
     """Uniform in ``[-r, r)`` with ``r = sqrt(6 / inputs)``.
 
     Args:
@@ -303,11 +276,9 @@ class HeUniform(_Scaled):
     """
 
     scale, mode, distribution = 2.0, "fan_in", "uniform"
-    seed: int | None = seed()
 
 
-@dataclasses.dataclass(frozen=True)
-class LecunNormal(_Scaled):
+class LecunNormal(_Seeded):
     """Truncated normal numbers of variance ``1 / inputs``.
 
     Args:
@@ -320,11 +291,9 @@ class LecunNormal(_Scaled):
     """
 
     scale, mode, distribution = 1.0, "fan_in", "truncated_normal"
-    seed: int | None = seed()
 
 
-@dataclasses.dataclass(frozen=True)
-class LecunUniform(_Scaled):
+class LecunUniform(_Seeded):
     """Uniform in ``[-r, r)`` with ``r = sqrt(3 / inputs)``.
 
     Args:
@@ -337,4 +306,3 @@ class LecunUniform(_Scaled):
     """
 
     scale, mode, distribution = 1.0, "fan_in", "uniform"
-    seed: int | None = seed()

@@ -47,42 +47,13 @@ from jaxnet_mini.core.layers.normalization import (
 from jaxnet_mini.core.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from jaxnet_mini.core.layers.standardization import Normalization
 
-__all__ = [
-    "ELU",
-    "Activation",
-    "ActivityRegularization",
-    "Add",
-    "AlphaDropout",
-    "Average",
-    "Base",
-    "BatchNormalization",
-    "CategoryEncoding",
-    "Concatenate",
-    "Dense",
-    "Dot",
-    "Dropout",
-    "Embedding",
-    "Flatten",
-    "GaussianDropout",
-    "GaussianNoise",
-    "Identity",
-    "Input",
-    "Lambda",
-    "LayerNormalization",
-    "LeakyReLU",
-    "Maximum",
-    "Minimum",
-    "Multiply",
-    "Normalization",
-    "PReLU",
-    "Permute",
-    "RMSNormalization",
-    "ReLU",
-    "RepeatVector",
-    "Rescaling",
-    "Reshape",
-    "Softmax",
-    "Subtract",
-    "UnitNormalization",
-    "check_shape",
-]
+__all__ = ["Base", "Input", "check_shape"]
+__all__ += ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
+__all__ += ["ActivityRegularization", "Dense", "Identity", "Lambda", "Rescaling"]
+__all__ += ["CategoryEncoding", "Embedding"]
+__all__ += ["Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract"]
+__all__ += ["Concatenate", "Dot"]
+__all__ += ["AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise"]
+__all__ += ["BatchNormalization", "LayerNormalization", "Normalization"]
+__all__ += ["RMSNormalization", "UnitNormalization"]
+__all__ += ["Flatten", "Permute", "RepeatVector", "Reshape"]

@@ -6,8 +6,8 @@ of its inputs, ``(batch, ...)``, in floats.
 
 import functools
 from collections.abc import Sequence
-from dataclasses import InitVar, dataclass, field
-from typing import Any
+from dataclasses import KW_ONLY, InitVar, dataclass
+from typing import Annotated, Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -15,20 +15,11 @@ from jax import Array
 
 from jaxnet_mini.base.arguments import as_integer, check_number, check_positive
 from jaxnet_mini.core import activations, constraints, initializers, regularizers
-from jaxnet_mini.core.fields import checked
-from jaxnet_mini.core.layers.base import (
-    CONSTRAINT,
-    INITIALIZER,
-    REGULARIZER,
-    Base,
-    constrained,
-    total_penalty,
-)
+from jaxnet_mini.core.fields import Checked, Newer, NotNegative, Number
+from jaxnet_mini.core.layers.base import Base
 from jaxnet_mini.core.layers.basic import Activating
 from jaxnet_mini.core.types import Params, RandomKey, Shape
 from jaxnet_mini.errors import ArgumentError, ShapeError
-
-_NOT_NEGATIVE = checked(check_number, least=0.0)
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,11 +41,9 @@ class ReLU(Activating):
     Array([[0., 1., 6.]], dtype=float32)
     """
 
-    max_value: float | None = field(
-        default=None, metadata=checked(check_number, optional=True, least=0.0)
-    )
-    negative_slope: float = field(default=0.0, metadata=_NOT_NEGATIVE)
-    threshold: float = field(default=0.0, metadata=_NOT_NEGATIVE)
+    max_value: NotNegative | None = None
+    negative_slope: NotNegative = 0.0
+    threshold: NotNegative = 0.0
 
     @property
     def function(self) -> activations.Activation:
@@ -85,8 +74,9 @@ class LeakyReLU(Activating):
     Array([[-0.3,  2. ]], dtype=float32)
     """
 
-    negative_slope: float = field(default=0.3, metadata=_NOT_NEGATIVE)
-    alpha: InitVar[float | None] = field(default=None, kw_only=True)
+    negative_slope: NotNegative = 0.3
+    _: KW_ONLY
+    alpha: InitVar[float | None] = None
 
     def __post_init__(self, input_dim: int | None, alpha: float | None) -> None:
         if alpha is not None:
@@ -115,7 +105,7 @@ class ELU(Activating):
     Array([[-2.,  3.]], dtype=float32)
     """
 
-    alpha: float = field(default=1.0, metadata=checked(check_number))
+    alpha: Number = 1.0
 
     @property
     def function(self) -> activations.Activation:
@@ -147,7 +137,7 @@ class Softmax(Activating):
     Array([[0.5, 0.5]], dtype=float32)
     """
 
-    axis: int = field(default=-1, metadata=checked(_check_axis))
+    axis: Annotated[int, Checked(_check_axis)] = -1
 
     @property
     def function(self) -> activations.Activation:
@@ -157,6 +147,9 @@ class Softmax(Activating):
 def _check_axes(argument: str, value: Any) -> tuple[int, ...]:
     axes = value if isinstance(value, tuple | list) else (value,)
     return tuple(check_positive(f"every axis of {argument}", axis) for axis in axes)
+
+
+Axes: TypeAlias = Annotated[int | Sequence[int], Checked(_check_axes)]
 
 
 @dataclass(frozen=True, repr=False)
@@ -186,14 +179,11 @@ class PReLU(Base):
     ((5, 3), (1, 3))
     """
 
-    alpha_initializer: initializers.Named = field(default="zeros", metadata=INITIALIZER)
-    alpha_regularizer: regularizers.Named = field(default=None, metadata=REGULARIZER)
-    shared_axes: int | Sequence[int] | None = field(
-        default=None, metadata=checked(_check_axes, optional=True)
-    )
-    alpha_constraint: constraints.Named = field(
-        default=None, kw_only=True, metadata=CONSTRAINT
-    )
+    alpha_initializer: initializers.Named = "zeros"
+    alpha_regularizer: regularizers.Named = None
+    shared_axes: Axes | None = None
+    _: KW_ONLY
+    alpha_constraint: Newer[constraints.Named] = None
 
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
         self.check(input_shape)
@@ -215,12 +205,6 @@ class PReLU(Base):
             )
         x = x.astype(alpha.dtype)
         return jax.nn.relu(x) - jnp.expand_dims(alpha, 0) * jax.nn.relu(-x)
-
-    def penalty(self, params: Params) -> Array | float:
-        return total_penalty(params, {"alpha": self.alpha_regularizer})
-
-    def constrain(self, params: Params) -> Params:
-        return constrained(params, {"alpha": self.alpha_constraint})
 
     @property
     def _shared(self) -> tuple[int, ...]:

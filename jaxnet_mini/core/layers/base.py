@@ -3,17 +3,17 @@
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.absent import attributes
-from jaxnet_mini.base.arguments import as_integer, check_flag, check_positive
+from jaxnet_mini.base.arguments import as_integer, check_positive
 from jaxnet_mini.base.text import as_call
-from jaxnet_mini.core import activations, constraints, initializers, regularizers
-from jaxnet_mini.core.fields import NEWER, accepted, check_fields, checked
+from jaxnet_mini.core import constraints, regularizers
+from jaxnet_mini.core.fields import Checked, Flag, Newer, check_fields
 from jaxnet_mini.core.layers import symbols
 from jaxnet_mini.core.types import Params, RandomKey, Shape
 from jaxnet_mini.core.values import Value
@@ -40,19 +40,6 @@ def _check_shape(argument: str, value: Any) -> Shape:
     return check_shape(value, argument)
 
 
-def _check_initializer(_: str, value: Any) -> Any:
-    found = initializers.get(value)
-    # Of an array, or a class, the value that it stands for.
-    return value if value is None or isinstance(value, str) else found
-
-
-SHAPE = checked(_check_shape)
-ACTIVATION = checked(accepted, by=activations.get)
-INITIALIZER = checked(_check_initializer)
-REGULARIZER = checked(accepted, by=regularizers.get)
-CONSTRAINT = checked(accepted, by=constraints.get) | NEWER
-
-
 def check_features(layer: Any, input_shape: Shape) -> int:
     """Return the length of the last axis of the inputs.
 
@@ -76,9 +63,10 @@ def remembers(layer: Any) -> LayerError:
     )
 
 
-def over_features(params: Array, x: Array) -> Array:
-    """Return parameters of the last axis with as many axes as a batch has."""
-    return jnp.expand_dims(params, tuple(range(x.ndim - 1)))
+def along(axes: Shape, values: Array, x: Array) -> Array:
+    """Return values of some axes of a batch with as many axes as it has."""
+    others = tuple(axis for axis in range(x.ndim) if axis not in axes)
+    return jnp.expand_dims(values, others)
 
 
 def _check_name(_: str, value: Any) -> str:
@@ -152,18 +140,11 @@ class Base(Value):
     Array([[3., 6.]], dtype=float32)
     """
 
-    input_shape: Shape | None = dataclasses.field(
-        default=None, kw_only=True, metadata=checked(_check_shape, optional=True)
-    )
-    input_dim: dataclasses.InitVar[int | None] = dataclasses.field(
-        default=None, kw_only=True
-    )
-    name: str | None = dataclasses.field(
-        default=None, kw_only=True, metadata=checked(_check_name, optional=True)
-    )
-    trainable: bool = dataclasses.field(
-        default=True, kw_only=True, metadata=checked(check_flag) | NEWER
-    )
+    _: dataclasses.KW_ONLY
+    input_shape: Annotated[Shape | None, Checked(_check_shape)] = None
+    input_dim: dataclasses.InitVar[int | None] = None
+    name: Annotated[str, Checked(_check_name)] | None = None
+    trainable: Newer[Flag] = True
 
     def __post_init__(self, input_dim: int | None) -> None:
         if input_dim is not None:
@@ -260,8 +241,13 @@ class Base(Value):
 
     def penalty(self, params: Params) -> Array | float:
         """Return what regularizers add to the loss of a batch; 0.0 where none does."""
-        return 0.0
+        return total_penalty(params, self._of_parameters("_regularizer"))
 
     def constrain(self, params: Params) -> Params:
         """Return what constraints make of the parameters after an update."""
-        return params
+        return constrained(params, self._of_parameters("_constraint"))
+
+    def _of_parameters(self, end: str) -> dict[str, Any]:
+        """Return the fields whose names end so, by the rest: names of parameters."""
+        names = [field.name for field in dataclasses.fields(self)]
+        return {n.removesuffix(end): getattr(self, n) for n in names if n.endswith(end)}

@@ -2,16 +2,16 @@
 
 import abc
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import jax
 from jax import Array
 
-from jaxnet_mini.base.arguments import check_number, is_function
+from jaxnet_mini.base.arguments import is_function
 from jaxnet_mini.core import activations, regularizers
-from jaxnet_mini.core.fields import checked
-from jaxnet_mini.core.layers.base import ACTIVATION, SHAPE, Base, check_shape
+from jaxnet_mini.core.fields import Checked, NotNegative, Number
+from jaxnet_mini.core.layers.base import Base, check_shape
 from jaxnet_mini.core.layers.symbols import Symbol
 from jaxnet_mini.core.types import Params, Shape, as_float
 from jaxnet_mini.errors import ArgumentError, ShapeError
@@ -34,10 +34,12 @@ class Input(Base):
     ((28, 28), {})
     """
 
-    shape: Shape = field(metadata=SHAPE)
+    shape: Shape
 
     def __post_init__(self, input_dim: int | None) -> None:
-        object.__setattr__(self, "input_shape", check_shape(self.shape, "shape"))
+        shape = check_shape(self.shape, "shape")
+        object.__setattr__(self, "shape", shape)
+        object.__setattr__(self, "input_shape", shape)
         super().__post_init__(input_dim)
 
     def __repr__(self) -> str:
@@ -50,7 +52,6 @@ class Input(Base):
         return Symbol(self, (), self.shape)
 
 
-@dataclass(frozen=True, repr=False)
 class Activating(Base, abc.ABC):
     """The base of layers that apply a function and have no parameters.
 
@@ -85,7 +86,7 @@ class Activation(Activating):
     Array([[0., 2.]], dtype=float32)
     """
 
-    activation: activations.Named = field(metadata=ACTIVATION)
+    activation: activations.Named
 
     @property
     def function(self) -> activations.Activation:
@@ -112,8 +113,8 @@ class ActivityRegularization(Base):
     L1L2(l1=0.0, l2=0.1)
     """
 
-    l1: float = field(default=0.0, metadata=checked(check_number, least=0.0))
-    l2: float = field(default=0.0, metadata=checked(check_number, least=0.0))
+    l1: NotNegative = 0.0
+    l2: NotNegative = 0.0
 
     @property
     def activity_regularizer(self) -> regularizers.L1L2:
@@ -157,7 +158,7 @@ class Lambda(Base):
     Array([[1., 4.]], dtype=float32)
     """
 
-    function: Callable[[Array], Array] = field(metadata=checked(_check_function))
+    function: Annotated[Callable[[Array], Array], Checked(_check_function)]
     acts_by_row = False  # of a user's function nothing is known
 
     def _output_shape(self, input_shape: Shape) -> Shape:
@@ -193,14 +194,13 @@ class Rescaling(Base):
     Array([[0., 1.]], dtype=float32)
     """
 
-    scale: float = field(metadata=checked(check_number))
-    offset: float = field(default=0.0, metadata=checked(check_number))
+    scale: Number
+    offset: Number = 0.0
 
     def forward(self, params: Params, x: Array) -> Array:
         return as_float(x) * self.scale + self.offset
 
 
-@dataclass(frozen=True, repr=False)
 class Identity(Base):
     """Pass the inputs on, to keep a place in a network.
 

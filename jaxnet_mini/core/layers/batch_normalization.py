@@ -1,7 +1,7 @@
 """Batch normalization, which remembers moving means and variances."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import KW_ONLY, dataclass
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -9,17 +9,9 @@ from jax import Array
 
 from jaxnet_mini.base.arguments import is_number
 from jaxnet_mini.core import initializers
-from jaxnet_mini.core.fields import checked
-from jaxnet_mini.core.layers.base import INITIALIZER
-from jaxnet_mini.core.layers.normalization import (
-    EPSILON,
-    Affine,
-    along,
-    check_axes,
-    check_sizes,
-    kept_axes,
-    wide,
-)
+from jaxnet_mini.core.fields import Above0, Checked
+from jaxnet_mini.core.layers.base import along
+from jaxnet_mini.core.layers.normalization import _Affine, check_axes, wide
 from jaxnet_mini.core.types import Params, RandomKey, Shape, State, as_float
 from jaxnet_mini.errors import ArgumentError
 
@@ -47,7 +39,7 @@ def _check_momentum(argument: str, value: Any) -> Any:
 
 
 @dataclass(frozen=True, repr=False)
-class BatchNormalization(Affine):
+class BatchNormalization(_Affine):
     """Bring each feature to mean 0 and variance 1 over the batch, then scale and shift.
 
     ``gamma * (x - mean) / sqrt(variance + epsilon) + beta``. In training mean and
@@ -91,31 +83,19 @@ class BatchNormalization(Affine):
            [ 1.]], dtype=float32), Array([0.02], dtype=float32))
     """
 
-    axis: int = field(default=-1, metadata=checked(_check_axis))
-    momentum: float = field(default=0.99, metadata=checked(_check_momentum))
-    epsilon: float = field(default=1e-3, metadata=EPSILON)
-    moving_mean_initializer: initializers.Named = field(
-        default="zeros", kw_only=True, metadata=INITIALIZER
-    )
-    moving_variance_initializer: initializers.Named = field(
-        default="ones", kw_only=True, metadata=INITIALIZER
-    )
-
-    def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
-        self.check(input_shape)
-        (axis,) = kept_axes(self, self.axis, input_shape)
-        return tuple(input_shape), self.learned(key, (input_shape[axis - 1],))
+    axis: Annotated[int, Checked(_check_axis)] = -1
+    momentum: Annotated[float, Checked(_check_momentum)] = 0.99
+    epsilon: Above0 = 1e-3
+    _: KW_ONLY
+    moving_mean_initializer: initializers.Named = "zeros"
+    moving_variance_initializer: initializers.Named = "ones"
 
     def init_state(self, input_shape: Shape) -> State:
         """Return the moving mean and variance before the first batch."""
-        (axis,) = kept_axes(self, self.axis, input_shape)
-        shape = (input_shape[axis - 1],)
-        wanted = self.moving_mean_initializer, self.moving_variance_initializer
+        sizes = self.sizes(input_shape)
         return {
-            name: initializers.get(initializer)(jax.random.key(number), shape)
-            for number, (name, initializer) in enumerate(
-                zip(MOVING, wanted, strict=True)
-            )
+            name: initializers.get(getattr(self, f"{name}_initializer"))(key, sizes)
+            for name, key in zip(MOVING, map(jax.random.key, range(2)), strict=True)
         }
 
     def update(
@@ -129,23 +109,17 @@ class BatchNormalization(Affine):
         mask: Array | None = None,
     ) -> tuple[Array, State]:
         """Return the outputs, and the moving mean and variance after this batch."""
-        axes = check_sizes(self, self.axis, x, (params, state))
+        axes = self.fitting_axes(x, (params, state))
         x = as_float(x)
-        real = x.astype(wide(x))
+        real = wide(x)
+        new, rows = state, None
         if training and self.trainable:
             if mask is not None:
                 rows = mask.astype(bool).reshape(-1, *(1,) * (x.ndim - 1))
                 real = jnp.where(rows, real, jnp.zeros_like(real))
-            else:
-                rows = None
-            moments = _moments(real, axes, rows)
-            new = dict(zip(MOVING, moments, strict=True))
+            new = dict(zip(MOVING, _moments(real, axes, rows), strict=True))
             state = {name: self._moved(old, new[name]) for name, old in state.items()}
-        else:
-            new = state
-        mean, variance = (
-            along(axes, new[name].astype(real.dtype), x) for name in MOVING
-        )
+        mean, variance = (along(axes, new[n].astype(real.dtype), x) for n in MOVING)
         inverse = jax.lax.rsqrt(variance + self.epsilon)
         y = self.rescaled(params, axes, real - mean, inverse)
         return y.astype(x.dtype), state

@@ -6,26 +6,19 @@ nearest or the last, or leave it out.)
 """
 
 import math
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.base.arguments import check_positive
+from jaxnet_mini.base.arguments import check_one_of
 from jaxnet_mini.core import constraints, initializers, regularizers
-from jaxnet_mini.core.fields import NEWER, checked
-from jaxnet_mini.core.layers.base import (
-    CONSTRAINT,
-    INITIALIZER,
-    REGULARIZER,
-    Base,
-    constrained,
-    total_penalty,
-)
+from jaxnet_mini.core.fields import Checked, Newer, Positive
+from jaxnet_mini.core.layers.base import Base
 from jaxnet_mini.core.types import Params, RandomKey, Shape
-from jaxnet_mini.errors import ArgumentError, ShapeError
+from jaxnet_mini.errors import ShapeError
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,20 +55,13 @@ class Embedding(Base):
     (True, True)
     """
 
-    input_dim: int = field(metadata=checked(check_positive))
-    output_dim: int = field(metadata=checked(check_positive))
-    embeddings_initializer: initializers.Named = field(
-        default="uniform", metadata=INITIALIZER
-    )
-    embeddings_regularizer: regularizers.Named = field(
-        default=None, metadata=REGULARIZER
-    )
-    activity_regularizer: regularizers.Named = field(
-        default=None, kw_only=True, metadata=REGULARIZER | NEWER
-    )
-    embeddings_constraint: constraints.Named = field(
-        default=None, kw_only=True, metadata=CONSTRAINT
-    )
+    input_dim: Positive = field()  # of other layers it has a default
+    output_dim: Positive
+    embeddings_initializer: initializers.Named = "uniform"
+    embeddings_regularizer: regularizers.Named = None
+    _: KW_ONLY
+    activity_regularizer: Newer[regularizers.Named] = None
+    embeddings_constraint: Newer[constraints.Named] = None
 
     def __post_init__(self) -> None:
         # Of other layers it is short for an input_shape.
@@ -92,12 +78,6 @@ class Embedding(Base):
         index = _checked_index(x, table.shape[0])
         return jnp.take(table, index, axis=0, mode="fill", fill_value=math.nan)
 
-    def penalty(self, params: Params) -> Array | float:
-        return total_penalty(params, {"embeddings": self.embeddings_regularizer})
-
-    def constrain(self, params: Params) -> Params:
-        return constrained(params, {"embeddings": self.embeddings_constraint})
-
 
 def _checked_index(x: Array, count: int) -> Array:
     """Return indices, ``count`` in the place of those that are below 0."""
@@ -106,14 +86,6 @@ def _checked_index(x: Array, count: int) -> Array:
 
 
 OUTPUT_MODES = ("multi_hot", "one_hot", "count")
-
-
-def _check_mode(argument: str, value: Any) -> str:
-    if not isinstance(value, str) or value not in OUTPUT_MODES:
-        raise ArgumentError(
-            f"{argument} must be one of {', '.join(OUTPUT_MODES)}, not {value!r}."
-        )
-    return value
 
 
 @dataclass(frozen=True, repr=False)
@@ -145,8 +117,8 @@ class CategoryEncoding(Base):
            [1., 0., 0.]], dtype=float32)
     """
 
-    num_tokens: int = field(metadata=checked(check_positive))
-    output_mode: str = field(default="multi_hot", metadata=checked(_check_mode))
+    num_tokens: Positive
+    output_mode: Annotated[str, Checked(check_one_of, names=OUTPUT_MODES)] = "multi_hot"
 
     def _output_shape(self, input_shape: Shape) -> Shape:
         if self.output_mode != "one_hot" and not input_shape:

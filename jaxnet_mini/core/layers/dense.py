@@ -1,25 +1,14 @@
 """The dense layer."""
 
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.base.arguments import check_flag, check_positive
 from jaxnet_mini.core import activations, constraints, initializers, regularizers
-from jaxnet_mini.core.fields import NEWER, checked
-from jaxnet_mini.core.layers.base import (
-    ACTIVATION,
-    CONSTRAINT,
-    INITIALIZER,
-    REGULARIZER,
-    Base,
-    check_features,
-    constrained,
-    over_features,
-    total_penalty,
-)
+from jaxnet_mini.core.fields import Flag, Newer, Positive
+from jaxnet_mini.core.layers.base import Base, along, check_features
 from jaxnet_mini.core.types import Params, RandomKey, Shape
 from jaxnet_mini.errors import ShapeError
 
@@ -57,24 +46,17 @@ class Dense(Base):
     ((3,), (2, 3), (3,))
     """
 
-    units: int = field(metadata=checked(check_positive))
-    activation: activations.Named = field(default=None, metadata=ACTIVATION)
-    use_bias: bool = field(default=True, metadata=checked(check_flag))
-    kernel_initializer: initializers.Named = field(
-        default="glorot_uniform", metadata=INITIALIZER
-    )
-    bias_initializer: initializers.Named = field(default="zeros", metadata=INITIALIZER)
-    kernel_regularizer: regularizers.Named = field(default=None, metadata=REGULARIZER)
-    bias_regularizer: regularizers.Named = field(default=None, metadata=REGULARIZER)
-    activity_regularizer: regularizers.Named = field(
-        default=None, kw_only=True, metadata=REGULARIZER | NEWER
-    )
-    kernel_constraint: constraints.Named = field(
-        default=None, kw_only=True, metadata=CONSTRAINT
-    )
-    bias_constraint: constraints.Named = field(
-        default=None, kw_only=True, metadata=CONSTRAINT
-    )
+    units: Positive
+    activation: activations.Named = None
+    use_bias: Flag = True
+    kernel_initializer: initializers.Named = "glorot_uniform"
+    bias_initializer: initializers.Named = "zeros"
+    kernel_regularizer: regularizers.Named = None
+    bias_regularizer: regularizers.Named = None
+    _: KW_ONLY
+    activity_regularizer: Newer[regularizers.Named] = None
+    kernel_constraint: Newer[constraints.Named] = None
+    bias_constraint: Newer[constraints.Named] = None
 
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
         self.check(input_shape)
@@ -96,13 +78,5 @@ class Dense(Base):
             )
         y = jnp.dot(x.astype(kernel.dtype), kernel)
         if self.use_bias:
-            y = y + over_features(params["bias"], y)
+            y = y + along((y.ndim - 1,), params["bias"], y)
         return activations.get(self.activation)(y)
-
-    def penalty(self, params: Params) -> Array | float:
-        wanted = {"kernel": self.kernel_regularizer, "bias": self.bias_regularizer}
-        return total_penalty(params, wanted)
-
-    def constrain(self, params: Params) -> Params:
-        wanted = {"kernel": self.kernel_constraint, "bias": self.bias_constraint}
-        return constrained(params, wanted)

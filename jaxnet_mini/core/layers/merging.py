@@ -5,19 +5,18 @@ axis of length 1 goes with any other, as in Keras. Where dtypes differ, the wide
 that of the result.
 """
 
-import abc
 import functools
 import operator
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.base.arguments import as_integer, check_flag
-from jaxnet_mini.core.fields import checked
+from jaxnet_mini.base.arguments import as_integer
+from jaxnet_mini.core.fields import Checked, Flag
 from jaxnet_mini.core.layers.base import Base
 from jaxnet_mini.core.types import Params, Shape, as_float
 from jaxnet_mini.errors import ArgumentError, ShapeError
@@ -51,19 +50,16 @@ def as_one_dtype(inputs: Sequence[Array]) -> list[Array]:
     return [x.astype(widest) for x in floats]
 
 
-class Merge(Base, abc.ABC):
+class _Merge(Base):
     """The base of layers that combine inputs element by element."""
 
-    @abc.abstractmethod
-    def merged(self, inputs: list[Array]) -> Array:
-        """Return one array of several, which have one number of axes."""
-
-    def check_number(self, given: Any) -> None:
-        """Check that there are as many inputs, or shapes, as the layer takes."""
-        check_several(self, given)
+    combine: ClassVar[Any]
+    """What is done with two inputs, and with the result and the next one."""
+    takes: ClassVar[tuple[int, int | None]] = 1, None
+    """How many inputs there are, at least and at most."""
 
     def _output_shape(self, input_shape: Any) -> Shape:
-        self.check_number(input_shape)
+        check_several(self, input_shape, *self.takes)
         rank = max(map(len, input_shape))
         shapes = [(1,) * (rank - len(shape)) + tuple(shape) for shape in input_shape]
         try:
@@ -76,22 +72,19 @@ class Merge(Base, abc.ABC):
             ) from None
 
     def forward(self, params: Params, x: Any) -> Array:
-        self.check_number(x)
+        check_several(self, x, *self.takes)
         rank = max(one.ndim for one in x)
 
         def expanded(one: Array) -> Array:
             return jnp.expand_dims(one, tuple(range(1, 1 + rank - one.ndim)))
 
-        return self.merged([expanded(one) for one in as_one_dtype(x)])
+        merged: Array = functools.reduce(
+            type(self).combine, map(expanded, as_one_dtype(x))
+        )
+        return merged
 
 
-def _folded(function: Callable[[Any, Any], Any], inputs: list[Array]) -> Array:
-    merged: Array = functools.reduce(function, inputs)
-    return merged
-
-
-@dataclass(frozen=True, repr=False)
-class Add(Merge):
+class Add(_Merge):
     """The sum of the inputs, element by element: ``x[0] + x[1] + ...``.
 
     Inputs: a tuple of arrays ``(batch, ...)`` whose shapes go together, see above.
@@ -105,12 +98,10 @@ class Add(Merge):
     Array([[4., 7.]], dtype=float32)
     """
 
-    def merged(self, inputs: list[Array]) -> Array:
-        return _folded(operator.add, inputs)
+    combine = operator.add
 
 
-@dataclass(frozen=True, repr=False)
-class Subtract(Merge):
+class Subtract(_Merge):
     """The first input less the second: ``x[0] - x[1]``.
 
     Inputs: a tuple of two arrays ``(batch, ...)`` whose shapes go together.
@@ -124,15 +115,10 @@ class Subtract(Merge):
     Array([[-2., -3.]], dtype=float32)
     """
 
-    def check_number(self, given: Any) -> None:
-        check_several(self, given, 2, 2)
-
-    def merged(self, inputs: list[Array]) -> Array:
-        return inputs[0] - inputs[1]
+    combine, takes = operator.sub, (2, 2)
 
 
-@dataclass(frozen=True, repr=False)
-class Multiply(Merge):
+class Multiply(_Merge):
     """The product of the inputs, element by element: ``x[0] * x[1] * ...``.
 
     Inputs: a tuple of arrays ``(batch, ...)`` whose shapes go together.
@@ -146,12 +132,10 @@ class Multiply(Merge):
     Array([[ 3., 10.]], dtype=float32)
     """
 
-    def merged(self, inputs: list[Array]) -> Array:
-        return _folded(operator.mul, inputs)
+    combine = operator.mul
 
 
-@dataclass(frozen=True, repr=False)
-class Average(Merge):
+class Average(_Merge):
     """The mean of the inputs, element by element: their sum, divided by their number.
 
     Inputs: a tuple of arrays ``(batch, ...)`` whose shapes go together.
@@ -165,12 +149,13 @@ class Average(Merge):
     Array([[2. , 3.5]], dtype=float32)
     """
 
-    def merged(self, inputs: list[Array]) -> Array:
-        return _folded(operator.add, inputs) / len(inputs)
+    combine = operator.add
+
+    def forward(self, params: Params, x: Any) -> Array:
+        return super().forward(params, x) / len(x)
 
 
-@dataclass(frozen=True, repr=False)
-class Maximum(Merge):
+class Maximum(_Merge):
     """The largest of the inputs, element by element.
 
     Inputs: a tuple of arrays ``(batch, ...)`` whose shapes go together.
@@ -184,12 +169,10 @@ class Maximum(Merge):
     Array([[3., 6.]], dtype=float32)
     """
 
-    def merged(self, inputs: list[Array]) -> Array:
-        return _folded(jnp.maximum, inputs)
+    combine = jnp.maximum
 
 
-@dataclass(frozen=True, repr=False)
-class Minimum(Merge):
+class Minimum(_Merge):
     """The smallest of the inputs, element by element.
 
     Inputs: a tuple of arrays ``(batch, ...)`` whose shapes go together.
@@ -203,8 +186,7 @@ class Minimum(Merge):
     Array([[1., 5.]], dtype=float32)
     """
 
-    def merged(self, inputs: list[Array]) -> Array:
-        return _folded(jnp.minimum, inputs)
+    combine = jnp.minimum
 
 
 def _check_axis(argument: str, value: Any) -> int:
@@ -254,7 +236,7 @@ class Concatenate(Base):
     Array([[1., 2., 3.]], dtype=float32)
     """
 
-    axis: int = field(default=-1, metadata=checked(_check_axis))
+    axis: Annotated[int, Checked(_check_axis)] = -1
 
     def _output_shape(self, input_shape: Any) -> Shape:
         check_several(self, input_shape)
@@ -307,8 +289,8 @@ class Dot(Base):
     Array([[13.]], dtype=float32)
     """
 
-    axes: int | tuple[int, int] = field(metadata=checked(_check_axes))
-    normalize: bool = field(default=False, metadata=checked(check_flag))
+    axes: Annotated[int | tuple[int, int], Checked(_check_axes)]
+    normalize: Flag = False
 
     def _places(self, ranks: Sequence[int]) -> list[int]:
         axes = (self.axes,) * 2 if isinstance(self.axes, int) else self.axes
@@ -333,10 +315,7 @@ class Dot(Base):
         first, second = as_one_dtype(x)
         places = self._places([first.ndim, second.ndim])
         if self.normalize:
-            first, second = (
-                _unit(one, place)
-                for one, place in zip((first, second), places, strict=True)
-            )
+            first, second = map(_unit, (first, second), places)
         summed = ((places[0],), (places[1],))
         y = jax.lax.dot_general(first, second, (summed, ((0,), (0,))))
         return y[:, None] if y.ndim == 1 else y

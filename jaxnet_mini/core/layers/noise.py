@@ -5,15 +5,15 @@ what is drawn.
 """
 
 import abc
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import KW_ONLY, dataclass
+from typing import Annotated, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.base.arguments import check_count, check_number, is_number
-from jaxnet_mini.core.fields import NEWER, checked
+from jaxnet_mini.base.arguments import is_number
+from jaxnet_mini.core.fields import Checked, Newer, NotNegative, Seed
 from jaxnet_mini.core.layers.base import Base
 from jaxnet_mini.core.types import Params, RandomKey, as_float
 from jaxnet_mini.errors import ArgumentError
@@ -31,16 +31,11 @@ class Random(Base, abc.ABC):
         ArgumentError: ``apply`` in training without a ``key``, or ``seed`` is none.
     """
 
-    seed: int | None = field(
-        default=None,
-        kw_only=True,
-        metadata=checked(check_count, optional=True, least=0) | NEWER,
-    )
+    strength: ClassVar[str]
+    """The field that says how much is changed in training; 0.0 for nothing."""
 
-    @property
-    @abc.abstractmethod
-    def strength(self) -> float | Array:
-        """How much is changed in training; 0.0 for nothing."""
+    _: KW_ONLY
+    seed: Newer[Seed] = None
 
     @abc.abstractmethod
     def disturb(self, key: RandomKey, x: Array) -> Array:
@@ -55,8 +50,8 @@ class Random(Base, abc.ABC):
         training: bool = False,
     ) -> Array:
         # A number that is traced may be 0 in one call of a program and not in another.
-        known = is_number(self.strength)
-        if not training or (known and self.strength == 0.0):
+        strength = getattr(self, self.strength)
+        if not training or (is_number(strength) and strength == 0.0):
             return x
         if key is None:
             raise ArgumentError(
@@ -97,18 +92,14 @@ class Dropout(Random):
     True
     """
 
-    rate: float = field(metadata=checked(_check_rate))
-
-    @property
-    def strength(self) -> float | Array:
-        return self.rate
+    rate: Annotated[float, Checked(_check_rate)]
+    strength = "rate"
 
     def disturb(self, key: RandomKey, x: Array) -> Array:
         keep = jax.random.bernoulli(key, 1.0 - self.rate, x.shape)
         return jnp.where(keep, x / (1.0 - self.rate), jnp.zeros_like(x))
 
 
-@dataclass(frozen=True, repr=False)
 class GaussianDropout(Dropout):
     """Multiply the inputs in training by normal numbers of mean 1.
 
@@ -136,7 +127,6 @@ class GaussianDropout(Dropout):
         return x * (1.0 + deviation * jax.random.normal(key, x.shape, x.dtype))
 
 
-@dataclass(frozen=True, repr=False)
 class AlphaDropout(Dropout):
     """Set a share of the inputs to the limit of SELU, keeping mean and variance.
 
@@ -189,11 +179,8 @@ class GaussianNoise(Random):
     0.5
     """
 
-    stddev: float = field(metadata=checked(check_number, least=0.0))
-
-    @property
-    def strength(self) -> float | Array:
-        return self.stddev
+    stddev: NotNegative
+    strength = "stddev"
 
     def disturb(self, key: RandomKey, x: Array) -> Array:
         return x + self.stddev * jax.random.normal(key, x.shape, x.dtype)

@@ -1,36 +1,19 @@
 """Layers that bring each example to one scale, and what all such layers share."""
 
-import abc
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import KW_ONLY, dataclass
+from typing import Annotated, Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.base.arguments import as_integer, check_flag, is_number
+from jaxnet_mini.base.arguments import as_integers
 from jaxnet_mini.core import constraints, initializers, regularizers
-from jaxnet_mini.core.fields import NEWER, checked
-from jaxnet_mini.core.layers.base import (
-    CONSTRAINT,
-    INITIALIZER,
-    REGULARIZER,
-    Base,
-    check_features,
-    constrained,
-    total_penalty,
-)
+from jaxnet_mini.core.fields import Above0, Checked, Flag, Newer
+from jaxnet_mini.core.layers.base import Base, along, check_features
 from jaxnet_mini.core.types import Params, RandomKey, Shape, as_float
 from jaxnet_mini.errors import ArgumentError, ShapeError
-
-
-def check_above_zero(argument: str, value: Any) -> Any:
-    """Return a number above 0 as it is, or raise an ArgumentError."""
-    if not is_number(value) or not (math.isfinite(value) and value > 0.0):
-        raise ArgumentError(f"{argument} must be above 0, not {value!r}.")
-    return value
 
 
 def check_axes(argument: str, value: Any) -> int | tuple[int, ...]:
@@ -39,9 +22,8 @@ def check_axes(argument: str, value: Any) -> int | tuple[int, ...]:
     Raises:
         ArgumentError: they are none, twice the same, or that of the batch.
     """
-    given = value if isinstance(value, tuple | list) else (value,)
-    axes = tuple(axis for axis in map(as_integer, given) if axis is not None)
-    if not axes or len({*axes}) < len(given) or 0 in axes:
+    axes = as_integers(value)
+    if not axes or len({*axes}) < len(axes) or 0 in axes:
         raise ArgumentError(
             f"{argument} must be an axis such as -1, the last, or several, such as "
             f"(1, 2), and not 0, that of the batch; not {value!r}."
@@ -49,68 +31,76 @@ def check_axes(argument: str, value: Any) -> int | tuple[int, ...]:
     return axes if len(axes) > 1 else axes[0]
 
 
-def kept_axes(layer: Any, axis: int | Sequence[int], shape: Shape) -> Shape:
-    """Return axes of a batch, counted from 0, in order.
+def wide(x: Array) -> Array:
+    """Return a batch in float32 at least, in which its moments are computed."""
+    return x if x.dtype.itemsize >= 4 else x.astype(jnp.float32)
 
-    Args:
-        layer: whose axes they are.
-        axis: one or several, counted as in NumPy.
-        shape: of one example.
 
-    Raises:
-        ShapeError: examples of the shape do not have them.
+Axes: TypeAlias = Annotated[int | Sequence[int], Checked(check_axes)]
+
+
+class _Normalizing(Base):
+    """The base of layers whose ``axis`` says over what, or for what, they normalise.
+
+    Their parameters, and what they remember, are of the sizes of these axes.
     """
-    several = (axis,) if isinstance(axis, int) else axis
-    if axis == -1:
-        check_features(layer, shape)
-    rank = len(shape) + 1
-    axes = tuple(sorted(a + rank if a < 0 else a for a in several))
-    if any(not 0 < a < rank for a in axes) or len({*axes}) < len(axes):
-        raise ShapeError(
-            f"{layer!r} got examples of shape {tuple(shape)}, a batch of which has the "
-            f"axes 0 to {rank - 1}: choose axis among those but 0, each once."
-        )
-    return axes
 
+    axis: Any
 
-def along(axes: Shape, values: Array, x: Array) -> Array:
-    """Return values of some axes of a batch with as many axes as it has."""
-    others = tuple(axis for axis in range(x.ndim) if axis not in axes)
-    return jnp.expand_dims(values, others)
+    def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
+        self.check(input_shape)
+        return tuple(input_shape), self.learned(key, self.sizes(input_shape))
 
+    def learned(self, key: RandomKey, sizes: Shape) -> Params:
+        """Return the first parameters."""
+        return {}
 
-def wide(x: Array) -> Any:
-    """Return the type in which moments of a batch are computed: at least float32."""
-    return x.dtype if x.dtype.itemsize >= 4 else jnp.float32
+    def axes(self, shape: Shape) -> Shape:
+        """Return the axes of a batch, counted from 0, in order.
 
+        Args:
+            shape: of one example.
 
-AXES = checked(check_axes)
-FLAG = checked(check_flag)
-EPSILON = checked(check_above_zero)
-
-
-def check_sizes(
-    layer: Any, axis: int | Sequence[int], x: Array, params: Params
-) -> Shape:
-    """Return the axes of a batch that a layer's arrays, all of one shape, are for.
-
-    Raises:
-        ShapeError: they are for other batches.
-    """
-    axes = kept_axes(layer, axis, x.shape[1:])
-    for values in jax.tree.leaves(params):
-        if values.shape != tuple(x.shape[a] for a in axes):
-            size = " x ".join(map(str, values.shape))
-            where = "last axis" if axis == -1 else f"axis {axis}"
+        Raises:
+            ShapeError: examples of the shape do not have them.
+        """
+        if self.axis is None:
+            return ()
+        if self.axis == -1:
+            check_features(self, shape)
+        rank = len(shape) + 1
+        several = (self.axis,) if isinstance(self.axis, int) else self.axis
+        axes = tuple(sorted(a + rank if a < 0 else a for a in several))
+        if any(not 0 < a < rank for a in axes) or len({*axes}) < len(axes):
             raise ShapeError(
-                f"{layer!r} has parameters for {size} features and got a batch of "
-                f"shape {x.shape}: its {where} must be {size}."
+                f"{self!r} got examples of shape {tuple(shape)}, a batch of which has "
+                f"the axes 0 to {rank - 1}: choose axis among those but 0, each once."
             )
-    return axes
+        return axes
+
+    def sizes(self, shape: Shape) -> Shape:
+        """Return the sizes of the axes of examples of a shape."""
+        return tuple(shape[axis - 1] for axis in self.axes(shape))
+
+    def fitting_axes(self, x: Array, params: Params) -> Shape:
+        """Return the axes of a batch, for which arrays of their sizes were made.
+
+        Raises:
+            ShapeError: they were made for other batches.
+        """
+        for values in jax.tree.leaves(params):
+            if values.shape != self.sizes(x.shape[1:]):
+                size = " x ".join(map(str, values.shape))
+                where = "last axis" if self.axis == -1 else f"axis {self.axis}"
+                raise ShapeError(
+                    f"{self!r} has parameters for {size} features and got a batch of "
+                    f"shape {x.shape}: its {where} must be {size}."
+                )
+        return self.axes(x.shape[1:])
 
 
 @dataclass(frozen=True, repr=False)
-class Affine(Base, abc.ABC):
+class _Affine(_Normalizing):
     """The base of layers that scale and shift what they have normalised.
 
     Parameters: ``gamma`` and ``beta``, of the sizes of the axes that are named.
@@ -128,39 +118,24 @@ class Affine(Base, abc.ABC):
         gamma_constraint: likewise, of ``gamma``.
     """
 
-    center: bool = field(default=True, kw_only=True, metadata=FLAG | NEWER)
-    scale: bool = field(default=True, kw_only=True, metadata=FLAG | NEWER)
-    beta_initializer: initializers.Named = field(
-        default="zeros", kw_only=True, metadata=INITIALIZER | NEWER
-    )
-    gamma_initializer: initializers.Named = field(
-        default="ones", kw_only=True, metadata=INITIALIZER | NEWER
-    )
-    beta_regularizer: regularizers.Named = field(
-        default=None, kw_only=True, metadata=REGULARIZER | NEWER
-    )
-    gamma_regularizer: regularizers.Named = field(
-        default=None, kw_only=True, metadata=REGULARIZER | NEWER
-    )
-    beta_constraint: constraints.Named = field(
-        default=None, kw_only=True, metadata=CONSTRAINT | NEWER
-    )
-    gamma_constraint: constraints.Named = field(
-        default=None, kw_only=True, metadata=CONSTRAINT | NEWER
-    )
+    _: KW_ONLY
+    center: Newer[Flag] = True
+    scale: Newer[Flag] = True
+    beta_initializer: Newer[initializers.Named] = "zeros"
+    gamma_initializer: Newer[initializers.Named] = "ones"
+    beta_regularizer: Newer[regularizers.Named] = None
+    gamma_regularizer: Newer[regularizers.Named] = None
+    beta_constraint: Newer[constraints.Named] = None
+    gamma_constraint: Newer[constraints.Named] = None
 
-    @abc.abstractmethod
-    def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
-        """Return the output shape, and `learned` for the axes that are named."""
-
-    def learned(self, key: RandomKey, shape: Shape) -> Params:
+    def learned(self, key: RandomKey, sizes: Shape) -> Params:
         """Return the first ``gamma`` and ``beta``, as far as there are such."""
         gamma_key, beta_key = jax.random.split(key)
         params = {}
         if self.scale:
-            params["gamma"] = initializers.get(self.gamma_initializer)(gamma_key, shape)
+            params["gamma"] = initializers.get(self.gamma_initializer)(gamma_key, sizes)
         if self.center:
-            params["beta"] = initializers.get(self.beta_initializer)(beta_key, shape)
+            params["beta"] = initializers.get(self.beta_initializer)(beta_key, sizes)
         return params
 
     def rescaled(
@@ -174,17 +149,9 @@ class Affine(Base, abc.ABC):
             y = y + along(axes, params["beta"].astype(y.dtype), y)
         return y
 
-    def penalty(self, params: Params) -> Array | float:
-        wanted = {"gamma": self.gamma_regularizer, "beta": self.beta_regularizer}
-        return total_penalty(params, wanted)
-
-    def constrain(self, params: Params) -> Params:
-        wanted = {"gamma": self.gamma_constraint, "beta": self.beta_constraint}
-        return constrained(params, wanted)
-
 
 @dataclass(frozen=True, repr=False)
-class LayerNormalization(Affine):
+class LayerNormalization(_Affine):
     """Bring each example to mean 0 and variance 1, then scale and shift it.
 
     ``gamma * (x - mean) / sqrt(variance + epsilon) + beta``, mean and variance over the
@@ -220,19 +187,13 @@ class LayerNormalization(Affine):
            [-1.,  1.]], dtype=float32)
     """
 
-    axis: int | Sequence[int] = field(default=-1, metadata=AXES | NEWER)
-    epsilon: float = field(default=1e-3, metadata=EPSILON)
-
-    def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
-        self.check(input_shape)
-        axes = kept_axes(self, self.axis, input_shape)
-        shape = tuple(input_shape[axis - 1] for axis in axes)
-        return tuple(input_shape), self.learned(key, shape)
+    axis: Newer[Axes] = -1
+    epsilon: Above0 = 1e-3
 
     def forward(self, params: Params, x: Array) -> Array:
-        axes = check_sizes(self, self.axis, x, params)
+        axes = self.fitting_axes(x, params)
         x = x.astype(params["gamma"].dtype) if self.scale else as_float(x)
-        real = x.astype(wide(x))
+        real = wide(x)
         mean = jnp.mean(real, axis=axes, keepdims=True)
         variance = jnp.var(real, axis=axes, keepdims=True)
         inverse = jax.lax.rsqrt(variance + self.epsilon)
@@ -240,7 +201,7 @@ class LayerNormalization(Affine):
 
 
 @dataclass(frozen=True, repr=False)
-class RMSNormalization(Base):
+class RMSNormalization(_Normalizing):
     """Divide each example by the root of its mean square, then scale it.
 
     ``scale * x / sqrt(mean(x**2) + epsilon)``, the mean over the last axis of ``x``,
@@ -266,27 +227,23 @@ class RMSNormalization(Base):
     True
     """
 
-    axis: int | Sequence[int] = field(default=-1, metadata=AXES)
-    epsilon: float = field(default=1e-6, metadata=EPSILON)
+    axis: Axes = -1
+    epsilon: Above0 = 1e-6
 
-    def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
-        self.check(input_shape)
-        axes = kept_axes(self, self.axis, input_shape)
-        shape = tuple(input_shape[axis - 1] for axis in axes)
-        return tuple(input_shape), {"scale": initializers.ones(key, shape)}
+    def learned(self, key: RandomKey, sizes: Shape) -> Params:
+        return {"scale": initializers.ones(key, sizes)}
 
     def forward(self, params: Params, x: Array) -> Array:
-        axes = check_sizes(self, self.axis, x, params)
-        scale = params["scale"]
+        axes, scale = self.fitting_axes(x, params), params["scale"]
         x = x.astype(scale.dtype)
-        real = x.astype(wide(x))
+        real = wide(x)
         mean = jnp.mean(jnp.square(real), axis=axes, keepdims=True)
         y = real * jax.lax.rsqrt(mean + self.epsilon)
         return (y * along(axes, scale.astype(y.dtype), y)).astype(x.dtype)
 
 
 @dataclass(frozen=True, repr=False)
-class UnitNormalization(Base):
+class UnitNormalization(_Normalizing):
     """Divide each example by its length.
 
     ``x / max(sqrt(sum(x**2)), 1e-12)``, the sum over the last axis of ``x``,
@@ -305,16 +262,12 @@ class UnitNormalization(Base):
     Array([[0.6, 0.8]], dtype=float32)
     """
 
-    axis: int | Sequence[int] = field(default=-1, metadata=AXES)
-
-    def _output_shape(self, input_shape: Shape) -> Shape:
-        kept_axes(self, self.axis, input_shape)
-        return input_shape
+    axis: Axes = -1
 
     def forward(self, params: Params, x: Array) -> Array:
-        axes = kept_axes(self, self.axis, x.shape[1:])
+        axes = self.axes(x.shape[1:])
         x = as_float(x)
-        real = x.astype(wide(x))
+        real = wide(x)
         squares = jnp.sum(jnp.square(real), axis=axes, keepdims=True)
         # Below the root, where a gradient is finite for examples of zeros too.
         return (real * jax.lax.rsqrt(jnp.maximum(squares, 1e-24))).astype(x.dtype)

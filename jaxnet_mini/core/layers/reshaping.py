@@ -1,20 +1,19 @@
 """Layers that give each example another shape."""
 
 import math
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.base.arguments import as_integer, check_positive
-from jaxnet_mini.core.fields import checked
+from jaxnet_mini.base.arguments import as_integers
+from jaxnet_mini.core.fields import Checked, Positive
 from jaxnet_mini.core.layers.base import Base
 from jaxnet_mini.core.types import Params, Shape
 from jaxnet_mini.errors import ArgumentError, ShapeError
 
 
-@dataclass(frozen=True, repr=False)
 class Flatten(Base):
     """Join all axes of an example into one, in row-major order.
 
@@ -35,10 +34,9 @@ class Flatten(Base):
 
 
 def _check_target(argument: str, value: Any) -> Shape:
-    given = value if isinstance(value, tuple | list) else (None,)
-    sizes = tuple(size for size in map(as_integer, given) if size is not None)
-    known = len(sizes) == len(given) and all(s > 0 or s == -1 for s in sizes)
-    if not known or sizes.count(-1) > 1:
+    sizes = as_integers(value) if isinstance(value, tuple | list) else None
+    open_ends = [size for size in sizes or () if size < 1]
+    if sizes is None or open_ends not in ([], [-1]):
         raise ArgumentError(
             f"{argument} must be a tuple of positive integers without the batch "
             f"axis, at most one of them -1, such as (7, -1), not {value!r}."
@@ -65,7 +63,7 @@ class Reshape(Base):
     ((6, 2), {})
     """
 
-    target_shape: Shape = field(metadata=checked(_check_target))
+    target_shape: Annotated[Shape, Checked(_check_target)]
 
     def forward(self, params: Params, x: Array) -> Array:
         return x.reshape(x.shape[0], *self._output_shape(x.shape[1:]))
@@ -85,9 +83,8 @@ class Reshape(Base):
 
 
 def _check_dims(argument: str, value: Any) -> tuple[int, ...]:
-    given = value if isinstance(value, tuple | list) else (None,)
-    dims = tuple(axis for axis in map(as_integer, given) if axis is not None)
-    if len(dims) != len(given) or sorted(dims) != list(range(1, len(dims) + 1)):
+    dims = as_integers(value) if isinstance(value, tuple | list) else None
+    if dims is None or sorted(dims) != list(range(1, len(dims) + 1)):
         raise ArgumentError(
             f"{argument} must have each axis of an example once, counted from 1, such "
             f"as (2, 1), not {value!r}."
@@ -113,7 +110,7 @@ class Permute(Base):
     ((6, 4, 5), {})
     """
 
-    dims: tuple[int, ...] = field(metadata=checked(_check_dims))
+    dims: Annotated[Shape, Checked(_check_dims)]
 
     def _output_shape(self, input_shape: Shape) -> Shape:
         if len(input_shape) != len(self.dims):
@@ -147,7 +144,7 @@ class RepeatVector(Base):
             [1, 2]]], dtype=int32)
     """
 
-    n: int = field(metadata=checked(check_positive))
+    n: Positive
 
     def _output_shape(self, input_shape: Shape) -> Shape:
         if len(input_shape) != 1:

@@ -3,17 +3,17 @@
 import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import field
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from jaxnet_mini.core.fields import checked
-from jaxnet_mini.core.layers.base import Base
-from jaxnet_mini.core.layers.normalization import FLAG, along, check_axes, kept_axes
+from jaxnet_mini.base.arguments import as_finite
+from jaxnet_mini.core.fields import Checked, Flag
+from jaxnet_mini.core.layers.base import along
+from jaxnet_mini.core.layers.normalization import _Normalizing, check_axes
 from jaxnet_mini.core.types import Params, RandomKey, Shape, State, as_float
 from jaxnet_mini.core.values import _KEY
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError, short
@@ -32,11 +32,8 @@ def _check_axis(argument: str, value: Any) -> Any:
 
 
 def _check_numbers(argument: str, value: Any) -> Any:
-    try:
-        numbers = np.asarray(value, np.float32)
-    except (TypeError, ValueError):
-        numbers = np.full((), np.nan, np.float32)
-    if not np.all(np.isfinite(numbers)) or isinstance(value, str | bytes | bool):
+    numbers = as_finite(value)
+    if numbers is None:
         raise ArgumentError(
             f"{argument} must be a finite number or an array of them, one for each "
             f"entry of axis, not {short(value)}."
@@ -46,20 +43,20 @@ def _check_numbers(argument: str, value: Any) -> Any:
 
 
 def _check_adapted(argument: str, value: Any) -> NDArray[np.float32]:
-    found = _check_numbers(argument, value)
-    if len(np.shape(found)) < 1 or len(found) != 2:
+    found = np.asarray(_check_numbers(argument, value))
+    if found.shape[:1] != (2,):
         raise ArgumentError(
             f"{argument} is what Normalization().adapted(x) puts there, a mean and a "
             f"variance, not {short(value)}."
         )
-    return np.asarray(found)
+    return found
 
 
-NUMBERS = checked(_check_numbers, optional=True)
+Numbers: TypeAlias = Annotated[Any, Checked(_check_numbers)]
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class Normalization(Base):
+class Normalization(_Normalizing):
     """Bring each feature to mean 0 and variance 1 of data that were looked at before.
 
     ``(x - mean) / max(sqrt(variance), 1e-7)``, or ``mean + x * max(sqrt(variance),
@@ -90,17 +87,13 @@ class Normalization(Base):
            [ 0.]], dtype=float32)
     """
 
-    axis: int | Sequence[int] | None = field(
-        default=-1, metadata=checked(_check_axis, optional=True)
-    )
-    mean: Any = field(default=None, metadata=NUMBERS)
-    variance: Any = field(default=None, metadata=NUMBERS)
-    invert: bool = field(default=False, metadata=FLAG)
-    adapted_to: Any = field(
-        default=None,
-        kw_only=True,
-        repr=False,
-        metadata=checked(_check_adapted, optional=True),
+    axis: Annotated[int | Sequence[int], Checked(_check_axis)] | None = -1
+    mean: Numbers | None = None
+    variance: Numbers | None = None
+    invert: Flag = False
+    _: dataclasses.KW_ONLY
+    adapted_to: Annotated[Any, Checked(_check_adapted)] | None = dataclasses.field(
+        default=None, repr=False
     )
 
     def __post_init__(self, input_dim: int | None) -> None:
@@ -116,48 +109,37 @@ class Normalization(Base):
                 f"they are of {np.shape(self.mean)} and {np.shape(self.variance)}."
             )
 
-    def __repr__(self) -> str:
-        shown = [
-            f"{f.name}=<an array of shape {value.shape}>"
-            if isinstance(value, np.ndarray)
-            else f"{f.name}={value!r}"
-            for f in dataclasses.fields(self)
-            if (value := getattr(self, f.name)) is not f.default and f.repr
-        ]
-        return f"Normalization({', '.join(shown)})"
-
     @property
     def has_state(self) -> bool:
         """Whether the statistics are remembered, and not given."""
         return self.mean is None
 
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
-        self.check(input_shape)
-        axes = self._axes(input_shape)
-        sizes = tuple(input_shape[axis - 1] for axis in axes)
-        known = self.mean if self.adapted_to is None else self.adapted_to[0]
-        there = np.shape(known) if known is not None else ()
-        if there != sizes[len(sizes) - len(there) :]:
-            raise ShapeError(
-                f"{self!r} has statistics of shape {there} and got examples "
-                f"of shape {tuple(input_shape)}, for which they must be {sizes}."
-            )
-        return tuple(input_shape), {}
-
-    def _axes(self, input_shape: Shape) -> Shape:
-        return () if self.axis is None else kept_axes(self, self.axis, input_shape)
+        made = super().init(key, input_shape)
+        self._known(input_shape)
+        return made
 
     def init_state(self, input_shape: Shape) -> State:
         """Return mean and variance as `adapted` has found them."""
-        sizes = tuple(input_shape[axis - 1] for axis in self._axes(input_shape))
-        known = self.adapted_to
-        mean, variance = (0.0, 1.0) if known is None else known
-        kind = jnp.zeros(()).dtype
-        return {
-            "mean": jnp.broadcast_to(jnp.asarray(mean, kind), sizes),
-            "variance": jnp.broadcast_to(jnp.asarray(variance, kind), sizes),
-            "count": jnp.zeros((), jnp.int32),
-        }
+        mean, variance = self._known(input_shape)
+        return {"mean": mean, "variance": variance, "count": jnp.zeros((), jnp.int32)}
+
+    def _known(self, shape: Shape) -> list[Array]:
+        """Return mean and variance for examples of a shape."""
+        sizes = self.sizes(shape)
+        known = (
+            (self.mean, self.variance) if self.adapted_to is None else self.adapted_to
+        )
+        if known[0] is None:
+            known = (0.0, 1.0)
+        there = np.shape(known[0])
+        if there != sizes[len(sizes) - len(there) :]:
+            raise ShapeError(
+                f"{self!r} has statistics of shape {there} and got examples "
+                f"of shape {tuple(shape)}, for which they must be {sizes}."
+            )
+        floats = jnp.zeros(()).dtype
+        return [jnp.broadcast_to(jnp.asarray(one, floats), sizes) for one in known]
 
     def apply(
         self,
@@ -169,9 +151,7 @@ class Normalization(Base):
     ) -> Array:
         if self.mean is None:
             return super().apply(params, x, key=key, training=training)
-        sizes = tuple(x.shape[axis] for axis in self._axes(x.shape[1:]))
-        given = (self.mean, self.variance)
-        return self._scaled(x, *(jnp.broadcast_to(v, sizes) for v in given))
+        return self._scaled(x, *self._known(x.shape[1:]))
 
     def update(
         self,
@@ -188,7 +168,7 @@ class Normalization(Base):
 
     def _scaled(self, x: Array, mean: Array, variance: Array) -> Array:
         x = as_float(x)
-        axes = self._axes(x.shape[1:])
+        axes = self.axes(x.shape[1:])
         deviation = jnp.maximum(jnp.sqrt(variance), LEAST)
         mean, deviation = (along(axes, v.astype(x.dtype), x) for v in (mean, deviation))
         return mean + x * deviation if self.invert else (x - mean) / deviation
@@ -231,7 +211,7 @@ class Normalization(Base):
             )
         count, mean, squares = 0, np.zeros(()), np.zeros(())
         for batch in _batches(data):
-            axes = self._axes(batch.shape[1:])
+            axes = self.axes(batch.shape[1:])
             others = tuple(a for a in range(batch.ndim) if a not in axes)
             own = np.mean(batch, axis=others)
             number = math.prod(batch.shape[a] for a in others)

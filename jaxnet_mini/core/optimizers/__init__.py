@@ -11,56 +11,28 @@ and ``t`` the number of the step, counted from 1; ``a``, the learning rate, is
 float dtype, and what is kept from step to step begins at 0 unless said otherwise.
 """
 
-from typing import Any
-
 import optax
 
-from jaxnet_mini.core.optimizers.adadelta import Adadelta
-from jaxnet_mini.core.optimizers.adagrad import Adagrad
 from jaxnet_mini.core.optimizers.adam import Adam, AdamW
-from jaxnet_mini.core.optimizers.adamax import Adamax
 from jaxnet_mini.core.optimizers.base import Optimizer, check_learning_rate
 from jaxnet_mini.core.optimizers.ftrl import Ftrl
-from jaxnet_mini.core.optimizers.lamb import Lamb
-from jaxnet_mini.core.optimizers.lion import Lion
-from jaxnet_mini.core.optimizers.nadam import Nadam
+from jaxnet_mini.core.optimizers.moments import Adamax, Lamb, Nadam
+from jaxnet_mini.core.optimizers.momentum import SGD, Lion
 from jaxnet_mini.core.optimizers.rates import get_learning_rate, set_learning_rate
-from jaxnet_mini.core.optimizers.rmsprop import RMSprop
-from jaxnet_mini.core.optimizers.sgd import SGD
+from jaxnet_mini.core.optimizers.squares import Adadelta, Adagrad, RMSprop
 from jaxnet_mini.core.transformations import Transformation
 from jaxnet_mini.errors import ArgumentError, find
 
-__all__ = [
-    "OPTIMIZERS",
-    "SGD",
-    "Adadelta",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "Ftrl",
-    "Lamb",
-    "Lion",
-    "Nadam",
-    "Optimizer",
-    "RMSprop",
-    "check_learning_rate",
-    "get",
-    "get_learning_rate",
-    "set_learning_rate",
-]
-
-
-def _is_one(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Optimizer)
-
+__all__ = ["Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion"]
+__all__ += ["SGD", "Nadam", "RMSprop"]
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
-    name.lower(): kind
-    for name, kind in sorted(globals().items(), key=lambda item: item[0].lower())
-    if _is_one(kind) and kind is not Optimizer
+    n.lower(): globals()[n] for n in sorted(__all__)
 }
 """Those above, by the names that ``compile`` takes."""
+
+__all__ += ["OPTIMIZERS", "Optimizer", "check_learning_rate", "get"]
+__all__ += ["get_learning_rate", "set_learning_rate"]
 
 
 def get(
@@ -85,7 +57,7 @@ def get(
         return optimizer
     if isinstance(optimizer, optax.MultiSteps):
         return optimizer.gradient_transformation()
-    if _is_one(optimizer):
+    if isinstance(optimizer, type) and issubclass(optimizer, Optimizer):
         return optimizer()
     raise ArgumentError(
         "optimizer must be a name, one of jaxnet_mini.optimizers or an optax "

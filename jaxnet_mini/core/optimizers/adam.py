@@ -1,7 +1,6 @@
 """Adam and AdamW, in the order of operations of Adam's paper."""
 
-import functools
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -9,32 +8,21 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from jaxnet_mini.core.fields import NEWER
-from jaxnet_mini.core.optimizers.base import (
-    DECAY,
-    DECAYED,
-    FLAG,
-    NOT_NEGATIVE,
-    Optimizer,
-)
+from jaxnet_mini.core.fields import Flag, Newer
+from jaxnet_mini.core.optimizers.base import Decayed, NotNegative, Optimizer, Share
 from jaxnet_mini.core.types import Params
 
 
 class AdamState(NamedTuple):
-    """Steps taken and the two moments, each of the shape of the parameters."""
+    """Steps taken and the two moments, each of the shape of the parameters.
+
+    With ``amsgrad`` also the largest second moment so far, which is None without.
+    """
 
     steps: Array
     first_moment: Params
     second_moment: Params
-
-
-class AmsgradState(NamedTuple):
-    """Likewise, and the largest second moment so far."""
-
-    steps: Array
-    first_moment: Params
-    second_moment: Params
-    largest_moment: Params
+    largest_moment: Params = None
 
 
 def adam(
@@ -62,9 +50,9 @@ def adam(
     """
 
     def init(params: Params) -> Any:
-        zeros = functools.partial(jax.tree.map, jnp.zeros_like)
-        first = AdamState(jnp.zeros((), jnp.int32), zeros(params), zeros(params))
-        return AmsgradState(*first, zeros(params)) if amsgrad else first
+        # Each of its own: moments that share one buffer cannot be donated.
+        zeros = [jax.tree.map(jnp.zeros_like, params) for _ in range(2 + amsgrad)]
+        return AdamState(jnp.zeros((), jnp.int32), *zeros)
 
     def update(
         gradients: Params, state: Any, params: Params = None
@@ -80,18 +68,19 @@ def adam(
         )
         t = steps.astype(jnp.result_type(beta_1))
         scale = learning_rate * jnp.sqrt(1.0 - beta_2**t) / (1.0 - beta_1**t)
-        largest = second
-        if amsgrad:
-            largest = jax.tree.map(jnp.maximum, state.largest_moment, second)
+        largest = (
+            jax.tree.map(jnp.maximum, state.largest_moment, second) if amsgrad else None
+        )
         updates = jax.tree.map(
-            lambda m, v: -scale * m / (jnp.sqrt(v) + epsilon), first, largest
+            lambda m, v: -scale * m / (jnp.sqrt(v) + epsilon),
+            first,
+            largest if amsgrad else second,
         )
         if weight_decay is not None:
             updates = jax.tree.map(
                 lambda u, p: u - learning_rate * weight_decay * p, updates, params
             )
-        after = AdamState(steps, first, second)
-        return updates, AmsgradState(*after, largest) if amsgrad else after
+        return updates, AdamState(steps, first, second, largest)
 
     return optax.GradientTransformation(init, update)
 
@@ -134,15 +123,13 @@ class Adam(Optimizer):
     """
 
     factory = staticmethod(adam)
+    absent_at_zero = ("amsgrad",)
 
-    beta_1: float = field(default=0.9, metadata=DECAY)
-    beta_2: float = field(default=0.999, metadata=DECAY)
-    epsilon: float = field(default=1e-7, metadata=NOT_NEGATIVE)
-    amsgrad: bool = field(default=False, metadata=NEWER | FLAG)
-    weight_decay: float | None = field(default=None, metadata=DECAYED)
-
-    def _absent(self) -> tuple[str, ...]:
-        return () if self.amsgrad else ("amsgrad",)
+    beta_1: Share = 0.9
+    beta_2: Share = 0.999
+    epsilon: NotNegative = 1e-7
+    amsgrad: Newer[Flag] = False
+    weight_decay: Decayed = None
 
 
 @dataclass(frozen=True)
@@ -178,12 +165,10 @@ class AdamW(Optimizer):
     """
 
     factory = staticmethod(adam)
+    absent_at_zero = ("amsgrad",)
 
-    weight_decay: float = field(default=0.004, metadata=NOT_NEGATIVE)
-    beta_1: float = field(default=0.9, metadata=DECAY)
-    beta_2: float = field(default=0.999, metadata=DECAY)
-    epsilon: float = field(default=1e-7, metadata=NOT_NEGATIVE)
-    amsgrad: bool = field(default=False, metadata=NEWER | FLAG)
-
-    def _absent(self) -> tuple[str, ...]:
-        return () if self.amsgrad else ("amsgrad",)
+    weight_decay: NotNegative = 0.004
+    beta_1: Share = 0.9
+    beta_2: Share = 0.999
+    epsilon: NotNegative = 1e-7
+    amsgrad: Newer[Flag] = False

@@ -5,14 +5,28 @@ import functools
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 import optax
 
 from jaxnet_mini.base.absent import attributes
-from jaxnet_mini.base.arguments import check_count, check_flag, check_number, is_number
-from jaxnet_mini.core.fields import NEWER, Check, check_fields, checked
+from jaxnet_mini.base.arguments import (
+    check_count,
+    check_fits,
+    check_flag,
+    check_number,
+    is_number,
+)
+from jaxnet_mini.core.fields import (
+    Check,
+    Checked,
+    Flag,
+    Newer,
+    check_fields,
+    facts,
+    written,
+)
 from jaxnet_mini.core.optimizers.options import with_options
 from jaxnet_mini.core.optimizers.scheduled import formula_of, from_state
 from jaxnet_mini.core.transformations import OwnTransformation
@@ -56,44 +70,35 @@ def _rate(argument: str, value: Any) -> Any:
 
 def _number(argument: str, value: Any, below: float = math.inf) -> Any:
     """Return a number in ``[0, below)``, or a schedule of such numbers, as it is."""
-    if not callable(value) and not check_number(argument, value, least=0.0) < below:
-        raise ArgumentError(
-            f"{argument} must be a number in [0, {below:g}), not {value!r}."
-        )
-    return value
+    if callable(value):
+        return value
+    return check_number(argument, value, least=0.0, below=below)
 
 
-RATE = checked(_rate)
-NOT_NEGATIVE = checked(_number)
-DECAY = checked(_number, below=1.0)
-"""A share of a running mean that stays from step to step: with 1 nothing were new."""
-FLAG = checked(check_flag)
+_CLIP = Checked(
+    check_fits,
+    words="a finite number above 0 or None",
+    fits=lambda value: 0.0 < value < math.inf,
+)
+_SHARE = Checked(check_fits, words="a number in [0, 1]", fits=lambda v: 0.0 <= v <= 1.0)
 
+OPTION = "option"
+"""Said of a field that is none of the factory's."""
 
-def _above_0(argument: str, value: Any) -> Any:
-    if not is_number(value) or not 0.0 < value < math.inf:
-        raise ArgumentError(
-            f"{argument} must be a finite number above 0 or None, not {value!r}."
-        )
-    return value
-
-
-def _share(argument: str, value: Any) -> Any:
-    if not is_number(value) or not 0.0 <= value <= 1.0:
-        raise ArgumentError(f"{argument} must be a number in [0, 1], not {value!r}.")
-    return value
-
-
-_OPTION = {"jaxnet_mini: option": True}
-CLIP = NEWER | _OPTION | checked(_above_0, optional=True)
-PERIOD = NEWER | _OPTION | checked(check_count, optional=True)
-DECAYED = NEWER | _OPTION | checked(_number, optional=True)
+T = TypeVar("T")
+Option: TypeAlias = Annotated[Newer[T], OPTION]
+Rate: TypeAlias = Annotated[float | Schedule, Checked(_rate)]
+NotNegative: TypeAlias = Annotated[float, Checked(_number)]
+Share: TypeAlias = Annotated[float, Checked(_number, below=1.0)]
+"""Of a running mean that stays from step to step: with 1 nothing were new."""
+Decayed: TypeAlias = Option[NotNegative | None]
 """Of a ``weight_decay`` that is an option, and no part of the algorithm."""
+Clip: TypeAlias = Option[Annotated[float, _CLIP] | None]
 
 
-def is_option(field: dataclasses.Field[Any]) -> bool:
-    """Tell whether a field is none of the factory's."""
-    return _OPTION.items() <= field.metadata.items()
+def options_of(kind: Any) -> list[str]:
+    """Return the names of the fields of an optimizer that are none of its factory's."""
+    return [name for name, said in facts(kind).items() if OPTION in said]
 
 
 def _otherwise(field: dataclasses.Field[Any]) -> Check | None:
@@ -142,30 +147,20 @@ class Optimizer(Value):
 
     factory: ClassVar[Callable[..., optax.GradientTransformation]]
 
-    learning_rate: float | Schedule = dataclasses.field(default=0.001, metadata=RATE)
-    clipnorm: float | None = dataclasses.field(
-        default=None, kw_only=True, metadata=CLIP
-    )
-    clipvalue: float | None = dataclasses.field(
-        default=None, kw_only=True, metadata=CLIP
-    )
-    global_clipnorm: float | None = dataclasses.field(
-        default=None, kw_only=True, metadata=CLIP
-    )
-    use_ema: bool = dataclasses.field(
-        default=False, kw_only=True, metadata=NEWER | _OPTION | FLAG
-    )
-    ema_momentum: float = dataclasses.field(
-        default=0.99, kw_only=True, metadata=NEWER | _OPTION | checked(_share)
-    )
-    ema_overwrite_frequency: int | None = dataclasses.field(
-        default=None, kw_only=True, metadata=PERIOD
-    )
-    gradient_accumulation_steps: int | None = dataclasses.field(
-        default=None,
-        kw_only=True,
-        metadata=NEWER | _OPTION | checked(check_count, least=2, optional=True),
-    )
+    absent_at_zero: ClassVar[tuple[str, ...]] = ()
+    """Fields that leave a part of the algorithm out where they are 0 or False."""
+
+    learning_rate: Rate = 0.001
+    _: dataclasses.KW_ONLY
+    clipnorm: Clip = None
+    clipvalue: Clip = None
+    global_clipnorm: Clip = None
+    use_ema: Option[Flag] = False
+    ema_momentum: Option[Annotated[float, _SHARE]] = 0.99
+    ema_overwrite_frequency: Option[Annotated[int, Checked(check_count)] | None] = None
+    gradient_accumulation_steps: Option[
+        Annotated[int, Checked(check_count, least=2)] | None
+    ] = None
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
@@ -184,29 +179,29 @@ class Optimizer(Value):
             )
 
     def __repr__(self) -> str:
-        shown = ", ".join(
-            f"{field.name}={getattr(self, field.name)!r}"
-            for field in dataclasses.fields(self)
-            if not (
-                NEWER.items() <= field.metadata.items()
-                and getattr(self, field.name) == field.default
-            )
-        )
-        return f"{type(self).__qualname__}({shown})"
+        shown = (f"{name}={getattr(self, name)!r}" for name in written(self))
+        return f"{type(self).__qualname__}({', '.join(shown)})"
 
-    def _settings(self) -> dict[str, Any]:
-        """Return the fields by name, numbers as floats."""
-        own = (f.name for f in dataclasses.fields(self) if not is_option(f))
-        values = ((name, getattr(self, name)) for name in own)
-        return {name: float(v) if is_number(v) else v for name, v in values}
+    def _used(self) -> dict[str, Any]:
+        """Return what the factory is to be given, by name, numbers as floats."""
+        kind: Any = type(self)
+        said = facts(kind)
+        own = {name: getattr(self, name) for name in said if OPTION not in said[name]}
+        return {
+            name: float(value) if is_number(value) else value
+            for name, value in own.items()
+            if value or name not in self.absent_at_zero
+        }
 
     def _options(self) -> dict[str, Any]:
         """Return the numbers of the options that are asked for, by name."""
-        options = [f.name for f in dataclasses.fields(self) if is_option(f)]
-        if not self.use_ema:
-            options = [name for name in options if not name.startswith("ema_")]
-        values = {n: getattr(self, n) for n in options if n not in _FLAGS}
-        return {n: v for n, v in values.items() if v is not None}
+        given = {name: getattr(self, name) for name in options_of(type(self))}
+        averaging = given.pop("use_ema")
+        return {
+            name: value
+            for name, value in given.items()
+            if value is not None and (averaging or not name.startswith("ema_"))
+        }
 
     def transformation(self) -> optax.GradientTransformation:
         """Return the optax transformation, one object per kind of optimizer.
@@ -214,29 +209,18 @@ class Optimizer(Value):
         Optimizers that differ in numbers only, those of schedules too, share it, and
         with it every compiled program. `init` puts the numbers into its state.
         """
-        used, options = self._used(), self._options()
-        fixed = [(n, float if is_number(v) else formula_of(v)) for n, v in used.items()]
         kind: Any = type(self)
-        return _transformation(kind, Settings(tuple(fixed)), tuple(options))
-
-    def _used(self) -> dict[str, Any]:
-        """Return the settings that the algorithm looks at, by name."""
-        absent = self._absent()
-        return {n: v for n, v in self._settings().items() if n not in absent}
-
-    def _absent(self) -> tuple[str, ...]:
-        """Name the numbers that are 0 and so leave a part of the algorithm out."""
-        return ()
+        used = self._used().items()
+        fixed = ((n, float if is_number(v) else formula_of(v)) for n, v in used)
+        return _transformation(kind, Settings(tuple(fixed)), tuple(self._options()))
 
     def init(self, params: Params) -> OptimizerState:
         """Return the state of a first step, with this optimizer's own numbers."""
         # Not by the shared transformation: what starts from a number, as Adagrad's
         # accumulators do, starts from this optimizer's own.
-        kind: Any = type(self)
-        return _injected(kind, self._used(), self._options()).init(params)
+        return _injected(type(self), self._used(), self._options()).init(params)
 
 
-_FLAGS = ("use_ema", "amsgrad")
 _WHOLE = ("ema_overwrite_frequency", "gradient_accumulation_steps")
 
 

@@ -1,18 +1,21 @@
 """Ftrl."""
 
 import math
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from jaxnet_mini.base.arguments import is_number
-from jaxnet_mini.core.fields import checked
-from jaxnet_mini.core.optimizers.base import DECAYED, NOT_NEGATIVE, Optimizer
+from jaxnet_mini.base.arguments import check_fits
+from jaxnet_mini.core.fields import Checked
+from jaxnet_mini.core.optimizers.base import Decayed, NotNegative, Optimizer
 from jaxnet_mini.core.types import Params
-from jaxnet_mini.errors import ArgumentError
+
+_AT_MOST_0 = Checked(
+    check_fits, words="a finite number of at most 0", fits=lambda v: -math.inf < v <= 0
+)
 
 
 class FtrlState(NamedTuple):
@@ -20,14 +23,6 @@ class FtrlState(NamedTuple):
 
     squares: Params
     linear: Params
-
-
-def _not_positive(argument: str, value: Any) -> Any:
-    if not is_number(value) or not -math.inf < value <= 0.0:
-        raise ArgumentError(
-            f"{argument} must be a finite number of at most 0, not {value!r}."
-        )
-    return value
 
 
 def _ftrl(
@@ -106,12 +101,10 @@ class Ftrl(Optimizer):
 
     factory = staticmethod(_ftrl)
 
-    learning_rate_power: float = field(default=-0.5, metadata=checked(_not_positive))
-    initial_accumulator_value: float = field(default=0.1, metadata=NOT_NEGATIVE)
-    l1_regularization_strength: float = field(default=0.0, metadata=NOT_NEGATIVE)
-    l2_regularization_strength: float = field(default=0.0, metadata=NOT_NEGATIVE)
-    l2_shrinkage_regularization_strength: float = field(
-        default=0.0, metadata=NOT_NEGATIVE
-    )
-    beta: float = field(default=0.0, metadata=NOT_NEGATIVE)
-    weight_decay: float | None = field(default=None, metadata=DECAYED)
+    learning_rate_power: Annotated[float, _AT_MOST_0] = -0.5
+    initial_accumulator_value: NotNegative = 0.1
+    l1_regularization_strength: NotNegative = 0.0
+    l2_regularization_strength: NotNegative = 0.0
+    l2_shrinkage_regularization_strength: NotNegative = 0.0
+    beta: NotNegative = 0.0
+    weight_decay: Decayed = None

@@ -11,16 +11,17 @@ In the formulas ``t`` is the step and ``a`` the ``initial_learning_rate``.
 import abc
 import dataclasses
 import math
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Annotated, Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.base.arguments import check_flag, check_number, check_word, is_number
+from jaxnet_mini.base.arguments import check_fits, check_number, check_word, is_number
 from jaxnet_mini.base.text import as_call
-from jaxnet_mini.core.fields import checked
+from jaxnet_mini.core.fields import Checked, Flag, NotNegative
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError
 
@@ -35,14 +36,6 @@ __all__ = [
 ]
 
 
-def _above_0(argument: str, value: Any) -> Any:
-    if not is_number(value) or not 0.0 < value < math.inf:
-        raise ArgumentError(
-            f"{argument} must be a finite number above 0, not {value!r}."
-        )
-    return value
-
-
 def _numbers(argument: str, value: Any) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple) or not value:
         raise ArgumentError(
@@ -52,12 +45,12 @@ def _numbers(argument: str, value: Any) -> tuple[Any, ...]:
     return tuple(check_number(f"{argument}[{i}]", v, least=0.0) for i, v in entries)
 
 
-ABOVE_0 = checked(_above_0)
-NOT_NEGATIVE = checked(check_number, least=0.0)
-NOT_NEGATIVE_OR_NONE = checked(check_number, least=0.0, optional=True)
-FLAG = checked(check_flag)
-NUMBERS = checked(_numbers)
-NAME = checked(check_word, optional=True)
+_ABOVE_0 = Checked(
+    check_fits, words="a finite number above 0", fits=lambda v: 0.0 < v < math.inf
+)
+Positive: TypeAlias = Annotated[float | int, _ABOVE_0]
+Numbers: TypeAlias = Annotated[tuple[float | int, ...], Checked(_numbers)]
+Name: TypeAlias = Annotated[str, Checked(check_word)] | None
 
 
 class LearningRateSchedule(Value, abc.ABC):
@@ -94,23 +87,50 @@ def as_float(value: Any) -> Array:
     return jnp.asarray(value).astype(jax.dtypes.canonicalize_dtype(float))
 
 
+class Formula(LearningRateSchedule):
+    """A schedule of those below: in its formula its numbers are arrays."""
+
+    def __call__(self, step: Any) -> Array:
+        """Return the learning rate at a step, a float scalar."""
+        rate: Array = self.rate(jnp.asarray(step), SimpleNamespace(**numbers_of(self)))
+        return rate
+
+    @abc.abstractmethod
+    def rate(self, step: Array, n: Any) -> Any:
+        """Return the learning rate.
+
+        Args:
+            step: how many steps were taken before.
+            n: the numbers of the schedule as arrays, which may be those of a tracing.
+        """
+
+
+def numbers_of(schedule: Any) -> dict[str, Array]:
+    """Return the numbers of a schedule as arrays, by the names of their fields."""
+    values = {f.name: getattr(schedule, f.name) for f in dataclasses.fields(schedule)}
+    return {
+        name: jnp.asarray(value) if name == "boundaries" else as_float(value)
+        for name, value in values.items()
+        if is_number(value) or isinstance(value, tuple)
+    }
+
+
 @dataclass(frozen=True, repr=False)
-class _Decay(LearningRateSchedule):
+class _Decay(Formula):
     """What falls by a rate within so many steps, and has these arguments."""
 
-    initial_learning_rate: float | int = field(metadata=NOT_NEGATIVE)
-    decay_steps: float | int = field(metadata=ABOVE_0)
-    decay_rate: float | int = field(metadata=NOT_NEGATIVE)
-    staircase: bool = field(default=False, metadata=FLAG)
-    name: str | None = field(default=None, metadata=NAME)
+    initial_learning_rate: NotNegative
+    decay_steps: Positive
+    decay_rate: NotNegative
+    staircase: Flag = False
+    name: Name = None
 
-    def _share(self, step: Any) -> Array:
+    def _share(self, step: Array, n: Any) -> Array:
         """Return the step over ``decay_steps``, rounded down on a staircase."""
-        share = as_float(step) / as_float(self.decay_steps)
+        share = as_float(step) / n.decay_steps
         return jnp.floor(share) if self.staircase else share
 
 
-@dataclass(frozen=True, repr=False)
 class ExponentialDecay(_Decay):
     """A rate that is multiplied by the same number again and again.
 
@@ -137,13 +157,10 @@ class ExponentialDecay(_Decay):
     [0.5, 0.25, 0.125]
     """
 
-    def __call__(self, step: Any) -> Array:
-        """Return the learning rate at a step, a float scalar."""
-        share = self._share(step)
-        return as_float(self.initial_learning_rate) * as_float(self.decay_rate) ** share
+    def rate(self, step: Array, n: Any) -> Any:
+        return n.initial_learning_rate * n.decay_rate ** self._share(step, n)
 
 
-@dataclass(frozen=True, repr=False)
 class InverseTimeDecay(_Decay):
     """A rate that falls as one over the number of steps.
 
@@ -169,15 +186,12 @@ class InverseTimeDecay(_Decay):
     [0.5, 0.25, 0.125]
     """
 
-    def __call__(self, step: Any) -> Array:
-        """Return the learning rate at a step, a float scalar."""
-        share = self._share(step)
-        slower = as_float(1.0) + as_float(self.decay_rate) * share
-        return as_float(self.initial_learning_rate) / slower
+    def rate(self, step: Array, n: Any) -> Any:
+        return n.initial_learning_rate / (1.0 + n.decay_rate * self._share(step, n))
 
 
 @dataclass(frozen=True, repr=False)
-class PiecewiseConstantDecay(LearningRateSchedule):
+class PiecewiseConstantDecay(Formula):
     """Rates that stay the same up to a step each.
 
     ``values[0]`` for ``t <= boundaries[0]``, ``values[1]`` up to ``boundaries[1]``, and
@@ -199,9 +213,9 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     [0.5, 0.5, 0.5, 0.25, 0.25, 0.125]
     """
 
-    boundaries: tuple[float | int, ...] = field(metadata=NUMBERS)
-    values: tuple[float | int, ...] = field(metadata=NUMBERS)
-    name: str | None = field(default=None, metadata=NAME)
+    boundaries: Numbers
+    values: Numbers
+    name: Name = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -217,17 +231,14 @@ class PiecewiseConstantDecay(LearningRateSchedule):
                 f"{list(self.boundaries)}."
             )
 
-    def __call__(self, step: Any) -> Array:
-        """Return the learning rate at a step, a float scalar."""
+    def rate(self, step: Array, n: Any) -> Any:
         # Steps are compared as the integers that they are: a float32 does not hold all.
-        now = jnp.asarray(step)
-        passed = now[None] > jnp.asarray(self.boundaries).astype(now.dtype)
-        rates: Array = as_float(self.values)[jnp.sum(passed, dtype=jnp.int32)]
-        return rates
+        passed = step[None] > n.boundaries.astype(step.dtype)
+        return n.values[jnp.sum(passed, dtype=jnp.int32)]
 
 
 @dataclass(frozen=True, repr=False)
-class PolynomialDecay(LearningRateSchedule):
+class PolynomialDecay(Formula):
     """A rate that falls along a polynomial, a straight line by default.
 
     With ``s = min(t, decay_steps)``::
@@ -254,30 +265,26 @@ class PolynomialDecay(LearningRateSchedule):
     [0.5, 0.375, 0.25, 0.25]
     """
 
-    initial_learning_rate: float | int = field(metadata=NOT_NEGATIVE)
-    decay_steps: float | int = field(metadata=ABOVE_0)
-    end_learning_rate: float | int = field(default=0.0001, metadata=NOT_NEGATIVE)
-    power: float | int = field(default=1.0, metadata=NOT_NEGATIVE)
-    cycle: bool = field(default=False, metadata=FLAG)
-    name: str | None = field(default=None, metadata=NAME)
+    initial_learning_rate: NotNegative
+    decay_steps: Positive
+    end_learning_rate: NotNegative = 0.0001
+    power: NotNegative = 1.0
+    cycle: Flag = False
+    name: Name = None
 
-    def __call__(self, step: Any) -> Array:
-        """Return the learning rate at a step, a float scalar."""
-        now, steps = as_float(step), as_float(self.decay_steps)
-        first, last = (
-            as_float(self.initial_learning_rate),
-            as_float(self.end_learning_rate),
-        )
+    def rate(self, step: Array, n: Any) -> Any:
+        now, steps = as_float(step), n.decay_steps
         if self.cycle:
-            steps = steps * jnp.maximum(as_float(1.0), jnp.ceil(now / steps))
+            steps = steps * jnp.maximum(1.0, jnp.ceil(now / steps))
         else:
             now = jnp.minimum(now, steps)
-        left = as_float(1.0) - now / steps
-        return (first - last) * left ** as_float(self.power) + last
+        last = n.end_learning_rate
+        height = n.initial_learning_rate - last
+        return height * (1.0 - now / steps) ** n.power + last
 
 
 @dataclass(frozen=True, repr=False)
-class CosineDecay(LearningRateSchedule):
+class CosineDecay(Formula):
     """A rate that falls along half a wave of the cosine, after a warm-up if wanted.
 
     With ``s = min(t, decay_steps)``::
@@ -308,35 +315,33 @@ class CosineDecay(LearningRateSchedule):
     [0.0, 0.25, 0.5, 0.25, 0.0, 0.0]
     """
 
-    initial_learning_rate: float | int = field(metadata=NOT_NEGATIVE)
-    decay_steps: float | int = field(metadata=ABOVE_0)
-    alpha: float | int = field(default=0.0, metadata=NOT_NEGATIVE)
-    name: str | None = field(default=None, metadata=NAME)
-    warmup_target: float | None = field(default=None, metadata=NOT_NEGATIVE_OR_NONE)
-    warmup_steps: float | int = field(default=0, metadata=NOT_NEGATIVE)
+    initial_learning_rate: NotNegative
+    decay_steps: Positive
+    alpha: NotNegative = 0.0
+    name: Name = None
+    warmup_target: NotNegative | None = None
+    warmup_steps: NotNegative = 0
 
-    def __call__(self, step: Any) -> Array:
-        """Return the learning rate at a step, a float scalar."""
-        now, first = as_float(step), as_float(self.initial_learning_rate)
+    def rate(self, step: Array, n: Any) -> Any:
+        def fallen(now: Array, top: Any) -> Any:
+            share = jnp.minimum(now, n.decay_steps) / n.decay_steps
+            return top * ((1.0 - n.alpha) * _wave(share) + n.alpha)
+
+        now, first, warm = as_float(step), n.initial_learning_rate, n.warmup_steps
         if self.warmup_target is None:
-            return self._fallen(now, first)
-        top, warm = as_float(self.warmup_target), as_float(self.warmup_steps)
-        growing = (top - first) * now / jnp.maximum(warm, as_float(1.0)) + first
-        return jnp.where(now < warm, growing, self._fallen(now - warm, top))
+            return fallen(now, first)
+        top = n.warmup_target
+        growing = (top - first) * now / jnp.maximum(warm, 1.0) + first
+        return jnp.where(now < warm, growing, fallen(now - warm, top))
 
-    def _fallen(self, now: Array, top: Array) -> Array:
-        steps, alpha, one = (
-            as_float(self.decay_steps),
-            as_float(self.alpha),
-            as_float(1.0),
-        )
-        share = jnp.minimum(now, steps) / steps
-        wave = as_float(0.5) * (one + jnp.cos(as_float(math.pi) * share))
-        return top * ((one - alpha) * wave + alpha)
+
+def _wave(share: Array) -> Array:
+    """Return half a wave of the cosine, from 1 to 0."""
+    return 0.5 * (1.0 + jnp.cos(math.pi * share))
 
 
 @dataclass(frozen=True, repr=False)
-class CosineDecayRestarts(LearningRateSchedule):
+class CosineDecayRestarts(Formula):
     """Falls along half a wave of the cosine, each time from the top again.
 
     The fall ``i``, counted from 0, takes ``first_decay_steps t_mul^i`` steps. With the
@@ -364,20 +369,17 @@ class CosineDecayRestarts(LearningRateSchedule):
     [0.5, 0.25, 0.25, 0.125, 0.125]
     """
 
-    initial_learning_rate: float | int = field(metadata=NOT_NEGATIVE)
-    first_decay_steps: float | int = field(metadata=ABOVE_0)
-    t_mul: float | int = field(default=2.0, metadata=ABOVE_0)
-    m_mul: float | int = field(default=1.0, metadata=NOT_NEGATIVE)
-    alpha: float | int = field(default=0.0, metadata=NOT_NEGATIVE)
-    name: str | None = field(default=None, metadata=NAME)
+    initial_learning_rate: NotNegative
+    first_decay_steps: Positive
+    t_mul: Positive = 2.0
+    m_mul: NotNegative = 1.0
+    alpha: NotNegative = 0.0
+    name: Name = None
 
-    def __call__(self, step: Any) -> Array:
-        """Return the learning rate at a step, a float scalar."""
-        one, longer, alpha = as_float(1.0), as_float(self.t_mul), as_float(self.alpha)
-        falls, share = _fall(as_float(step) / as_float(self.first_decay_steps), longer)
-        wave = as_float(0.5) * (one + jnp.cos(as_float(math.pi) * share))
-        share_of_top = (one - alpha) * as_float(self.m_mul) ** falls * wave + alpha
-        return as_float(self.initial_learning_rate) * share_of_top
+    def rate(self, step: Array, n: Any) -> Any:
+        falls, share = _fall(as_float(step) / n.first_decay_steps, n.t_mul)
+        height = (1.0 - n.alpha) * n.m_mul**falls
+        return n.initial_learning_rate * (height * _wave(share) + n.alpha)
 
 
 def _fall(done: Array, longer: Array) -> tuple[Array, Array]:
@@ -387,12 +389,11 @@ def _fall(done: Array, longer: Array) -> tuple[Array, Array]:
         done: steps over those of the first fall.
         longer: how many times as long each is as the one before.
     """
-    one = as_float(1.0)
-    equal = longer == one
-    ratio = jnp.where(equal, as_float(2.0), longer)  # where they are equal nobody looks
-    falls = jnp.floor(jnp.log(one - done * (one - ratio)) / jnp.log(ratio))
+    equal = longer == 1.0
+    ratio = jnp.where(equal, 2.0, longer)  # where they are equal nobody looks
+    falls = jnp.floor(jnp.log(1.0 - done * (1.0 - ratio)) / jnp.log(ratio))
     length = ratio**falls
-    share = (done - (one - length) / (one - ratio)) / length
+    share = (done - (1.0 - length) / (1.0 - ratio)) / length
     return (
         jnp.where(equal, jnp.floor(done), falls),
         jnp.where(equal, done - jnp.floor(done), share),
