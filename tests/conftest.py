@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,11 @@ for name, examples in {"quick": 100, "long": 1000}.items():
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    for mark in (
+        "one_in(n): only each n-th case is run, all of them with --long",
+        "long: it is run with --long alone",
+    ):
+        config.addinivalue_line("markers", mark)
     hypothesis.settings.load_profile("long" if config.getoption("--long") else "quick")
     if not hasattr(config, "workerinput"):
         _share_programs(tempfile.mkdtemp(prefix="jaxnet-mini-programs-"))
@@ -65,8 +71,16 @@ LONGEST = ("bench", "examples", "checkpoints", "devices", "promises")
 """Folders with tests that take many seconds each, most of them in other processes."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest, so that no worker is left with them in the end."""
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Begin with the longest, so that no worker is left with them in the end.
+
+    Without ``--long`` only each n-th case is run of a test with the mark ``one_in(n)``,
+    and none with the mark ``long``.
+    """
+    if not config.getoption("--long"):
+        _thin_out(config, items)
     root = Path(__file__).parent
 
     def is_short(item: pytest.Item) -> bool:
@@ -76,6 +90,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return folder not in LONGEST
 
     items.sort(key=is_short)
+
+
+def _thin_out(config: pytest.Config, items: list[pytest.Item]) -> None:
+    seen: Counter[str] = Counter()
+    kept, left_out = [], []
+    for item in items:
+        mark = item.get_closest_marker("one_in")
+        left, name = "long" in item.keywords, item.nodeid.partition("[")[0]
+        if mark is not None:
+            left, seen[name] = bool(seen[name] % mark.args[0]), seen[name] + 1
+        (left_out if left else kept).append(item)
+    if left_out:
+        items[:] = kept
+        config.hook.pytest_deselected(items=left_out)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -416,6 +416,7 @@ class TestSweep:
         said = "failed: its median loss is 0.6000, and ours 0.3000"
         assert absent["Keras on JAX"] == said
 
+    @pytest.mark.long
     def test_both_sides_learn_the_same_and_are_drawn(self, scratch, tmp_path):
         settings = Settings(scratch, rounds=1, quick=True)
         table, found, absent, losses = sweep.measured(settings, DIGITS)
@@ -484,6 +485,7 @@ class TestStream:
         assert held[0] < 20e6  # the file has 80 MB, and so have the ones
         assert held[1] > 60e6
 
+    @pytest.mark.long
     def test_each_measure_says_what_it_found(self, scratch):
         result = stream.run(Settings(scratch, rounds=1, quick=True))
         speed, held_rows, waited = result["tables"]

@@ -145,7 +145,7 @@ print(json.dumps(done))
 
 
 def test_killed_at_any_moment(tmp_path, amount):
-    kills = amount(quick=14, long=300)
+    kills = amount(quick=12, long=300)
     done = json.loads(run("-c", SCRIPT, str(tmp_path), str(kills), timeout=3600))
     print(done)
     assert done["killed"] == kills

@@ -46,6 +46,7 @@ def mean_squared_error(x, y):
 
 
 @pytest.mark.parametrize("batch_size", [7, 80, ROWS, 1000])
+@pytest.mark.one_in(2)
 def test_the_loss_does_not_depend_on_the_batch_size(library, data, batch_size):
     """The last batch has fewer rows, and counts as many as it has."""
     x, y = data

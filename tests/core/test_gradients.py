@@ -221,6 +221,7 @@ def objectives():
 
 
 @pytest.mark.parametrize("activation", NAMES)
+@pytest.mark.one_in(2)
 def test_every_layer_activation_and_loss(objectives, activation):
     arguments, derivatives, several = objectives
     number = np.int32(NAMES.index(activation))
@@ -347,6 +348,7 @@ def batch_for(loss):
 
 
 @pytest.mark.parametrize(("head", "loss"), [*FUSED, *NOT_FUSED], ids=named)
+@pytest.mark.one_in(2)
 def test_the_step_subtracts_the_gradient_of_its_loss(head, loss):
     trainer = Trainer(every_layer("tanh", Dense(CLASSES, head)), loss, SGD(1.0))
     with x64():
@@ -367,6 +369,7 @@ def test_the_step_subtracts_the_gradient_of_its_loss(head, loss):
 
 
 @pytest.mark.parametrize(("head", "loss"), FUSED, ids=named)
+@pytest.mark.one_in(3)
 def test_fused_and_unfused_gradients_agree(head, loss):
     """In float64 and off the clipping they are one function."""
     net = every_layer("tanh", Dense(CLASSES, head))

@@ -154,6 +154,7 @@ def test_a_loss_is_traced_anew_by_each_compile(change):
     [[Times()], [Foreign()], [jn.repeat(Times(), 1)], [jn.serial(Foreign())]],
     ids=["layer", "foreign", "repeated", "nested"],
 )
+@pytest.mark.one_in(2)
 def test_a_layer_is_traced_anew_by_each_compile_and_in_each_model(change, layers):
     def agrees(model, factor):
         outputs = factor * X.sum(1, keepdims=True)

@@ -188,7 +188,9 @@ def compare(seed, dtype):
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=lambda dtype: dtype.__name__)
 def test_random_networks_compute_what_numpy_does(dtype, amount):
     with x64() if dtype is np.float64 else contextlib.nullcontext():
-        for seed in range(amount(quick=len(ENDS), long=300)):
+        # In float32 a few, for what is cast.
+        several = len(ENDS) if dtype is np.float64 else 4
+        for seed in range(amount(quick=several, long=300)):
             compare(seed, dtype)
             if seed % 50 == 49:
                 # Linux lets a process map 65,530 pieces of memory: some 300 networks.

@@ -74,7 +74,7 @@ def told(amount):
     programs = {
         "programs": PROGRAMS,
         "kept": KEPT,
-        "counts": QUICKLY + counted(amount(quick=[1, 2, 8], long=[1, 2, 4, 8])),
+        "counts": QUICKLY + counted(amount(quick=[1, 8], long=[1, 2, 4, 8])),
         "evaluated": EVALUATED,
         "places": PLACES,
         "streamed": STREAMED,

@@ -390,6 +390,7 @@ def check_lesson(script: Path, text: str, folder: Path) -> None:
         assert f"Drawing: {file}\n" in text
 
 
+@pytest.mark.long
 def test_a_lesson_with_fashion_mnist(
     tmp_path: Path, fashion_mnist_folder: Path
 ) -> None:
@@ -486,6 +487,7 @@ def test_the_committed_notebook_says_what_is_true(committed: dict) -> None:
     check_notebook(committed)
 
 
+@pytest.mark.long
 def test_the_notebook_runs_and_says_what_is_true(tmp_path: Path) -> None:
     file = tmp_path / "lessons.ipynb"
     run(str(FOLDER / "make_notebook.py"), str(file), folder=tmp_path)

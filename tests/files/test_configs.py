@@ -173,6 +173,7 @@ def built(kind, arguments):
 @pytest.mark.parametrize("kind", PUBLIC.values(), ids=PUBLIC)
 @few
 @given(st.data())
+@pytest.mark.one_in(2)
 def test_every_public_class_comes_back(kind, data):
     value = built(kind, data.draw(arguments_of(kind)))
     again = through_json(value)

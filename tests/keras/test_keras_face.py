@@ -372,6 +372,7 @@ ADDED = {
 
 
 @pytest.mark.parametrize("layer", ADDED.values(), ids=ADDED)
+@pytest.mark.one_in(2)
 def test_adding_and_popping_keeps_the_weights_of_the_others(layer):
     x, y = np.random.default_rng(0).normal(size=(2, 8, 4)).astype(np.float32)
     model = small(jn.Dense(4, input_shape=(4,)), jn.Dense(4))
@@ -434,6 +435,7 @@ def weighted(rows):
 
 
 @every_problem
+@pytest.mark.one_in(2)
 def test_evaluate_and_predict_agree_with_keras(problem):
     model, other = twins(problem)
     largest = 0.0
@@ -493,6 +495,7 @@ def test_predict_returns_every_row_in_order():
     ],
     ids=PROBLEMS,
 )
+@pytest.mark.one_in(2)
 def test_single_batches_agree_with_keras(kind, weight):
     problem = PROBLEMS[kind]
     model, other = twins(problem)
@@ -528,6 +531,7 @@ def test_single_batches_agree_with_keras(kind, weight):
     ],
     ids=["SGD", "Nesterov", "Adam"],
 )
+@pytest.mark.one_in(2)
 def test_a_hundred_steps_of_fit_agree_with_keras(name, arguments):
     problem = PROBLEMS["sparse"]
     with keras_on_jax() as keras:
@@ -920,6 +924,7 @@ def run_everything(x, y):
 
 
 @pytest.mark.parametrize(("x", "change"), INPUTS.values(), ids=INPUTS)
+@pytest.mark.one_in(2)
 def test_inputs_of_every_kind_give_the_result_of_float32(x, change, tmp_path):
     y = np.arange(40) % 3
     expected = run_everything(x, y)

@@ -497,6 +497,7 @@ def step_by_step(params, update, x, y, weight, case, seed):
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@pytest.mark.one_in(3)
 def test_fit_learns_what_the_steps_learn(case):
     x, y = examples(case.rows)
     weight = np.ones(case.rows, np.float32)

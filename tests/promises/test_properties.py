@@ -213,6 +213,7 @@ def test_one_hot_labels_know_their_classes(classes):
 @few
 @given(seed=seeds, rows=two_batches)
 @pytest.mark.parametrize("dtype", ["u1", "i2", "i8", "f2", "f8", ">f4"])
+@pytest.mark.one_in(2)
 def test_the_dtype_of_inputs_changes_no_result(dtype, seed, rows):
     x = np.random.default_rng(seed).integers(0, 100, (rows, FEATURES))
     _, y = examples(seed, rows)
