@@ -12,7 +12,7 @@ import functools
 import hashlib
 import inspect
 import types
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import jax
@@ -180,6 +180,15 @@ def held(value: Any) -> dict[str, Any]:
     return {
         name: getattr(value, name) for name in sorted(names) if hasattr(value, name)
     }
+
+
+def mapped(value: Any, function: Callable[[Any], Any]) -> Any:
+    """Return what a function makes of a value, or of all in a list, tuple or dict."""
+    if type(value) in (list, tuple):
+        return type(value)(mapped(entry, function) for entry in value)
+    if type(value) is dict:
+        return {name: mapped(entry, function) for name, entry in value.items()}
+    return function(value)
 
 
 def _held(value: Any) -> Hashable:

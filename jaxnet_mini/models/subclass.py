@@ -21,6 +21,7 @@ from jaxnet_mini.core.networks.own_layers import Layer
 from jaxnet_mini.core.networks.serial import unique_names
 from jaxnet_mini.core.types import Layer as Pure
 from jaxnet_mini.core.types import Params, RandomKey, Shape, State, Variables
+from jaxnet_mini.core.values import mapped
 from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import ArgumentError, StateError
 from jaxnet_mini.models.blueprint import Blueprint
@@ -86,7 +87,7 @@ class Called(Layer):
 
         for name, value in self._attributes.items():
             if name != "_held":
-                calls.mapped(value, note)
+                mapped(value, note)
         parts = self._looked.parts.items()
         return {name: states[id(part)] for name, part in parts if id(part) in states}
 
@@ -197,7 +198,7 @@ def kept(model: Any, name: str) -> Any:
         return value if layer is None else Handle(model, layer)
 
     value = vars(model).get(PARTS, {}).get(name)
-    return None if value is None else calls.mapped(value, handle)
+    return None if value is None else mapped(value, handle)
 
 
 def expanded(outline: tuple[LayerOutline, ...]) -> tuple[LayerOutline, ...]:

@@ -17,7 +17,7 @@ from jaxnet_mini.core import activations, inspection
 from jaxnet_mini.core.fields import checked, one_of
 from jaxnet_mini.core.inspection import Configured
 from jaxnet_mini.core.values import Value
-from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.errors import ArgumentError, ShapeError
 
 Targets: TypeAlias = Literal["classes", "probabilities", "values", "anything"]
 LossFunction: TypeAlias = Callable[[Array, Array], Array]
@@ -157,3 +157,23 @@ def check_function(argument: str, value: Any) -> Any:
             f"{argument} must be a function of (y_true, y_pred), not {value!r}."
         )
     return value
+
+
+def check_per_example(what: str, values: Any, rows: int) -> Array:
+    """Return what a loss or a metric gives for a batch.
+
+    Args:
+        what: what messages call it.
+        values: ``(batch, ...)``.
+        rows: how many there are.
+
+    Raises:
+        ShapeError: it is not one value, or one array, for each row.
+    """
+    found: Array = jnp.asarray(values)
+    if found.shape[:1] != (rows,):
+        raise ShapeError(
+            f"{what} returned shape {found.shape} for a batch of {rows}: return one "
+            "value per example, without a mean over the batch."
+        )
+    return found

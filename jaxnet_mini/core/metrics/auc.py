@@ -15,6 +15,7 @@ from jaxnet_mini.core.losses.functions import EPSILON, aligned
 from jaxnet_mini.core.metrics.base import (
     Metric,
     Totals,
+    Weight,
     in_words,
     numpy_of,
     over,
@@ -28,7 +29,6 @@ from jaxnet_mini.core.metrics.thresholds import (
     histogram,
     spread,
 )
-from jaxnet_mini.core.types import Float
 from jaxnet_mini.errors import ArgumentError, ShapeError
 
 
@@ -142,9 +142,7 @@ class AUC(Metric):
             )
         return zeros(2, (self.num_thresholds + 1, self.num_labels or 1))
 
-    def totals(
-        self, y_true: Array, y_pred: Array, weight: Float[Array, "batch ..."]
-    ) -> Totals:
+    def totals(self, y_true: Array, y_pred: Array, weight: Weight) -> Totals:
         y_true, y_pred = aligned(y_true, y_pred)
         weight = spread(weight, y_pred.shape)
         if self.from_logits:

@@ -28,6 +28,9 @@ from jaxnet_mini.errors import ArgumentError
 Totals: TypeAlias = Any
 """A pytree of sums."""
 
+Weight: TypeAlias = Float[Array, "batch ..."]
+"""How often rows count, or single outputs of them."""
+
 MetricFunction: TypeAlias = Callable[[Array, Array], Array]
 
 
@@ -210,9 +213,7 @@ class Metric(ByHand, Configured, Value, abc.ABC):
         """Return the sums of no batch, see `zeros`."""
 
     @abc.abstractmethod
-    def totals(
-        self, y_true: Array, y_pred: Array, weight: Float[Array, "batch ..."]
-    ) -> Totals:
+    def totals(self, y_true: Array, y_pred: Array, weight: Weight) -> Totals:
         """Return the sums of one batch; rows count as often as ``weight`` says.
 
         What batches return is added up, whatever it is: a largest value, say, is no sum

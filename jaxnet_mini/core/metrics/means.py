@@ -10,11 +10,12 @@ from jax import Array
 from jaxnet_mini.base.arguments import check_word
 from jaxnet_mini.base.text import as_call
 from jaxnet_mini.core.fields import checked
-from jaxnet_mini.core.losses.base import OfFunction, check_function
+from jaxnet_mini.core.losses.base import OfFunction, check_function, check_per_example
 from jaxnet_mini.core.metrics.base import (
     Metric,
     MetricFunction,
     Totals,
+    Weight,
     over,
     weighed,
     zeros,
@@ -22,7 +23,6 @@ from jaxnet_mini.core.metrics.base import (
 from jaxnet_mini.core.metrics.by_hand import ByHand
 from jaxnet_mini.core.types import Float, as_float
 from jaxnet_mini.core.values import Value
-from jaxnet_mini.errors import ShapeError
 
 
 def mean_per_row(values: Array) -> Float[Array, " batch"]:
@@ -129,19 +129,11 @@ class FunctionMean(Metric):
     def zeros(self) -> Totals:
         return zeros(2)
 
-    def totals(
-        self, y_true: Array, y_pred: Array, weight: Float[Array, "batch ..."]
-    ) -> Totals:
+    def totals(self, y_true: Array, y_pred: Array, weight: Weight) -> Totals:
         if y_true.ndim == y_pred.ndim == 1:  # one output an example
             y_true, y_pred = y_true[:, None], y_pred[:, None]
-        values = jnp.asarray(self.per_example(y_true, y_pred))
-        if values.shape[:1] != weight.shape[:1]:
-            raise ShapeError(
-                f"the metric {self.name!r} returned shape {values.shape} for a batch "
-                f"of {weight.shape[0]}: return one value per example, without a mean "
-                "over the batch."
-            )
-        return Mean().totals(values, weight)
+        what, values = f"the metric {self.name!r}", self.per_example(y_true, y_pred)
+        return Mean().totals(check_per_example(what, values, len(weight)), weight)
 
     def result(self, totals: Totals) -> Any:
         return over(*totals)

@@ -16,10 +16,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.core import inspection
-from jaxnet_mini.core.metrics.base import Metric
+from jaxnet_mini.core.metrics.base import Metric, Weight
 from jaxnet_mini.core.metrics.by_hand import SO_FAR, ByHand
-from jaxnet_mini.core.types import Float
-from jaxnet_mini.core.values import Value, held
+from jaxnet_mini.core.values import Value, held, mapped
 from jaxnet_mini.core.variables import Variable, plain
 
 Values: TypeAlias = Any
@@ -60,9 +59,7 @@ class Folded(Value):
         copy.reset_state()
         return _counted(copy)
 
-    def totals(
-        self, y_true: Array, y_pred: Array, weight: Float[Array, "batch ..."]
-    ) -> Values:
+    def totals(self, y_true: Array, y_pred: Array, weight: Weight) -> Values:
         """Return what has been counted after one batch alone."""
         return self.fold(y_true, y_pred, weight, None)
 
@@ -129,16 +126,11 @@ def folded(metric: Metric) -> Any:
 def _mapped(metric: Any, function: Callable[[Any], Any]) -> dict[str, Any]:
     """Return attributes, with what a function makes of metrics and variables there."""
 
-    def within(value: Any) -> Any:
-        if isinstance(value, ByHand | Variable):
-            return function(value)
-        if type(value) in (list, tuple):
-            return type(value)(map(within, value))
-        if type(value) is dict:
-            return {name: within(entry) for name, entry in value.items()}
-        return value
+    def own(value: Any) -> Any:
+        return function(value) if isinstance(value, ByHand | Variable) else value
 
-    return {name: within(value) for name, value in held(metric).items()}
+    found: dict[str, Any] = mapped(held(metric), own)
+    return found
 
 
 def _parts(metric: Any) -> list[Any]:

@@ -18,6 +18,7 @@ from jaxnet_mini.core.losses.functions import aligned
 from jaxnet_mini.core.metrics.base import (
     Metric,
     Totals,
+    Weight,
     in_words,
     numpy_of,
     over,
@@ -25,7 +26,6 @@ from jaxnet_mini.core.metrics.base import (
     zeros,
 )
 from jaxnet_mini.core.metrics.thresholds import OPTIONAL_COUNT, spread
-from jaxnet_mini.core.types import Float
 from jaxnet_mini.errors import ArgumentError, ShapeError
 
 
@@ -41,9 +41,7 @@ class ByOutput(Metric):
     )
 
     @abc.abstractmethod
-    def summands(
-        self, y_true: Array, y_pred: Array, weight: Array
-    ) -> tuple[Array, ...]:
+    def summands(self, y_true: Array, y_pred: Array, weight: Array) -> Totals:
         """Return what is summed over the examples; all are ``(examples, outputs)``."""
 
     def for_outputs(self, outputs: int) -> Metric:
@@ -59,9 +57,7 @@ class ByOutput(Metric):
             )
         return zeros(self.number_of_sums, (self.num_outputs,))
 
-    def totals(
-        self, y_true: Array, y_pred: Array, weight: Float[Array, "batch ..."]
-    ) -> Totals:
+    def totals(self, y_true: Array, y_pred: Array, weight: Weight) -> Totals:
         y_true, y_pred = aligned(y_true, y_pred)
         weight = spread(weight, y_pred.shape)
         outputs = y_pred.shape[-1] if y_pred.ndim > 1 else 1
@@ -97,9 +93,7 @@ class _FScore(ByOutput):
     beta = 1.0
     number_of_sums = 3
 
-    def summands(
-        self, y_true: Array, y_pred: Array, weight: Array
-    ) -> tuple[Array, ...]:
+    def summands(self, y_true: Array, y_pred: Array, weight: Array) -> Totals:
         if self.threshold is None:
             largest = jnp.max(y_pred, axis=-1, keepdims=True)
             # A row of zeros says nothing.
@@ -218,9 +212,7 @@ class R2Score(ByOutput):
     )
     name: str = "r2_score"
 
-    def summands(
-        self, y_true: Array, y_pred: Array, weight: Array
-    ) -> tuple[Array, ...]:
+    def summands(self, y_true: Array, y_pred: Array, weight: Array) -> Totals:
         error = y_true - y_pred
         return (
             weight,

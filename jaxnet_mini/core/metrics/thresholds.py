@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from jaxnet_mini.base.arguments import check_count, check_fits, is_number
 from jaxnet_mini.core.fields import checked
 from jaxnet_mini.core.losses.functions import aligned
-from jaxnet_mini.core.metrics.base import Metric, Totals, over, zeros
-from jaxnet_mini.core.types import Float
+from jaxnet_mini.core.metrics.base import Metric, Totals, Weight, over, zeros
 from jaxnet_mini.errors import ArgumentError
 
 Thresholds: TypeAlias = float | Sequence[float] | NDArray[Any] | None
@@ -172,9 +171,7 @@ class AtThresholds(Metric):
     def zeros(self) -> Totals:
         return zeros(2, (len(self.bounds) + 1, 1))
 
-    def totals(
-        self, y_true: Array, y_pred: Array, weight: Float[Array, "batch ..."]
-    ) -> Totals:
+    def totals(self, y_true: Array, y_pred: Array, weight: Weight) -> Totals:
         y_true, y_pred = aligned(y_true, y_pred)
         batch = [y_true, self.seen(y_pred), spread(weight, y_pred.shape)]
         if self.class_id is not None:

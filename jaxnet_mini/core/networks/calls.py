@@ -7,7 +7,7 @@ behind.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +18,7 @@ from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.composed import naming
 from jaxnet_mini.core.networks.serial import unique_names
 from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape, State
-from jaxnet_mini.core.values import MADE_OF
+from jaxnet_mini.core.values import MADE_OF, mapped
 from jaxnet_mini.core.variables import Spec, Variable, plain, spec_of
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 
@@ -274,15 +274,6 @@ def parts_of(value: Any) -> list[Layer]:
 
     mapped(value, note)
     return list(found.values())
-
-
-def mapped(value: Any, function: Callable[[Any], Any]) -> Any:
-    """Return what a function makes of a value, or of all in a list, tuple or dict."""
-    if type(value) in (list, tuple):
-        return type(value)(mapped(entry, function) for entry in value)
-    if type(value) is dict:
-        return {name: mapped(entry, function) for name, entry in value.items()}
-    return function(value)
 
 
 def add_weight(owner: Any, what: str, *given: Any, **named: Any) -> Any:

@@ -10,12 +10,12 @@ from jax.tree_util import Partial
 from jaxnet_mini.core import metrics
 from jaxnet_mini.core.activations import Activation
 from jaxnet_mini.core.losses import Loss
+from jaxnet_mini.core.losses.base import check_per_example
 from jaxnet_mini.core.metrics import Metric
 from jaxnet_mini.core.metrics.own import Folded
 from jaxnet_mini.core.networks import activity, protocol
 from jaxnet_mini.core.training.state import Batch
 from jaxnet_mini.core.types import Float, Layer, RandomKey, State, Variables
-from jaxnet_mini.errors import ShapeError
 
 
 class Task(NamedTuple):
@@ -67,13 +67,8 @@ def totals_of(
     outputs, remembered, of_outputs = activity.run(
         task.bare, *variables, batch.x, key=key, training=training, mask=batch.mask
     )
-    values = jnp.asarray(task.loss.per_example(batch.y, outputs))
-    rows = outputs.shape[0]
-    if values.shape[:1] != (rows,):
-        raise ShapeError(
-            f"the loss returned shape {values.shape} for a batch of {rows}: return "
-            "one value per example, without a mean over the batch."
-        )
+    rows, values = outputs.shape[0], task.loss.per_example(batch.y, outputs)
+    values = check_per_example("the loss", values, rows)
     per_row = metrics.mean_per_row(values)
     mask = batch.mask
     mask = jnp.ones(rows, bool) if mask is None else mask
