@@ -27,6 +27,7 @@ from jaxnet_mini.base.arguments import (
     check_float,
     check_number,
     check_positive,
+    check_word,
 )
 from jaxnet_mini.errors import find
 
@@ -39,6 +40,9 @@ T = TypeVar("T")
 class Checked(functools.partial[Any]):
     """A check that stands with a type, with what it is called with besides."""
 
+    def __repr__(self) -> str:
+        return self.func.__name__
+
 
 NEWER, _OPTIONAL, _CHECK = "newer", "optional", "jaxnet_mini: check"
 
@@ -46,6 +50,7 @@ Newer: TypeAlias = Annotated[T, NEWER]
 """The type of a field that was added to a class later: files and kept runs name it only
 where it is not its default, and so agree with those written before it was there."""
 
+Word: TypeAlias = Annotated[str, Checked(check_word)]
 Flag: TypeAlias = Annotated[bool, Checked(check_flag)]
 Positive: TypeAlias = Annotated[int, Checked(check_positive)]
 Seed: TypeAlias = Annotated[int, Checked(check_count, least=0)] | None
@@ -131,18 +136,16 @@ def accepted(_: str, value: Any, by: Callable[[Any], Any]) -> Any:
     return value
 
 
-def one_of(
-    kind: str, names: Iterable[str], *, optional: bool = False
-) -> dict[str, Check]:
-    """Return the metadata of a field that holds one of a few names.
+def one_of(kind: str, names: Iterable[str]) -> Checked:
+    """Return the check of a field that holds one of a few names.
 
     Args:
         kind: what they are names of, as messages call it.
         names: those that are known.
-        optional: whether None is as good.
     """
-    known = functools.partial(find, dict.fromkeys(names), kind=kind)
-    return checked(accepted, by=known, optional=optional)
+    return Checked(
+        accepted, by=functools.partial(find, dict.fromkeys(names), kind=kind)
+    )
 
 
 def check_fields(

@@ -80,6 +80,8 @@ LEFT_OUT = {"AdamState", "CallbackList"}
 
 def kinds_of(annotation):
     """The types that an annotation allows, without those of its items."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        return kinds_of(typing.get_args(annotation)[0])
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         return {k for a in typing.get_args(annotation) for k in kinds_of(a)}
     return {typing.get_origin(annotation) or annotation}

@@ -6,15 +6,15 @@ Source: https://keras.io/api/losses/.
 import abc
 import dataclasses
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.absent import attributes
-from jaxnet_mini.base.arguments import check_word, is_function
+from jaxnet_mini.base.arguments import is_function
 from jaxnet_mini.core import activations, inspection
-from jaxnet_mini.core.fields import checked, one_of
+from jaxnet_mini.core.fields import Word, one_of
 from jaxnet_mini.core.inspection import Configured
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError, ShapeError
@@ -56,14 +56,11 @@ class Loss(Configured, Value, abc.ABC):
     short: ClassVar[str] = ""
     """Another name that Keras has for it, if any."""
 
-    reduction: str | None = dataclasses.field(
-        default="sum_over_batch_size",
-        kw_only=True,
-        metadata=one_of("reduction", REDUCTIONS, optional=True),
+    _: dataclasses.KW_ONLY
+    reduction: Annotated[str, one_of("reduction", REDUCTIONS)] | None = (
+        "sum_over_batch_size"
     )
-    name: str | None = dataclasses.field(
-        default=None, kw_only=True, metadata=checked(check_word, optional=True)
-    )
+    name: Word | None = None
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)

@@ -5,12 +5,12 @@ Source: https://keras.io/api/losses/.
 
 import dataclasses
 import math
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import jax.numpy as jnp  # noqa: F401  (for the examples)
 
 from jaxnet_mini.base.arguments import check_fits
-from jaxnet_mini.core.fields import checked
+from jaxnet_mini.core.fields import Checked
 from jaxnet_mini.core.losses import functions
 from jaxnet_mini.core.losses.base import (
     Loss,
@@ -20,7 +20,7 @@ from jaxnet_mini.core.losses.base import (
     check_function,
 )
 
-ABOVE_0 = checked(
+ABOVE_0 = Checked(
     check_fits, words="a finite number above 0", fits=lambda v: 0.0 < v < math.inf
 )
 
@@ -132,7 +132,7 @@ class Huber(OfFunction, Loss):
     function = staticmethod(functions.huber)
     options = ("delta",)
 
-    delta: float = dataclasses.field(default=1.0, metadata=ABOVE_0)
+    delta: Annotated[float, ABOVE_0] = 1.0
 
 
 class LogCosh(OfFunction, Loss):
@@ -217,4 +217,4 @@ class FunctionLoss(OfFunction, Loss):
 
     targets: ClassVar[Targets] = "anything"
 
-    function: LossFunction = dataclasses.field(metadata=checked(check_function))
+    function: Annotated[LossFunction, Checked(check_function)]

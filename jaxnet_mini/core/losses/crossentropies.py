@@ -5,18 +5,19 @@ Source: https://keras.io/api/losses/probabilistic_losses/.
 
 import copy
 import dataclasses
-from typing import ClassVar
+from typing import Annotated, ClassVar, TypeAlias
 
 import jax.numpy as jnp  # noqa: F401  (for the examples)
 
-from jaxnet_mini.base.arguments import check_fits, check_flag
+from jaxnet_mini.base.arguments import check_fits
 from jaxnet_mini.core import activations
-from jaxnet_mini.core.fields import checked
+from jaxnet_mini.core.fields import Checked, Flag
 from jaxnet_mini.core.losses import functions
 from jaxnet_mini.core.losses.base import Loss, OfFunction, Targets
 
-SMOOTHING = checked(check_fits, words="in [0, 1]", fits=lambda v: 0.0 <= v <= 1.0)
-"""What a field ``label_smoothing`` is checked by."""
+Smoothing: TypeAlias = Annotated[
+    float, Checked(check_fits, words="in [0, 1]", fits=lambda v: 0.0 <= v <= 1.0)
+]
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -27,7 +28,7 @@ class _Crossentropy(OfFunction, Loss):
     """The activation whose inputs they can take."""
     options: ClassVar[tuple[str, ...]] = ("from_logits",)
 
-    from_logits: bool = dataclasses.field(default=False, metadata=checked(check_flag))
+    from_logits: Flag = False
 
     def on_logits(self, activation: activations.Activation) -> Loss | None:
         # A user's subclass may compute from the probabilities, whatever the flag says.
@@ -47,7 +48,7 @@ class _SmoothedCrossentropy(_Crossentropy):
     targets: ClassVar[Targets] = "probabilities"
     options = "from_logits", "label_smoothing"
 
-    label_smoothing: float = dataclasses.field(default=0.0, metadata=SMOOTHING)
+    label_smoothing: Smoothing = 0.0
 
 
 class SparseCategoricalCrossentropy(_Crossentropy):

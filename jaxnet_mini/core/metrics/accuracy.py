@@ -7,8 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.absent import calls
-from jaxnet_mini.base.arguments import check_number, check_positive
-from jaxnet_mini.core.fields import checked
+from jaxnet_mini.core.fields import Number, Positive
 from jaxnet_mini.core.losses.base import OfFunction
 from jaxnet_mini.core.losses.functions import aligned, classes_of
 from jaxnet_mini.core.metrics.means import FunctionMean, _OfFunction
@@ -121,9 +120,8 @@ class BinaryAccuracy(_OfFunction):
     function = staticmethod(binary_accuracy)
     options = ("threshold",)
 
-    threshold: float = dataclasses.field(
-        default=0.5, kw_only=True, metadata=checked(check_number)
-    )
+    _: dataclasses.KW_ONLY
+    threshold: Number = 0.5
 
 
 class CategoricalAccuracy(_OfFunction):
@@ -158,7 +156,7 @@ class _AmongTheLargest(OfFunction, FunctionMean):
 
     options = ("k",)
 
-    k: int = dataclasses.field(default=5, metadata=checked(check_positive))
+    k: Positive = 5
     name: str = ""
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from jaxnet_mini.base.arguments import as_integer, check_number
-from jaxnet_mini.core.fields import Check, checked, one_of
+from jaxnet_mini.core.fields import Check, Checked, Flag, one_of
 from jaxnet_mini.core.losses.functions import EPSILON, aligned
 from jaxnet_mini.core.metrics.base import (
     Metric,
@@ -22,8 +22,8 @@ from jaxnet_mini.core.metrics.base import (
     zeros,
 )
 from jaxnet_mini.core.metrics.thresholds import (
-    OPTIONAL_COUNT,
     Counts,
+    MaybeCount,
     check_threshold,
     frozen,
     histogram,
@@ -54,9 +54,9 @@ def _check_weight(argument: str, value: Any) -> Any:
     return check_number(f"{kind} every one of {name}", value, least=0.0)
 
 
-THRESHOLDS = checked(_check_list, each=check_threshold, optional=True)
-WEIGHTS = checked(_check_list, each=_check_weight, optional=True)
-METHODS = "interpolation", "minoring", "majoring"
+CURVE = one_of("curve", ("ROC", "PR", "PRGAIN"))
+METHOD = one_of("summation_method", ("interpolation", "minoring", "majoring"))
+Numbers: TypeAlias = Sequence[float] | NDArray[Any] | None
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -88,26 +88,16 @@ class AUC(Metric):
     0.75
     """
 
-    num_thresholds: int = dataclasses.field(
-        default=200, metadata=checked(_check_several)
-    )
-    curve: str = dataclasses.field(
-        default="ROC", metadata=one_of("curve", ("ROC", "PR", "PRGAIN"))
-    )
-    summation_method: str = dataclasses.field(
-        default="interpolation", metadata=one_of("summation_method", METHODS)
-    )
+    num_thresholds: Annotated[int, Checked(_check_several)] = 200
+    curve: Annotated[str, CURVE] = "ROC"
+    summation_method: Annotated[str, METHOD] = "interpolation"
     name: str = "auc"
     _: dataclasses.KW_ONLY
-    thresholds: Sequence[float] | NDArray[Any] | None = dataclasses.field(
-        default=None, metadata=THRESHOLDS
-    )
-    multi_label: bool = False
-    num_labels: int | None = dataclasses.field(default=None, metadata=OPTIONAL_COUNT)
-    label_weights: Sequence[float] | NDArray[Any] | None = dataclasses.field(
-        default=None, metadata=WEIGHTS
-    )
-    from_logits: bool = False
+    thresholds: Annotated[Numbers, Checked(_check_list, each=check_threshold)] = None
+    multi_label: Flag = False
+    num_labels: MaybeCount = None
+    label_weights: Annotated[Numbers, Checked(_check_list, each=_check_weight)] = None
+    from_logits: Flag = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -4,21 +4,22 @@ Source: https://keras.io/api/metrics/classification_metrics/
 """
 
 import dataclasses
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxnet_mini.base.arguments import check_count, check_fits
-from jaxnet_mini.core.fields import checked
+from jaxnet_mini.base.arguments import check_fits
+from jaxnet_mini.core.fields import Checked
 from jaxnet_mini.core.metrics.base import Totals, in_words, numpy_of
 from jaxnet_mini.core.metrics.thresholds import (
-    OPTIONAL_COUNT,
-    OPTIONAL_INDEX,
     AtThresholds,
+    Count,
     Counts,
+    MaybeCount,
+    MaybeIndex,
     _AtEach,
     is_share,
 )
@@ -89,8 +90,8 @@ class FalseNegatives(_Count):
 class _Share(_AtEach):
     """What `Precision` and `Recall` share."""
 
-    top_k: int | None = dataclasses.field(default=None, metadata=OPTIONAL_COUNT)
-    class_id: int | None = dataclasses.field(default=None, metadata=OPTIONAL_INDEX)
+    top_k: MaybeCount = None
+    class_id: MaybeIndex = None
     name: str = ""
 
     @property
@@ -149,8 +150,9 @@ class Recall(_Share):
     counted = "recall"
 
 
-SHARE = checked(check_fits, words="a number in [0, 1]", fits=is_share)
-COUNT = checked(check_count)
+Share: TypeAlias = Annotated[
+    float, Checked(check_fits, words="a number in [0, 1]", fits=is_share)
+]
 
 
 class _Best(AtThresholds):
@@ -198,9 +200,9 @@ class PrecisionAtRecall(_Best):
 
     counted = "precision"
 
-    recall: float = dataclasses.field(metadata=SHARE)
-    num_thresholds: int = dataclasses.field(default=200, metadata=COUNT)
-    class_id: int | None = dataclasses.field(default=None, metadata=OPTIONAL_INDEX)
+    recall: Share
+    num_thresholds: Count = 200
+    class_id: MaybeIndex = None
     name: str = "precision_at_recall"
 
 
@@ -222,9 +224,9 @@ class RecallAtPrecision(_Best):
 
     counted = "recall"
 
-    precision: float = dataclasses.field(metadata=SHARE)
-    num_thresholds: int = dataclasses.field(default=200, metadata=COUNT)
-    class_id: int | None = dataclasses.field(default=None, metadata=OPTIONAL_INDEX)
+    precision: Share
+    num_thresholds: Count = 200
+    class_id: MaybeIndex = None
     name: str = "recall_at_precision"
 
 
@@ -249,9 +251,9 @@ class SensitivityAtSpecificity(_Best):
 
     counted = "sensitivity"
 
-    specificity: float = dataclasses.field(metadata=SHARE)
-    num_thresholds: int = dataclasses.field(default=200, metadata=COUNT)
-    class_id: int | None = dataclasses.field(default=None, metadata=OPTIONAL_INDEX)
+    specificity: Share
+    num_thresholds: Count = 200
+    class_id: MaybeIndex = None
     name: str = "sensitivity_at_specificity"
 
 
@@ -275,7 +277,7 @@ class SpecificityAtSensitivity(_Best):
 
     counted = "specificity"
 
-    sensitivity: float = dataclasses.field(metadata=SHARE)
-    num_thresholds: int = dataclasses.field(default=200, metadata=COUNT)
-    class_id: int | None = dataclasses.field(default=None, metadata=OPTIONAL_INDEX)
+    sensitivity: Share
+    num_thresholds: Count = 200
+    class_id: MaybeIndex = None
     name: str = "specificity_at_sensitivity"

@@ -2,14 +2,13 @@
 
 import abc
 import dataclasses
-from typing import Any
+from typing import Annotated, Any
 
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.base.arguments import check_word
 from jaxnet_mini.base.text import as_call
-from jaxnet_mini.core.fields import checked
+from jaxnet_mini.core.fields import Checked, Word
 from jaxnet_mini.core.losses.base import OfFunction, check_function, check_per_example
 from jaxnet_mini.core.metrics.base import (
     Metric,
@@ -62,7 +61,7 @@ class Mean(_Stream):
     2.0
     """
 
-    name: str = dataclasses.field(default="mean", metadata=checked(check_word))
+    name: Word = "mean"
 
     def zeros(self) -> Totals:
         """Return the sums of no values."""
@@ -99,7 +98,7 @@ class Sum(_Stream):
     9.0
     """
 
-    name: str = dataclasses.field(default="sum", metadata=checked(check_word))
+    name: Word = "sum"
 
     def zeros(self) -> Totals:
         """Return the sum of no values."""
@@ -160,7 +159,7 @@ class MeanMetricWrapper(FunctionMean):
     0.5
     """
 
-    fn: MetricFunction = dataclasses.field(metadata=checked(check_function))
+    fn: Annotated[MetricFunction, Checked(check_function)]
     name: str = ""
 
     @property

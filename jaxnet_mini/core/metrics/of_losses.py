@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 import jax.numpy as jnp  # noqa: F401  (for the examples)
 from jax import Array
 
+from jaxnet_mini.core.fields import Flag
 from jaxnet_mini.core.losses import functions
-from jaxnet_mini.core.losses.crossentropies import SMOOTHING
+from jaxnet_mini.core.losses.crossentropies import Smoothing
 from jaxnet_mini.core.metrics.base import Totals
 from jaxnet_mini.core.metrics.means import _OfFunction
 
@@ -31,7 +32,8 @@ class _OfLogits(_OfFunction):
 
     options: ClassVar[tuple[str, ...]] = ("from_logits",)
 
-    from_logits: bool = dataclasses.field(default=False, kw_only=True)
+    _: dataclasses.KW_ONLY
+    from_logits: Flag = False
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -40,9 +42,8 @@ class _Smoothed(_OfLogits):
 
     options = "from_logits", "label_smoothing"
 
-    label_smoothing: float = dataclasses.field(
-        default=0.0, kw_only=True, metadata=SMOOTHING
-    )
+    _: dataclasses.KW_ONLY
+    label_smoothing: Smoothing = 0.0
 
 
 class BinaryCrossentropy(_Smoothed):

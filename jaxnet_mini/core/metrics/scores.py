@@ -7,13 +7,13 @@ https://keras.io/api/metrics/regression_metrics/
 import abc
 import dataclasses
 import math
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.arguments import check_count, check_fits
-from jaxnet_mini.core.fields import checked, one_of
+from jaxnet_mini.core.fields import Checked, one_of
 from jaxnet_mini.core.losses.functions import aligned
 from jaxnet_mini.core.metrics.base import (
     Metric,
@@ -25,7 +25,7 @@ from jaxnet_mini.core.metrics.base import (
     weighed,
     zeros,
 )
-from jaxnet_mini.core.metrics.thresholds import OPTIONAL_COUNT, spread
+from jaxnet_mini.core.metrics.thresholds import MaybeCount, spread
 from jaxnet_mini.errors import ArgumentError, ShapeError
 
 
@@ -36,9 +36,8 @@ class ByOutput(Metric):
     number_of_sums: ClassVar[int]
     """How many there are for each output."""
 
-    num_outputs: int | None = dataclasses.field(
-        default=None, kw_only=True, metadata=OPTIONAL_COUNT
-    )
+    _: dataclasses.KW_ONLY
+    num_outputs: MaybeCount = None
 
     @abc.abstractmethod
     def summands(self, y_true: Array, y_pred: Array, weight: Array) -> Totals:
@@ -73,15 +72,12 @@ class ByOutput(Metric):
         return tuple(jnp.sum(summand, axis=0) for summand in self.summands(*rows))
 
 
-AVERAGE = one_of("average", ("micro", "macro", "weighted"), optional=True)
-THRESHOLD = checked(
-    check_fits,
-    words="a number in (0, 1] or None",
-    fits=lambda value: 0.0 < value <= 1.0,
-    optional=True,
+AVERAGE = one_of("average", ("micro", "macro", "weighted"))
+THRESHOLD = Checked(
+    check_fits, words="a number in (0, 1] or None", fits=lambda v: 0.0 < v <= 1.0
 )
-ABOVE_0 = checked(
-    check_fits, words="a number above 0", fits=lambda value: 0.0 < value < math.inf
+ABOVE_0 = Checked(
+    check_fits, words="a number above 0", fits=lambda v: 0.0 < v < math.inf
 )
 
 
@@ -137,8 +133,8 @@ class F1Score(_FScore):
     [0.0, 0.8]
     """
 
-    average: str | None = dataclasses.field(default=None, metadata=AVERAGE)
-    threshold: float | None = dataclasses.field(default=None, metadata=THRESHOLD)
+    average: Annotated[str, AVERAGE] | None = None
+    threshold: Annotated[float, THRESHOLD] | None = None
     name: str = "f1_score"
 
 
@@ -161,9 +157,9 @@ class FBetaScore(_FScore):
     [0.0, 0.909]
     """
 
-    average: str | None = dataclasses.field(default=None, metadata=AVERAGE)
-    beta: float = dataclasses.field(default=1.0, metadata=ABOVE_0)
-    threshold: float | None = dataclasses.field(default=None, metadata=THRESHOLD)
+    average: Annotated[str, AVERAGE] | None = None
+    beta: Annotated[float, ABOVE_0] = 1.0
+    threshold: Annotated[float, THRESHOLD] | None = None
     name: str = "fbeta_score"
 
 
@@ -171,9 +167,7 @@ class FBetaScore(_FScore):
 _NOISE = 1e-6
 
 AGGREGATION = one_of(
-    "class_aggregation",
-    ("uniform_average", "variance_weighted_average"),
-    optional=True,
+    "class_aggregation", ("uniform_average", "variance_weighted_average")
 )
 
 
@@ -204,12 +198,8 @@ class R2Score(ByOutput):
 
     number_of_sums = 5
 
-    class_aggregation: str | None = dataclasses.field(
-        default="uniform_average", metadata=AGGREGATION
-    )
-    num_regressors: int = dataclasses.field(
-        default=0, metadata=checked(check_count, least=0)
-    )
+    class_aggregation: Annotated[str, AGGREGATION] | None = "uniform_average"
+    num_regressors: Annotated[int, Checked(check_count, least=0)] = 0
     name: str = "r2_score"
 
     def summands(self, y_true: Array, y_pred: Array, weight: Array) -> Totals:

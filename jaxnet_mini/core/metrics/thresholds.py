@@ -9,7 +9,7 @@ import abc
 import dataclasses
 import functools
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,15 +17,16 @@ from jax import Array
 from numpy.typing import NDArray
 
 from jaxnet_mini.base.arguments import check_count, check_fits, is_number
-from jaxnet_mini.core.fields import checked
+from jaxnet_mini.core.fields import Checked
 from jaxnet_mini.core.losses.functions import aligned
 from jaxnet_mini.core.metrics.base import Metric, Totals, Weight, over, zeros
 from jaxnet_mini.errors import ArgumentError
 
-Thresholds: TypeAlias = float | Sequence[float] | NDArray[Any] | None
-
-OPTIONAL_COUNT = checked(check_count, optional=True, others=" or None")
-OPTIONAL_INDEX = checked(check_count, optional=True, least=0, others=" or None")
+Count: TypeAlias = Annotated[int, Checked(check_count)]
+MaybeCount: TypeAlias = Annotated[int, Checked(check_count, others=" or None")] | None
+MaybeIndex: TypeAlias = (
+    Annotated[int, Checked(check_count, least=0, others=" or None")] | None
+)
 
 
 def is_share(value: float) -> bool:
@@ -128,6 +129,11 @@ def _check_thresholds(argument: str, value: Any) -> Any:
     return value
 
 
+Thresholds: TypeAlias = Annotated[
+    float | Sequence[float] | NDArray[Any] | None, Checked(_check_thresholds)
+]
+
+
 def bounds_of(thresholds: Any) -> tuple[Any, ...]:
     """Return frozen thresholds as a tuple; None stands for 0.5."""
     if thresholds is None:
@@ -188,9 +194,7 @@ class AtThresholds(Metric):
 class _AtEach(AtThresholds):
     """The base of those that give a number at each of the user's thresholds."""
 
-    thresholds: Thresholds = dataclasses.field(
-        default=None, metadata=checked(_check_thresholds)
-    )
+    thresholds: Thresholds = None
 
     @property
     def bounds(self) -> tuple[Any, ...]:
