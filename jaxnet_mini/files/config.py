@@ -45,11 +45,10 @@ NON_FINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 def _classes(kind: str, module: types.ModuleType, base: type) -> dict[str, type]:
     return {
         f"{kind}.{name}": value
-        for name, value in vars(module).items()
+        for name, value in _listed_in(module)
         if inspect.isclass(value)
         and issubclass(value, base)
         and not inspect.isabstract(value)
-        and not name.startswith("_")
         and name == value.__name__
     }
 
@@ -57,11 +56,14 @@ def _classes(kind: str, module: types.ModuleType, base: type) -> dict[str, type]
 def _functions(kind: str, module: types.ModuleType) -> dict[str, Any]:
     return {
         f"{kind}.{name}": value
-        for name, value in vars(module).items()
+        for name, value in _listed_in(module)
         if inspect.isfunction(value)
-        and not name.startswith("_")
         and list(inspect.signature(value).parameters)[:2] == ["y_true", "y_pred"]
     }
+
+
+def _listed_in(module: Any) -> list[tuple[str, Any]]:
+    return [(name, getattr(module, name)) for name in module.__all__]
 
 
 COMPOSED = (

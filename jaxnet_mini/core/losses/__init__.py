@@ -6,49 +6,17 @@ batch, as in Keras. The functions of the same names in snake case are the per-ex
 values alone.
 """
 
+# What is listed below is at home in one of these; each name stands here once.
+# ruff: noqa: F403, F405
+
 from typing import Any
 
 from jaxnet_mini.base.arguments import is_function
 from jaxnet_mini.base.text import snake_case
-from jaxnet_mini.core.losses.base import REDUCTIONS, Loss, LossFunction
-from jaxnet_mini.core.losses.classes import (
-    CategoricalHinge,
-    CosineSimilarity,
-    FunctionLoss,
-    Hinge,
-    Huber,
-    KLDivergence,
-    LogCosh,
-    MeanAbsoluteError,
-    MeanAbsolutePercentageError,
-    MeanSquaredError,
-    MeanSquaredLogarithmicError,
-    Poisson,
-    SquaredHinge,
-)
-from jaxnet_mini.core.losses.crossentropies import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    SparseCategoricalCrossentropy,
-)
-from jaxnet_mini.core.losses.functions import (
-    EPSILON,
-    binary_crossentropy,
-    categorical_crossentropy,
-    categorical_hinge,
-    cosine_similarity,
-    hinge,
-    huber,
-    kl_divergence,
-    log_cosh,
-    mean_absolute_error,
-    mean_absolute_percentage_error,
-    mean_squared_error,
-    mean_squared_logarithmic_error,
-    poisson,
-    sparse_categorical_crossentropy,
-    squared_hinge,
-)
+from jaxnet_mini.core.losses.base import *
+from jaxnet_mini.core.losses.classes import *
+from jaxnet_mini.core.losses.crossentropies import *
+from jaxnet_mini.core.losses.functions import *
 from jaxnet_mini.errors import ArgumentError, find
 
 __all__ = ["EPSILON", "LOSSES", "FunctionLoss", "Loss", "LossFunction", "get"]
