@@ -89,12 +89,12 @@ def _bits(value: Any) -> str:
     return f"{array.dtype}{array.shape}{hashlib.sha256(array.tobytes()).hexdigest()}"
 
 
-def of_layer(part: LayerOutline, x: jax.ShapeDtypeStruct) -> str | None:
+def of_layer(part: LayerOutline, x: Any) -> str | None:
     """Return the fingerprint of a layer, forwards and backwards.
 
     Args:
         part: the layer.
-        x: a batch of its inputs.
+        x: a batch of its inputs, of several a tuple.
     """
 
     def run(params: Any, x: Any, state: Any, **how: Any) -> Any:
@@ -106,7 +106,7 @@ def of_layer(part: LayerOutline, x: jax.ShapeDtypeStruct) -> str | None:
             return run(params, x, state, key=key, training=True)
 
         penalty = protocol.penalty(part.layer, params)
-        if jnp.issubdtype(x.dtype, jnp.floating):
+        if all(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in jax.tree.leaves(x)):
             y, back = jax.vjp(outputs, params, x)
         else:
             y, back = jax.vjp(lambda params: outputs(params, x), params)

@@ -12,9 +12,10 @@ from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.checkpoints import descriptions, fingerprints
 from jaxnet_mini.checkpoints.descriptions import CODE, CRC, OF, Description
 from jaxnet_mini.core.networks import outline as outlines
-from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.networks.composed import Call
+from jaxnet_mini.core.networks.outline import LayerOutline, NetOutline
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.data.checks import NAMES, Examples
+from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.errors import FileError, short, shortened
 
 
@@ -23,7 +24,7 @@ class Subject(NamedTuple):
 
     Args:
         trainer: what is run.
-        outline: of the layers.
+        outline: of the network.
         batch: shapes and dtypes of a batch of inputs and of targets, on the device.
         examples: what is learned; None where it comes in batches, which have to come
             again as they were.
@@ -32,8 +33,8 @@ class Subject(NamedTuple):
     """
 
     trainer: Trainer
-    outline: tuple[LayerOutline, ...]
-    batch: tuple[jax.ShapeDtypeStruct, jax.ShapeDtypeStruct]
+    outline: NetOutline
+    batch: tuple[Any, Any]
     examples: Examples | None
     validation: Examples | None
     settings: Json
@@ -46,8 +47,8 @@ PROGRAMS = "programs"
 def of_model(
     trainer: Trainer,
     outline: Iterable[LayerOutline],
-    x: jax.ShapeDtypeStruct,
-    y: jax.ShapeDtypeStruct,
+    x: Any,
+    y: Any,
 ) -> Json:
     """Return what the layers and compile's arguments are, as plain JSON.
 
@@ -74,22 +75,23 @@ def of_model(
         return description.json
 
     found: Json = {"layers": {}, "metrics": {}}
-    inputs = x
+    net: Any = trainer.net
+    values = _values(net, outline, x)
     for part in outline:
+        inputs = Call("", "", part.layer, part.sources).inputs(values)
         trace = functools.partial(fingerprints.of_layer, part, inputs)
         name = f"layers.{part.name}"
         found["layers"][part.name] = described(name, part.layer, trace)
-        floats = jax.dtypes.canonicalize_dtype(float)
-        inputs = jax.ShapeDtypeStruct((x.shape[0], *part.output_shape), floats)
+    outputs = net.outputs_of(values)
     trained = trainer.trained(outlines.variables(outline).params)
     trace = functools.partial(fingerprints.of_optimizer, trainer, trained)
     found["optimizer"] = described("optimizer", trainer.optimizer, trace)
-    trace = functools.partial(fingerprints.of_loss, trainer.loss, y, inputs)
+    trace = functools.partial(fingerprints.of_loss, trainer.loss, y, outputs)
     found["loss"] = described("loss", trainer.loss, trace)
     if trainer.loss_weights is not None:
         found["loss_weights"] = trainer.loss_weights
     for metric in trainer.all_metrics:
-        trace = functools.partial(fingerprints.of_metric, metric, y, inputs)
+        trace = functools.partial(fingerprints.of_metric, metric, y, outputs)
         name = f"metrics.{metric.name}"
         found["metrics"][metric.name] = described(name, metric, trace)
     if opaque:
@@ -101,6 +103,18 @@ def of_model(
     if programs:
         found[PROGRAMS] = {OF: fingerprints.versions()} | programs
     return found
+
+
+def _values(net: Any, outline: Iterable[LayerOutline], x: Any) -> dict[str, Any]:
+    """Return shapes and dtypes of all that layers take and give, by name."""
+    rows, values = jax.tree.leaves(x)[0].shape[0], dict(net.named_inputs(x))
+    floats = jax.dtypes.canonicalize_dtype(float)
+    for part in outline:
+        calls: list[Any] = [part, *part.again]
+        for call in calls:
+            shape = (rows, *call.output_shape)
+            values[call.name] = jax.ShapeDtypeStruct(shape, floats)
+    return values
 
 
 def of_data(
@@ -116,11 +130,8 @@ def of_data(
     """
     if examples is None:
         return {}
-    return {
-        f"{prefix}{name}": _of_array(array, rows)
-        for name, array in zip(NAMES, examples, strict=True)
-        if array is not None
-    }
+    named = examples.named()
+    return {f"{prefix}{name}": _of_array(array, rows) for name, array in named}
 
 
 def _of_array(array: NDArray[Any], rows: int | None) -> Json:

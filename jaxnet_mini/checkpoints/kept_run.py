@@ -83,7 +83,9 @@ class KeptRun:
         self._backup = backup
 
         # Here, since the user's functions are traced where they are at home.
-        of_model = identities.of_model(subject.trainer, subject.outline, *subject.batch)
+        of_model = identities.of_model(
+            subject.trainer, subject.outline.parts, *subject.batch
+        )
         # The share of this process is another with another number of processes.
         examples, validation = subject.examples, subject.validation
         rows, held_out = (_all_rows(given) for given in (examples, validation))
@@ -150,7 +152,7 @@ class KeptRun:
         self.state = train_state.restored(
             about["state"],
             arrays,
-            subject.outline,
+            subject.outline.parts,
             subject.trainer,
             f"the run in {source}",
         )
@@ -329,7 +331,7 @@ def _all_rows(examples: Examples | None) -> int | None:
     """Return how many rows all processes have; None where there is one process."""
     if not processes.several():
         return None
-    return int(processes.gathered(0 if examples is None else len(examples.x)).sum())
+    return int(processes.gathered(0 if examples is None else examples.length).sum())
 
 
 def _named(callbacks: Iterable[Callback]) -> Iterator[tuple[str, Callback]]:

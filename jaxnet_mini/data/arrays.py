@@ -5,17 +5,21 @@ What other libraries give is known by what it has, and nothing is imported for i
 
 import contextlib
 import math
-from collections.abc import Mapping, Sequence, Set
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence, Set
+from typing import Any, TypeAlias
 
 import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxnet_mini.core.networks.outline import NetOutline
 from jaxnet_mini.core.types import Shape
 from jaxnet_mini.data import tables
 from jaxnet_mini.data.contents import advice, is_numeric
 from jaxnet_mini.errors import DataError, ShapeError, short
+
+Convert: TypeAlias = Callable[[Any, str], Any]
+"""Makes an array of what is called by a name."""
 
 
 def is_array(value: Any) -> bool:
@@ -183,23 +187,92 @@ def _shape(value: Any) -> tuple[int, ...]:
     return tuple(own) if isinstance(own, tuple) else np.shape(value)
 
 
-def as_inputs(value: Any, expected: Shape, layer: str, argument: str) -> NDArray[Any]:
-    """Return inputs as a numeric array, with rows that the first layer takes.
+def as_inputs(
+    value: Any, outline: NetOutline, argument: str, convert: Convert = as_array
+) -> Any:
+    """Return inputs as numeric arrays, with rows that the network takes.
+
+    Args:
+        value: what a user gave: an array; of several inputs a list, or a dictionary by
+            their names.
+        outline: of the network.
+        argument: what messages call them.
+        convert: makes an array of one.
+
+    Returns:
+        An array; of several inputs a dictionary by name.
 
     Raises:
-        DataError: see `as_array`.
+        DataError: see `as_array`; or inputs are missing, or differ in their rows.
         ShapeError: the rows have another shape.
     """
-    value = without_list(value, row=expected)
-    array = as_array(value, argument)
-    check_features(value, array.shape, expected, layer, argument)
-    return array
+    expected, several = outline.inputs, {}
+    if not isinstance(expected, dict):
+        if isinstance(value, Mapping) and [*value] == [
+            getattr(outline.net, "inputs", None)
+        ]:
+            (value,) = value.values()
+        value = without_list(value, row=expected)
+        array = convert(value, argument)
+        layer = f"layer {outline.parts[0].name!r}"
+        check_features(value, array.shape, expected, layer, argument)
+        return array
+    first = None
+    for name, own, given in parts_of(value, [*expected], "inputs", argument):
+        array = several[name] = convert(given, own)
+        check_features(given, array.shape, expected[name], f"the input {name!r}", own)
+        first = first or (own, len(array))
+        check_rows(first[1], array, own, first[0])
+    return several
+
+
+def parts_of(
+    value: Any, names: Sequence[str], kind: str, argument: str
+) -> list[tuple[str, str, Any]]:
+    """Return what was given for several inputs or outputs, one by one.
+
+    Args:
+        value: a list of them in order, or a dictionary by name.
+        names: all of them.
+        kind: ``"inputs"`` or ``"outputs"``.
+        argument: what messages call it.
+
+    Returns:
+        For each its name, what messages call it, and what was given.
+
+    Raises:
+        DataError: it is neither, there are more or fewer, or a name is unknown.
+    """
+    if isinstance(value, Mapping) and value.keys() == {*names}:
+        return [(name, f"{argument}[{name!r}]", value[name]) for name in names]
+    if isinstance(value, list | tuple) and len(value) == len(names):
+        pairs = zip(names, value, strict=True)
+        return [(n, f"{argument}[{i}]", own) for i, (n, own) in enumerate(pairs)]
+    came = f"a {type(value).__name__}"
+    if isinstance(value, Mapping):
+        came += f" of {', '.join(map(repr, value)) or 'nothing'}"
+    elif isinstance(value, list | tuple):
+        came += f" of {len(value)}"
+    raise DataError(
+        f"{argument} is {came}, and the model has {len(names)} {kind}, "
+        f"{', '.join(map(repr, names))}: give a list of as many arrays in this order, "
+        "or a dictionary by these names."
+    )
+
+
+def check_rows(rows: int, array: Any, argument: str, of: str = "x") -> None:
+    """Raise a DataError where ``array`` has not one row per row of ``x``."""
+    if len(array) != rows:
+        raise DataError(
+            f"{argument} has {len(array)} rows and {of} has {rows}: give one row of "
+            f"{argument} for each row of {of}."
+        )
 
 
 def check_features(
-    value: Any, shape: tuple[int, ...], expected: Shape, layer: str, argument: str
+    value: Any, shape: tuple[int, ...], expected: Shape, taker: str, argument: str
 ) -> None:
-    """Raise a ShapeError where rows of ``shape[1:]`` do not fit the first layer."""
+    """Raise a ShapeError where rows of ``shape[1:]`` do not fit what takes them."""
     if shape[1:] == expected:
         return
     advice = f"give it rows of {expected}, or build the model with another input_shape."
@@ -212,7 +285,7 @@ def check_features(
         sizes = ", ".join(map(str, (-1, *expected)))
         advice = f"write {own}.reshape({sizes})."
     raise ShapeError(
-        f"layer {layer!r} takes inputs of shape {expected} and {argument} has rows of "
+        f"{taker} takes inputs of shape {expected} and {argument} has rows of "
         f"shape {tuple(shape[1:])}: {advice}"
     )
 

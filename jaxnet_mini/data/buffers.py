@@ -4,12 +4,13 @@ import math
 import weakref
 from typing import Any
 
+import jax
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxnet_mini.core.training.state import Data
 from jaxnet_mini.data import casting
-from jaxnet_mini.data.checks import NAMES, Examples
+from jaxnet_mini.data.checks import Examples
 
 
 class Buffers:
@@ -51,10 +52,9 @@ class Gathered:
     """
 
     def __init__(self, like: Examples, capacity: int, buffers: Buffers) -> None:
-        self._parts = [
-            None if a is None else casting.Filling(a, capacity, name, buffers.empty)
-            for a, name in zip(like, NAMES, strict=True)
-        ]
+        self._parts = like.mapped(
+            lambda name, a: casting.Filling(a, capacity, name, buffers.empty)
+        )
         self._rows = 0
 
     def put(self, place: int, examples: Examples, first_row: int = 0) -> None:
@@ -63,12 +63,14 @@ class Gathered:
         Raises:
             DataError: see `casting.fill`; the examples then count as not put.
         """
-        for part, array in zip(self._parts, examples, strict=True):
-            if part is not None and array is not None:
-                part.put(place, array, first_row)
-        self._rows = place + len(examples.x)
+        jax.tree.map(
+            lambda part, array: part.put(place, array, first_row),
+            self._parts,
+            examples,
+        )
+        self._rows = place + examples.length
 
     def done(self) -> Data:
         """Return them on the host; rows without a value are 0."""
-        x, y, weight = (None if p is None else p.done() for p in self._parts)
-        return Data(x, y, weight, np.int32(self._rows))
+        done: Examples = jax.tree.map(lambda part: part.done(), self._parts)
+        return Data(*done, np.int32(self._rows))

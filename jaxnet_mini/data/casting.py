@@ -34,6 +34,14 @@ def device_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(jax.dtypes.canonicalize_dtype(native))
 
 
+def row_bytes(tree: Any) -> int:
+    """Return what a row of one array or several takes on the device."""
+    return sum(
+        math.prod(array.shape[1:]) * device_dtype(array.dtype).itemsize
+        for array in jax.tree.leaves(tree)
+    )
+
+
 def check_block(
     source: NDArray[Any], cast: NDArray[Any], first_row: int, argument: str
 ) -> None:

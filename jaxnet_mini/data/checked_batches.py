@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from jaxnet_mini.data import checks
-from jaxnet_mini.data.checks import NAMES, Examples
+from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.data.iterables import Batches, Triple
 from jaxnet_mini.errors import DataError, JaxnetError
 
@@ -75,9 +75,12 @@ class Checked:
 
     def _compare(self, batch: Examples) -> None:
         """Raise a DataError where a batch is not like the first."""
-        for name, own, first in zip(NAMES, batch, self.first, strict=True):
-            came = "none" if own is None else f"dtype {own.dtype}"
-            wanted = "none" if first is None else f"dtype {first.dtype}"
+        here, first = dict(batch.named()), dict(self.first.named())
+        for name in {**first, **here}:
+            came, wanted = (
+                f"dtype {own[name].dtype}" if name in own else "none"
+                for own in (here, first)
+            )
             if came != wanted:
                 raise DataError(
                     f"batch {self._batches.taken} of x has {came} for {name}, and the "

@@ -6,16 +6,24 @@ came and what to do.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxnet_mini.base.arguments import as_integer, is_number
 from jaxnet_mini.core.losses import Loss
+from jaxnet_mini.core.training.state import length
 from jaxnet_mini.core.types import Shape
-from jaxnet_mini.data.arrays import as_array, in_code, position, without_list
+from jaxnet_mini.data.arrays import (
+    as_array,
+    check_rows,
+    in_code,
+    position,
+    without_list,
+)
 from jaxnet_mini.errors import ArgumentError, DataError, ShapeError
 
 NAMES = ("x", "y", "sample_weight")
@@ -23,31 +31,43 @@ NAMES = ("x", "y", "sample_weight")
 
 
 class Examples(NamedTuple):
-    """Checked inputs, targets and weights on the host; one row per example."""
+    """Checked inputs, targets and weights on the host; one row per example.
 
-    x: NDArray[Any]
-    y: NDArray[Any]
-    weight: NDArray[Any] | None
+    Each is an array, or several arrays in a dictionary by the names of inputs or
+    outputs; no weights are None.
+    """
+
+    x: Any
+    y: Any
+    weight: Any
+
+    @property
+    def length(self) -> int:
+        """How many there are."""
+        return length(self.x)
 
     def rows(self, first: int, last: int | None = None) -> "Examples":
         """Return the examples ``first`` to ``last - 1``, as views."""
-        weight = None if self.weight is None else self.weight[first:last]
-        return Examples(self.x[first:last], self.y[first:last], weight)
+        part: Examples = jax.tree.map(lambda array: array[first:last], self)
+        return part
+
+    def named(self) -> list[tuple[str, NDArray[Any]]]:
+        """Return all arrays, each with what a message calls it: ``x['wide']``."""
+        return [
+            (f"{name}{jax.tree_util.keystr(path)}", array)
+            for name, tree in zip(NAMES, self, strict=True)
+            for path, array in jax.tree_util.tree_leaves_with_path(tree)
+        ]
+
+    def mapped(self, function: Callable[[str, NDArray[Any]], Any]) -> "Examples":
+        """Return what a function makes of the name and the array of each."""
+        made = [function(*pair) for pair in self.named()]
+        return jax.tree.unflatten(jax.tree.structure(self), made)  # type: ignore[no-any-return]
 
 
 def copied(examples: Examples) -> Examples:
     """Return the examples in memory of their own."""
-    x, y, weight = (None if a is None else np.array(a) for a in examples)
-    return Examples(x, y, weight)  # type: ignore[arg-type]
-
-
-def check_rows(rows: int, array: NDArray[Any], argument: str, of: str = "x") -> None:
-    """Raise a DataError where ``array`` has not one row per row of ``x``."""
-    if len(array) != rows:
-        raise DataError(
-            f"{argument} has {len(array)} rows and {of} has {rows}: give one row of "
-            f"{argument} for each row of {of}."
-        )
+    return examples.mapped(lambda _, array: np.array(array))
 
 
 def as_targets(
@@ -247,7 +267,7 @@ def _class_number(key: Any, weights: Mapping[Any, Any], outputs: int) -> int:
 
 
 def examples(
-    x: NDArray[Any],
+    x: Any,
     y: Any,
     sample_weight: Any,
     class_weight: Mapping[int, float] | None,
@@ -262,7 +282,7 @@ def examples(
         DataError, ShapeError: they do not.
         ArgumentError: both kinds of weights are given.
     """
-    rows = len(x)
+    rows = length(x)
     targets = as_targets(y, loss, output_shape, f"{prefix}y", rows)
     weight = None
     if sample_weight is not None and class_weight is not None:

@@ -3,13 +3,11 @@
 Everything here runs on the host, in NumPy, before anything is compiled.
 """
 
-import math
-
 import numpy as np
 
 from jaxnet_mini.core.training.state import Data
-from jaxnet_mini.data.casting import device_dtype, fill
-from jaxnet_mini.data.checks import NAMES, Examples
+from jaxnet_mini.data.casting import fill, row_bytes
+from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.data.epoch_order import rounded_steps, steps_for
 
 
@@ -20,27 +18,20 @@ def padded_rows(rows: int, batch_size: int) -> int:
 
 def resident_bytes(examples: Examples, batch_size: int) -> int:
     """Return what `resident` takes on the device."""
-    return nbytes(examples, padded_rows(len(examples.x), batch_size))
+    return nbytes(examples, padded_rows(examples.length, batch_size))
 
 
 def nbytes(examples: Examples, rows: int) -> int:
     """Return what so many rows like these take on the device."""
-    return sum(
-        rows * math.prod(array.shape[1:]) * device_dtype(array.dtype).itemsize
-        for array in examples
-        if array is not None
-    )
+    return rows * row_bytes(tuple(examples))
 
 
 def resident(examples: Examples, batch_size: int) -> Data:
     """Return all examples as they go to the device, padded to a rounded size."""
-    return padded(examples, padded_rows(len(examples.x), batch_size))
+    return padded(examples, padded_rows(examples.length, batch_size))
 
 
 def padded(examples: Examples, capacity: int) -> Data:
     """Return examples as they go to the device, of so many rows; see `fill`."""
-    x, y, weight = (
-        None if array is None else fill(array, capacity, name)
-        for array, name in zip(examples, NAMES, strict=True)
-    )
-    return Data(x, y, weight, np.int32(len(examples.x)))
+    filled = examples.mapped(lambda name, array: fill(array, capacity, name))
+    return Data(*filled, np.int32(examples.length))

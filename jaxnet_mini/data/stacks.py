@@ -1,7 +1,6 @@
 """Stacks of batches, for an evaluation or a prediction: of arrays, or as they come."""
 
 import dataclasses
-import math
 from collections.abc import Callable, Generator, Iterator
 from threading import Event
 from typing import Any
@@ -14,7 +13,12 @@ from jaxnet_mini.base.ahead import ahead
 from jaxnet_mini.core.training.state import Data
 from jaxnet_mini.data import fit_arguments
 from jaxnet_mini.data.buffers import Buffers, Gathered
-from jaxnet_mini.data.casting import check_block, device_dtype, fill
+from jaxnet_mini.data.casting import (
+    check_block,
+    device_dtype,
+    fill,
+    row_bytes,
+)
 from jaxnet_mini.data.checked_batches import Checked, grown
 from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.data.epoch_order import rounded_steps, steps_for
@@ -40,7 +44,7 @@ class BatchStacks:
         self._checked = checked
         self._buffers = Buffers()
         self.first = checked.first
-        self._size = len(self.first.x)
+        self._size = self.first.length
         self.batches = checked.steps
         self.rows = (self.batches or 1) * self._size
         self.begun = 0
@@ -68,7 +72,7 @@ class BatchStacks:
                 batch = self._checked.next()
                 if batch is None:
                     return
-                size = grown(size, len(batch.x))
+                size = grown(size, batch.length)
                 with self._checked.named():
                     # Copied before the next one comes: many refill one buffer.
                     stack = self._stack(batch, size)
@@ -102,7 +106,7 @@ STACK_BYTES = 64 << 20
 batches, and of these one, or as many as keep to so many rows and bytes."""
 
 
-def single_batch(x: NDArray[Any], batch_size: int) -> NDArray[Any]:
+def single_batch(x: Any, batch_size: int) -> Any:
     """Return inputs of at most ``batch_size`` rows as they go to the device.
 
     They are padded to a power of two, so that few sizes share all programs. What
@@ -111,12 +115,17 @@ def single_batch(x: NDArray[Any], batch_size: int) -> NDArray[Any]:
     Raises:
         DataError: see `fill`.
     """
-    capacity = min(batch_size, 1 << (len(x) - 1).bit_length())
-    ready = len(x) == capacity and x.flags.c_contiguous
-    if ready and device_dtype(x.dtype) == x.dtype:
-        check_block(x, x, 0, "x")
-        return x
-    return fill(x, capacity, "x")
+    inputs = Examples(x, None, None)
+    capacity = min(batch_size, 1 << (inputs.length - 1).bit_length())
+
+    def ready(name: str, x: NDArray[Any]) -> NDArray[Any]:
+        whole = len(x) == capacity and x.flags.c_contiguous
+        if whole and device_dtype(x.dtype) == x.dtype:
+            check_block(x, x, 0, name)
+            return x
+        return fill(x, capacity, name)
+
+    return inputs.mapped(ready).x
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,9 +171,9 @@ class Stacks:
 
 
 def cut(
-    x: NDArray[Any],
-    y: NDArray[Any] | None,
-    weight: NDArray[Any] | None,
+    x: Any,
+    y: Any,
+    weight: Any,
     batch_size: int,
     prefix: str = "",
     first_row: int = 0,
@@ -182,9 +191,10 @@ def cut(
         prefix: what a message puts before ``x``, ``y`` and ``sample_weight``.
         first_row: see `fill`, which tells what a stack may raise.
     """
-    rows = len(x)
-    row_bytes = max(1, math.prod(x.shape[1:])) * device_dtype(x.dtype).itemsize
-    limit = min(STACK_ROWS // batch_size, STACK_BYTES // (row_bytes * batch_size))
+    examples = Examples(x, y, weight)
+    rows = examples.length
+    row = max(1, row_bytes(x))
+    limit = min(STACK_ROWS // batch_size, STACK_BYTES // (row * batch_size))
     limit = min(STACK_STEPS, 1 << (max(1, limit).bit_length() - 1))
     steps = min(limit, rounded_steps(steps_for(rows, batch_size)))
     capacity = steps * batch_size
@@ -193,17 +203,12 @@ def cut(
         first = number * capacity
         last = min(first + capacity, rows)
 
-        def stacked(array: NDArray[Any], argument: str) -> NDArray[Any]:
-            own = prefix + argument
-            filled = fill(array[first:last], capacity, own, first_row + first)
+        def stacked(argument: str, array: NDArray[Any]) -> NDArray[Any]:
+            filled = fill(array, capacity, prefix + argument, first_row + first)
             return filled.reshape(steps, batch_size, *array.shape[1:])
 
-        return Data(
-            x=stacked(x, "x"),
-            y=None if y is None else stacked(y, "y"),
-            weight=None if weight is None else stacked(weight, "sample_weight"),
-            rows=np.int32(last - first),
-        )
+        stacks = examples.rows(first, last).mapped(stacked)
+        return Data(*stacks, rows=np.int32(last - first))
 
     return Stacks(rows, batch_size, steps, stack)
 

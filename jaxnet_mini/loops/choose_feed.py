@@ -1,5 +1,6 @@
 """Where the examples of training lie: on the device, or on their way to it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -39,15 +40,23 @@ def choose_feed(
     """
     if processes.several():
         return *_shared(given, batch_size, place), True
-    rows = len(given.x)
+    rows = given.length
     shortage = _shortage(given, batch_size, validation)
     if shortage:
         say(verbose, f"{shortage}: they are streamed to it in chunks.")
-    elif not (isinstance(x, np.memmap) and x.nbytes > CHUNK_BYTES):
+    elif not _is_in_file(x):
         return Resident(resident.resident(given, batch_size), place), rows, True
     arrays = StreamedArrays(given, batch_size, place)
     _check_chunk(arrays, batch_size)
     return arrays, rows, shortage is None
+
+
+def _is_in_file(x: Any) -> bool:
+    """Tell whether inputs as they were given lie in files, and are large."""
+    parts = [*x.values()] if isinstance(x, Mapping) else x
+    parts = parts if isinstance(parts, list | tuple) else [parts]
+    mapped = (part for part in parts if isinstance(part, np.memmap))
+    return sum(part.nbytes for part in mapped) > CHUNK_BYTES
 
 
 def _shared(given: Examples, batch_size: int, place: Placement) -> tuple[Feed, int]:
@@ -57,9 +66,9 @@ def _shared(given: Examples, batch_size: int, place: Placement) -> tuple[Feed, i
         ArgumentError: processes differ in more than their rows.
         DataError: a device has no room for all of them.
     """
-    alike = [None if a is None else (a.shape[1:], str(a.dtype)) for a in given]
+    alike = jax.tree.map(lambda a: (a.shape[1:], str(a.dtype)), tuple(given))
     processes.check_alike(**dict(zip(NAMES, alike, strict=True)), batch_size=batch_size)
-    rows = processes.gathered(np.int32(len(given.x)))
+    rows = processes.gathered(np.int32(given.length))
     # As many for each process, and for each of its devices.
     devices = jax.local_device_count()
     capacity = devices * epoch_order.rounded_steps(

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini.core.training.state import NO_ROW, Data
+from jaxnet_mini.core.training.state import NO_ROW, Data, length
 from jaxnet_mini.data.plan import Plan
 from jaxnet_mini.devices import placement
 from jaxnet_mini.devices.placement import Placement
@@ -98,7 +98,7 @@ class Shared(Resident):
 
     def __init__(self, examples: Data, rows: NDArray[Any], place: Placement) -> None:
         super().__init__(examples, place)
-        capacity = len(examples.x)
+        capacity = length(examples.x)
         starts = np.arange(len(rows), dtype=np.int32) * capacity
         own = [start + np.arange(n) for start, n in zip(starts, rows, strict=True)]
         # The last entry is where NO_ROW, -1, leads.

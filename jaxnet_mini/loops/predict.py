@@ -15,11 +15,12 @@ from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.loops.forward import Job, Source, run_through
 
 
-def predict_batch(
-    net: Any, variables: Variables, x: NDArray[Any], rows: int
-) -> NDArray[Any]:
+def predict_batch(net: Any, variables: Variables, x: Any, rows: int) -> Any:
     """Return the outputs for the first rows of one batch, the shortest way."""
-    return transfers.to_host(programs.apply(net, variables, x))[:rows].copy()
+    return jax.tree.map(
+        lambda outputs: transfers.to_host(outputs)[:rows].copy(),
+        programs.apply(net, variables, x),
+    )
 
 
 @interrupts.held_back()
@@ -32,8 +33,8 @@ def predict(
     verbose: int,
     *,
     steps: int | None = None,
-) -> NDArray[Any]:
-    """Return the outputs for all rows of all stacks, in order, as a NumPy array.
+) -> Any:
+    """Return the outputs for all rows of all stacks, in order, as NumPy arrays.
 
     A person is shown ``steps``, or else as many as there are batches.
 
@@ -54,7 +55,7 @@ class _Prediction:
     def __init__(self, net: Any, variables: Variables, placement: Placement) -> None:
         self.net, self.variables, self.placement = net, variables, placement
         self.pieces: list[tuple[Any, slice, int]] = []
-        self.outputs: NDArray[Any] = np.empty(0)
+        self.outputs: Any = None
 
     def compile(self, stack: Data) -> Any:
         inputs = self.placement.stack(stack.x)
@@ -63,15 +64,16 @@ class _Prediction:
     def take(self, stack: Data, first: int, last: int) -> Any:
         inputs = self.placement.stack(stack.x)
         outputs = programs.predict(self.net, self.variables, inputs, first, last)
-        size = stack.x.shape[1]
+        size = jax.tree.leaves(stack.x)[0].shape[1]
         rows = min(int(stack.rows) - first * size, (last - first) * size)
         self.pieces.append((outputs, slice(first, last), rows))
         return outputs
 
     def batch(self) -> Logs:
         # A copy, or each batch would keep the outputs of its whole stack.
-        outputs = _rows(*self.pieces[-1]).copy()
-        self.pieces[-1] = outputs[None], slice(1), len(outputs)
+        *_, rows = self.pieces[-1]
+        outputs = jax.tree.map(np.copy, _rows(*self.pieces[-1]))
+        self.pieces[-1] = jax.tree.map(lambda own: own[None], outputs), slice(1), rows
         return {"outputs": outputs}
 
     def logs(self) -> Logs:
@@ -80,11 +82,18 @@ class _Prediction:
 
     def end(self) -> Logs:
         flat = [_rows(*piece) for piece in self.pieces]
-        self.outputs = flat[0] if len(flat) == 1 else np.concatenate(flat)
+        self.outputs = jax.tree.map(
+            lambda *parts: parts[0] if len(parts) == 1 else np.concatenate(parts),
+            *flat,
+        )
         return {}
 
 
-def _rows(outputs: Any, batches: slice, rows: int) -> NDArray[Any]:
+def _rows(outputs: Any, batches: slice, rows: int) -> Any:
     """Return the first rows of some batches of a stack of outputs."""
-    host: NDArray[Any] = transfers.to_host(outputs)[batches]
-    return host.reshape(-1, *outputs.shape[2:])[:rows]
+
+    def of_one(outputs: Any) -> NDArray[Any]:
+        host: NDArray[Any] = transfers.to_host(outputs)[batches]
+        return host.reshape(-1, *outputs.shape[2:])[:rows]
+
+    return jax.tree.map(of_one, outputs)

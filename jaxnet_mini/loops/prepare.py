@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.networks.outline import NetOutline
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.data import checks, epoch_order, fit_arguments, iterables
 from jaxnet_mini.data import stacks as stacking
@@ -50,7 +50,7 @@ class Prepared:
 
     Args:
         trainer: what is run.
-        outline: of the layers.
+        outline: of the network.
         place: where arrays lie.
         schedule: when to do what.
         batch_size: examples in a step.
@@ -64,7 +64,7 @@ class Prepared:
     """
 
     trainer: Trainer
-    outline: tuple[LayerOutline, ...]
+    outline: NetOutline
     place: Placement
     schedule: FitSchedule
     batch_size: int
@@ -77,7 +77,7 @@ class Prepared:
     held_out: Validation
 
     @property
-    def batch(self) -> tuple[jax.ShapeDtypeStruct, jax.ShapeDtypeStruct]:
+    def batch(self) -> tuple[Any, Any]:
         """Shapes and dtypes of a batch of inputs and of targets, on the device."""
         x, y, _ = self.sample
         return batch_of(self.batch_size, x), batch_of(self.batch_size, y)
@@ -125,7 +125,7 @@ class _HeldOut(NamedTuple):
 
 def prepare(
     trainer: Trainer,
-    outline: tuple[LayerOutline, ...],
+    outline: NetOutline,
     place: Placement,
     data: FitData,
     schedule: FitSchedule,
@@ -137,7 +137,7 @@ def prepare(
 
     Args:
         trainer: as compiled.
-        outline: of the layers.
+        outline: of the network.
         place: where to put arrays.
         data: what to learn, whose ``x`` may be `Batches`, and on what to validate.
         schedule: when to do what, checked.
@@ -153,14 +153,14 @@ def prepare(
     if isinstance(data.x, Batches):
         streamed = _streamed_batches(trainer, outline, place, data)
         feed: Feed = streamed
-        sample, batch_size = streamed.first, len(streamed.first.x)
+        sample, batch_size = streamed.first, streamed.first.length
         schedule = schedule._replace(steps_per_epoch=data.x.steps)
         rows, counted = (data.x.steps or 1) * batch_size, data.x.steps is not None
     else:
         sample = given = examples_for(trainer, outline, *data[:4])
         batch_size = usual
     given, held = _hold_out(trainer, outline, data, schedule, given)
-    try_out(trainer, outline, sample, batch_size)
+    try_out(trainer, sample, batch_size)
     fits = True
     if given is not None:
         feed, rows, fits = choose_feed(
@@ -190,7 +190,7 @@ def prepare(
 
 def _hold_out(
     trainer: Trainer,
-    outline: tuple[LayerOutline, ...],
+    outline: NetOutline,
     data: FitData,
     schedule: FitSchedule,
     given: Examples | None,
@@ -219,7 +219,7 @@ def _hold_out(
         own = examples_for(trainer, outline, *triple, prefix=prefix)
         held = _HeldOut(own, None, prefix)
     elif given is not None and fit_arguments.check_share(data.validation_split):
-        at = fit_arguments.split(len(given.x), data.validation_split)
+        at = fit_arguments.split(given.length, data.validation_split)
         given, own = given.rows(0, at), given.rows(at)
         if data.class_weight is not None:  # which is for training alone
             own = own._replace(weight=None)
@@ -230,13 +230,13 @@ def _hold_out(
     if schedule.validation_steps is None:
         return given, held._replace(size=size)
     size = size or schedule.batch_size
-    rows, size = first_steps(len(own.x), schedule.validation_steps, size, VALIDATION)
+    rows, size = first_steps(own.length, schedule.validation_steps, size, VALIDATION)
     return given, held._replace(examples=own.rows(0, rows), size=size)
 
 
 def _streamed_batches(
     trainer: Trainer,
-    outline: tuple[LayerOutline, ...],
+    outline: NetOutline,
     place: Placement,
     data: FitData,
 ) -> StreamedBatches:
@@ -255,7 +255,7 @@ def _streamed_batches(
 
 def _checked(
     trainer: Trainer,
-    outline: tuple[LayerOutline, ...],
+    outline: NetOutline,
     prefix: str,
     triple: tuple[Any, Any, Any],
 ) -> Examples:

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 from numpy.typing import NDArray
 
-from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.networks.outline import NetOutline
 from jaxnet_mini.core.training import rehearsal
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.data import casting, checks, fit_arguments
@@ -18,7 +18,7 @@ from jaxnet_mini.data.checks import Examples
 
 def examples_for(
     trainer: Trainer,
-    outline: tuple[LayerOutline, ...],
+    outline: NetOutline,
     x: Any,
     y: Any,
     sample_weight: Any = None,
@@ -30,7 +30,7 @@ def examples_for(
 
     Args:
         trainer: whose loss the targets are for.
-        outline: of the layers.
+        outline: of the network.
         x: inputs.
         y: targets.
         sample_weight: weights by example, or None.
@@ -40,28 +40,30 @@ def examples_for(
     Raises:
         ArgumentError, DataError, ShapeError: they do not fit.
     """
-    first, last = outline[0], outline[-1]
-    inputs = as_inputs(x, first.input_shape, first.name, f"{prefix}x")
     return checks.examples(
-        inputs,
+        as_inputs(x, outline, f"{prefix}x"),
         y,
         sample_weight,
         class_weight,
         trainer.loss,
-        last.output_shape,
+        outline.output_shape,
         prefix=prefix,
     )
 
 
-def batch_of(rows: int, array: NDArray[Any]) -> jax.ShapeDtypeStruct:
-    """Return shape and dtype that so many rows have on the device."""
-    dtype = casting.device_dtype(array.dtype)
-    return jax.ShapeDtypeStruct((rows, *array.shape[1:]), dtype)
+def batch_of(rows: int, arrays: Any) -> Any:
+    """Return shapes and dtypes that so many rows have on the device."""
+
+    def of_one(array: NDArray[Any]) -> jax.ShapeDtypeStruct:
+        dtype = casting.device_dtype(array.dtype)
+        return jax.ShapeDtypeStruct((rows, *array.shape[1:]), dtype)
+
+    return jax.tree.map(of_one, arrays)
 
 
-def trainer_for(trainer: Trainer, outline: tuple[LayerOutline, ...]) -> Trainer:
+def trainer_for(trainer: Trainer, outline: NetOutline) -> Trainer:
     """Return the trainer with metrics that know how many outputs there are."""
-    outputs = outline[-1].output_shape[-1:]
+    outputs = outline.output_shape[-1:]
     return _for_outputs(trainer, *outputs) if outputs else trainer
 
 
@@ -76,12 +78,7 @@ def _for_outputs(trainer: Trainer, outputs: int) -> Trainer:
     return dataclasses.replace(trainer, metrics=metrics, weighted_metrics=weighted)
 
 
-def try_out(
-    trainer: Trainer,
-    outline: tuple[LayerOutline, ...],
-    checked: Examples,
-    batch_size: int,
-) -> None:
+def try_out(trainer: Trainer, checked: Examples, batch_size: int) -> None:
     """Let a loss or a metric that does not fit fail before anything changes.
 
     Raises:
@@ -91,6 +88,5 @@ def try_out(
     if trainer.acts_by_row(training=True):
         # Few show what many do, and one tracing then serves most sizes.
         rows = min(rows, fit_arguments.BATCH_SIZE)
-    targets = batch_of(rows, checked.y)
-    shape, dtype = outline[0].input_shape, casting.device_dtype(checked.x.dtype)
-    rehearsal.rehearse(trainer.program(), shape, dtype, targets)
+    leaves, structure = jax.tree.flatten(batch_of(rows, (checked.x, checked.y)))
+    rehearsal.rehearse(trainer.program(), structure, *leaves)

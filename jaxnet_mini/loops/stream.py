@@ -31,7 +31,7 @@ BLOCKS = 16
 """From so many places of the file comes what one chunk mixes."""
 
 
-def steps_of_chunk(x: NDArray[Any], batch_size: int, steps: int) -> int:
+def steps_of_chunk(x: Any, batch_size: int, steps: int) -> int:
     """Return how many batches a chunk has, a power of two.
 
     Args:
@@ -39,8 +39,8 @@ def steps_of_chunk(x: NDArray[Any], batch_size: int, steps: int) -> int:
         batch_size: examples in a batch.
         steps: all batches there are.
     """
-    row_bytes = max(1, math.prod(x.shape[1:])) * casting.device_dtype(x.dtype).itemsize
-    limit = max(1, min(CHUNK_STEPS, CHUNK_BYTES // (row_bytes * batch_size)))
+    row = max(1, casting.row_bytes(x))
+    limit = max(1, min(CHUNK_STEPS, CHUNK_BYTES // (row * batch_size)))
     return min(1 << (limit.bit_length() - 1), epoch_order.rounded_steps(steps))
 
 
@@ -113,7 +113,7 @@ class StreamedArrays(_Chunked):
     def __init__(
         self, examples: Examples, batch_size: int, placement: Placement
     ) -> None:
-        steps = epoch_order.steps_for(len(examples.x), batch_size)
+        steps = epoch_order.steps_for(examples.length, batch_size)
         super().__init__(examples, batch_size, steps, placement)
         self._examples = examples
         self._block = self._capacity // math.gcd(self._capacity, BLOCKS)
@@ -138,7 +138,7 @@ class StreamedArrays(_Chunked):
 
     def _cut(self, seed: tuple[int, ...]) -> tuple[int, NDArray[Any]]:
         """Return from which row on a pass is cut into blocks, and their order."""
-        rows = len(self._examples.x)
+        rows = self._examples.length
         generator = np.random.default_rng(seed)
         start = int(generator.integers(rows))
         return start, generator.permutation(rows // self._block)
@@ -153,7 +153,7 @@ class StreamedArrays(_Chunked):
 
         Without a cut that is their order in the file.
         """
-        rows, block = len(self._examples.x), self._block
+        rows, block = self._examples.length, self._block
         first = chunk * self._capacity
         last = min(first + self._capacity, rows)
         order = np.full(self._capacity, NO_ROW, np.int32)
@@ -180,7 +180,7 @@ class StreamedArrays(_Chunked):
         for part in slices:
             rows = self._examples.rows(part.start, part.stop)
             gathered.put(place, rows, part.start)
-            place += len(rows.x)
+            place += rows.length
         return gathered.done()
 
 
@@ -207,7 +207,7 @@ class StreamedBatches(_Chunked):
     ) -> None:
         self.first = checked.first
         self._all_steps = checked.steps or CHUNK_STEPS
-        super().__init__(self.first, len(self.first.x), self._all_steps, placement)
+        super().__init__(self.first, self.first.length, self._all_steps, placement)
         self._checked = checked
         self._pieces_of = pieces_of
 
@@ -228,7 +228,7 @@ class StreamedBatches(_Chunked):
             for batch in before:
                 if ended.is_set():
                     return
-                size = grown(size, len(batch.x))
+                size = grown(size, batch.length)
             left = None if plan.steps is None else plan.steps - done
             yield from self._chunks(size, left, ended)
 
@@ -246,7 +246,7 @@ class StreamedBatches(_Chunked):
                     if ended.is_set():
                         return
                     batch = batch or self._checked.next()
-                    if batch is None or len(batch.x) > size:
+                    if batch is None or batch.length > size:
                         break
                     with self._checked.named():
                         # Copied before the next one comes: many refill one buffer.
@@ -260,7 +260,7 @@ class StreamedBatches(_Chunked):
                 yield self._placed(chunk)
                 left = None if left is None else left - chunk.taken
             if batch is not None:
-                batch, size = checks.copied(batch), grown(size, len(batch.x))
+                batch, size = checks.copied(batch), grown(size, batch.length)
             elif chunk.taken < steps and left is None:
                 return
 
@@ -278,7 +278,7 @@ class _Chunk:
         self.taken = 0
 
     def put(self, batch: Examples) -> None:
-        place, rows = self.taken * self.order.shape[1], len(batch.x)
+        place, rows = self.taken * self.order.shape[1], batch.length
         self.examples.put(place, batch)
         self.order[self.taken, :rows] = np.arange(place, place + rows)
         self.taken += 1

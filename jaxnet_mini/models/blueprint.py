@@ -9,7 +9,11 @@ from jaxnet_mini.core.layers import Input, check_shape
 from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks import serial
 from jaxnet_mini.core.networks.composed import Composed
-from jaxnet_mini.core.networks.outline import LayerOutline, unbuilt_outline
+from jaxnet_mini.core.networks.outline import (
+    LayerOutline,
+    NetOutline,
+    unbuilt_outline,
+)
 from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.types import Layer, Shape
 from jaxnet_mini.data import arrays
@@ -82,21 +86,18 @@ class Blueprint:
         return self.known_shape
 
     @property
-    def output_shape(self) -> Shape:
+    def output_shape(self) -> Any:
         """The shape of the outputs, without the batch axis; errors as `known_shape`."""
-        inputs = self.known_shape
-        shape: Shape = outlines.output_shape(self.net, inputs, self.shapes)
-        return shape
+        return NetOutline(self.net, self.known_shape, self.shapes).output_shape
 
-    def shape_for(self, input_shape: Shape) -> Shape:
+    def shape_for(self, input_shape: Any) -> Any:
         """Return the shape of the outputs for inputs of a shape; nothing is built.
 
         Raises:
             ShapeError: a layer cannot take what comes to it.
         """
         parts = outlines.outline(self.net, input_shape)
-        shape: Shape = outlines.output_shape(self.net, input_shape, parts)
-        return shape
+        return NetOutline(self.net, input_shape, parts).output_shape
 
     # Others like it
 
@@ -170,12 +171,12 @@ class Blueprint:
             )
         return self._changed(self.net, shape, len(self.net.layers))
 
-    def with_outline(self, outline: tuple[LayerOutline, ...]) -> "Blueprint":
+    def with_outline(self, outline: NetOutline) -> "Blueprint":
         """Return it with the shapes of the first data seen, where none were known."""
         if self.built:
             return self
-        shape = outline[0].input_shape
-        return dataclasses.replace(self, shapes=outline, input_shape=shape)
+        shape = outline.input_shape
+        return dataclasses.replace(self, shapes=outline.parts, input_shape=shape)
 
     def retraced(self) -> "Blueprint":
         """Return it with what is a user's own looked at anew."""
@@ -197,7 +198,7 @@ class Blueprint:
 
     # What data and other models say
 
-    def outline_for(self, x: Any, y: Any = None) -> tuple[LayerOutline, ...]:
+    def outline_for(self, x: Any, y: Any = None) -> NetOutline:
         """Return the outline, made for the rows of ``x`` where no shape was known.
 
         Raises:
@@ -205,13 +206,15 @@ class Blueprint:
             ArgumentError, DataError, ShapeError: they cannot take these rows.
         """
         self._check_layers()
-        return self.shapes or self.outline_of(arrays.row_shape(x, y))
+        if self.shapes:
+            return NetOutline(self.net, self.input_shape, self.shapes)
+        return self.outline_of(arrays.row_shape(x, y))
 
-    def outline_of(self, shape: Shape) -> tuple[LayerOutline, ...]:
+    def outline_of(self, shape: Shape) -> NetOutline:
         """Return the outline for a shape, where none was known; errors likewise."""
-        outline = outlines.outline(self.net, shape)
-        places.check(outline, True, self.place, added=len(outline))
-        return outline
+        parts = outlines.outline(self.net, shape)
+        places.check(parts, True, self.place, added=len(parts))
+        return NetOutline(self.net, shape, parts)
 
     @property
     def place(self) -> places.Place:
@@ -225,6 +228,19 @@ class Blueprint:
     def _check_layers(self) -> None:
         if not self.net.layers:
             raise StateError("the model has no layers: add one first.")
+
+
+def with_batch_axis(shape: Any) -> Any:
+    """Return a shape as Keras writes it, of several arrays a list.
+
+    >>> with_batch_axis((28, 28)), with_batch_axis(((3,), (2,)))
+    ((None, 28, 28), [(None, 3), (None, 2)])
+    """
+    if isinstance(shape, dict):
+        shape = tuple(shape[key] for key in sorted(shape))
+    if any(not isinstance(axis, int) for axis in shape):
+        return [(None, *own) for own in shape]
+    return (None, *shape)
 
 
 def without_batch_axis(input_shape: Any) -> Shape:

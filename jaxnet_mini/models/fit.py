@@ -17,7 +17,7 @@ from jaxnet_mini.callbacks.base import watches_batches
 from jaxnet_mini.callbacks.progress_bar import check_verbose
 from jaxnet_mini.checkpoints import kept_run
 from jaxnet_mini.checkpoints.identity import Subject
-from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.networks.outline import NetOutline
 from jaxnet_mini.core.types import Logs
 from jaxnet_mini.data import epoch_order, iterables, resident
 from jaxnet_mini.data.fit_arguments import FitData, FitSchedule
@@ -165,7 +165,7 @@ def _run(
     return kept_run.KeptRun(backup, subject, plan, verbose)
 
 
-def warn_once(held: Held, outline: tuple[LayerOutline, ...]) -> None:
+def warn_once(held: Held, outline: NetOutline) -> None:
     """Warn of what cannot learn what was meant, once for each `compile`."""
     if held.looked_at is not held.compiled():
         mismatches.warn(held.compiled(), outline)
@@ -191,9 +191,9 @@ def train_on_batch(
     outline = held.blueprint.outline_for(*triple[:2])
     trainer = rehearsal.trainer_for(trainer, outline)
     examples = rehearsal.examples_for(trainer, outline, *triple, class_weight)
-    rows = len(examples.x)
+    rows = examples.length
     placed = resident.resident(examples, rows)
-    rehearsal.try_out(trainer, outline, examples, rows)
+    rehearsal.try_out(trainer, examples, rows)
     warn_once(held, outline)
     held.adopt(outline)
     order = epoch_order.order((0,), 0, rows, rows, shuffle=False)

@@ -14,7 +14,7 @@ import numpy as np
 from jaxnet_mini.base.turns import Turn
 from jaxnet_mini.core import origins
 from jaxnet_mini.core.networks import weights
-from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.networks.outline import NetOutline
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import RandomKey, Variables
@@ -67,7 +67,7 @@ class Held:
         """Take another name or seed, and nothing else."""
         self.blueprint = dataclasses.replace(self.blueprint, **named)
 
-    def adopt(self, outline: tuple[LayerOutline, ...]) -> None:
+    def adopt(self, outline: NetOutline) -> None:
         """Take the shapes of the first data seen, where none were known."""
         if not self.blueprint.built:
             self.blueprint = self.blueprint.with_outline(outline)

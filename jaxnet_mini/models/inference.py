@@ -5,15 +5,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
-from numpy.typing import NDArray
 
 from jaxnet_mini.base import arguments
 from jaxnet_mini.callbacks import CallbackList, as_callbacks
 from jaxnet_mini.callbacks.base import Callback, watches_batches
 from jaxnet_mini.callbacks.progress_bar import check_verbose
 from jaxnet_mini.core.networks import protocol
-from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.networks.outline import NetOutline
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import Logs, RandomKey
 from jaxnet_mini.data import arrays, checks, epoch_order, fit_arguments, iterables
@@ -68,13 +66,13 @@ def evaluate(
     trainer = rehearsal.trainer_for(trainer, outline)
     if opened is None:
         examples = rehearsal.examples_for(trainer, outline, *triple)
-        rows, batch_size = prepare.first_steps(len(examples.x), steps, batch_size)
+        rows, batch_size = prepare.first_steps(examples.length, steps, batch_size)
         steps = _counted(rows, batch_size)
         examples = examples.rows(0, rows)
         by_row = trainer.averages_rows(examples.weight is not None)
         watched = watches_batches(hooks, "test")
         size = rows_at_once(batch_size, by_row, watched, place.shards)
-        rehearsal.try_out(trainer, outline, examples, size)
+        rehearsal.try_out(trainer, examples, size)
         stacks: Source = stacking.cut(*examples, size)
     else:
         stacks = _stacks_of_batches(trainer, outline, opened)
@@ -87,13 +85,13 @@ def evaluate(
 
 
 def _stacks_of_batches(
-    trainer: Trainer, outline: tuple[LayerOutline, ...], opened: iterables.Batches
+    trainer: Trainer, outline: NetOutline, opened: iterables.Batches
 ) -> BatchStacks:
     def check(triple: tuple[Any, Any, Any]) -> Examples:
         return rehearsal.examples_for(trainer, outline, *triple)
 
     stacks = BatchStacks(Checked(opened, check))
-    rehearsal.try_out(trainer, outline, stacks.first, len(stacks.first.x))
+    rehearsal.try_out(trainer, stacks.first, stacks.first.length)
     return stacks
 
 
@@ -106,7 +104,7 @@ def predict(
     steps: int | None,
     callbacks: Any,
     mesh: Any,
-) -> NDArray[Any]:
+) -> Any:
     """Return the outputs for all rows, see `Model.predict`.
 
     Args:
@@ -137,21 +135,30 @@ def predict(
         )
         steps = stacks.batches
     else:
-        rows = inputs(blueprint, x)
-        count, asked = prepare.first_steps(len(rows), steps, batch_size)
-        rows, by_row = rows[:count], protocol.acts_by_row(blueprint.net)
+        given = Examples(inputs(blueprint, x), none, none)
+        count, asked = prepare.first_steps(given.length, steps, batch_size)
+        rows, by_row = given.rows(0, count).x, protocol.acts_by_row(blueprint.net)
         watched = watches_batches(hooks, "predict")
         size = rows_at_once(asked, by_row, watched, place.shards)
         if count <= size and not hooks and not verbose:
             variables = place.params(held.untrained().variables)
             batch = single_batch(rows, size)
-            return prediction.predict_batch(blueprint.traced, variables, batch, count)
+            return _listed(
+                prediction.predict_batch(blueprint.traced, variables, batch, count)
+            )
         stacks, steps = stacking.cut(rows, None, None, size), _counted(count, asked)
     called = _called(hooks, model, steps, verbose)
     variables = place.params(held.untrained().variables)
-    return prediction.predict(
-        blueprint.traced, variables, stacks, called, place, verbose, steps=steps
+    return _listed(
+        prediction.predict(
+            blueprint.traced, variables, stacks, called, place, verbose, steps=steps
+        )
     )
+
+
+def _listed(outputs: Any) -> Any:
+    """Return several outputs in a list, as Keras does."""
+    return list(outputs) if isinstance(outputs, tuple) else outputs
 
 
 def _checked(
@@ -181,15 +188,15 @@ def _called(
     return CallbackList(hooks, model, parameters)
 
 
-def inputs(blueprint: Blueprint, x: Any) -> NDArray[Any]:
-    """Return inputs that the first layer takes, as an array on the host.
+def inputs(blueprint: Blueprint, x: Any) -> Any:
+    """Return inputs that the network takes, as arrays on the host.
 
     Raises:
         StateError: the input shape is not known.
         ArgumentError, DataError, ShapeError: they are none.
     """
-    expected = blueprint.known_shape
-    return arrays.as_inputs(x, expected, blueprint.shapes[0].name, "x")
+    blueprint.check_shape_known()
+    return arrays.as_inputs(x, blueprint.outline_for(x), "x")
 
 
 def results(held: Held, logs: Logs, return_dict: bool) -> Any:
@@ -200,22 +207,25 @@ def results(held: Held, logs: Logs, return_dict: bool) -> Any:
     return values if len(values) > 1 else values[0]
 
 
-def call(held: Held, x: Any, training: bool, key: RandomKey | None) -> Array:
+def _as_numeric(x: Any, argument: str) -> Any:
+    """Return an array of any shape; one of JAX, which may be traced, as it is."""
+    return x if isinstance(x, jax.Array) else arrays.as_numeric(x, argument)
+
+
+def call(held: Held, x: Any, training: bool, key: RandomKey | None) -> Any:
     """Return the outputs for a batch as a JAX array, see `Model.__call__`."""
-    given, blueprint = x, held.blueprint
-    if not isinstance(x, jax.Array):  # which may be what is being traced
-        x = arrays.as_numeric(arrays.without_list(x, row=blueprint.input_shape), "x")
-    shape = np.shape(x)
-    if blueprint.net.layers and not blueprint.built:
-        held.adopt(blueprint.outline_of(tuple(shape[1:])))
-        blueprint = held.blueprint
-    expected, name = blueprint.known_shape, blueprint.shapes[0].name
-    arrays.check_features(given, shape, expected, name, "x")
+    if held.blueprint.net.layers and not held.blueprint.built:
+        shape = np.shape(_as_numeric(arrays.without_list(x), "x"))
+        held.adopt(held.blueprint.outline_of(tuple(shape[1:])))
+    blueprint = held.blueprint
+    blueprint.check_shape_known()
+    x = arrays.as_inputs(x, blueprint.outline_for(x), "x", _as_numeric)
     variables = held.untrained().variables
     with transfers.meant():
-        x = jnp.asarray(x)
+        x = jax.tree.map(jnp.asarray, x)
         if training and key is None:
             key = held.next_key()
-        return protocol.run(
+        outputs, _ = protocol.run(
             blueprint.traced, *variables, x, key=key, training=training
-        )[0]
+        )
+    return _listed(outputs)

@@ -9,7 +9,7 @@ from jaxnet_mini.core.activations import Activation
 from jaxnet_mini.core.layers import Flatten, Identity, Reshape, Softmax
 from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks import protocol
-from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.networks.outline import LayerOutline, NetOutline
 from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.errors import TrainingWarning
@@ -30,14 +30,14 @@ _PROBABILITIES = {
 _OF_CLASSES = losses.CategoricalCrossentropy, losses.SparseCategoricalCrossentropy
 
 
-def warn(trainer: Trainer, outline: Sequence[LayerOutline]) -> None:
+def warn(trainer: Trainer, outline: NetOutline) -> None:
     """Warn of what surely is a mistake, at the line of the user's own code.
 
     Args:
         trainer: what is to be trained.
-        outline: of its layers.
+        outline: of its network.
     """
-    for text in found(trainer, outline):
+    for text in found(trainer, outline.parts):
         notices.warn(text, TrainingWarning)
 
 

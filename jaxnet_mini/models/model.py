@@ -18,7 +18,7 @@ from jaxnet_mini.base.seeds import check_seed
 from jaxnet_mini.callbacks import History
 from jaxnet_mini.core.networks.composed import Composed
 from jaxnet_mini.core.networks.outline import LayerOutline
-from jaxnet_mini.core.training.state import TrainState
+from jaxnet_mini.core.training.state import TrainState, length
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import Layer, Params, RandomKey, State
 from jaxnet_mini.data.fit_arguments import FitData, FitSchedule
@@ -35,7 +35,7 @@ from jaxnet_mini.models import (
 from jaxnet_mini.models import compile as compiling
 from jaxnet_mini.models import fit as fitting
 from jaxnet_mini.models import save as saving
-from jaxnet_mini.models.blueprint import Blueprint, without_batch_axis
+from jaxnet_mini.models.blueprint import Blueprint, with_batch_axis, without_batch_axis
 from jaxnet_mini.models.held import Held
 from jaxnet_mini.models.optimizer import ModelOptimizer
 from jaxnet_mini.models.weights import Weight
@@ -223,14 +223,14 @@ class Model:
         return self._held.blueprint.built
 
     @property
-    def input_shape(self) -> tuple[int | None, ...]:
-        """``(None, ...)``, None standing for the batch axis."""
-        return (None, *self._held.blueprint.known_shape)
+    def input_shape(self) -> Any:
+        """``(None, ...)``, None standing for the batch axis; of several a list."""
+        return with_batch_axis(self._held.blueprint.known_shape)
 
     @property
-    def output_shape(self) -> tuple[int | None, ...]:
-        """``(None, ...)``, None standing for the batch axis."""
-        return (None, *self._held.blueprint.output_shape)
+    def output_shape(self) -> Any:
+        """``(None, ...)``, None standing for the batch axis; of several a list."""
+        return with_batch_axis(self._held.blueprint.output_shape)
 
     @property
     def outline(self) -> tuple[LayerOutline, ...]:
@@ -360,11 +360,13 @@ class Model:
 
     def __call__(
         self, x: Any, *, training: bool | None = False, key: RandomKey | None = None
-    ) -> Array:
+    ) -> Any:
         """Return the outputs for a batch as a JAX array; composes with ``jax.grad``.
 
+        Several come in a list, or in a dictionary where outputs are one.
+
         Args:
-            x: inputs, ``(batch, ...)``.
+            x: inputs, ``(batch, ...)``; several as for `fit`.
             training: whether layers such as `Dropout` act as in training. What layers
                 remember stays as it is all the same: ``model.net.update`` gives both.
             key: for these layers. None draws another one from the model's seed at each
@@ -488,8 +490,10 @@ class Model:
         """Train, and return the history.
 
         Args:
-            x: inputs, ``(rows, ...)``; numbers of any dtype. Floats become ``float32``,
-                integers of up to 32 bits stay as they are. A memory-mapped array stays
+            x: inputs, ``(rows, ...)``; several in a list in the order of
+                ``Model(inputs)``, or in a dictionary by the names of the inputs.
+                Numbers of any dtype: floats become ``float32``, integers of up to 32
+                bits stay as they are. A memory-mapped array stays
                 in its file and comes to the device in chunks, shuffled in blocks from
                 all over it; so does what its memory cannot hold. All other arrays are
                 copied before training begins. Or what gives batches ``(x, y)`` or
@@ -661,11 +665,13 @@ class Model:
         callbacks: Any = None,
         *,
         mesh: Any = None,
-    ) -> NDArray[Any]:
+    ) -> Any:
         """Return the outputs for all rows, ``(rows, *output_shape)``, in order.
 
+        Several come in a list, or in a dictionary where outputs are one.
+
         Args:
-            x: inputs, ``(rows, ...)``, or what gives batches ``x``, ``(x,)``,
+            x: inputs, as for `fit`, or what gives batches ``x``, ``(x,)``,
                 ``(x, y)`` or ``(x, y, sample_weight)``, of which the inputs are used.
             batch_size: see `evaluate`.
             verbose: 0 silent (the default, unlike in Keras), 1 or "auto" a bar.
@@ -698,13 +704,18 @@ class Model:
         self._held.compiled()  # an error now, before one of the shape
         x = inference.inputs(self._held.blueprint, x)
         return self.evaluate(
-            x, y, len(x), 0, sample_weight=sample_weight, return_dict=return_dict
+            x,
+            y,
+            length(x),
+            0,
+            sample_weight=sample_weight,
+            return_dict=return_dict,
         )
 
-    def predict_on_batch(self, x: Any) -> NDArray[Any]:
+    def predict_on_batch(self, x: Any) -> Any:
         """Return the outputs for these examples, computed at once."""
         x = inference.inputs(self._held.blueprint, x)
-        return self.predict(x, len(x))
+        return self.predict(x, length(x))
 
     # Files
 

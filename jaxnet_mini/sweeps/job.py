@@ -190,7 +190,7 @@ def _start(candidate: Candidate, prepared: Prepared) -> TrainState:
 
     One program makes the weights of all, and the optimizer's state needs none.
     """
-    model, shape = candidate.model, prepared.outline[0].input_shape
+    model, shape = candidate.model, prepared.outline.input_shape
     traced = holding.of(candidate.template).blueprint.traced
     state = programs.untrained(traced, shape, np.uint32(model.seed))
     trainer: Trainer = model.trainer
@@ -201,7 +201,8 @@ def _start(candidate: Candidate, prepared: Prepared) -> TrainState:
 
 def _prepared_for(candidate: Candidate, prepared: Prepared) -> Prepared:
     """Return the same examples, for a candidate's own layers and numbers."""
-    pairs = zip(prepared.outline, candidate.model.layers, strict=True)
-    outline = tuple(dataclasses.replace(part, layer=layer) for part, layer in pairs)
+    pairs = zip(prepared.outline.parts, candidate.model.layers, strict=True)
+    parts = tuple(dataclasses.replace(part, layer=layer) for part, layer in pairs)
+    outline = prepared.outline._replace(net=candidate.model.net, parts=parts)
     trainer = candidate.trainer(prepared.trainer)
     return dataclasses.replace(prepared, trainer=trainer, outline=outline)

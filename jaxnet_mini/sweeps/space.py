@@ -214,9 +214,6 @@ def _candidate(
     shape = holding.of(template).blueprint.input_shape
     model = of_copied(net, shape, template.name, seed, like=template)
     held = holding.of(model)
-    if template.built:
-        pairs = zip(template.outline, net.layers, strict=True)
-        held.adopt(tuple(dataclasses.replace(p, layer=layer) for p, layer in pairs))
     held.trainer = dataclasses.replace(trainer, net=model.net, optimizer=optimizer)
     return Candidate(settings, model, template, tuple(places), tuple(filled))
 

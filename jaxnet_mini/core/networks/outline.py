@@ -50,6 +50,31 @@ class LayerOutline:
         return Variables(self.params, self.state)
 
 
+class NetOutline(NamedTuple):
+    """What is known of a network as a whole.
+
+    Args:
+        net: the layers.
+        input_shape: of one example; of several inputs a tuple.
+        parts: the outline of each layer.
+    """
+
+    net: Composed
+    input_shape: Any
+    parts: tuple[LayerOutline, ...]
+
+    @property
+    def inputs(self) -> Any:
+        """The shape of the inputs; of several a dictionary of them by name."""
+        several = isinstance(getattr(self.net, "inputs", ""), tuple)
+        return self.net.named_inputs(self.input_shape) if several else self.input_shape
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the outputs; of several a tuple or a dictionary."""
+        return output_shape(self.net, self.input_shape, self.parts)
+
+
 def outline(
     net: Composed, input_shape: Any, known: tuple[LayerOutline, ...] = ()
 ) -> tuple[LayerOutline, ...]:

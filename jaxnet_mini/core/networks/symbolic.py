@@ -63,7 +63,7 @@ def graph_of(inputs: Any, outputs: Any) -> tuple[Graph, Any]:
         )
     start = [names[symbol.key] for symbol in ins]
     end = [names[symbol.key] for symbol in outs]
-    several = isinstance(inputs, list | tuple | Mapping)
+    several = len(ins) > 1
     shapes = tuple(symbol.output_shape for symbol in ins)
     net = Graph(
         tuple(nodes),
@@ -77,7 +77,7 @@ def _like(given: Any, names: list[str]) -> Any:
     """Return names as something was given: one, several or by its keys."""
     if isinstance(given, Mapping):
         return dict(zip(given, names, strict=True))
-    return tuple(names) if isinstance(given, list | tuple) else names[0]
+    return tuple(names) if len(names) > 1 else names[0]
 
 
 def _symbols(argument: str, given: Any) -> list[Symbol]:

@@ -5,7 +5,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxnet_mini.core import transformations
 from jaxnet_mini.core.networks import protocol
@@ -13,17 +12,18 @@ from jaxnet_mini.core.networks.paths import by_path
 from jaxnet_mini.core.training.state import Batch
 from jaxnet_mini.core.training.totals import totals_of
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.core.types import Shape, State
+from jaxnet_mini.core.types import State
 from jaxnet_mini.errors import LayerError
 
 
 @functools.lru_cache(maxsize=256)
-def rehearse(
-    trainer: Trainer, input_shape: Shape, x: np.dtype[Any], y: jax.ShapeDtypeStruct
-) -> None:
+def rehearse(trainer: Trainer, structure: Any, *leaves: jax.ShapeDtypeStruct) -> None:
     """Trace network, loss and metrics on a batch, so that errors come before changes.
 
-    ``x`` is the dtype of the inputs, ``y`` shape and dtype of the targets.
+    Args:
+        trainer: what is to be trained.
+        structure: of ``(x, y)``, inputs and targets.
+        leaves: shapes and dtypes of the arrays in it.
 
     Raises:
         ShapeError: the loss or a metric does not return one value per example.
@@ -33,11 +33,14 @@ def rehearse(
 
     def forward() -> dict[str, Any]:
         key = jax.random.key(0)
+        given = jax.tree.unflatten(structure, leaves)
+        input_shape = jax.tree.map(lambda leaf: leaf.shape[1:], given[0])
         variables = protocol.init(trainer.net, key, input_shape)
         trained = trainer.trained(variables.params)
         transformations.check(trainer.optimizer, trainer.transformation, trained)
-        inputs = jnp.zeros((y.shape[0], *input_shape), x)
-        batch = Batch(inputs, jnp.zeros(y.shape, y.dtype))
+        batch = Batch(
+            *jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), given)
+        )
         *_, totals, after = totals_of(trainer._task, variables, batch, key, True)
         _check_state(variables.state, after)
         return totals

@@ -39,9 +39,9 @@ class Batch(NamedTuple):
     ``mask`` is 1 for an example and 0 for padding, which counts nowhere.
     """
 
-    x: Array
-    y: Array
-    weight: Array | None = None
+    x: Any
+    y: Any
+    weight: Any = None
     mask: Array | None = None
 
 
@@ -58,7 +58,8 @@ class Data(NamedTuple):
     """Examples as the loops take them, a pytree of arrays on the host or the device.
 
     ``x`` is ``(rows, ...)`` as a whole or ``(steps, batch, ...)`` stacked as
-    batches, ``y`` and ``weight`` likewise or None. Only the first ``rows`` examples
+    batches, of several inputs a tree of such arrays; ``y`` and ``weight`` likewise or
+    None. Only the first ``rows`` examples
     count, an ``int32``; the others are padding.
     """
 
@@ -66,6 +67,11 @@ class Data(NamedTuple):
     y: Any
     weight: Any
     rows: Any
+
+
+def length(arrays: Any) -> int:
+    """Return how many rows an array has, or several arrays that have as many."""
+    return len(jax.tree.leaves(arrays)[0])
 
 
 def batch_of(data: Data, rows: Int[Array, " batch"]) -> Batch:

@@ -243,7 +243,7 @@ class Trainer(Value):
             last: the batch before which to stop.
             sums: those of earlier batches, to go on from; None starts at zero.
         """
-        batch_size = batches.x.shape[1]
+        batch_size = jax.tree.leaves(batches.x)[0].shape[1]
 
         def sums_of(index: Array | int) -> dict[str, Any]:
             x, y, weight = jax.tree.map(
