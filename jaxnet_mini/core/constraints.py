@@ -21,19 +21,9 @@ from jaxnet_mini.core.fields import Checked, Strength, accepted
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError, ShapeError
 
-__all__ = [
-    "CONSTRAINTS",
-    "Constraint",
-    "MaxNorm",
-    "MinMaxNorm",
-    "NonNeg",
-    "UnitNorm",
-    "get",
-    "max_norm",
-    "min_max_norm",
-    "non_neg",
-    "unit_norm",
-]
+__all__ = ["CONSTRAINTS", "Constraint", "get"]
+__all__ += ["MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"]
+__all__ += ["max_norm", "min_max_norm", "non_neg", "unit_norm"]
 
 Projection: TypeAlias = Callable[[Array], Array]
 
@@ -118,7 +108,6 @@ class MaxNorm(Constraint):
         return x * (jnp.minimum(norm, self.max_value) / (EPSILON + norm))
 
 
-@dataclasses.dataclass(frozen=True)
 class NonNeg(Constraint):
     """``max(x, 0)``: weights of at least 0.
 
@@ -226,14 +215,15 @@ def get(constraint: str | type[Constraint] | Projection | None) -> Projection | 
     >>> get("max_norm")
     MaxNorm(max_value=2.0, axis=0)
     """
-    found: Projection | None = named.resolve(
+    if constraint is None:
+        return None
+    return named.resolve(
         constraint,
         CONSTRAINTS,
         Constraint,
         "a name, a callable or None, not {}: write for example "
         "kernel_constraint=MaxNorm(3.0).",
     )
-    return found
 
 
 Named: TypeAlias = Annotated[str | Projection | None, Checked(accepted, by=get)]

@@ -1,19 +1,21 @@
 """What a Keras name, a class or a callable stands for, where one of a kind is taken."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from jaxnet_mini.base.arguments import is_function
 from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.errors import ArgumentError, find
 
+T = TypeVar("T")
 
-def resolve(given: Any, table: Mapping[str, Any], base: Any, advice: str) -> Any:
-    """Return the callable behind what was given; itself where it is one, or None.
+
+def resolve(given: Any, table: Mapping[str, T], base: Any, advice: str) -> T:
+    """Return the callable behind what was given; itself where it is one.
 
     Args:
         given: a name, as one word of capitals or in snake case; a class derived from
-            ``base``, for its defaults; a callable that is no layer; or None.
+            ``base``, for its defaults; or a callable that is no layer.
         table: what there is, by names in snake case.
         base: the class of its kind, by whose name messages call it.
         advice: the rest of the message where it is none of these, from what it must be
@@ -26,9 +28,11 @@ def resolve(given: Any, table: Mapping[str, Any], base: Any, advice: str) -> Any
     kind = base.__name__.lower()
     if isinstance(given, str):
         return find(table, snake_case(given), kind, given)
+    found: Any = given
     if isinstance(given, type) and issubclass(given, base):
-        return given()
-    if given is None or (is_function(given) and not isinstance(given, type)):
-        return given
-    article = "an" if kind[0] in "aeiou" else "a"
-    raise ArgumentError(f"{article} {kind} must be {advice.format(repr(given))}")
+        found = given()
+    elif not is_function(given) or isinstance(given, type):
+        article = "an" if kind[0] in "aeiou" else "a"
+        raise ArgumentError(f"{article} {kind} must be {advice.format(repr(given))}")
+    resolved: T = found
+    return resolved

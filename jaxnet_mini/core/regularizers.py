@@ -152,14 +152,15 @@ def get(regularizer: str | type[Regularizer] | Penalty | None) -> Penalty | None
     >>> get("l2")
     L2(l2=0.01)
     """
-    found: Penalty | None = named.resolve(
+    if regularizer is None:
+        return None
+    return named.resolve(
         regularizer,
         REGULARIZERS,
         Regularizer,
         "a name, a callable or None, not {}: write for example "
         "kernel_regularizer=L2(1e-4).",
     )
-    return found
 
 
 Named: TypeAlias = Annotated[str | Penalty | None, Checked(accepted, by=get)]

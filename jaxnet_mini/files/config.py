@@ -150,6 +150,8 @@ def to_config(
         )
     if isinstance(value, Folded):  # as a trainer holds it
         value = value.metric
+    if public_name(value) in FUNCTIONS:
+        return {"function": public_name(value)}
     if _by_config(type(value)):
         return _of_config(value, where, own)
     if dataclasses.is_dataclass(value):

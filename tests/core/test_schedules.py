@@ -15,7 +15,7 @@ from oracles import raises_text, unchecked_types
 
 import jaxnet_mini as jn
 from jaxnet_mini import optimizers
-from jaxnet_mini.core.optimizers.scheduled import from_state
+from jaxnet_mini.core.optimizers.rates import from_state
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.errors import ArgumentError, CallError, StateError
 from jaxnet_mini.layers import Dense

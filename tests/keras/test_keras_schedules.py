@@ -4,7 +4,7 @@ import jax
 import numpy as np
 from conftest import keras_on_jax
 
-from jaxnet_mini.core.optimizers.scheduled import from_state
+from jaxnet_mini.core.optimizers.rates import from_state
 from jaxnet_mini.optimizers import schedules
 
 CASES = [

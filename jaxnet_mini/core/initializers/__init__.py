@@ -1,4 +1,4 @@
-"""Initializers: Keras's names and defaults, JAX's functions.
+"""Initializers: Keras's names and defaults, JAX's formulas.
 
 Source: https://keras.io/api/layers/initializers/ and ``jax.nn.initializers``. Each is
 called as ``initializer(key, shape)`` and returns an array of JAX's default float type.
@@ -21,11 +21,12 @@ within two standard deviations of the distribution that they are cut from.
 - ``truncated_normal``: normal of standard deviation 0.05 within two of them
 - ``zeros``: 0
 
-Classes of the same names, such as ``HeNormal``, draw the same numbers, have Keras's
-arguments, and a ``seed`` with which they draw from it instead of from the key.
+Each is an object of the class of the same name, such as ``HeNormal``. The classes have
+Keras's arguments, and a ``seed`` with which they draw from it instead of from the key.
 
 Sources: Glorot & Bengio 2010, He et al. 2015, LeCun et al. 1998, Saxe et al. 2014.
 
+>>> import jax
 >>> kernel = glorot_uniform(jax.random.key(0), (2, 1))
 >>> kernel.shape, bool((abs(kernel) <= 2.0**0.5).all())
 ((2, 1), True)
@@ -33,10 +34,8 @@ Sources: Glorot & Bengio 2010, He et al. 2015, LeCun et al. 1998, Saxe et al. 20
 
 from typing import Annotated, Any, TypeAlias
 
-import jax
 import numpy as np
 from jax import Array
-from jax.nn import initializers
 
 from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core import named
@@ -56,7 +55,6 @@ from jaxnet_mini.core.initializers.random import (
     TruncatedNormal,
     VarianceScaling,
 )
-from jaxnet_mini.core.types import RandomKey, Shape
 
 __all__ = ["INITIALIZERS", "Initializer", "get"]
 __all__ += ["Constant", "Identity", "Ones", "Orthogonal", "Zeros"]
@@ -68,51 +66,24 @@ __all__ += ["lecun_normal", "lecun_uniform", "ones", "orthogonal", "random_norma
 __all__ += ["random_uniform", "truncated_normal", "zeros"]
 
 
-def random_uniform(key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
-    """Draw uniformly from [-0.05, 0.05), Keras's range; JAX's own starts at 0.
-
-    Args:
-        key: of ``jax.random.key``.
-        shape: of what is drawn.
-        dtype: a float type, by default JAX's default one.
-
-    >>> bool((abs(random_uniform(jax.random.key(0), (9,))) <= 0.05).all())
-    True
-    """
-    return jax.random.uniform(key, shape, dtype, minval=-0.05, maxval=0.05)
-
-
-def identity(key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
-    """Return a matrix of 1 where row and column are of one number, and of 0 elsewhere.
-
-    Args:
-        key: not used.
-        shape: of the matrix.
-        dtype: a float type, by default JAX's default one.
-
-    >>> identity(jax.random.key(0), (2, 2))
-    Array([[1., 0.],
-           [0., 1.]], dtype=float32)
-    """
-    return Identity()(key, shape, dtype)
-
-
-glorot_normal = initializers.glorot_normal()
-glorot_uniform = initializers.glorot_uniform()
-he_normal = initializers.he_normal()
-he_uniform = initializers.he_uniform()
-lecun_normal = initializers.lecun_normal()
-lecun_uniform = initializers.lecun_uniform()
-ones = initializers.ones
-orthogonal = initializers.orthogonal()
-random_normal = initializers.normal(0.05)
-truncated_normal = initializers.truncated_normal(0.05)
-zeros = initializers.zeros
+glorot_normal = GlorotNormal()
+glorot_uniform = GlorotUniform()
+he_normal = HeNormal()
+he_uniform = HeUniform()
+identity = Identity()
+lecun_normal = LecunNormal()
+lecun_uniform = LecunUniform()
+ones = Ones()
+orthogonal = Orthogonal()
+random_normal = RandomNormal()
+random_uniform = RandomUniform()
+truncated_normal = TruncatedNormal()
+zeros = Zeros()
 
 INITIALIZERS: dict[str, Drawing] = {
     name: globals()[name] for name in __all__ if name.islower() and name != "get"
 }
-"""The functions above by their names."""
+"""Those above by their names."""
 
 # Keras knows some by another name too.
 _ALIASES = {
@@ -128,7 +99,7 @@ _ALIASES = {
 
 
 def get(initializer: Any) -> Drawing:
-    """Return the function behind a Keras name; a callable stands for itself.
+    """Return the initializer behind a Keras name; a callable stands for itself.
 
     Args:
         initializer: a name, such as ``"he_normal"`` or ``"HeNormal"``; a callable of a
@@ -139,6 +110,7 @@ def get(initializer: Any) -> Drawing:
         UnknownNameError: no initializer has this name.
         ArgumentError: none of these.
 
+    >>> import jax
     >>> get("zeros")(jax.random.key(0), (2,))
     Array([0., 0.], dtype=float32)
     >>> get("normal") is get("RandomNormal") is random_normal
@@ -150,14 +122,13 @@ def get(initializer: Any) -> Drawing:
         return Constant(initializer)
     if isinstance(initializer, str):
         initializer = _ALIASES.get(snake_case(initializer), initializer)
-    found: Drawing = named.resolve(
+    return named.resolve(
         initializer,
         INITIALIZERS,
         Initializer,
         "a name or a callable, not {}: write for example "
         'kernel_initializer="he_normal".',
     )
-    return found
 
 
 def _check(_: str, value: Any) -> Any:

@@ -6,7 +6,8 @@ key that a network gives each of its layers.
 
 import dataclasses
 import math
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar
 
 import jax
 from jax import Array
@@ -14,7 +15,7 @@ from jax.nn import initializers
 
 from jaxnet_mini.base.arguments import check_one_of
 from jaxnet_mini.core.fields import Above0, AsFloat, Checked, Seed, Strength
-from jaxnet_mini.core.initializers.base import Random
+from jaxnet_mini.core.initializers.base import Drawing, Random
 from jaxnet_mini.core.types import RandomKey, Shape
 from jaxnet_mini.errors import ArgumentError, ShapeError
 
@@ -24,7 +25,18 @@ two of them."""
 
 
 @dataclasses.dataclass(frozen=True)
-class RandomNormal(Random):
+class _Normal(Random):
+    distribution: ClassVar[Callable[[float], Drawing]]
+
+    mean: AsFloat = 0.0
+    stddev: Strength = 0.05
+    seed: Seed = None
+
+    def draw(self, key: RandomKey, shape: Shape, dtype: Any) -> Array:
+        return self.mean + type(self).distribution(self.stddev)(key, shape, dtype)
+
+
+class RandomNormal(_Normal):
     """Normal numbers.
 
     Args:
@@ -41,16 +53,10 @@ class RandomNormal(Random):
     Array([3., 3.], dtype=float32)
     """
 
-    mean: AsFloat = 0.0
-    stddev: Strength = 0.05
-    seed: Seed = None
-
-    def draw(self, key: RandomKey, shape: Shape, dtype: Any) -> Array:
-        return self.mean + initializers.normal(self.stddev)(key, shape, dtype)
+    distribution = initializers.normal
 
 
-@dataclasses.dataclass(frozen=True)
-class TruncatedNormal(Random):
+class TruncatedNormal(_Normal):
     """Normal numbers within two standard deviations of their mean.
 
     Args:
@@ -69,13 +75,7 @@ class TruncatedNormal(Random):
     True
     """
 
-    mean: AsFloat = 0.0
-    stddev: Strength = 0.05
-    seed: Seed = None
-
-    def draw(self, key: RandomKey, shape: Shape, dtype: Any) -> Array:
-        draw = initializers.truncated_normal(self.stddev)
-        return self.mean + draw(key, shape, dtype)
+    distribution = initializers.truncated_normal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,9 +168,8 @@ class _Scaled(Random):
     def draw(self, key: RandomKey, shape: Shape, dtype: Any) -> Array:
         distribution = DISTRIBUTIONS[self.distribution]
         if len(shape) > 1:
-            given: Any = self.mode, distribution  # of JAX's own literal types
-            draw = initializers.variance_scaling(self.scale, *given)
-            return draw(key, shape, dtype)
+            given: Any = self.scale, self.mode, distribution  # JAX's own literal types
+            return initializers.variance_scaling(*given)(key, shape, dtype)
         # JAX knows no fans here; in Keras both are the length.
         deviation = math.sqrt(self.scale / max(1, math.prod(shape)))
         if distribution == "uniform":
@@ -178,8 +177,7 @@ class _Scaled(Random):
             return jax.random.uniform(key, shape, dtype, minval=-most, maxval=most)
         if distribution == "normal":
             return initializers.normal(deviation)(key, shape, dtype)
-        draw = initializers.truncated_normal(deviation / TRUNCATION)
-        return draw(key, shape, dtype)
+        return initializers.truncated_normal(deviation / TRUNCATION)(key, shape, dtype)
 
 
 @dataclasses.dataclass(frozen=True)

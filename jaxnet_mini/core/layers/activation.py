@@ -4,7 +4,6 @@ Source: https://keras.io/api/layers/activation_layers/. Each gives outputs of th
 of its inputs, ``(batch, ...)``, in floats.
 """
 
-import functools
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, InitVar, dataclass
 from typing import Annotated, Any, TypeAlias
@@ -17,13 +16,13 @@ from jaxnet_mini.base.arguments import as_integer, check_number, check_positive
 from jaxnet_mini.core import activations, constraints, initializers, regularizers
 from jaxnet_mini.core.fields import Checked, Newer, NotNegative, Number
 from jaxnet_mini.core.layers.base import Base
-from jaxnet_mini.core.layers.basic import Activating
+from jaxnet_mini.core.layers.basic import _Activating
 from jaxnet_mini.core.types import Params, RandomKey, Shape
 from jaxnet_mini.errors import ArgumentError, ShapeError
 
 
 @dataclass(frozen=True, repr=False)
-class ReLU(Activating):
+class ReLU(_Activating):
     """``max(x, 0)``, or Keras's generalisation of it.
 
     Args:
@@ -45,18 +44,11 @@ class ReLU(Activating):
     negative_slope: NotNegative = 0.0
     threshold: NotNegative = 0.0
 
-    @property
-    def function(self) -> activations.Activation:
-        return functools.partial(
-            activations.relu,
-            negative_slope=self.negative_slope,
-            max_value=self.max_value,
-            threshold=self.threshold,
-        )
+    formula = activations.relu
 
 
 @dataclass(frozen=True, repr=False)
-class LeakyReLU(Activating):
+class LeakyReLU(_Activating):
     """``x`` where it is at least 0, ``negative_slope * x`` below.
 
     Args:
@@ -84,13 +76,11 @@ class LeakyReLU(Activating):
             object.__setattr__(self, "negative_slope", slope)
         super().__post_init__(input_dim)
 
-    @property
-    def function(self) -> activations.Activation:
-        return functools.partial(jax.nn.leaky_relu, negative_slope=self.negative_slope)
+    formula = jax.nn.leaky_relu
 
 
 @dataclass(frozen=True, repr=False)
-class ELU(Activating):
+class ELU(_Activating):
     """``x`` where it is above 0, ``alpha * (exp(x) - 1)`` below.
 
     Args:
@@ -107,9 +97,7 @@ class ELU(Activating):
 
     alpha: Number = 1.0
 
-    @property
-    def function(self) -> activations.Activation:
-        return functools.partial(jax.nn.elu, alpha=self.alpha)
+    formula = jax.nn.elu
 
 
 def _check_axis(argument: str, value: Any) -> int:
@@ -122,7 +110,7 @@ def _check_axis(argument: str, value: Any) -> int:
 
 
 @dataclass(frozen=True, repr=False)
-class Softmax(Activating):
+class Softmax(_Activating):
     """``exp(x) / sum(exp(x))`` over the last axis.
 
     Args:
@@ -188,32 +176,24 @@ class PReLU(Base):
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
         self.check(input_shape)
         shape = tuple(input_shape)
-        if any(axis > len(shape) for axis in self._shared):
-            raise ShapeError(
-                f"{self!r} got an example of shape {shape}, which has "
-                f"{len(shape)} axes: share axes that it has, counted from 1."
-            )
-        initialize = initializers.get(self.alpha_initializer)
-        return shape, {"alpha": initialize(key, self._shape_for(shape))}
+        return shape, {"alpha": self._initial("alpha", key, self._shape_for(shape))}
 
     def forward(self, params: Params, x: Array) -> Array:
-        alpha = params["alpha"]
-        if alpha.shape != self._shape_for(x.shape[1:]):
+        alpha, wanted = params["alpha"], self._shape_for(x.shape[1:])
+        if alpha.shape != wanted:
             raise ShapeError(
                 f"{self!r} has an alpha of shape {alpha.shape} and got a batch of "
-                f"shape {x.shape}, for which it must be {self._shape_for(x.shape[1:])}."
+                f"shape {x.shape}, for which it must be {wanted}."
             )
         x = x.astype(alpha.dtype)
         return jax.nn.relu(x) - jnp.expand_dims(alpha, 0) * jax.nn.relu(-x)
 
-    @property
-    def _shared(self) -> tuple[int, ...]:
-        """The shared axes as the tuple that they have become."""
-        axes = self.shared_axes
-        return axes if isinstance(axes, tuple) else ()
-
     def _shape_for(self, shape: Shape) -> Shape:
         """Return the shape of ``alpha`` for examples of a shape."""
-        return tuple(
-            1 if axis in self._shared else size for axis, size in enumerate(shape, 1)
-        )
+        shared: Any = self.shared_axes or ()
+        if any(axis > len(shape) for axis in shared):
+            raise ShapeError(
+                f"{self!r} got an example of shape {shape}, which has "
+                f"{len(shape)} axes: share axes that it has, counted from 1."
+            )
+        return tuple(1 if axis in shared else n for axis, n in enumerate(shape, 1))

@@ -12,7 +12,7 @@ from jax import Array
 from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.base.arguments import as_integer, check_positive
 from jaxnet_mini.base.text import as_call
-from jaxnet_mini.core import constraints, regularizers
+from jaxnet_mini.core import constraints, initializers, regularizers
 from jaxnet_mini.core.fields import Checked, Flag, Newer, check_fields
 from jaxnet_mini.core.layers import symbols
 from jaxnet_mini.core.types import Params, RandomKey, Shape
@@ -36,8 +36,7 @@ def check_shape(value: Any, argument: str) -> Shape:
     return tuple(check_positive(f"every axis of {argument}", size) for size in value)
 
 
-def _check_shape(argument: str, value: Any) -> Shape:
-    return check_shape(value, argument)
+_SHAPE = Checked(lambda argument, value: check_shape(value, argument))
 
 
 def check_features(layer: Any, input_shape: Shape) -> int:
@@ -141,7 +140,7 @@ class Base(Value):
     """
 
     _: dataclasses.KW_ONLY
-    input_shape: Annotated[Shape | None, Checked(_check_shape)] = None
+    input_shape: Annotated[Shape | None, _SHAPE] = None
     input_dim: dataclasses.InitVar[int | None] = None
     name: Annotated[str, Checked(_check_name)] | None = None
     trainable: Newer[Flag] = True
@@ -230,7 +229,7 @@ class Base(Value):
         Raises:
             LayerError: the layer has a state, and is called by ``update``.
         """
-        if hasattr(self, "update"):
+        if getattr(self, "has_state", hasattr(self, "update")):
             raise remembers(self)
         return self.forward(params, x)
 
@@ -246,6 +245,10 @@ class Base(Value):
     def constrain(self, params: Params) -> Params:
         """Return what constraints make of the parameters after an update."""
         return constrained(params, self._of_parameters("_constraint"))
+
+    def _initial(self, name: str, key: RandomKey, shape: Shape) -> Array:
+        """Return a parameter as its initializer, the field of its name, makes it."""
+        return initializers.get(getattr(self, f"{name}_initializer"))(key, shape)
 
     def _of_parameters(self, end: str) -> dict[str, Any]:
         """Return the fields whose names end so, by the rest: names of parameters."""

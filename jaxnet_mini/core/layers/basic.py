@@ -1,9 +1,10 @@
 """The layers that most networks are made of."""
 
-import abc
+import dataclasses
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import jax
 from jax import Array
@@ -52,23 +53,28 @@ class Input(Base):
         return Symbol(self, (), self.shape)
 
 
-class Activating(Base, abc.ABC):
+class _Activating(Base):
     """The base of layers that apply a function and have no parameters.
 
     Each may be the ``activation=`` of another layer, too.
     """
 
+    formula: ClassVar[Callable[..., Array]]
+    """What is applied to floats, with the fields of the class by their names."""
+
     @property
-    @abc.abstractmethod
     def function(self) -> activations.Activation:
         """What is applied to floats."""
+        fields = [f.name for f in dataclasses.fields(self) if not f.kw_only]
+        own = {name: getattr(self, name) for name in fields}
+        return functools.partial(type(self).formula, **own)
 
     def forward(self, params: Params, x: Array) -> Array:
         return self.function(as_float(x))
 
 
 @dataclass(frozen=True, repr=False)
-class Activation(Activating):
+class Activation(_Activating):
     """Apply a function to each element, or to the last axis for ``softmax``.
 
     Args:

@@ -94,7 +94,7 @@ class BatchNormalization(_Affine):
         """Return the moving mean and variance before the first batch."""
         sizes = self.sizes(input_shape)
         return {
-            name: initializers.get(getattr(self, f"{name}_initializer"))(key, sizes)
+            name: self._initial(name, key, sizes)
             for name, key in zip(MOVING, map(jax.random.key, range(2)), strict=True)
         }
 

@@ -69,8 +69,7 @@ class Embedding(Base):
 
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
         self.check(input_shape)
-        initialize = initializers.get(self.embeddings_initializer)
-        table = initialize(key, (self.input_dim, self.output_dim))
+        table = self._initial("embeddings", key, (self.input_dim, self.output_dim))
         return (*input_shape, self.output_dim), {"embeddings": table}
 
     def forward(self, params: Params, x: Array) -> Array:
@@ -136,8 +135,7 @@ class CategoryEncoding(Base):
         hot = jax.nn.one_hot(index, self.num_tokens, dtype=floats)
         outside = jnp.expand_dims(index >= self.num_tokens, -1)
         hot = jnp.where(outside, math.nan, hot)
-        if self.output_mode == "multi_hot":
-            hot = jnp.max(hot, axis=-2)
-        elif self.output_mode == "count":
-            hot = jnp.sum(hot, axis=-2)
+        if self.output_mode != "one_hot":
+            several = jnp.sum if self.output_mode == "count" else jnp.max
+            hot = several(hot, axis=-2)
         return hot.reshape(x.shape[0], *shape)

@@ -62,11 +62,9 @@ class Dense(Base):
         self.check(input_shape)
         features = check_features(self, input_shape)
         kernel_key, bias_key = jax.random.split(key)
-        initialize = initializers.get(self.kernel_initializer)
-        params = {"kernel": initialize(kernel_key, (features, self.units))}
+        params = {"kernel": self._initial("kernel", kernel_key, (features, self.units))}
         if self.use_bias:
-            initialize = initializers.get(self.bias_initializer)
-            params["bias"] = initialize(bias_key, (self.units,))
+            params["bias"] = self._initial("bias", bias_key, (self.units,))
         return (*input_shape[:-1], self.units), params
 
     def forward(self, params: Params, x: Array) -> Array:

@@ -5,6 +5,7 @@ axis of length 1 goes with any other, as in Keras. Where dtypes differ, the wide
 that of the result.
 """
 
+import abc
 import functools
 import operator
 from collections.abc import Sequence
@@ -22,44 +23,49 @@ from jaxnet_mini.core.types import Params, Shape, as_float
 from jaxnet_mini.errors import ArgumentError, ShapeError
 
 
-def check_several(
-    layer: Any, given: Any, least: int = 1, most: int | None = None
-) -> None:
-    """Check that a merging layer is given as many inputs, or shapes, as it takes.
+class _OfSeveral(Base, abc.ABC):
+    """The base of layers that make one of several inputs."""
 
-    Raises:
-        ShapeError: it is given one alone, or another number of them.
-    """
-    inputs = given if isinstance(given, tuple | list) else None
-    # Of one input alone the shape is a tuple of integers.
-    if inputs is None or any(isinstance(entry, int) for entry in inputs):
-        raise ShapeError(
-            f"{layer!r} makes one of several inputs and got one alone: give it a tuple "
-            "of them, as in jn.graph({'sum': (jn.layers.Add(), ('a', 'b'))}, "
-            "inputs=('a', 'b'))."
-        )
-    if not least <= len(inputs) <= (len(inputs) if most is None else most):
-        wanted = f"exactly {least}" if least == most else f"at least {least}"
-        raise ShapeError(f"{layer!r} takes {wanted} inputs and got {len(inputs)}.")
+    takes: ClassVar[tuple[int, int | None]] = 1, None
+    """How many inputs there are, at least and at most."""
+
+    @abc.abstractmethod
+    def merged(self, inputs: list[Array]) -> Array:
+        """Return one array of several of one dtype."""
+
+    def check(self, input_shape: Any) -> None:
+        super().check(input_shape)
+        self._check_number(input_shape)
+
+    def forward(self, params: Params, x: Any) -> Array:
+        self._check_number(x)
+        floats = [as_float(one) for one in x]
+        widest = max((one.dtype for one in floats), key=lambda dtype: dtype.itemsize)
+        return self.merged([one.astype(widest) for one in floats])
+
+    def _check_number(self, given: Any) -> None:
+        """Check that there are as many inputs, or shapes, as the layer takes."""
+        inputs = given if isinstance(given, tuple | list) else None
+        # Of one input alone the shape is a tuple of integers.
+        if inputs is None or any(isinstance(entry, int) for entry in inputs):
+            raise ShapeError(
+                f"{self!r} makes one of several inputs and got one alone: give it a "
+                "tuple of them, as in jn.graph({'sum': (jn.layers.Add(), ('a', 'b'))}, "
+                "inputs=('a', 'b'))."
+            )
+        least, most = self.takes
+        if not least <= len(inputs) <= (most or len(inputs)):
+            wanted = f"exactly {least}" if least == most else f"at least {least}"
+            raise ShapeError(f"{self!r} takes {wanted} inputs and got {len(inputs)}.")
 
 
-def as_one_dtype(inputs: Sequence[Array]) -> list[Array]:
-    """Return arrays as floats of one dtype, the widest of theirs."""
-    floats = [as_float(x) for x in inputs]
-    widest = max((x.dtype for x in floats), key=lambda dtype: dtype.itemsize)
-    return [x.astype(widest) for x in floats]
-
-
-class _Merge(Base):
+class _Merge(_OfSeveral):
     """The base of layers that combine inputs element by element."""
 
     combine: ClassVar[Any]
     """What is done with two inputs, and with the result and the next one."""
-    takes: ClassVar[tuple[int, int | None]] = 1, None
-    """How many inputs there are, at least and at most."""
 
     def _output_shape(self, input_shape: Any) -> Shape:
-        check_several(self, input_shape, *self.takes)
         rank = max(map(len, input_shape))
         shapes = [(1,) * (rank - len(shape)) + tuple(shape) for shape in input_shape]
         try:
@@ -71,16 +77,11 @@ class _Merge(Base):
                 "not fit together: each axis must have one length, or 1."
             ) from None
 
-    def forward(self, params: Params, x: Any) -> Array:
-        check_several(self, x, *self.takes)
-        rank = max(one.ndim for one in x)
-
-        def expanded(one: Array) -> Array:
-            return jnp.expand_dims(one, tuple(range(1, 1 + rank - one.ndim)))
-
-        merged: Array = functools.reduce(
-            type(self).combine, map(expanded, as_one_dtype(x))
-        )
+    def merged(self, inputs: list[Array]) -> Array:
+        rank = max(one.ndim for one in inputs)
+        missing = (tuple(range(1, 1 + rank - one.ndim)) for one in inputs)
+        expanded = map(jnp.expand_dims, inputs, missing)
+        merged: Array = functools.reduce(type(self).combine, expanded)
         return merged
 
 
@@ -151,8 +152,8 @@ class Average(_Merge):
 
     combine = operator.add
 
-    def forward(self, params: Params, x: Any) -> Array:
-        return super().forward(params, x) / len(x)
+    def merged(self, inputs: list[Array]) -> Array:
+        return super().merged(inputs) / len(inputs)
 
 
 class Maximum(_Merge):
@@ -218,7 +219,7 @@ def _place(layer: Any, argument: str, axis: int, rank: int) -> int:
 
 
 @dataclass(frozen=True, repr=False)
-class Concatenate(Base):
+class Concatenate(_OfSeveral):
     """The inputs, one after another along an axis.
 
     Inputs: a tuple of arrays ``(batch, ...)`` of equal shapes but for this axis.
@@ -239,7 +240,6 @@ class Concatenate(Base):
     axis: Annotated[int, Checked(_check_axis)] = -1
 
     def _output_shape(self, input_shape: Any) -> Shape:
-        check_several(self, input_shape)
         shapes = [tuple(shape) for shape in input_shape]
         ranks = {len(shape) + 1 for shape in shapes}
         place = _place(self, "axis", self.axis, min(ranks)) - 1
@@ -252,10 +252,9 @@ class Concatenate(Base):
         length = sum(shape[place] for shape in shapes)
         return (*shapes[0][:place], length, *shapes[0][place + 1 :])
 
-    def forward(self, params: Params, x: Any) -> Array:
-        check_several(self, x)
-        place = _place(self, "axis", self.axis, x[0].ndim)
-        return jnp.concatenate(as_one_dtype(x), axis=place)
+    def merged(self, inputs: list[Array]) -> Array:
+        place = _place(self, "axis", self.axis, inputs[0].ndim)
+        return jnp.concatenate(inputs, axis=place)
 
 
 def _check_axes(argument: str, value: Any) -> int | tuple[int, int]:
@@ -266,7 +265,7 @@ def _check_axes(argument: str, value: Any) -> int | tuple[int, int]:
 
 
 @dataclass(frozen=True, repr=False)
-class Dot(Base):
+class Dot(_OfSeveral):
     """The dot product of two inputs, example by example.
 
     Inputs: a tuple of two arrays ``(batch, ...)`` whose summed axes have one length.
@@ -291,6 +290,7 @@ class Dot(Base):
 
     axes: Annotated[int | tuple[int, int], Checked(_check_axes)]
     normalize: Flag = False
+    takes = 2, 2
 
     def _places(self, ranks: Sequence[int]) -> list[int]:
         axes = (self.axes,) * 2 if isinstance(self.axes, int) else self.axes
@@ -298,7 +298,6 @@ class Dot(Base):
         return [_place(self, "axes", axis, rank) for axis, rank in pairs]
 
     def _output_shape(self, input_shape: Any) -> Shape:
-        check_several(self, input_shape, 2, 2)
         places = self._places([len(shape) + 1 for shape in input_shape])
         pairs = list(zip(input_shape, places, strict=True))
         if len({shape[place - 1] for shape, place in pairs}) > 1:
@@ -310,9 +309,8 @@ class Dot(Base):
         rest = [shape[: place - 1] + shape[place:] for shape, place in pairs]
         return (*rest[0], *rest[1]) or (1,)
 
-    def forward(self, params: Params, x: Any) -> Array:
-        check_several(self, x, 2, 2)
-        first, second = as_one_dtype(x)
+    def merged(self, inputs: list[Array]) -> Array:
+        first, second = inputs
         places = self._places([first.ndim, second.ndim])
         if self.normalize:
             first, second = map(_unit, (first, second), places)

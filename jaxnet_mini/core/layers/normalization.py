@@ -133,9 +133,9 @@ class _Affine(_Normalizing):
         gamma_key, beta_key = jax.random.split(key)
         params = {}
         if self.scale:
-            params["gamma"] = initializers.get(self.gamma_initializer)(gamma_key, sizes)
+            params["gamma"] = self._initial("gamma", gamma_key, sizes)
         if self.center:
-            params["beta"] = initializers.get(self.beta_initializer)(beta_key, sizes)
+            params["beta"] = self._initial("beta", beta_key, sizes)
         return params
 
     def rescaled(

@@ -115,9 +115,9 @@ class Normalization(_Normalizing):
         return self.mean is None
 
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
-        made = super().init(key, input_shape)
+        self.check(input_shape)
         self._known(input_shape)
-        return made
+        return tuple(input_shape), {}
 
     def init_state(self, input_shape: Shape) -> State:
         """Return mean and variance as `adapted` has found them."""
@@ -127,11 +127,8 @@ class Normalization(_Normalizing):
     def _known(self, shape: Shape) -> list[Array]:
         """Return mean and variance for examples of a shape."""
         sizes = self.sizes(shape)
-        known = (
-            (self.mean, self.variance) if self.adapted_to is None else self.adapted_to
-        )
-        if known[0] is None:
-            known = (0.0, 1.0)
+        given = (self.mean, self.variance) if not self.has_state else (0.0, 1.0)
+        known = given if self.adapted_to is None else self.adapted_to
         there = np.shape(known[0])
         if there != sizes[len(sizes) - len(there) :]:
             raise ShapeError(
@@ -141,27 +138,11 @@ class Normalization(_Normalizing):
         floats = jnp.zeros(()).dtype
         return [jnp.broadcast_to(jnp.asarray(one, floats), sizes) for one in known]
 
-    def apply(
-        self,
-        params: Params,
-        x: Array,
-        *,
-        key: RandomKey | None = None,
-        training: bool = False,
-    ) -> Array:
-        if self.mean is None:
-            return super().apply(params, x, key=key, training=training)
+    def forward(self, params: Params, x: Array) -> Array:
         return self._scaled(x, *self._known(x.shape[1:]))
 
     def update(
-        self,
-        params: Params,
-        state: State,
-        x: Array,
-        *,
-        key: RandomKey | None = None,
-        training: bool = False,
-        mask: Array | None = None,
+        self, params: Params, state: State, x: Array, **_: Any
     ) -> tuple[Array, State]:
         """Return the outputs, and the same state."""
         return self._scaled(x, state["mean"], state["variance"]), state

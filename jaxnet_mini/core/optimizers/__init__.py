@@ -13,13 +13,11 @@ float dtype, and what is kept from step to step begins at 0 unless said otherwis
 
 import optax
 
-from jaxnet_mini.core.optimizers.adam import Adam, AdamW
+from jaxnet_mini.core.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam
 from jaxnet_mini.core.optimizers.base import Optimizer, check_learning_rate
+from jaxnet_mini.core.optimizers.descent import SGD, Adadelta, Adagrad, Lion, RMSprop
 from jaxnet_mini.core.optimizers.ftrl import Ftrl
-from jaxnet_mini.core.optimizers.moments import Adamax, Lamb, Nadam
-from jaxnet_mini.core.optimizers.momentum import SGD, Lion
 from jaxnet_mini.core.optimizers.rates import get_learning_rate, set_learning_rate
-from jaxnet_mini.core.optimizers.squares import Adadelta, Adagrad, RMSprop
 from jaxnet_mini.core.transformations import Transformation
 from jaxnet_mini.errors import ArgumentError, find
 

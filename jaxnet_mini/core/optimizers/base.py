@@ -10,25 +10,13 @@ from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
 import numpy as np
 import optax
 
+from jaxnet_mini.base import arguments
 from jaxnet_mini.base.absent import attributes
-from jaxnet_mini.base.arguments import (
-    check_count,
-    check_fits,
-    check_flag,
-    check_number,
-    is_number,
-)
-from jaxnet_mini.core.fields import (
-    Check,
-    Checked,
-    Flag,
-    Newer,
-    check_fields,
-    facts,
-    written,
-)
+from jaxnet_mini.base.arguments import check_fits, check_number, is_number
+from jaxnet_mini.core import fields
+from jaxnet_mini.core.fields import Checked, Flag, Newer, facts
 from jaxnet_mini.core.optimizers.options import with_options
-from jaxnet_mini.core.optimizers.scheduled import formula_of, from_state
+from jaxnet_mini.core.optimizers.rates import formula_of, from_state
 from jaxnet_mini.core.transformations import OwnTransformation
 from jaxnet_mini.core.types import Params
 from jaxnet_mini.core.values import Settings, Value
@@ -82,6 +70,9 @@ _CLIP = Checked(
 )
 _SHARE = Checked(check_fits, words="a number in [0, 1]", fits=lambda v: 0.0 <= v <= 1.0)
 
+_STEPS = Checked(arguments.check_count)
+_SEVERAL = Checked(arguments.check_count, least=2)
+
 OPTION = "option"
 """Said of a field that is none of the factory's."""
 
@@ -101,9 +92,9 @@ def options_of(kind: Any) -> list[str]:
     return [name for name, said in facts(kind).items() if OPTION in said]
 
 
-def _otherwise(field: dataclasses.Field[Any]) -> Check | None:
+def _otherwise(field: dataclasses.Field[Any]) -> fields.Check | None:
     """Return how a field of a user's own is checked that declares nothing."""
-    by_default: dict[type, Check] = {bool: check_flag, float: _number}
+    by_default: dict[type, fields.Check] = {bool: arguments.check_flag, float: _number}
     return by_default.get(type(field.default))
 
 
@@ -157,10 +148,8 @@ class Optimizer(Value):
     global_clipnorm: Clip = None
     use_ema: Option[Flag] = False
     ema_momentum: Option[Annotated[float, _SHARE]] = 0.99
-    ema_overwrite_frequency: Option[Annotated[int, Checked(check_count)] | None] = None
-    gradient_accumulation_steps: Option[
-        Annotated[int, Checked(check_count, least=2)] | None
-    ] = None
+    ema_overwrite_frequency: Option[Annotated[int, _STEPS] | None] = None
+    gradient_accumulation_steps: Option[Annotated[int, _SEVERAL] | None] = None
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
@@ -169,7 +158,7 @@ class Optimizer(Value):
             cls.__repr__ = Optimizer.__repr__  # type: ignore[method-assign]
 
     def __post_init__(self) -> None:
-        check_fields(self, f"{type(self).__name__}: ", _otherwise)
+        fields.check_fields(self, f"{type(self).__name__}: ", _otherwise)
         clips = ("clipnorm", "clipvalue", "global_clipnorm")
         given = [name for name in clips if getattr(self, name) is not None]
         if len(given) > 1:
@@ -179,7 +168,7 @@ class Optimizer(Value):
             )
 
     def __repr__(self) -> str:
-        shown = (f"{name}={getattr(self, name)!r}" for name in written(self))
+        shown = (f"{name}={getattr(self, name)!r}" for name in fields.written(self))
         return f"{type(self).__qualname__}({', '.join(shown)})"
 
     def _used(self) -> dict[str, Any]:

@@ -25,15 +25,8 @@ from jaxnet_mini.core.fields import Checked, Flag, NotNegative
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError
 
-__all__ = [
-    "CosineDecay",
-    "CosineDecayRestarts",
-    "ExponentialDecay",
-    "InverseTimeDecay",
-    "LearningRateSchedule",
-    "PiecewiseConstantDecay",
-    "PolynomialDecay",
-]
+__all__ = ["CosineDecay", "CosineDecayRestarts", "ExponentialDecay", "InverseTimeDecay"]
+__all__ += ["LearningRateSchedule", "PiecewiseConstantDecay", "PolynomialDecay"]
 
 
 def _numbers(argument: str, value: Any) -> tuple[Any, ...]:
