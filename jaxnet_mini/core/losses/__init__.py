@@ -15,7 +15,6 @@ from jaxnet_mini.base.arguments import is_function
 from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core.losses.base import *
 from jaxnet_mini.core.losses.classes import *
-from jaxnet_mini.core.losses.crossentropies import *
 from jaxnet_mini.core.losses.functions import *
 from jaxnet_mini.errors import ArgumentError, find
 

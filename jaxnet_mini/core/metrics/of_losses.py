@@ -8,7 +8,7 @@ from jax import Array
 
 from jaxnet_mini.core.fields import Flag
 from jaxnet_mini.core.losses import functions
-from jaxnet_mini.core.losses.crossentropies import Smoothing
+from jaxnet_mini.core.losses.classes import Smoothing
 from jaxnet_mini.core.metrics.base import Totals
 from jaxnet_mini.core.metrics.means import _OfFunction
 

@@ -16,8 +16,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.core import inspection
-from jaxnet_mini.core.metrics.base import Metric, Weight
-from jaxnet_mini.core.metrics.by_hand import SO_FAR, ByHand
+from jaxnet_mini.core.metrics.base import SO_FAR, ByHand, Metric, Weight
 from jaxnet_mini.core.values import Value, held, mapped
 from jaxnet_mini.core.variables import Variable, plain
 

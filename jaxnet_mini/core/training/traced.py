@@ -13,13 +13,9 @@ from typing import Any, TypeAlias
 
 import jax
 
+from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.core import regularizers
-from jaxnet_mini.core.layers import (
-    AlphaDropout,
-    Dropout,
-    GaussianDropout,
-    GaussianNoise,
-)
+from jaxnet_mini.core.layers.noise import Random
 from jaxnet_mini.core.networks.composed import Composed
 from jaxnet_mini.core.networks.graph import Graph
 from jaxnet_mini.core.networks.serial import Serial
@@ -29,12 +25,6 @@ from jaxnet_mini.core.types import Layer
 Place: TypeAlias = tuple[str | int, ...]
 """Where a number stands in a network: fields of layers, and indices of tuples."""
 
-_OF_LAYERS: dict[type, str] = {
-    AlphaDropout: "rate",
-    Dropout: "rate",
-    GaussianDropout: "rate",
-    GaussianNoise: "stddev",
-}
 _OF_REGULARIZERS = (regularizers.L1, regularizers.L2, regularizers.L1L2)
 
 
@@ -42,7 +32,7 @@ def places(net: Composed) -> dict[str, Place]:
     """Return where the numbers stand that can be traced, by path.
 
     >>> from jaxnet_mini.core.networks.serial import serial
-    >>> from jaxnet_mini.layers import Dense
+    >>> from jaxnet_mini.layers import Dense, Dropout
     >>> places(serial(Dense(8, kernel_regularizer="l2"), Dropout(0.5)))
     {'dense/kernel_regularizer/l2': ('layers', 0, 'kernel_regularizer', 'l2'), \
 'dropout/rate': ('layers', 1, 'rate')}
@@ -64,9 +54,9 @@ def places(net: Composed) -> dict[str, Place]:
 def _of_layer(layer: Layer) -> dict[str, Place]:
     if isinstance(layer, Composed) and type(layer) in (Serial, Graph):
         return places(layer)
-    kind: Any = type(layer)
-    field = _OF_LAYERS.get(kind)
-    found: dict[str, Place] = {} if field is None else {field: (field,)}
+    found: dict[str, Place] = {}
+    if isinstance(layer, Random) and attributes.is_ours(type(layer)):
+        found[layer.strength] = (layer.strength,)
     if dataclasses.is_dataclass(layer):
         names = [f.name for f in dataclasses.fields(layer)]
         for name in (name for name in names if name.endswith("_regularizer")):
@@ -77,21 +67,25 @@ def _of_layer(layer: Layer) -> dict[str, Place]:
     return found
 
 
-def replaced(net: Any, places: Sequence[Place], numbers: Sequence[Any]) -> Any:
+def replaced(
+    net: Any,
+    places: Sequence[Place],
+    numbers: Sequence[Any],
+    replace: Callable[..., Any] = dataclasses.replace,
+) -> Any:
     """Return the network with other numbers, checked by the layers themselves.
+
+    Args:
+        net: the network.
+        places: where the numbers stand.
+        numbers: what is to stand there.
+        replace: makes a layer with other fields of one; see `_unchecked`.
 
     Raises:
         ArgumentError: a number is none that its layer takes.
     """
     for place, number in zip(places, numbers, strict=True):
-        net = _put(net, place, number, dataclasses.replace)
-    return net
-
-
-def _filled(net: Any, places: Sequence[Place], numbers: Sequence[Any]) -> Any:
-    """Return the same with numbers that nobody can check: those of a tracing."""
-    for place, number in zip(places, numbers, strict=True):
-        net = _put(net, place, number, _unchecked)
+        net = _put(net, place, number, replace)
     return net
 
 
@@ -109,6 +103,7 @@ def _put(value: Any, place: Place, number: Any, replace: Callable[..., Any]) -> 
 
 
 def _unchecked(value: Any, **changes: Any) -> Any:
+    """Return the same with numbers that nobody can check: those of a tracing."""
     changed = copy.copy(value)
     for name, new in changes.items():
         object.__setattr__(changed, name, new)
@@ -149,12 +144,12 @@ class Traced(Trainer):
         places, task = template.places, template._task
         filled: Traced = _unchecked(
             template,
-            net=_filled(template.net, places, numbers),
+            net=replaced(template.net, places, numbers, _unchecked),
             numbers=tuple(numbers),
         )
         # Layers with tracers cannot be taken apart, as they cannot be hashed.
         vars(filled)["_task"] = task._replace(
-            net=filled.net, bare=_filled(task.bare, places, numbers)
+            net=filled.net, bare=replaced(task.bare, places, numbers, _unchecked)
         )
         vars(filled)["_template"] = template
         return filled
