@@ -44,7 +44,7 @@ class Checked(functools.partial[Any]):
         return self.func.__name__
 
 
-NEWER, _OPTIONAL, _CHECK = "newer", "optional", "jaxnet_mini: check"
+NEWER, _OPTIONAL = "newer", "optional"
 
 Newer: TypeAlias = Annotated[T, NEWER]
 """The type of a field that was added to a class later: files and kept runs name it only
@@ -63,35 +63,6 @@ Above0: TypeAlias = Annotated[
 ]
 
 
-def checked(
-    check: Callable[..., Any], *, optional: bool = False, **arguments: Any
-) -> dict[str, Check]:
-    """Return the metadata of a field that is to be checked.
-
-    Args:
-        check: takes the argument's name and the value, see above.
-        optional: whether None is as good, and is not checked.
-        **arguments: what ``check`` is called with besides.
-
-    >>> from jaxnet_mini.base.arguments import check_count
-    >>> @dataclasses.dataclass(frozen=True)
-    ... class Top:
-    ...     k: int = dataclasses.field(default=5, metadata=checked(check_count))
-    ...     def __post_init__(self):
-    ...         check_fields(self, "Top: ")
-    >>> Top(3.0)
-    Top(k=3)
-    >>> Top(0)
-    Traceback (most recent call last):
-    jaxnet_mini.errors.ArgumentError: Top: k must be an integer of at least 1, not 0.
-    """
-
-    def unless_none(argument: str, value: Any) -> Any:
-        return None if value is None else check(argument, value, **arguments)
-
-    return {_CHECK: Checked(unless_none) if optional else Checked(check, **arguments)}
-
-
 def _said(kind: Any) -> tuple[Any, ...]:
     """Return what a type says besides, with what the types of a union say."""
     if hasattr(kind, "__metadata__"):
@@ -105,7 +76,7 @@ def _said(kind: Any) -> tuple[Any, ...]:
 def facts(kind: Any) -> dict[str, tuple[Any, ...]]:
     """Return what the fields of a dataclass declare, by name; ``{}`` of another."""
     fields = dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else ()
-    return {f.name: (f.metadata.get(_CHECK), *_said(f.type)) for f in fields}
+    return {f.name: _said(f.type) for f in fields}
 
 
 def is_left_out(value: Any, name: str) -> bool:

@@ -1,6 +1,7 @@
 """Checks declared with fields: who runs them, in which order, and what they leave."""
 
 import dataclasses
+from typing import Annotated
 
 import numpy as np
 import optax
@@ -9,24 +10,22 @@ from oracles import unchecked_types
 
 from jaxnet_mini import initializers, layers, optimizers, regularizers
 from jaxnet_mini.base.arguments import check_count, check_flag, check_number
-from jaxnet_mini.core.fields import check_fields, checked
+from jaxnet_mini.core.fields import Checked, check_fields
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError
 
 
 @dataclasses.dataclass(frozen=True)
 class Frozen(Value):
-    count: int = dataclasses.field(default=1, metadata=checked(check_count))
-    flag: bool = dataclasses.field(default=False, metadata=checked(check_flag))
-    rate: float | None = dataclasses.field(
-        default=None, metadata=checked(check_number, optional=True, least=0.5)
-    )
+    count: Annotated[int, Checked(check_count)] = 1
+    flag: Annotated[bool, Checked(check_flag)] = False
+    rate: Annotated[float, Checked(check_number, least=0.5)] | None = None
     free: object = None
 
 
 @dataclasses.dataclass
 class Open(Value):
-    count: int = dataclasses.field(default=1, metadata=checked(check_count, least=2))
+    count: Annotated[int, Checked(check_count, least=2)] = 1
 
 
 def test_fields_hold_what_their_checks_return():

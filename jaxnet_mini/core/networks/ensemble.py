@@ -3,14 +3,14 @@
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.arguments import check_positive
-from jaxnet_mini.core.fields import accepted, checked
+from jaxnet_mini.core.fields import Checked, accepted
 from jaxnet_mini.core.layers import Base
 from jaxnet_mini.core.networks import outline, protocol, serial
 from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape, State
@@ -33,10 +33,8 @@ class Ensemble(Base):
         counts: how many sets of parameters each has.
     """
 
-    nets: tuple[Layer, ...] = dataclasses.field(
-        metadata=checked(accepted, by=serial.check_layers)
-    )
-    counts: tuple[int, ...] = dataclasses.field(metadata=checked(_check_counts))
+    nets: Annotated[tuple[Layer, ...], Checked(accepted, by=serial.check_layers)]
+    counts: Annotated[tuple[int, ...], Checked(_check_counts)]
 
     def __post_init__(self, input_dim: int | None) -> None:
         super().__post_init__(input_dim)

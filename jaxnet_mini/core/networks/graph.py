@@ -7,9 +7,9 @@ needed often.
 import dataclasses
 import functools
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
-from jaxnet_mini.core.fields import checked
+from jaxnet_mini.core.fields import Checked
 from jaxnet_mini.core.layers import Add, Concatenate
 from jaxnet_mini.core.networks.composed import Call, Composed
 from jaxnet_mini.core.networks.serial import check_layers, serial
@@ -80,9 +80,7 @@ class Node(Value):
 
     name: str
     layer: Any
-    sources: str | tuple[str, ...] = dataclasses.field(
-        metadata=checked(_check_names, keys=False)
-    )
+    sources: Annotated[str | tuple[str, ...], Checked(_check_names, keys=False)]
 
 
 def _check_nodes(argument: str, value: Any) -> tuple[Node, ...]:
@@ -103,11 +101,9 @@ class Graph(Composed):
         outputs: likewise.
     """
 
-    nodes: tuple[Node, ...] = dataclasses.field(metadata=checked(_check_nodes))
-    inputs: str | tuple[str, ...] = dataclasses.field(
-        metadata=checked(_check_names, keys=False)
-    )
-    outputs: Names = dataclasses.field(metadata=checked(_check_names))
+    nodes: Annotated[tuple[Node, ...], Checked(_check_nodes)]
+    inputs: Annotated[str | tuple[str, ...], Checked(_check_names, keys=False)]
+    outputs: Annotated[Names, Checked(_check_names)]
 
     def __post_init__(self, input_dim: int | None) -> None:
         super().__post_init__(input_dim)

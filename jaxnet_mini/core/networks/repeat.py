@@ -6,15 +6,14 @@ one, in a loop over parameters that are stacked along a first axis.
 
 import dataclasses
 import functools
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.base.arguments import check_positive
 from jaxnet_mini.core import origins
-from jaxnet_mini.core.fields import accepted, checked
+from jaxnet_mini.core.fields import Checked, Positive, accepted
 from jaxnet_mini.core.layers import Base
 from jaxnet_mini.core.networks import outline, protocol, serial
 from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape, State
@@ -30,8 +29,8 @@ class Repeat(Base):
         n: how many times.
     """
 
-    layer: Layer = dataclasses.field(metadata=checked(accepted, by=serial.check_layer))
-    n: int = dataclasses.field(metadata=checked(check_positive))
+    layer: Annotated[Layer, Checked(accepted, by=serial.check_layer)]
+    n: Positive
 
     def __repr__(self) -> str:
         name = "" if self.name is None else f", name={self.name!r}"

@@ -7,10 +7,10 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
 
 from jaxnet_mini.base.text import snake_case
-from jaxnet_mini.core.fields import accepted, checked
+from jaxnet_mini.core.fields import Checked, accepted
 from jaxnet_mini.core.networks import holding, protocol
 from jaxnet_mini.core.networks.composed import Call, Composed
 from jaxnet_mini.core.types import Layer, Params
@@ -83,9 +83,7 @@ class Serial(Composed):
         layers: each takes what the one before it gives.
     """
 
-    layers: tuple[Layer, ...] = dataclasses.field(
-        metadata=checked(accepted, by=check_layers)
-    )
+    layers: Annotated[tuple[Layer, ...], Checked(accepted, by=check_layers)]
 
     def __post_init__(self, input_dim: int | None) -> None:
         super().__post_init__(input_dim)
