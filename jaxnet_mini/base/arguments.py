@@ -78,14 +78,16 @@ def is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
-def check_count(argument: str, value: Any, least: int = 1, others: str = "") -> int:
+def check_count(
+    argument: str, value: Any, least: int = 1, words: str = "of at least {}"
+) -> int:
     """Return ``value`` as an int of at least ``least``.
 
     Args:
         argument: what messages call it.
         value: what was given.
         least: the smallest that is taken.
-        others: what messages say is taken besides, such as `` or None``.
+        words: what messages say of it, with ``{}`` for the smallest.
 
     Raises:
         ArgumentError: it is none.
@@ -93,7 +95,7 @@ def check_count(argument: str, value: Any, least: int = 1, others: str = "") -> 
     integer = as_integer(value)
     if integer is None or integer < least:
         raise ArgumentError(
-            f"{argument} must be an integer of at least {least}{others}, not {value!r}."
+            f"{argument} must be an integer {words.format(least)}, not {value!r}."
         )
     return integer
 

@@ -83,11 +83,8 @@ def get(loss: str | Loss | type[Loss] | LossFunction) -> Loss:
         return loss()
     if is_function(loss) and not isinstance(loss, type):
         # Our own functions are recognised, so that their targets are checked too.
-        for kind in _CLASSES:
-            if loss is kind.function:
-                ours: Loss = kind()
-                return ours
-        return FunctionLoss(loss)
+        ours: list[Loss] = [kind() for kind in _CLASSES if loss is kind.function]
+        return ours[0] if ours else FunctionLoss(loss)
     raise ArgumentError(
         f"loss must be a name, a loss or a callable, not {loss!r}: "
         'write for example loss="sparse_categorical_crossentropy".'

@@ -51,17 +51,16 @@ __all__ += ["PrecisionAtRecall", "RecallAtPrecision"]
 __all__ += ["SensitivityAtSpecificity", "SpecificityAtSensitivity"]
 
 
-def _is_whole(kind: Any) -> bool:
-    """Tell whether it is a class of metrics that needs no argument."""
-    ours = isinstance(kind, type) and issubclass(kind, Metric)
-    fields: Any = dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else ()
-    return (
-        ours and bool(fields) and dataclasses.MISSING not in [f.default for f in fields]
-    )
-
-
-_BY_NAME: list[Any] = list(filter(_is_whole, map(globals().get, __all__)))
-"""What is listed above and can be asked for by a word."""
+_LISTED: list[Any] = [globals().get(name) for name in __all__]
+_BY_NAME = [
+    kind
+    for kind in _LISTED
+    if isinstance(kind, type)
+    and issubclass(kind, Metric)
+    and dataclasses.is_dataclass(kind)
+    and dataclasses.fields(kind)[0].default is not dataclasses.MISSING
+]
+"""What is listed above and can be asked for by a word: it needs no argument."""
 
 METRICS: dict[str, Callable[[], Metric]] = {
     **{snake_case(kind.__name__): kind for kind in _BY_NAME},
@@ -74,11 +73,7 @@ METRICS: dict[str, Callable[[], Metric]] = {
 """Keras's names; those of classes, and capitals, stand for the same."""
 
 
-_OWN = frozenset(
-    value
-    for value in map(globals().get, __all__)
-    if isinstance(value, type | FunctionType)
-)
+_OWN = frozenset(kind for kind in _LISTED if isinstance(kind, type | FunctionType))
 
 
 def acts_by_row(metric: Metric) -> bool:

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from jax import Array
 from numpy.typing import NDArray
 
-from jaxnet_mini.base.arguments import as_integer, check_number
-from jaxnet_mini.core.fields import Check, Checked, Flag, one_of
+from jaxnet_mini.base.arguments import check_count, check_number
+from jaxnet_mini.core.fields import Checked, Flag, one_of
 from jaxnet_mini.core.losses.functions import EPSILON, aligned
 from jaxnet_mini.core.metrics.base import (
     Metric,
@@ -22,31 +22,13 @@ from jaxnet_mini.core.metrics.base import (
     zeros,
 )
 from jaxnet_mini.core.metrics.thresholds import (
-    Counts,
     MaybeCount,
-    check_threshold,
-    frozen,
+    check_numbers,
+    counts,
     histogram,
     spread,
 )
 from jaxnet_mini.errors import ArgumentError, ShapeError
-
-
-def _check_several(argument: str, value: Any) -> int:
-    integer = as_integer(value)
-    if integer is None or integer < 2:
-        raise ArgumentError(f"{argument} must be an integer above 1, not {value!r}.")
-    return integer
-
-
-def _check_list(argument: str, value: Any, each: Check) -> Any:
-    if not isinstance(value := frozen(value), tuple):
-        raise ArgumentError(
-            f"{argument} must be a list of numbers or None, not {value!r}."
-        )
-    for number in value:
-        each(argument, number)
-    return value
 
 
 def _check_weight(argument: str, value: Any) -> Any:
@@ -54,6 +36,7 @@ def _check_weight(argument: str, value: Any) -> Any:
     return check_number(f"{kind} every one of {name}", value, least=0.0)
 
 
+ABOVE_1 = Checked(check_count, least=2, words="above 1")
 CURVE = one_of("curve", ("ROC", "PR", "PRGAIN"))
 METHOD = one_of("summation_method", ("interpolation", "minoring", "majoring"))
 Numbers: TypeAlias = Sequence[float] | NDArray[Any] | None
@@ -88,15 +71,15 @@ class AUC(Metric):
     0.75
     """
 
-    num_thresholds: Annotated[int, Checked(_check_several)] = 200
+    num_thresholds: Annotated[int, ABOVE_1] = 200
     curve: Annotated[str, CURVE] = "ROC"
     summation_method: Annotated[str, METHOD] = "interpolation"
     name: str = "auc"
     _: dataclasses.KW_ONLY
-    thresholds: Annotated[Numbers, Checked(_check_list, each=check_threshold)] = None
+    thresholds: Annotated[Numbers, Checked(check_numbers)] = None
     multi_label: Flag = False
     num_labels: MaybeCount = None
-    label_weights: Annotated[Numbers, Checked(_check_list, each=_check_weight)] = None
+    label_weights: Annotated[Numbers, Checked(check_numbers, each=_check_weight)] = None
     from_logits: Flag = False
 
     def __post_init__(self) -> None:
@@ -140,29 +123,27 @@ class AUC(Metric):
         # The curve goes from end to end only where the outer thresholds part nothing.
         y_pred = jnp.clip(y_pred, 0.0, 1.0)
         outputs = y_pred.shape[-1] if y_pred.ndim > 1 else 1
-        for argument, expected in (
-            ("num_labels", self.num_labels),
-            ("label_weights", self.label_weights and len(self.label_weights)),
-        ):
+        weights = self.label_weights or ()
+        known = {"num_labels": self.num_labels, "label_weights": len(weights)}
+        for argument, expected in known.items():
             if expected and expected != outputs:
                 raise ShapeError(
                     f"{in_words(self)}: {argument} is for {expected} outputs and "
                     f"y_pred has shape {y_pred.shape}: give as many as the last layer "
                     "has units."
                 )
-        if self.label_weights and not self.multi_label:
-            shares = jnp.asarray(self.label_weights, weight.dtype)
-            axes = tuple(range(weight.ndim - 1))
-            weight = weight * jnp.expand_dims(shares, axes)
+        if weights and not self.multi_label:
+            shares = jnp.asarray(weights, weight.dtype)
+            weight = weight * jnp.broadcast_to(shares, weight.shape)
         labels = outputs if self.multi_label else 1
         return histogram((y_true, y_pred, weight), labels, self.bounds)
 
     def result(self, totals: Totals) -> Any:
-        counts = Counts.of(totals)
+        (tp, fn), (fp, tn) = map(counts, totals)
         if self.curve == "PR" and self.summation_method == "interpolation":
-            areas = _interpolated(counts)
+            areas = _interpolated(tp, fn, fp)
         else:
-            x, y = _curve(self.curve, counts)
+            x, y = _curve(self.curve, tp, fn, fp, tn)
             xp = numpy_of(y)
             heights = {
                 "interpolation": (y[:-1] + y[1:]) / 2.0,
@@ -176,12 +157,12 @@ class AUC(Metric):
         return areas.mean()
 
 
-def _curve(curve: str, counts: Counts) -> tuple[Any, Any]:
-    tp, fn, fp, tn = counts
+def _curve(curve: str, tp: Any, fn: Any, fp: Any, tn: Any) -> tuple[Any, Any]:
+    recall = over(tp, tp + fn)
     if curve == "ROC":
-        return over(fp, fp + tn), counts.recall
+        return over(fp, fp + tn), recall
     if curve == "PR":
-        return counts.recall, counts.precision
+        return recall, over(tp, tp + fp)
     scale = over(tp + fn, tn + fp)
     # Both gains diverge where no target is found.
     xp, found = numpy_of(tp), tp > 0.0
@@ -190,13 +171,12 @@ def _curve(curve: str, counts: Counts) -> tuple[Any, Any]:
     return xp.maximum(recall_gain, 0.0), precision_gain
 
 
-def _interpolated(counts: Counts) -> Any:
+def _interpolated(tp: Any, fn: Any, fp: Any) -> Any:
     """Return the area under the precision-recall curve, by label.
 
     Between two thresholds true positives vary linearly with all positives ``p``, at
     ``slope``; precision ``(intercept + slope p) / p`` is integrated over recall.
     """
-    tp, fn, fp, _ = counts
     p = tp + fp
     steps, slope = tp[:-1] - tp[1:], over(tp[:-1] - tp[1:], p[:-1] - p[1:])
     intercept = tp[1:] - slope * p[1:]

@@ -187,18 +187,14 @@ class Metric(ByHand, Configured, Value, abc.ABC):
     @property
     def default_name(self) -> str:
         """What it is called in the logs where it is given no name."""
-        ours = [k for k in type(self).__mro__ if attributes.is_ours(k)]
-        # Of a user's class that is derived from a whole one, that one's.
-        kind = next(
-            (k for k in ours if issubclass(k, Metric) and not inspect.isabstract(k)),
-            type(self),
-        )
+        ours = next(kind for kind in type(self).__mro__ if attributes.is_ours(kind))
+        kind = type(self) if inspect.isabstract(ours) else ours
         return getattr(type(self), "name", "") or snake_case(kind.__name__)
 
     def __repr__(self) -> str:
-        by_default = self.name == self.default_name and hasattr(type(self), "name")
-        shown = self.renamed(type(self).name) if by_default else self
-        return Configured.__repr__(shown)
+        default = getattr(type(self), "name", self.name)  # that of the field
+        own = self.name != self.default_name
+        return Configured.__repr__(self if own else self.renamed(default))
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
@@ -248,17 +244,16 @@ class Metric(ByHand, Configured, Value, abc.ABC):
     @property
     def variables(self) -> list[Variable]:
         """The variables that `add_variable` returned and attributes hold."""
-        held = vars(self).values()
-        return [value for value in held if isinstance(value, Variable)]
+        return [held for held in vars(self).values() if isinstance(held, Variable)]
 
     def reset_state(self) -> None:
         """Forget what was counted, for what comes next."""
         super().reset_state()
-        for variable in self.variables:
-            variable.assign(variable.spec.first(jax.random.key(0)))
-        for value in vars(self).values():
-            if isinstance(value, ByHand):
-                value.reset_state()
+        for held in vars(self).values():
+            if isinstance(held, Variable):
+                held.assign(held.spec.first(jax.random.key(0)))
+            elif isinstance(held, ByHand):
+                held.reset_state()
 
     def _counted(self, *batch: Any, **named: Any) -> Any:
         return self.totals(*as_batch(*batch, **named))

@@ -11,17 +11,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxnet_mini.base.arguments import check_fits
+from jaxnet_mini.base.arguments import check_count, check_fits
 from jaxnet_mini.core.fields import Checked
 from jaxnet_mini.core.metrics.base import Totals, in_words, numpy_of
 from jaxnet_mini.core.metrics.thresholds import (
     AtThresholds,
-    Count,
-    Counts,
     MaybeCount,
     MaybeIndex,
     _AtEach,
     is_share,
+    shares,
 )
 from jaxnet_mini.errors import ArgumentError
 
@@ -172,10 +171,9 @@ class _Best(AtThresholds):
         return jnp.clip(y_pred, 0.0, 1.0)
 
     def result(self, totals: Totals) -> Any:
-        counts = Counts.of(totals)
+        found = shares(totals)
         other = dataclasses.fields(self)[0].name  # type: ignore[arg-type]
-        enough = getattr(counts, other) >= getattr(self, other)
-        wanted = getattr(counts, self.counted)
+        enough, wanted = found[other] >= getattr(self, other), found[self.counted]
         return numpy_of(wanted).where(enough, wanted, 0.0).max()
 
 
@@ -201,7 +199,7 @@ class PrecisionAtRecall(_Best):
     counted = "precision"
 
     recall: Share
-    num_thresholds: Count = 200
+    num_thresholds: Annotated[int, Checked(check_count)] = 200
     class_id: MaybeIndex = None
     name: str = "precision_at_recall"
 
@@ -225,7 +223,7 @@ class RecallAtPrecision(_Best):
     counted = "recall"
 
     precision: Share
-    num_thresholds: Count = 200
+    num_thresholds: Annotated[int, Checked(check_count)] = 200
     class_id: MaybeIndex = None
     name: str = "recall_at_precision"
 
@@ -252,7 +250,7 @@ class SensitivityAtSpecificity(_Best):
     counted = "sensitivity"
 
     specificity: Share
-    num_thresholds: Count = 200
+    num_thresholds: Annotated[int, Checked(check_count)] = 200
     class_id: MaybeIndex = None
     name: str = "sensitivity_at_specificity"
 
@@ -278,6 +276,6 @@ class SpecificityAtSensitivity(_Best):
     counted = "specificity"
 
     sensitivity: Share
-    num_thresholds: Count = 200
+    num_thresholds: Annotated[int, Checked(check_count)] = 200
     class_id: MaybeIndex = None
     name: str = "specificity_at_sensitivity"

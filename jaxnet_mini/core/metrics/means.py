@@ -32,9 +32,8 @@ def mean_per_row(values: Array) -> Float[Array, " batch"]:
 def _numbers(values: Any, weight: Any) -> tuple[Array, Array]:
     """Return values and weights as arrays of one float dtype; None stands for ones."""
     values = as_float(jnp.asarray(values))
-    if weight is None:
-        weight = jnp.ones(values.shape[:1], jnp.float32)
-    weight = as_float(jnp.asarray(weight))
+    ones = jnp.ones(values.shape[:1], jnp.float32)
+    weight = as_float(jnp.asarray(ones if weight is None else weight))
     if weight.shape == (*values.shape, 1):
         weight = weight[..., 0]
     # The weights' dtype: values may be of a short one, in which counts would not fit.

@@ -8,6 +8,7 @@ stays as it is.
 
 import copy
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -75,36 +76,28 @@ class Folded(Value):
             values: what has been counted before; None for nothing.
         """
         values = self.zeros() if values is None else self._typed(values)
-
-        def at_once(values: Values) -> Values:
-            return self._updated(values, y_true, y_pred, weight)
-
+        batch = y_true, y_pred, weight
+        at_once = functools.partial(self._updated, batch)
         if mask is None:
             return at_once(values)
         real = mask.astype(bool)
 
         def one(row: Array, values: Values) -> Values:
-            batch = jax.tree.map(
-                lambda of_all: jax.lax.dynamic_slice_in_dim(of_all, row, 1),
-                (y_true, y_pred, weight),
+            rows = jax.tree.map(
+                lambda of_all: jax.lax.dynamic_slice_in_dim(of_all, row, 1), batch
             )
-            return jax.lax.cond(
-                real[row],
-                lambda values: self._updated(values, *batch),
-                lambda values: values,
-                values,
-            )
+            update = functools.partial(self._updated, rows)
+            return jax.lax.cond(real[row], update, lambda values: values, values)
 
-        def one_by_one(values: Values) -> Values:
-            return jax.lax.fori_loop(0, len(real), one, values)
-
+        one_by_one = functools.partial(jax.lax.fori_loop, 0, len(real), one)
         return jax.lax.cond(jnp.all(real), at_once, one_by_one, values)
 
     def _typed(self, values: Values) -> Values:
         return _counted(_copied(self.metric, values))
 
-    def _updated(self, values: Values, y_true: Any, y_pred: Any, weight: Any) -> Values:
+    def _updated(self, batch: tuple[Any, Any, Any], values: Values) -> Values:
         copy = _copied(self.metric, values)
+        y_true, y_pred, weight = batch
         kind: Any = type(self.metric)
         taken = inspection.parameters_of(kind, "update_state")
         named = {"sample_weight": weight} if "sample_weight" in taken else {}
@@ -134,18 +127,18 @@ def _mapped(metric: Any, function: Callable[[Any], Any]) -> dict[str, Any]:
 
 def _parts(metric: Any) -> list[Any]:
     """Return the variables of a metric by their names, and all metrics, each once."""
-    found: dict[int, Any] = {}
+    parts = [metric]
 
-    def visit(one: Any) -> Any:
-        if id(one) not in found:
-            found[id(one)] = one
-            if isinstance(one, ByHand):
-                _mapped(one, visit)
+    def note(one: Any) -> Any:
+        if all(one is not part for part in parts):
+            parts.append(one)
         return one
 
-    visit(metric)
-    variables = [one for one in found.values() if isinstance(one, Variable)]
-    metrics = [one for one in found.values() if isinstance(one, ByHand)]
+    for part in parts:  # more and more of them
+        if isinstance(part, ByHand):
+            _mapped(part, note)
+    variables = [part for part in parts if isinstance(part, Variable)]
+    metrics = [part for part in parts if isinstance(part, ByHand)]
     return [*sorted(variables, key=lambda variable: variable.name), *metrics]
 
 

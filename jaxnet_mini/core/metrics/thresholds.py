@@ -9,7 +9,7 @@ import abc
 import dataclasses
 import functools
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, ClassVar, NamedTuple, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,15 +17,15 @@ from jax import Array
 from numpy.typing import NDArray
 
 from jaxnet_mini.base.arguments import check_count, check_fits, is_number
-from jaxnet_mini.core.fields import Checked
+from jaxnet_mini.core.fields import Check, Checked
 from jaxnet_mini.core.losses.functions import aligned
 from jaxnet_mini.core.metrics.base import Metric, Totals, Weight, over, zeros
 from jaxnet_mini.errors import ArgumentError
 
-Count: TypeAlias = Annotated[int, Checked(check_count)]
-MaybeCount: TypeAlias = Annotated[int, Checked(check_count, others=" or None")] | None
+OR_NONE = "of at least {} or None"
+MaybeCount: TypeAlias = Annotated[int, Checked(check_count, words=OR_NONE)] | None
 MaybeIndex: TypeAlias = (
-    Annotated[int, Checked(check_count, least=0, others=" or None")] | None
+    Annotated[int, Checked(check_count, least=0, words=OR_NONE)] | None
 )
 
 
@@ -67,42 +67,26 @@ def counts(histogram: Any) -> tuple[Any, Any]:
     return above, histogram.cumsum(axis=0)[:-1]
 
 
-class Counts(NamedTuple):
-    """The weights of targets at each threshold, ``(thresholds, labels)`` each.
+def shares(totals: Totals) -> dict[str, Any]:
+    """Return what two histograms say at each threshold, ``(thresholds, labels)``.
 
-    True ones are positives where the output says yes, else negatives; false ones are
-    right where it says no.
+    Outputs with a yes are positives. All are weights, or shares of weights, 0 of none.
+
+    Args:
+        totals: the histograms of true and of false targets.
     """
-
-    true_positives: Any
-    false_negatives: Any
-    false_positives: Any
-    true_negatives: Any
-
-    @classmethod
-    def of(cls, totals: Totals) -> "Counts":
-        """Return them from the histograms of true and of false targets."""
-        return cls(*(side for histogram in totals for side in counts(histogram)))
-
-    @property
-    def precision(self) -> Any:
-        """How many of those with a yes are true."""
-        return over(self.true_positives, self.true_positives + self.false_positives)
-
-    @property
-    def recall(self) -> Any:
-        """How many of the true ones have a yes."""
-        return over(self.true_positives, self.true_positives + self.false_negatives)
-
-    @property
-    def specificity(self) -> Any:
-        """How many of the false ones have a no."""
-        return over(self.true_negatives, self.true_negatives + self.false_positives)
-
-    @property
-    def sensitivity(self) -> Any:
-        """Another word for `recall`."""
-        return self.recall
+    (tp, fn), (fp, tn) = map(counts, totals)
+    recall = over(tp, tp + fn)
+    return {
+        "true_positives": tp,
+        "false_negatives": fn,
+        "false_positives": fp,
+        "true_negatives": tn,
+        "precision": over(tp, tp + fp),
+        "recall": recall,
+        "sensitivity": recall,
+        "specificity": over(tn, tn + fp),
+    }
 
 
 def spread(weight: Array, shape: tuple[int, ...]) -> Array:
@@ -111,26 +95,35 @@ def spread(weight: Array, shape: tuple[int, ...]) -> Array:
     return jnp.broadcast_to(weight, shape)
 
 
-def frozen(value: Any) -> Any:
-    """Return a list or an array as a tuple, so that its metric is hashable."""
-    if not isinstance(value, list | np.ndarray):
-        return value
-    return tuple(float(v) if is_number(v) else v for v in value)
-
-
 check_threshold = functools.partial(
     check_fits, words="numbers in [0, 1]", fits=is_share
 )
 
 
-def _check_thresholds(argument: str, value: Any) -> Any:
-    for number in bounds_of(value := frozen(value)):
-        check_threshold(argument, number)
+def check_numbers(
+    argument: str, value: Any, each: Check = check_threshold, alone: bool = False
+) -> Any:
+    """Return numbers as a tuple, so that their metric is hashable.
+
+    Args:
+        argument: what messages call them.
+        value: a list, a tuple or an array.
+        each: checks one of them.
+        alone: whether a single number is as good, and stays one.
+    """
+    if isinstance(value, list | np.ndarray):
+        value = tuple(float(v) if is_number(v) else v for v in value)
+    if not alone and not isinstance(value, tuple):
+        raise ArgumentError(
+            f"{argument} must be a list of numbers or None, not {value!r}."
+        )
+    for number in value if isinstance(value, tuple) else (value,):
+        each(argument, number)
     return value
 
 
 Thresholds: TypeAlias = Annotated[
-    float | Sequence[float] | NDArray[Any] | None, Checked(_check_thresholds)
+    float | Sequence[float] | NDArray[Any] | None, Checked(check_numbers, alone=True)
 ]
 
 
@@ -163,7 +156,7 @@ class AtThresholds(Metric):
 
     class_id: int | None = None
     counted: ClassVar[str]
-    """What of `Counts` it is."""
+    """Which of `shares` it is."""
 
     @property
     @abc.abstractmethod
@@ -201,4 +194,4 @@ class _AtEach(AtThresholds):
         return bounds_of(self.thresholds)
 
     def result(self, totals: Totals) -> Any:
-        return in_order(getattr(Counts.of(totals), self.counted), self.thresholds)
+        return in_order(shares(totals)[self.counted], self.thresholds)
