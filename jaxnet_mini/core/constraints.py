@@ -13,7 +13,6 @@ from typing import Annotated, Any, TypeAlias
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.base.arguments import as_integers
 from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core import named
@@ -72,9 +71,7 @@ class Constraint(Value):
     Array([-1. ,  0.5], dtype=float32)
     """
 
-    def __init_subclass__(cls, **arguments: Any) -> None:
-        super().__init_subclass__(**arguments)
-        attributes.check_methods(cls, "constraint")
+    _what = "constraint"
 
     def __call__(self, x: Array) -> Array:
         """Return what ``x`` is brought back to, of the same shape."""

@@ -58,9 +58,14 @@ Strength: TypeAlias = Annotated[float, Checked(check_float, least=0.0)]
 AsFloat: TypeAlias = Annotated[float, Checked(check_float)]
 Number: TypeAlias = Annotated[float | int, Checked(check_number)]
 NotNegative: TypeAlias = Annotated[float | int, Checked(check_number, least=0.0)]
-Above0: TypeAlias = Annotated[
-    float, Checked(check_fits, words="above 0", fits=lambda v: 0.0 < v < math.inf)
-]
+
+
+def above_0(words: str = "above 0") -> Checked:
+    """Return the check of a finite number above 0, of which messages say ``words``."""
+    return Checked(check_fits, words=words, fits=lambda v: 0.0 < v < math.inf)
+
+
+Above0: TypeAlias = Annotated[float, above_0()]
 
 
 def _said(kind: Any) -> tuple[Any, ...]:

@@ -6,12 +6,11 @@ calling it on an array of any shape returns a scalar.
 
 import dataclasses
 from collections.abc import Callable
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias
 
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.base.arguments import check_float
 from jaxnet_mini.core import named
 from jaxnet_mini.core.fields import Checked, accepted, check_fields
@@ -50,9 +49,7 @@ class Regularizer(Value):
     Array(0.2, dtype=float32)
     """
 
-    def __init_subclass__(cls, **arguments: Any) -> None:
-        super().__init_subclass__(**arguments)
-        attributes.check_methods(cls, "regularizer")
+    _what = "regularizer"
 
     def __post_init__(self) -> None:
         check_fields(self, f"{type(self).__name__}: ", lambda _: _STRENGTH)

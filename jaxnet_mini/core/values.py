@@ -13,13 +13,14 @@ import hashlib
 import inspect
 import types
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.core.fields import check_fields
 from jaxnet_mini.errors import ArgumentError
 
@@ -43,8 +44,13 @@ class Value:
     not count.
     """
 
+    _what: ClassVar[str] = ""
+    """Of which kind it is, see `jaxnet_mini.base.absent.methods`."""
+
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
+        if cls._what:
+            attributes.check_methods(cls, cls._what)
         own = vars(cls)
         if "__eq__" in own and own.get("__hash__") is None:
             raise ArgumentError(

@@ -40,8 +40,14 @@ from jax import Array
 from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core import named
 from jaxnet_mini.core.fields import Checked
-from jaxnet_mini.core.initializers.base import Drawing, Initializer
-from jaxnet_mini.core.initializers.constant import Constant, Identity, Ones, Zeros
+from jaxnet_mini.core.initializers.base import (
+    Constant,
+    Drawing,
+    Identity,
+    Initializer,
+    Ones,
+    Zeros,
+)
 from jaxnet_mini.core.initializers.random import (
     GlorotNormal,
     GlorotUniform,

@@ -1,14 +1,18 @@
-"""What initializers share: frozen values that are called with a key and a shape."""
+"""What an initializer is, a frozen value, and those that draw nothing."""
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
-import jax
+import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
+from jaxnet_mini.base.arguments import as_finite, check_number
+from jaxnet_mini.core.fields import AsFloat, Checked
 from jaxnet_mini.core.types import RandomKey, Shape
 from jaxnet_mini.core.values import Value
+from jaxnet_mini.errors import ArgumentError, ShapeError
 
 Drawing: TypeAlias = Callable[..., Array]
 """``(key, shape) -> array``, which may take a ``dtype`` besides."""
@@ -33,21 +37,113 @@ class Initializer(Value):
         raise NotImplementedError
 
 
-class Random(Initializer):
-    """The base of the initializers that draw random numbers.
+def _check_value(argument: str, value: Any) -> Any:
+    if not isinstance(value, tuple | list | np.ndarray | Array):
+        return check_number(argument, value)
+    array = as_finite(value)
+    if array is None:
+        raise ArgumentError(
+            f"{argument} must hold finite numbers in an array of some shape, and "
+            "does not: look for NaN, words or rows of several lengths in it."
+        )
+    array.flags.writeable = False
+    return array if array.ndim else float(array)
 
-    Their last field is ``seed``: a whole number of at least 0, from which the same
-    numbers are drawn whatever the key; None to draw them from the key that a network
-    gives each of its layers.
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Constant(Initializer):
+    """Give every entry the same value, or those of an array.
+
+    Args:
+        value: a finite number, or an array of them of the shape that is asked for, or
+            of one that broadcasts to it. It is kept in float32.
+
+    Raises:
+        ArgumentError: it is neither.
+        ShapeError: the array does not broadcast to the shape.
+
+    Source: https://keras.io/api/layers/initializers/
+
+    >>> import jax
+    >>> Constant(0.5)(jax.random.key(0), (2,))
+    Array([0.5, 0.5], dtype=float32)
+    >>> Constant([1.0, 2.0])(jax.random.key(0), (2,))
+    Array([1., 2.], dtype=float32)
     """
 
-    seed: int | None
+    value: Annotated[Any, Checked(_check_value)] = 0.0
+
+    def __repr__(self) -> str:
+        there = np.shape(self.value)
+        shown = f"<an array of shape {there}>" if there else f"value={self.value!r}"
+        return f"Constant({shown})"
 
     def __call__(self, key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
-        if self.seed is not None:
-            key = jax.random.key(self.seed, impl=jax.random.key_impl(key))
-        return self.draw(key, tuple(shape), dtype)
+        there = np.shape(self.value)
+        padded = (1,) * (len(shape) - len(there)) + there
+        if len(padded) > len(shape) or any(
+            size not in (1, wanted) for size, wanted in zip(padded, shape, strict=True)
+        ):
+            raise ShapeError(
+                f"Constant has values of shape {there} for weights of shape "
+                f"{tuple(shape)}: give it an array of that shape."
+            )
+        return jnp.full(shape, self.value, dtype)
 
-    def draw(self, key: RandomKey, shape: Shape, dtype: Any) -> Array:
-        """Return random numbers of a shape."""
-        raise NotImplementedError
+
+class Zeros(Initializer):
+    """Give every entry the value 0.
+
+    Source: https://keras.io/api/layers/initializers/
+
+    >>> import jax
+    >>> Zeros()(jax.random.key(0), (2,))
+    Array([0., 0.], dtype=float32)
+    """
+
+    def __call__(self, key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
+        return jnp.zeros(shape, dtype)
+
+
+class Ones(Initializer):
+    """Give every entry the value 1.
+
+    Source: https://keras.io/api/layers/initializers/
+
+    >>> import jax
+    >>> Ones()(jax.random.key(0), (2,))
+    Array([1., 1.], dtype=float32)
+    """
+
+    def __call__(self, key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
+        return jnp.ones(shape, dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class Identity(Initializer):
+    """Give ``gain`` where row and column are of one number, and 0 elsewhere.
+
+    Args:
+        gain: a finite number.
+
+    Raises:
+        ArgumentError: ``gain`` is none.
+        ShapeError: called for weights that are no matrix.
+
+    Source: https://keras.io/api/layers/initializers/
+
+    >>> import jax
+    >>> Identity(2.0)(jax.random.key(0), (2, 3))
+    Array([[2., 0., 0.],
+           [0., 2., 0.]], dtype=float32)
+    """
+
+    gain: AsFloat = 1.0
+
+    def __call__(self, key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
+        if len(shape) != 2:
+            raise ShapeError(
+                f"{self!r} makes matrices, and was asked for weights of shape "
+                f"{tuple(shape)}: take another initializer for them."
+            )
+        return self.gain * jnp.eye(*shape, dtype=dtype)

@@ -15,13 +15,33 @@ from jax.nn import initializers
 
 from jaxnet_mini.base.arguments import check_one_of
 from jaxnet_mini.core.fields import Above0, AsFloat, Checked, Seed, Strength
-from jaxnet_mini.core.initializers.base import Drawing, Random
+from jaxnet_mini.core.initializers.base import Drawing, Initializer
 from jaxnet_mini.core.types import RandomKey, Shape
 from jaxnet_mini.errors import ArgumentError, ShapeError
 
 TRUNCATION = 0.87962566103423978
 """The standard deviation of what is left of a normal distribution of deviation 1 within
 two of them."""
+
+
+class Random(Initializer):
+    """The base of the initializers that draw random numbers.
+
+    Their last field is ``seed``: a whole number of at least 0, from which the same
+    numbers are drawn whatever the key; None to draw them from the key that a network
+    gives each of its layers.
+    """
+
+    seed: int | None
+
+    def __call__(self, key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
+        if self.seed is not None:
+            key = jax.random.key(self.seed, impl=jax.random.key_impl(key))
+        return self.draw(key, tuple(shape), dtype)
+
+    def draw(self, key: RandomKey, shape: Shape, dtype: Any) -> Array:
+        """Return random numbers of a shape."""
+        raise NotImplementedError
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.base.arguments import as_integer, check_positive
 from jaxnet_mini.base.text import as_call
 from jaxnet_mini.core import constraints, initializers, regularizers
@@ -139,6 +138,8 @@ class Base(Value):
     Array([[3., 6.]], dtype=float32)
     """
 
+    _what = "layer"
+
     _: dataclasses.KW_ONLY
     input_shape: Annotated[Shape | None, _SHAPE] = None
     input_dim: dataclasses.InitVar[int | None] = None
@@ -152,10 +153,6 @@ class Base(Value):
             declared = (check_positive("input_dim", input_dim),)
             object.__setattr__(self, "input_shape", declared)
         check_fields(self)
-
-    def __init_subclass__(cls, **arguments: Any) -> None:
-        super().__init_subclass__(**arguments)
-        attributes.check_methods(cls, "layer")
 
     def __repr__(self) -> str:
         return as_call(self)

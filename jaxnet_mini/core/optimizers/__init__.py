@@ -15,8 +15,14 @@ import optax
 
 from jaxnet_mini.core.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam
 from jaxnet_mini.core.optimizers.base import Optimizer, check_learning_rate
-from jaxnet_mini.core.optimizers.descent import SGD, Adadelta, Adagrad, Lion, RMSprop
-from jaxnet_mini.core.optimizers.ftrl import Ftrl
+from jaxnet_mini.core.optimizers.descent import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Ftrl,
+    Lion,
+    RMSprop,
+)
 from jaxnet_mini.core.optimizers.rates import get_learning_rate, set_learning_rate
 from jaxnet_mini.core.transformations import Transformation
 from jaxnet_mini.errors import ArgumentError, find

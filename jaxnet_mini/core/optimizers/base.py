@@ -14,7 +14,7 @@ from jaxnet_mini.base import arguments
 from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.base.arguments import check_fits, check_number, is_number
 from jaxnet_mini.core import fields
-from jaxnet_mini.core.fields import Checked, Flag, Newer, facts
+from jaxnet_mini.core.fields import Checked, Flag, Newer, above_0, facts
 from jaxnet_mini.core.optimizers.options import with_options
 from jaxnet_mini.core.optimizers.rates import formula_of, from_state
 from jaxnet_mini.core.transformations import OwnTransformation
@@ -63,11 +63,7 @@ def _number(argument: str, value: Any, below: float = math.inf) -> Any:
     return check_number(argument, value, least=0.0, below=below)
 
 
-_CLIP = Checked(
-    check_fits,
-    words="a finite number above 0 or None",
-    fits=lambda value: 0.0 < value < math.inf,
-)
+_CLIP = above_0("a finite number above 0 or None")
 _SHARE = Checked(check_fits, words="a number in [0, 1]", fits=lambda v: 0.0 <= v <= 1.0)
 
 _STEPS = Checked(arguments.check_count)
@@ -136,6 +132,7 @@ class Optimizer(Value):
     Sign(learning_rate=0.5)
     """
 
+    _what = "optimizer"
     factory: ClassVar[Callable[..., optax.GradientTransformation]]
 
     absent_at_zero: ClassVar[tuple[str, ...]] = ()
@@ -153,7 +150,6 @@ class Optimizer(Value):
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
-        attributes.check_methods(cls, "optimizer")
         if "__repr__" not in vars(cls):  # @dataclass then writes none of its own
             cls.__repr__ = Optimizer.__repr__  # type: ignore[method-assign]
 

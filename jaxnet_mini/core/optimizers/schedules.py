@@ -19,9 +19,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.base.arguments import check_fits, check_number, check_word, is_number
+from jaxnet_mini.base.arguments import check_number, check_word, is_number
 from jaxnet_mini.base.text import as_call
-from jaxnet_mini.core.fields import Checked, Flag, NotNegative
+from jaxnet_mini.core.fields import Checked, Flag, NotNegative, above_0
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError
 
@@ -38,10 +38,7 @@ def _numbers(argument: str, value: Any) -> tuple[Any, ...]:
     return tuple(check_number(f"{argument}[{i}]", v, least=0.0) for i, v in entries)
 
 
-_ABOVE_0 = Checked(
-    check_fits, words="a finite number above 0", fits=lambda v: 0.0 < v < math.inf
-)
-Positive: TypeAlias = Annotated[float | int, _ABOVE_0]
+Positive: TypeAlias = Annotated[float | int, above_0("a finite number above 0")]
 Numbers: TypeAlias = Annotated[tuple[float | int, ...], Checked(_numbers)]
 Name: TypeAlias = Annotated[str, Checked(check_word)] | None
 
