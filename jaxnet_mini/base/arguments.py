@@ -7,7 +7,7 @@ import math
 import numbers
 import operator
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -213,3 +213,52 @@ def check_path(argument: str, value: Any) -> str:
             f"{argument} must be a path, a string or a pathlib.Path, not {value!r}."
         )
     return path
+
+
+def named_parts(
+    argument: str,
+    value: Any,
+    names: Sequence[str],
+    kind: str,
+    needed: Collection[str] | None = None,
+) -> dict[str, tuple[str, Any]]:
+    """Return what was given for several inputs or outputs, one by one.
+
+    Args:
+        argument: what messages call it.
+        value: a list of as many in their order, or a dictionary by name.
+        names: of all of them.
+        kind: ``"inputs"`` or ``"outputs"``.
+        needed: those that a dictionary has to have; None for all.
+
+    Returns:
+        By name, what messages call each and what was given for it.
+
+    Raises:
+        ArgumentError: it is neither, there are more or fewer, or a name is unknown.
+
+    >>> named_parts("x", [3, 4], ["wide", "deep"], "inputs")
+    {'wide': ('x[0]', 3), 'deep': ('x[1]', 4)}
+    """
+    came = f"a {type(value).__name__}"
+    if isinstance(value, Mapping):
+        wanted = {*(names if needed is None else needed)}
+        if wanted <= value.keys() <= {*names}:
+            return {
+                name: (f"{argument}[{name!r}]", value[name])
+                for name in names
+                if name in value
+            }
+        came += f" of {', '.join(map(repr, value)) or 'nothing'}"
+    elif isinstance(value, list | tuple):
+        if len(value) == len(names):
+            return {
+                name: (f"{argument}[{index}]", own)
+                for index, (name, own) in enumerate(zip(names, value, strict=True))
+            }
+        came += f" of {len(value)}"
+    raise ArgumentError(
+        f"{argument} is {came}, and the model has {len(names)} {kind}, "
+        f"{', '.join(map(repr, names))}: give a list of as many in this order, or a "
+        "dictionary by these names."
+    )

@@ -55,6 +55,8 @@ class ProgbarLogger(Callback):
         self._check()
 
     def _check(self) -> None:
-        known = {"loss": 0} | {m.name: 0 for m in self.model.trainer.all_metrics}
+        trainer = self.model.trainer
+        names = *trainer.loss_names, *(m.name for m in trainer.all_metrics)
+        known = dict.fromkeys(names, 0)
         for name in self.metrics or ():
             find(known, name, "metric of the progress bar")

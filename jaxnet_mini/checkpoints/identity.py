@@ -82,18 +82,13 @@ def of_model(
         trace = functools.partial(fingerprints.of_layer, part, inputs)
         name = f"layers.{part.name}"
         found["layers"][part.name] = described(name, part.layer, trace)
-    outputs = net.outputs_of(values)
     trained = trainer.trained(outlines.variables(outline).params)
     trace = functools.partial(fingerprints.of_optimizer, trainer, trained)
     found["optimizer"] = described("optimizer", trainer.optimizer, trace)
-    trace = functools.partial(fingerprints.of_loss, trainer.loss, y, outputs)
-    found["loss"] = described("loss", trainer.loss, trace)
+    found |= _of_goals(trainer, y, net.outputs_of(values), described)
     if trainer.loss_weights is not None:
-        found["loss_weights"] = trainer.loss_weights
-    for metric in trainer.all_metrics:
-        trace = functools.partial(fingerprints.of_metric, metric, y, outputs)
-        name = f"metrics.{metric.name}"
-        found["metrics"][metric.name] = described(name, metric, trace)
+        weights = trainer.loss_weights
+        found["loss_weights"] = [*weights] if trainer.outputs else weights
     if opaque:
         notices.warn(
             f"the run is kept, and nobody can tell later whether {shortened(opaque)} "
@@ -102,6 +97,24 @@ def of_model(
         )
     if programs:
         found[PROGRAMS] = {OF: fingerprints.versions()} | programs
+    return found
+
+
+def _of_goals(
+    trainer: Trainer, y: Any, outputs: Any, described: Callable[..., Json]
+) -> Json:
+    """Return what the losses and metrics of all outputs are, see `of_model`."""
+    found: Json = {"metrics": {}}
+    for goal in trainer.goals:
+        own = goal.of(y), goal.of(outputs)
+        if goal.loss is not None:
+            trace = functools.partial(fingerprints.of_loss, goal.loss, *own)
+            name = "loss" if goal.name is None else f"loss.{goal.name}"
+            found[name] = described(name, goal.loss, trace)
+        for metric in (*goal.metrics, *goal.weighted_metrics):
+            trace = functools.partial(fingerprints.of_metric, metric, *own)
+            name = f"metrics.{metric.name}"
+            found["metrics"][metric.name] = described(name, metric, trace)
     return found
 
 

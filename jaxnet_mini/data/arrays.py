@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxnet_mini.base.arguments import named_parts
 from jaxnet_mini.core.networks.outline import NetOutline
 from jaxnet_mini.core.types import Shape
 from jaxnet_mini.data import tables
@@ -203,7 +204,8 @@ def as_inputs(
         An array; of several inputs a dictionary by name.
 
     Raises:
-        DataError: see `as_array`; or inputs are missing, or differ in their rows.
+        DataError: see `as_array`; or several differ in their rows.
+        ArgumentError: some of several are missing, or their names unknown.
         ShapeError: the rows have another shape.
     """
     expected, several = outline.inputs, {}
@@ -218,46 +220,13 @@ def as_inputs(
         check_features(value, array.shape, expected, layer, argument)
         return array
     first = None
-    for name, own, given in parts_of(value, [*expected], "inputs", argument):
+    parts = named_parts(argument, value, [*expected], "inputs")
+    for name, (own, given) in parts.items():
         array = several[name] = convert(given, own)
         check_features(given, array.shape, expected[name], f"the input {name!r}", own)
         first = first or (own, len(array))
         check_rows(first[1], array, own, first[0])
     return several
-
-
-def parts_of(
-    value: Any, names: Sequence[str], kind: str, argument: str
-) -> list[tuple[str, str, Any]]:
-    """Return what was given for several inputs or outputs, one by one.
-
-    Args:
-        value: a list of them in order, or a dictionary by name.
-        names: all of them.
-        kind: ``"inputs"`` or ``"outputs"``.
-        argument: what messages call it.
-
-    Returns:
-        For each its name, what messages call it, and what was given.
-
-    Raises:
-        DataError: it is neither, there are more or fewer, or a name is unknown.
-    """
-    if isinstance(value, Mapping) and value.keys() == {*names}:
-        return [(name, f"{argument}[{name!r}]", value[name]) for name in names]
-    if isinstance(value, list | tuple) and len(value) == len(names):
-        pairs = zip(names, value, strict=True)
-        return [(n, f"{argument}[{i}]", own) for i, (n, own) in enumerate(pairs)]
-    came = f"a {type(value).__name__}"
-    if isinstance(value, Mapping):
-        came += f" of {', '.join(map(repr, value)) or 'nothing'}"
-    elif isinstance(value, list | tuple):
-        came += f" of {len(value)}"
-    raise DataError(
-        f"{argument} is {came}, and the model has {len(names)} {kind}, "
-        f"{', '.join(map(repr, names))}: give a list of as many arrays in this order, "
-        "or a dictionary by these names."
-    )
 
 
 def check_rows(rows: int, array: Any, argument: str, of: str = "x") -> None:

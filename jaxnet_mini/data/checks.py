@@ -72,7 +72,7 @@ def copied(examples: Examples) -> Examples:
 
 def as_targets(
     value: Any,
-    loss: Loss,
+    loss: Loss | None,
     output_shape: Shape,
     argument: str = "y",
     rows: int | None = None,
@@ -88,8 +88,10 @@ def as_targets(
     value = without_list(value, rows)
     array = as_array(value, argument)
     if rows is not None:
-        check_rows(rows, array, argument, f"{argument.removesuffix('y')}x")
-    if loss.targets == "classes":
+        validation = "validation " if argument.startswith("validation ") else ""
+        check_rows(rows, array, argument, f"{validation}x")
+    wanted = "anything" if loss is None else loss.targets
+    if wanted == "classes":
         return _as_classes(array, output_shape, argument)
     # (rows,) stands for (rows, 1), as in Keras. It is reshaped here, once and exactly:
     # left to broadcasting, the two would make a table of (rows, rows).
@@ -97,11 +99,11 @@ def as_targets(
         array = array[..., None]
     elif array.shape[1:] == (*output_shape, 1):
         array = array[..., 0]
-    if loss.targets == "anything":
+    if wanted == "anything":
         return array
     if array.shape[1:] != output_shape:
         raise _shape_error(array, output_shape, argument, in_code(value, argument))
-    if loss.targets == "probabilities":
+    if wanted == "probabilities":
         bad = ~((array >= 0) & (array <= 1))
         if bad.any():
             where, bad_value = position(array, bad)

@@ -8,12 +8,15 @@ from typing import Any
 import jax
 from numpy.typing import NDArray
 
+from jaxnet_mini.core.networks.graph import output_names
 from jaxnet_mini.core.networks.outline import NetOutline
-from jaxnet_mini.core.training import rehearsal
+from jaxnet_mini.core.training import goals, rehearsal
 from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.core.types import Shape
 from jaxnet_mini.data import casting, checks, fit_arguments
 from jaxnet_mini.data.arrays import as_inputs
 from jaxnet_mini.data.checks import Examples
+from jaxnet_mini.data.several_outputs import several_examples
 
 
 def examples_for(
@@ -40,15 +43,18 @@ def examples_for(
     Raises:
         ArgumentError, DataError, ShapeError: they do not fit.
     """
-    return checks.examples(
-        as_inputs(x, outline, f"{prefix}x"),
-        y,
-        sample_weight,
-        class_weight,
-        trainer.loss,
-        outline.output_shape,
-        prefix=prefix,
-    )
+    inputs = as_inputs(x, outline, f"{prefix}x")
+    given, shape = (inputs, y, sample_weight, class_weight), outline.output_shape
+    if not trainer.outputs:
+        return checks.examples(*given, trainer.loss, shape, prefix=prefix)
+    return several_examples(*given, trainer.goals, _by_name(outline), prefix=prefix)
+
+
+def _by_name(outline: NetOutline) -> dict[str, Shape]:
+    """Return the shapes of several outputs by their names."""
+    shape = outline.output_shape
+    names = output_names(outline.net)
+    return shape if isinstance(shape, dict) else dict(zip(names, shape, strict=True))
 
 
 def batch_of(rows: int, arrays: Any) -> Any:
@@ -63,19 +69,23 @@ def batch_of(rows: int, arrays: Any) -> Any:
 
 def trainer_for(trainer: Trainer, outline: NetOutline) -> Trainer:
     """Return the trainer with metrics that know how many outputs there are."""
-    outputs = outline.output_shape[-1:]
-    return _for_outputs(trainer, *outputs) if outputs else trainer
+    shapes = [outline.output_shape]
+    if trainer.outputs:
+        shapes = [*_by_name(outline).values()]
+    return _for_units(trainer, tuple(shape[-1] if shape else None for shape in shapes))
 
 
 # The same one every time: what a user's own class notes down while it is traced has
 # nothing traced again.
 @functools.lru_cache(maxsize=256)
-def _for_outputs(trainer: Trainer, outputs: int) -> Trainer:
-    metrics = tuple(metric.for_outputs(outputs) for metric in trainer.metrics)
-    weighted = tuple(m.for_outputs(outputs) for m in trainer.weighted_metrics)
-    if metrics == trainer.metrics and weighted == trainer.weighted_metrics:
+def _for_units(trainer: Trainer, units: tuple[int | None, ...]) -> Trainer:
+    plain, weighted = (
+        goals.for_units(trainer.goals, given, units)
+        for given in (trainer.metrics, trainer.weighted_metrics)
+    )
+    if (plain, weighted) == (trainer.metrics, trainer.weighted_metrics):
         return trainer
-    return dataclasses.replace(trainer, metrics=metrics, weighted_metrics=weighted)
+    return dataclasses.replace(trainer, metrics=plain, weighted_metrics=weighted)
 
 
 def try_out(trainer: Trainer, checked: Examples, batch_size: int) -> None:
@@ -88,5 +98,4 @@ def try_out(trainer: Trainer, checked: Examples, batch_size: int) -> None:
     if trainer.acts_by_row(training=True):
         # Few show what many do, and one tracing then serves most sizes.
         rows = min(rows, fit_arguments.BATCH_SIZE)
-    leaves, structure = jax.tree.flatten(batch_of(rows, (checked.x, checked.y)))
-    rehearsal.rehearse(trainer.program(), structure, *leaves)
+    rehearsal.rehearse(trainer.program(), *batch_of(rows, (checked.x, checked.y)))

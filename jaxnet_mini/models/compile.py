@@ -7,10 +7,10 @@ from typing import Any
 import optax
 
 from jaxnet_mini.base import notices, plain_json
-from jaxnet_mini.base.arguments import check_count, check_flag, is_number
+from jaxnet_mini.base.arguments import check_count, check_flag, is_number, named_parts
 from jaxnet_mini.core import origins, transformations
-from jaxnet_mini.core.metrics import Metric
 from jaxnet_mini.core.networks import outline as outlines
+from jaxnet_mini.core.networks.graph import Graph, names_in, output_names
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.errors import ArgumentError, short
 from jaxnet_mini.files import config as configs
@@ -40,10 +40,17 @@ def trainer_of(
         raise ArgumentError(
             'compile needs a loss: for example loss="sparse_categorical_crossentropy".'
         )
-    chosen = (loss, optimizer, _several(metrics), _several(weighted_metrics))
-    trace = origins.trace_for(blueprint.net, *chosen)
-    weight = _loss_weight(loss_weights)
-    trainer = Trainer(blueprint.net, *chosen, loss_weights=weight, trace=trace)
+    net = blueprint.net
+    if not output_names(net):
+        loss, metrics, weighted_metrics, loss_weights = (
+            _of_one(net, given)
+            for given in (loss, metrics, weighted_metrics, loss_weights)
+        )
+        metrics, weighted_metrics = map(_several, (metrics, weighted_metrics))
+        loss_weights = _loss_weight(loss_weights)
+    chosen = loss, optimizer, metrics, weighted_metrics
+    trace = origins.trace_for(net, *chosen)
+    trainer = Trainer(net, *chosen, loss_weights=loss_weights, trace=trace)
     if blueprint.built:
         trained = trainer.trained(outlines.variables(blueprint.shapes).params)
         transformations.check(trainer.optimizer, trainer.transformation, trained)
@@ -72,6 +79,21 @@ def check_execution(
             "steps_per_execution changes nothing: as many steps run in one program as "
             "callbacks allow, and hooks for batches are called for each."
         )
+
+
+def _of_one(net: Any, given: Any) -> Any:
+    """Return what a dictionary has for the only output of a graph; else what is given.
+
+    Raises:
+        ArgumentError: it has something else.
+    """
+    if not (isinstance(given, Mapping) and isinstance(net, Graph)):
+        return given
+    parts = named_parts(
+        "a dictionary of compile", given, names_in(net.outputs), "outputs"
+    )
+    ((_, own),) = parts.values()
+    return own
 
 
 def _loss_weight(loss_weights: Any) -> float | None:
@@ -113,20 +135,22 @@ def config_of(held: Held, own: dict[str, Any]) -> dict[str, Any] | None:
             "factory makes it."
         )
 
-    def listed(metrics: tuple[Metric, ...]) -> list[Any]:
-        return [
-            configs.to_config(metric, f"the metric {metric.name!r}", own)
-            for metric in metrics
-        ]
+    def written(value: Any, what: str) -> Any:
+        """Return it as JSON, of several outputs a list."""
+        if isinstance(value, tuple):
+            return [written(one, what) for one in value]
+        name = f" {value.name!r}" if what == "the metric" else ""
+        return None if value is None else configs.to_config(value, what + name, own)
 
     config: dict[str, Any] = {
         "optimizer": configs.to_config(trainer.optimizer, "the optimizer", own),
-        "loss": configs.to_config(trainer.loss, "the loss", own),
-        "metrics": listed(trainer.metrics),
-        "weighted_metrics": listed(trainer.weighted_metrics),
+        "loss": written(trainer.loss, "the loss"),
+        "metrics": written(trainer.metrics, "the metric"),
+        "weighted_metrics": written(trainer.weighted_metrics, "the metric"),
     }
     if trainer.loss_weights is not None:
-        config[WEIGHTS] = trainer.loss_weights
+        weights = trainer.loss_weights
+        config[WEIGHTS] = [*weights] if trainer.outputs else weights
     return config
 
 
@@ -145,12 +169,12 @@ def arguments_of(
     one, several = dict | str, list
     entries: dict[str, Any] = {
         "optimizer": one,
-        "loss": one,
+        "loss": one | list,  # of several outputs
         "metrics": several,
         "weighted_metrics": several,
     }
     if WEIGHTS in config:  # written where there are any
-        entries[WEIGHTS] = float
+        entries[WEIGHTS] = float | list
     plain_json.check_keys(config, entries, "the compile settings")
     configs.check_custom(list(config.values()), custom_objects)
     return {

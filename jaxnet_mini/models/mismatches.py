@@ -9,8 +9,10 @@ from jaxnet_mini.core.activations import Activation
 from jaxnet_mini.core.layers import Flatten, Identity, Reshape, Softmax
 from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks import protocol
+from jaxnet_mini.core.networks.graph import names_in
 from jaxnet_mini.core.networks.outline import LayerOutline, NetOutline
 from jaxnet_mini.core.networks.serial import Serial
+from jaxnet_mini.core.training.goals import Goal
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.errors import TrainingWarning
 
@@ -53,11 +55,33 @@ def found(trainer: Trainer, outline: Sequence[LayerOutline]) -> list[str]:
         if (function := _activation(part)) in _OVER_UNITS
         and part.output_shape[-1:] == (1,)
     ]
-    last = next((p for p in reversed(parts) if not isinstance(p.layer, _KEEPING)), None)
-    shape = outline[-1].output_shape if outline else ()
-    if isinstance(trainer.loss, _OF_CLASSES) and shape[-1:] == (1,) and not texts:
+    for goal in trainer.goals if parts else ():
+        last = _last(trainer, goal, parts)
+        whole = outline[-1] if goal.name is None else last
+        texts += _of_goal(goal, last, whole and whole.output_shape, bool(texts))
+    return texts
+
+
+def _last(
+    trainer: Trainer, goal: Goal, parts: Sequence[LayerOutline]
+) -> LayerOutline | None:
+    """Return the layer that gives an output, but for those that only hand it on."""
+    if goal.name is None:
+        left = (p for p in reversed(parts) if not isinstance(p.layer, _KEEPING))
+        return next(left, None)
+    net: Any = trainer.net
+    name = names_in(net.outputs)[goal.place]
+    return next((part for part in parts if part.name == name), None)
+
+
+def _of_goal(
+    goal: Goal, last: LayerOutline | None, shape: Any, told: bool
+) -> list[str]:
+    """Return what is wrong of an output, unless it is ``told`` of its units."""
+    texts = []
+    if isinstance(goal.loss, _OF_CLASSES) and (shape or ())[-1:] == (1,) and not told:
         texts.append(
-            f"{trainer.loss!r} compares classes, and the network has one output, of "
+            f"{goal.loss!r} compares classes, and the network has one output, of "
             "which the loss is always 0: use BinaryCrossentropy, or one unit for each "
             "class."
         )
@@ -67,7 +91,7 @@ def found(trainer: Trainer, outline: Sequence[LayerOutline]) -> list[str]:
             f"{value!r} expects logits, and layer {last.name!r} ends with "
             f"{_PROBABILITIES[function]}: leave from_logits=True out, or the "
             "activation."
-            for value in (trainer.loss, *trainer.all_metrics)
+            for value in (goal.loss, *goal.metrics, *goal.weighted_metrics)
             if getattr(value, "from_logits", False)
         ]
     return texts

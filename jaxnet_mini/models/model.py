@@ -395,12 +395,16 @@ class Model:
             optimizer: a name, one of `jaxnet_mini.optimizers` or an optax
                 transformation.
             loss: a name, one of `jaxnet_mini.losses` or a callable
-                ``(y_true, y_pred) -> per-example loss``.
-            metrics: one or a list of names, metrics or callables.
+                ``(y_true, y_pred) -> per-example loss``. Of several outputs one for
+                all, a list in their order or a dictionary by their names, in which None
+                stands for an output that is not trained.
+            metrics: one or a list of names, metrics or callables; of several outputs a
+                list of such lists or a dictionary of them.
             weighted_metrics: likewise; these count examples by ``sample_weight`` and
                 ``class_weight``.
             loss_weights: a number, or a list of one, that the loss is multiplied by;
-                the penalties of layers are not.
+                the penalties of layers are not. Of several outputs a list or a
+                dictionary: the loss is the sum of theirs, so weighted.
             run_eagerly: this and the following are taken as in Keras and change
                 nothing: every step is compiled, and many run in one program. What asks
                 for something else is told so once.
@@ -409,7 +413,9 @@ class Model:
 
         Names in the logs are numbered as in Keras: ``[AUC(), AUC(curve="PR")]`` are
         ``auc`` and ``auc_1``. A word or a function that stands in both lists is logged
-        as ``weighted_...`` in the second.
+        as ``weighted_...`` in the second. Several outputs have ``<output>_loss`` and
+        ``<output>_<metric>`` besides, by the names of the layers that give them or the
+        keys of a dictionary.
 
         Raises:
             ArgumentError, UnknownNameError: one of these is none, or two metrics were
@@ -503,7 +509,8 @@ class Model:
                 refilled, and differ in size. What came before one that is bad or does
                 not come is learned.
             y: targets, one row each: integer classes for the sparse cross-entropy,
-                else of the shape of the outputs.
+                else of the shape of the outputs. Of several outputs a list in their
+                order, or a dictionary by their names.
             batch_size: examples in a step; 32 by default.
             epochs: the index of the last epoch, which is their number unless
                 ``initial_epoch`` is given.
@@ -518,7 +525,7 @@ class Model:
                 batches of a sequence; those that come by themselves stay as they come.
             class_weight: weights of the loss by class; 1 for classes not named.
             sample_weight: weights of the loss by example; the sum is divided by the
-                number of examples.
+                number of examples. One array for all outputs, or several as ``y``.
             initial_epoch: the index of the first epoch.
             steps_per_epoch: steps in an epoch; None is one pass over the rows, or over
                 an ``x`` of batches, however many come. Otherwise an epoch goes on where
@@ -639,7 +646,8 @@ class Model:
 
         Returns:
             ``[loss, *metrics]`` in the order of ``compile``, the loss alone where there
-            are no metrics, or a dictionary.
+            are no metrics, or a dictionary. Of several outputs ``[loss, *losses of
+            outputs, *metrics]``, the metrics by their names in alphabetical order.
 
         Raises:
             StateError: before ``compile``, or before the input shape is known.

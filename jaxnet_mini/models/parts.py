@@ -12,9 +12,6 @@ from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import ArgumentError, find, short
 from jaxnet_mini.models.held import Held
 
-LOSS = "loss"
-"""What the loss is called in the logs."""
-
 
 def layer(
     layers: list[Layer], names: list[str], name: str | None, index: int | None
@@ -63,4 +60,8 @@ def metrics(held: Held) -> list[Any]:
     """Return what `evaluate` returns, in its order; nothing before ``compile``."""
     if held.trainer is None:
         return []
-    return [Mean(name=LOSS), *held.compiled().all_metrics]
+    trainer = held.compiled()
+    counted = trainer.all_metrics
+    if trainer.outputs:
+        counted = tuple(sorted(counted, key=lambda metric: metric.name))
+    return [*(Mean(name=name) for name in trainer.loss_names), *counted]

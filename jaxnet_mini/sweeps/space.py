@@ -220,7 +220,7 @@ def _candidate(
 
 def _check_columns(taken: Iterable[str], trainer: Trainer) -> None:
     """Raise an ArgumentError where an argument and a figure would share a column."""
-    logged = ["loss", *(metric.name for metric in trainer.all_metrics)]
+    logged = [*trainer.loss_names, *(metric.name for metric in trainer.all_metrics)]
     columns = {"epochs", "note", *logged, *(f"val_{name}" for name in logged)}
     for name in sorted(columns.intersection(taken)):
         raise ArgumentError(

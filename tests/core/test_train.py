@@ -645,8 +645,7 @@ def test_what_a_loss_must_return(shape):
         lambda: trainer.step(state, (jnp.asarray(X[:BATCH]), targets)),
         lambda: rehearse(
             trainer,
-            (FEATURES,),
-            np.dtype(np.float32),
+            jax.ShapeDtypeStruct((BATCH, FEATURES), np.dtype(np.float32)),
             jax.ShapeDtypeStruct(targets.shape, targets.dtype),
         ),
     ):

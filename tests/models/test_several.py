@@ -6,7 +6,7 @@ from oracles import raises_text
 
 import jaxnet_mini as jn
 from jaxnet_mini import layers
-from jaxnet_mini.errors import DataError, FileError, ShapeError
+from jaxnet_mini.errors import ArgumentError, DataError, FileError, ShapeError
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -156,10 +156,18 @@ def test_a_dictionary_of_inputs_and_of_one():
 @pytest.mark.parametrize(
     ("x", "kind", "text"),
     [
-        (WIDE, DataError, "x is a ndarray, and the model has 2 inputs, 'wide', 'deep'"),
-        ([WIDE], DataError, "x is a list of 1, and the model has 2 inputs"),
-        ({"wide": WIDE}, DataError, "x is a dict of 'wide', and the model has 2"),
-        (NAMED | {"tall": Y}, DataError, "x is a dict of 'deep', 'wide', 'tall', and"),
+        (
+            WIDE,
+            ArgumentError,
+            "x is a ndarray, and the model has 2 inputs, 'wide', 'deep'",
+        ),
+        ([WIDE], ArgumentError, "x is a list of 1, and the model has 2 inputs"),
+        ({"wide": WIDE}, ArgumentError, "x is a dict of 'wide', and the model has 2"),
+        (
+            NAMED | {"tall": Y},
+            ArgumentError,
+            "x is a dict of 'deep', 'wide', 'tall'",
+        ),
         ([WIDE, WIDE], ShapeError, "x[1] has rows of shape (3,)"),
         (NAMED | {"wide": None}, DataError, "x['wide'] is None"),
         (NAMED | {"deep": DEEP[1:]}, DataError, "x['deep'] has 21 rows and"),

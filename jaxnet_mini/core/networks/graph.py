@@ -49,6 +49,16 @@ def names_in(names: Names) -> tuple[str, ...]:
     return tuple(entry if isinstance(entry, str) else entry[1] for entry in names)
 
 
+def output_names(net: Any) -> tuple[str, ...]:
+    """Return what several outputs are called: their keys, or what gives them.
+
+    There is none for a network whose output is one.
+    """
+    if not isinstance(net, Graph) or isinstance(net.outputs, str):
+        return ()
+    return tuple(own if isinstance(own, str) else own[0] for own in net.outputs)
+
+
 def call_name(name: str, number: int) -> str:
     """Return what the outputs of a further call of a layer are called.
 

@@ -5,7 +5,7 @@ import dataclasses
 from jaxnet_mini.core import activations
 from jaxnet_mini.core.layers import Activation, Identity, Softmax
 from jaxnet_mini.core.layers.dense import Dense
-from jaxnet_mini.core.networks.graph import Graph
+from jaxnet_mini.core.networks.graph import Graph, names_in
 from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.types import Layer
 
@@ -28,11 +28,8 @@ def without_last_activation(layer: Layer) -> tuple[Layer, activations.Activation
             # Parameters go by the names of layers, and this one's came from its class.
             bare = dataclasses.replace(bare, name=layer.names[-1])
         return dataclasses.replace(layer, layers=(*first, bare)), activation
-    if type(layer) is Graph and _ends_once(layer):
-        *before, end = layer.nodes
-        bare, activation = without_last_activation(end.layer)
-        nodes = (*before, dataclasses.replace(end, layer=bare))
-        return dataclasses.replace(layer, nodes=nodes), activation
+    if type(layer) is Graph and isinstance(layer.outputs, str):
+        return without_activation_of(layer, layer.outputs)
     # What is penalized is what the activation gives.
     if getattr(layer, "activity_regularizer", None) is not None:
         return layer, activations.linear
@@ -46,8 +43,31 @@ def without_last_activation(layer: Layer) -> tuple[Layer, activations.Activation
     return layer, activations.linear
 
 
-def _ends_once(net: Graph) -> bool:
-    """Tell whether a graph has one output, by a layer that is called there alone."""
-    end = net.nodes[-1]
-    shared = [node.layer for node in net.nodes if isinstance(node.layer, str)]
-    return end.name == net.outputs and not {end.name, end.layer}.intersection(shared)
+def without_activation_at(
+    net: Layer, place: int
+) -> tuple[Layer, activations.Activation]:
+    """Split off the activation of the output at a place, the first of one alone."""
+    if type(net) is Graph:
+        return without_activation_of(net, names_in(net.outputs)[place])
+    return without_last_activation(net)
+
+
+def without_activation_of(
+    net: Graph, name: str
+) -> tuple[Graph, activations.Activation]:
+    """Split off the activation of a node that gives one output and nothing else.
+
+    Returns:
+        The graph without it, and the function; the same graph and ``linear`` where the
+        node's layer or what it gives is used elsewhere too.
+    """
+    used = [source for node in net.nodes for source in names_in(node.sources)]
+    used += [node.layer for node in net.nodes if isinstance(node.layer, str)]
+    at = [node.name for node in net.nodes].index(name)
+    end = net.nodes[at]
+    if isinstance(end.layer, str) or name in used:
+        return net, activations.linear
+    bare, activation = without_last_activation(end.layer)
+    end = dataclasses.replace(end, layer=bare)
+    nodes = (*net.nodes[:at], end, *net.nodes[at + 1 :])
+    return dataclasses.replace(net, nodes=nodes), activation

@@ -16,21 +16,25 @@ from jaxnet_mini.core.types import State
 from jaxnet_mini.errors import LayerError
 
 
-@functools.lru_cache(maxsize=256)
-def rehearse(trainer: Trainer, structure: Any, *leaves: jax.ShapeDtypeStruct) -> None:
+def rehearse(trainer: Trainer, x: Any, y: Any) -> None:
     """Trace network, loss and metrics on a batch, so that errors come before changes.
 
     Args:
         trainer: what is to be trained.
-        structure: of ``(x, y)``, inputs and targets.
-        leaves: shapes and dtypes of the arrays in it.
+        x: shapes and dtypes of a batch of inputs.
+        y: likewise of targets.
 
     Raises:
         ShapeError: the loss or a metric does not return one value per example.
         ArgumentError: the optimizer cannot take a step.
         LayerError: a layer changes the shape or dtype of what it remembers.
     """
+    leaves, structure = jax.tree.flatten((x, y))
+    _rehearse(trainer, structure, *leaves)
 
+
+@functools.lru_cache(maxsize=256)
+def _rehearse(trainer: Trainer, structure: Any, *leaves: Any) -> None:
     def forward() -> dict[str, Any]:
         key = jax.random.key(0)
         given = jax.tree.unflatten(structure, leaves)

@@ -54,16 +54,17 @@ class Sums:
         return cls(zeros, zeros, structure, shapes)
 
     @classmethod
-    def of_nothing(cls, asked: Sequence[Any]) -> "Sums":
+    def of_nothing(cls, losses: Sequence[str], asked: Sequence[Any]) -> "Sums":
         """Return the sums of loss and metrics of no batch, on the host.
 
         Args:
+            losses: what each is called.
             asked: the metrics.
         """
 
         def zeros() -> dict[str, Any]:
             own = {metric.name: metric.zeros() for metric in asked}
-            return {"loss": metrics.zeros(2)} | own
+            return {name: metrics.zeros(2) for name in losses} | own
 
         sums = cls.zeros(jax.eval_shape(zeros))
         carried = [metric for metric in asked if isinstance(metric, Folded)]

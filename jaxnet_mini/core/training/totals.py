@@ -1,5 +1,6 @@
 """What one batch gives: its loss, and the sums that loss and metrics come from."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -8,12 +9,12 @@ from jax import Array
 from jax.tree_util import Partial
 
 from jaxnet_mini.core import metrics
-from jaxnet_mini.core.activations import Activation
 from jaxnet_mini.core.losses import Loss
 from jaxnet_mini.core.losses.base import check_per_example
 from jaxnet_mini.core.metrics import Metric
 from jaxnet_mini.core.metrics.own import Folded
-from jaxnet_mini.core.networks import activity, protocol
+from jaxnet_mini.core.networks import activity, last_activation, protocol
+from jaxnet_mini.core.training.goals import Goal
 from jaxnet_mini.core.training.state import Batch
 from jaxnet_mini.core.types import Float, Layer, RandomKey, State, Variables
 
@@ -23,21 +24,45 @@ class Task(NamedTuple):
 
     Args:
         net: the network.
-        bare: what of it gives the outputs that ``loss`` takes.
-        activation: makes predictions of these outputs.
-        loss: what is minimised.
-        metrics: what else is counted.
-        weighted_metrics: likewise, examples by their weights.
-        loss_weights: what the loss is multiplied by, or None.
+        bare: what of it gives the outputs that the losses take.
+        goals: what is asked of each output, with the activation that ``bare`` lacks.
     """
 
     net: Layer
     bare: Layer
-    activation: Activation
-    loss: Loss
-    metrics: tuple[Metric, ...]
-    weighted_metrics: tuple[Metric, ...]
-    loss_weights: float | None = None
+    goals: tuple[Goal, ...]
+
+
+def task_of(net: Layer, goals: Sequence[Goal]) -> Task:
+    """Return what a batch is asked; a loss is one of logits where there is one."""
+    bare, found = net, []
+    for goal in goals:
+        cut, end = last_activation.without_activation_at(bare, goal.place)
+        loss = None if goal.loss is None else goal.loss.on_logits(end)
+        if loss is not None:
+            bare, goal = cut, goal._replace(loss=loss, activation=end)
+        found.append(goal)
+    return Task(net, bare, tuple(found))
+
+
+class _Asked(NamedTuple):
+    """One output of a batch, and its loss.
+
+    Args:
+        batch: the output in place of the inputs, and what belongs to it.
+        mask: by which its rows count, 0 for padding.
+        weight: likewise, times its weights.
+        total: the sum of its losses; None where it has no loss.
+        count: of the rows.
+        rows: of those of the whole batch.
+    """
+
+    batch: Batch
+    mask: Array
+    weight: Array
+    total: Any = None
+    count: Any = None
+    rows: Any = None
 
 
 def totals_of(
@@ -46,7 +71,7 @@ def totals_of(
     batch: Batch,
     key: RandomKey | None,
     training: bool,
-    whole: tuple[Array, Array | None] | None = None,
+    whole: tuple[Array, Any] | None = None,
 ) -> tuple[Float[Array, ""], Float[Array, ""], dict[str, Any], State]:
     """Return the sum of the losses, the rows to divide it by, and all sums.
 
@@ -62,17 +87,66 @@ def totals_of(
             losses of the pieces then add up to its loss.
 
     Raises:
-        ShapeError: the loss does not return one value per example.
+        ShapeError: a loss does not return one value per example.
     """
     outputs, remembered, of_outputs = activity.run(
         task.bare, *variables, batch.x, key=key, training=training, mask=batch.mask
     )
-    rows, values = outputs.shape[0], task.loss.per_example(batch.y, outputs)
-    values = check_per_example("the loss", values, rows)
-    per_row = metrics.mean_per_row(values)
+    totals: dict[str, Any] = {}
+    asked: list[_Asked] = []
+    total: Any = None
+    count: Any = None
+    rows: Any = None
+    for goal in task.goals:
+        own = batch._replace(
+            x=goal.of(outputs), y=goal.of(batch.y), weight=goal.of(batch.weight)
+        )
+        of_whole = None if whole is None else (whole[0], goal.of(whole[1]))
+        one = _of_loss(goal.loss, own, of_whole)
+        asked.append(one)
+        if goal.loss is None:
+            continue
+        count, rows = one.count, one.rows
+        if goal.loss_name is not None:
+            totals[goal.loss_name] = (one.total, count)
+        share = one.total if goal.weight is None else one.total * goal.weight
+        total = share if total is None else total + share
+    penalty = protocol.penalty(task.net, variables.params)
+    if isinstance(penalty, Array):  # else 0.0: nothing is regularized
+        total = total + penalty * count
+    if isinstance(of_outputs, Array):
+        total = total + of_outputs
+    totals["loss"] = (total, count)
+    for goal, one in zip(task.goals, asked, strict=True):
+        if goal.metrics or goal.weighted_metrics:
+            predictions = jax.lax.stop_gradient(goal.activation(one.batch.x))
+            seen = one.batch._replace(x=predictions)
+            totals |= _of_metrics(goal.metrics, seen._replace(weight=None), one.mask)
+            totals |= _of_metrics(goal.weighted_metrics, seen, one.weight)
+    return total, rows, totals, remembered
+
+
+def _of_loss(
+    loss: Loss | None, batch: Batch, whole: tuple[Array, Array | None] | None
+) -> _Asked:
+    """Return an output with the sum of its losses.
+
+    Args:
+        loss: of the output; None for no loss.
+        batch: the output in place of the inputs, and what belongs to it.
+        whole: see `totals_of`.
+    """
+    rows, dtype = batch.x.shape[0], batch.x.dtype
+    if loss is not None:
+        values = loss.per_example(batch.y, batch.x)
+        values = check_per_example("the loss", values, rows)
+        per_row = metrics.mean_per_row(values)
+        dtype = per_row.dtype
     mask = batch.mask
     mask = jnp.ones(rows, bool) if mask is None else mask
-    mask, weight = _mask_and_weight(mask, batch.weight, per_row.dtype)
+    mask, weight = _mask_and_weight(mask, batch.weight, dtype)
+    if loss is None:
+        return _Asked(batch, mask, weight)
     # Padding may give any value, NaN too, and 0 times NaN is NaN.
     per_row = jnp.where(mask == 0.0, 0.0, per_row)
     if batch.weight is not None:
@@ -83,21 +157,8 @@ def totals_of(
         mask_in_all, weight_in_all = _mask_and_weight(*whole, per_row.dtype)
         rows_in_all = jnp.sum(mask_in_all)
     values_in_all = rows_in_all * (values.size // rows)
-    total = jnp.sum(per_row) * task.loss.reduction_factor(values_in_all, weight_in_all)
-    if task.loss_weights is not None:
-        total = total * task.loss_weights
-    penalty = protocol.penalty(task.net, variables.params)
-    if isinstance(penalty, Array):  # else 0.0: nothing is regularized
-        total = total + penalty * count
-    if isinstance(of_outputs, Array):
-        total = total + of_outputs
-    totals: dict[str, Any] = {"loss": (total, count)}
-    if task.metrics or task.weighted_metrics:
-        predictions = jax.lax.stop_gradient(task.activation(outputs))
-        asked = batch._replace(x=predictions)
-        totals |= _of_metrics(task.metrics, asked._replace(weight=None), mask)
-        totals |= _of_metrics(task.weighted_metrics, asked, weight)
-    return total, rows_in_all, totals, remembered
+    total = jnp.sum(per_row) * loss.reduction_factor(values_in_all, weight_in_all)
+    return _Asked(batch, mask, weight, total, count, rows_in_all)
 
 
 def _of_metrics(

@@ -15,11 +15,13 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from jaxnet_mini.core import activations, losses, metrics, optimizers, transformations
+from jaxnet_mini.core import optimizers, transformations
 from jaxnet_mini.core.metrics import Metric
-from jaxnet_mini.core.networks import activity, last_activation, protocol, serial
+from jaxnet_mini.core.networks import activity, protocol, serial
+from jaxnet_mini.core.networks.graph import output_names
 from jaxnet_mini.core.origins import Trace
-from jaxnet_mini.core.training import frozen
+from jaxnet_mini.core.training import frozen, goals
+from jaxnet_mini.core.training.goals import Goal
 from jaxnet_mini.core.training.state import (
     Batch,
     Data,
@@ -27,13 +29,8 @@ from jaxnet_mini.core.training.state import (
     all_finite,
     batch_of,
 )
-from jaxnet_mini.core.training.sums import (
-    Progress,
-    Sums,
-    added_up,
-    finished,
-)
-from jaxnet_mini.core.training.totals import Task, totals_of
+from jaxnet_mini.core.training.sums import Progress, Sums, added_up, finished
+from jaxnet_mini.core.training.totals import Task, task_of, totals_of
 from jaxnet_mini.core.transformations import Loss
 from jaxnet_mini.core.types import (
     Float,
@@ -41,7 +38,6 @@ from jaxnet_mini.core.types import (
     Layer,
     Params,
     RandomKey,
-    Shape,
     State,
     Variables,
 )
@@ -62,6 +58,8 @@ class Trainer(Value):
         metrics: names, `jaxnet_mini.metrics.Metric` values or callables.
         weighted_metrics: likewise; these count examples by their weights.
         loss_weights: what the loss, without penalties, is multiplied by; None for 1.
+            Of several outputs this, losses, metrics and all of a batch are tuples in
+            their order, or dictionaries by their names.
         trace: makes an equal trainer another one, whose programs are traced anew; see
             `jaxnet_mini.core.origins`.
 
@@ -81,27 +79,38 @@ class Trainer(Value):
     optimizer: Any = "adam"
     metrics: tuple[Any, ...] = ()
     weighted_metrics: tuple[Any, ...] = ()
-    loss_weights: float | None = dataclasses.field(default=None, kw_only=True)
+    loss_weights: Any = dataclasses.field(default=None, kw_only=True)
     trace: Trace | None = dataclasses.field(default=None, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
         serial.check_layer(self.net)
         activity.check(self.net)
-        plain, weighted = metrics.resolved(self.metrics, self.weighted_metrics)
-        object.__setattr__(self, "loss", losses.get(self.loss))
-        if self.loss.reduction in (None, "none"):
-            raise ArgumentError(
-                f"the loss {self.loss!r} is not reduced to one number, and training "
-                'needs one: leave reduction out, or use "sum".'
-            )
+        own = self.loss, self.metrics, self.weighted_metrics, self.loss_weights
+        for name, value in goals.resolved(self.outputs, *own).items():
+            object.__setattr__(self, name, value)
         object.__setattr__(self, "optimizer", optimizers.get(self.optimizer))
-        object.__setattr__(self, "metrics", plain)
-        object.__setattr__(self, "weighted_metrics", weighted)
+        goals.check_reductions(self.goals)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What several outputs are called; () where the network has one."""
+        return output_names(self.net)
+
+    @functools.cached_property
+    def goals(self) -> tuple[Goal, ...]:
+        """What is asked of each output."""
+        given = self.loss, self.metrics, self.weighted_metrics, self.loss_weights
+        return goals.goals_of(self.outputs, *given)
 
     @property
     def all_metrics(self) -> tuple[Metric, ...]:
-        """The metrics, then the weighted ones."""
-        return (*self.metrics, *self.weighted_metrics)
+        """The metrics of all outputs, then the weighted ones, as the logs name them."""
+        return goals.metrics_of(self.goals)
+
+    @property
+    def loss_names(self) -> tuple[str, ...]:
+        """By what names the logs have the loss, and those of several outputs."""
+        return ("loss", *(goal.loss_name for goal in self.goals if goal.loss_name))
 
     @property
     def transformation(self) -> optax.GradientTransformation:
@@ -129,11 +138,7 @@ class Trainer(Value):
         Args:
             training: whether in training, or else in an evaluation.
         """
-        return (
-            losses.acts_by_row(self.loss)
-            and all(map(metrics.acts_by_row, self.all_metrics))
-            and protocol.acts_by_row(self.net, training)
-        )
+        return goals.act_by_row(self.goals) and protocol.acts_by_row(self.net, training)
 
     def averages_rows(self, weighted: bool) -> bool:
         """Return whether an evaluation is the same however the rows are cut.
@@ -141,9 +146,10 @@ class Trainer(Value):
         Args:
             weighted: whether the examples have weights.
         """
-        return self.acts_by_row(training=False) and losses.is_mean(self.loss, weighted)
+        means = goals.are_means(self.goals, weighted)
+        return means and self.acts_by_row(training=False)
 
-    def init(self, key: RandomKey, input_shape: Shape) -> TrainState:
+    def init(self, key: RandomKey, input_shape: Any) -> TrainState:
         """Return a fresh state: parameters, optimizer state, key, step 0."""
         params, remembered = protocol.init(self.net, key, input_shape)
         state = transformations.init(self.optimizer, self.trained(params))
@@ -272,13 +278,13 @@ class Trainer(Value):
 
     @functools.cached_property
     def _no_sums(self) -> Sums:
-        return Sums.of_nothing(self.all_metrics)
+        return Sums.of_nothing(self.loss_names, self.all_metrics)
 
     def logs(self, totals: dict[str, Any] | Sums) -> dict[str, Any]:
         """Return loss and metrics from their sums, by name in alphabetical order."""
         totals = finished(totals)
-        total, rows = totals["loss"]
-        logs = {"loss": total / rows}
+        sums = {name: totals[name] for name in self.loss_names}
+        logs = {name: total / rows for name, (total, rows) in sums.items()}
         logs |= {m.name: m.result(totals[m.name]) for m in self.all_metrics}
         return dict(sorted(logs.items()))
 
@@ -391,10 +397,4 @@ class Trainer(Value):
 
     @functools.cached_property
     def _task(self) -> Task:
-        """What a batch is asked; the loss is one of logits where there is one."""
-        bare, activation = last_activation.without_last_activation(self.net)
-        loss = self.loss.on_logits(activation)
-        if loss is None:
-            bare, activation, loss = self.net, activations.linear, self.loss
-        counted = self.metrics, self.weighted_metrics
-        return Task(self.net, bare, activation, loss, *counted, self.loss_weights)
+        return task_of(self.net, self.goals)
