@@ -19,6 +19,7 @@ from jaxnet_mini.core.types import Layer, Shape
 from jaxnet_mini.data import arrays
 from jaxnet_mini.errors import ArgumentError, ShapeError, StateError
 from jaxnet_mini.models import places
+from jaxnet_mini.models.cells import Cell, Path
 
 NONE = Serial(())
 
@@ -37,6 +38,7 @@ class Blueprint:
         shapes: one outline a layer; none until the input shape is known.
         family: what a model shares with its copies, see `places`; None for a model of
             layers from several.
+        is_copy: whether its layers have weights of their own, wherever else they stand.
 
     >>> from jaxnet_mini.layers import Dense, Flatten
     >>> blueprint = Blueprint().with_layers([Flatten(input_shape=(2, 2)), Dense(3)])
@@ -55,6 +57,7 @@ class Blueprint:
     family: object = dataclasses.field(
         default_factory=object, compare=False, repr=False
     )
+    is_copy: bool = dataclasses.field(default=False, compare=False, repr=False)
 
     @property
     def built(self) -> bool:
@@ -73,7 +76,7 @@ class Blueprint:
         Raises:
             StateError: it is not known yet, or there are no layers.
         """
-        self._check_layers()
+        self.check_layers()
         if self.input_shape is None:
             raise StateError(
                 "the input shape is not known yet: give the first layer input_shape, "
@@ -155,7 +158,7 @@ class Blueprint:
             shape: of the inputs; None where it is not known.
             family: what it is a copy of; None where it is one of several.
         """
-        own = dataclasses.replace(self, family=family and family.family)
+        own = dataclasses.replace(self, family=family and family.family, is_copy=True)
         return own._changed(net, shape, len(net.layers))
 
     def for_inputs(self, shape: Shape) -> "Blueprint":
@@ -190,7 +193,8 @@ class Blueprint:
             shapes = outlines.outline(net, shape, known[: len(net.layers)])
         seen = own if known else 0
         parts = shapes or unbuilt_outline(net)
-        places.check(parts, shape is not None, self.place, added=own, seen=seen)
+        known_shapes, copy = shape is not None, self.is_copy
+        places.check(parts, known_shapes, self.place, added=own, seen=seen, copy=copy)
         changed = dataclasses.replace(
             self, net=net, input_shape=shape, shapes=shapes, traced=net
         )
@@ -205,7 +209,7 @@ class Blueprint:
             StateError: there are no layers.
             ArgumentError, DataError, ShapeError: they cannot take these rows.
         """
-        self._check_layers()
+        self.check_layers()
         if self.shapes:
             return NetOutline(self.net, self.input_shape, self.shapes)
         return self.outline_of(arrays.row_shape(x, y))
@@ -213,7 +217,7 @@ class Blueprint:
     def outline_of(self, shape: Shape) -> NetOutline:
         """Return the outline for a shape, where none was known; errors likewise."""
         parts = outlines.outline(self.net, shape)
-        places.check(parts, True, self.place, added=len(parts))
+        places.check(parts, True, self.place, added=len(parts), copy=self.is_copy)
         return NetOutline(self.net, shape, parts)
 
     @property
@@ -221,11 +225,12 @@ class Blueprint:
         """Where its layers stand."""
         return places.Place(self.family, self.name)
 
-    def mark(self) -> None:
-        """Keep in mind that its layers stand in a model now, see `places`."""
-        places.mark(self.outline, self.built, self.place)
+    def mark(self, held: Any) -> dict[Path, Cell]:
+        """Keep in mind that its layers stand in a model now, see `places.mark`."""
+        return places.mark(self.outline, self.built, self.place, held, self.is_copy)
 
-    def _check_layers(self) -> None:
+    def check_layers(self) -> None:
+        """Raise a StateError where there are no layers."""
         if not self.net.layers:
             raise StateError("the model has no layers: add one first.")
 

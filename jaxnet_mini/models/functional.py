@@ -1,12 +1,45 @@
 """Models that are written by calling layers."""
 
+import dataclasses
 from typing import Any
+
+import jax
 
 from jaxnet_mini.base import seeds
 from jaxnet_mini.base.arguments import check_word
+from jaxnet_mini.core.layers import symbols
+from jaxnet_mini.core.layers.symbols import Symbol
+from jaxnet_mini.core.networks.composed import Composed
 from jaxnet_mini.core.networks.symbolic import graph_of
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.models.blueprint import Blueprint
+from jaxnet_mini.models.held import Held
+
+
+def as_layer(held: Held) -> Composed:
+    """Return the layers of a model as one, by the model's name, for another model.
+
+    Raises:
+        StateError: there are none.
+    """
+    blueprint = held.blueprint
+    blueprint.check_layers()
+    shape = blueprint.input_shape
+    one = isinstance(shape, tuple) and all(isinstance(axis, int) for axis in shape)
+    known = shape if one else None
+    return dataclasses.replace(blueprint.net, name=blueprint.name, input_shape=known)
+
+
+def called(held: Held, x: Any) -> Symbol:
+    """Return what a model will give, as a layer of another one; see `Model.__call__`.
+
+    The model takes the shape that comes where it has none.
+    """
+    symbol = symbols.called(as_layer(held), x)
+    if not held.blueprint.built:
+        shape = jax.tree.map(lambda own: own.output_shape, symbol.sources)
+        held.build(held.blueprint.for_inputs(shape))
+    return symbol
 
 
 def blueprint_of(

@@ -20,7 +20,9 @@ from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import RandomKey, Variables
 from jaxnet_mini.devices import programs
 from jaxnet_mini.errors import StateError
+from jaxnet_mini.models import cells
 from jaxnet_mini.models.blueprint import Blueprint
+from jaxnet_mini.models.cells import Cell, Path
 from jaxnet_mini.models.weights import fitting
 
 
@@ -31,7 +33,6 @@ class Held:
     Args:
         blueprint: its layers and their shapes.
         trainer: how it learns; None before `compile`.
-        state: what training changes; None until it is first asked for.
         turn: who may change them now.
         looked_at: the trainer that was last looked through for mismatches.
         draws: how many keys have been drawn for calls in training.
@@ -39,14 +40,58 @@ class Held:
 
     blueprint: Blueprint
     trainer: Trainer | None = None
-    state: TrainState | None = None
     turn: Turn = dataclasses.field(default_factory=Turn)
     looked_at: Trainer | None = None
     draws: int = 0
+    _state: TrainState | None = dataclasses.field(default=None, init=False)
+    _cells: dict[Path, Cell] = dataclasses.field(default_factory=dict, init=False)
+    _seen: dict[Path, int] = dataclasses.field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self._settle()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_state": self.state, "_cells": {}, "_seen": {}}
 
     def __setstate__(self, values: dict[str, Any]) -> None:
         vars(self).update(values)
-        self.blueprint.mark()  # the layers of a copy are copies
+        self.blueprint = dataclasses.replace(self.blueprint, is_copy=True)
+        self._settle()
+
+    # What it shares with others
+
+    @property
+    def state(self) -> TrainState | None:
+        """What training changes; None until it is first asked for."""
+        if self._state is not None and self._cells:
+            self._state = cells.read(self._state, self._cells, self._seen)
+        return self._state
+
+    @state.setter
+    def state(self, state: TrainState | None) -> None:
+        self._state = state
+        if state is not None and self._cells:
+            cells.write(state, self._cells, self._seen)
+
+    def _settle(self) -> None:
+        """Find out which weights are shared with other models, and begin to."""
+        self._cells, self._seen = self.blueprint.mark(self), {}
+        for cell in self._cells.values():
+            cell.holders.add(self)
+            for holder in list(cell.holders):
+                holder._lend(cell)
+
+    @property
+    def _is_new(self) -> bool:
+        """Whether there are no weights, here or in models that share some."""
+        shared = any(cell.value is not None for cell in self._cells.values())
+        return self._state is None and not shared
+
+    def _lend(self, cell: Cell) -> None:
+        """Put weights into a cell that has none, if there are any."""
+        if self._state is not None and cell.value is None and cell.shared:
+            own = {path: one for path, one in self._cells.items() if one is cell}
+            cells.write(self._state, own, self._seen)
 
     def next_key(self) -> RandomKey:
         """Return another key at each call, all of the model's seed."""
@@ -60,8 +105,8 @@ class Held:
     def build(self, blueprint: Blueprint) -> None:
         """Take other layers or shapes; layers that stay keep their weights."""
         self.turn.check("the layers")
-        self.blueprint, self.state = blueprint, self._kept(blueprint)
-        blueprint.mark()
+        self.blueprint, self._state = blueprint, self._kept(blueprint)
+        self._settle()
 
     def rename(self, **named: Any) -> None:
         """Take another name or seed, and nothing else."""
@@ -71,7 +116,7 @@ class Held:
         """Take the shapes of the first data seen, where none were known."""
         if not self.blueprint.built:
             self.blueprint = self.blueprint.with_outline(outline)
-            self.blueprint.mark()
+            self._settle()
 
     def _kept(self, new: Blueprint) -> TrainState | None:
         """Return the state that a changed model begins with, if there was any."""
@@ -134,25 +179,26 @@ class Held:
                 if state is None:
                     seed = np.uint32(self.blueprint.seed)
                     state = programs.untrained(self.blueprint.traced, shape, seed)
+                    # Others may have trained some of it.
+                    state = cells.read(state, self._cells, self._seen)
                     self.state = state
         return state
 
     def trained(self) -> TrainState:
         """Return the state with that of the optimizer, as the next step takes it."""
         with self.turn.making:
-            if self.state is None:
+            if self._is_new:
                 self.state = programs.fresh(*self._start())
-            elif self.state.optimizer_state is None:
+            elif self.untrained().optimizer_state is None:
                 self.state = programs.with_optimizer(self.compiled(), self.state)
-            state: TrainState = self.state
-            return state
+            return self.untrained()
 
     def ahead(self) -> TrainState:
         """Return `trained`, or its shapes and dtypes where it is still to be made.
 
         What makes it is then being compiled.
         """
-        if self.state is not None:
+        if not self._is_new:
             return self.trained()
         start = self._start()
         programs.fresh.compile_ahead(*start)

@@ -16,6 +16,7 @@ from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.base.arguments import check_word
 from jaxnet_mini.base.seeds import check_seed
 from jaxnet_mini.callbacks import History
+from jaxnet_mini.core.layers import symbols
 from jaxnet_mini.core.networks.composed import Composed
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.training.state import TrainState, length
@@ -101,7 +102,6 @@ class Model:
 
     def _hold(self, blueprint: Blueprint) -> None:
         self._held = Held(blueprint)
-        blueprint.mark()
 
     @classmethod
     def of_blueprint(cls: type[Own], blueprint: Blueprint) -> Own:
@@ -366,13 +366,17 @@ class Model:
         Several come in a list, or in a dictionary where outputs are one.
 
         Args:
-            x: inputs, ``(batch, ...)``; several as for `fit`.
+            x: inputs, ``(batch, ...)``; several as for `fit`. Or what stands for them
+                in a model that is being written: the layers are then one of its layers,
+                with the same weights in both.
             training: whether layers such as `Dropout` act as in training. What layers
                 remember stays as it is all the same: ``model.net.update`` gives both.
             key: for these layers. None draws another one from the model's seed at each
                 call, so that in training the outputs of many calls are a sample; within
                 ``jax.jit``, which calls once, give it.
         """
+        if symbols.is_symbolic(x):
+            return functional.called(self._held, x)
         return inference.call(self._held, x, bool(training), key)
 
     # Training

@@ -1,10 +1,11 @@
-"""Which layers stand in a model: each that has parameters stands once, in one model.
+"""Which layers stand in a model: each that has parameters stands there once.
 
-A layer is its settings alone, and its weights are the model's. In Keras a layer that
-is taken from a trained model brings its weights with it, and one that stands in two
-places has the same weights in both; here it would silently begin with new ones. So
-the second place of one object is refused. Another object with equal settings is
-another layer, and what has no parameters may stand anywhere.
+A layer is its settings alone, and its weights are the model's. One that is taken from a
+model brings them with it, as in Keras: both models then share a cell, see `cells`.
+Where that cannot be, it would silently begin with new ones, and is refused: within a
+layer of another kind, twice in a row, or where it is unclear which model is meant.
+Another object with equal settings is another layer, and what has no parameters may
+stand anywhere.
 
 Where a layer stands is kept for as long as the layer is there, by its identity and not
 in it: the value compares, prints and is saved as before.
@@ -18,11 +19,14 @@ import jax
 
 from jaxnet_mini.core.layers import Base
 from jaxnet_mini.core.networks import holding, protocol
+from jaxnet_mini.core.networks.graph import Graph
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.protocol import OWN_LAYERS
 from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.types import Layer, Variables
-from jaxnet_mini.errors import LayerError
+from jaxnet_mini.errors import LayerError, ShapeError
+from jaxnet_mini.models import cells
+from jaxnet_mini.models.cells import Cell, Path
 
 WITH = frozenset(kind.init for kind in OWN_LAYERS) - {Base.init}
 """The ``init`` of layers that surely have parameters; the base's makes none."""
@@ -41,11 +45,15 @@ class Place(NamedTuple):
             several.
         model: the name of the model.
         layer: the name of the layer in it.
+        cell: its weights there; None within a layer of another kind.
+        shapes: of these weights, once they are known.
     """
 
     family: object
     model: str
     layer: str = ""
+    cell: Cell | None = None
+    shapes: Any = None
 
 
 _PLACES: dict[int, tuple[Callable[[], Any], Place]] = {}
@@ -58,6 +66,7 @@ def check(
     *,
     added: int,
     seen: int = 0,
+    copy: bool = False,
 ) -> None:
     """Check that no layer with parameters stands elsewhere, or twice.
 
@@ -67,32 +76,110 @@ def check(
         here: the model.
         added: how many layers it has already; the others are added to it.
         seen: how many of these have been checked before, with their parameters.
+        copy: whether the first ``added`` have weights of their own, whatever has them.
 
     Raises:
         LayerError: one does; the message names it, and says what to do.
     """
     first: dict[int, LayerOutline] = {}
+    own, brought = _own(outline), set[int]()
     for index, part in enumerate(outline[seen:], seen):
         for layer in _parametric(part.layer, part.variables if shapes else None):
             if first.setdefault(id(layer), part) is not part:
                 raise LayerError(_twice(first[id(layer)].name, here, layer))
             place = _place(layer)
-            if place is None or (index < added and here.family in (None, place.family)):
+            if place is None or (
+                index < added and (copy or here.family is place.family)
+            ):
                 continue
             if place.family is not here.family:
-                raise LayerError(_elsewhere(place, layer))
+                if id(layer) not in brought:
+                    _check_shared(place, layer, own)
+                    if type(layer) not in (Serial, Graph):
+                        brought |= {id(inner) for inner in holding.within(layer)}
+                continue
             for other in outline[:added]:
                 if any(layer is held for held in holding.within(other.layer)):
                     raise LayerError(_twice(other.name, here, layer))
             raise LayerError(_popped(place, layer))
 
 
-def mark(outline: Sequence[LayerOutline], shapes: bool, here: Place) -> None:
-    """Keep in mind where the layers of a model stand; see `check`."""
+def mark(
+    outline: Sequence[LayerOutline], shapes: bool, here: Place, held: Any, copy: bool
+) -> dict[Path, Cell]:
+    """Keep in mind where the layers of a model stand; see `check`.
+
+    Args:
+        outline: all layers of a model.
+        shapes: whether it has their parameters.
+        here: the model.
+        held: what it holds, which is to share weights.
+        copy: whether its layers have weights of their own, wherever else they stand.
+
+    Returns:
+        The cells of its layers; none of a copy.
+    """
+    own, found = _own(outline), dict[Path, Cell]()
     for part in outline:
         for layer in _parametric(part.layer, part.variables if shapes else None):
-            if _place(layer) is None:
-                _put(layer, here._replace(layer=part.name))
+            path, variables = own.get(id(layer), ((), None))
+            new = _place(layer) is None
+            if new:
+                cell = Cell() if path else None
+                _put(layer, here._replace(layer=part.name, cell=cell))
+            place = _place(layer)
+            if not path or place is None or place.cell is None:
+                continue
+            if shapes and place.shapes is None:
+                _put(layer, place._replace(shapes=_shapes(variables)))
+            if copy and not new and held not in place.cell.holders:
+                place.cell.copies.add(held)
+            else:
+                found[path] = place.cell
+    return found
+
+
+def _own(outline: Sequence[LayerOutline]) -> dict[int, tuple[Path, Any]]:
+    """Return where each layer stands, and its variables, by its identity."""
+    found: dict[int, tuple[Path, Any]] = {}
+    net = Serial(tuple(part.layer for part in outline))
+    parts = dict(zip(net.names, outline, strict=True))
+    for (first, *rest), layer in cells.paths(net):
+        part = parts[first]
+        variables = Variables(part.params, part.state)
+        for name in rest:
+            variables = Variables(
+                variables.params.get(name, {}), variables.state.get(name, {})
+            )
+        found[id(layer)] = (part.name, *rest), variables
+    return found
+
+
+def _shapes(variables: Any) -> Any:
+    return jax.tree.map(lambda leaf: (leaf.shape, str(leaf.dtype)), variables)
+
+
+def _check_shared(place: Place, layer: Layer, own: dict[int, tuple[Path, Any]]) -> None:
+    """Check that a layer of another model can share its weights.
+
+    Raises:
+        LayerError: it cannot.
+        ShapeError: they would be of other shapes here.
+    """
+    if type(layer) in (Serial, Graph):
+        return  # the layers within it are looked at
+    path, variables = own.get(id(layer), ((), None))
+    if not path or place.cell is None or place.cell.lost:
+        raise LayerError(_elsewhere(place, layer))
+    if place.cell.copies:
+        raise LayerError(_several(place, layer))
+    here = _shapes(variables)
+    if place.shapes is not None and jax.tree.leaves(here) and here != place.shapes:
+        raise ShapeError(
+            f"{layer!r} is the layer {place.layer!r} of the model {place.model!r} and "
+            f"would share its weights, of the shapes {place.shapes[0]}; here they "
+            f"would be {here[0]}: give it inputs of the same shape. {ANEW}"
+        )
 
 
 def _put(layer: Layer, place: Place) -> None:
@@ -130,8 +217,9 @@ def _parametric(layer: Layer, variables: Variables | None) -> Iterator[Layer]:
         return
     if variables is not None or init in WITH or _place(layer) is not None:
         yield layer
-    if type(layer) is Serial:
-        for name, inner in zip(layer.names, layer.layers, strict=True):
+    if type(layer) in (Serial, Graph):
+        net: Any = layer
+        for name, inner in zip(net.names, net.layers, strict=True):
             own = variables and Variables(
                 variables.params[name], variables.state.get(name, {})
             )
@@ -143,11 +231,19 @@ def _parametric(layer: Layer, variables: Variables | None) -> Iterator[Layer]:
 
 def _elsewhere(place: Place, layer: Layer) -> str:
     return (
-        f"{layer!r} is the layer {place.layer!r} of the model {place.model!r}, and a "
-        "layer does not bring its weights with it, as it does in Keras, where both "
-        "models would share them. To keep the trained ones change a copy of that "
-        "model: new = jn.models.clone_model(model); new.set_weights("
+        f"{layer!r} is the layer {place.layer!r} of the model {place.model!r}, and "
+        "brings its weights with it only from a model that is still there, and only "
+        "into a model, or a network in it. To keep the trained ones change a copy of "
+        "that model: new = jn.models.clone_model(model); new.set_weights("
         f"model.get_weights()); then new.pop() and new.add(...). {ANEW}"
+    )
+
+
+def _several(place: Place, layer: Layer) -> str:
+    return (
+        f"{layer!r} is the layer {place.layer!r} of the model {place.model!r}, and of "
+        "a copy of it with other weights, and which are meant is not clear. Make new "
+        f"models of the layers of copy.deepcopy(model). {ANEW}"
     )
 
 

@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from jaxnet_mini.base import seeds
 from jaxnet_mini.base.arguments import check_word
 from jaxnet_mini.core.types import Layer
-from jaxnet_mini.errors import ArgumentError, LayerError
+from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.models import functional
+from jaxnet_mini.models import held as holding
 from jaxnet_mini.models.blueprint import Blueprint
 from jaxnet_mini.models.model import Model
 
@@ -46,7 +48,7 @@ class Sequential(Model):
                 f"layers must be a list of layers, not {layers!r}: put it in brackets, "
                 "Sequential([...])."
             )
-        self._hold(blueprint.with_layers(_no_models(layers or ())))
+        self._hold(blueprint.with_layers(_as_layers(layers or ())))
 
     def add(self, layer: Layer) -> None:
         """Put a layer at the end; the weights of the others stay as they are.
@@ -57,7 +59,7 @@ class Sequential(Model):
             ArgumentError: an `Input` after the first place.
             ShapeError: it cannot take what comes from the layer before it.
         """
-        self._held.build(self._held.blueprint.with_layers(_no_models([layer])))
+        self._held.build(self._held.blueprint.with_layers(_as_layers([layer])))
 
     def pop(self) -> None:
         """Take the last layer away.
@@ -68,17 +70,8 @@ class Sequential(Model):
         self._held.build(self._held.blueprint.without_last())
 
 
-def _no_models(layers: Iterable[Layer]) -> Iterable[Layer]:
-    """Yield the layers.
-
-    Raises:
-        LayerError: one of them is a model.
-    """
+def _as_layers(layers: Iterable[Layer]) -> Iterable[Layer]:
+    """Yield the layers, a model as one of them."""
     for layer in layers:
-        if isinstance(layer, Model):
-            raise LayerError(
-                f"{layer!r} is a model, and a model cannot stand within another. "
-                "Change a copy of it: new = jn.models.clone_model(model); "
-                "new.set_weights(model.get_weights()); then new.add(...)."
-            )
-        yield layer
+        is_model = isinstance(layer, Model)
+        yield functional.as_layer(holding.of(layer)) if is_model else layer

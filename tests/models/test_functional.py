@@ -85,6 +85,37 @@ def test_a_part_in_the_middle_is_a_model_too():
     assert [part.name for part in head.outline] == ["re_lu", "dense"]
 
 
+def test_models_are_layers_and_share_their_weights():
+    """An encoder and a decoder, which are trained as one."""
+    encoder = jn.Sequential([jn.Dense(4, "tanh"), jn.Dense(2)], name="encoder")
+    decoder = jn.Sequential([jn.Dense(4, "tanh"), jn.Dense(3)], name="decoder")
+    x = jn.Input((3,))
+    code = encoder(x)
+    model = jn.Model(x, decoder(code))
+    model.compile("adam", "mse")
+    before = encoder.get_weights()
+    model.fit(X, X, **FIT)
+    assert [part.name for part in model.outline] == ["encoder", "decoder"]
+    assert (encoder.get_weights()[0] != before[0]).any()
+    parts = [*encoder.get_weights(), *decoder.get_weights()]
+    for mine, weight in zip(model.get_weights(), parts, strict=True):
+        np.testing.assert_array_equal(mine, weight)
+    outputs = decoder.predict(encoder.predict(X))
+    np.testing.assert_allclose(model.predict(X), outputs, rtol=1e-5, atol=1e-6)
+
+
+def test_what_a_layer_within_gives_is_looked_at():
+    x = jn.Input((3,))
+    hidden = jn.Dense(4, "tanh")(x)
+    model = jn.Model(x, jn.Dense(3)(hidden))
+    model.compile("sgd", "mse")
+    look = jn.Model(x, hidden)
+    model.fit(X, X, **FIT)
+    kernel, bias = model.get_weights()[:2]
+    wanted = np.tanh(X @ kernel + bias)
+    np.testing.assert_allclose(look.predict(X), wanted, rtol=1e-5, atol=1e-6)
+
+
 def test_an_own_layer_and_a_network_are_called_likewise():
     class Twice(layers.Layer):
         def call(self, x):
@@ -138,7 +169,6 @@ def bad(case):
         "shape": lambda: jn.Dense(3, input_dim=2, name="last")(y),
         "several": lambda: layers.Add()(x),
         "numpy": lambda: np.square(y),
-        "two models": lambda: (jn.Model(x, y), jn.Model(x, jn.Dense(1)(y))),
     }
     cases[case]()
 
@@ -159,7 +189,6 @@ def bad(case):
         ("shape", ShapeError, "layer 'last': "),
         ("several", ShapeError, "got one alone"),
         ("numpy", LayerError, "layers.Lambda(function)(x)"),
-        ("two models", LayerError, "does not bring its weights with it"),
     ],
 )
 def test_what_is_wrong_is_said_at_once(case, kind, text):

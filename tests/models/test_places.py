@@ -1,8 +1,4 @@
-"""Layers that stand in a model already: refused, and what the message advises works.
-
-In Keras they bring their weights with them, so that each advice is held against a Keras
-model that shares.
-"""
+"""Layers that stand in a model already bring their weights, or are refused."""
 
 import copy
 import gc
@@ -15,7 +11,7 @@ from oracles import raises_text, unchecked_types
 from places_cases import Slotted, X, trained
 
 import jaxnet_mini as jn
-from jaxnet_mini.errors import LayerError
+from jaxnet_mini.errors import LayerError, ShapeError
 from jaxnet_mini.layers import (
     Activation,
     Dense,
@@ -40,37 +36,125 @@ class Listing:
         return jn.serial(*self.parts["all"]).apply(params, x)
 
 
-TAKEN = {
+SHARED = {
     "all and softmax": lambda m: [*m.layers, Softmax()],
-    "all but the last": lambda m: m.layers[:-1],
-    "behind an Input": lambda m: [Input((2,)), *m.layers[:-1]],
-    "of no known shape": lambda m: m.layers[1:],
-    "the whole net": lambda m: [m.net, Softmax()],
-    "within a serial": lambda m: [jn.serial(ReLU(), m.layers[1])],
+    "all but the last": lambda m: [Input((2,)), *m.layers[:-1]],
+    "within a serial": lambda m: [Input((2,)), jn.serial(m.layers[0], ReLU())],
+    "the whole net": lambda m: [Input((2,)), m.net, Softmax()],
+    "the model": lambda m: [m, Softmax()],
+}
+
+
+@pytest.mark.parametrize("take", SHARED.values(), ids=SHARED)
+def test_layers_of_a_trained_model_bring_their_weights(take):
+    model = trained()
+    for former in (model, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        new = jn.Sequential(take(former))
+        number = len(new.get_weights())
+        before = former.get_weights()
+        for mine, weight in zip(new.get_weights(), before, strict=False):
+            np.testing.assert_array_equal(mine, weight)
+        new.compile("sgd", "mse")
+        new.fit(X, np.ones((6, *new.output_shape[1:])), verbose=0)
+        learned = new.get_weights()
+        assert any((a != b).any() for a, b in zip(before, learned, strict=False))
+        for mine, weight in zip(former.get_weights(), learned, strict=False):
+            np.testing.assert_array_equal(mine, weight)
+        former.fit(X, np.ones((6, 3)), verbose=0)
+        for mine, weight in zip(new.get_weights(), former.get_weights(), strict=False):
+            np.testing.assert_array_equal(mine, weight)
+        assert number <= len(before)
+        former.set_weights([0 * weight for weight in before])
+        assert not any(weight.any() for weight in new.get_weights())
+
+
+def test_weights_are_shared_before_there_are_any():
+    dense = Dense(3, input_dim=2)
+    one, other = jn.Sequential([dense]), jn.Sequential([dense], seed=7)
+    np.testing.assert_array_equal(other.get_weights()[0], one.get_weights()[0])
+    for model in (one, other):
+        model.compile("adam", "mse")
+    other.fit(X, np.ones((6, 3)), verbose=0)
+    np.testing.assert_array_equal(other.get_weights()[0], one.get_weights()[0])
+    one.fit(X, np.ones((6, 3)), verbose=0)
+    np.testing.assert_array_equal(other.get_weights()[0], one.get_weights()[0])
+
+
+def test_what_is_shared_is_kept_swept_and_copied_alone(tmp_path):
+    """A copy, a member and what comes from a file have weights of their own."""
+    base = trained()
+    model = jn.Sequential([base, Dense(2)])
+    model.compile("sgd", "mse")
+    model.fit(X, X, epochs=3, verbose=0, checkpoint=tmp_path / "run")
+    for mine, weight in zip(base.get_weights(), model.get_weights(), strict=False):
+        np.testing.assert_array_equal(mine, weight)
+    model.save(tmp_path / "model.safetensors")
+    before = base.get_weights()
+    again = jn.models.load_model(tmp_path / "model.safetensors")
+    twin, clone = copy.deepcopy(model), jn.models.clone_model(model)
+    member = jn.sweep(model, {"seed": [0]}, X, X, verbose=0)[0].model
+    for other in (again, twin, clone, member):
+        other.set_weights([0 * weight for weight in other.get_weights()])
+    for mine, weight in zip(base.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(mine, weight)
+    model.load_weights(tmp_path / "model.safetensors")
+    for mine, weight in zip(base.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(mine, weight)
+
+
+def test_a_layer_that_is_shared_trains_where_it_is_trained():
+    """Frozen there, it stays; what the other model learns arrives all the same."""
+    base = trained()
+    model = jn.Sequential([base, Dense(2)])
+    model.compile("sgd", "mse")
+    before = model.get_weights()
+    base.fit(X, np.zeros((6, 3)), verbose=0)
+    assert (model.get_weights()[0] != before[0]).any()
+    np.testing.assert_array_equal(model.get_weights()[4], before[4])
+    np.testing.assert_allclose(
+        model.predict(X),
+        base.predict(X) @ before[4] + before[5],
+        rtol=1e-5,
+        atol=1e-6,
+    )
+
+
+REFUSED = {
     "repeated": lambda m: [jn.repeat(m.layers[1], 2)],
     "within a layer of one's own": lambda m: [Listing(ReLU(), m.layers[0])],
 }
 
 
-@pytest.mark.parametrize("take", TAKEN.values(), ids=TAKEN)
+@pytest.mark.parametrize("take", REFUSED.values(), ids=REFUSED)
 def test_layers_of_a_trained_model_are_not_silently_untrained(take):
     model = trained()
-    for former in (model, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
-        before = former.get_weights()
-        with raises_text(LayerError, "of the model 'base'", "clone_model(model)"):
-            jn.Sequential(take(former))
-        nested = raises_text(LayerError, "is a model", "clone_model(model)")
-        with unchecked_types(), nested:
-            jn.Sequential([former, Softmax()])
-        for old, new in zip(before, former.get_weights(), strict=True):
-            np.testing.assert_array_equal(old, new)
+    before = model.get_weights()
+    with raises_text(LayerError, "of the model 'base'", "clone_model(model)"):
+        jn.Sequential(take(model))
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
 
 
-def test_whether_the_model_is_still_there_does_not_matter():
+def test_where_it_is_not_clear_which_weights_are_meant_is_refused():
     layers = trained().layers
     gc.collect()
     with raises_text(LayerError, "the layer 'dense' of the model 'base'"):
         jn.Sequential(layers)
+    model = trained()
+    clone = jn.models.clone_model(model)
+    for layers in (model.layers, clone.layers):
+        with raises_text(LayerError, "of a copy of it with other weights"):
+            jn.Sequential(layers)
+    del clone
+    gc.collect()
+    assert jn.Sequential(model.layers).get_weights()[0].any()
+
+
+def test_inputs_of_another_shape_are_refused():
+    model = trained()
+    with raises_text(ShapeError, "would share its weights", "inputs of the same shape"):
+        jn.Sequential([Input((3,)), model.layers[1]])
+    assert jn.Sequential([Input((4,)), model.layers[1]]).count_params() == 15
 
 
 def test_the_core_is_not_concerned():
@@ -103,11 +187,8 @@ def test_what_has_no_shape_yet_is_refused_once_it_has_one():
             call()
         assert not twice.built
     one.build((None, 2))
-    with raises_text(LayerError, "of the model 'sequential'"):
-        other(X)
-    assert not other.built
-    with raises_text(LayerError, "of the model 'sequential'"):
-        jn.Sequential([own])
+    np.testing.assert_array_equal(other(X), one(X))
+    assert jn.Sequential([Input((2,)), own]).get_weights()[0].any()
 
 
 def test_a_popped_layer_has_lost_its_weights():
