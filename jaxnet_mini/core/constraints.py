@@ -214,13 +214,8 @@ def get(constraint: str | type[Constraint] | Projection | None) -> Projection | 
     """
     if constraint is None:
         return None
-    return named.resolve(
-        constraint,
-        CONSTRAINTS,
-        Constraint,
-        "a name, a callable or None, not {}: write for example "
-        "kernel_constraint=MaxNorm(3.0).",
-    )
+    example = "kernel_constraint=MaxNorm(3.0)"
+    return named.resolve(constraint, CONSTRAINTS, Constraint, example)
 
 
 Named: TypeAlias = Annotated[str | Projection | None, Checked(accepted, by=get)]

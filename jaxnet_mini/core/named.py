@@ -10,7 +10,13 @@ from jaxnet_mini.errors import ArgumentError, find
 T = TypeVar("T")
 
 
-def resolve(given: Any, table: Mapping[str, T], base: Any, advice: str) -> T:
+def resolve(
+    given: Any,
+    table: Mapping[str, T],
+    base: Any,
+    example: str,
+    words: str = "a name, a callable or None",
+) -> T:
     """Return the callable behind what was given; itself where it is one.
 
     Args:
@@ -18,8 +24,8 @@ def resolve(given: Any, table: Mapping[str, T], base: Any, advice: str) -> T:
             ``base``, for its defaults; or a callable that is no layer.
         table: what there is, by names in snake case.
         base: the class of its kind, by whose name messages call it.
-        advice: the rest of the message where it is none of these, from what it must be
-            on, with ``{}`` for what it is.
+        example: what messages advise to write.
+        words: what they say is taken.
 
     Raises:
         UnknownNameError: no such name is in the table.
@@ -33,6 +39,9 @@ def resolve(given: Any, table: Mapping[str, T], base: Any, advice: str) -> T:
         found = given()
     elif not is_function(given) or isinstance(given, type):
         article = "an" if kind[0] in "aeiou" else "a"
-        raise ArgumentError(f"{article} {kind} must be {advice.format(repr(given))}")
+        raise ArgumentError(
+            f"{article} {kind} must be {words}, not {given!r}: write for example "
+            f"{example}."
+        )
     resolved: T = found
     return resolved

@@ -16,17 +16,8 @@ from jaxnet_mini.core import named
 from jaxnet_mini.core.fields import Checked, accepted, check_fields
 from jaxnet_mini.core.values import Value
 
-__all__ = [
-    "L1",
-    "L1L2",
-    "L2",
-    "REGULARIZERS",
-    "Regularizer",
-    "get",
-    "l1",
-    "l1_l2",
-    "l2",
-]
+__all__ = ["L1", "L1L2", "L2", "Regularizer", "l1", "l1_l2", "l2"]
+__all__ += ["REGULARIZERS", "get"]
 
 Penalty: TypeAlias = Callable[[Array], Array]
 
@@ -151,13 +142,8 @@ def get(regularizer: str | type[Regularizer] | Penalty | None) -> Penalty | None
     """
     if regularizer is None:
         return None
-    return named.resolve(
-        regularizer,
-        REGULARIZERS,
-        Regularizer,
-        "a name, a callable or None, not {}: write for example "
-        "kernel_regularizer=L2(1e-4).",
-    )
+    example = "kernel_regularizer=L2(1e-4)"
+    return named.resolve(regularizer, REGULARIZERS, Regularizer, example)
 
 
 Named: TypeAlias = Annotated[str | Penalty | None, Checked(accepted, by=get)]

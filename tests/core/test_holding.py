@@ -133,3 +133,17 @@ def test_what_is_advised_gives_the_sum_of_all_squares():
 def test_where_there_is_no_penalty_none_is_asked_for():
     for layer in (Bare(dense(None)), OfBase(dense(None), Dropout(0.1)), Regularized()):
         assert jn.serial(layer).layers == (layer,)
+
+
+def test_a_class_derived_from_a_layer_keeps_its_penalties_and_constraints():
+    class Doubled(Dense):
+        def forward(self, params, x):
+            return 2.0 * super().forward(params, x)
+
+    options = {"kernel_regularizer": "l2", "kernel_constraint": "non_neg"}
+    net = jn.serial(Doubled(2, **options))
+    _, params = net.init(jax.random.key(0), (3,))
+    kernel = params["doubled"]["kernel"]
+    assert_close(net.penalty(params), 0.01 * np.sum(np.square(kernel)), 1e-6)
+    after = net.constrain(params)["doubled"]
+    np.testing.assert_array_equal(after["kernel"], np.maximum(kernel, 0.0))

@@ -128,13 +128,8 @@ def get(initializer: Any) -> Drawing:
         return Constant(initializer)
     if isinstance(initializer, str):
         initializer = _ALIASES.get(snake_case(initializer), initializer)
-    return named.resolve(
-        initializer,
-        INITIALIZERS,
-        Initializer,
-        "a name or a callable, not {}: write for example "
-        'kernel_initializer="he_normal".',
-    )
+    words, example = "a name or a callable", 'kernel_initializer="he_normal"'
+    return named.resolve(initializer, INITIALIZERS, Initializer, example, words)
 
 
 def _check(_: str, value: Any) -> Any:

@@ -150,8 +150,8 @@ class Base(Value):
         if input_dim is not None:
             if self.input_shape is not None:
                 raise ArgumentError("give input_shape or input_dim, not both.")
-            declared = (check_positive("input_dim", input_dim),)
-            object.__setattr__(self, "input_shape", declared)
+            length = check_positive("input_dim", input_dim)
+            object.__setattr__(self, "input_shape", (length,))
         check_fields(self)
 
     def __repr__(self) -> str:

@@ -53,6 +53,7 @@ def _check_adapted(argument: str, value: Any) -> NDArray[np.float32]:
 
 
 Numbers: TypeAlias = Annotated[Any, Checked(_check_numbers)]
+Adapted: TypeAlias = Annotated[Any, Checked(_check_adapted)]
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -92,9 +93,7 @@ class Normalization(_Normalizing):
     variance: Numbers | None = None
     invert: Flag = False
     _: dataclasses.KW_ONLY
-    adapted_to: Annotated[Any, Checked(_check_adapted)] | None = dataclasses.field(
-        default=None, repr=False
-    )
+    adapted_to: Adapted | None = dataclasses.field(default=None, repr=False)
 
     def __post_init__(self, input_dim: int | None) -> None:
         super().__post_init__(input_dim)

@@ -7,6 +7,7 @@ layer is put around it, nor a constraint, what it remembers, or that it is froze
 from collections.abc import Iterator
 from typing import Any
 
+from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.core import values
 from jaxnet_mini.core.layers.base import Base
 from jaxnet_mini.core.networks import protocol
@@ -75,7 +76,7 @@ def _check_penalty(layer: Any) -> None:
     if _has(layer, "penalty"):
         return
     kind = type(layer).__name__
-    for name in _arguments(layer, "_regularizer"):
+    for name in _arguments(layer, "_regularizer") - _declared(layer):
         raise LayerError(
             f"{layer!r} has a {name} that nothing adds to the loss: give {kind} a "
             "method penalty(self, params) that returns what it adds, such as "
@@ -96,7 +97,7 @@ def _check_constraint(layer: Any) -> None:
     if _has(layer, "constrain"):
         return
     kind = type(layer).__name__
-    for name in _arguments(layer, "_constraint"):
+    for name in _arguments(layer, "_constraint") - _declared(layer):
         raise LayerError(
             f"{layer!r} has a {name} that nothing brings weights back to: give {kind} "
             "a method constrain(self, params) that returns params after an update, "
@@ -114,17 +115,23 @@ def _check_constraint(layer: Any) -> None:
 
 
 def _has(layer: Any, method: str) -> bool:
-    """Tell whether a layer has another method than the base's, which does nothing."""
+    """Tell whether a layer has another method than the base's."""
     own = getattr(layer, method, None)
     return own is not None and getattr(own, "__func__", own) is not vars(Base)[method]
 
 
-def _arguments(layer: Any, end: str) -> list[str]:
+def _declared(layer: Any) -> set[str]:
+    """Return the fields that classes of this library declare, and the base asks."""
+    ours = (kind for kind in type(layer).__mro__ if attributes.is_ours(kind))
+    return {n for kind in ours for n in getattr(kind, "__dataclass_fields__", ())}
+
+
+def _arguments(layer: Any, end: str) -> set[str]:
     """Return the names with an end of what a layer holds for its parameters."""
     kind: Any = type(layer)
     names = {*getattr(layer, "__dict__", ()), *values._names(kind)[1]}
     names.discard("activity_regularizer")  # of outputs, see `activity`
-    return [n for n in names if n.endswith(end) and getattr(layer, n, None) is not None]
+    return {n for n in names if n.endswith(end) and getattr(layer, n, None) is not None}
 
 
 def _uses(layer: Any, method: str, end: str) -> bool:

@@ -10,7 +10,7 @@ import optax
 from jax import Array
 
 from jaxnet_mini.core.fields import Flag, Newer
-from jaxnet_mini.core.optimizers.base import Decayed, NotNegative, Optimizer, Share
+from jaxnet_mini.core.optimizers.base import Decay, NotNegative, Optimizer, Share
 from jaxnet_mini.core.transformations import lenient
 from jaxnet_mini.core.types import Params
 
@@ -129,7 +129,7 @@ class Adam(Optimizer):
     beta_2: Share = 0.999
     epsilon: NotNegative = 1e-7
     amsgrad: Newer[Flag] = False
-    weight_decay: Decayed = None
+    weight_decay: Decay = None
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ class _OfMoments(Optimizer):
     beta_1: Share = 0.9
     beta_2: Share = 0.999
     epsilon: NotNegative = 1e-7
-    weight_decay: Decayed = None
+    weight_decay: Decay = None
 
     @classmethod
     def factory(

@@ -78,7 +78,7 @@ Rate: TypeAlias = Annotated[float | Schedule, Checked(_rate)]
 NotNegative: TypeAlias = Annotated[float, Checked(_number)]
 Share: TypeAlias = Annotated[float, Checked(_number, below=1.0)]
 """Of a running mean that stays from step to step: with 1 nothing were new."""
-Decayed: TypeAlias = Option[NotNegative | None]
+Decay: TypeAlias = Option[NotNegative | None]
 """Of a ``weight_decay`` that is an option, and no part of the algorithm."""
 Clip: TypeAlias = Option[Annotated[float, _CLIP] | None]
 

@@ -11,7 +11,7 @@ import optax
 from jaxnet_mini.base.arguments import check_fits
 from jaxnet_mini.core.fields import Checked, Flag
 from jaxnet_mini.core.optimizers.base import (
-    Decayed,
+    Decay,
     NotNegative,
     Optimizer,
     Rate,
@@ -69,7 +69,7 @@ class SGD(Optimizer):
     learning_rate: Rate = 0.01
     momentum: Share = 0.0
     nesterov: Flag = False
-    weight_decay: Decayed = None
+    weight_decay: Decay = None
 
 
 def _lion(
@@ -113,7 +113,7 @@ class Lion(Optimizer):
 
     beta_1: Share = 0.9
     beta_2: Share = 0.99
-    weight_decay: Decayed = None
+    weight_decay: Decay = None
 
 
 def _adagrad(
@@ -155,7 +155,7 @@ class Adagrad(Optimizer):
 
     initial_accumulator_value: NotNegative = 0.1
     epsilon: NotNegative = 1e-7
-    weight_decay: Decayed = None
+    weight_decay: Decay = None
 
 
 def _adadelta(learning_rate: Any, rho: Any, epsilon: Any) -> Any:
@@ -202,7 +202,7 @@ class Adadelta(Optimizer):
 
     rho: Share = 0.95
     epsilon: NotNegative = 1e-7
-    weight_decay: Decayed = None
+    weight_decay: Decay = None
 
 
 def _rmsprop(
@@ -263,7 +263,7 @@ class RMSprop(Optimizer):
     momentum: Share = 0.0
     epsilon: NotNegative = 1e-7
     centered: Flag = False
-    weight_decay: Decayed = None
+    weight_decay: Decay = None
 
 
 _AT_MOST_0 = Checked(
@@ -360,4 +360,4 @@ class Ftrl(Optimizer):
     l2_regularization_strength: NotNegative = 0.0
     l2_shrinkage_regularization_strength: NotNegative = 0.0
     beta: NotNegative = 0.0
-    weight_decay: Decayed = None
+    weight_decay: Decay = None

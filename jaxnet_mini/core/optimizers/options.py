@@ -3,6 +3,7 @@
 Each is a part of the program only where it is asked for.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -40,12 +41,14 @@ def with_options(
     averaging = "ema_momentum" in options
 
     def init(params: Params) -> OptionsState:
-        counts = averaging or period is not None
+        zeros = functools.partial(jax.tree.map, jnp.zeros_like)
         return OptionsState(
-            inner.init(params),
-            jnp.zeros((), jnp.int32) if counts else None,
-            None if period is None else jax.tree.map(jnp.zeros_like, params),
-            jax.tree.map(jnp.zeros_like, params) if averaging else None,
+            inner=inner.init(params),
+            steps=None
+            if period is None and not averaging
+            else jnp.zeros((), jnp.int32),
+            accumulated=None if period is None else zeros(params),
+            average=zeros(params) if averaging else None,
         )
 
     def take(gradients: Params, state: Any, params: Params, extra: Any) -> Any:
