@@ -29,6 +29,7 @@ REDUCTIONS = {
     "sum": "sum",
     "none": None,
 }
+Reduction: TypeAlias = Annotated[str, one_of("reduction", REDUCTIONS)] | None
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -57,9 +58,7 @@ class Loss(Configured, Value, abc.ABC):
     """Another name that Keras has for it, if any."""
 
     _: dataclasses.KW_ONLY
-    reduction: Annotated[str, one_of("reduction", REDUCTIONS)] | None = (
-        "sum_over_batch_size"
-    )
+    reduction: Reduction = "sum_over_batch_size"
     name: Word | None = None
 
     def __init_subclass__(cls, **arguments: Any) -> None:

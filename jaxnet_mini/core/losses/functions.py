@@ -217,9 +217,11 @@ def log_cosh(y_true: Any, y_pred: Any) -> Array:
     return jnp.mean(values, axis=-1)
 
 
-def _signs(y_true: Array) -> Array:
+def _short_of_1(y_true: Any, y_pred: Any) -> Array:
+    y_true, y_pred = aligned(y_true, y_pred)
     # One element at a time, so that a value does not hang on what else is in the batch.
-    return jnp.where(y_true == 0.0, -1.0, y_true)
+    signs = jnp.where(y_true == 0.0, -1.0, y_true)
+    return jnp.maximum(1.0 - signs * y_pred, 0.0)
 
 
 def hinge(y_true: Any, y_pred: Any) -> Array:
@@ -227,8 +229,7 @@ def hinge(y_true: Any, y_pred: Any) -> Array:
 
     ``y_true`` is -1 or 1; 0 counts as -1.
     """
-    y_true, y_pred = aligned(y_true, y_pred)
-    return jnp.mean(jnp.maximum(1.0 - _signs(y_true) * y_pred, 0.0), axis=-1)
+    return jnp.mean(_short_of_1(y_true, y_pred), axis=-1)
 
 
 def squared_hinge(y_true: Any, y_pred: Any) -> Array:
@@ -236,9 +237,7 @@ def squared_hinge(y_true: Any, y_pred: Any) -> Array:
 
     ``y_true`` is -1 or 1; 0 counts as -1.
     """
-    y_true, y_pred = aligned(y_true, y_pred)
-    values = jnp.square(jnp.maximum(1.0 - _signs(y_true) * y_pred, 0.0))
-    return jnp.mean(values, axis=-1)
+    return jnp.mean(jnp.square(_short_of_1(y_true, y_pred)), axis=-1)
 
 
 def categorical_hinge(y_true: Any, y_pred: Any) -> Array:

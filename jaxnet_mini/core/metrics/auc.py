@@ -11,16 +11,8 @@ from numpy.typing import NDArray
 
 from jaxnet_mini.base.arguments import check_count, check_number
 from jaxnet_mini.core.fields import Checked, Flag, one_of
-from jaxnet_mini.core.losses.functions import EPSILON, aligned
-from jaxnet_mini.core.metrics.base import (
-    Metric,
-    Totals,
-    Weight,
-    in_words,
-    numpy_of,
-    over,
-    zeros,
-)
+from jaxnet_mini.core.losses.functions import EPSILON
+from jaxnet_mini.core.metrics.base import Metric, Totals, Weight, numpy_of, over, zeros
 from jaxnet_mini.core.metrics.thresholds import (
     MaybeCount,
     check_numbers,
@@ -116,8 +108,7 @@ class AUC(Metric):
         return zeros(2, (self.num_thresholds + 1, self.num_labels or 1))
 
     def totals(self, y_true: Array, y_pred: Array, weight: Weight) -> Totals:
-        y_true, y_pred = aligned(y_true, y_pred)
-        weight = spread(weight, y_pred.shape)
+        y_true, y_pred, weight = spread(y_true, y_pred, weight)
         if self.from_logits:
             y_pred = jax.nn.sigmoid(y_pred)
         # The curve goes from end to end only where the outer thresholds part nothing.
@@ -128,7 +119,7 @@ class AUC(Metric):
         for argument, expected in known.items():
             if expected and expected != outputs:
                 raise ShapeError(
-                    f"{in_words(self)}: {argument} is for {expected} outputs and "
+                    f"{self.in_words}: {argument} is for {expected} outputs and "
                     f"y_pred has shape {y_pred.shape}: give as many as the last layer "
                     "has units."
                 )

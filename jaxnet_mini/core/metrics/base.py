@@ -51,17 +51,6 @@ def numpy_of(array: Any) -> Any:
     return jnp if isinstance(array, Array) else np
 
 
-def in_words(metric: Any) -> str:
-    """Return what a message calls a metric: its class, and its name if it has its own.
-
-    >>> from jaxnet_mini.metrics import AUC
-    >>> in_words(AUC()), in_words(AUC(name="area"))
-    ('AUC', "AUC 'area'")
-    """
-    kind = type(metric).__name__
-    return kind if metric.name == metric.default_name else f"{kind} {metric.name!r}"
-
-
 def over(total: Any, count: Any) -> Any:
     """Return ``total / count``, 0 where ``count`` is 0; of JAX or NumPy arrays."""
     xp = numpy_of(count)
@@ -190,6 +179,17 @@ class Metric(ByHand, Configured, Value, abc.ABC):
         ours = next(kind for kind in type(self).__mro__ if attributes.is_ours(kind))
         kind = type(self) if inspect.isabstract(ours) else ours
         return getattr(type(self), "name", "") or snake_case(kind.__name__)
+
+    @property
+    def in_words(self) -> str:
+        """What a message calls it: its class, and its name if it has its own.
+
+        >>> from jaxnet_mini.metrics import AUC
+        >>> AUC().in_words, AUC(name="area").in_words
+        ('AUC', "AUC 'area'")
+        """
+        kind = type(self).__name__
+        return kind if self.name == self.default_name else f"{kind} {self.name!r}"
 
     def __repr__(self) -> str:
         default = getattr(type(self), "name", self.name)  # that of the field

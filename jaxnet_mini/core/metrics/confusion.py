@@ -13,7 +13,7 @@ from jax import Array
 
 from jaxnet_mini.base.arguments import check_count, check_fits
 from jaxnet_mini.core.fields import Checked
-from jaxnet_mini.core.metrics.base import Totals, in_words, numpy_of
+from jaxnet_mini.core.metrics.base import Totals, numpy_of
 from jaxnet_mini.core.metrics.thresholds import (
     AtThresholds,
     MaybeCount,
@@ -105,7 +105,7 @@ class _Share(_AtEach):
         outputs = y_pred.shape[-1]
         if self.top_k > outputs:
             raise ArgumentError(
-                f"{in_words(self)}: top_k={self.top_k} of {outputs} outputs: give a "
+                f"{self.in_words}: top_k={self.top_k} of {outputs} outputs: give a "
                 "smaller top_k."
             )
         _, largest = jax.lax.top_k(y_pred, self.top_k)

@@ -14,12 +14,10 @@ from jax import Array
 
 from jaxnet_mini.base.arguments import check_count, check_fits
 from jaxnet_mini.core.fields import Checked, one_of
-from jaxnet_mini.core.losses.functions import aligned
 from jaxnet_mini.core.metrics.base import (
     Metric,
     Totals,
     Weight,
-    in_words,
     numpy_of,
     over,
     weighed,
@@ -57,12 +55,11 @@ class ByOutput(Metric):
         return zeros(self.number_of_sums, (self.num_outputs,))
 
     def totals(self, y_true: Array, y_pred: Array, weight: Weight) -> Totals:
-        y_true, y_pred = aligned(y_true, y_pred)
-        weight = spread(weight, y_pred.shape)
+        y_true, y_pred, weight = spread(y_true, y_pred, weight)
         outputs = y_pred.shape[-1] if y_pred.ndim > 1 else 1
         if self.num_outputs not in (None, outputs):
             raise ShapeError(
-                f"{in_words(self)}: num_outputs is {self.num_outputs} and y_pred "
+                f"{self.in_words}: num_outputs is {self.num_outputs} and y_pred "
                 f"has shape {y_pred.shape}: give as many as the last layer has units."
             )
         rows = (

@@ -89,10 +89,11 @@ def shares(totals: Totals) -> dict[str, Any]:
     }
 
 
-def spread(weight: Array, shape: tuple[int, ...]) -> Array:
-    """Return weights of examples as one weight per output."""
-    weight = jnp.expand_dims(weight, tuple(range(weight.ndim, len(shape))))
-    return jnp.broadcast_to(weight, shape)
+def spread(y_true: Array, y_pred: Array, weight: Weight) -> tuple[Array, Array, Array]:
+    """Return targets, outputs and one weight per output, all of one float shape."""
+    y_true, y_pred = aligned(y_true, y_pred)
+    weight = jnp.expand_dims(weight, tuple(range(weight.ndim, y_pred.ndim)))
+    return y_true, y_pred, jnp.broadcast_to(weight, y_pred.shape)
 
 
 check_threshold = functools.partial(
@@ -171,8 +172,8 @@ class AtThresholds(Metric):
         return zeros(2, (len(self.bounds) + 1, 1))
 
     def totals(self, y_true: Array, y_pred: Array, weight: Weight) -> Totals:
-        y_true, y_pred = aligned(y_true, y_pred)
-        batch = [y_true, self.seen(y_pred), spread(weight, y_pred.shape)]
+        y_true, y_pred, weight = spread(y_true, y_pred, weight)
+        batch = [y_true, self.seen(y_pred), weight]
         if self.class_id is not None:
             if y_pred.ndim < 2 or self.class_id >= y_pred.shape[-1]:
                 raise ArgumentError(
