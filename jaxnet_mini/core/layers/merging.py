@@ -8,7 +8,6 @@ that of the result.
 import abc
 import functools
 import operator
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -28,6 +27,8 @@ class _OfSeveral(Base, abc.ABC):
 
     takes: ClassVar[tuple[int, int | None]] = 1, None
     """How many inputs there are, at least and at most."""
+    unfit: ClassVar[str]
+    """What messages say of inputs whose shapes do not go together."""
 
     @abc.abstractmethod
     def merged(self, inputs: list[Array]) -> Array:
@@ -36,6 +37,20 @@ class _OfSeveral(Base, abc.ABC):
     def check(self, input_shape: Any) -> None:
         super().check(input_shape)
         self._check_number(input_shape)
+
+    def _output_shape(self, input_shape: Any) -> Shape:
+        floats = jax.dtypes.canonicalize_dtype(float)
+        batches = [jax.ShapeDtypeStruct((1, *shape), floats) for shape in input_shape]
+        try:
+            shape: Shape = jax.eval_shape(self.merged, batches).shape
+        except ShapeError:
+            raise
+        except (TypeError, ValueError):
+            shapes = ", ".join(str(tuple(shape)) for shape in input_shape)
+            raise ShapeError(
+                f"{self!r} got inputs of the shapes {shapes}, {self.unfit.format(self)}"
+            ) from None
+        return shape[1:]
 
     def forward(self, params: Params, x: Any) -> Array:
         self._check_number(x)
@@ -65,17 +80,7 @@ class _Merge(_OfSeveral):
     combine: ClassVar[Any]
     """What is done with two inputs, and with the result and the next one."""
 
-    def _output_shape(self, input_shape: Any) -> Shape:
-        rank = max(map(len, input_shape))
-        shapes = [(1,) * (rank - len(shape)) + tuple(shape) for shape in input_shape]
-        try:
-            return jnp.broadcast_shapes(*shapes)
-        except ValueError:
-            raise ShapeError(
-                f"{self!r} got inputs of the shapes "
-                f"{', '.join(str(tuple(shape)) for shape in input_shape)}, which do "
-                "not fit together: each axis must have one length, or 1."
-            ) from None
+    unfit = "which do not fit together: each axis must have one length, or 1."
 
     def merged(self, inputs: list[Array]) -> Array:
         rank = max(one.ndim for one in inputs)
@@ -239,18 +244,7 @@ class Concatenate(_OfSeveral):
 
     axis: Annotated[int, Checked(_check_axis)] = -1
 
-    def _output_shape(self, input_shape: Any) -> Shape:
-        shapes = [tuple(shape) for shape in input_shape]
-        ranks = {len(shape) + 1 for shape in shapes}
-        place = _place(self, "axis", self.axis, min(ranks)) - 1
-        others = {(*shape[:place], *shape[place + 1 :]) for shape in shapes}
-        if len(ranks | others) > 2:
-            raise ShapeError(
-                f"{self!r} got inputs of the shapes {', '.join(map(str, shapes))}, "
-                f"which differ elsewhere than in axis {self.axis}."
-            )
-        length = sum(shape[place] for shape in shapes)
-        return (*shapes[0][:place], length, *shapes[0][place + 1 :])
+    unfit = "which differ elsewhere than in axis {0.axis}."
 
     def merged(self, inputs: list[Array]) -> Array:
         place = _place(self, "axis", self.axis, inputs[0].ndim)
@@ -291,27 +285,15 @@ class Dot(_OfSeveral):
     axes: Annotated[int | tuple[int, int], Checked(_check_axes)]
     normalize: Flag = False
     takes = 2, 2
-
-    def _places(self, ranks: Sequence[int]) -> list[int]:
-        axes = (self.axes,) * 2 if isinstance(self.axes, int) else self.axes
-        pairs = zip(axes, ranks, strict=True)
-        return [_place(self, "axes", axis, rank) for axis, rank in pairs]
-
-    def _output_shape(self, input_shape: Any) -> Shape:
-        places = self._places([len(shape) + 1 for shape in input_shape])
-        pairs = list(zip(input_shape, places, strict=True))
-        if len({shape[place - 1] for shape, place in pairs}) > 1:
-            raise ShapeError(
-                f"{self!r} got inputs of the shapes {tuple(input_shape[0])} and "
-                f"{tuple(input_shape[1])}, and the axes that are summed over must have "
-                "one length."
-            )
-        rest = [shape[: place - 1] + shape[place:] for shape, place in pairs]
-        return (*rest[0], *rest[1]) or (1,)
+    unfit = "and the axes that are summed over must have one length."
 
     def merged(self, inputs: list[Array]) -> Array:
         first, second = inputs
-        places = self._places([first.ndim, second.ndim])
+        axes = (self.axes,) * 2 if isinstance(self.axes, int) else self.axes
+        places = [
+            _place(self, "axes", axis, one.ndim)
+            for axis, one in zip(axes, inputs, strict=True)
+        ]
         if self.normalize:
             first, second = map(_unit, (first, second), places)
         summed = ((places[0],), (places[1],))

@@ -3,7 +3,6 @@
 Each is a part of the program only where it is asked for.
 """
 
-import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -41,14 +40,15 @@ def with_options(
     averaging = "ema_momentum" in options
 
     def init(params: Params) -> OptionsState:
-        zeros = functools.partial(jax.tree.map, jnp.zeros_like)
+        def zeros(asked: bool, tree: Any) -> Any:
+            return jax.tree.map(jnp.zeros_like, tree) if asked else None
+
+        accumulating, step = period is not None, jnp.zeros((), jnp.int32)
         return OptionsState(
-            inner=inner.init(params),
-            steps=None
-            if period is None and not averaging
-            else jnp.zeros((), jnp.int32),
-            accumulated=None if period is None else zeros(params),
-            average=zeros(params) if averaging else None,
+            inner.init(params),
+            zeros(accumulating or averaging, step),
+            zeros(accumulating, params),
+            zeros(averaging, params),
         )
 
     def take(gradients: Params, state: Any, params: Params, extra: Any) -> Any:
