@@ -20,6 +20,7 @@ from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core.losses.functions import *
 from jaxnet_mini.core.metrics import naming, own
 from jaxnet_mini.core.metrics.accuracy import *
+from jaxnet_mini.core.metrics.arrays import *
 from jaxnet_mini.core.metrics.auc import *
 from jaxnet_mini.core.metrics.base import *
 from jaxnet_mini.core.metrics.confusion import *

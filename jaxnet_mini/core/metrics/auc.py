@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from jaxnet_mini.base.arguments import check_count, check_number
 from jaxnet_mini.core.fields import Checked, Flag, one_of
 from jaxnet_mini.core.losses.functions import EPSILON
-from jaxnet_mini.core.metrics.base import Metric, Totals, Weight, numpy_of, over, zeros
+from jaxnet_mini.core.metrics.arrays import numpy_of, over, spread, zeros
+from jaxnet_mini.core.metrics.base import Metric, Totals, Weight
 from jaxnet_mini.core.metrics.thresholds import (
     MaybeCount,
     check_numbers,
     counts,
     histogram,
-    spread,
 )
 from jaxnet_mini.errors import ArgumentError, ShapeError
 

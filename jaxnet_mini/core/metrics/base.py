@@ -10,7 +10,6 @@ from typing import Any, ClassVar, TypeAlias
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from jaxnet_mini.base.absent import attributes
@@ -35,35 +34,6 @@ MetricFunction: TypeAlias = Callable[[Array, Array], Array]
 
 RESERVED = frozenset({"for_outputs", "totals", "zeros"})
 """What a trainer asks of a metric, and a user's attribute would hide."""
-
-
-def zeros(number: int, shape: tuple[int, ...] = ()) -> tuple[Array, ...]:
-    """Return ``number`` arrays of JAX's default float, to start sums from."""
-    dtype = jax.dtypes.canonicalize_dtype(float)
-    return tuple(jnp.zeros(shape, dtype) for _ in range(number))
-
-
-def numpy_of(array: Any) -> Any:
-    """Return ``jax.numpy`` for a JAX array and ``numpy`` for all else.
-
-    Results are computed on the host in float64, and within compiled steps by JAX.
-    """
-    return jnp if isinstance(array, Array) else np
-
-
-def over(total: Any, count: Any) -> Any:
-    """Return ``total / count``, 0 where ``count`` is 0; of JAX or NumPy arrays."""
-    xp = numpy_of(count)
-    nothing = count == 0.0
-    return xp.where(nothing, 0.0, total / xp.where(nothing, 1.0, count))
-
-
-def weighed(values: Array, weight: Array) -> Array:
-    """Return values times weights of the same shape.
-
-    What counts for nothing may hold anything, infinity too, and 0 times that is NaN.
-    """
-    return jnp.where(weight == 0.0, 0.0, values) * weight
 
 
 def as_batch(

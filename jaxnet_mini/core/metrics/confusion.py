@@ -13,7 +13,8 @@ from jax import Array
 
 from jaxnet_mini.base.arguments import check_count, check_fits
 from jaxnet_mini.core.fields import Checked
-from jaxnet_mini.core.metrics.base import Totals, numpy_of
+from jaxnet_mini.core.metrics.arrays import numpy_of
+from jaxnet_mini.core.metrics.base import Totals
 from jaxnet_mini.core.metrics.thresholds import (
     AtThresholds,
     MaybeCount,

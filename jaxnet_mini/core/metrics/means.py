@@ -10,23 +10,10 @@ from jax import Array
 from jaxnet_mini.base.text import as_call
 from jaxnet_mini.core.fields import Checked, Word
 from jaxnet_mini.core.losses.base import OfFunction, check_function, check_per_example
-from jaxnet_mini.core.metrics.base import (
-    ByHand,
-    Metric,
-    MetricFunction,
-    Totals,
-    Weight,
-    over,
-    weighed,
-    zeros,
-)
-from jaxnet_mini.core.types import Float, as_float
+from jaxnet_mini.core.metrics.arrays import mean_per_row, over, weighed, zeros
+from jaxnet_mini.core.metrics.base import ByHand, Metric, MetricFunction, Totals, Weight
+from jaxnet_mini.core.types import as_float
 from jaxnet_mini.core.values import Value
-
-
-def mean_per_row(values: Array) -> Float[Array, " batch"]:
-    """Average every axis but the first."""
-    return jnp.mean(values, axis=tuple(range(1, values.ndim)))
 
 
 def _numbers(values: Any, weight: Any) -> tuple[Array, Array]:

@@ -14,16 +14,9 @@ from jax import Array
 
 from jaxnet_mini.base.arguments import check_count, check_fits
 from jaxnet_mini.core.fields import Checked, one_of
-from jaxnet_mini.core.metrics.base import (
-    Metric,
-    Totals,
-    Weight,
-    numpy_of,
-    over,
-    weighed,
-    zeros,
-)
-from jaxnet_mini.core.metrics.thresholds import MaybeCount, spread
+from jaxnet_mini.core.metrics.arrays import numpy_of, over, spread, weighed, zeros
+from jaxnet_mini.core.metrics.base import Metric, Totals, Weight
+from jaxnet_mini.core.metrics.thresholds import MaybeCount
 from jaxnet_mini.errors import ArgumentError, ShapeError
 
 

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from jaxnet_mini.base.arguments import check_count, check_fits, is_number
 from jaxnet_mini.core.fields import Check, Checked
-from jaxnet_mini.core.losses.functions import aligned
-from jaxnet_mini.core.metrics.base import Metric, Totals, Weight, over, zeros
+from jaxnet_mini.core.metrics.arrays import over, spread, zeros
+from jaxnet_mini.core.metrics.base import Metric, Totals, Weight
 from jaxnet_mini.errors import ArgumentError
 
 OR_NONE = "of at least {} or None"
@@ -87,13 +87,6 @@ def shares(totals: Totals) -> dict[str, Any]:
         "sensitivity": recall,
         "specificity": over(tn, tn + fp),
     }
-
-
-def spread(y_true: Array, y_pred: Array, weight: Weight) -> tuple[Array, Array, Array]:
-    """Return targets, outputs and one weight per output, all of one float shape."""
-    y_true, y_pred = aligned(y_true, y_pred)
-    weight = jnp.expand_dims(weight, tuple(range(weight.ndim, y_pred.ndim)))
-    return y_true, y_pred, jnp.broadcast_to(weight, y_pred.shape)
 
 
 check_threshold = functools.partial(
