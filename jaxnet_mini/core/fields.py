@@ -84,20 +84,14 @@ def facts(kind: Any) -> dict[str, tuple[Any, ...]]:
     return {f.name: _said(f.type) for f in fields}
 
 
-def is_left_out(value: Any, name: str) -> bool:
-    """Tell whether a field was added later, and is what it is by default."""
-    kind: Any = type(value)
-    return NEWER in facts(kind)[name] and (
-        getattr(value, name) == kind.__dataclass_fields__[name].default
-    )
-
-
 def written(value: Any) -> list[str]:
     """Return the names of the fields by which a dataclass is written and told apart."""
+    kind: Any = type(value)
+    newer = {name for name, said in facts(kind).items() if NEWER in said}
     return [
-        field.name
-        for field in dataclasses.fields(value)
-        if field.init and not is_left_out(value, field.name)
+        f.name
+        for f in dataclasses.fields(value)
+        if f.init and not (f.name in newer and getattr(value, f.name) == f.default)
     ]
 
 

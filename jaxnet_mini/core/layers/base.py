@@ -35,7 +35,8 @@ def check_shape(value: Any, argument: str) -> Shape:
     return tuple(check_positive(f"every axis of {argument}", size) for size in value)
 
 
-_SHAPE = Checked(lambda argument, value: check_shape(value, argument))
+def _check_shape(argument: str, value: Any) -> Shape:
+    return check_shape(value, argument)
 
 
 def check_features(layer: Any, input_shape: Shape) -> int:
@@ -141,7 +142,7 @@ class Base(Value):
     _what = "layer"
 
     _: dataclasses.KW_ONLY
-    input_shape: Annotated[Shape | None, _SHAPE] = None
+    input_shape: Annotated[Shape | None, Checked(_check_shape)] = None
     input_dim: dataclasses.InitVar[int | None] = None
     name: Annotated[str, Checked(_check_name)] | None = None
     trainable: Newer[Flag] = True
