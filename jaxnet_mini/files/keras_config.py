@@ -9,7 +9,7 @@ Source: https://keras.io/guides/serialization_and_saving/.
 
 import dataclasses
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,23 +85,30 @@ def architecture(config: dict[str, Json], own: Collection[str]) -> dict[str, Jso
     entries = arguments.get("layers")
     if not isinstance(entries, list) or not entries:
         raise ArgumentError("the model has no layers.")
-    shape = arguments.get("build_input_shape")
+    shapes = {}
     for entry in entries if kind == "Functional" else entries[:1]:
         inputs, first = _class(entry, "the first layer")
         if inputs == "InputLayer":
-            shape = first.get("batch_shape")
+            shapes[str(first.get("name"))] = first.get("batch_shape")
             _neutral(first, {"batch_shape"}, "the input")
-    if not isinstance(shape, list) or any(type(size) is not int for size in shape[1:]):
-        raise ArgumentError(
-            f"the input shape is {shape}: build the model in Keras with a shape that "
-            "is known but for the batch axis, and save it again."
-        )
+    found = [*shapes.values()] or [arguments.get("build_input_shape")]
+    if kind == "Functional":
+        spelled = {"_".join(name.split()): shape for name, shape in shapes.items()}
+        found = [spelled.get(name) for name in keras_graphs.input_names(arguments)]
+    rows = []
+    for shape in found:
+        if not isinstance(shape, list) or any(type(n) is not int for n in shape[1:]):
+            raise ArgumentError(
+                f"the input shape is {shape}: build the model in Keras with a shape "
+                "that is known but for the batch axis, and save it again."
+            )
+        rows.append(shape[1:])
     network = _network(kind, arguments, own)
     layers = network["config"].get("layers")
     return {
         "name": arguments.get("name"),
         "seed": seeds.default_seed(),
-        "input_shape": shape[1:],
+        "input_shape": rows if len(rows) > 1 else rows[0],
         **({"graph": network} if layers is None else {"layers": layers}),
     }
 
@@ -350,22 +357,48 @@ def settings(config: dict[str, Json], own: Collection[str]) -> dict[str, Json] |
             return {"class": name, "config": arguments}
         return _function(value, where, own, names)
 
-    for entry in ("metrics", "weighted_metrics"):
-        given = compiled.get(entry)
-        if not isinstance(given, list | None):
-            raise ArgumentError(f"{entry} must be a list, not {short(given)}.")
-    weights = compiled.get("loss_weights")
+    def metric(value: Json) -> Json:
+        return part(value, "metrics", metrics.METRICS)
+
+    def loss(value: Json) -> Json:
+        return part(value, "losses", losses.LOSSES)
+
+    names = _output_names(config)
+    weights = _by_output(names, compiled.get("loss_weights"), "loss_weights")
     if isinstance(weights, list) and len(weights) == 1:
         weights = weights[0]
-    return {
-        **({} if weights is None else {"loss_weights": weights}),
-        "optimizer": part(compiled.get("optimizer"), "optimizers", ()),
-        "loss": part(compiled.get("loss"), "losses", losses.LOSSES),
-        **{
-            entry: [
-                part(metric, "metrics", metrics.METRICS)
-                for metric in compiled.get(entry) or ()
-            ]
-            for entry in ("metrics", "weighted_metrics")
-        },
-    }
+    given = _by_output(names, compiled.get("loss"), "loss")
+    read: dict[str, Json] = {} if weights is None else {"loss_weights": weights}
+    read["optimizer"] = part(compiled.get("optimizer"), "optimizers", ())
+    read["loss"] = [*map(loss, given)] if isinstance(given, list) else loss(given)
+    for entry in ("metrics", "weighted_metrics"):
+        several = _by_output(names, compiled.get(entry), entry) or []
+        if not isinstance(several, list):
+            raise ArgumentError(f"{entry} must be a list, not {short(several)}.")
+        read[entry] = [
+            [*map(metric, own if isinstance(own, list) else [own] * (own is not None))]
+            if names
+            else metric(own)
+            for own in several
+        ]
+    return read
+
+
+def _output_names(config: dict[str, Json]) -> list[str]:
+    """Return what the outputs of a Functional of several are called."""
+    kind, arguments = _class(config, "the model")
+    names = keras_graphs.output_names(arguments) if kind == "Functional" else []
+    return names if len(names) > 1 else []
+
+
+def _by_output(names: Sequence[str], given: Json, where: str) -> Json:
+    """Return what is given for several outputs in their order; all else as it is.
+
+    Raises:
+        ArgumentError: there is something for an output that is not there.
+    """
+    if not names or not isinstance(given, dict) or "class_name" in given:
+        return given
+    if not given.keys() <= {*names}:
+        raise ArgumentError(f"{where} names outputs that are not there.")
+    return [given.get(name) for name in names]

@@ -9,7 +9,13 @@ Source: https://github.com/keras-team/keras, ``keras/src/models/functional.py``.
 from collections.abc import Callable, Iterator
 
 from jaxnet_mini.base.plain_json import Json
-from jaxnet_mini.core.networks.graph import Graph, call_name, names_in
+from jaxnet_mini.core.networks.graph import (
+    Graph,
+    call_name,
+    in_keras_order,
+    names_in,
+    put_together,
+)
 from jaxnet_mini.core.networks.order import by_depth
 from jaxnet_mini.core.types import Shape
 from jaxnet_mini.errors import ArgumentError
@@ -20,7 +26,7 @@ def layer_names(net: Graph) -> list[str]:
     calls = {call.name: call for call in net.calls}
     sources = {name: names_in(call.sources) for name, call in calls.items()}
     layers = {name: call.weights for name, call in calls.items()}
-    order = by_depth(sources, layers, names_in(net.outputs))
+    order = by_depth(sources, layers, in_keras_order(net.outputs))
     return list(dict.fromkeys(layers[name] for name in order))
 
 
@@ -37,13 +43,9 @@ def functional(
         shapes: of its inputs and of what its nodes give, by name.
         layers: its layers as Keras writes them, by name.
         inputs: gives a layer for an input of a name and a shape.
-
-    Raises:
-        ArgumentError: it has several inputs or outputs.
     """
-    if not (isinstance(net.inputs, str) and isinstance(net.outputs, str)):
-        raise ArgumentError("a graph of several inputs or outputs is not written.")
-    places: dict[str, list[Json]] = {net.inputs: [net.inputs, 0, 0]}
+    starts = names_in(net.inputs)
+    places: dict[str, list[Json]] = {name: [name, 0, 0] for name in starts}
     nodes: dict[str, list[Json]] = {}
 
     def tensor(name: str) -> Json:
@@ -57,8 +59,10 @@ def functional(
         taken = [tensor(source) for source in names_in(call.sources)]
         one = isinstance(call.sources, str)
         own.append({"args": taken if one else [taken], "kwargs": {}})
-    written = [inputs(net.inputs, shapes[net.inputs])]
-    written[0] |= {"name": net.inputs, "inbound_nodes": []}
+    written = [
+        inputs(name, shapes[name]) | {"name": name, "inbound_nodes": []}
+        for name in starts
+    ]
     for name in layer_names(net):
         more = {"name": name, "inbound_nodes": nodes[name]}
         written.append(layers[name] | more)
@@ -66,29 +70,28 @@ def functional(
     # a list of one there and in the newest versions too, and is no input of a layer.
     return {
         "layers": written,
-        "input_layers": places[net.inputs],
-        "output_layers": places[net.outputs],
+        "input_layers": put_together(net.inputs, places),
+        "output_layers": put_together(net.outputs, places),
     }
 
 
 def nodes_of(
     config: dict[str, Json], layer: Callable[[Json], Json]
-) -> tuple[list[dict[str, Json]], str, str]:
-    """Return the nodes of our graph, its input and its output, of a Functional.
+) -> tuple[list[dict[str, Json]], Json, Json]:
+    """Return the nodes of our graph, its inputs and its outputs, of a Functional.
 
     Args:
         config: the arguments of Functional.
         layer: translates a layer.
 
     Raises:
-        ArgumentError: it is none, or has several inputs or outputs.
+        ArgumentError: it is none.
     """
     entries = config.get("layers")
     if not isinstance(entries, list) or not entries:
         raise ArgumentError("a Functional has no layers.")
-    (start, *_), (end, number, _) = (
-        _single(config, what) for what in ("input_layers", "output_layers")
-    )
+    starts = input_names(config)
+    ends = _places(config, "output_layers")
     calls = {
         call_name(_name(entry), index): (entry, sources)
         for entry in entries
@@ -96,15 +99,18 @@ def nodes_of(
     }
     sources = {name: names_in(of) for name, (_, of) in calls.items()}
     layers = {name: _name(entry) for name, (entry, _) in calls.items()}
-    _check_order(sources, start)
-    last = call_name(end, number)
-    if last not in calls:
-        raise ArgumentError(f"a Functional gives what no layer of it does, {end!r}.")
+    _check_order(sources, starts)
+    for last in ends.values():
+        if last not in calls:
+            raise ArgumentError(
+                f"a Functional gives what no layer of it does, {last!r}."
+            )
     # Of several calls of a layer the first in order is the one that has it.
-    named: dict[str, str] = {start: start}
+    named: dict[str, str] = dict(zip(starts, starts, strict=True))
     numbers: dict[str, int] = {}
     nodes = []
-    for name in by_depth(sources, layers, [last]):
+    sorted_ends = in_keras_order(tuple(ends.items()))
+    for name in by_depth(sources, layers, sorted_ends):
         own, (entry, of) = layers[name], calls[name]
         index = numbers[own] = numbers.get(own, -1) + 1
         named[name] = call_name(own, index)
@@ -123,10 +129,14 @@ def nodes_of(
         }
         for name, inside, sources in nodes
     ]
-    return made, start, named[last]
+    several = isinstance(_given(config, "output_layers"), dict)
+    found = [named[last] for last in ends.values()]
+    pairs = [[key, own] for key, own in zip(ends, found, strict=True)]
+    outputs = pairs if several else found if len(found) > 1 else found[0]
+    return made, starts if len(starts) > 1 else starts[0], outputs
 
 
-def _check_order(sources: dict[str, tuple[str, ...]], start: str) -> None:
+def _check_order(sources: dict[str, tuple[str, ...]], starts: list[str]) -> None:
     """Check that there is an order in which each call comes after its sources.
 
     Raises:
@@ -137,13 +147,13 @@ def _check_order(sources: dict[str, tuple[str, ...]], start: str) -> None:
     for name, of in sources.items():
         for source in {*of}:
             takers.setdefault(source, []).append(name)
-    order = [start]
+    order = [*starts]
     for known in order:  # which grows
         for name in takers.get(known, ()):
             missing[name] -= 1
             if not missing[name]:
                 order.append(name)
-    if len(order) <= len(sources):
+    if len(order) < len(sources) + len(starts):
         raise ArgumentError("a Functional takes what none of its layers gives.")
 
 
@@ -155,16 +165,43 @@ def _name(entry: Json) -> str:
     return "_".join(name.split())
 
 
-def _single(config: dict[str, Json], what: str) -> tuple[str, int, int]:
-    """Return the one input or output of a Functional, as name and numbers."""
+def input_names(config: dict[str, Json]) -> list[str]:
+    """Return the names of the inputs of a Functional, in order."""
+    return [*_places(config, "input_layers").values()]
+
+
+def output_names(config: dict[str, Json]) -> list[str]:
+    """Return what the outputs of a Functional are called, in order."""
+    places = _places(config, "output_layers")
+    keyed = isinstance(_given(config, "output_layers"), dict)
+    return [*(places if keyed else places.values())]
+
+
+def _given(config: dict[str, Json], what: str) -> Json:
+    """Return inputs or outputs; Keras before 3.4 has a list around a single one."""
     given = config.get(what)
-    # Keras 3.4 and later write a single one without a list around it.
-    one = given[0] if isinstance(given, list) and len(given) == 1 else given
-    return _history(one, f"several {what.replace('_', ' ')}")
+    return [given] if _is_history(given) else given
+
+
+def _places(config: dict[str, Json], what: str) -> dict[str, str]:
+    """Return what inputs or outputs are called, by their keys or places."""
+    given = _given(config, what)
+    if isinstance(given, list):
+        given = {f"{number:06}": place for number, place in enumerate(given)}
+    if not isinstance(given, dict) or not given:
+        raise ArgumentError(f"a Functional has no {what.replace('_', ' ')}.")
+    histories = {
+        key: _history(own, f"{what} unknown here") for key, own in given.items()
+    }
+    return {key: call_name(name, n) for key, (name, n, _) in histories.items()}
+
+
+def _is_history(given: Json) -> bool:
+    return isinstance(given, list) and list(map(type, given)) == [str, int, int]
 
 
 def _history(given: Json, otherwise: str) -> tuple[str, int, int]:
-    if isinstance(given, list) and list(map(type, given)) == [str, int, int]:
+    if _is_history(given):
         return "_".join(given[0].split()), given[1], given[2]
     raise ArgumentError(f"a Functional has {otherwise}, which is not supported.")
 

@@ -84,8 +84,9 @@ def architecture(
         written = _graph(whole, net, config["graph"]["config"])
     else:
         written = _sequential(config, config["layers"], outline, input_shape)
-    built = {"build_config": {"input_shape": [None, *input_shape]}}
-    return written | built
+    one = all(isinstance(size, int) for size in input_shape)
+    shape = [None, *input_shape] if one else None
+    return written | {"build_config": {"input_shape": shape}}
 
 
 def _sequential(
@@ -149,10 +150,11 @@ def _graph(part: LayerOutline, net: Graph, config: dict[str, Json]) -> dict[str,
     return written | {"registered_name": "Functional"}
 
 
-def settings(config: dict[str, Json]) -> dict[str, Json]:
+def settings(config: dict[str, Json], names: Sequence[str] = ()) -> dict[str, Json]:
     """Return how a model is trained as Keras has it, its ``compile_config``.
 
     Args:
+        names: of several outputs.
         config: what `jaxnet_mini.models.compile` makes of it.
 
     Raises:
@@ -161,16 +163,31 @@ def settings(config: dict[str, Json]) -> dict[str, Json]:
     optimizer = translated(config["optimizer"], "the optimizer")
     name = {"name": snake_case(optimizer["class_name"])}
     optimizer["config"] = name | optimizer["config"]
-    weight = config.get("loss_weights")
+    weights, loss = config.get("loss_weights"), config["loss"]
+    if not names:
+        weights = None if weights is None else [weights]
+        loss = translated(loss, "the loss")
+    else:
+        losses = [own and translated(own, "the loss") for own in loss]
+        loss = dict(zip(names, losses, strict=True))
+        weights = weights and dict(zip(names, weights, strict=True))
     return {
-        "loss_weights": None if weight is None else [weight],
+        "loss_weights": weights,
         "optimizer": optimizer,
-        "loss": translated(config["loss"], "the loss"),
+        "loss": loss,
         **{
-            several: [metric(entry) for entry in config[several]]
+            several: _metrics(names, config[several])
             for several in ("metrics", "weighted_metrics")
         },
     }
+
+
+def _metrics(names: Sequence[str], given: Sequence[Json]) -> Json:
+    """Return metrics as Keras has them, of several outputs by their names."""
+    if not names:
+        return [metric(entry) for entry in given]
+    pairs = zip(names, given, strict=True)
+    return {name: _metrics((), own) for name, own in pairs if own} or None
 
 
 def _object(module: str, name: str, config: Json) -> dict[str, Json]:

@@ -73,7 +73,7 @@ def _settings(held: Held) -> dict[str, Json]:
     rate = _learning_rate(held)
     if rate is not None:
         settings["optimizer"]["config"]["learning_rate"] = float(rate)
-    written: dict[str, Json] = keras_words.settings(settings)
+    written: dict[str, Json] = keras_words.settings(settings, held.compiled().outputs)
     return written
 
 

@@ -75,3 +75,54 @@ def test_it_learns_in_100_steps_what_keras_learns(several, tmp_path):
     for own, other in pairs:
         np.testing.assert_allclose(own, other, rtol=1e-4, atol=1e-4)
     assert (ours.input_shape, ours.output_shape) == shapes
+
+
+def split(library, keys):
+    """Two inputs and two outputs of one shared layer, under these keys."""
+    layers = library.layers
+    wide, deep = library.Input((3,), name="wide"), library.Input((3,), name="deep")
+    shared = layers.Dense(4, activation="tanh", name="shared")
+    one, other = shared(wide), shared(layers.Dense(3, name="first")(deep))
+    less = layers.Subtract(name="less")([one, other])
+    main = layers.Dense(1, name="main")(less)
+    kind = layers.Dense(3, activation="softmax", name="kind")(one)
+    outputs = (
+        [main, kind] if keys is None else dict(zip(keys, (main, kind), strict=True))
+    )
+    return library.Model([wide, deep], outputs, name="split")
+
+
+@pytest.mark.parametrize("keys", [None, ("b", "a")])
+def test_files_go_both_ways(keys, tmp_path):
+    x, names = [WIDE, WIDE * 2], keys or ("main", "kind")
+    y = [MAIN, KIND] if keys is None else dict(zip(keys, (MAIN, KIND), strict=True))
+    settings = {
+        "optimizer": "sgd",
+        "loss": dict(zip(names, SETTINGS[True]["loss"].values(), strict=True)),
+        "loss_weights": dict.fromkeys(names, 0.5),
+        "metrics": {names[0]: ["mae"]},
+        "weighted_metrics": {names[1]: ["accuracy"]},
+    }
+    ours = split(jn, keys)
+    ours.compile(**settings)
+    with keras_on_jax() as keras:
+        theirs = split(keras, keys)
+        theirs.compile(**settings)
+        order = [layer.name for layer in theirs.layers if layer.count_params()]
+        ours.set_weights(theirs.get_weights())
+        expected = theirs.evaluate(x, y, verbose=0, return_dict=True)
+        theirs.save(tmp_path / "theirs.keras")
+        theirs.save_weights(tmp_path / "theirs.weights.h5")
+        ours.save(tmp_path / "ours.keras")
+        again = keras.models.load_model(tmp_path / "ours.keras")
+        found = again.evaluate(x, y, verbose=0, return_dict=True)
+        assert found == pytest.approx(expected, abs=1e-5)
+        theirs.load_weights(tmp_path / "ours.keras")
+    assert [part.name for part in ours.outline if part.params] == order
+    read = jn.models.load_model(tmp_path / "theirs.keras")
+    assert [node.name for node in read.net.nodes] == [n.name for n in ours.net.nodes]
+    assert (read.net.inputs, read.net.outputs) == (ours.net.inputs, ours.net.outputs)
+    assert read.get_compile_config() == ours.get_compile_config()
+    found = read.evaluate(x, y, verbose=0, return_dict=True)
+    assert found == pytest.approx(expected, abs=1e-5)
+    ours.load_weights(tmp_path / "theirs.weights.h5")

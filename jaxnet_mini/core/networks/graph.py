@@ -68,6 +68,19 @@ def call_name(name: str, number: int) -> str:
     return name if number == 0 else f"{name}_call_{number}"
 
 
+def in_keras_order(outputs: Any) -> list[Any]:
+    """Return several outputs as Keras goes through them: a dictionary's by their keys.
+
+    >>> in_keras_order((("wide", "a"), ("deep", "b"))), in_keras_order(("b", "a"))
+    (['b', 'a'], ['b', 'a'])
+    """
+    if isinstance(outputs, str):
+        return [outputs]
+    if isinstance(outputs[0], str):
+        return [*outputs]
+    return [own for _, own in sorted(outputs, key=lambda pair: pair[0])]
+
+
 def put_together(names: Names, values: Mapping[str, Any]) -> Any:
     """Return values as names stand for them: one, a tuple of them or a dictionary."""
     if isinstance(names, str):

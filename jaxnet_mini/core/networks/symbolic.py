@@ -42,7 +42,10 @@ def graph_of(inputs: Any, outputs: Any) -> tuple[Graph, Any]:
             )
     sources = {key: [s.key for s in _taken(symbol)] for key, symbol in called.items()}
     layers = {key: id(symbol.layer) for key, symbol in called.items()}
-    order = by_depth(sources, layers, [symbol.key for symbol in outs])
+    ends = outs  # of a dictionary in Keras's order
+    if isinstance(outputs, Mapping):
+        ends = _symbols("outputs", dict(sorted(outputs.items())))
+    order = by_depth(sources, layers, [symbol.key for symbol in ends])
     first = {layers[key]: key for key in reversed(order)}
     owners = [key for key in order if first[layers[key]] == key]
     own = unique_names((called[key].layer for key in owners), names.values())
