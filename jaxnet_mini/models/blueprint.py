@@ -9,6 +9,7 @@ from jaxnet_mini.core.layers import Input, check_shape
 from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks import serial
 from jaxnet_mini.core.networks.composed import Composed
+from jaxnet_mini.core.networks.graph import Graph
 from jaxnet_mini.core.networks.outline import (
     LayerOutline,
     NetOutline,
@@ -92,6 +93,16 @@ class Blueprint:
     def output_shape(self) -> Any:
         """The shape of the outputs, without the batch axis; errors as `known_shape`."""
         return NetOutline(self.net, self.known_shape, self.shapes).output_shape
+
+    @property
+    def inputs_of_graph(self) -> dict[str, Shape] | None:
+        """The shapes of a graph's inputs, by name; None where layers are a row."""
+        net = self.net
+        if not (isinstance(net, Graph) and self.built):
+            return None
+        before = [net.inputs, *(call.name for call in net.calls)]
+        in_row = before[:-1] == [call.sources for call in net.calls]
+        return None if in_row else net.named_inputs(self.input_shape)
 
     def shape_for(self, input_shape: Any) -> Any:
         """Return the shape of the outputs for inputs of a shape; nothing is built.

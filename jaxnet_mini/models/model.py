@@ -250,6 +250,9 @@ class Model:
     ) -> None:
         """Print a table of layers, output shapes and parameters.
 
+        Where layers are no row, inputs are shown too, and what each layer takes:
+        ``dense[1][0]`` is what the second call of ``dense`` gives.
+
         Args:
             line_length: how wide the table is, in letters, at least 40; by default as
                 wide as it needs to be, within the console.
@@ -266,6 +269,7 @@ class Model:
             self.outline,
             self.built,
             print_fn,
+            inputs=self._held.blueprint.inputs_of_graph,
             line_length=line_length,
             expand_nested=expand_nested,
             show_trainable=show_trainable,

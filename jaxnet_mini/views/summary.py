@@ -1,7 +1,7 @@
 """The table of a model's layers, as Keras prints it."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -11,13 +11,18 @@ from jaxnet_mini.base.text import readable_size
 from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.composed import Composed
+from jaxnet_mini.core.networks.graph import names_in
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.training import frozen
+from jaxnet_mini.core.types import Shape
 
 ROOMY, NARROW = 65, 40
 """How many letters a line needs for the table in its usual widths, and at least."""
 
-TRAINABLE = "Trainable"
+CONNECTED, TRAINABLE = "Connected to", "Trainable"
+
+LETTERS = {CONNECTED: 24, TRAINABLE: len(TRAINABLE)}
+"""How many the columns need that are not always there."""
 
 
 def count(params: Any) -> int:
@@ -38,6 +43,7 @@ def print_summary(
     built: bool,
     print_fn: Callable[[str], Any] | None = None,
     *,
+    inputs: Mapping[str, Shape] | None = None,
     line_length: int | None = None,
     expand_nested: bool = False,
     show_trainable: bool = False,
@@ -49,6 +55,8 @@ def print_summary(
         parts: one outline a layer.
         built: whether shapes are known; else they are shown as ``?``.
         print_fn: called once with the whole text.
+        inputs: the shapes of a graph's inputs, by name: they are shown, and what each
+            layer takes; None for layers in a row.
         line_length: how wide the table is, in letters; None for as wide as it needs to
             be, within the console.
         expand_nested: whether the layers within a layer are shown below it.
@@ -65,9 +73,13 @@ def print_summary(
     if print_fn is not None:
         width = line_length or max(80, console.width)
         console = Console(highlight=False, width=width, color_system=None)
-    table = _table(console.width, line_length, show_trainable)
-    for row in _rows(parts, built, expand_nested):
-        table.add_row(*row[: len(table.columns)])
+    shown = {CONNECTED: inputs is not None, TRAINABLE: show_trainable}
+    more = [name for name, wanted in shown.items() if wanted]
+    table = _table(console.width, line_length, more)
+    taken = _connections(parts, inputs or {})
+    for layer, *row, trained in _rows(parts, built, expand_nested, inputs or {}):
+        cells = {CONNECTED: taken.get(layer, "-"), TRAINABLE: trained}
+        table.add_row(*row, *(cells[column] for column in more))
     lines = _totals(parts)
     if print_fn is None:
         _write(console, name, table, lines)
@@ -77,19 +89,41 @@ def print_summary(
     print_fn(captured.get())
 
 
-def _table(width: int, line_length: int | None, show_trainable: bool) -> Any:
+def _connections(
+    parts: Sequence[LayerOutline], inputs: Mapping[str, Shape]
+) -> dict[str, str]:
+    """Return what each layer takes, as Keras writes it: which layer, which call of it.
+
+    Args:
+        parts: the layers.
+        inputs: by name.
+    """
+    calls: dict[str, tuple[str, int]] = {name: (name, 0) for name in inputs}
+    for part in parts:
+        called = (part.name, *(again.name for again in part.again))
+        calls |= {name: (part.name, number) for number, name in enumerate(called)}
+    found = {}
+    for part in parts if inputs else ():
+        every = (part.sources, *(again.sources for again in part.again))
+        taken = [calls[name] for sources in every for name in names_in(sources)]
+        found[part.name] = ",\n".join(f"{name}[{number}][0]" for name, number in taken)
+    return found
+
+
+def _table(width: int, line_length: int | None, more: Sequence[str]) -> Any:
     from rich.table import Table
 
     # Where there is no room for these, names and shapes are folded; no column is lost.
-    roomy = width >= ROOMY + (len(TRAINABLE) + 3) * show_trainable
+    roomy = width >= ROOMY + sum(LETTERS[name] + 3 for name in more)
     table = Table(header_style="bold", width=line_length)
     table.add_column("Layer (type)", overflow="fold", min_width=24 if roomy else None)
     table.add_column("Output Shape", overflow="fold", min_width=18 if roomy else None)
     table.add_column(
         "Param #", justify="right", min_width=13 if roomy else None, no_wrap=not roomy
     )
-    if show_trainable:
-        table.add_column(TRAINABLE, justify="center", overflow="fold")
+    for name in more:
+        justify: Any = "center" if name == TRAINABLE else "left"
+        table.add_column(name, justify=justify, overflow="fold")
     return table
 
 
@@ -97,27 +131,32 @@ def _rows(
     parts: Sequence[LayerOutline],
     built: bool,
     nested: bool,
+    inputs: Mapping[str, Shape],
     level: int = 0,
 ) -> Iterator[tuple[Any, ...]]:
-    """Yield what stands in the columns for each layer, and for those within it.
+    """Yield name and columns of each layer, and of those within it.
 
     Args:
         parts: the layers.
         built: whether their shapes are known.
         nested: whether those within others are shown.
+        inputs: of the graph, which come first.
         level: how many layers these are within.
     """
     from rich.text import Text
 
     prefix = f"{'   ' * level}\N{BOX DRAWINGS LIGHT UP AND RIGHT} " if level else ""
+    for name, size in inputs.items():
+        label = Text.assemble(name, " (", ("InputLayer", "cyan"), ")")
+        yield name, label, _shown(size), "0", "-"
     for part in parts:
         kind = type(part.layer).__name__
-        shape = f"({', '.join(['None', *map(str, part.output_shape)])})"
         number = f"{count(part.variables):,}"
         trained = built and any(jax.tree.leaves(_mask(part)))
         yield (
+            "" if level else part.name,
             Text.assemble(prefix, part.name, " (", (kind, "cyan"), ")"),
-            shape if built else "?",
+            _shown(part.output_shape) if built else "?",
             number if built else "0 (unbuilt)",
             ("Y" if trained else "N") if jax.tree.leaves(part.variables) else "-",
         )
@@ -127,7 +166,11 @@ def _rows(
                 if built
                 else outlines.unbuilt_outline(part.layer)
             )
-            yield from _rows(inner, built, nested, level + 1)
+            yield from _rows(inner, built, nested, {}, level + 1)
+
+
+def _shown(shape: Shape) -> str:
+    return f"({', '.join(['None', *map(str, shape)])})"
 
 
 def _mask(part: LayerOutline) -> Any:

@@ -203,3 +203,26 @@ def test_a_table_is_as_wide_as_it_is_asked_to_be(capsys):
     for length in (39, 0, "80", print):
         with pytest.raises(ArgumentError, match="line_length must be an integer of at"):
             model.summary(length)
+
+
+def test_a_graph_shows_what_each_layer_takes():
+    wide, deep = jn.Input((3,), name="wide"), jn.Input((2,), name="deep")
+    shared = jn.Dense(4, name="shared")
+    one, other = shared(jn.Dense(3)(deep)), shared(wide)
+    model = jn.Model([wide, deep], jn.layers.Add()([one, other]))
+    text = text_of(model)
+    assert "Connected to" in text
+    assert rows_of(text) == [
+        ["wide (InputLayer)", "(None, 3)", "0", "-"],
+        ["deep (InputLayer)", "(None, 2)", "0", "-"],
+        ["dense (Dense)", "(None, 3)", "9", "deep[0][0]"],
+        ["shared (Dense)", "(None, 4)", "16", "dense[0][0],"],
+        ["", "", "", "wide[0][0]"],
+        ["add (Add)", "(None, 4)", "0", "shared[0][0],"],
+        ["", "", "", "shared[1][0]"],
+    ]
+    texts = []
+    model.summary(print_fn=texts.append, show_trainable=True)
+    assert [row[-2:] for row in rows_of(*texts)][3] == ["dense[0][0],", "Y"]
+    row = jn.Model(wide, jn.Dense(2)(jn.Dense(3)(wide)))
+    assert "Connected to" not in text_of(row)
