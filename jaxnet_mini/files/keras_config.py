@@ -9,7 +9,7 @@ Source: https://keras.io/guides/serialization_and_saving/.
 
 import dataclasses
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -364,15 +364,17 @@ def settings(config: dict[str, Json], own: Collection[str]) -> dict[str, Json] |
         return part(value, "losses", losses.LOSSES)
 
     names = _output_names(config)
-    weights = _by_output(names, compiled.get("loss_weights"), "loss_weights")
+    weights = keras_graphs.by_output(
+        names, compiled.get("loss_weights"), "loss_weights"
+    )
     if isinstance(weights, list) and len(weights) == 1:
         weights = weights[0]
-    given = _by_output(names, compiled.get("loss"), "loss")
+    given = keras_graphs.by_output(names, compiled.get("loss"), "loss")
     read: dict[str, Json] = {} if weights is None else {"loss_weights": weights}
     read["optimizer"] = part(compiled.get("optimizer"), "optimizers", ())
     read["loss"] = [*map(loss, given)] if isinstance(given, list) else loss(given)
     for entry in ("metrics", "weighted_metrics"):
-        several = _by_output(names, compiled.get(entry), entry) or []
+        several = keras_graphs.by_output(names, compiled.get(entry), entry) or []
         if not isinstance(several, list):
             raise ArgumentError(f"{entry} must be a list, not {short(several)}.")
         read[entry] = [
@@ -389,16 +391,3 @@ def _output_names(config: dict[str, Json]) -> list[str]:
     kind, arguments = _class(config, "the model")
     names = keras_graphs.output_names(arguments) if kind == "Functional" else []
     return names if len(names) > 1 else []
-
-
-def _by_output(names: Sequence[str], given: Json, where: str) -> Json:
-    """Return what is given for several outputs in their order; all else as it is.
-
-    Raises:
-        ArgumentError: there is something for an output that is not there.
-    """
-    if not names or not isinstance(given, dict) or "class_name" in given:
-        return given
-    if not given.keys() <= {*names}:
-        raise ArgumentError(f"{where} names outputs that are not there.")
-    return [given.get(name) for name in names]

@@ -6,7 +6,7 @@ Keras counts the calls of each layer, its nodes; what a node takes stands beside
 Source: https://github.com/keras-team/keras, ``keras/src/models/functional.py``.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.core.networks.graph import (
@@ -175,6 +175,19 @@ def output_names(config: dict[str, Json]) -> list[str]:
     places = _places(config, "output_layers")
     keyed = isinstance(_given(config, "output_layers"), dict)
     return [*(places if keyed else places.values())]
+
+
+def by_output(names: Sequence[str], given: Json, where: str) -> Json:
+    """Return what is given for several outputs in their order; all else as it is.
+
+    Raises:
+        ArgumentError: there is something for an output that is not there.
+    """
+    if not names or not isinstance(given, dict) or "class_name" in given:
+        return given
+    if not given.keys() <= {*names}:
+        raise ArgumentError(f"{where} names outputs that are not there.")
+    return [given.get(name) for name in names]
 
 
 def _given(config: dict[str, Json], what: str) -> Json:

@@ -669,20 +669,6 @@ def test_graphs_and_models_inside_models_come_back(tmp_path):
     assert names == ["shared", "last"]
 
 
-def test_models_of_other_kinds_are_named(tmp_path):
-    path = tmp_path / "model.keras"
-    with keras_on_jax() as keras:
-        a, b = keras.Input((3,)), keras.Input((3,))
-        both = keras.layers.Add()([a, b])
-        keras.Model([a, b], both).save(path)
-    with raises_text(ArgumentError, "has several input layers, which is not supported"):
-        load_model(path)
-    with keras_on_jax() as keras:
-        keras.Model(a, [keras.layers.Dense(2)(a), keras.layers.Dense(2)(a)]).save(path)
-    with raises_text(ArgumentError, "has several output layers, which is not"):
-        load_model(path)
-
-
 UNSUPPORTED_SETTINGS = [
     (lambda keras: keras.optimizers.Muon(), "unknown class 'optimizers.Muon'"),
 ]

@@ -48,7 +48,7 @@ ARGUMENTS: dict[str, dict[str, Absent]] = {
         "batch_shape": Absent("write Input(shape), without the batch axis"),
         "batch_size": Absent("fit has it: fit(batch_size=...)"),
         "dtype": Absent("inputs come as their arrays are; all is computed in float32"),
-        "optional": Absent("a model has one input", (False,)),
+        "optional": Absent("all inputs of a model are needed", (False,)),
         "ragged": Absent("inputs are arrays: pad rows to one length", (None, False)),
         "sparse": Absent("inputs are arrays: give x.toarray()", (None, False)),
         "tensor": Absent("write Sequential([Input(shape), ...])"),

@@ -155,7 +155,7 @@ NAMES: dict[str, dict[str, str]] = {
         ),
     },
     "models": {
-        "Functional": "write Sequential([...]), in which jn.graph(...) may stand",
+        "Functional": "write Model(inputs, outputs)",
         "save_model": "write model.save(path)",
         "model_from_config": "write Sequential.from_config(config)",
         "model_from_yaml": "write model_from_json(model.to_json())",
