@@ -118,7 +118,8 @@ class FunctionMean(Metric):
         if y_true.ndim == y_pred.ndim == 1:  # one output an example
             y_true, y_pred = y_true[:, None], y_pred[:, None]
         what, values = f"the metric {self.name!r}", self.per_example(y_true, y_pred)
-        return Mean().totals(check_per_example(what, values, len(weight)), weight)
+        values = check_per_example(what, values, weight.shape[0])
+        return Mean().totals(values, weight)
 
     def result(self, totals: Totals) -> Any:
         return over(*totals)
