@@ -239,7 +239,8 @@ def test_a_model_of_all_layers_comes_back_from_a_file(tmp_path):
         "Reshape": ((3,),),
         "Serial": ((inner, twin),),
     }
-    kinds = [kind for n, kind in configs.CLASSES.items() if n.startswith("layers.")]
+    named = sorted(configs.CLASSES.items())
+    kinds = [kind for name, kind in named if name.startswith("layers.")]
     kinds.remove(jn.Input)  # stands before all others
     kinds.remove(graphs.Node)  # is no layer by itself
     first = [
