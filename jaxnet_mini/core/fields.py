@@ -50,6 +50,8 @@ Newer: TypeAlias = Annotated[T, NEWER]
 """The type of a field that was added to a class later: files and kept runs name it only
 where it is not its default, and so agree with those written before it was there."""
 
+# What many fields hold. A number stays as it is given, but for the two that become
+# floats: `Strength`, at least 0, and `AsFloat`.
 Word: TypeAlias = Annotated[str, Checked(check_word)]
 Flag: TypeAlias = Annotated[bool, Checked(check_flag)]
 Positive: TypeAlias = Annotated[int, Checked(check_positive)]

@@ -64,9 +64,10 @@ def _number(argument: str, value: Any, below: float = math.inf) -> Any:
 
 
 _CLIP = above_0("a finite number above 0 or None")
-_SHARE = Checked(check_fits, words="a number in [0, 1]", fits=lambda v: 0.0 <= v <= 1.0)
-
-_STEPS = Checked(arguments.check_count)
+_MOMENTUM = Checked(
+    check_fits, words="a number in [0, 1]", fits=lambda v: 0.0 <= v <= 1.0
+)
+_PERIOD = Checked(arguments.check_count)
 _SEVERAL = Checked(arguments.check_count, least=2)
 
 OPTION = "option"
@@ -144,8 +145,8 @@ class Optimizer(Value):
     clipvalue: Clip = None
     global_clipnorm: Clip = None
     use_ema: Option[Flag] = False
-    ema_momentum: Option[Annotated[float, _SHARE]] = 0.99
-    ema_overwrite_frequency: Option[Annotated[int, _STEPS] | None] = None
+    ema_momentum: Option[Annotated[float, _MOMENTUM]] = 0.99
+    ema_overwrite_frequency: Option[Annotated[int, _PERIOD] | None] = None
     gradient_accumulation_steps: Option[Annotated[int, _SEVERAL] | None] = None
 
     def __init_subclass__(cls, **arguments: Any) -> None:
