@@ -282,6 +282,21 @@ def test_every_loss_and_metric_by_name_comes_back():
         assert through_json(metrics.get(metric)) == metrics.get(metric)
 
 
+def test_losses_and_metrics_return_all_that_they_are_made_of():
+    """As in Keras, also where nothing is written to a file."""
+    chosen = [
+        losses.Huber(0.5, name="own"),
+        losses.BinaryCrossentropy(label_smoothing=0.25, reduction="sum"),
+        metrics.AUC(20, "PR", multi_label=True),
+        metrics.PrecisionAtRecall(0.25, class_id=2),
+        metrics.R2Score(None, 3, num_outputs=2),
+    ]
+    for value in [*chosen, *map(losses.get, losses.LOSSES)]:
+        assert type(value).from_config(value.get_config()) == value
+    for metric in map(metrics.get, metrics.METRICS):
+        assert type(metric).from_config(metric.get_config()) == metric
+
+
 def test_every_argument_is_written():
     """A default that changes later changes nothing in files of today."""
     config = configs.to_config(jn.Dense(3))
