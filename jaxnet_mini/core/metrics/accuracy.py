@@ -96,7 +96,7 @@ class Accuracy(_OfFunction):
     and the name ``"accuracy"`` chooses among these by the shapes.
 
     Args:
-        name: in the logs.
+        name: in the logs; by default the class in snake case.
 
     >>> float(Accuracy()(jnp.array([1, 2, 3, 4]), jnp.array([0, 2, 3, 4])))
     0.75
@@ -110,7 +110,7 @@ class BinaryAccuracy(_OfFunction):
     """The share of outputs on the right side of ``threshold``.
 
     Args:
-        name: in the logs.
+        name: in the logs; by default the class in snake case.
         threshold: above it an output says yes.
 
     >>> float(BinaryAccuracy()(jnp.array([[0.0, 1.0]]), jnp.array([[0.6, 0.8]])))
@@ -128,7 +128,7 @@ class CategoricalAccuracy(_OfFunction):
     """The share of rows whose largest output is that of the one-hot class.
 
     Args:
-        name: in the logs.
+        name: in the logs; by default the class in snake case.
 
     >>> float(CategoricalAccuracy()(jnp.array([[0.0, 1.0]]), jnp.array([[0.6, 0.8]])))
     1.0
@@ -141,7 +141,7 @@ class SparseCategoricalAccuracy(_OfFunction):
     """The share of rows whose largest output is that of the integer class.
 
     Args:
-        name: in the logs.
+        name: in the logs; by default the class in snake case.
 
     >>> float(SparseCategoricalAccuracy()(jnp.array([1]), jnp.array([[0.6, 0.8]])))
     1.0
@@ -165,7 +165,7 @@ class TopKCategoricalAccuracy(_AmongTheLargest):
 
     Args:
         k: how many outputs.
-        name: in the logs.
+        name: in the logs; by default the class in snake case.
 
     >>> metric = TopKCategoricalAccuracy(k=1)
     >>> float(metric(jnp.array([[0.0, 1.0]]), jnp.array([[0.6, 0.8]])))
@@ -180,7 +180,7 @@ class SparseTopKCategoricalAccuracy(_AmongTheLargest):
 
     Args:
         k: how many outputs.
-        name: in the logs.
+        name: in the logs; by default the class in snake case.
 
     >>> metric = SparseTopKCategoricalAccuracy(k=1)
     >>> float(metric(jnp.array([1]), jnp.array([[0.6, 0.8]])))

@@ -38,7 +38,7 @@ class TruePositives(_Count):
 
     Args:
         thresholds: above it an output says yes; 0.5 by default. Several give an array.
-        name: in the logs.
+        name: in the logs; by default the class in snake case.
 
     >>> float(TruePositives()([[0.0], [1.0]], [[0.9], [0.8]]))
     1.0
@@ -122,7 +122,7 @@ class Precision(_Share):
         top_k: only the ``top_k`` largest outputs of a row may say yes; without
             thresholds they all do.
         class_id: look at this output alone.
-        name: in the logs.
+        name: in the logs; by default the class in snake case.
 
     Source: https://keras.io/api/metrics/classification_metrics/
 

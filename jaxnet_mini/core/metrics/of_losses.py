@@ -50,7 +50,7 @@ class BinaryCrossentropy(_Smoothed):
     """The mean of `jaxnet_mini.losses.binary_crossentropy`.
 
     Args:
-        name: in the logs.
+        name: in the logs; by default the class in snake case.
         from_logits: whether outputs are logits.
         label_smoothing: how far targets are moved towards the same value for all, in
             [0, 1].
@@ -68,7 +68,7 @@ class CategoricalCrossentropy(_Smoothed):
     """The mean of `jaxnet_mini.losses.categorical_crossentropy`.
 
     Args:
-        name: in the logs.
+        name: in the logs; by default the class in snake case.
         from_logits: whether outputs are logits.
         label_smoothing: how far targets are moved towards the same value for all, in
             [0, 1].
@@ -85,7 +85,7 @@ class SparseCategoricalCrossentropy(_OfLogits):
     """The mean of `jaxnet_mini.losses.sparse_categorical_crossentropy`.
 
     Args:
-        name: in the logs.
+        name: in the logs; by default the class in snake case.
         from_logits: whether outputs are logits.
 
     >>> y_true, y_pred = jnp.array([1]), jnp.array([[0.25, 0.75]])
@@ -100,7 +100,7 @@ class KLDivergence(_OfFunction):
     """The mean of `jaxnet_mini.losses.kl_divergence`.
 
     Args:
-        name: in the logs.
+        name: in the logs; by default the class in snake case.
 
     >>> y_true, y_pred = jnp.array([[0.25, 0.75]]), jnp.array([[0.5, 0.5]])
     >>> round(float(KLDivergence()(y_true, y_pred)), 4)
@@ -114,7 +114,7 @@ class Poisson(_OfFunction):
     """The mean of `jaxnet_mini.losses.poisson`.
 
     Args:
-        name: in the logs.
+        name: in the logs; by default the class in snake case.
 
     >>> y_true, y_pred = jnp.array([[1.0, 2.0]]), jnp.array([[1.5, 2.0]])
     >>> round(float(Poisson()(y_true, y_pred)), 4)
@@ -128,7 +128,7 @@ class MeanSquaredError(_OfFunction):
     """The mean of `jaxnet_mini.losses.mean_squared_error`.
 
     Args:
-        name: in the logs.
+        name: in the logs; by default the class in snake case.
 
     >>> y_true, y_pred = jnp.array([[1.0, 2.0]]), jnp.array([[1.5, 2.0]])
     >>> round(float(MeanSquaredError()(y_true, y_pred)), 4)
@@ -143,7 +143,7 @@ class RootMeanSquaredError(_OfFunction):
     """The square root of the mean squared error over all rows.
 
     Args:
-        name: in the logs.
+        name: in the logs; by default the class in snake case.
 
     >>> y_true, y_pred = jnp.array([[1.0, 2.0]]), jnp.array([[1.5, 2.0]])
     >>> round(float(RootMeanSquaredError()(y_true, y_pred)), 4)
@@ -160,7 +160,7 @@ class MeanAbsoluteError(_OfFunction):
     """The mean of `jaxnet_mini.losses.mean_absolute_error`.
 
     Args:
-        name: in the logs.
+        name: in the logs; by default the class in snake case.
 
     >>> y_true, y_pred = jnp.array([[1.0, 2.0]]), jnp.array([[1.5, 2.0]])
     >>> round(float(MeanAbsoluteError()(y_true, y_pred)), 4)
@@ -175,7 +175,7 @@ class MeanAbsolutePercentageError(_OfFunction):
     """The mean of `jaxnet_mini.losses.mean_absolute_percentage_error`.
 
     Args:
-        name: in the logs.
+        name: in the logs; by default the class in snake case.
 
     >>> y_true, y_pred = jnp.array([[1.0, 2.0]]), jnp.array([[1.5, 2.0]])
     >>> round(float(MeanAbsolutePercentageError()(y_true, y_pred)), 4)
@@ -190,7 +190,7 @@ class MeanSquaredLogarithmicError(_OfFunction):
     """The mean of `jaxnet_mini.losses.mean_squared_logarithmic_error`.
 
     Args:
-        name: in the logs.
+        name: in the logs; by default the class in snake case.
 
     >>> y_true, y_pred = jnp.array([[1.0, 2.0]]), jnp.array([[1.5, 2.0]])
     >>> round(float(MeanSquaredLogarithmicError()(y_true, y_pred)), 4)
@@ -221,7 +221,7 @@ class Hinge(_OfFunction):
     """The mean of `jaxnet_mini.losses.hinge`.
 
     Args:
-        name: in the logs.
+        name: in the logs; by default the class in snake case.
 
     >>> y_true, y_pred = jnp.array([[-1.0, 1.0]]), jnp.array([[0.5, 2.0]])
     >>> round(float(Hinge()(y_true, y_pred)), 4)
@@ -235,7 +235,7 @@ class SquaredHinge(_OfFunction):
     """The mean of `jaxnet_mini.losses.squared_hinge`.
 
     Args:
-        name: in the logs.
+        name: in the logs; by default the class in snake case.
 
     >>> y_true, y_pred = jnp.array([[-1.0, 1.0]]), jnp.array([[0.5, 2.0]])
     >>> round(float(SquaredHinge()(y_true, y_pred)), 4)
@@ -249,7 +249,7 @@ class CategoricalHinge(_OfFunction):
     """The mean of `jaxnet_mini.losses.categorical_hinge`.
 
     Args:
-        name: in the logs.
+        name: in the logs; by default the class in snake case.
 
     >>> y_true, y_pred = jnp.array([[0.0, 1.0]]), jnp.array([[0.25, 0.75]])
     >>> round(float(CategoricalHinge()(y_true, y_pred)), 4)
@@ -265,7 +265,7 @@ class CosineSimilarity(_OfFunction):
     The opposite sign of `jaxnet_mini.losses.cosine_similarity`, as in Keras.
 
     Args:
-        name: in the logs.
+        name: in the logs; by default the class in snake case.
 
     >>> y_true, y_pred = jnp.array([[1.0, 2.0]]), jnp.array([[1.5, 2.0]])
     >>> round(float(CosineSimilarity()(y_true, y_pred)), 4)
