@@ -31,11 +31,17 @@ class Random(Base, abc.ABC):
         ArgumentError: ``apply`` in training without a ``key``, or ``seed`` is none.
     """
 
-    strength: ClassVar[str]
-    """The field that says how much is changed in training; 0.0 for nothing."""
+    strength_field: ClassVar[str]
+    """The field that is the `strength`."""
 
     _: KW_ONLY
     seed: Newer[Seed] = None
+
+    @property
+    def strength(self) -> float | Array:
+        """How much is changed in training; 0.0 for nothing."""
+        strength: float | Array = getattr(self, self.strength_field)
+        return strength
 
     @abc.abstractmethod
     def disturb(self, key: RandomKey, x: Array) -> Array:
@@ -50,8 +56,8 @@ class Random(Base, abc.ABC):
         training: bool = False,
     ) -> Array:
         # A number that is traced may be 0 in one call of a program and not in another.
-        strength = getattr(self, self.strength)
-        if not training or (is_number(strength) and strength == 0.0):
+        known = is_number(self.strength)
+        if not training or (known and self.strength == 0.0):
             return x
         if key is None:
             raise ArgumentError(
@@ -93,7 +99,7 @@ class Dropout(Random):
     """
 
     rate: Annotated[float, Checked(_check_rate)]
-    strength = "rate"
+    strength_field = "rate"
 
     def disturb(self, key: RandomKey, x: Array) -> Array:
         keep = jax.random.bernoulli(key, 1.0 - self.rate, x.shape)
@@ -180,7 +186,7 @@ class GaussianNoise(Random):
     """
 
     stddev: NotNegative
-    strength = "stddev"
+    strength_field = "stddev"
 
     def disturb(self, key: RandomKey, x: Array) -> Array:
         return x + self.stddev * jax.random.normal(key, x.shape, x.dtype)

@@ -56,7 +56,7 @@ def _of_layer(layer: Layer) -> dict[str, Place]:
         return places(layer)
     found: dict[str, Place] = {}
     if isinstance(layer, Random) and attributes.is_ours(type(layer)):
-        found[layer.strength] = (layer.strength,)
+        found[layer.strength_field] = (layer.strength_field,)
     if dataclasses.is_dataclass(layer):
         names = [f.name for f in dataclasses.fields(layer)]
         for name in (name for name in names if name.endswith("_regularizer")):
