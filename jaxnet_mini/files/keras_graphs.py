@@ -203,9 +203,8 @@ def _places(config: dict[str, Json], what: str) -> dict[str, str]:
         given = {f"{number:06}": place for number, place in enumerate(given)}
     if not isinstance(given, dict) or not given:
         raise ArgumentError(f"a Functional has no {what.replace('_', ' ')}.")
-    histories = {
-        key: _history(own, f"{what} unknown here") for key, own in given.items()
-    }
+    kind = f"{what.replace('_', ' ')} of another kind"
+    histories = {key: _history(own, kind) for key, own in given.items()}
     return {key: call_name(name, n) for key, (name, n, _) in histories.items()}
 
 

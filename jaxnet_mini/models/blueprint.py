@@ -246,7 +246,7 @@ class Blueprint:
             raise StateError("the model has no layers: add one first.")
 
 
-def with_batch_axis(shape: Any) -> Any:
+def with_batch_axis(shape: Any, rows: int | None = None) -> Any:
     """Return a shape as Keras writes it, of several arrays a list.
 
     >>> with_batch_axis((28, 28)), with_batch_axis(((3,), (2,)))
@@ -255,12 +255,14 @@ def with_batch_axis(shape: Any) -> Any:
     if isinstance(shape, dict):
         shape = tuple(shape[key] for key in sorted(shape))
     if any(not isinstance(axis, int) for axis in shape):
-        return [(None, *own) for own in shape]
-    return (None, *shape)
+        return [(rows, *own) for own in shape]
+    return (rows, *shape)
 
 
-def without_batch_axis(input_shape: Any) -> Shape:
+def without_batch_axis(input_shape: Any) -> Any:
     """Return a shape as Keras writes it, ``(None, 28, 28)``, without its first axis.
+
+    Of several in a list a tuple of them.
 
     Raises:
         ArgumentError: it is no such shape.
@@ -270,4 +272,6 @@ def without_batch_axis(input_shape: Any) -> Shape:
             "input_shape must be a tuple that starts with the batch axis, such as "
             f"(None, 28, 28), not {input_shape!r}."
         )
+    if all(isinstance(shape, tuple | list) for shape in input_shape):
+        return tuple(map(without_batch_axis, input_shape))
     return check_shape(input_shape[1:], "input_shape")

@@ -164,12 +164,10 @@ class Model:
             self._held.blueprint.for_inputs(without_batch_axis(input_shape))
         )
 
-    def compute_output_shape(
-        self, input_shape: Sequence[int | None]
-    ) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Sequence[Any]) -> Any:
         """Return the shape of the outputs; both shapes have the batch axis.
 
-        Nothing is built, and weights need not exist.
+        Several come in lists. Nothing is built, and weights need not exist.
 
         Raises:
             ArgumentError: ``input_shape`` is no such shape.
@@ -180,7 +178,8 @@ class Model:
         (None, 8)
         """
         shape = self._held.blueprint.shape_for(without_batch_axis(input_shape))
-        return (input_shape[0], *shape)
+        rows = input_shape[0]
+        return with_batch_axis(shape, None if isinstance(rows, tuple | list) else rows)
 
     @property
     def net(self) -> Composed:

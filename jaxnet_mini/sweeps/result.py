@@ -12,6 +12,7 @@ from jaxnet_mini.callbacks import EarlyStopping, History
 from jaxnet_mini.callbacks.monitor import MonitorCallback
 from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.ensemble import Ensemble, stacked
+from jaxnet_mini.core.networks.graph import Graph, Node
 from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.types import Layer
 from jaxnet_mini.errors import ArgumentError, StateError, find, import_extra
@@ -167,8 +168,17 @@ class SweepResult(Sequence[Member]):
             kinds.setdefault(member.net, []).append(member)
         layer = Ensemble(tuple(kinds), tuple(map(len, kinds.values())))
         trainer = chosen[0].model.trainer
+        if trainer.outputs:
+            raise ArgumentError(
+                f"an ensemble is of networks of one output, and these have "
+                f"{len(trainer.outputs)}: predict with each, and take the means."
+            )
         shape = holding.of(chosen[0].model).blueprint.input_shape
-        model = of_copied(Serial((layer,)), shape, "ensemble", None, like=None)
+        net: Any = Serial((layer,))
+        inputs = getattr(chosen[0].net, "inputs", "")
+        if isinstance(inputs, tuple):
+            net = Graph((Node("ensemble", layer, inputs),), inputs, "ensemble")
+        model = of_copied(net, shape, "ensemble", None, like=None)
         model.compile(
             trainer.optimizer,
             trainer.loss,

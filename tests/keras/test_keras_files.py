@@ -896,8 +896,10 @@ def call_of(history, **kwargs):
             functional((3, [call_of(["x", 0, 0])])),
             "a layer of a Functional has no name",
         ),
-        (functional(input_layers=None), "has several input layers"),
-        (functional(output_layers=[["x", "0", 0]]), "has several output layers"),
+        (functional(input_layers=None), "has no input layers"),
+        (functional(output_layers=[["x", "0", 0]]), "output layers of another kind"),
+        (functional(output_layers={"k": ["z", 0, 0]}), "no layer of it does, 'z'"),
+        (functional(input_layers=[["z", 0, 0]]), "the input shape is None"),
     ],
 )
 def test_graphs_that_are_none(config, why):

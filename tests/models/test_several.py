@@ -110,18 +110,18 @@ def test_it_is_evaluated_and_predicts_as_one_of_all_columns(expected):
         np.testing.assert_allclose(ours.predict(x), wanted, rtol=1e-5)
         np.testing.assert_allclose(ours(x), wanted, rtol=1e-5)
     np.testing.assert_allclose(ours.predict(NAMED, batch_size=4), wanted, rtol=1e-5)
-    np.testing.assert_allclose(ours.predict_on_batch(LISTED), wanted, rtol=1e-5)
-    weight = np.arange(22) / 10
-    close(
-        ours.evaluate(LISTED, Y, 4, 0, weight, return_dict=True),
-        model.evaluate(BOTH, Y, 4, 0, weight, return_dict=True),
-    )
-    for step in ("test_on_batch", "train_on_batch"):
-        close(
-            getattr(ours, step)(NAMED, Y, return_dict=True),
-            getattr(model, step)(BOTH, Y, return_dict=True),
-        )
-    assert (ours.input_shape, ours.output_shape) == ([(None, 3), (None, 2)], (None, 1))
+    np.testing.assert_array_equal(ours.predict_on_batch(LISTED), ours.predict(NAMED))
+    error, weight = np.float64(wanted - Y)[:, 0], np.arange(22) / 10
+    expected = [np.mean(weight * error**2), np.mean(np.abs(error))]
+    for logs in (
+        ours.evaluate(LISTED, Y, verbose=0, sample_weight=weight),
+        ours.test_on_batch(NAMED, Y, weight),
+        ours.train_on_batch(NAMED, Y, weight),
+    ):
+        np.testing.assert_allclose(logs, expected, rtol=1e-5)
+    shapes = [(None, 3), (None, 2)]
+    assert (ours.input_shape, ours.output_shape) == (shapes, (None, 1))
+    assert ours.compute_output_shape(shapes) == (None, 1)
 
 
 def test_a_run_is_kept_and_swept(tmp_path):
@@ -141,6 +141,10 @@ def test_a_run_is_kept_and_swept(tmp_path):
     for own, other in zip(members[0], twin.get_weights(), strict=True):
         np.testing.assert_allclose(own, other, rtol=1e-6)
     assert not np.allclose(members[0][0], members[1][0])
+    wanted = sum(member.model.predict(LISTED) for member in best) / 2
+    np.testing.assert_allclose(
+        best.ensemble(2, "loss").predict(NAMED), wanted, rtol=1e-5
+    )
 
 
 def test_a_dictionary_of_inputs_and_of_one():
