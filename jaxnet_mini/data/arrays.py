@@ -174,6 +174,16 @@ def without_list(value: Any, rows: int | None = None, row: Shape | None = None) 
     return value[0] if rows not in (None, 1) and shape[:1] == (rows,) else value
 
 
+def without_name(value: Any, name: Any) -> Any:
+    """Return X of ``{name: X}``, the only input or output by its name; else ``value``.
+
+    >>> without_name({"x": 3}, "x"), without_name(3, "x")
+    (3, 3)
+    """
+    one = isinstance(value, Mapping) and [*value] == [name]
+    return value[name] if one else value
+
+
 def rows_of(value: Any) -> int | None:
     """Return the number of rows of targets, which may stand in a list of one."""
     if isinstance(value, list | tuple) and len(value) == 1 and is_array(value[0]):
@@ -210,10 +220,7 @@ def as_inputs(
     """
     expected, several = outline.inputs, {}
     if not isinstance(expected, dict):
-        if isinstance(value, Mapping) and [*value] == [
-            getattr(outline.net, "inputs", None)
-        ]:
-            (value,) = value.values()
+        value = without_name(value, getattr(outline.net, "inputs", None))
         value = without_list(value, row=expected)
         array = convert(value, argument)
         layer = f"layer {outline.parts[0].name!r}"

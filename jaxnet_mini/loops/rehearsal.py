@@ -14,7 +14,7 @@ from jaxnet_mini.core.training import goals, rehearsal
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import Shape
 from jaxnet_mini.data import casting, checks, fit_arguments
-from jaxnet_mini.data.arrays import as_inputs
+from jaxnet_mini.data.arrays import as_inputs, without_name
 from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.data.several_outputs import several_examples
 
@@ -44,6 +44,8 @@ def examples_for(
         ArgumentError, DataError, ShapeError: they do not fit.
     """
     inputs = as_inputs(x, outline, f"{prefix}x")
+    name = getattr(outline.net, "outputs", None)
+    y, sample_weight = (without_name(given, name) for given in (y, sample_weight))
     given, shape = (inputs, y, sample_weight, class_weight), outline.output_shape
     if not trainer.outputs:
         return checks.examples(*given, trainer.loss, shape, prefix=prefix)

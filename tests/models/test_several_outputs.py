@@ -128,6 +128,17 @@ def test_an_output_without_a_loss_is_not_trained():
     assert model.metrics_names == ["loss", "main_mae"]
 
 
+def test_the_only_output_may_go_by_its_name_too():
+    x = jn.Input((3,))
+    model = jn.Model(x, jn.Dense(1, name="out")(x))
+    model.compile("sgd", {"out": "mse"}, {"out": ["mae"]}, loss_weights={"out": 1})
+    assert model.metrics_names == ["loss", "mae"]
+    named = model.evaluate(X, {"out": MAIN}, verbose=0, sample_weight={"out": MAIN**2})
+    assert named == model.evaluate(X, MAIN, verbose=0, sample_weight=MAIN**2)
+    with raises_text(ArgumentError, "is a dict of 'main', and the model has 1 outputs"):
+        model.compile("sgd", {"main": "mse"})
+
+
 def test_a_pure_trainer_takes_tuples_of_targets(trained):
     model, _ = trained
     pure = jn.Trainer(model.net, LOSSES, "sgd", loss_weights=(1, 0.5))
