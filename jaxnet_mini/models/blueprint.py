@@ -19,7 +19,7 @@ from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.types import Layer, Shape
 from jaxnet_mini.data import arrays
 from jaxnet_mini.errors import ArgumentError, ShapeError, StateError
-from jaxnet_mini.models import places
+from jaxnet_mini.models import cells, places
 from jaxnet_mini.models.cells import Cell, Path
 
 NONE = Serial(())
@@ -191,6 +191,15 @@ class Blueprint:
             return self
         shape = outline.input_shape
         return dataclasses.replace(self, shapes=outline.parts, input_shape=shape)
+
+    def with_layer(self, path: Path, layer: Layer) -> "Blueprint":
+        """Return it with a layer in place of another, of the same weights."""
+        net = cells.exchanged(self.net, path, layer)
+        layers = dict(zip(net.names, net.layers, strict=True))
+        shapes = tuple(
+            dataclasses.replace(part, layer=layers[part.name]) for part in self.shapes
+        )
+        return dataclasses.replace(self, net=net, shapes=shapes).retraced()
 
     def retraced(self) -> "Blueprint":
         """Return it with what is a user's own looked at anew."""

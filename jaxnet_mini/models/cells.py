@@ -60,6 +60,21 @@ def paths(net: Composed, prefix: Path = ()) -> Iterator[tuple[Path, Layer]]:
             yield (*prefix, name), layer
 
 
+def exchanged(net: Any, path: Path, layer: Layer) -> Any:
+    """Return a network with another layer at a path."""
+    first, *rest = path
+    own = dict(zip(net.names, net.layers, strict=True))
+    new = exchanged(own[first], tuple(rest), layer) if rest else layer
+    if isinstance(net, Graph):
+        nodes = tuple(
+            dataclasses.replace(node, layer=new) if node.name == first else node
+            for node in net.nodes
+        )
+        return dataclasses.replace(net, nodes=nodes)
+    own[first] = new
+    return dataclasses.replace(net, layers=tuple(own.values()))
+
+
 def read(state: TrainState, cells: dict[Path, Cell], seen: dict[Path, int]) -> Any:
     """Return a state with what is newer in cells.
 
@@ -68,9 +83,16 @@ def read(state: TrainState, cells: dict[Path, Cell], seen: dict[Path, int]) -> A
         cells: those of its layers.
         seen: the versions that are in the state, which are brought up to date.
     """
+    newer = {
+        path: cell
+        for path, cell in cells.items()
+        if cell.value is not None and seen.get(path) != cell.version
+    }
+    if not newer:
+        return state
     params, remembered = state.variables
-    for path, cell in cells.items():
-        if cell.value is not None and seen.get(path) != cell.version:
+    for path, cell in newer.items():
+        if cell.value is not None:
             params = _put(params, path, cell.value.params)
             if jax.tree.leaves(cell.value.state):
                 remembered = _put(remembered, path, cell.value.state)

@@ -9,9 +9,11 @@ from jaxnet_mini.base import seeds
 from jaxnet_mini.base.arguments import check_word
 from jaxnet_mini.core.layers import symbols
 from jaxnet_mini.core.layers.symbols import Symbol
+from jaxnet_mini.core.networks import symbolic
 from jaxnet_mini.core.networks.composed import Composed
-from jaxnet_mini.core.networks.symbolic import graph_of
+from jaxnet_mini.core.networks.symbolic import Written
 from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.models import places
 from jaxnet_mini.models.blueprint import Blueprint
 from jaxnet_mini.models.held import Held
 
@@ -42,10 +44,20 @@ def called(held: Held, x: Any) -> Symbol:
     return symbol
 
 
-def blueprint_of(
-    inputs: Any, outputs: Any, name: str | None, seed: int | None
-) -> Blueprint:
-    """Return the blueprint of the layers between inputs and outputs, see `Model`.
+def written(held: Held) -> Written:
+    """Return what stands for what a model takes and gives, the same at each call.
+
+    Raises:
+        StateError: the input shape is not known yet.
+    """
+    if held.written is None or held.written.net is not held.blueprint.net:
+        own = held.blueprint.net, held.blueprint.known_shape
+        held.written = symbolic.written(*own)
+    return held.written
+
+
+def held_of(inputs: Any, outputs: Any, name: str | None, seed: int | None) -> Held:
+    """Return what a model of the layers between inputs and outputs holds, see `Model`.
 
     Raises:
         ArgumentError, LayerError, ShapeError: there is no such model.
@@ -57,5 +69,6 @@ def blueprint_of(
         )
     seed = seeds.default_seed() if seed is None else seeds.check_seed(seed)
     name = "functional" if name is None else check_word("name", name)
-    net, shape = graph_of(inputs, outputs)
-    return Blueprint(name, seed).with_net(net, shape)
+    own = symbolic.graph_of(inputs, outputs, places.latest)
+    blueprint = Blueprint(name, seed).with_net(own.net, own.input_shape)
+    return Held(blueprint, written=own)

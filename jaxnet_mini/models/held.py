@@ -15,12 +15,13 @@ from jaxnet_mini.base.turns import Turn
 from jaxnet_mini.core import origins
 from jaxnet_mini.core.networks import weights
 from jaxnet_mini.core.networks.outline import NetOutline
+from jaxnet_mini.core.networks.symbolic import Written
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.core.types import RandomKey, Variables
+from jaxnet_mini.core.types import Layer, RandomKey, Variables
 from jaxnet_mini.devices import programs
-from jaxnet_mini.errors import StateError
-from jaxnet_mini.models import cells
+from jaxnet_mini.errors import LayerError, StateError
+from jaxnet_mini.models import cells, places
 from jaxnet_mini.models.blueprint import Blueprint
 from jaxnet_mini.models.cells import Cell, Path
 from jaxnet_mini.models.weights import fitting
@@ -36,6 +37,7 @@ class Held:
         turn: who may change them now.
         looked_at: the trainer that was last looked through for mismatches.
         draws: how many keys have been drawn for calls in training.
+        written: what stands for what the model takes and gives, once it was asked for.
     """
 
     blueprint: Blueprint
@@ -43,7 +45,10 @@ class Held:
     turn: Turn = dataclasses.field(default_factory=Turn)
     looked_at: Trainer | None = None
     draws: int = 0
-    _state: TrainState | None = dataclasses.field(default=None, init=False)
+    written: Written | None = None
+    _state: TrainState | None = dataclasses.field(
+        default_factory=lambda: None, init=False
+    )
     _cells: dict[Path, Cell] = dataclasses.field(default_factory=dict, init=False)
     _seen: dict[Path, int] = dataclasses.field(default_factory=dict, init=False)
 
@@ -51,7 +56,12 @@ class Held:
         self._settle()
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"_state": self.state, "_cells": {}, "_seen": {}}
+        return vars(self) | {
+            "_state": self.state,
+            "_cells": {},
+            "_seen": {},
+            "written": None,
+        }
 
     def __setstate__(self, values: dict[str, Any]) -> None:
         vars(self).update(values)
@@ -138,6 +148,40 @@ class Held:
             params=state.params | kept.params,
             layer_state=state.layer_state | kept.state,
         )
+
+    def exchange(self, path: Path, layer: Layer) -> None:
+        """Take another layer in place of one, in all models that share its weights.
+
+        It has the same weights. The optimizers begin afresh.
+
+        Raises:
+            LayerError: it stands within a layer of another kind.
+        """
+        cell = self._cells.get(path)
+        holders = [self] if cell is None else list(cell.holders)
+        for holder in holders:
+            holder.turn.check("the layers")
+        old = dict(cells.paths(self.blueprint.net)).get(path)
+        if old is None:
+            raise LayerError(
+                f"{layer!r} stands in a class with a call of its own, which has it as "
+                "it is: say trainable=False where the layer is made."
+            )
+        if old is not layer:
+            places.move(old, layer)
+        for holder in holders:
+            for own, one in list(cells.paths(holder.blueprint.net)):
+                if one is old:
+                    holder._exchange(own, layer)
+
+    def _exchange(self, path: Path, layer: Layer) -> None:
+        state = self.state
+        self.blueprint = self.blueprint.with_layer(path, layer)
+        if self.written is not None:
+            self.written = self.written._replace(net=self.blueprint.net)
+        if state is not None:
+            self._state = state._replace(optimizer_state=None)
+        self._settle()
 
     # The trainer
 

@@ -37,6 +37,7 @@ from jaxnet_mini.models import compile as compiling
 from jaxnet_mini.models import fit as fitting
 from jaxnet_mini.models import save as saving
 from jaxnet_mini.models.blueprint import Blueprint, with_batch_axis, without_batch_axis
+from jaxnet_mini.models.handles import Handle
 from jaxnet_mini.models.held import Held
 from jaxnet_mini.models.optimizer import ModelOptimizer
 from jaxnet_mini.models.weights import Weight
@@ -95,13 +96,9 @@ class Model:
         seed: int | None = None,
     ) -> None:
         if inputs is None and outputs is None:
-            blueprint = subclass.blueprint_of(self, name, seed)
+            self._held = Held(subclass.blueprint_of(self, name, seed))
         else:
-            blueprint = functional.blueprint_of(inputs, outputs, name, seed)
-        self._hold(blueprint)
-
-    def _hold(self, blueprint: Blueprint) -> None:
-        self._held = Held(blueprint)
+            self._held = functional.held_of(inputs, outputs, name, seed)
 
     @classmethod
     def of_blueprint(cls: type[Own], blueprint: Blueprint) -> Own:
@@ -111,7 +108,7 @@ class Model:
             blueprint: these layers, with a name and a seed.
         """
         model = object.__new__(cls)
-        model._hold(blueprint)
+        model._held = Held(blueprint)
         return model
 
     def __init_subclass__(cls, **arguments: Any) -> None:
@@ -188,8 +185,9 @@ class Model:
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers, without the `Input`."""
-        return [part.layer for part in self.outline]
+        """The layers, without the `Input`, each a `Handle` with its weights here."""
+        handles: list[Any] = [Handle(self, part.layer) for part in self.outline]
+        return handles
 
     @layers.setter
     def layers(self, _: Any) -> None:
@@ -238,6 +236,45 @@ class Model:
         ``params`` holds a ``jax.ShapeDtypeStruct`` in place of each array.
         """
         return subclass.expanded(self._held.blueprint.outline)
+
+    def _located(self) -> Any:
+        return subclass.located(self._held.blueprint.outline)
+
+    @property
+    def inputs(self) -> list[Any]:
+        """What stands for the inputs, for models that are written by calling layers."""
+        return list(functional.written(self._held).inputs)
+
+    @property
+    def input(self) -> Any:
+        """The one of `inputs`, or all of several."""
+        return self.inputs if len(self.inputs) > 1 else self.inputs[0]
+
+    @property
+    def output(self) -> Any:
+        """What stands for the output; of several a list, or a dictionary."""
+        found = functional.written(self._held).outputs
+        return list(found) if isinstance(found, tuple) else found
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What stands for the outputs."""
+        found = self.output
+        named = list(found.values()) if isinstance(found, dict) else found
+        return named if isinstance(named, list) else [named]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether any layer is trained; setting it sets that of all.
+
+        Like compiling anew: the optimizer begins afresh.
+        """
+        return any(getattr(layer, "trainable", True) for layer in self.layers)
+
+    @trainable.setter
+    def trainable(self, trainable: bool) -> None:
+        for layer in self.layers:
+            layer.trainable = trainable  # type: ignore[attr-defined]
 
     def summary(
         self,

@@ -47,6 +47,7 @@ class Place(NamedTuple):
         layer: the name of the layer in it.
         cell: its weights there; None within a layer of another kind.
         shapes: of these weights, once they are known.
+        now: what was put in place of the layer, see `move`.
     """
 
     family: object
@@ -54,6 +55,7 @@ class Place(NamedTuple):
     layer: str = ""
     cell: Cell | None = None
     shapes: Any = None
+    now: Layer | None = None
 
 
 _PLACES: dict[int, tuple[Callable[[], Any], Place]] = {}
@@ -137,6 +139,23 @@ def mark(
             else:
                 found[path] = place.cell
     return found
+
+
+def move(old: Layer, new: Layer) -> None:
+    """Let a layer stand where another stood, with its weights."""
+    place = _place(old)
+    if place is not None:
+        _put(new, place._replace(now=None))
+        _put(old, place._replace(now=new))
+
+
+def latest(layer: Layer) -> Layer:
+    """Return what stands in the place of a layer now."""
+    place = _place(layer)
+    while place is not None and place.now is not None:
+        layer = place.now
+        place = _place(layer)
+    return layer
 
 
 def _own(outline: Sequence[LayerOutline]) -> dict[int, tuple[Path, Any]]:

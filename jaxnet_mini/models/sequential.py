@@ -4,11 +4,12 @@ from collections.abc import Iterable
 
 from jaxnet_mini.base import seeds
 from jaxnet_mini.base.arguments import check_word
+from jaxnet_mini.core.networks.serial import pure
 from jaxnet_mini.core.types import Layer
 from jaxnet_mini.errors import ArgumentError
-from jaxnet_mini.models import functional
-from jaxnet_mini.models import held as holding
+from jaxnet_mini.models import functional, places
 from jaxnet_mini.models.blueprint import Blueprint
+from jaxnet_mini.models.held import Held
 from jaxnet_mini.models.model import Model
 
 
@@ -48,7 +49,7 @@ class Sequential(Model):
                 f"layers must be a list of layers, not {layers!r}: put it in brackets, "
                 "Sequential([...])."
             )
-        self._hold(blueprint.with_layers(_as_layers(layers or ())))
+        self._held = Held(blueprint.with_layers(_as_layers(layers or ())))
 
     def add(self, layer: Layer) -> None:
         """Put a layer at the end; the weights of the others stay as they are.
@@ -73,5 +74,5 @@ class Sequential(Model):
 def _as_layers(layers: Iterable[Layer]) -> Iterable[Layer]:
     """Yield the layers, a model as one of them."""
     for layer in layers:
-        is_model = isinstance(layer, Model)
-        yield functional.as_layer(holding.of(layer)) if is_model else layer
+        held = layer._held if isinstance(layer, Model) else None
+        yield places.latest(pure(layer)) if held is None else functional.as_layer(held)

@@ -5,26 +5,22 @@ the layers that the model keeps.
 """
 
 import functools
+from collections.abc import Iterator
 from typing import Any
-
-import jax
-import jax.numpy as jnp
-from jax import Array
 
 from jaxnet_mini.base import seeds
 from jaxnet_mini.base.arguments import check_word
 from jaxnet_mini.base.text import snake_case
-from jaxnet_mini.core.networks import calls, protocol, weights
+from jaxnet_mini.core.networks import calls
 from jaxnet_mini.core.networks.composed import Composed
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.own_layers import Layer
 from jaxnet_mini.core.networks.serial import unique_names
-from jaxnet_mini.core.types import Layer as Pure
-from jaxnet_mini.core.types import Params, RandomKey, Shape, State, Variables
+from jaxnet_mini.core.types import Params, RandomKey, Shape, State
 from jaxnet_mini.core.values import mapped
-from jaxnet_mini.devices import transfers
-from jaxnet_mini.errors import ArgumentError, StateError
+from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.models.blueprint import Blueprint
+from jaxnet_mini.models.handles import Handle
 
 PARTS = "_parts"
 """Where a model has the attributes that hold layers, by name."""
@@ -90,70 +86,6 @@ class Called(Layer):
                 mapped(value, note)
         parts = self._looked.parts.items()
         return {name: states[id(part)] for name, part in parts if id(part) in states}
-
-
-class Handle:
-    """A layer that a model keeps as an attribute, with the model's weights.
-
-    Called on data it gives what the layer gives in the model; what else is asked of it
-    is a weight by its name, or an attribute of the layer.
-    """
-
-    def __init__(self, model: Any, layer: Pure) -> None:
-        self._model, self._layer = model, layer
-
-    def _variables(self) -> tuple[LayerOutline, Variables]:
-        """Return what is known of it in the model, and its weights there."""
-        held = self._model._held
-        if not held.blueprint.built:
-            raise StateError(
-                f"{self._layer!r} has no weights yet in {self._model!r}: call the "
-                "model on data, model(x), or fit it, before a part of it."
-            )
-        (whole,) = held.blueprint.outline
-        parts = expanded(held.blueprint.outline)
-        part = next(one for one in parts if one.layer is self._layer)
-        params, state = held.untrained().variables
-        own = state.get(whole.name, {}).get(part.name, {})
-        return part, Variables(params[whole.name][part.name], own)
-
-    def __call__(self, x: Any, training: bool = False) -> Array:
-        """Return the layer's outputs for a batch.
-
-        Args:
-            x: inputs, ``(batch, ...)``.
-            training: whether it acts as in training.
-        """
-        _, variables = self._variables()
-        key = self._model._held.next_key() if training else None
-        with transfers.meant():
-            x = jax.tree.map(jnp.asarray, calls.as_inputs(x))
-            return protocol.run(
-                self._layer, *variables, x, key=key, training=bool(training)
-            )[0]
-
-    def get_weights(self) -> list[Any]:
-        """Return copies of its weights as NumPy arrays."""
-        return [transfers.to_host(leaf).copy() for leaf in self.weights]
-
-    @property
-    def weights(self) -> list[Array]:
-        """Its weights, in its own order, then what it remembers."""
-        part, (params, state) = self._variables()
-        values = weights.of(Variables({part.name: params}, {part.name: state}))
-        return [values[path] for path in weights.shapes([part])]
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        if self._model._held.blueprint.built:
-            for own in self._variables()[1]:
-                if name in own:
-                    return own[name]
-        return getattr(self._layer, name)
-
-    def __repr__(self) -> str:
-        return repr(self._layer)
 
 
 def blueprint_of(model: Any, name: str | None, seed: int | None) -> Blueprint:
@@ -224,3 +156,13 @@ def expanded(outline: tuple[LayerOutline, ...]) -> tuple[LayerOutline, ...]:
         )
         for name, shape in looked.shapes.items()
     )
+
+
+def located(
+    outline: tuple[LayerOutline, ...],
+) -> Iterator[tuple[tuple[str, ...], LayerOutline]]:
+    """Yield what `expanded` returns, each with its path in the model's weights."""
+    parts = expanded(outline)
+    within = () if parts is outline else (outline[0].name,)
+    for part in parts:
+        yield (*within, part.name), part

@@ -201,7 +201,7 @@ def _start(candidate: Candidate, prepared: Prepared) -> TrainState:
 
 def _prepared_for(candidate: Candidate, prepared: Prepared) -> Prepared:
     """Return the same examples, for a candidate's own layers and numbers."""
-    pairs = zip(prepared.outline.parts, candidate.model.layers, strict=True)
+    pairs = zip(prepared.outline.parts, candidate.model.net.layers, strict=True)
     parts = tuple(dataclasses.replace(part, layer=layer) for part, layer in pairs)
     outline = prepared.outline._replace(net=candidate.model.net, parts=parts)
     trainer = candidate.trainer(prepared.trainer)

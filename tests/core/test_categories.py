@@ -175,7 +175,8 @@ def test_a_softmax_that_is_a_layer_is_fused_into_the_loss():
         for activation in ("softmax", Softmax(), Activation("softmax"))
     ]
     assert all(task.bare == jn.serial(Dense(3)) for task in tasks)
-    assert len({(task.activation, task.loss) for task in tasks}) == 1
+    goals = [task.goals[0] for task in tasks]
+    assert len({(goal.activation, goal.loss) for goal in goals}) == 1
 
 
 def test_errors():

@@ -44,7 +44,7 @@ def test_layers_stand_and_compute_as_in_keras(seed, tmp_path):
         weights = theirs.get_weights()
         expected = np.asarray(theirs(X))
         theirs.save(tmp_path / "theirs.keras")
-    assert [type(layer).__name__ for layer in ours.layers] == order
+    assert [layer.__class__.__name__ for layer in ours.layers] == order
     ours.set_weights(weights)
     np.testing.assert_allclose(ours(X), expected, rtol=1e-5, atol=1e-6)
     read = jn.models.load_model(tmp_path / "theirs.keras")

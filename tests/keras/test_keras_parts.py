@@ -48,7 +48,7 @@ def test_the_same_weights_are_trained_and_the_same_penalties_paid():
         assert ours.metrics_names == theirs.metrics_names == ["loss"]
         for layer in theirs.layers[:2]:
             found = ours.get_layer(index=theirs.layers.index(layer))
-            assert type(found).__name__ == type(layer).__name__
+            assert found.__class__.__name__ == type(layer).__name__
 
 
 @pytest.mark.usefixtures("quick_compilation")

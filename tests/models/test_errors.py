@@ -163,7 +163,7 @@ def everything(model):
             if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
             else leaf
         )
-        for leaf in jax.tree.leaves(holding["state"])
+        for leaf in jax.tree.leaves(holding["_state"])
     ]
     objects = {name: id(value) for name, value in (vars(model) | holding).items()}
     objects.pop("looked_at")  # whose warning was given, before what failed

@@ -1,5 +1,8 @@
 """Models that are written by calling layers."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from oracles import raises_text
@@ -104,16 +107,79 @@ def test_models_are_layers_and_share_their_weights():
     np.testing.assert_allclose(model.predict(X), outputs, rtol=1e-5, atol=1e-6)
 
 
-def test_what_a_layer_within_gives_is_looked_at():
+@pytest.mark.parametrize("stack", [False, True], ids=["written", "in a row"])
+def test_what_a_layer_within_gives_is_looked_at(stack):
     x = jn.Input((3,))
-    hidden = jn.Dense(4, "tanh")(x)
-    model = jn.Model(x, jn.Dense(3)(hidden))
+    hidden = jn.Dense(4, "tanh", name="hidden")
+    if stack:
+        model = jn.Sequential([x, hidden, jn.Dense(3)])
+    else:
+        model = jn.Model(x, jn.Dense(3)(hidden(x)))
     model.compile("sgd", "mse")
-    look = jn.Model(x, hidden)
+    looks = [
+        jn.Model(model.inputs, model.layers[0].output),
+        jn.Model(model.input, model.get_layer("hidden").output),
+        jn.Sequential([x, *model.layers[:1]]),
+    ]
     model.fit(X, X, **FIT)
     kernel, bias = model.get_weights()[:2]
     wanted = np.tanh(X @ kernel + bias)
-    np.testing.assert_allclose(look.predict(X), wanted, rtol=1e-5, atol=1e-6)
+    for look in looks:
+        np.testing.assert_allclose(look.predict(X), wanted, rtol=1e-5, atol=1e-6)
+    outputs = model.get_layer("hidden")(X)
+    np.testing.assert_allclose(outputs, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_a_layer_of_a_model_has_its_weights_there(trained):
+    hidden = trained.layers[1]
+    assert isinstance(hidden, jn.Dense)
+    assert hidden == jn.Dense(4, "tanh", name="shared")
+    assert jn.Dense(4, "tanh", name="shared") == hidden
+    assert (hidden.name, hidden.units, repr(hidden)) == (
+        "shared",
+        4,
+        repr(hidden.pure),
+    )
+    np.testing.assert_array_equal(hidden.kernel, trained.params["shared"]["kernel"])
+    kernel, bias = hidden.get_weights()
+    assert [weight.shape for weight in hidden.weights] == [(3, 4), (4,)]
+    hidden.set_weights([2 * kernel, bias])
+    np.testing.assert_array_equal(trained.params["shared"]["kernel"], 2 * kernel)
+    hidden.set_weights([kernel, bias])
+    with raises_text(ShapeError, "was given 1 arrays and the model has 2"):
+        hidden.set_weights([kernel])
+    with pytest.raises(AttributeError):
+        hidden.trainabel = False
+    for twin in (copy.deepcopy(hidden), pickle.loads(pickle.dumps(hidden))):
+        assert type(twin) is jn.Dense
+
+
+def test_freezing_holds_in_all_models_that_share():
+    """A trained base, a new head; then all of it, at a small rate."""
+    base = written()
+    base.fit(X, X, **FIT)
+    head = jn.Sequential([base, jn.Dense(1)])
+    head.compile("adam", "mse")
+    head.fit(X, X[:, :1], **FIT)
+    base.trainable = False
+    assert not any(layer.trainable for layer in base.layers)
+    assert (base.trainable, len(head.trainable_weights)) == (False, 2)
+    before, new = base.get_weights(), head.get_weights()[-1]
+    head.fit(X, X[:, :1], **FIT)
+    for mine, weight in zip(base.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(mine, weight)
+    assert (head.get_weights()[-1] != new).any()
+    # What was written before means the layer as it is now.
+    late = jn.Model(base.input, jn.Dense(1)(base.get_layer("both").output))
+    assert [layer.trainable for layer in late.layers[:2]] == [False, False]
+    assert len(late.trainable_weights) == 2
+    base.layers[0].trainable = True
+    assert [len(m.trainable_weights) for m in (base, head, late)] == [2, 4, 4]
+    head.fit(X, X[:, :1], **FIT)
+    assert (base.get_weights()[0] != before[0]).any()
+    np.testing.assert_array_equal(base.get_weights()[2], before[2])
+    with raises_text(ArgumentError, "trainable must be True or False"):
+        base.layers[0].trainable = "no"
 
 
 def test_an_own_layer_and_a_network_are_called_likewise():

@@ -60,12 +60,12 @@ def summary_of(model):
 def test_a_layer_is_found_by_name_and_by_place():
     model = mixed()
     for index, name in enumerate(["dense", "standardized", "dropout", "inner", "last"]):
-        assert model.get_layer(name) is model.layers[index]
-        assert model.get_layer(index=index) is model.layers[index]
-    assert model.get_layer(index=np.int64(-1)) is model.layers[4]
-    assert model.get_layer(name="last") is model.layers[4]
+        assert model.get_layer(name) == model.layers[index]
+        assert model.get_layer(index=index) == model.layers[index]
+    assert model.get_layer(index=np.int64(-1)) == model.layers[4]
+    assert model.get_layer(name="last") == model.layers[4]
     unbuilt = jn.Sequential([Dense(2), Dense(3)])
-    assert unbuilt.get_layer("dense_1") is unbuilt.layers[1]
+    assert unbuilt.get_layer("dense_1") == unbuilt.layers[1]
     with raises_text(UnknownNameError, "unknown layer 'lost': did you mean 'last'?"):
         model.get_layer("lost")
     for arguments, words in (

@@ -136,7 +136,7 @@ def test_layers_of_a_trained_model_are_not_silently_untrained(take):
 
 
 def test_where_it_is_not_clear_which_weights_are_meant_is_refused():
-    layers = trained().layers
+    layers = [handle.pure for handle in trained().layers]
     gc.collect()
     with raises_text(LayerError, "the layer 'dense' of the model 'base'"):
         jn.Sequential(layers)
@@ -145,7 +145,7 @@ def test_where_it_is_not_clear_which_weights_are_meant_is_refused():
     for layers in (model.layers, clone.layers):
         with raises_text(LayerError, "of a copy of it with other weights"):
             jn.Sequential(layers)
-    del clone
+    del clone, layers
     gc.collect()
     assert jn.Sequential(model.layers).get_weights()[0].any()
 

@@ -17,16 +17,10 @@ MODEL = {
     ),
     "reset_metrics reset_states": "Metrics begin anew in each call and each epoch",
     "optimizer": ("Give it to compile; its rate is model.optimizer.learning_rate"),
-    "trainable": (
-        "Layers are frozen one by one, by their argument: Dense(8, trainable=False)"
-    ),
     "weights variables trainable_weights trainable_variables non_trainable_weights "
     "non_trainable_variables": "Give their values to model.set_weights",
     "add_weight add_variable": OWN_LAYER,
-    "input output inputs outputs": (
-        "Use model.input_shape and model.output_shape, or net = jn.serial("
-        "*model.layers[:n]) and net.apply(model.params, x) for what layers give"
-    ),
+    "input output inputs outputs": "They follow from the layers",
     "call": "Call model(x), or override a layer's apply",
     "train_step test_step predict_step make_train_function make_test_function "
     "make_predict_function stateless_call stateless_compute_loss": (

@@ -69,6 +69,11 @@ def _check_arguments(layer: Any, method: str, arguments: str, named: str) -> Non
         )
 
 
+def pure(layer: Any) -> Any:
+    """Return a layer itself, of what a model gives for one of its layers."""
+    return getattr(layer, "pure", layer)
+
+
 def check_layers(layers: Any) -> None:
     """Check each of several layers, see `check_layer`."""
     for layer in layers:
@@ -145,7 +150,7 @@ def serial(*layers: Layer, name: str | None = None) -> Serial:
     >>> net.apply(params, jax.numpy.zeros((5, 2, 2))).shape
     (5, 3)
     """
-    return Serial(tuple(layers), name=name)
+    return Serial(tuple(map(pure, layers)), name=name)
 
 
 def unique_names(

@@ -3,21 +3,58 @@
 That says which call takes what; here calls are put in order and named.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
-from jaxnet_mini.core.layers.symbols import Symbol, is_symbolic
+from jaxnet_mini.core.layers import Input
+from jaxnet_mini.core.layers.symbols import Symbol, called, is_symbolic
+from jaxnet_mini.core.networks.composed import Composed
 from jaxnet_mini.core.networks.graph import Graph, Node, call_name
 from jaxnet_mini.core.networks.order import by_depth
 from jaxnet_mini.core.networks.serial import unique_names
+from jaxnet_mini.core.types import Layer
 from jaxnet_mini.errors import ArgumentError
 
 INPUT = "input_layer"
 """What an input without a name of its own is called, numbered from the second on."""
 
 
-def graph_of(inputs: Any, outputs: Any) -> tuple[Graph, Any]:
-    """Return the layers between inputs and outputs, and the shape of the inputs.
+class Written(NamedTuple):
+    """A network with what stands for what it takes and gives.
+
+    Attributes:
+        net: the layers.
+        input_shape: of one example, of several inputs a tuple.
+        inputs: the inputs in order.
+        outputs: as `Composed.outputs_of` gives them.
+        by_name: what each layer gives at its first call.
+    """
+
+    net: Composed
+    input_shape: Any
+    inputs: list[Symbol]
+    outputs: Any
+    by_name: dict[str, Symbol]
+
+
+def written(net: Composed, input_shape: Any) -> Written:
+    """Return what stands for what the layers of a network take and give."""
+    inputs = {
+        name: Input(shape, name=name or None).symbol
+        for name, shape in net.named_inputs(input_shape).items()
+    }
+    values = dict(inputs)
+    for call in net.calls:
+        values[call.name] = called(call.layer, call.inputs(values))
+    own = {call.name: values[call.name] for call in net.calls if call.owns}
+    outputs = net.outputs_of(values)
+    return Written(net, input_shape, list(inputs.values()), outputs, own)
+
+
+def graph_of(
+    inputs: Any, outputs: Any, latest: Callable[[Layer], Layer] = lambda layer: layer
+) -> Written:
+    """Return the layers between inputs and outputs as a graph.
 
     Layers stand in the order of Keras, see `by_depth`. One without a name of its own is
     called by its class in snake case, numbered in this order.
@@ -26,6 +63,7 @@ def graph_of(inputs: Any, outputs: Any) -> tuple[Graph, Any]:
         inputs: an `Input`, or what a layer's call returned; several in a list, or in a
             dictionary, whose keys then are their names.
         outputs: what calls of layers returned, likewise.
+        latest: gives what stands for a layer now, where it has been exchanged.
 
     Raises:
         ArgumentError: one is neither, an output takes what is not among the inputs, or
@@ -33,34 +71,35 @@ def graph_of(inputs: Any, outputs: Any) -> tuple[Graph, Any]:
     """
     ins, outs = _symbols("inputs", inputs), _symbols("outputs", outputs)
     names = _input_names(inputs, ins)
-    called = dict(_called(outs, {*names}))
+    between = dict(_between(outs, {*names}))
     for symbol in outs:
         if symbol.key in names:
             raise ArgumentError(
                 f"{symbol!r} is an input and an output: let a layer stand between, "
                 "such as layers.Identity()(x)."
             )
-    sources = {key: [s.key for s in _taken(symbol)] for key, symbol in called.items()}
-    layers = {key: id(symbol.layer) for key, symbol in called.items()}
+    sources = {key: [s.key for s in _taken(symbol)] for key, symbol in between.items()}
+    now = {key: latest(symbol.layer) for key, symbol in between.items()}
+    layers = {key: id(layer) for key, layer in now.items()}
     ends = outs  # of a dictionary in Keras's order
     if isinstance(outputs, Mapping):
         ends = _symbols("outputs", dict(sorted(outputs.items())))
     order = by_depth(sources, layers, [symbol.key for symbol in ends])
     first = {layers[key]: key for key in reversed(order)}
     owners = [key for key in order if first[layers[key]] == key]
-    own = unique_names((called[key].layer for key in owners), names.values())
+    own = unique_names((now[key] for key in owners), names.values())
     of_layers = {layers[key]: name for key, name in zip(owners, own, strict=True)}
     numbers = dict.fromkeys(of_layers, -1)
     nodes = []
     for key in order:
-        symbol, layer = called[key], layers[key]
+        symbol, layer = between[key], layers[key]
         numbers[layer] += 1
         names[key] = call_name(of_layers[layer], numbers[layer])
         of = tuple(names[source] for source in sources[key])
         nodes.append(
             Node(
                 names[key],
-                of_layers[layer] if numbers[layer] else symbol.layer,
+                of_layers[layer] if numbers[layer] else now[key],
                 of if isinstance(symbol.sources, tuple) else of[0],
             )
         )
@@ -73,14 +112,16 @@ def graph_of(inputs: Any, outputs: Any) -> tuple[Graph, Any]:
         tuple(start) if several else start[0],
         _like(outputs, end),
     )
-    return net, shapes if several else shapes[0]
+    by_name = {names[key]: between[key] for key in owners}
+    shape = shapes if several else shapes[0]
+    return Written(net, shape, ins, _like(outputs, outs), by_name)
 
 
-def _like(given: Any, names: list[str]) -> Any:
-    """Return names as something was given: one, several or by its keys."""
+def _like(given: Any, values: list[Any]) -> Any:
+    """Return values as something was given: one, several or by its keys."""
     if isinstance(given, Mapping):
-        return dict(zip(given, names, strict=True))
-    return tuple(names) if len(names) > 1 else names[0]
+        return dict(zip(given, values, strict=True))
+    return tuple(values) if len(values) > 1 else values[0]
 
 
 def _symbols(argument: str, given: Any) -> list[Symbol]:
@@ -117,7 +158,7 @@ def _input_names(given: Any, symbols: list[Symbol]) -> dict[int, str]:
     return names
 
 
-def _called(outputs: list[Symbol], inputs: set[int]) -> Iterator[tuple[int, Symbol]]:
+def _between(outputs: list[Symbol], inputs: set[int]) -> Iterator[tuple[int, Symbol]]:
     """Yield all symbols on the way from the inputs to the outputs, by their keys."""
     seen, waiting = {*inputs}, list(outputs)
     while waiting:

@@ -1,0 +1,179 @@
+"""Handles: a layer as it stands in a model, with the weights that it has there."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from numpy.typing import NDArray
+
+from jaxnet_mini.base.arguments import check_flag
+from jaxnet_mini.core.layers import symbols
+from jaxnet_mini.core.layers.symbols import Symbol
+from jaxnet_mini.core.networks import calls, protocol
+from jaxnet_mini.core.networks import weights as flat
+from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.types import Layer, Variables
+from jaxnet_mini.devices import transfers
+from jaxnet_mini.errors import StateError
+from jaxnet_mini.models import functional, weights
+from jaxnet_mini.models.weights import Weight
+
+
+class Handle:
+    """A layer of a model, as `Model.layers` and `Model.get_layer` give it.
+
+    It is equal to the layer, prints as it and is of its class, and has its settings as
+    attributes; by their names it gives the weights too, such as ``kernel``. Handed to
+    another model it brings its weights: both models share them. The layer itself, a
+    value without weights, is its ``pure``.
+
+    Args:
+        model: in which it stands.
+        layer: which.
+    """
+
+    def __init__(self, model: Any, layer: Layer) -> None:
+        self._model, self.pure = model, layer
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return type(self.pure)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self.pure == getattr(other, "pure", other))
+
+    def __hash__(self) -> int:
+        return hash(self.pure)
+
+    def __repr__(self) -> str:
+        return repr(self.pure)
+
+    def __reduce_ex__(self, _: Any) -> Any:
+        # A copy is one of the layer, which stands in no model.
+        return (_itself, (self.pure,))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if self._model.built and not hasattr(type(self.pure), name):
+            for own in self._variables():
+                if name in own:
+                    return own[name]
+        return getattr(self.pure, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("_model", "pure", "trainable"):
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self.pure, name, value)
+
+    # Its place in the model
+
+    @property
+    def _place(self) -> tuple[tuple[str, ...], LayerOutline]:
+        return next(
+            (path, part)
+            for path, part in self._model._located()
+            if part.layer is self.pure
+        )
+
+    @property
+    def name(self) -> str:
+        """Its name in the model."""
+        return self._place[1].name
+
+    @property
+    def trainable(self) -> bool:
+        """Whether it is trained, in all models that share its weights.
+
+        Setting it is like compiling anew: the optimizer begins afresh.
+
+        Raises:
+            ArgumentError: it is set to neither True nor False.
+            LayerError: it is set for a layer within a class of one's own.
+        """
+        return bool(getattr(self.pure, "trainable", True))
+
+    @trainable.setter
+    def trainable(self, trainable: bool) -> None:
+        if check_flag("trainable", trainable) == self.trainable:
+            return
+        changed: Any = self.pure
+        if dataclasses.is_dataclass(self.pure):
+            changed = dataclasses.replace(changed, trainable=bool(trainable))
+        else:
+            changed.trainable = trainable
+        self._model._held.exchange(self._place[0], changed)
+        self.pure = changed
+
+    @property
+    def input(self) -> Any:
+        """What stands for its inputs, for models that are written by calling layers."""
+        return self.output.sources
+
+    @property
+    def output(self) -> Symbol:
+        """What stands for its outputs, likewise."""
+        found = functional.written(self._model._held).by_name
+        return found[self.name]
+
+    # Its weights
+
+    def _variables(self) -> Variables:
+        if not self._model.built:
+            raise StateError(
+                f"{self.pure!r} has no weights yet in {self._model!r}: call the model "
+                "on data, model(x), or fit it, before a part of it."
+            )
+        params, state = self._model._held.untrained().variables
+        for name in self._place[0]:
+            params, state = params[name], state.get(name, {})
+        return Variables(params, state)
+
+    def __call__(self, x: Any, training: bool = False) -> Any:
+        """Return the layer's outputs for a batch, or what stands for them.
+
+        Args:
+            x: inputs, ``(batch, ...)``, or what stands for them in a model that is
+                being written.
+            training: whether it acts as in training.
+        """
+        if symbols.is_symbolic(x):
+            return symbols.called(self.pure, x)
+        key = self._model._held.next_key() if training else None
+        variables = self._variables()
+        with transfers.meant():
+            x = jax.tree.map(jnp.asarray, calls.as_inputs(x))
+            return protocol.run(
+                self.pure, *variables, x, key=key, training=bool(training)
+            )[0]
+
+    @property
+    def weights(self) -> list[Weight]:
+        """Its weights, in its own order, then what it remembers."""
+        values = flat.of(self._variables())
+        part = dataclasses.replace(self._place[1], name="")
+        return [Weight(path, values[path]) for path in map(_bare, flat.shapes([part]))]
+
+    def get_weights(self) -> list[NDArray[Any]]:
+        """Return copies of its weights as NumPy arrays."""
+        return [weight.numpy() for weight in self.weights]
+
+    def set_weights(self, arrays: Any) -> None:
+        """Replace its weights, given in the order of `weights`.
+
+        Raises:
+            ArgumentError, ShapeError: they are others.
+        """
+        own = weights.in_order([self._place[1]], arrays)
+        prefix = "".join(f"{name}/" for name in self._place[0][:-1])
+        self._model._held.replace({prefix + path: own[path] for path in own})
+
+
+def _bare(path: str) -> str:
+    return path.removeprefix("/")
+
+
+def _itself(layer: Layer) -> Layer:
+    return layer
