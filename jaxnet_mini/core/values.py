@@ -12,6 +12,7 @@ import functools
 import hashlib
 import inspect
 import types
+import typing
 from collections.abc import Callable, Hashable
 from typing import Any, ClassVar
 
@@ -33,6 +34,26 @@ MADE_OF = "_arguments"
 what it holds says what it is."""
 
 
+class _Signature:
+    """The signature of a class as ``help`` shows it: types without their checks."""
+
+    def __get__(self, instance: Any, kind: Any) -> inspect.Signature:
+        if instance is not None:  # which may be callable
+            raise AttributeError("__signature__")
+        signature = inspect.signature(kind.__init__)
+        try:
+            hints = typing.get_type_hints(kind.__init__)
+        except (NameError, TypeError):  # a user's, of what is not there at run time
+            hints = {}
+        _, *parameters = signature.parameters.values()
+        return signature.replace(
+            parameters=[
+                own.replace(annotation=hints.get(own.name, own.annotation))
+                for own in parameters
+            ]
+        )
+
+
 class Value:
     """The base of frozen values: equal where class and all that is held are the same.
 
@@ -46,6 +67,8 @@ class Value:
 
     _what: ClassVar[str] = ""
     """Of which kind it is, see `jaxnet_mini.base.absent.methods`."""
+
+    __signature__ = _Signature()
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)

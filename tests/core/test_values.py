@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import functools
+import inspect
 import pickle
 
 import jax.numpy as jnp
@@ -361,3 +362,16 @@ def test_own_metrics_with_arrays_and_settings_are_told_apart():
         model.compile("sgd", "mse", [Within(limit)])
         within = model.evaluate(X, Y, verbose=0)[1]
         assert within == pytest.approx(np.mean(error < limit))
+
+
+def test_signatures_show_types_without_their_checks():
+    rooms = (jn.layers, jn.losses, jn.metrics, jn.optimizers, jn.initializers)
+    kinds = [kind for room in rooms for kind in vars(room).values()]
+    shown = [str(inspect.signature(kind)) for kind in kinds if isinstance(kind, type)]
+    assert len(shown) > 100
+    assert not [text for text in shown if "Annotated" in text]
+    units = inspect.signature(Dense).parameters["units"]
+    assert (units.annotation, units.default) == (int, inspect.Parameter.empty)
+    # Of an object it is that of its call.
+    own = jn.losses.Huber()
+    assert inspect.signature(own) == inspect.signature(own.__call__)
