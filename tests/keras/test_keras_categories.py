@@ -58,7 +58,7 @@ def test_what_is_trained_is_what_keras_trains(tmp_path):
     ours = jn.models.load_model(path)
     assert [layer.name for layer in ours.layers][:2] == ["embedding", "permute"]
     for layer, written in zip(ours.layers, stack(jn)[1:], strict=True):
-        assert type(layer) is type(written)
+        assert layer.__class__ is written.__class__
         for name in ("dims", "n", "rate", "units", "input_dim", "output_dim"):
             assert getattr(layer, name, None) == getattr(written, name, None)
         for name in ("embeddings", "kernel", "bias", "alpha"):

@@ -233,7 +233,7 @@ def test_a_model_can_be_built_in_every_way_that_keras_knows(builder):
     assert model.built
     assert model.input_shape == (None, 4)
     assert model.output_shape == (None, 2)
-    assert [type(layer) for layer in model.layers] == [jn.Dense, jn.Dense]
+    assert [layer.__class__ for layer in model.layers] == [jn.Dense, jn.Dense]
     assert model.count_params() == 4 * 3 + 3 + 3 * 2 + 2
     assert [(w.path, w.name, w.shape, w.dtype.name) for w in model.weights] == [
         ("dense/kernel", "kernel", (4, 3), "float32"),
