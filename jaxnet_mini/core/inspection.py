@@ -5,7 +5,7 @@ import functools
 import inspect
 import types
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, TypeVar
 
 from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.base.text import as_call
@@ -34,6 +34,9 @@ def keeping_arguments(init: Callable[..., None]) -> Callable[..., None]:
         init(self, *given, **named)
 
     return called
+
+
+Made = TypeVar("Made")
 
 
 class Configured:
@@ -73,7 +76,7 @@ class Configured:
         return {name: getattr(self, name) for name in names}
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
+    def from_config(cls: type[Made], config: Mapping[str, Any]) -> Made:
         """Return an object made of what `get_config` returned."""
         return cls(**config)
 

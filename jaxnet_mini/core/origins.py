@@ -19,7 +19,7 @@ from jax import Array
 
 from jaxnet_mini.core import activations, initializers
 from jaxnet_mini.core.networks import protocol
-from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape, State
+from jaxnet_mini.core.types import Layer, Params, RandomKey, State
 from jaxnet_mini.core.values import Value, held
 
 PACKAGES = {"jax", "jaxnet_mini", "optax"}
@@ -104,7 +104,7 @@ class Retraced(Value):
     net: Layer
     trace: Trace
 
-    def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
+    def init(self, key: RandomKey, input_shape: Any) -> tuple[Any, Params]:
         """See `types.Layer`."""
         with within(self.trace):
             return self.net.init(key, input_shape)
@@ -126,7 +126,7 @@ class Retraced(Value):
         """See `jaxnet_mini.core.networks.protocol.has_state`."""
         return protocol.has_state(self.net)
 
-    def init_state(self, input_shape: Shape) -> State:
+    def init_state(self, input_shape: Any) -> State:
         """See `types.Layer`."""
         with within(self.trace):
             return protocol.init_state(self.net, input_shape)

@@ -1,6 +1,7 @@
 """`Sequential`: a model of layers one after another, to which layers can be added."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from jaxnet_mini.base import seeds
 from jaxnet_mini.base.arguments import check_word
@@ -38,7 +39,7 @@ class Sequential(Model):
 
     def __init__(
         self,
-        layers: Iterable[Layer] | None = None,
+        layers: Iterable[Any] | None = None,
         name: str = "sequential",
         seed: int | None = None,
     ) -> None:
@@ -71,7 +72,7 @@ class Sequential(Model):
         self._held.build(self._held.blueprint.without_last())
 
 
-def _as_layers(layers: Iterable[Layer]) -> Iterable[Layer]:
+def _as_layers(layers: Iterable[Any]) -> Iterable[Layer]:
     """Yield the layers, a model as one of them."""
     for layer in layers:
         held = layer._held if isinstance(layer, Model) else None

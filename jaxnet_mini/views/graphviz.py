@@ -244,6 +244,7 @@ def _output_dtype(part: LayerOutline) -> str:
     x = jax.ShapeDtypeStruct((1, *part.input_shape), jnp.result_type(float))
 
     def outputs(params: Params, state: State, x: Array) -> Array:
-        return protocol.run(part.layer, params, state, x)[0]
+        outputs: Array = protocol.run(part.layer, params, state, x)[0]
+        return outputs
 
     return str(jax.eval_shape(outputs, *part.variables, x).dtype)

@@ -16,7 +16,7 @@ from jax import Array
 
 from jaxnet_mini.core.layers.base import Base
 from jaxnet_mini.core.networks import protocol
-from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape, State
+from jaxnet_mini.core.types import Layer, Params, RandomKey, State
 from jaxnet_mini.errors import LayerError, ShapeError
 
 
@@ -79,7 +79,7 @@ class Composed(Base, abc.ABC):
         for index, call in enumerate(self.calls):
             yield call, None if key is None else jax.random.fold_in(key, index)
 
-    def init(self, key: RandomKey, input_shape: Any) -> tuple[Shape, Params]:
+    def init(self, key: RandomKey, input_shape: Any) -> tuple[Any, Params]:
         self.check(input_shape)
         shapes, params = self.named_inputs(_as_shape(input_shape)), {}
         for call, own_key in self._keys(key):
@@ -189,7 +189,7 @@ class Composed(Base, abc.ABC):
         }
 
 
-def shaped(call: Call, key: RandomKey, input_shape: Any) -> tuple[Shape, Params]:
+def shaped(call: Call, key: RandomKey, input_shape: Any) -> tuple[Any, Params]:
     """Return what ``init`` does, with shapes for the parameters; nothing is computed.
 
     Shapes and dtypes stand in the order in which the layer makes the parameters, which

@@ -13,7 +13,7 @@ from jaxnet_mini.base.arguments import check_positive
 from jaxnet_mini.core.fields import Checked, accepted
 from jaxnet_mini.core.layers import Base
 from jaxnet_mini.core.networks import outline, protocol, serial
-from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape, State
+from jaxnet_mini.core.types import Layer, Params, RandomKey, State
 from jaxnet_mini.errors import ArgumentError, ShapeError
 
 
@@ -44,7 +44,7 @@ class Ensemble(Base):
                 f"{len(self.nets)} and {len(self.counts)}."
             )
 
-    def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
+    def init(self, key: RandomKey, input_shape: Any) -> tuple[Any, Params]:
         self.check(input_shape)
         shapes, params = [], {}
         for index, (name, net, count) in enumerate(self._named()):
@@ -87,7 +87,7 @@ class Ensemble(Base):
         """Whether one of the networks remembers something."""
         return any(map(protocol.has_state, self.nets))
 
-    def init_state(self, input_shape: Shape) -> State:
+    def init_state(self, input_shape: Any) -> State:
         """Return what the networks remember, stacked as their parameters are."""
         states = {}
         for name, net, count in self._named():

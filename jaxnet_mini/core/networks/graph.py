@@ -126,7 +126,7 @@ class Graph(Composed):
 
     nodes: Annotated[tuple[Node, ...], Checked(_check_nodes)]
     inputs: Annotated[str | tuple[str, ...], Checked(_check_names, keys=False)]
-    outputs: Annotated[Names, Checked(_check_names)]
+    outputs: Annotated[Any, Checked(_check_names)]
 
     def __post_init__(self, input_dim: int | None) -> None:
         super().__post_init__(input_dim)

@@ -15,7 +15,7 @@ from jax import Array
 
 from jaxnet_mini.core import activations, layers
 from jaxnet_mini.core.layers.base import remembers
-from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape, State, Variables
+from jaxnet_mini.core.types import Layer, Params, RandomKey, State, Variables
 
 OWN_LAYERS: frozenset[Any] = frozenset(
     kind for kind in vars(layers).values() if isinstance(kind, type)
@@ -26,12 +26,12 @@ def run(
     layer: Layer,
     params: Params,
     state: State,
-    x: Array,
+    x: Any,
     *,
     key: RandomKey | None = None,
     training: bool = False,
     mask: Array | None = None,
-) -> tuple[Array, State]:
+) -> tuple[Any, State]:
     """Return a layer's outputs and its next state, by ``apply`` or by ``update``.
 
     Args:
@@ -46,19 +46,19 @@ def run(
     if not has_state(layer):
         return layer.apply(params, x, key=key, training=training), state
     own: Any = layer
-    after: tuple[Array, State] = own.update(
+    after: tuple[Any, State] = own.update(
         params, state, x, key=key, training=training, mask=mask
     )
     return after
 
 
-def init(layer: Layer, key: RandomKey, input_shape: Shape) -> Variables:
+def init(layer: Layer, key: RandomKey, input_shape: Any) -> Variables:
     """Return fresh parameters, and what is remembered before the first batch."""
     _, params = layer.init(key, input_shape)
     return Variables(params, init_state(layer, input_shape))
 
 
-def init_state(layer: Layer, input_shape: Shape) -> State:
+def init_state(layer: Layer, input_shape: Any) -> State:
     """Return what a layer remembers before its first batch; ``{}`` if nothing."""
     own: Any = layer
     return own.init_state(input_shape) if has_state(layer) else {}

@@ -77,8 +77,8 @@ class Trainer(Value):
     net: Layer
     loss: Any
     optimizer: Any = "adam"
-    metrics: tuple[Any, ...] = ()
-    weighted_metrics: tuple[Any, ...] = ()
+    metrics: Any = ()
+    weighted_metrics: Any = ()
     loss_weights: Any = dataclasses.field(default=None, kw_only=True)
     trace: Trace | None = dataclasses.field(default=None, kw_only=True, repr=False)
 
@@ -164,7 +164,7 @@ class Trainer(Value):
         return frozen.split(params, protocol.trainable_mask(self.net, params))
 
     def step(
-        self, state: TrainState, batch: Batch | tuple[Array, ...]
+        self, state: TrainState, batch: Batch | tuple[Any, ...]
     ) -> tuple[TrainState, dict[str, Array]]:
         """Take one step; return the new state, and loss and metrics of the batch."""
         state, totals = self._step(state, Batch(*batch))
