@@ -61,8 +61,16 @@ class Examples(NamedTuple):
 
     def mapped(self, function: Callable[[str, NDArray[Any]], Any]) -> "Examples":
         """Return what a function makes of the name and the array of each."""
-        made = [function(*pair) for pair in self.named()]
-        return jax.tree.unflatten(jax.tree.structure(self), made)  # type: ignore[no-any-return]
+
+        def part(name: str, tree: Any) -> Any:
+            if tree is None or isinstance(tree, np.ndarray):  # quickly: most are
+                return None if tree is None else function(name, tree)
+            return jax.tree_util.tree_map_with_path(
+                lambda path, array: function(name + jax.tree_util.keystr(path), array),
+                tree,
+            )
+
+        return Examples(*map(part, NAMES, self))
 
 
 def copied(examples: Examples) -> Examples:

@@ -17,10 +17,13 @@ from jaxnet_mini.loops.forward import Job, Source, run_through
 
 def predict_batch(net: Any, variables: Variables, x: Any, rows: int) -> Any:
     """Return the outputs for the first rows of one batch, the shortest way."""
-    return jax.tree.map(
-        lambda outputs: transfers.to_host(outputs)[:rows].copy(),
-        programs.apply(net, variables, x),
-    )
+
+    def first(outputs: jax.Array) -> NDArray[Any]:
+        return transfers.to_host(outputs)[:rows].copy()
+
+    found = programs.apply(net, variables, x)
+    one = isinstance(found, jax.Array)
+    return first(found) if one else jax.tree.map(first, found)
 
 
 @interrupts.held_back()
