@@ -46,13 +46,9 @@ class Held:
     looked_at: Trainer | None = None
     draws: int = 0
     written: Written | None = None
-    _state: TrainState | None = dataclasses.field(
-        default_factory=lambda: None, init=False
-    )
-    _cells: dict[Path, Cell] = dataclasses.field(default_factory=dict, init=False)
-    _seen: dict[Path, int] = dataclasses.field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
+        self._state: TrainState | None = None
         self._settle()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -85,7 +81,8 @@ class Held:
 
     def _settle(self) -> None:
         """Find out which weights are shared with other models, and begin to."""
-        self._cells, self._seen = self.blueprint.mark(self), {}
+        self._cells: dict[Path, Cell] = self.blueprint.mark(self)
+        self._seen: dict[Path, int] = {}
         for cell in self._cells.values():
             cell.holders.add(self)
             for holder in list(cell.holders):
