@@ -3,12 +3,14 @@
 import base64
 import functools
 import html
+import itertools
 import re
 import textwrap
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
+from jaxnet_mini.core.networks.graph import names_in
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.types import Shape
 from jaxnet_mini.errors import ArgumentError
@@ -48,11 +50,14 @@ def svg(model: Any) -> str:
     True
     """
     parts = parts_of(model)
-    boxes = [_lines(part, model.built) for part in parts]
+    in_a_row = _is_row(parts)
+    boxes = [_lines(part, model.built, in_a_row) for part in parts]
     title, above = _folded(model.name), []
     total = "no shapes yet: not built" if parts else "no layers yet"
     if model.built:
-        above = _folded(f"input: {shape_text(parts[0].input_shape)}")
+        shape = model.input_shape
+        shapes = [*map(str, shape)] if isinstance(shape, list) else [str(shape)]
+        above = _folded(f"input: {', '.join(shapes)}")
         total = f"{_parameters([part.variables for part in parts])} in all"
     texts = [line for head, body in boxes for line in (*head, *body)]
     widest = max(map(_columns, [*title, *above, *texts, total]))
@@ -61,7 +66,7 @@ def svg(model: Any) -> str:
     page.write(title, INK, bold=True)
     page.write(above, INK)
     for number, (part, (head, body)) in enumerate(zip(parts, boxes, strict=True)):
-        if number or above:
+        if in_a_row and (number or above):
             page.arrow()
         else:
             page.y += PADDING / 2
@@ -217,9 +222,25 @@ def escaped(text: str) -> str:
     return html.escape(re.sub(forbidden, "\N{REPLACEMENT CHARACTER}", text))
 
 
-def _lines(part: LayerOutline, built: bool) -> tuple[list[str], list[str]]:
-    """Return what stands in the head of a layer's box, and what below."""
+def _is_row(parts: Sequence[LayerOutline]) -> bool:
+    """Tell whether each layer takes what the one before it gives."""
+    pairs = itertools.pairwise(parts)
+    return not any(part.again for part in parts) and all(
+        after.sources in (before.name, ()) for before, after in pairs
+    )
+
+
+def _lines(
+    part: LayerOutline, built: bool, in_a_row: bool
+) -> tuple[list[str], list[str]]:
+    """Return what stands in the head of a layer's box, and what below.
+
+    Where layers stand in no row the box says what its layer takes, call by call.
+    """
     body = []
+    calls: tuple[Any, ...] = () if in_a_row else (part, *part.again)
+    for call in calls:
+        body += _folded(f"takes: {', '.join(names_in(call.sources))}")
     activation = activation_name(part.layer)
     if activation is not None:
         body += _folded(f"activation: {activation}")

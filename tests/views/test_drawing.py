@@ -533,3 +533,22 @@ def test_graphviz_draws_every_model(model, tmp_path):
     assert (tmp_path / "model.pdf").read_bytes().startswith(b"%PDF")
     drawn = utils.model_to_dot(model, **options).create(prog="dot", format="svg")
     assert drawn.startswith(b"<?xml")
+
+
+def test_a_graph_says_in_each_box_what_its_layer_takes():
+    wide, deep = jn.Input((5,), name="wide"), jn.Input((6,), name="deep")
+    shared = jn.Dense(6, "relu", name="shared")
+    hidden = shared(shared(deep))
+    joined = jn.layers.Concatenate(name="joined")([wide, hidden])
+    text = svg.svg(jn.Model([wide, deep], jn.Dense(1, name="last")(joined)))
+    for line in (
+        "input: (None, 5), (None, 6)",
+        "takes: deep",
+        "takes: shared",
+        "takes: wide, shared_call_1",
+        "takes: joined",
+    ):
+        assert f">{line}<" in text
+    assert "<path" not in text  # no arrow from each box to the next
+    row = jn.Sequential([jn.Dense(2, input_dim=3), jn.Dense(1)])
+    assert "takes" not in svg.svg(row)
