@@ -32,6 +32,11 @@ def default_seed() -> int:
     return _default
 
 
+def or_default(seed: int | None) -> int:
+    """Return a seed that was given, checked, or else the default one."""
+    return default_seed() if seed is None else check_seed(seed)
+
+
 def check_seed(seed: int) -> int:
     """Return ``seed`` as an int.
 

@@ -24,6 +24,6 @@ def of_copied(
         like: the model that it is a copy of; None where it is one of several.
     """
     family = None if like is None else holding.of(like).blueprint
-    seed = seeds.default_seed() if seed is None else seeds.check_seed(seed)
+    seed = seeds.or_default(seed)
     kind = Sequential if type(net) is Serial else Model
     return kind.of_blueprint(Blueprint(name, seed).of_copied(net, shape, family))

@@ -43,7 +43,7 @@ class Sequential(Model):
         name: str = "sequential",
         seed: int | None = None,
     ) -> None:
-        seed = seeds.default_seed() if seed is None else seeds.check_seed(seed)
+        seed = seeds.or_default(seed)
         blueprint = Blueprint(check_word("name", name), seed)
         if not isinstance(layers, Iterable | None):
             raise ArgumentError(

@@ -100,7 +100,7 @@ def blueprint_of(model: Any, name: str | None, seed: int | None) -> Blueprint:
             f"{kind.__name__} has no call: derive a class from Model with "
             "def call(self, x), or write Sequential([...])."
         )
-    seed = seeds.default_seed() if seed is None else seeds.check_seed(seed)
+    seed = seeds.or_default(seed)
     name = snake_case(kind.__name__) if name is None else check_word("name", name)
     return Blueprint(name, seed).with_layers([Called(model)])
 
