@@ -108,6 +108,11 @@ class Layer(Hashable, Protocol):
         ...
 
 
+def is_shape(value: Any) -> bool:
+    """Return whether a value is the shape of one array, and not those of several."""
+    return isinstance(value, tuple) and all(isinstance(size, int) for size in value)
+
+
 def as_float(x: Array) -> Array:
     """Cast integers and booleans to JAX's default float; leave floats alone.
 

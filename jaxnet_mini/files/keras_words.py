@@ -25,7 +25,7 @@ from jaxnet_mini.core.networks.graph import Graph
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.optimizers import Optimizer
-from jaxnet_mini.core.types import Shape
+from jaxnet_mini.core.types import Shape, is_shape
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.files import keras_graphs
 from jaxnet_mini.files.config import CLASSES, COMPOSED, NON_FINITE, to_config
@@ -84,8 +84,7 @@ def architecture(
         written = _graph(whole, net, config["graph"]["config"])
     else:
         written = _sequential(config, config["layers"], outline, input_shape)
-    one = all(isinstance(size, int) for size in input_shape)
-    shape = [None, *input_shape] if one else None
+    shape = [None, *input_shape] if is_shape(input_shape) else None
     return written | {"build_config": {"input_shape": shape}}
 
 

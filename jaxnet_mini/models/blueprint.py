@@ -16,7 +16,7 @@ from jaxnet_mini.core.networks.outline import (
     unbuilt_outline,
 )
 from jaxnet_mini.core.networks.serial import Serial
-from jaxnet_mini.core.types import Layer, Shape
+from jaxnet_mini.core.types import Layer, Shape, is_shape
 from jaxnet_mini.data import arrays
 from jaxnet_mini.errors import ArgumentError, ShapeError, StateError
 from jaxnet_mini.models import cells, places
@@ -100,8 +100,7 @@ class Blueprint:
         net = self.net
         if not (isinstance(net, Graph) and self.built):
             return None
-        before = [net.inputs, *(call.name for call in net.calls)]
-        in_row = before[:-1] == [call.sources for call in net.calls]
+        in_row = net.inputs == net.calls[0].sources and outlines.in_a_row(self.shapes)
         return None if in_row else net.named_inputs(self.input_shape)
 
     def shape_for(self, input_shape: Any) -> Any:
@@ -213,8 +212,8 @@ class Blueprint:
             shapes = outlines.outline(net, shape, known[: len(net.layers)])
         seen = own if known else 0
         parts = shapes or unbuilt_outline(net)
-        known_shapes, copy = shape is not None, self.is_copy
-        places.check(parts, known_shapes, self.place, added=own, seen=seen, copy=copy)
+        here, copy = self.place, self.is_copy
+        places.check(parts, shape is not None, here, added=own, seen=seen, copy=copy)
         changed = dataclasses.replace(
             self, net=net, input_shape=shape, shapes=shapes, traced=net
         )
@@ -263,9 +262,9 @@ def with_batch_axis(shape: Any, rows: int | None = None) -> Any:
     """
     if isinstance(shape, dict):
         shape = tuple(shape[key] for key in sorted(shape))
-    if any(not isinstance(axis, int) for axis in shape):
-        return [(rows, *own) for own in shape]
-    return (rows, *shape)
+    if is_shape(shape):
+        return (rows, *shape)
+    return [(rows, *own) for own in shape]
 
 
 def without_batch_axis(input_shape: Any) -> Any:

@@ -14,8 +14,7 @@ from typing import Any, TypeAlias
 import jax
 
 from jaxnet_mini.core.networks.composed import Composed
-from jaxnet_mini.core.networks.graph import Graph
-from jaxnet_mini.core.networks.serial import Serial
+from jaxnet_mini.core.networks.graph import NETWORKS, Graph
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.types import Layer, Variables
 
@@ -54,8 +53,8 @@ class Cell:
 def paths(net: Composed, prefix: Path = ()) -> Iterator[tuple[Path, Layer]]:
     """Yield the layers of a network, those within networks too, by their paths."""
     for name, layer in zip(net.names, net.layers, strict=True):
-        if type(layer) in (Serial, Graph):
-            yield from paths(layer, (*prefix, name))  # type: ignore[arg-type]
+        if isinstance(layer, Composed) and type(layer) in NETWORKS:
+            yield from paths(layer, (*prefix, name))
         else:
             yield (*prefix, name), layer
 
@@ -83,20 +82,16 @@ def read(state: TrainState, cells: dict[Path, Cell], seen: dict[Path, int]) -> A
         cells: those of its layers.
         seen: the versions that are in the state, which are brought up to date.
     """
-    newer = {
-        path: cell
-        for path, cell in cells.items()
-        if cell.value is not None and seen.get(path) != cell.version
-    }
-    if not newer:
-        return state
     params, remembered = state.variables
-    for path, cell in newer.items():
-        if cell.value is not None:
-            params = _put(params, path, cell.value.params)
-            if jax.tree.leaves(cell.value.state):
-                remembered = _put(remembered, path, cell.value.state)
-            seen[path] = cell.version
+    for path, cell in cells.items():
+        if cell.value is None or seen.get(path) == cell.version:
+            continue
+        params = _put(params, path, cell.value.params)
+        if jax.tree.leaves(cell.value.state):
+            remembered = _put(remembered, path, cell.value.state)
+        seen[path] = cell.version
+    if params is state.params:
+        return state
     return state.with_variables(Variables(params, remembered))
 
 
@@ -105,17 +100,17 @@ def write(state: TrainState, cells: dict[Path, Cell], seen: dict[Path, int]) -> 
     for path, cell in cells.items():
         cell.begun = True
         if cell.shared:
-            cell.value = Variables(
-                _get(state.params, path), _get(state.layer_state, path)
-            )
+            cell.value = at(state.variables, path)
             cell.version += 1
             seen[path] = cell.version
 
 
-def _get(tree: Any, path: Path) -> Any:
+def at(variables: Variables, path: Path) -> Variables:
+    """Return the part of one layer, or of its shapes, in those of a model."""
+    params, state = variables
     for name in path:
-        tree = tree.get(name, {})
-    return tree
+        params, state = params.get(name, {}), state.get(name, {})
+    return Variables(params, state)
 
 
 def _put(tree: Any, path: Path, value: Any) -> Any:

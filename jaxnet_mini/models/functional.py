@@ -12,6 +12,7 @@ from jaxnet_mini.core.layers.symbols import Symbol
 from jaxnet_mini.core.networks import symbolic
 from jaxnet_mini.core.networks.composed import Composed
 from jaxnet_mini.core.networks.symbolic import Written
+from jaxnet_mini.core.types import is_shape
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.models import places
 from jaxnet_mini.models.blueprint import Blueprint
@@ -26,9 +27,7 @@ def as_layer(held: Held) -> Composed:
     """
     blueprint = held.blueprint
     blueprint.check_layers()
-    shape = blueprint.input_shape
-    one = isinstance(shape, tuple) and all(isinstance(axis, int) for axis in shape)
-    known = shape if one else None
+    known = blueprint.input_shape if is_shape(blueprint.input_shape) else None
     return dataclasses.replace(blueprint.net, name=blueprint.name, input_shape=known)
 
 
@@ -67,7 +66,7 @@ def held_of(inputs: Any, outputs: Any, name: str | None, seed: int | None) -> He
             "Model takes inputs and outputs, as in x = Input((4,)); "
             "Model(inputs=x, outputs=Dense(1)(x)): give both."
         )
-    seed = seeds.default_seed() if seed is None else seeds.check_seed(seed)
+    seed = seeds.or_default(seed)
     name = "functional" if name is None else check_word("name", name)
     own = symbolic.graph_of(inputs, outputs, places.latest)
     blueprint = Blueprint(name, seed).with_net(own.net, own.input_shape)

@@ -11,12 +11,11 @@ from jaxnet_mini.base.arguments import check_flag
 from jaxnet_mini.core.layers import symbols
 from jaxnet_mini.core.layers.symbols import Symbol
 from jaxnet_mini.core.networks import calls, protocol
-from jaxnet_mini.core.networks import weights as flat
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.types import Layer, Variables
 from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import StateError
-from jaxnet_mini.models import functional, weights
+from jaxnet_mini.models import cells, functional, weights
 from jaxnet_mini.models.weights import Weight
 
 
@@ -126,10 +125,7 @@ class Handle:
                 f"{self.pure!r} has no weights yet in {self._model!r}: call the model "
                 "on data, model(x), or fit it, before a part of it."
             )
-        params, state = self._model._held.untrained().variables
-        for name in self._place[0]:
-            params, state = params[name], state.get(name, {})
-        return Variables(params, state)
+        return cells.at(self._model._held.untrained().variables, self._place[0])
 
     def __call__(self, x: Any, training: bool = False) -> Any:
         """Return the layer's outputs for a batch, or what stands for them.
@@ -152,9 +148,9 @@ class Handle:
     @property
     def weights(self) -> list[Weight]:
         """Its weights, in its own order, then what it remembers."""
-        values = flat.of(self._variables())
-        part = dataclasses.replace(self._place[1], name="")
-        return [Weight(path, values[path]) for path in map(_bare, flat.shapes([part]))]
+        params, state = self._variables()
+        own = Variables({self.name: params}, {self.name: state})
+        return weights.listed([self._place[1]], own)
 
     def get_weights(self) -> list[NDArray[Any]]:
         """Return copies of its weights as NumPy arrays."""
@@ -169,10 +165,6 @@ class Handle:
         own = weights.in_order([self._place[1]], arrays)
         prefix = "".join(f"{name}/" for name in self._place[0][:-1])
         self._model._held.replace({prefix + path: own[path] for path in own})
-
-
-def _bare(path: str) -> str:
-    return path.removeprefix("/")
 
 
 def _itself(layer: Layer) -> Layer:

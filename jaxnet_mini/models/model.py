@@ -248,7 +248,8 @@ class Model:
     @property
     def input(self) -> Any:
         """The one of `inputs`, or all of several."""
-        return self.inputs if len(self.inputs) > 1 else self.inputs[0]
+        inputs = self.inputs
+        return inputs if len(inputs) > 1 else inputs[0]
 
     @property
     def output(self) -> Any:

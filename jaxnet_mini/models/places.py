@@ -19,7 +19,7 @@ import jax
 
 from jaxnet_mini.core.layers import Base
 from jaxnet_mini.core.networks import holding, protocol
-from jaxnet_mini.core.networks.graph import Graph
+from jaxnet_mini.core.networks.graph import NETWORKS
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.protocol import OWN_LAYERS
 from jaxnet_mini.core.networks.serial import Serial
@@ -97,7 +97,7 @@ def check(
             if place.family is not here.family:
                 if id(layer) not in brought:
                     _check_shared(place, layer, own)
-                    if type(layer) not in (Serial, Graph):
+                    if type(layer) not in NETWORKS:
                         brought |= {id(inner) for inner in holding.within(layer)}
                 continue
             for other in outline[:added]:
@@ -165,12 +165,8 @@ def _own(outline: Sequence[LayerOutline]) -> dict[int, tuple[Path, Any]]:
     parts = dict(zip(net.names, outline, strict=True))
     for (first, *rest), layer in cells.paths(net):
         part = parts[first]
-        variables = Variables(part.params, part.state)
-        for name in rest:
-            variables = Variables(
-                variables.params.get(name, {}), variables.state.get(name, {})
-            )
-        found[id(layer)] = (part.name, *rest), variables
+        own = cells.at(part.variables, tuple(rest))
+        found[id(layer)] = (part.name, *rest), own
     return found
 
 
@@ -185,7 +181,7 @@ def _check_shared(place: Place, layer: Layer, own: dict[int, tuple[Path, Any]]) 
         LayerError: it cannot.
         ShapeError: they would be of other shapes here.
     """
-    if type(layer) in (Serial, Graph):
+    if type(layer) in NETWORKS:
         return  # the layers within it are looked at
     path, variables = own.get(id(layer), ((), None))
     if not path or place.cell is None or place.cell.lost:
@@ -236,7 +232,7 @@ def _parametric(layer: Layer, variables: Variables | None) -> Iterator[Layer]:
         return
     if variables is not None or init in WITH or _place(layer) is not None:
         yield layer
-    if type(layer) in (Serial, Graph):
+    if type(layer) in NETWORKS:
         net: Any = layer
         for name, inner in zip(net.names, net.layers, strict=True):
             own = variables and Variables(

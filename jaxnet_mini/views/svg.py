@@ -3,13 +3,13 @@
 import base64
 import functools
 import html
-import itertools
 import re
 import textwrap
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
+from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks.graph import names_in
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.types import Shape
@@ -50,7 +50,7 @@ def svg(model: Any) -> str:
     True
     """
     parts = parts_of(model)
-    in_a_row = _is_row(parts)
+    in_a_row = outlines.in_a_row(parts)
     boxes = [_lines(part, model.built, in_a_row) for part in parts]
     title, above = _folded(model.name), []
     total = "no shapes yet: not built" if parts else "no layers yet"
@@ -220,14 +220,6 @@ def escaped(text: str) -> str:
     """Escape for XML; characters that it forbids become replacement characters."""
     forbidden = r"[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]"
     return html.escape(re.sub(forbidden, "\N{REPLACEMENT CHARACTER}", text))
-
-
-def _is_row(parts: Sequence[LayerOutline]) -> bool:
-    """Tell whether each layer takes what the one before it gives."""
-    pairs = itertools.pairwise(parts)
-    return not any(part.again for part in parts) and all(
-        after.sources in (before.name, ()) for before, after in pairs
-    )
 
 
 def _lines(

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import jax
 
-from jaxnet_mini.core.types import Layer, Shape
+from jaxnet_mini.core.types import Layer, Shape, is_shape
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 
 
@@ -80,7 +80,7 @@ def called(layer: Layer, x: Any) -> Symbol:
         name = getattr(layer, "name", None)
         raise ShapeError(f"layer {name!r}: {error}" if name else str(error)) from None
     (shape,) = found
-    if not isinstance(shape, tuple) or not all(isinstance(size, int) for size in shape):
+    if not is_shape(shape):
         raise ArgumentError(
             f"{layer!r} gives several arrays, of the shapes {shape}: give the layers "
             "within it one by one."

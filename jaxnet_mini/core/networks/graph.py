@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeAlias
 from jaxnet_mini.core.fields import Checked
 from jaxnet_mini.core.layers import Add, Concatenate
 from jaxnet_mini.core.networks.composed import Call, Composed
-from jaxnet_mini.core.networks.serial import check_layers, serial
+from jaxnet_mini.core.networks.serial import Serial, check_layers, serial
 from jaxnet_mini.core.types import Layer
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError, ShapeError
@@ -195,6 +195,10 @@ class Graph(Composed):
     def outputs_of(self, values: dict[str, Any]) -> Any:
         """See `jaxnet_mini.core.networks.composed.Composed`."""
         return put_together(self.outputs, values)
+
+
+NETWORKS: tuple[type[Composed], ...] = (Serial, Graph)
+"""What is known to be no more than its layers; a subclass may be more."""
 
 
 def _check_graph(net: Graph) -> None:

@@ -1,7 +1,8 @@
 """What is known of a network without its weights: names, shapes, numbers."""
 
 import dataclasses
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -143,6 +144,14 @@ def output_shape(net: Composed, input_shape: Any, parts: Iterable[LayerOutline])
         shapes[part.name] = part.output_shape
         shapes |= {again.name: again.output_shape for again in part.again}
     return net.outputs_of(shapes)
+
+
+def in_a_row(parts: Sequence[LayerOutline]) -> bool:
+    """Return whether each layer takes what the one before it gives, and that alone."""
+    return not any(part.again for part in parts) and all(
+        after.sources in (before.name, ())
+        for before, after in itertools.pairwise(parts)
+    )
 
 
 def unbuilt_outline(net: Composed) -> tuple[LayerOutline, ...]:

@@ -17,8 +17,7 @@ from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.core import regularizers
 from jaxnet_mini.core.layers.noise import Random
 from jaxnet_mini.core.networks.composed import Composed
-from jaxnet_mini.core.networks.graph import Graph
-from jaxnet_mini.core.networks.serial import Serial
+from jaxnet_mini.core.networks.graph import NETWORKS, Graph
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import Layer
 
@@ -52,7 +51,7 @@ def places(net: Composed) -> dict[str, Place]:
 
 
 def _of_layer(layer: Layer) -> dict[str, Place]:
-    if isinstance(layer, Composed) and type(layer) in (Serial, Graph):
+    if isinstance(layer, Composed) and type(layer) in NETWORKS:
         return places(layer)
     found: dict[str, Place] = {}
     if isinstance(layer, Random) and attributes.is_ours(type(layer)):
