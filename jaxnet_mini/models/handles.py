@@ -14,7 +14,7 @@ from jaxnet_mini.core.networks import calls, protocol
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.types import Layer, Variables
 from jaxnet_mini.devices import transfers
-from jaxnet_mini.errors import StateError
+from jaxnet_mini.errors import LayerError, StateError
 from jaxnet_mini.models import cells, functional, weights
 from jaxnet_mini.models.weights import Weight
 
@@ -90,13 +90,16 @@ class Handle:
 
         Raises:
             ArgumentError: it is set to neither True nor False.
-            LayerError: it is set for a layer within a class of one's own.
+            LayerError: the layer has weights and no such attribute, or stands within
+                a class of one's own.
         """
         return bool(getattr(self.pure, "trainable", True))
 
     @trainable.setter
     def trainable(self, trainable: bool) -> None:
-        if check_flag("trainable", trainable) == self.trainable:
+        check_flag("trainable", trainable)
+        self.check_freezable()
+        if trainable == self.trainable or not hasattr(self.pure, "trainable"):
             return
         changed: Any = self.pure
         if dataclasses.is_dataclass(self.pure):
@@ -105,6 +108,15 @@ class Handle:
             changed.trainable = trainable
         self._model._held.exchange(self._place[0], changed)
         self.pure = changed
+
+    def check_freezable(self) -> None:
+        """Raise a LayerError where the layer would be trained whatever is said."""
+        free = self._model.built and not jax.tree.leaves(self._place[1].params)
+        if not free and not hasattr(self.pure, "trainable"):
+            raise LayerError(
+                f"{self.pure!r} has weights and no trainable, and would go on being "
+                "trained: give its class a field trainable: bool = True."
+            )
 
     @property
     def input(self) -> Any:

@@ -269,13 +269,20 @@ class Model:
         """Whether any layer is trained; setting it sets that of all.
 
         Like compiling anew: the optimizer begins afresh.
+
+        Raises:
+            ArgumentError: it is set to neither True nor False.
+            LayerError: a layer cannot be frozen; nothing has changed.
         """
         return any(getattr(layer, "trainable", True) for layer in self.layers)
 
     @trainable.setter
     def trainable(self, trainable: bool) -> None:
-        for layer in self.layers:
-            layer.trainable = trainable  # type: ignore[attr-defined]
+        handles: list[Any] = self.layers
+        for handle in handles:
+            handle.check_freezable()
+        for handle in handles:
+            handle.trainable = trainable
 
     def summary(
         self,

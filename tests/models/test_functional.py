@@ -1,8 +1,10 @@
 """Models that are written by calling layers."""
 
 import copy
+import dataclasses
 import pickle
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from oracles import raises_text
@@ -260,3 +262,27 @@ def bad(case):
 def test_what_is_wrong_is_said_at_once(case, kind, text):
     with raises_text(kind, text):
         bad(case)
+
+
+@dataclasses.dataclass(frozen=True)
+class Scaled:
+    """A layer of a user's own, with a weight or without."""
+
+    weight: bool
+
+    def init(self, key, input_shape):
+        return input_shape, {"w": jnp.ones(())} if self.weight else {}
+
+    def apply(self, params, x, *, key=None, training=False):
+        return x * params.get("w", 2.0)
+
+
+def test_what_cannot_be_frozen_is_said_before_anything_is():
+    model = jn.Sequential([jn.Input((3,)), jn.Dense(3), Scaled(True)])
+    for freeze in (model, model.layers[1]):
+        with raises_text(LayerError, "trainable: bool = True"):
+            freeze.trainable = False
+    assert model.layers[0].trainable
+    free = jn.Sequential([jn.Input((3,)), jn.Dense(3), Scaled(False)])
+    free.trainable = False
+    assert not free.trainable_weights
