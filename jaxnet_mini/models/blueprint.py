@@ -1,7 +1,7 @@
 """The architecture of a model: its layers and their shapes, as one frozen value."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jaxnet_mini.core import origins
@@ -19,8 +19,7 @@ from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.types import Layer, Shape, is_shape
 from jaxnet_mini.data import arrays
 from jaxnet_mini.errors import ArgumentError, ShapeError, StateError
-from jaxnet_mini.models import cells, places
-from jaxnet_mini.models.cells import Cell, Path
+from jaxnet_mini.models import places, standing
 
 NONE = Serial(())
 
@@ -191,12 +190,16 @@ class Blueprint:
         shape = outline.input_shape
         return dataclasses.replace(self, shapes=outline.parts, input_shape=shape)
 
-    def with_layer(self, path: Path, layer: Layer) -> "Blueprint":
-        """Return it with a layer in place of another, of the same weights."""
-        net = cells.exchanged(self.net, path, layer)
-        layers = dict(zip(net.names, net.layers, strict=True))
+    def with_exchanged(self, new: Mapping[int, Layer]) -> "Blueprint":
+        """Return it with layers in place of some, of the same weights.
+
+        Args:
+            new: by the identity of the old ones.
+        """
+        net = places.exchanged(self.net, new)
         shapes = tuple(
-            dataclasses.replace(part, layer=layers[part.name]) for part in self.shapes
+            dataclasses.replace(part, layer=layer)
+            for part, layer in zip(self.shapes, net.layers, strict=bool(self.shapes))
         )
         return dataclasses.replace(self, net=net, shapes=shapes).retraced()
 
@@ -210,13 +213,10 @@ class Blueprint:
         known = self.shapes if shape == self.input_shape else ()
         if shape is not None:
             shapes = outlines.outline(net, shape, known[: len(net.layers)])
-        seen = own if known else 0
-        parts = shapes or unbuilt_outline(net)
-        here, copy = self.place, self.is_copy
-        places.check(parts, shape is not None, here, added=own, seen=seen, copy=copy)
         changed = dataclasses.replace(
             self, net=net, input_shape=shape, shapes=shapes, traced=net
         )
+        standing.check(changed, own, own if known else 0)
         return changed.retraced()
 
     # What data and other models say
@@ -236,17 +236,9 @@ class Blueprint:
     def outline_of(self, shape: Shape) -> NetOutline:
         """Return the outline for a shape, where none was known; errors likewise."""
         parts = outlines.outline(self.net, shape)
-        places.check(parts, True, self.place, added=len(parts), copy=self.is_copy)
+        built = dataclasses.replace(self, shapes=parts, input_shape=shape)
+        standing.check(built, len(parts))
         return NetOutline(self.net, shape, parts)
-
-    @property
-    def place(self) -> places.Place:
-        """Where its layers stand."""
-        return places.Place(self.family, self.name)
-
-    def mark(self, held: Any) -> dict[Path, Cell]:
-        """Keep in mind that its layers stand in a model now, see `places.mark`."""
-        return places.mark(self.outline, self.built, self.place, held, self.is_copy)
 
     def check_layers(self) -> None:
         """Raise a StateError where there are no layers."""

@@ -1,6 +1,7 @@
 """Handles: a layer as it stands in a model, with the weights that it has there."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -15,7 +16,8 @@ from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.types import Layer, Variables
 from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import LayerError, StateError
-from jaxnet_mini.models import cells, functional, weights
+from jaxnet_mini.models import functional, places, weights
+from jaxnet_mini.models.places import Path
 from jaxnet_mini.models.weights import Weight
 
 
@@ -97,26 +99,7 @@ class Handle:
 
     @trainable.setter
     def trainable(self, trainable: bool) -> None:
-        check_flag("trainable", trainable)
-        self.check_freezable()
-        if trainable == self.trainable or not hasattr(self.pure, "trainable"):
-            return
-        changed: Any = self.pure
-        if dataclasses.is_dataclass(self.pure):
-            changed = dataclasses.replace(changed, trainable=bool(trainable))
-        else:
-            changed.trainable = trainable
-        self._model._held.exchange(self._place[0], changed)
-        self.pure = changed
-
-    def check_freezable(self) -> None:
-        """Raise a LayerError where the layer would be trained whatever is said."""
-        free = self._model.built and not jax.tree.leaves(self._place[1].params)
-        if not free and not hasattr(self.pure, "trainable"):
-            raise LayerError(
-                f"{self.pure!r} has weights and no trainable, and would go on being "
-                "trained: give its class a field trainable: bool = True."
-            )
+        freeze(self._model, [self], trainable)
 
     @property
     def input(self) -> Any:
@@ -137,7 +120,7 @@ class Handle:
                 f"{self.pure!r} has no weights yet in {self._model!r}: call the model "
                 "on data, model(x), or fit it, before a part of it."
             )
-        return cells.at(self._model._held.untrained().variables, self._place[0])
+        return places.at(self._model._held.untrained().variables, self._place[0])
 
     def __call__(self, x: Any, training: bool = False) -> Any:
         """Return the layer's outputs for a batch, or what stands for them.
@@ -177,6 +160,36 @@ class Handle:
         own = weights.in_order([self._place[1]], arrays)
         prefix = "".join(f"{name}/" for name in self._place[0][:-1])
         self._model._held.replace({prefix + path: own[path] for path in own})
+
+
+def freeze(model: Any, handles: Sequence[Handle], trainable: bool) -> None:
+    """Set whether layers of a model are trained; see `Handle.trainable`.
+
+    Raises:
+        ArgumentError, LayerError: one cannot; nothing has changed.
+    """
+    check_flag("trainable", trainable)
+    places = {id(part.layer): (path, part) for path, part in model._located()}
+    new: dict[Path, Any] = {}
+    for handle in handles:
+        path, part = places[id(handle.pure)]
+        if hasattr(handle.pure, "trainable"):
+            if trainable != handle.trainable:
+                new[path] = handle.pure
+        elif not model.built or jax.tree.leaves(part.params):
+            raise LayerError(
+                f"{handle.pure!r} has weights and no trainable, and would go on being "
+                "trained: give its class a field trainable: bool = True."
+            )
+    for path, layer in new.items():
+        if dataclasses.is_dataclass(layer):
+            new[path] = dataclasses.replace(layer, trainable=bool(trainable))  # type: ignore[type-var]
+        else:
+            layer.trainable = trainable
+    if new:
+        model._held.exchange(new)
+    for handle in handles:
+        handle.pure = new.get(places[id(handle.pure)][0], handle.pure)
 
 
 def _itself(layer: Layer) -> Layer:

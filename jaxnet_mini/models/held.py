@@ -21,9 +21,9 @@ from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import Layer, RandomKey, Variables
 from jaxnet_mini.devices import programs
 from jaxnet_mini.errors import LayerError, StateError
-from jaxnet_mini.models import cells, places
+from jaxnet_mini.models import places, standing
 from jaxnet_mini.models.blueprint import Blueprint
-from jaxnet_mini.models.cells import Cell, Path
+from jaxnet_mini.models.places import Path, Place
 from jaxnet_mini.models.weights import fitting
 
 
@@ -54,7 +54,7 @@ class Held:
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {
             "_state": self.state,
-            "_cells": {},
+            "_places": {},
             "_seen": {},
             "written": None,
         }
@@ -69,36 +69,36 @@ class Held:
     @property
     def state(self) -> TrainState | None:
         """What training changes; None until it is first asked for."""
-        if self._state is not None and self._cells:
-            self._state = cells.read(self._state, self._cells, self._seen)
+        if self._state is not None and self._places:
+            self._state = places.read(self._state, self._places, self._seen)
         return self._state
 
     @state.setter
     def state(self, state: TrainState | None) -> None:
         self._state = state
-        if state is not None and self._cells:
-            cells.write(state, self._cells, self._seen)
+        if state is not None and self._places:
+            places.write(state, self._places, self._seen)
 
     def _settle(self) -> None:
         """Find out which weights are shared with other models, and begin to."""
-        self._cells: dict[Path, Cell] = self.blueprint.mark(self)
+        self._places: dict[Path, Place] = standing.mark(self.blueprint, self)
         self._seen: dict[Path, int] = {}
-        for cell in self._cells.values():
-            cell.holders.add(self)
-            for holder in list(cell.holders):
-                holder._lend(cell)
+        for place in self._places.values():
+            place.holders.add(self)
+            for holder in list(place.holders):
+                holder._lend(place)
 
     @property
     def _is_new(self) -> bool:
         """Whether there are no weights, here or in models that share some."""
-        shared = any(cell.value is not None for cell in self._cells.values())
+        shared = any(place.value is not None for place in self._places.values())
         return self._state is None and not shared
 
-    def _lend(self, cell: Cell) -> None:
-        """Put weights into a cell that has none, if there are any."""
-        if self._state is not None and cell.value is None and cell.shared:
-            own = {path: one for path, one in self._cells.items() if one is cell}
-            cells.write(self._state, own, self._seen)
+    def _lend(self, place: Place) -> None:
+        """Put weights into a place that has none, if there are any."""
+        if self._state is not None and place.value is None and place.is_shared:
+            own = {path: one for path, one in self._places.items() if one is place}
+            places.write(self._state, own, self._seen)
 
     def next_key(self) -> RandomKey:
         """Return another key at each call, all of the model's seed."""
@@ -146,34 +146,38 @@ class Held:
             layer_state=state.layer_state | kept.state,
         )
 
-    def exchange(self, path: Path, layer: Layer) -> None:
-        """Take another layer in place of one, in all models that share its weights.
+    def exchange(self, new: Mapping[Path, Layer]) -> None:
+        """Take other layers in place of some, in all models that share their weights.
 
-        It has the same weights. The optimizers begin afresh.
+        They have the same weights. The optimizers begin afresh.
+
+        Args:
+            new: the layers, by the paths of those in whose place they come.
 
         Raises:
-            LayerError: it stands within a layer of another kind.
+            LayerError: one stands within a layer of another kind.
         """
-        cell = self._cells.get(path)
-        holders = [self] if cell is None else list(cell.holders)
+        holders: dict[Held, None] = {self: None}
+        for path in new.keys() & self._places.keys():
+            holders |= dict.fromkeys(self._places[path].holders)
         for holder in holders:
             holder.turn.check("the layers")
-        old = dict(cells.paths(self.blueprint.net)).get(path)
-        if old is None:
-            raise LayerError(
-                f"{layer!r} stands in a class with a call of its own, which has it as "
-                "it is: say trainable=False where the layer is made."
-            )
-        if old is not layer:
-            places.move(old, layer)
+        own, swapped = dict(places.within(self.blueprint.net)), dict[int, Layer]()
+        for path, layer in new.items():
+            if path not in own:
+                raise LayerError(
+                    f"{layer!r} stands in a class with a call of its own, which has "
+                    "it as it is: say trainable=False where the layer is made."
+                )
+            swapped[id(own[path])] = layer
+        for path, layer in new.items():
+            places.move(own[path], layer)
         for holder in holders:
-            for own, one in list(cells.paths(holder.blueprint.net)):
-                if one is old:
-                    holder._exchange(own, layer)
+            holder._exchange(swapped)
 
-    def _exchange(self, path: Path, layer: Layer) -> None:
+    def _exchange(self, swapped: Mapping[int, Layer]) -> None:
         state = self.state
-        self.blueprint = self.blueprint.with_layer(path, layer)
+        self.blueprint = self.blueprint.with_exchanged(swapped)
         if self.written is not None:
             self.written = self.written._replace(net=self.blueprint.net)
         if state is not None:
@@ -221,7 +225,7 @@ class Held:
                     seed = np.uint32(self.blueprint.seed)
                     state = programs.untrained(self.blueprint.traced, shape, seed)
                     # Others may have trained some of it.
-                    state = cells.read(state, self._cells, self._seen)
+                    state = places.read(state, self._places, self._seen)
                     self.state = state
         return state
 

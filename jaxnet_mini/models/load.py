@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from jaxnet_mini.base import notices, plain_json
+from jaxnet_mini.base import notices, plain_json, seeds
 from jaxnet_mini.base.arguments import check_path
+from jaxnet_mini.core.networks.composed import Composed
+from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.errors import ArgumentError, FileError, shortened
 from jaxnet_mini.files import keras_config, keras_files, safetensors, train_state
 from jaxnet_mini.files.config import CustomObjects
@@ -11,7 +13,7 @@ from jaxnet_mini.files.registered import with_registered
 from jaxnet_mini.files.safetensors import FilePath
 from jaxnet_mini.models import architecture, keras_form, subclass
 from jaxnet_mini.models import held as holding
-from jaxnet_mini.models.copies import of_copied
+from jaxnet_mini.models.blueprint import Blueprint
 from jaxnet_mini.models.model import Model
 from jaxnet_mini.models.sequential import Sequential
 
@@ -131,6 +133,24 @@ def model_from_json(text: str, custom_objects: CustomObjects | None = None) -> M
     [Dense(3, input_shape=(2,))]
     """
     return _of_config(plain_json.parse(text), custom_objects)
+
+
+def of_copied(
+    net: Composed, shape: Any, name: str, seed: int | None, like: Any
+) -> Model:
+    """Return a model of layers that stand in others, with weights of its own.
+
+    Args:
+        net: the layers; of those in a row the model is a `Sequential`.
+        shape: of the inputs; None where it is not known.
+        name: shown by `summary`.
+        seed: of its weights; None for the default.
+        like: the model that it is a copy of; None where it is one of several.
+    """
+    family = None if like is None else holding.of(like).blueprint
+    seed = seeds.or_default(seed)
+    kind = Sequential if type(net) is Serial else Model
+    return kind.of_blueprint(Blueprint(name, seed).of_copied(net, shape, family))
 
 
 def clone_model(model: Model) -> Model:

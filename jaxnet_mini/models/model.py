@@ -37,7 +37,7 @@ from jaxnet_mini.models import compile as compiling
 from jaxnet_mini.models import fit as fitting
 from jaxnet_mini.models import save as saving
 from jaxnet_mini.models.blueprint import Blueprint, with_batch_axis, without_batch_axis
-from jaxnet_mini.models.handles import Handle
+from jaxnet_mini.models.handles import Handle, freeze
 from jaxnet_mini.models.held import Held
 from jaxnet_mini.models.optimizer import ModelOptimizer
 from jaxnet_mini.models.weights import Weight
@@ -278,11 +278,8 @@ class Model:
 
     @trainable.setter
     def trainable(self, trainable: bool) -> None:
-        handles: list[Any] = self.layers
-        for handle in handles:
-            handle.check_freezable()
-        for handle in handles:
-            handle.trainable = trainable
+        layers: list[Any] = self.layers
+        freeze(self, layers, trainable)
 
     def summary(
         self,

@@ -17,7 +17,7 @@ from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.types import Layer
 from jaxnet_mini.errors import ArgumentError, StateError, find, import_extra
 from jaxnet_mini.models import held as holding
-from jaxnet_mini.models.copies import of_copied
+from jaxnet_mini.models.load import of_copied
 from jaxnet_mini.models.model import Model
 from jaxnet_mini.plotting.figure import new_figure
 from jaxnet_mini.sweeps.table import MOST_LINES, NOTE, Table

@@ -19,7 +19,7 @@ from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.errors import ArgumentError, find, short
 from jaxnet_mini.models import held as holding
 from jaxnet_mini.models import subclass
-from jaxnet_mini.models.copies import of_copied
+from jaxnet_mini.models.load import of_copied
 from jaxnet_mini.models.model import Model
 
 Space: TypeAlias = Mapping[str, Any]
