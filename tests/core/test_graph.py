@@ -3,6 +3,8 @@
 Oracles: the layers applied one by one, and float64 NumPy.
 """
 
+import inspect
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from oracles import assert_close, raises_text
 
 import jaxnet_mini as jn
+from jaxnet_mini import layers
 from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks.last_activation import without_last_activation
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
@@ -237,6 +240,8 @@ def test_elements_are_merged_one_by_one(layer, merged):
         y = layer.apply({}, tuple(jnp.asarray(one, jnp.float32) for one in x))
         assert shape == y.shape[1:] == expected.shape[1:]
         assert_close(y, expected, 1e-6)
+        function = getattr(layers, type(layer).__name__.lower())
+        assert_close(function([*map(jnp.float32, x)]), expected, 1e-6)
 
 
 @pytest.mark.parametrize("axis", [-1, 1, 2, -2])
@@ -280,6 +285,21 @@ def test_dot(axes, shapes, sums):
         lambda a: Dot(axes, normalize=True).apply({}, (a, jnp.float32(b))).sum()
     )
     assert np.isfinite(flat(jnp.float32(a))).all()
+
+
+def test_merging_functions_take_what_the_layers_take():
+    a, b = jn.Input((3,)), jn.Input((3,))
+    pairs = [
+        (layers.concatenate([a, b], 1, name="c"), Concatenate(1, name="c")),
+        (layers.dot([a, b], normalize=True), Dot(-1, normalize=True)),
+        (layers.dot((a, b), 1, True), Dot(1, True)),
+        (layers.subtract([a, b]), Subtract()),
+    ]
+    for symbol, layer in pairs:
+        assert symbol.layer == layer
+    assert list(inspect.signature(layers.dot).parameters)[:2] == ["inputs", "axes"]
+    with raises_text(ShapeError, "Subtract() takes exactly 2 inputs and got 3."):
+        layers.subtract([A, A, A])
 
 
 def test_wrong_merges_are_named():

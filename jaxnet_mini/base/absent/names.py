@@ -13,10 +13,6 @@ _CONFIGS = "write model.get_config() and Sequential.from_config(config), or mode
 _FILES = "read files with NumPy or a data loader; fit takes arrays and batches"
 _CLASSES = "files name own classes and functions by custom_objects= of load_model"
 _SILENCE = "the bar is drawn on terminals and in notebooks; verbose=0 is silent"
-_GRAPH = (
-    "jn.graph({'both': (Add(), ('a', 'b')), ...}) says by names what takes what, and "
-    "parallel(Dense(8), Dense(8), merge=Add()) lets branches take the same"
-)
 _PURE = "layers and losses are pure functions of arrays: use jax and jax.numpy itself"
 _FLOAT32 = "all is computed in float32; jax.default_matmul_precision chooses how"
 _ARGUMENTS = "give compile, fit and the layers their arguments in your own code"
@@ -43,7 +39,6 @@ PATTERNS: dict[str, dict[str, str]] = {
         r"Hash\w+|\w+Lookup|TextVectorization": (
             f"{_ARRAYS}: np.unique(words, return_inverse=True) numbers words"
         ),
-        r"add|average|concatenate|dot|maximum|minimum|multiply|subtract": _GRAPH,
     },
     "losses": {
         r"(?i)(binary|categorical)_?focal_?crossentropy": (

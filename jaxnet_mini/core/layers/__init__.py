@@ -33,6 +33,16 @@ from jaxnet_mini.core.layers.merging import (
     Multiply,
     Subtract,
 )
+from jaxnet_mini.core.layers.merging_functions import (
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
 from jaxnet_mini.core.layers.noise import (
     AlphaDropout,
     Dropout,
@@ -53,6 +63,8 @@ __all__ += ["ActivityRegularization", "Dense", "Identity", "Lambda", "Rescaling"
 __all__ += ["CategoryEncoding", "Embedding"]
 __all__ += ["Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract"]
 __all__ += ["Concatenate", "Dot"]
+__all__ += ["add", "average", "maximum", "minimum", "multiply", "subtract"]
+__all__ += ["concatenate", "dot"]
 __all__ += ["AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise"]
 __all__ += ["BatchNormalization", "LayerNormalization", "Normalization"]
 __all__ += ["RMSNormalization", "UnitNormalization"]
