@@ -53,3 +53,21 @@ def test_layers_stand_and_compute_as_in_keras(seed, tmp_path):
     with keras_on_jax() as keras:
         again = keras.models.load_model(tmp_path / "ours.keras")
         np.testing.assert_allclose(again(X), expected, rtol=1e-5, atol=1e-6)
+
+
+def computed(library):
+    """A model in which Python's operators make layers of symbols and numbers."""
+    x = library.Input((3,))
+    y = library.layers.Dense(3)(x)
+    return library.Model(x, (x + y) * (1.0 - y / 4.0) - 2 * -x)
+
+
+def test_operators_make_layers(tmp_path):
+    ours = computed(jn)
+    ours.save(tmp_path / "ours.keras")
+    with keras_on_jax() as keras:
+        theirs = computed(keras)
+        theirs.set_weights(ours.get_weights())
+        again = keras.models.load_model(tmp_path / "ours.keras")
+        for model in (theirs, again):
+            np.testing.assert_allclose(model(X), ours.predict(X), rtol=1e-6, atol=1e-6)

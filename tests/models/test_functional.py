@@ -81,6 +81,24 @@ def test_layers_are_named_and_shapes_known_as_it_is_written():
     np.testing.assert_allclose(model.predict(X), wanted, rtol=1e-5, atol=1e-5)
 
 
+def test_operators_are_layers(tmp_path):
+    x = jn.Input((3,))
+    y, one = jn.Dense(3)(x), jn.Dense(1)(x)
+    of_two = [x + y, y - x, x * y, y + one, one * x]
+    of_numbers = [y * 2.0, 1 - y, x / 255.0, -y, 2 + x, y - np.float32(3), 3 * x]
+    numpy_first = [np.float32(3) * x]
+    outputs = layers.concatenate(of_two + of_numbers + numpy_first)
+    model = jn.Model(x, outputs)
+    x, (kernel, bias, last, end) = X, model.get_weights()
+    y, one = x @ kernel + bias, x @ last + end
+    of_two = [x + y, y - x, x * y, y + one, one * x]
+    of_numbers = [y * 2.0, 1 - y, x / 255.0, -y, 2 + x, y - np.float32(3), 3 * x]
+    wanted = np.concatenate([*of_two, *of_numbers, 3 * x], axis=1)
+    np.testing.assert_allclose(model.predict(X), wanted, rtol=1e-5, atol=1e-6)
+    model.save(tmp_path / "model.safetensors")
+    assert jn.models.load_model(tmp_path / "model.safetensors").net == model.net
+
+
 def test_a_part_in_the_middle_is_a_model_too():
     x = jn.Input((3,))
     hidden = jn.Dense(4)(x)
@@ -218,7 +236,7 @@ def test_it_is_kept_cloned_and_swept(trained, tmp_path):
 
 
 def bad(case):
-    x, other = jn.Input((3,)), jn.Input((3,), name="other")
+    x, other = jn.Input((3,), name="x"), jn.Input((3,), name="other")
     dense = jn.Dense(3)
     y = dense(x)
     cases = {
@@ -230,7 +248,9 @@ def bad(case):
         "twice": lambda: jn.Model([x, x], y),
         "nothing between": lambda: jn.Model(x, x),
         "training": lambda: jn.Dropout(0.5)(x, training=True),
-        "a number": lambda: y + 1,
+        "a power": lambda: y**2,
+        "an array": lambda: np.ones(3) - x,
+        "a quotient": lambda: x / y,
         "one name": lambda: jn.Model(
             x, jn.Dense(3, name="a")(jn.Dense(3, name="a")(x))
         ),
@@ -252,7 +272,9 @@ def bad(case):
         ("twice", ArgumentError, "among the inputs twice"),
         ("nothing between", ArgumentError, "layers.Identity()(x)"),
         ("training", LayerError, "model(x, training=True)"),
-        ("a number", LayerError, "layers.Rescaling(scale, offset)(x)"),
+        ("a power", LayerError, "layers.Rescaling(scale, offset)(x)"),
+        ("an array", LayerError, "Input((3,), name='x') stands for what a layer"),
+        ("a quotient", LayerError, "layers.Lambda(function)(x)"),
         ("one name", ArgumentError, "two layers have the name 'a'"),
         ("shape", ShapeError, "layer 'last': "),
         ("several", ShapeError, "got one alone"),

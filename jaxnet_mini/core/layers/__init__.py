@@ -10,6 +10,7 @@ for an ``input_shape`` of one axis) and ``name``. Integer inputs are cast to flo
 where a layer computes.
 """
 
+from jaxnet_mini.core.layers import operators as _operators  # noqa: F401  (used)
 from jaxnet_mini.core.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from jaxnet_mini.core.layers.base import Base, check_shape
 from jaxnet_mini.core.layers.basic import (

@@ -13,13 +13,13 @@ from jaxnet_mini.base.arguments import is_function
 from jaxnet_mini.core import activations, regularizers
 from jaxnet_mini.core.fields import Checked, NotNegative, Number
 from jaxnet_mini.core.layers.base import Base, check_shape
-from jaxnet_mini.core.layers.symbols import Symbol
+from jaxnet_mini.core.layers.symbols import Symbol, Symbolic
 from jaxnet_mini.core.types import Params, Shape, as_float
 from jaxnet_mini.errors import ArgumentError, ShapeError
 
 
 @dataclass(frozen=True, repr=False)
-class Input(Base):
+class Input(Base, Symbolic):
     """The shape of one example; passes its input on.
 
     Args:

@@ -11,8 +11,44 @@ import jax
 from jaxnet_mini.core.types import Layer, Shape, is_shape
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 
+OPERATE: list[Any] = []
+"""What makes layers of operators: `jaxnet_mini.core.layers.operators`, which needs
+layers and puts itself here, for layers need symbols."""
 
-class Symbol:
+
+def _operator(name: str) -> Any:
+    def operate(self: Any, other: Any) -> Any:
+        found = OPERATE[0](name, self, other)
+        return self._refuse() if found is None else found
+
+    return operate
+
+
+class Symbolic:
+    """What can be computed with where a model is written: a symbol, or an `Input`."""
+
+    # Before arrays of NumPy, which would ask for numbers.
+    __array_priority__ = 1000
+
+    __add__ = __radd__ = _operator("add")
+    __mul__ = __rmul__ = _operator("mul")
+    __sub__, __rsub__ = _operator("sub"), _operator("rsub")
+    __truediv__ = _operator("truediv")
+
+    def __neg__(self) -> Any:
+        return self * -1.0
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise LayerError(
+            f"{self!r} stands for what a layer will give, and has no numbers: put what "
+            "computes with arrays into a layer, such as layers.Add()([x, y]), "
+            "layers.Rescaling(scale, offset)(x) or layers.Lambda(function)(x)."
+        )
+
+    __array__ = __rtruediv__ = __pow__ = __matmul__ = _refuse
+
+
+class Symbol(Symbolic):
     """What a call of a layer gives, or an `Input`.
 
     Args:
@@ -39,15 +75,7 @@ class Symbol:
         """The same for symbols that stand for the same array."""
         return id(self.layer) if self.sources == () else id(self)
 
-    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise LayerError(
-            f"{self!r} stands for what a layer will give, and has no numbers: put what "
-            "computes with arrays into a layer, such as layers.Add()([x, y]), "
-            "layers.Rescaling(scale, offset)(x) or layers.Lambda(function)(x)."
-        )
-
-    __array__ = __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _refuse
-    __truediv__ = __neg__ = __pow__ = __getitem__ = __bool__ = __iter__ = _refuse
+    __getitem__ = __bool__ = __iter__ = Symbolic._refuse
 
     def __repr__(self) -> str:
         return f"<Symbol shape={self.shape}, of {self.layer!r}>"
