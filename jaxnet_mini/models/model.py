@@ -17,6 +17,7 @@ from jaxnet_mini.base.arguments import check_word
 from jaxnet_mini.base.seeds import check_seed
 from jaxnet_mini.callbacks import History
 from jaxnet_mini.core.layers import symbols
+from jaxnet_mini.core.networks import calls
 from jaxnet_mini.core.networks.composed import Composed
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.training.state import TrainState, length
@@ -383,6 +384,17 @@ class Model:
     def losses(self) -> list[Array]:
         """What each layer with a regularizer adds to the loss, one number a layer."""
         return parts.penalties(self._held)
+
+    def add_loss(self, loss: Any) -> None:
+        """Add to the loss of a batch, within ``call`` of a class of one's own.
+
+        Args:
+            loss: as of `jaxnet_mini.layers.Layer.add_loss`.
+
+        Raises:
+            LayerError: it is called elsewhere.
+        """
+        calls.add_loss(self, loss)
 
     def get_weights(self) -> list[NDArray[Any]]:
         """Return copies of all weights as NumPy arrays, in the order of `weights`."""

@@ -124,7 +124,9 @@ def test_every_call_of_a_graph_is_penalized():
     _, params = net.init(KEY, (2,))
     x = jnp.array([[0, 4], [2, 2]])
     mask = jnp.array([True, False])
-    y, _, total = jax.jit(activity.run, static_argnums=0)(net, params, {}, x, mask=mask)
+    y, _, total, _ = jax.jit(activity.run, static_argnums=0)(
+        net, params, {}, x, mask=mask
+    )
     table = params["table"]["embeddings"][x]
     one = table @ params["one"]["kernel"]
     np.testing.assert_allclose(y, one @ params["one"]["kernel"], rtol=1e-5)
@@ -144,7 +146,7 @@ def test_where_there_is_none_the_program_has_no_word_of_it(monkeypatch):
     asked = program()
 
     def plain(net, params, state, x, **how):
-        return (*protocol.run(net, params, state, x, **how), 0.0)
+        return (*protocol.run(net, params, state, x, **how), 0.0, 0.0)
 
     monkeypatch.setattr(activity, "run", plain)
     assert asked == program()
@@ -179,7 +181,7 @@ def test_a_penalty_is_not_silently_lost():
     for net in (dense, jn.serial(dense), jn.serial(Own("l2"))):
         Trainer(net, "mse")
     x = jnp.full((2, 3), 2.0)
-    _, _, total = activity.run(jn.serial(Own("l2")), {"own": {}}, {}, x)
+    _, _, total, _ = activity.run(jn.serial(Own("l2")), {"own": {}}, {}, x)
     assert_close(total, 0.01 * 6 * 4.0)
 
 

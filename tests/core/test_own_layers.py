@@ -230,6 +230,49 @@ def test_its_outputs_can_be_penalized():
     np.testing.assert_allclose(model.evaluate(X, y, 10, 0), expected, rtol=1e-5)
 
 
+def test_what_calls_add_to_the_loss_knows_no_padding():
+    class Adding(jn.Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner = jn.Dense(2, activity_regularizer="l2")
+
+        def call(self, x):
+            y = self.inner(x)
+            self.add_loss([0.1 * jnp.sum(y**2), jnp.mean(jnp.exp(x))])
+            self.add_loss(0.3 * y[:, 0])
+            return y
+
+    net = jn.serial(jn.repeat(Adding(), 2), name="all")
+    trainer = jn.Trainer(jn.serial(net), "mse", "sgd")
+    state = trainer.init(jax.random.key(0), (2,))
+    mask = np.array([True, True, False, True])
+    x = np.where(mask[:, None], X[:4], 7.0).astype(np.float32)
+
+    def written_out(rows):
+        y, total = np.asarray(rows, np.float64), 0.0
+        kernels = state.params["all"]["repeat"]["dense"]["kernel"]
+        for kernel in np.asarray(kernels, np.float64):
+            before, y = y, y @ kernel
+            total += (0.1 + 0.01 / len(rows)) * np.sum(y**2) + 0.3 * y[:, 0].sum()
+            total += np.mean(np.exp(before))
+        return total + np.mean(y**2)
+
+    step = jax.jit(trainer.step)
+    for batch, rows in (
+        ((x, 0.0 * x, None, mask), x[mask]),
+        ((x, 0.0 * x, None, None), x),
+    ):
+        after, logs = step(state, batch)
+        np.testing.assert_allclose(logs["loss"], written_out(rows), rtol=1e-5)
+        assert after.layer_state == state.layer_state == {"all": {"repeat": {}}}
+    with_padding, _ = step(state, (x, 0.0 * x, None, mask))
+    without, _ = step(state, (x[mask], 0.0 * x[mask]))
+    for one, other in zip(
+        *map(jax.tree.leaves, (with_padding.params, without.params)), strict=True
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-4)
+
+
 def test_bad_classes_are_told_what_to_do():
     key = jax.random.key(0)
 
@@ -246,7 +289,6 @@ def test_bad_classes_are_told_what_to_do():
     for own, error, words in (
         (jn.Layer(), LayerError, "give it def call(self, x)"),
         (layer(lambda self, x: x.sum()), ShapeError, "one row for each"),
-        (layer(lambda self, x: self.add_loss(1.0)), LayerError, "regularizer"),
         (weight(initializer="zeroes"), UnknownNameError, "did you mean 'zeros'"),
         (weight(dtype="float8"), ArgumentError, "dtype must be one of float32"),
         (weight(constraint="nonneg"), UnknownNameError, "unknown constraint"),
@@ -264,6 +306,8 @@ def test_bad_classes_are_told_what_to_do():
         Linear(3).penalty = 0.1
     with raises_text(LayerError, "outside of a call"):
         Counting().rows + 1
+    with raises_text(LayerError, "adds to the loss outside of a call"):
+        Linear(3).add_loss(1.0)
     with raises_text(LayerError, "write has_state = True into the class"):
         hidden = layer(lambda self, x: self.inner(x), lambda self, _: grown(self))
         hidden.apply(hidden.init(key, (2,))[1], X)

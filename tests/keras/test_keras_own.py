@@ -199,3 +199,55 @@ def kind(path):
 
 def by_kind(weights, path):
     return (value for name, value in weights.items() if kind(name) == path)
+
+
+def coder_of(keras):
+    """A model that adds to its own loss, for whichever library is given."""
+    ops, layers = keras.ops, keras.layers
+
+    class Small(layers.Layer):
+        def __init__(self, rate=0.01, **kwargs):
+            super().__init__(**kwargs)
+            self.rate = rate
+
+        def call(self, x):
+            self.add_loss(self.rate * ops.sum(ops.square(x)))
+            return x
+
+    class Coder(keras.Model):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.encoder = layers.Dense(4, "tanh", activity_regularizer="l2")
+            self.small, self.other = Small(0.02), Small(0.1)
+            self.mean, self.log_var = layers.Dense(2), layers.Dense(2)
+            self.decoder = layers.Dense(3, kernel_regularizer="l2")
+
+        def call(self, x, training=False):
+            x = self.small(self.encoder(x))
+            mean, log_var = self.mean(x), self.log_var(x)
+            kl = 1.0 + log_var - ops.square(mean) - ops.exp(log_var)
+            self.add_loss(-0.5 * ops.mean(kl))
+            return self.decoder(self.other(mean))
+
+    return Coder()
+
+
+def test_what_a_call_adds_counts_in_the_loss_as_in_keras():
+    model = coder_of(jn)
+    with keras_on_jax() as keras:
+        other = coder_of(keras)
+        other.compile(keras.optimizers.SGD(0.05), "mse", metrics=["mae"])
+        other(X)
+        given = other.get_weights()
+        theirs = other.fit(X, X, **FIT).history
+        evaluated = other.evaluate(X, X, batch_size=8, verbose=0)
+        after = other.get_weights()
+    model.compile(jn.optimizers.SGD(0.05), "mse", metrics=["mae"])
+    model(X)
+    model.set_weights(given)
+    history = model.fit(X, X, **FIT).history
+    for name, values in theirs.items():
+        assert_close(history[name], values, 1e-5)
+    for mine, weight in zip(model.get_weights(), after, strict=True):
+        assert_close(mine, weight, 2e-5)
+    assert_close(model.evaluate(X, X, batch_size=8, verbose=0), evaluated, 1e-5)

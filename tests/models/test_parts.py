@@ -104,7 +104,7 @@ def test_what_is_compiled_is_told():
     by_name = model.evaluate(x, y, verbose=0, return_dict=True)
     in_order = model.evaluate(x, y, verbose=0)
     assert in_order == [by_name[name] for name in model.metrics_names]
-    assert not hasattr(mixed(), "add_loss")
+    assert not hasattr(mixed(), "compute_loss")
 
 
 def test_what_follows_from_the_rest_cannot_be_set():
@@ -114,7 +114,7 @@ def test_what_follows_from_the_rest_cannot_be_set():
         ("metrics", "Give them to compile."),
         ("metrics_names", "Give them to compile."),
         ("compiled", "It follows from the rest."),
-        ("losses", "penalties to layers"),
+        ("losses", "kernel_regularizer=...), and what else"),
         ("trainable_weights", "model.set_weights."),
         ("variables", "model.set_weights."),
     ):

@@ -7,8 +7,9 @@ those of Keras 3.15, https://keras.io/api/.
 OWN_LAYER = "Write a layer of your own, derived from layers.Layer: see docs/adding.md"
 
 MODEL = {
-    "add_loss compute_loss compute_loss_and_updates losses": (
-        "Give the loss to compile, and penalties to layers (kernel_regularizer=...)"
+    "compute_loss compute_loss_and_updates losses": (
+        "Give the loss to compile, penalties to layers (kernel_regularizer=...), and "
+        "what else counts to self.add_loss within call"
     ),
     "loss": "Give it to compile",
     "metrics metrics_names": "Give them to compile",

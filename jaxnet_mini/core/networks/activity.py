@@ -7,6 +7,7 @@ of such layers besides its own. Where there is none, its program is what it was.
 
 import dataclasses
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -14,7 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.core import regularizers
-from jaxnet_mini.core.networks import holding, protocol
+from jaxnet_mini.core.networks import added, holding, protocol
 from jaxnet_mini.core.networks.composed import Call, Composed
 from jaxnet_mini.core.types import Layer, Params, RandomKey, State
 from jaxnet_mini.errors import LayerError
@@ -56,11 +57,12 @@ def run(
     key: RandomKey | None = None,
     training: bool = False,
     mask: Array | None = None,
-) -> tuple[Any, State, Array | float]:
-    """Return what `protocol.run` returns, and what outputs of layers add to the loss.
+) -> tuple[Any, State, Array | float, Array | float]:
+    """Return what `protocol.run` returns, and what is added to the loss.
 
-    That is a sum over the rows; 0.0, a number that is no array, where nothing is
-    penalized. Rows that are padding count as zeros.
+    First come the penalties of outputs, a sum over the rows, of which padding counts as
+    zeros; then what layers add to the loss of a batch as it is. Both are 0.0, a number
+    that is no array, where there is none.
 
     Args:
         net: the network.
@@ -85,8 +87,9 @@ def run(
     for regularizer, given in zip(wanted.values(), seen, strict=True):
         penalize = regularizers.get(regularizer)
         for leaf in jax.tree.leaves(given) if penalize else ():
-            total = total + penalize(_without_padding(leaf, mask))  # type: ignore[misc]
-    return outputs, after, total
+            total = total + penalize(without_padding(leaf, mask))  # type: ignore[misc]
+    after, more = added.without_added(after)
+    return outputs, after, total, more
 
 
 def check(net: Any) -> None:
@@ -97,16 +100,23 @@ def check(net: Any) -> None:
     """
     layers = [call.layer for call in net.calls] if _is_open(net) else [net]
     for layer in layers:
-        if type(layer) in protocol.OWN_LAYERS:
+        for inner in _unseen(layer) if type(layer) not in protocol.OWN_LAYERS else ():
+            raise LayerError(
+                f"{layer!r} holds {inner!r}, whose activity_regularizer would "
+                "be missing from the loss: outputs are penalized of the layers "
+                "of the network itself, so put the layer there."
+            )
+
+
+def _unseen(layer: Any) -> Iterator[Any]:
+    """Yield the layers within one whose outputs are penalized, and nobody sees."""
+    for _, inner in holding.held(layer):
+        if getattr(layer, "sees_outputs", False):
+            check(inner)
             continue
-        for _, held in holding.held(layer):
-            for inner in holding.within(held):
-                if getattr(inner, "activity_regularizer", None) is not None:
-                    raise LayerError(
-                        f"{layer!r} holds {inner!r}, whose activity_regularizer would "
-                        "be missing from the loss: outputs are penalized of the layers "
-                        "of the network itself, so put the layer there."
-                    )
+        if getattr(inner, "activity_regularizer", None) is not None:
+            yield inner
+        yield from _unseen(inner)
 
 
 def _is_open(net: Any) -> bool:
@@ -124,7 +134,8 @@ def _wanted(net: Any) -> dict[str, regularizers.Named]:
     return {name: own for name, own in found if own is not None}
 
 
-def _without_padding(y: Array, mask: Array | None) -> Array:
+def without_padding(y: Array, mask: Array | None) -> Array:
+    """Return an array with zeros in the rows that are padding."""
     if mask is None:
         return y
     rows = mask.astype(bool).reshape(-1, *(1,) * (y.ndim - 1))

@@ -13,7 +13,7 @@ from jax import Array
 
 from jaxnet_mini.base import seeds
 from jaxnet_mini.core.layers import symbols
-from jaxnet_mini.core.networks import calls, protocol
+from jaxnet_mini.core.networks import added, calls, protocol
 from jaxnet_mini.core.types import Layer, Variables
 
 ALONE = "_alone"
@@ -50,6 +50,7 @@ class Alone:
                 vars(self)[ALONE] = protocol.init(layer, key, shape)
         params, state = self._weights_alone()
         y, after = protocol.run(layer, params, state, x, training=bool(training))
+        after, _ = added.without_added(after)
         leaves = jax.tree.leaves(after)
         if not any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
             vars(self)[ALONE] = Variables(params, after)

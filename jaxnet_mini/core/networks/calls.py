@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.core.networks import protocol
+from jaxnet_mini.core.networks import activity, protocol
 from jaxnet_mini.core.networks.composed import naming
 from jaxnet_mini.core.networks.serial import unique_names
-from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape, State
+from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape, State, as_float
 from jaxnet_mini.core.values import MADE_OF, mapped
 from jaxnet_mini.core.variables import Spec, Variable, plain, spec_of
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
@@ -38,7 +38,8 @@ RESERVED = frozenset(
 )
 """What networks ask of a layer, and a user's attribute would hide."""
 
-ASSIGN = {"assign", "assign_add", "assign_sub"}
+NOT_APPLIED = {"add_loss", "assign", "assign_add", "assign_sub"}
+"""What ``call`` says where more comes of it than outputs."""
 
 
 @dataclasses.dataclass(eq=False)
@@ -60,6 +61,7 @@ class Scope:
         shapes: of what came to each of these first.
         given: of what each gave last.
         attributes: the names of weights, by those of the attributes that hold them.
+        added: what it adds to the loss, and of its layers what ``of_parts`` has.
     """
 
     owner: str
@@ -76,6 +78,8 @@ class Scope:
     given: dict[str, Any] = dataclasses.field(default_factory=dict)
     attributes: dict[str, str] = dataclasses.field(default_factory=dict)
     calls: dict[str, int] = dataclasses.field(default_factory=dict)
+    added: list[Array] = dataclasses.field(default_factory=list)
+    of_parts: list[Array] = dataclasses.field(default_factory=list)
 
     def add(self, spec: Spec) -> Any:
         """Take in a weight; return what its layer sees of it."""
@@ -94,6 +98,14 @@ class Scope:
             if there is self.state
             else there[spec.name]
         )
+
+    def check_adding(self) -> None:
+        """Raise a LayerError where the layer is not known to add to the loss."""
+        if not self.remembers:
+            raise LayerError(
+                f"{self.owner} adds to the loss, and that could not be seen "
+                "beforehand: write has_state = True into the class."
+            )
 
     def values_of(self, spec: Spec) -> dict[str, Any]:
         """Return where the value of a weight belongs."""
@@ -169,7 +181,7 @@ class Part:
         rows = {leaf.shape[:1] for leaf in jax.tree.leaves(x)}
         padded = scope.mask is not None and rows == {scope.mask.shape}
         with naming(name):
-            y, after = protocol.run(
+            y, after, of_outputs, more = activity.run(
                 layer,
                 scope.params[name],
                 scope.state.get(name, {}),
@@ -180,6 +192,13 @@ class Part:
             )
         if has_state:
             scope.state[name] = after
+        if isinstance(of_outputs, Array):
+            ones = jnp.ones(rows.pop()) if not padded else scope.mask
+            real = jnp.sum(jnp.asarray(ones).astype(of_outputs.dtype))
+            more = more + of_outputs / real
+        if isinstance(more, Array):
+            scope.check_adding()
+            scope.of_parts.append(more)
         scope.given[name] = jax.tree.map(lambda leaf: leaf.shape[1:], y)
         return y
 
@@ -291,6 +310,27 @@ def add_weight(owner: Any, what: str, *given: Any, **named: Any) -> Any:
     asked = [value for value in vars(owner).values() if isinstance(value, Variable)]
     spec = spec_of([variable.name for variable in asked], *given, **named)
     return Variable(spec, None, what)
+
+
+def add_loss(owner: Any, loss: Any) -> None:
+    """Add to the loss of the batch that is called with, and so of the whole model.
+
+    Args:
+        owner: the copy of a layer or a model, within a call.
+        loss: arrays, which are summed up.
+
+    Raises:
+        LayerError: there is no call.
+    """
+    scope: Scope | None = vars(owner).get(SCOPE)
+    if scope is None:
+        raise LayerError(
+            f"{owner!r} adds to the loss outside of a call, where nobody asks for it: "
+            "call self.add_loss(value) within call(self, x) of a class of your own."
+        )
+    scope.check_adding()
+    leaves = (as_float(jnp.asarray(leaf)) for leaf in jax.tree.leaves(loss))
+    scope.added.extend(map(jnp.sum, leaves))
 
 
 def zeros(shape: Any) -> Any:

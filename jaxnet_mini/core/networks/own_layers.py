@@ -7,11 +7,9 @@ on a copy that has these weights, see `jaxnet_mini.core.networks.calls`.
 """
 
 import abc
-import functools
-from typing import Any, NoReturn
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.absent import calls as absent_calls
@@ -24,15 +22,14 @@ from jaxnet_mini.core.layers.base import (
     remembers,
     total_penalty,
 )
-from jaxnet_mini.core.networks import alone, calls, protocol
+from jaxnet_mini.core.networks import added, alone, calls, holding, protocol
 from jaxnet_mini.core.networks.alone import Alone
-from jaxnet_mini.core.networks.calls import Looked, Scope
+from jaxnet_mini.core.networks.running import Running
 from jaxnet_mini.core.types import Params, RandomKey, Shape, State
-from jaxnet_mini.core.variables import plain
-from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
+from jaxnet_mini.errors import ArgumentError, LayerError
 
 
-class Layer(Alone, Configured, abc.ABC):
+class Layer(Running, Alone, Configured, abc.ABC):
     """A layer in Keras's form; derive a class with ``call``, and ``build`` for weights.
 
     - ``build(self, input_shape)`` asks for weights by `add_weight` and keeps them as
@@ -80,6 +77,7 @@ class Layer(Alone, Configured, abc.ABC):
     trainable: bool = True
     input_shape: Shape | None = None
     given_to_all = "name", "trainable"
+    sees_outputs = True  # of its parts, see `jaxnet_mini.core.networks.activity`
 
     @absent_calls.of("", "layers")
     def __init__(
@@ -118,14 +116,6 @@ class Layer(Alone, Configured, abc.ABC):
         return all(callable(getattr(other, name, None)) for name in ("init", "apply"))
 
     # What a user's class defines and calls
-
-    def build(self, input_shape: Any) -> None:
-        """Ask for weights; nothing by default.
-
-        Args:
-            input_shape: with None for the batch axis; of several inputs a tuple or a
-                dictionary of shapes.
-        """
 
     def call(self, x: Any) -> Any:
         """Return the outputs for a batch.
@@ -168,17 +158,29 @@ class Layer(Alone, Configured, abc.ABC):
         """See `add_weight`."""
         return self.add_weight(*given, **named)
 
-    def add_loss(self, loss: Any) -> NoReturn:
-        """Say how a layer adds to the loss, which is not from within ``call``.
+    def add_loss(self, loss: Any) -> None:
+        """Add to the loss of a batch, in training and evaluation; within ``call``.
+
+        Args:
+            loss: a number or an array, or several in a list; all of it is summed up.
+                Where the last batch is filled up, it is what it were without padding,
+                if it is a sum or a mean over the rows. What is neither, or is made in
+                a layer that remembers something, should look at ``mask``.
 
         Raises:
-            LayerError: always.
+            LayerError: it is called elsewhere.
+
+        >>> import jaxnet_mini as jn
+        >>> class Small(Layer):
+        ...     def call(self, x):
+        ...         self.add_loss(0.1 * jnp.mean(x**2))
+        ...         return x
+        >>> model = jn.Sequential([Small()])
+        >>> model.compile(loss="mse")
+        >>> round(model.evaluate(jnp.ones((4, 1)), jnp.ones((4, 1)), verbose=0), 4)
+        0.1
         """
-        raise LayerError(
-            f"{self!r} calls add_loss, and what a call computes is its outputs "
-            "alone: give add_weight a regularizer, or return what counts as one more "
-            "output with a loss of its own."
-        )
+        calls.add_loss(self, loss)
 
     # What every layer is asked
 
@@ -217,13 +219,20 @@ class Layer(Alone, Configured, abc.ABC):
 
     @property
     def has_state(self) -> bool:
-        """Whether it remembers something: a part does, or ``call`` assigns to a weight.
+        """Whether it is to be asked by ``update``.
 
-        A class may say so itself by ``has_state = True``.
+        So it is where ``call`` assigns to a weight or adds to the loss, or a part
+        remembers something or has its outputs penalized. A class may say so itself by
+        ``has_state = True``.
         """
-        if calls.ASSIGN & inspection.names_in(type(self._written)):
+        if calls.NOT_APPLIED & inspection.names_in(type(self._written)):
             return True
-        return any(map(protocol.has_state, calls.parts_of(self._attributes)))
+        parts = calls.parts_of(self._attributes)
+        return any(map(protocol.has_state, parts)) or any(
+            getattr(inner, "activity_regularizer", None) is not None
+            for part in parts
+            for inner in holding.within(part)
+        )
 
     def init_state(self, input_shape: Shape) -> State:
         """Return what it remembers before its first batch."""
@@ -254,6 +263,9 @@ class Layer(Alone, Configured, abc.ABC):
         scope = self._new_scope(dict(params), dict(state), key=key, training=training)
         scope.mask = mask
         y = self._run(scope, x)
+        if scope.added or scope.of_parts:
+            total = sum([*scope.of_parts, self._added(scope, x)])
+            scope.state[added.ADDED] = total + state.get(added.ADDED, 0.0)
         return y, scope.state
 
     def penalty(self, params: Params) -> Array | float:
@@ -284,80 +296,6 @@ class Layer(Alone, Configured, abc.ABC):
             else protocol.trainable_mask(looked.parts[name], own)
             for name, own in params.items()
         }
-
-    # How it is looked at and called
-
-    @property
-    def _written(self) -> Any:
-        """The object that has ``call``, and what ``call`` uses as attributes."""
-        return self
-
-    @property
-    def _options(self) -> frozenset[str]:
-        """What its ``call`` takes."""
-        return inspection.parameters_of(type(self._written), "call")
-
-    @property
-    def _attributes(self) -> dict[str, Any]:
-        """What a copy of it holds."""
-        passed_over = (alone.ALONE, "_looked")
-        return {n: v for n, v in vars(self).items() if n not in passed_over}
-
-    @functools.cached_property
-    def _looked(self) -> Looked:
-        """What `init` has seen; kept as what is kept for speed, and no part of it."""
-        raise LayerError(
-            f"{self!r} does not know its weights yet: call init of the net, "
-            "net.init(key, input_shape), once before what needs them."
-        )
-
-    def _new_scope(self, params: Any, state: Any, **options: Any) -> Scope:
-        options["remembers"] = self.has_state
-        return Scope(repr(self), params, state, **options)
-
-    def _look(self, input_shape: Any) -> Looked:
-        """Find its weights and what comes to its parts, and keep that in mind."""
-        self._check(input_shape)
-        # What is called in training alone has parameters too.
-        both = (True, False) if "training" in self._options else (False,)
-        found: list[Looked] = []
-
-        def trace() -> None:
-            for training in both:
-                key = jax.random.key(0) if training else None
-                scope = self._new_scope({}, {}, key=key, training=training)
-                scope.first = True
-                y = self._run(scope, calls.zeros(input_shape))
-                shape = jax.tree.map(lambda leaf: calls.row_shape(self, leaf), y)
-                parts = scope.parts, scope.shapes, scope.given, scope.attributes
-                found.append(Looked(scope.specs, *parts, shape))
-
-        jax.eval_shape(trace)
-        first, last = found[0], found[-1]
-        looked = last._replace(
-            shapes=first.shapes | last.shapes, given=first.given | last.given
-        )
-        self.__dict__["_looked"] = looked
-        return looked
-
-    def _check(self, input_shape: Any) -> None:
-        if self.input_shape is not None and self.input_shape != tuple(input_shape):
-            raise ShapeError(
-                f"{self!r} expects inputs of shape {self.input_shape} and got "
-                f"{tuple(input_shape)}: change its input_shape or reshape the inputs."
-            )
-
-    def _run(self, scope: Scope, x: Any) -> Any:
-        """Run ``build`` and ``call`` on a copy."""
-        copy = calls.copied(self._written, self._attributes, scope)
-        if type(self).build is not Layer.build:
-            shape = jax.tree.map(lambda leaf: (None, *leaf.shape[1:]), x)
-            copy.build(shape)
-            calls.bind(copy, scope)
-        given = {"training": scope.training, "mask": scope.mask, "key": scope.key}
-        wanted = {n: v for n, v in given.items() if n in self._options}
-        y = copy.call(x, **wanted)
-        return jax.tree.map(lambda leaf: jnp.asarray(plain(leaf)), calls.as_inputs(y))
 
 
 def is_own(value: Any) -> bool:

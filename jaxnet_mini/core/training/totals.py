@@ -89,7 +89,7 @@ def totals_of(
     Raises:
         ShapeError: a loss does not return one value per example.
     """
-    outputs, remembered, of_outputs = activity.run(
+    outputs, remembered, of_outputs, added = activity.run(
         task.bare, *variables, batch.x, key=key, training=training, mask=batch.mask
     )
     totals: dict[str, Any] = {}
@@ -111,7 +111,7 @@ def totals_of(
             totals[goal.loss_name] = (one.total, count)
         share = one.total if goal.weight is None else one.total * goal.weight
         total = share if total is None else total + share
-    penalty = protocol.penalty(task.net, variables.params)
+    penalty = protocol.penalty(task.net, variables.params) + added
     if isinstance(penalty, Array):  # else 0.0: nothing is regularized
         total = total + penalty * count
     if isinstance(of_outputs, Array):

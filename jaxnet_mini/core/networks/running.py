@@ -1,0 +1,122 @@
+"""How a layer in Keras's form is looked at once, and called on a copy ever after."""
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxnet_mini.core import inspection
+from jaxnet_mini.core.networks import added, alone, calls
+from jaxnet_mini.core.networks.calls import Looked, Scope
+from jaxnet_mini.core.types import Shape
+from jaxnet_mini.core.variables import plain
+from jaxnet_mini.errors import LayerError, ShapeError
+
+
+class Running:
+    """What runs ``build`` and ``call`` of such a layer."""
+
+    input_shape: Shape | None
+
+    @property
+    def has_state(self) -> bool:
+        """Whether it is to be asked by ``update``."""
+        raise NotImplementedError
+
+    def build(self, input_shape: Any) -> None:
+        """Ask for weights; nothing by default.
+
+        Args:
+            input_shape: with None for the batch axis; of several inputs a tuple or a
+                dictionary of shapes.
+        """
+
+    @property
+    def _written(self) -> Any:
+        """The object that has ``call``, and what ``call`` uses as attributes."""
+        return self
+
+    @property
+    def _options(self) -> frozenset[str]:
+        """What its ``call`` takes."""
+        return inspection.parameters_of(type(self._written), "call")
+
+    @property
+    def _attributes(self) -> dict[str, Any]:
+        """What a copy of it holds."""
+        passed_over = (alone.ALONE, "_looked")
+        return {n: v for n, v in vars(self).items() if n not in passed_over}
+
+    @functools.cached_property
+    def _looked(self) -> Looked:
+        """What `init` has seen; kept as what is kept for speed, and no part of it."""
+        raise LayerError(
+            f"{self!r} does not know its weights yet: call init of the net, "
+            "net.init(key, input_shape), once before what needs them."
+        )
+
+    def _new_scope(self, params: Any, state: Any, **options: Any) -> Scope:
+        options["remembers"] = self.has_state
+        return Scope(repr(self), params, state, **options)
+
+    def _look(self, input_shape: Any) -> Looked:
+        """Find its weights and what comes to its parts, and keep that in mind."""
+        self._check(input_shape)
+        # What is called in training alone has parameters too.
+        both = (True, False) if "training" in self._options else (False,)
+        found: list[Looked] = []
+
+        def trace() -> None:
+            for training in both:
+                key = jax.random.key(0) if training else None
+                scope = self._new_scope({}, {}, key=key, training=training)
+                scope.first = True
+                y = self._run(scope, calls.zeros(input_shape))
+                shape = jax.tree.map(lambda leaf: calls.row_shape(self, leaf), y)
+                parts = scope.parts, scope.shapes, scope.given, scope.attributes
+                found.append(Looked(scope.specs, *parts, shape))
+
+        jax.eval_shape(trace)
+        first, last = found[0], found[-1]
+        looked = last._replace(
+            shapes=first.shapes | last.shapes, given=first.given | last.given
+        )
+        self.__dict__["_looked"] = looked
+        return looked
+
+    def _check(self, input_shape: Any) -> None:
+        if self.input_shape is not None and self.input_shape != tuple(input_shape):
+            raise ShapeError(
+                f"{self!r} expects inputs of shape {self.input_shape} and got "
+                f"{tuple(input_shape)}: change its input_shape or reshape the inputs."
+            )
+
+    def _run(self, scope: Scope, x: Any) -> Any:
+        """Run ``build`` and ``call`` on a copy."""
+        copy = calls.copied(self._written, self._attributes, scope)
+        if type(self).build is not Running.build:
+            shape = jax.tree.map(lambda leaf: (None, *leaf.shape[1:]), x)
+            copy.build(shape)
+            calls.bind(copy, scope)
+        given = {"training": scope.training, "mask": scope.mask, "key": scope.key}
+        wanted = {n: v for n, v in given.items() if n in self._options}
+        y = copy.call(x, **wanted)
+        return jax.tree.map(lambda leaf: jnp.asarray(plain(leaf)), calls.as_inputs(y))
+
+    def _added(self, scope: Scope, x: Any) -> Any:
+        """Return what ``call`` added to the loss; padding counts in none of it."""
+        looks = "mask" in self._options or jax.tree.leaves(scope.state)
+        if scope.mask is None or not scope.added or looks:
+            return sum(scope.added)
+
+        def by_row(row: Any) -> list[Array]:
+            one = dataclasses.replace(
+                scope, mask=None, added=[], of_parts=[], specs={}, parts={}, calls={}
+            )
+            self._run(one, jax.tree.map(lambda leaf: leaf[None], row))
+            return one.added
+
+        return added.of_real_rows(scope.added, by_row, x, scope.mask)
