@@ -10,16 +10,14 @@ lesson about that.
 import os
 
 from jaxnet_mini.datasets import splits
-from jaxnet_mini.datasets.catalogue import DataFile, of_keras
+from jaxnet_mini.datasets.catalogue import of_keras
 from jaxnet_mini.datasets.splits import Pair
 
 DATA_SET = of_keras(
     "Boston housing",
-    DataFile(
-        "boston_housing.npz",
-        57026,
-        "f553886a1f8d56431e820c5b82552d9d95cfcb96d1e678153f8839538947dff5",
-    ),
+    "boston_housing.npz",
+    57026,
+    "f553886a1f8d56431e820c5b82552d9d95cfcb96d1e678153f8839538947dff5",
 )
 
 

@@ -7,17 +7,15 @@ Probability Letters 33, 1997; the file is Keras's.
 import os
 
 from jaxnet_mini.datasets import splits
-from jaxnet_mini.datasets.catalogue import DataFile, of_keras
+from jaxnet_mini.datasets.catalogue import of_keras
 from jaxnet_mini.datasets.splits import Pair
 from jaxnet_mini.errors import ArgumentError, short
 
 DATA_SET = of_keras(
     "California housing",
-    DataFile(
-        "california_housing.npz",
-        743530,
-        "1a2e3a52e0398de6463aebe6f4a8da34fb21fbb6b934cf88c3425e766f2a1a6f",
-    ),
+    "california_housing.npz",
+    743530,
+    "1a2e3a52e0398de6463aebe6f4a8da34fb21fbb6b934cf88c3425e766f2a1a6f",
 )
 SMALL = 600
 

@@ -1,7 +1,7 @@
 """What a data set consists of: its arrays, the files that hold them, the mirrors."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,16 +23,19 @@ class DataFile:
     Attributes:
         name: its name, without a folder.
         size: its length in bytes.
-        digest: its sum in hexadecimal digits.
+        digest: its sum in hexadecimal digits, an MD5 where no other was published.
         key: the name of the array inside it, where it is an npz archive.
-        algorithm: of which kind the sum is.
     """
 
     name: str
     size: int
     digest: str
     key: str | None = None
-    algorithm: str = "SHA-256"
+
+    @property
+    def algorithm(self) -> str:
+        """Of which kind the sum is."""
+        return "MD5" if len(self.digest) == 32 else "SHA-256"
 
     def hasher(self) -> Any:
         """Return an object of `hashlib` that makes such sums."""
@@ -116,17 +119,56 @@ def idx_array(
     return DataArray(files if archive is None else (*files, archive), shape)
 
 
-def of_keras(title: str, file: DataFile) -> DataSet:
+OF_MNIST = (
+    ("x_train", "train-images-idx3-ubyte", (60000, 28, 28)),
+    ("y_train", "train-labels-idx1-ubyte", (60000,)),
+    ("x_test", "t10k-images-idx3-ubyte", (10000, 28, 28)),
+    ("y_test", "t10k-labels-idx1-ubyte", (10000,)),
+)
+"""The arrays of MNIST, and of what is to take its place, with their IDX files."""
+
+
+def like_mnist(
+    sizes: tuple[int, ...],
+    gzipped: tuple[str, ...],
+    unpacked: tuple[str, ...],
+    archive: DataFile | None = None,
+) -> tuple[DataArray, ...]:
+    """Describe the four arrays of a data set in the form of MNIST.
+
+    Args:
+        sizes: the lengths of the gzipped files in bytes.
+        gzipped: the SHA-256 sums of these.
+        unpacked: those of the same files once unpacked.
+        archive: an npz archive that holds the arrays too.
+    """
+    sums = zip(OF_MNIST, sizes, gzipped, unpacked, strict=True)
+    return tuple(
+        idx_array(
+            name,
+            shape,
+            size=size,
+            sha256=sha256,
+            unpacked=own,
+            archive=archive and replace(archive, key=key),
+        )
+        for (key, name, shape), size, sha256, own in sums
+    )
+
+
+def of_keras(title: str, name: str, size: int, digest: str) -> DataSet:
     """Describe a data set that Keras publishes as one file.
 
     Args:
         title: its name, as a person writes it.
-        file: which, by the name under which Keras keeps it in its cache.
+        name: that of the file, under which Keras keeps it in its cache.
+        size: its length in bytes.
+        digest: its sum.
     """
-    folder = file.name.partition(".")[0]
+    folder = name.partition(".")[0]
     return DataSet(
         title=title,
         folders=tuple(dict.fromkeys((folder.replace("_", "-"), folder))),
         mirrors=(KERAS_MIRROR,),
-        parts=(Part((file,)),),
+        parts=(Part((DataFile(name, size, digest),)),),
     )

@@ -8,19 +8,11 @@ copyright Zalando SE, MIT licence, https://github.com/zalandoresearch/fashion-mn
 import os
 
 from jaxnet_mini.datasets import files
-from jaxnet_mini.datasets.catalogue import KERAS_MIRROR, DataSet, Split, idx_array
+from jaxnet_mini.datasets.catalogue import KERAS_MIRROR, DataSet, Split, like_mnist
 
 CLASS_NAMES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
+    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 )
 """What the labels 0 to 9 stand for, in this order."""
 
@@ -32,34 +24,19 @@ DATA_SET = DataSet(
         # The authors' own: plain HTTP, which the SHA-256 sums make safe.
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     ),
-    parts=(
-        idx_array(
-            "train-images-idx3-ubyte",
-            (60000, 28, 28),
-            size=26421880,
-            sha256="3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-            unpacked="c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    parts=like_mnist(
+        (26421880, 29515, 4422102, 5148),
+        (
+            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
         ),
-        idx_array(
-            "train-labels-idx1-ubyte",
-            (60000,),
-            size=29515,
-            sha256="a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-            unpacked="bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-        ),
-        idx_array(
-            "t10k-images-idx3-ubyte",
-            (10000, 28, 28),
-            size=4422102,
-            sha256="346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-            unpacked="5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-        ),
-        idx_array(
-            "t10k-labels-idx1-ubyte",
-            (10000,),
-            size=5148,
-            sha256="67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-            unpacked="0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+        (
+            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
         ),
     ),
     installed=("/usr/share/dataset-fashion-mnist",),

@@ -7,25 +7,20 @@ https://ai.stanford.edu/~amaas/data/sentiment/; the files are Keras's.
 import os
 
 from jaxnet_mini.datasets import files, npz, splits, words
-from jaxnet_mini.datasets.catalogue import DataFile, of_keras
+from jaxnet_mini.datasets.catalogue import of_keras
 from jaxnet_mini.datasets.splits import Pair
 
 DATA_SET = of_keras(
     "IMDB",
-    DataFile(
-        "imdb.npz",
-        17464789,
-        "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f",
-    ),
+    "imdb.npz",
+    17464789,
+    "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f",
 )
 WORD_INDEX = of_keras(
     "the words of IMDB",
-    DataFile(
-        "imdb_word_index.json",
-        1641221,
-        "bfafd718b763782e994055a2d397834f",
-        algorithm="MD5",  # all that Keras publishes
-    ),
+    "imdb_word_index.json",
+    1641221,
+    "bfafd718b763782e994055a2d397834f",
 )
 
 

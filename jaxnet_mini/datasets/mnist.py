@@ -6,10 +6,9 @@ C. Cortes, C. J. C. Burges, http://yann.lecun.com/exdb/mnist/, licence CC BY-SA 
 """
 
 import os
-from dataclasses import replace
 
 from jaxnet_mini.datasets import files
-from jaxnet_mini.datasets.catalogue import DataFile, DataSet, Split, idx_array
+from jaxnet_mini.datasets.catalogue import DataFile, DataSet, Split, like_mnist
 
 KERAS_ARCHIVE = DataFile(
     "mnist.npz",
@@ -26,39 +25,21 @@ DATA_SET = DataSet(
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
     ),
-    parts=(
-        idx_array(
-            "train-images-idx3-ubyte",
-            (60000, 28, 28),
-            size=9912422,
-            sha256="440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-            unpacked="ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-            archive=replace(KERAS_ARCHIVE, key="x_train"),
+    parts=like_mnist(
+        (9912422, 28881, 1648877, 4542),
+        (
+            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
         ),
-        idx_array(
-            "train-labels-idx1-ubyte",
-            (60000,),
-            size=28881,
-            sha256="3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-            unpacked="65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-            archive=replace(KERAS_ARCHIVE, key="y_train"),
+        (
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
         ),
-        idx_array(
-            "t10k-images-idx3-ubyte",
-            (10000, 28, 28),
-            size=1648877,
-            sha256="8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-            unpacked="0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-            archive=replace(KERAS_ARCHIVE, key="x_test"),
-        ),
-        idx_array(
-            "t10k-labels-idx1-ubyte",
-            (10000,),
-            size=4542,
-            sha256="f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-            unpacked="ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-            archive=replace(KERAS_ARCHIVE, key="y_test"),
-        ),
+        KERAS_ARCHIVE,
     ),
 )
 

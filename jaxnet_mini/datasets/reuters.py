@@ -7,7 +7,7 @@ Learning Repository, 1987, https://doi.org/10.24432/C52G6M; the files are Keras'
 import os
 
 from jaxnet_mini.datasets import files, npz, splits, words
-from jaxnet_mini.datasets.catalogue import DataFile, of_keras
+from jaxnet_mini.datasets.catalogue import of_keras
 from jaxnet_mini.datasets.splits import Pair
 
 LABEL_NAMES = (
@@ -22,20 +22,15 @@ LABEL_NAMES = (
 
 DATA_SET = of_keras(
     "Reuters",
-    DataFile(
-        "reuters.npz",
-        2110848,
-        "d6586e694ee56d7a4e65172e12b3e987c03096cb01eab99753921ef915959916",
-    ),
+    "reuters.npz",
+    2110848,
+    "d6586e694ee56d7a4e65172e12b3e987c03096cb01eab99753921ef915959916",
 )
 WORD_INDEX = of_keras(
     "the words of Reuters",
-    DataFile(
-        "reuters_word_index.json",
-        550378,
-        "4d44cc38712099c9e383dc6e5f11a921",
-        algorithm="MD5",  # all that Keras publishes
-    ),
+    "reuters_word_index.json",
+    550378,
+    "4d44cc38712099c9e383dc6e5f11a921",
 )
 
 
