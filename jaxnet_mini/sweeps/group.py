@@ -7,7 +7,6 @@ go on. With a mesh each device trains its own members, without a word to the oth
 
 import dataclasses
 import functools
-import inspect
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -94,53 +93,21 @@ def at_once(state: TrainState, shards: int, needed: int) -> int:
 def _programs(mesh: Mesh | None) -> tuple[Program, Program]:
     """Return the programs that train and that evaluate a stack of members."""
 
-    def loops(
-        trainers: Any,
-        states: TrainState,
-        common: tuple[Any, Any],
-        orders: Any,
-        lasts: Any,
-        sums: Sums,
-    ) -> Progress:
-        data, first = common
-
-        def loop(
-            trainer: Any, state: Any, order: Any, last: Any, sums: Any
-        ) -> Progress:
-            done: Progress = trainer.loop(state, data, order, first, last, sums)
-            return done
-
-        after: Progress = jax.vmap(loop)(trainers, states, orders, lasts, sums)
-        return after
-
-    def evaluations(
-        trainers: Any, params: Any, batches: Any, last: Any, sums: Sums
-    ) -> Sums:
-        def evaluate(trainer: Any, params: Any, sums: Any) -> Sums:
-            total: Sums = trainer.evaluate(params, batches, 0, last, sums)
-            return total
-
-        totals: Sums = jax.vmap(evaluate)(trainers, params, sums)
-        return totals
-
-    def spread(function: Callable[..., Any], common: set[str]) -> Callable[..., Any]:
+    def spread(function: Callable[..., Any], *axes: int | None) -> Callable[..., Any]:
+        stacked = jax.vmap(function, axes)
         if mesh is None:
-            return function
+            return stacked
         own, whole = PartitionSpec(DATA), PartitionSpec()
-        names = inspect.signature(function).parameters
+        specs = tuple(whole if axis is None else own for axis in axes)
         shared_out: Callable[..., Any] = jax.shard_map(
-            function,
-            mesh=mesh,
-            in_specs=tuple(whole if name in common else own for name in names),
-            out_specs=own,
-            check_vma=False,
+            stacked, mesh=mesh, in_specs=specs, out_specs=own, check_vma=False
         )
         return shared_out
 
-    return (
-        Program(spread(loops, {"common"}), cpu_options=programs.FAST),
-        Program(spread(evaluations, {"batches", "last"})),
-    )
+    # The examples, and where the steps begin, are those of all members.
+    loop = spread(Trainer.loop, 0, 0, None, 0, None, 0, 0)
+    evaluate = spread(Trainer.evaluate, 0, 0, None, None, None, 0)
+    return Program(loop, cpu_options=programs.FAST), Program(evaluate)
 
 
 class Group:
@@ -276,9 +243,8 @@ class Group:
         sums = self.none
         for stack, _, last in stacks.runs(stepwise=False):
             interrupts.let_in()
-            sums = self._evaluations(
-                self.program, self.states.variables, stack, np.int32(last), sums
-            )
+            variables, ends = self.states.variables, np.int32(last)
+            sums = self._evaluations(self.program, variables, stack, 0, ends, sums)
         return self._logs(running, sums)
 
     def _logs(self, running: Sequence[int], sums: Sums) -> dict[int, Logs]:
@@ -296,9 +262,9 @@ class Group:
     ) -> Progress:
         ends = [lasts.get(index, 0) for index in range(len(self.members))]
         padded = self._put(np.array([*ends, *[0] * self.filler], np.int32))
-        common = self.data, np.int32(first)
+        begin = np.int32(first)
         done: Progress = self._loops(
-            self.program, self.states, common, orders, padded, sums
+            self.program, self.states, self.data, orders, begin, padded, sums
         )
         return done
 
