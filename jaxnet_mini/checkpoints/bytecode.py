@@ -9,17 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-OURS = __name__.partition(".")[0]
+from jaxnet_mini.base.absent.attributes import is_ours
+from jaxnet_mini.core import inspection
 
 PYTHON: str = sys.implementation.cache_tag or sys.implementation.name
 """The version of Python that bytecode is of, such as ``cpython-311``."""
 
 INSTALLED = {"site-packages", "dist-packages"}
-
-
-def is_ours(value: Any) -> bool:
-    """Tell whether a function or class is of this library."""
-    return _package(value) == OURS
 
 
 def _package(value: Any) -> str:
@@ -92,14 +88,6 @@ def _constant(value: Any) -> Any:
     return type(value).__name__, repr(value)
 
 
-def names(code: types.CodeType | None) -> frozenset[str]:
-    """Return the names of all globals and attributes in code."""
-    if code is None:
-        return frozenset()
-    inner = (c for c in code.co_consts if isinstance(c, types.CodeType))
-    return frozenset(code.co_names).union(*map(names, inner))
-
-
 def read_by(kind: type, read: frozenset[str]) -> frozenset[str]:
     """Return these names and those in the methods of a class that they name."""
     found, done = read | {"__call__"}, set[str]()
@@ -107,7 +95,7 @@ def read_by(kind: type, read: frozenset[str]) -> frozenset[str]:
         done |= left
         for name in left:
             method = _function(inspect.getattr_static(kind, name, None))
-            found |= names(getattr(method, "__code__", None))
+            found |= inspection.names(getattr(method, "__code__", None))
     return found
 
 

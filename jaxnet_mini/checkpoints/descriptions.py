@@ -19,14 +19,15 @@ from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxnet_mini.base.absent.attributes import is_ours
 from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.checkpoints import bytecode
-from jaxnet_mini.core import values
+from jaxnet_mini.core import inspection, values
 from jaxnet_mini.core.fields import written
+from jaxnet_mini.core.types import without_key
 from jaxnet_mini.files import config
 
 OF = "code of"
@@ -141,7 +142,7 @@ class Description:
             return self._function(value, name)
         if isinstance(value, types.MethodType):
             function, bound = value.__func__, value.__self__
-            used = bytecode.names(getattr(function, "__code__", None))
+            used = inspection.names(getattr(function, "__code__", None))
             used = bytecode.read_by(type(bound), used)
             found: dict[str, Json] = self._value(function, name)
             return found | {"self": self._value(bound, f"{name}.__self__", used)}
@@ -170,12 +171,12 @@ class Description:
 
     def _function(self, function: types.FunctionType, name: str) -> Json:
         known = {"function": function.__name__}
-        if bytecode.is_ours(function):
+        if is_ours(function):
             return known
         self.foreign = True
         if bytecode.is_installed(function):
             return known | {OF: bytecode.version(function)}
-        read = bytecode.names(function.__code__)
+        read = inspection.names(function.__code__)
         return known | {
             OF: bytecode.versions(function),
             CODE: bytecode.digest(function),
@@ -223,9 +224,7 @@ def _fields(value: Any) -> list[tuple[str, Any]]:
 
 def digest(array: Any) -> Json:
     """Return shape, dtype and checksum of an array."""
-    if jnp.issubdtype(array.dtype, jax.dtypes.prng_key):
-        array = jax.random.key_data(array)
-    whole: NDArray[Any] = np.asarray(array)
+    whole: NDArray[Any] = np.asarray(without_key(array))
     checksum, rows = 0, np.atleast_1d(whole)
     for first in range(0, len(rows), BLOCK_ROWS):
         block = np.ascontiguousarray(rows[first : first + BLOCK_ROWS])

@@ -19,6 +19,7 @@ from jaxnet_mini.core.metrics import Metric
 from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.core.types import without_key
 
 ADDRESS = re.compile(r"0x[0-9a-f]+")
 
@@ -83,9 +84,7 @@ def _shown(parameter: Any) -> list[str]:
 
 
 def _bits(value: Any) -> str:
-    if hasattr(value, "dtype") and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
-        value = jax.random.key_data(value)
-    array = np.asarray(value)
+    array = np.asarray(without_key(value))
     return f"{array.dtype}{array.shape}{hashlib.sha256(array.tobytes()).hexdigest()}"
 
 

@@ -108,13 +108,16 @@ def is_made_by_config(kind: Any) -> bool:
     return bool(made) and "__dataclass_fields__" not in vars(kind)
 
 
+def names(code: types.CodeType | None) -> frozenset[str]:
+    """Return the names of all globals and attributes in code; none of no code."""
+    if code is None:
+        return frozenset()
+    inner = (c for c in code.co_consts if isinstance(c, types.CodeType))
+    return frozenset(code.co_names).union(*map(names, inner))
+
+
 def names_in(kind: Any) -> frozenset[str]:
     """Return the globals and attributes that the methods of a user's class name."""
-
-    def names(code: types.CodeType) -> frozenset[str]:
-        inner = (c for c in code.co_consts if isinstance(c, types.CodeType))
-        return frozenset(code.co_names).union(*map(names, inner))
-
     methods = [
         member.__code__
         for base in kind.__mro__

@@ -113,6 +113,17 @@ def is_shape(value: Any) -> bool:
     return isinstance(value, tuple) and all(isinstance(size, int) for size in value)
 
 
+def is_key(leaf: Any) -> bool:
+    """Return whether an array, or its shape and dtype, is of JAX's random keys."""
+    dtype: Any = getattr(leaf, "dtype", float)
+    return bool(jnp.issubdtype(dtype, jax.dtypes.prng_key))
+
+
+def without_key(leaf: Any) -> Any:
+    """Return of an array of JAX's keys the numbers in them, all else as it is."""
+    return jax.random.key_data(leaf) if is_key(leaf) else leaf
+
+
 def as_float(x: Array) -> Array:
     """Cast integers and booleans to JAX's default float; leave floats alone.
 

@@ -17,12 +17,12 @@ from collections.abc import Callable, Hashable
 from typing import Any, ClassVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
 from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.core.fields import check_fields
+from jaxnet_mini.core.types import is_key
 from jaxnet_mini.errors import ArgumentError
 
 _KEY = "_value_key"
@@ -229,7 +229,7 @@ def _key_of_array(array: Any) -> Hashable:
     if isinstance(array, Array):
         if isinstance(array, jax.core.Tracer) or not array.is_fully_addressable:
             return _Same(array)
-        if jnp.issubdtype(array.dtype, jax.dtypes.prng_key):
+        if is_key(array):
             return str(array.dtype), _key_of_array(jax.random.key_data(array))
         weak = bool(getattr(array, "weak_type", False))
     kind, numbers = type(array), np.asarray(array)

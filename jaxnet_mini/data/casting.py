@@ -34,6 +34,16 @@ def device_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(jax.dtypes.canonicalize_dtype(native))
 
 
+def on_device(rows: int, arrays: Any) -> Any:
+    """Return shapes and dtypes that so many rows have on the device."""
+
+    def of_one(array: NDArray[Any]) -> jax.ShapeDtypeStruct:
+        dtype = device_dtype(array.dtype)
+        return jax.ShapeDtypeStruct((rows, *array.shape[1:]), dtype)
+
+    return jax.tree.map(of_one, arrays)
+
+
 def row_bytes(tree: Any) -> int:
     """Return what a row of one array or several takes on the device."""
     return sum(

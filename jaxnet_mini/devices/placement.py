@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
 from jaxnet_mini.core.training.state import NO_ROW
+from jaxnet_mini.core.types import is_key
 from jaxnet_mini.devices import processes
 from jaxnet_mini.errors import ArgumentError
 
@@ -140,7 +140,7 @@ def _put_globally(leaf: Any, sharding: NamedSharding) -> Any:
     """Put an array that every process has, on the devices of all of them."""
     if isinstance(leaf, jax.Array) and not leaf.is_fully_addressable:
         return leaf if leaf.sharding == sharding else _moved(leaf, sharding)
-    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+    if is_key(leaf):
         kind = jax.random.key_impl(leaf)
         words = _put_globally(jax.random.key_data(leaf), sharding)
         wrap = functools.partial(jax.random.wrap_key_data, impl=kind)

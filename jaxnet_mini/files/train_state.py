@@ -22,6 +22,7 @@ from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.paths import by_path
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.core.types import is_key, without_key
 from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import find
 
@@ -38,7 +39,7 @@ def taken(state: TrainState) -> tuple[dict[str, Any], Json]:
     arrays = weights.of(state.variables)
     arrays |= {KEY: jax.random.key_data(state.key), STEP: state.step}
     for name, value in by_path(state.optimizer_state).items():
-        arrays[f"{OPTIMIZER}{name}"] = _numbers(value)
+        arrays[f"{OPTIMIZER}{name}"] = without_key(value)
     kind = str(jax.random.key_impl(state.key))
     return arrays, {"key": kind, "optimizer": state.optimizer_state is not None}
 
@@ -75,7 +76,7 @@ def restored(
         trained = trainer.trained(variables.params)
         optimizer = jax.eval_shape(trainer.optimizer.init, trained)
         for name, leaf in by_path(optimizer).items():
-            expected[f"{OPTIMIZER}{name}"] = jax.eval_shape(_numbers, leaf)
+            expected[f"{OPTIMIZER}{name}"] = jax.eval_shape(without_key, leaf)
     weights.check(expected, arrays, source)
 
     def placed(prefix: str, tree: Any) -> Any:
@@ -92,21 +93,11 @@ def restored(
     )
 
 
-def _numbers(leaf: Any) -> Any:
-    """Return what of a leaf goes into a file: of JAX's keys the numbers in them."""
-    return jax.random.key_data(leaf) if _is_key(leaf) else leaf
-
-
-def _is_key(leaf: Any) -> bool:
-    dtype: Any = getattr(leaf, "dtype", np.dtype(np.float32))
-    return bool(jnp.issubdtype(dtype, jax.dtypes.prng_key))
-
-
 def _placed(array: NDArray[Any], like: Any = None) -> Array:
     # A copy: on a CPU JAX may take an array over, with the whole file behind it.
     with transfers.meant():
         placed = jnp.array(array)
-        if not _is_key(like):
+        if not is_key(like):
             return placed
         kinds = (kind for kind in KEYS if _dtype(kind) == like.dtype)
         keys: Array = jax.random.wrap_key_data(placed, impl=next(kinds))

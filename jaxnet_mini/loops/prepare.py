@@ -8,7 +8,7 @@ import jax
 
 from jaxnet_mini.core.networks.outline import NetOutline
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.data import checks, epoch_order, fit_arguments, iterables
+from jaxnet_mini.data import casting, checks, epoch_order, fit_arguments, iterables
 from jaxnet_mini.data import stacks as stacking
 from jaxnet_mini.data.checked_batches import Checked
 from jaxnet_mini.data.checks import Examples
@@ -21,7 +21,7 @@ from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.loops.choose_feed import choose_feed
 from jaxnet_mini.loops.feed import Feed
 from jaxnet_mini.loops.forward import Source
-from jaxnet_mini.loops.rehearsal import batch_of, examples_for, trainer_for, try_out
+from jaxnet_mini.loops.rehearsal import checking, examples_for, trainer_for, try_out
 from jaxnet_mini.loops.stream import StreamedBatches
 
 
@@ -77,10 +77,10 @@ class Prepared:
     held_out: Validation
 
     @property
-    def batch(self) -> tuple[Any, Any]:
+    def batch(self) -> Any:
         """Shapes and dtypes of a batch of inputs and of targets, on the device."""
         x, y, _ = self.sample
-        return batch_of(self.batch_size, x), batch_of(self.batch_size, y)
+        return casting.on_device(self.batch_size, (x, y))
 
     def plan(self, seed: tuple[int, ...]) -> Plan:
         """Return how to go through the examples."""
@@ -211,7 +211,7 @@ def _hold_out(
         passes=sum(schedule.due(e + 1) for e in epochs[:1000]),  # whether several
     )
     if batches is not None:
-        check = functools.partial(_checked, trainer, outline, "validation ")
+        check = checking(trainer, outline, prefix="validation ")
         return given, _HeldOut(batches=BatchStacks(Checked(batches, check)))
     if data.validation_data is not None:
         prefix = "validation "
@@ -245,21 +245,9 @@ def _streamed_batches(
             f"validation_split={data.validation_split!r} needs arrays, and x gives "
             "batches: give validation_data instead."
         )
-
-    def check(triple: tuple[Any, Any, Any]) -> Examples:
-        return examples_for(trainer, outline, *triple, data.class_weight)
-
+    check = checking(trainer, outline, data.class_weight)
     pieces_of = functools.partial(batch_pieces, trainer, shards=place.shards)
     return StreamedBatches(Checked(data.x, check), pieces_of, place)
-
-
-def _checked(
-    trainer: Trainer,
-    outline: NetOutline,
-    prefix: str,
-    triple: tuple[Any, Any, Any],
-) -> Examples:
-    return examples_for(trainer, outline, *triple, prefix=prefix)
 
 
 def first_steps(

@@ -2,11 +2,8 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
-
-import jax
-from numpy.typing import NDArray
 
 from jaxnet_mini.core.networks.graph import output_names
 from jaxnet_mini.core.networks.outline import NetOutline
@@ -16,6 +13,7 @@ from jaxnet_mini.core.types import Shape
 from jaxnet_mini.data import casting, checks, fit_arguments
 from jaxnet_mini.data.arrays import as_inputs, without_name
 from jaxnet_mini.data.checks import Examples
+from jaxnet_mini.data.iterables import Triple
 from jaxnet_mini.data.several_outputs import several_examples
 
 
@@ -52,21 +50,23 @@ def examples_for(
     return several_examples(*given, trainer.goals, _by_name(outline), prefix=prefix)
 
 
+def checking(
+    trainer: Trainer,
+    outline: NetOutline,
+    class_weight: Mapping[int, float] | None = None,
+    prefix: str = "",
+) -> Callable[[Triple], Examples]:
+    """Return what makes `examples_for` of a batch; arguments as there."""
+    return lambda triple: examples_for(
+        trainer, outline, *triple, class_weight, prefix=prefix
+    )
+
+
 def _by_name(outline: NetOutline) -> dict[str, Shape]:
     """Return the shapes of several outputs by their names."""
     shape = outline.output_shape
     names = output_names(outline.net)
     return shape if isinstance(shape, dict) else dict(zip(names, shape, strict=True))
-
-
-def batch_of(rows: int, arrays: Any) -> Any:
-    """Return shapes and dtypes that so many rows have on the device."""
-
-    def of_one(array: NDArray[Any]) -> jax.ShapeDtypeStruct:
-        dtype = casting.device_dtype(array.dtype)
-        return jax.ShapeDtypeStruct((rows, *array.shape[1:]), dtype)
-
-    return jax.tree.map(of_one, arrays)
 
 
 def trainer_for(trainer: Trainer, outline: NetOutline) -> Trainer:
@@ -100,4 +100,6 @@ def try_out(trainer: Trainer, checked: Examples, batch_size: int) -> None:
     if trainer.acts_by_row(training=True):
         # Few show what many do, and one tracing then serves most sizes.
         rows = min(rows, fit_arguments.BATCH_SIZE)
-    rehearsal.rehearse(trainer.program(), *batch_of(rows, (checked.x, checked.y)))
+    rehearsal.rehearse(
+        trainer.program(), *casting.on_device(rows, (checked.x, checked.y))
+    )

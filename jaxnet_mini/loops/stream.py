@@ -56,12 +56,7 @@ class _Chunked:
         self._buffers = Buffers()
         self._steps = steps_of_chunk(like.x, batch_size, steps)
         self._capacity = self._steps * batch_size
-
-        def shape(array: NDArray[Any]) -> jax.ShapeDtypeStruct:
-            dtype = casting.device_dtype(array.dtype)
-            return jax.ShapeDtypeStruct((self._capacity, *array.shape[1:]), dtype)
-
-        x, y, weight = jax.tree.map(shape, tuple(like))
+        x, y, weight = casting.on_device(self._capacity, tuple(like))
         count = jax.ShapeDtypeStruct((), np.dtype(np.int32))
         self._shapes = Data(x, y, weight, count)
 

@@ -11,8 +11,6 @@ from jaxnet_mini.callbacks import CallbackList, as_callbacks
 from jaxnet_mini.callbacks.base import Callback, watches_batches
 from jaxnet_mini.callbacks.progress_bar import check_verbose
 from jaxnet_mini.core.networks import protocol
-from jaxnet_mini.core.networks.outline import NetOutline
-from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import Logs, RandomKey
 from jaxnet_mini.data import arrays, checks, epoch_order, fit_arguments, iterables
 from jaxnet_mini.data import stacks as stacking
@@ -75,24 +73,14 @@ def evaluate(
         rehearsal.try_out(trainer, examples, size)
         stacks: Source = stacking.cut(*examples, size)
     else:
-        stacks = _stacks_of_batches(trainer, outline, opened)
+        stacks = BatchStacks(Checked(opened, rehearsal.checking(trainer, outline)))
+        rehearsal.try_out(trainer, stacks.first, stacks.first.length)
         steps = stacks.batches
     called = _called(hooks, model, steps, verbose)
     variables = place.params(held.untrained().variables)
     return evaluation.evaluate(
         trainer, variables, stacks, called, place, verbose, steps=steps
     )
-
-
-def _stacks_of_batches(
-    trainer: Trainer, outline: NetOutline, opened: iterables.Batches
-) -> BatchStacks:
-    def check(triple: tuple[Any, Any, Any]) -> Examples:
-        return rehearsal.examples_for(trainer, outline, *triple)
-
-    stacks = BatchStacks(Checked(opened, check))
-    rehearsal.try_out(trainer, stacks.first, stacks.first.length)
-    return stacks
 
 
 def predict(

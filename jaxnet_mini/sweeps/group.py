@@ -22,6 +22,7 @@ from jaxnet_mini.core.training.finish import finished
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.sums import Progress, Sums
 from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.core.types import is_key
 from jaxnet_mini.data.plan import Plan
 from jaxnet_mini.devices import memory, programs
 from jaxnet_mini.devices.placement import DATA, Placement
@@ -302,7 +303,7 @@ class Group:
 
 
 def _stacked(leaves: Sequence[Any]) -> Any:
-    if jnp.issubdtype(getattr(leaves[0], "dtype", float), jax.dtypes.prng_key):
+    if is_key(leaves[0]):
         keys = jnp.stack([jax.random.key_data(leaf) for leaf in leaves])
         return jax.random.wrap_key_data(keys, impl=jax.random.key_impl(leaves[0]))
     stack = np.stack([np.asarray(leaf) for leaf in leaves])

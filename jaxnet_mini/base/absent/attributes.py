@@ -14,8 +14,8 @@ from jaxnet_mini.errors import AbsentNameError, ArgumentError
 PACKAGE = "jaxnet_mini."
 
 
-def is_ours(kind: type) -> bool:
-    """Tell whether a class is this library's, and no user's subclass."""
+def is_ours(kind: Any) -> bool:
+    """Tell whether a class or function is this library's, and no user's subclass."""
     return f"{kind.__module__}.".startswith(PACKAGE)
 
 
