@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from jaxnet_mini.base.absent import attributes
-from jaxnet_mini.core import optimizers
+from jaxnet_mini.core import optimizers, transformations
 from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import StateError
 from jaxnet_mini.models.held import Held
@@ -82,22 +82,28 @@ class ModelOptimizer:
         }
         return settings | methods.of_optimizer()
 
+    def _configured(self) -> Any:
+        """Return the learning rate that the model was compiled with, if any."""
+        return getattr(self._held.compiled().optimizer, "learning_rate", None)
+
     @property
     def learning_rate(self) -> float:
         """The learning rate of the next step; setting it compiles nothing anew.
 
         A float, which has Keras's ``numpy()`` and ``assign(value)`` too. Where it
-        follows a schedule, it is that of the last step.
+        follows a schedule it cannot be set.
         """
-        state = self._held.trained()
-        rate = optimizers.get_learning_rate(state.optimizer_state)
+        state, schedule = self._held.trained().optimizer_state, self._configured()
+        rate = optimizers.get_learning_rate(state)
+        if callable(schedule):  # the state has the rate of the last step
+            with transfers.meant(), transformations.as_optax_computes():
+                rate = schedule(transfers.to_host(state.count))
         return LearningRate.of(self, float(transfers.to_host(rate)))
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
         number = optimizers.check_learning_rate(value)
-        configured = getattr(self._held.compiled().optimizer, "learning_rate", None)
-        if callable(configured):
+        if callable(self._configured()):
             raise StateError(
                 "the learning rate follows a schedule and cannot be set: compile with "
                 "a number as learning_rate."

@@ -160,9 +160,9 @@ def test_a_rate_that_follows_a_schedule_is_written_as_it_was(tmp_path):
     model = ours()
     model.compile(jn.optimizers.SGD(schedule), "sparse_categorical_crossentropy")
     model.fit(*data(), callbacks=TensorBoard(tmp_path), **CALL)
-    # Three steps an epoch; the rate is that of the last step.
+    # Three steps an epoch; the rate is that of the next one.
     key = ("train", "epoch_learning_rate")
-    assert_series(written_in(tmp_path), key, range(3), [0.5**3, 0.5**6, 0.5**9])
+    assert_series(written_in(tmp_path), key, range(3), [0.5**4, 0.5**7, 0.5**10])
 
 
 def test_a_rate_that_is_built_in_is_left_out(tmp_path):
