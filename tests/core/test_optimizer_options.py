@@ -89,7 +89,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_twenty_steps_are_those_of_float64(case):
+def test_a_hundred_steps_are_those_of_float64(case):
     optimizer, step, named = CASES[case]
     named = {"rate": lambda t: 0.1} | named
     expected, _ = by_hand(lambda rate: step(rate), **named)

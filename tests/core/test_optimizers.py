@@ -28,10 +28,12 @@ from jaxnet_mini.errors import ArgumentError, StateError, UnknownNameError
 from jaxnet_mini.layers import Dense
 from jaxnet_mini.optimizers import (
     SGD,
+    Adafactor,
     Adagrad,
     Adam,
     AdamW,
     Lion,
+    Muon,
     Nadam,
     RMSprop,
     get_learning_rate,
@@ -69,7 +71,7 @@ REFERENCES = [
 
 
 @pytest.mark.parametrize(("optimizer", "update"), REFERENCES, ids=named)
-def test_twenty_steps_are_those_of_float64(optimizer, update):
+def test_a_hundred_steps_are_those_of_float64(optimizer, update):
     expected = []
     params, slots = oracles.float64(PARAMS), {name: {} for name in PARAMS}
     for t, gradient in enumerate(GRADIENTS, start=1):
@@ -119,6 +121,8 @@ def test_trap_the_moments_do_not_share_a_buffer():
         (Adagrad(), Adagrad(0.5)),
         (Lion(), Lion(beta_1=0.1)),
         (Nadam(), Nadam(0.5)),
+        (Adafactor(), Adafactor(0.5, -0.5, clip_threshold=2.0)),
+        (Muon(), Muon(0.5, muon_a=3.0, rms_rate=0.1, weight_decay=0.1)),
     ],
     ids=named,
 )
@@ -139,6 +143,8 @@ def test_optimizers_that_differ_in_numbers_share_a_program(one, other):
         (RMSprop(), RMSprop(centered=True)),
         (Adam(), Nadam()),
         (Adam(), AdamW()),
+        (Muon(), Muon(ns_steps=3)),
+        (Muon(), Muon(exclude_layers=["output"])),
         (Adam(), Adam(optax.constant_schedule(0.1))),
     ],
     ids=named,
@@ -293,6 +299,55 @@ def test_the_learning_rate_of_a_schedule_is_that_of_the_last_step():
     for rate in (1.0, 0.9, 0.8):
         _, state = optimizer.transformation().update(params, state, params)
         assert float(get_learning_rate(state)) == pytest.approx(rate)
+
+
+# Kernels as matrices
+
+
+def test_muon_takes_kernels_that_are_not_excluded():
+    """What it leaves to Adam moves by the learning rate, each number, at first."""
+    rng = np.random.default_rng(0)
+    shapes = {"a/kernel": (3, 4), "b/kernel": (4, 3), "output/kernel": (3, 2)}
+    shapes |= {"a/bias": (4,), "table/embeddings": (5, 2), "stack/kernel": (2, 3, 3)}
+    params = {n: rng.normal(size=s).astype(np.float32) for n, s in shapes.items()}
+    optimizer = Muon(
+        0.1, weight_decay=None, adam_weight_decay=None, exclude_layers=["^out"]
+    )
+    update = jax.jit(optimizer.transformation().update)
+    updates, _ = update(params, optimizer.init(params), params)
+    sizes = {name: np.abs(value) for name, value in updates.items()}
+    alike = {n for n, size in sizes.items() if np.allclose(size, 0.1, rtol=0.01)}
+    assert alike == {*shapes} - {"a/kernel", "b/kernel"}
+    for name in ("a/kernel", "b/kernel"):
+        left, values, right = np.linalg.svd(params[name].astype(float), False)
+        values = values / np.sqrt(np.sum(values**2))
+        for _ in range(5):
+            values = 3.4445 * values - 4.775 * values**3 + 2.0315 * values**5
+        expected = -0.1 * 0.2 * 2.0 * (left * values) @ right
+        np.testing.assert_allclose(updates[name], expected, atol=1e-6)
+
+
+def test_adafactor_keeps_little():
+    kept = jax.eval_shape(Adafactor().init, {"kernel": np.zeros((50, 40), np.float32)})
+    size = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(kept.inner_state))
+    assert size < 50 + 40 + 10
+
+
+def test_words_of_exclude_layers_are_regular_expressions():
+    text = 'Muon: exclude_layers must be a list of strings, such as ["output"], not'
+    for given in ("output", 3):
+        with unchecked_types(), raises_text(ArgumentError, f"{text} {given!r}."):
+            Muon(exclude_layers=given)
+    with unchecked_types(), raises_text(ArgumentError, "exclude_layers[1] must be a s"):
+        Muon(exclude_layers=["output", 3])
+    with raises_text(
+        ArgumentError,
+        "Muon: exclude_layers[0] must be a regular expression, not 'a[' (",
+        "write 'a\\\\[' for these very letters.",
+    ):
+        Muon(exclude_layers=["a["])
+    assert Muon(exclude_layers=["a\\["]).exclude_layers == ("a\\[",)
+    assert Muon(exclude_layers=[]) == Muon()
 
 
 # Values, names and errors

@@ -274,6 +274,8 @@ OPTIMIZERS = [
     "sgd",
     jn.optimizers.SGD(0.05, momentum=0.9, nesterov=True),
     jn.optimizers.RMSprop(0.01, momentum=0.5, centered=True),
+    jn.optimizers.Adafactor(0.05),
+    jn.optimizers.Muon(0.05, exclude_layers=("^last/", "bias"), rms_rate=None),
 ]
 
 

@@ -393,7 +393,8 @@ KERAS_PATHS = {
     "ELU GaussianDropout GaussianNoise Identity LeakyReLU PReLU ReLU Reshape Softmax "
     "ActivityRegularization AlphaDropout CategoryEncoding Embedding Lambda Permute "
     "RepeatVector",
-    "optimizers": "Adadelta Adam AdamW Adamax Ftrl Lamb SGD RMSprop Adagrad Lion Nadam",
+    "optimizers": "Adadelta Adafactor Adam AdamW Adamax Ftrl Lamb Muon SGD RMSprop "
+    "Adagrad Lion Nadam",
     "optimizers.schedules": "CosineDecay CosineDecayRestarts ExponentialDecay "
     "InverseTimeDecay LearningRateSchedule PiecewiseConstantDecay PolynomialDecay",
     "losses": "SparseCategoricalCrossentropy CategoricalCrossentropy "

@@ -392,14 +392,18 @@ def optimizer_of(name):
     }
 
 
-@pytest.mark.parametrize(
-    "name", ["Adam", "AdamW", "Adadelta", "SGD", "RMSprop", "Adagrad", "Lion", "Nadam"]
-)
+NAMES = ["Adam", "AdamW", "Adadelta", "SGD", "RMSprop", "Adagrad", "Lion", "Nadam"]
+NAMES += ["Adafactor", "Muon"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_optimizers_come_back(tmp_path, name):
     path, _ = written(tmp_path, small, optimizer_of(name))
     optimizer = load_model(path).trainer.optimizer
     assert type(optimizer) is getattr(jn.optimizers, name)
     assert optimizer.learning_rate == 0.03
+    expected = getattr(jn.optimizers, name)(0.03)
+    assert optimizer.transformation() is expected.transformation()
 
 
 def test_options_of_optimizers_come_back(tmp_path):
@@ -670,7 +674,10 @@ def test_graphs_and_models_inside_models_come_back(tmp_path):
 
 
 UNSUPPORTED_SETTINGS = [
-    (lambda keras: keras.optimizers.Muon(), "unknown class 'optimizers.Muon'"),
+    (
+        lambda keras: keras.optimizers.ScheduleFreeAdamW(),
+        "unknown class 'optimizers.ScheduleFreeAdamW'",
+    ),
 ]
 
 

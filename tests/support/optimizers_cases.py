@@ -1,5 +1,7 @@
 """What tests of optimizers share, and those that ask Keras."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,7 @@ import optax
 from jaxnet_mini.optimizers import (
     SGD,
     Adadelta,
+    Adafactor,
     Adagrad,
     Adam,
     Adamax,
@@ -15,10 +18,11 @@ from jaxnet_mini.optimizers import (
     Ftrl,
     Lamb,
     Lion,
+    Muon,
     RMSprop,
 )
 
-STEPS = 20
+STEPS = 100
 
 
 RNG = np.random.default_rng(0)
@@ -42,19 +46,31 @@ GRADIENTS = [
 ]
 
 
+@functools.partial(jax.jit, static_argnums=0)
+def _run(transformation, params, state, gradients):
+    def step(carry, gradient):
+        params, state = carry
+        updates, state = transformation.update(gradient, state, params)
+        params = optax.apply_updates(params, updates)
+        return (params, state), params
+
+    return jax.lax.scan(step, (params, state), gradients)[1]
+
+
 def trajectory(transformation, state, gradients=GRADIENTS):
     """The parameters after each step."""
-    params, after = jax.tree.map(jnp.asarray, PARAMS), []
+    return each_step(_run(transformation, PARAMS, state, stacked(gradients)))
 
-    @jax.jit
-    def step(params, state, gradient):
-        updates, state = transformation.update(gradient, state, params)
-        return optax.apply_updates(params, updates), state
 
-    for gradient in gradients:
-        params, state = step(params, state, jax.tree.map(jnp.asarray, gradient))
-        after.append(params)
-    return after
+def stacked(gradients):
+    """The gradients of all steps, in one array of each parameter."""
+    return jax.tree.map(lambda *entries: np.stack(entries), *gradients)
+
+
+def each_step(after):
+    """What `stacked` took."""
+    arrays = {name: np.asarray(array) for name, array in after.items()}
+    return [{n: a[i] for n, a in arrays.items()} for i in range(len(arrays["bias"]))]
 
 
 def ours(optimizer):
@@ -108,4 +124,10 @@ AS_KERAS = [
         beta=0.3,
         weight_decay=0.1,
     ),
+    Adafactor(0.1),
+    Adafactor(1.0, -0.5, 1e-6, 0.1, 0.5, relative_step=False),
+    Muon(0.01),
+    Muon(0.1, 0.8, 0.9, None, 1e-3, None, rms_rate=None, nesterov=False),
+    Muon(0.1, exclude_layers=("^ker",), adam_lr_ratio=0.5, adam_weight_decay=0.1),
+    Muon(0.1, weight_decay=0.1, ns_steps=3, muon_a=3.0, muon_b=-4.0, muon_c=1.5),
 ]

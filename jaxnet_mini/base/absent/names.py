@@ -104,10 +104,8 @@ NAMES: dict[str, dict[str, str]] = {
     "metrics": {},
     "losses": {},
     "optimizers": {
-        "Adafactor": "give compile optax.adafactor(learning_rate)",
         "LossScaleOptimizer": "all is computed in float32, which needs no such scale",
         "MultiOptimizer": "give compile optax.partition({...}, labels)",
-        "Muon": "give compile optax.contrib.muon(learning_rate)",
         "OptimizerMap": "give compile optax.partition({...}, labels)",
         "ScheduleFreeAdamW": "write optimizers.AdamW(learning_rate)",
         "legacy": "all optimizers stand in jaxnet_mini.optimizers itself",

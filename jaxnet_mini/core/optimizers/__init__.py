@@ -23,12 +23,13 @@ from jaxnet_mini.core.optimizers.descent import (
     Lion,
     RMSprop,
 )
+from jaxnet_mini.core.optimizers.matrices import Adafactor, Muon
 from jaxnet_mini.core.optimizers.rates import get_learning_rate, set_learning_rate
 from jaxnet_mini.core.transformations import Transformation
 from jaxnet_mini.errors import ArgumentError, find
 
 __all__ = ["Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion"]
-__all__ += ["SGD", "Nadam", "RMSprop"]
+__all__ += ["SGD", "Adafactor", "Muon", "Nadam", "RMSprop"]
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     n.lower(): globals()[n] for n in sorted(__all__)

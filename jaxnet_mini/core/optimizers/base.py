@@ -79,6 +79,14 @@ Rate: TypeAlias = Annotated[float | Schedule, Checked(_rate)]
 NotNegative: TypeAlias = Annotated[float, Checked(_number)]
 Share: TypeAlias = Annotated[float, Checked(_number, below=1.0)]
 """Of a running mean that stays from step to step: with 1 nothing were new."""
+AtMost0: TypeAlias = Annotated[
+    float,
+    Checked(
+        check_fits,
+        words="a finite number of at most 0",
+        fits=lambda v: -math.inf < v <= 0,
+    ),
+]
 Decay: TypeAlias = Option[NotNegative | None]
 """Of a ``weight_decay`` that is an option, and no part of the algorithm."""
 Clip: TypeAlias = Option[Annotated[float, _CLIP] | None]
@@ -139,6 +147,9 @@ class Optimizer(Value):
     absent_at_zero: ClassVar[tuple[str, ...]] = ()
     """Fields that leave a part of the algorithm out where they are 0 or False."""
 
+    static: ClassVar[tuple[str, ...]] = ()
+    """Numbers that are a part of the program: others are another one."""
+
     learning_rate: Rate = 0.001
     _: dataclasses.KW_ONLY
     clipnorm: Clip = None
@@ -168,13 +179,17 @@ class Optimizer(Value):
         shown = (f"{name}={getattr(self, name)!r}" for name in fields.written(self))
         return f"{type(self).__qualname__}({', '.join(shown)})"
 
+    def _is_traced(self, name: str, value: Any) -> bool:
+        """Tell whether what a field holds is a number in the state."""
+        return is_number(value) and name not in self.static
+
     def _used(self) -> dict[str, Any]:
         """Return what the factory is to be given, by name, numbers as floats."""
         kind: Any = type(self)
         said = facts(kind)
         own = {name: getattr(self, name) for name in said if OPTION not in said[name]}
         return {
-            name: float(value) if is_number(value) else value
+            name: float(value) if self._is_traced(name, value) else value
             for name, value in own.items()
             if value or name not in self.absent_at_zero
         }
@@ -197,7 +212,9 @@ class Optimizer(Value):
         """
         kind: Any = type(self)
         used = self._used().items()
-        fixed = ((n, float if is_number(v) else formula_of(v)) for n, v in used)
+        fixed = (
+            (n, float if self._is_traced(n, v) else formula_of(v)) for n, v in used
+        )
         return _transformation(kind, Settings(tuple(fixed)), tuple(self._options()))
 
     def init(self, params: Params) -> OptimizerState:
@@ -216,7 +233,7 @@ def _injected(
     """Return the transformation of these settings, whose numbers its state holds."""
     given = {name: from_state(value) for name, value in settings.items()}
     if not options:
-        return optax.inject_hyperparams(kind.factory)(**given)
+        return optax.inject_hyperparams(kind.factory, kind.static)(**given)
 
     def factory(**numbers: Any) -> optax.GradientTransformation:
         own = {name: numbers[name] for name in settings}
@@ -230,7 +247,7 @@ def _injected(
         n: np.asarray(v, np.int32) if n in _WHOLE else float(v)
         for n, v in options.items()
     }
-    return optax.inject_hyperparams(factory)(**given, **numbers)
+    return optax.inject_hyperparams(factory, kind.static)(**given, **numbers)
 
 
 @functools.lru_cache(maxsize=256)

@@ -1,16 +1,15 @@
 """Gradient descent: along the gradient or its sign, and by sums of its squares."""
 
-import math
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from jaxnet_mini.base.arguments import check_fits
-from jaxnet_mini.core.fields import Checked, Flag
+from jaxnet_mini.core.fields import Flag
 from jaxnet_mini.core.optimizers.base import (
+    AtMost0,
     Decay,
     NotNegative,
     Optimizer,
@@ -266,11 +265,6 @@ class RMSprop(Optimizer):
     weight_decay: Decay = None
 
 
-_AT_MOST_0 = Checked(
-    check_fits, words="a finite number of at most 0", fits=lambda v: -math.inf < v <= 0
-)
-
-
 class FtrlState(NamedTuple):
     """Sums of squares and of what the parameters follow from, of their shape."""
 
@@ -354,7 +348,7 @@ class Ftrl(Optimizer):
 
     factory = staticmethod(_ftrl)
 
-    learning_rate_power: Annotated[float, _AT_MOST_0] = -0.5
+    learning_rate_power: AtMost0 = -0.5
     initial_accumulator_value: NotNegative = 0.1
     l1_regularization_strength: NotNegative = 0.0
     l2_regularization_strength: NotNegative = 0.0
