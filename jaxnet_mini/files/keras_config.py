@@ -131,7 +131,10 @@ def _network(kind: str, config: dict[str, Json], own: Collection[str]) -> Json:
     nodes, start, end = keras_graphs.nodes_of(config, lambda entry: _layer(entry, own))
     arguments = [node["config"] for node in nodes]
     before = [start, *(node["name"] for node in arguments)]
-    alone = all(isinstance(node["layer"], dict) for node in arguments)
+    alone = all(
+        isinstance(node["layer"], dict) and node["training"] is None
+        for node in arguments
+    )
     if alone and before == [*(node["sources"] for node in arguments), end]:
         layers = [node["layer"] for node in arguments]
         return {"class": "layers.Serial", "config": named | {"layers": layers}}

@@ -58,7 +58,9 @@ def functional(
         places[call.name] = [call.weights, len(own), 0]
         taken = [tensor(source) for source in names_in(call.sources)]
         one = isinstance(call.sources, str)
-        own.append({"args": taken if one else [taken], "kwargs": {}})
+        kwargs = {} if call.training is None else {"training": call.training}
+        arguments: Json = {"args": taken if one else [taken], "kwargs": kwargs}
+        own.append(arguments)
     written = [
         inputs(name, shapes[name]) | {"name": name, "inbound_nodes": []}
         for name in starts
@@ -93,12 +95,12 @@ def nodes_of(
     starts = input_names(config)
     ends = _places(config, "output_layers")
     calls = {
-        call_name(_name(entry), index): (entry, sources)
+        call_name(_name(entry), index): (entry, *taken)
         for entry in entries
-        for index, sources in enumerate(_sources(entry))
+        for index, taken in enumerate(_calls(entry))
     }
-    sources = {name: names_in(of) for name, (_, of) in calls.items()}
-    layers = {name: _name(entry) for name, (entry, _) in calls.items()}
+    sources = {name: names_in(of) for name, (_, of, _) in calls.items()}
+    layers = {name: _name(entry) for name, (entry, *_) in calls.items()}
     _check_order(sources, starts)
     for last in ends.values():
         if last not in calls:
@@ -111,29 +113,20 @@ def nodes_of(
     nodes = []
     sorted_ends = in_keras_order(tuple(ends.items()))
     for name in by_depth(sources, layers, sorted_ends):
-        own, (entry, of) = layers[name], calls[name]
+        own, (entry, of, training) = layers[name], calls[name]
         index = numbers[own] = numbers.get(own, -1) + 1
         named[name] = call_name(own, index)
         taken = tuple(named[source] for source in sources[name])
         one = isinstance(of, str)
         inside = own if index else layer(entry)
-        nodes.append((named[name], inside, taken[0] if one else taken))
-    made = [
-        {
-            "class": "layers.Node",
-            "config": {
-                "name": name,
-                "layer": inside,
-                "sources": sources if isinstance(sources, str) else list(sources),
-            },
-        }
-        for name, inside, sources in nodes
-    ]
+        node = {"name": named[name], "layer": inside, "training": training}
+        node["sources"] = taken[0] if one else list(taken)
+        nodes.append({"class": "layers.Node", "config": node})
     several = isinstance(_given(config, "output_layers"), dict)
     found = [named[last] for last in ends.values()]
     pairs = [[key, own] for key, own in zip(ends, found, strict=True)]
     outputs = pairs if several else found if len(found) > 1 else found[0]
-    return made, starts if len(starts) > 1 else starts[0], outputs
+    return nodes, starts if len(starts) > 1 else starts[0], outputs
 
 
 def _check_order(sources: dict[str, tuple[str, ...]], starts: list[str]) -> None:
@@ -218,13 +211,16 @@ def _history(given: Json, otherwise: str) -> tuple[str, int, int]:
     raise ArgumentError(f"a Functional has {otherwise}, which is not supported.")
 
 
-def _sources(entry: Json) -> Iterator[str | tuple[str, ...]]:
-    """Yield for each call of a layer the name of what it takes, or several."""
+def _calls(entry: Json) -> Iterator[tuple[str | tuple[str, ...], bool | None]]:
+    """Yield for each call of a layer what it takes, by name, and ``training``."""
     nodes = entry.get("inbound_nodes") if isinstance(entry, dict) else None
     for node in nodes if isinstance(nodes, list) else ():
         arguments = node.get("args") if isinstance(node, dict) else None
         kept = node.get("kwargs") if isinstance(node, dict) else None
-        others = [v for v in kept.values() if v] if isinstance(kept, dict) else [kept]
+        kept = {**kept} if isinstance(kept, dict) else {"": kept}
+        training = kept.pop("training", None)
+        others = [value for value in kept.values() if value]
+        others += [training] * (type(training) not in (bool, type(None)))
         if not isinstance(arguments, list) or len(arguments) != 1 or others:
             raise ArgumentError(
                 f"the layer {_name(entry)!r} is called with more than its inputs, "
@@ -233,7 +229,7 @@ def _sources(entry: Json) -> Iterator[str | tuple[str, ...]]:
         (taken,) = arguments
         several = isinstance(taken, list)
         names = tuple(_taken(one) for one in (taken if several else [taken]))
-        yield names if several else names[0]
+        yield names if several else names[0], training
 
 
 def _taken(tensor: Json) -> str:

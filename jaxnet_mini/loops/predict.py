@@ -9,19 +9,25 @@ from numpy.typing import NDArray
 from jaxnet_mini.base import interrupts
 from jaxnet_mini.callbacks import CallbackList, Logs
 from jaxnet_mini.core.training.state import Data
-from jaxnet_mini.core.types import Variables
+from jaxnet_mini.core.types import RandomKey, Variables
 from jaxnet_mini.devices import programs, transfers
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.loops.forward import Job, Source, run_through
 
 
-def predict_batch(net: Any, variables: Variables, x: Any, rows: int) -> Any:
+def predict_batch(
+    net: Any, variables: Variables, x: Any, rows: int, key: RandomKey | None
+) -> Any:
     """Return the outputs for the first rows of one batch, the shortest way."""
 
     def first(outputs: jax.Array) -> NDArray[Any]:
         return transfers.to_host(outputs)[:rows].copy()
 
-    found = programs.apply(net, variables, x)
+    drawn: tuple[Any, ...] = ()
+    if key is not None:
+        size = jax.tree.leaves(x)[0].shape[0]
+        drawn = (key, np.arange(size) < rows)
+    found = programs.apply(net, variables, x, *drawn)
     one = isinstance(found, jax.Array)
     return first(found) if one else jax.tree.map(first, found)
 
@@ -36,15 +42,17 @@ def predict(
     verbose: int,
     *,
     steps: int | None = None,
+    key: RandomKey | None = None,
 ) -> Any:
     """Return the outputs for all rows of all stacks, in order, as NumPy arrays.
 
-    A person is shown ``steps``, or else as many as there are batches.
+    A person is shown ``steps``, or else as many as there are batches. A ``key`` is for
+    networks of which a part acts as in training in any case.
 
     Raises:
         DataError: see `jaxnet_mini.loops.forward.run_through`.
     """
-    work = _Prediction(net, variables, placement)
+    work = _Prediction(net, variables, placement, key)
     run_through(work, stacks, callbacks, verbose, steps)
     return work.outputs
 
@@ -55,18 +63,30 @@ class _Prediction:
     label, flag = "Predict", "stop_predicting"
     hook: Job = "predict"
 
-    def __init__(self, net: Any, variables: Variables, placement: Placement) -> None:
+    def __init__(
+        self,
+        net: Any,
+        variables: Variables,
+        placement: Placement,
+        key: RandomKey | None,
+    ) -> None:
         self.net, self.variables, self.placement = net, variables, placement
+        self.key = key
         self.pieces: list[tuple[Any, slice, int]] = []
         self.outputs: Any = None
 
     def compile(self, stack: Data) -> Any:
+        return self._outputs(stack, 0, 0)
+
+    def _outputs(self, stack: Data, first: int, last: int) -> Any:
         inputs = self.placement.stack(stack.x)
-        return programs.predict(self.net, self.variables, inputs, 0, 0)
+        drawn: tuple[Any, ...] = ()
+        if self.key is not None:
+            drawn = ((jax.random.fold_in(self.key, len(self.pieces)), stack.rows),)
+        return programs.predict(self.net, self.variables, inputs, first, last, *drawn)
 
     def take(self, stack: Data, first: int, last: int) -> Any:
-        inputs = self.placement.stack(stack.x)
-        outputs = programs.predict(self.net, self.variables, inputs, first, last)
+        outputs = self._outputs(stack, first, last)
         size = jax.tree.leaves(stack.x)[0].shape[1]
         rows = min(int(stack.rows) - first * size, (last - first) * size)
         self.pieces.append((outputs, slice(first, last), rows))

@@ -31,12 +31,12 @@ def as_layer(held: Held) -> Composed:
     return dataclasses.replace(blueprint.net, name=blueprint.name, input_shape=known)
 
 
-def called(held: Held, x: Any) -> Symbol:
+def called(held: Held, x: Any, training: bool | None) -> Symbol:
     """Return what a model will give, as a layer of another one; see `Model.__call__`.
 
     The model takes the shape that comes where it has none.
     """
-    symbol = symbols.called(as_layer(held), x)
+    symbol = symbols.called(as_layer(held), x, training)
     if not held.blueprint.built:
         shape = jax.tree.map(lambda own: own.output_shape, symbol.sources)
         held.build(held.blueprint.for_inputs(shape))

@@ -122,17 +122,18 @@ class Handle:
             )
         return places.at(self._model._held.untrained().variables, self._place[0])
 
-    def __call__(self, x: Any, training: bool = False) -> Any:
+    def __call__(self, x: Any, training: bool | None = None) -> Any:
         """Return the layer's outputs for a batch, or what stands for them.
 
         Args:
             x: inputs, ``(batch, ...)``, or what stands for them in a model that is
                 being written.
-            training: whether it acts as in training.
+            training: whether it acts as in training; None for what such a model does.
         """
         if symbols.is_symbolic(x):
-            return symbols.called(self.pure, x)
-        key = self._model._held.next_key() if training else None
+            return symbols.called(self.pure, x, training)
+        drawn = training or protocol.always_training(self.pure)
+        key = self._model._held.next_key() if drawn else None
         variables = self._variables()
         with transfers.meant():
             x = jax.tree.map(jnp.asarray, calls.as_inputs(x))

@@ -113,6 +113,7 @@ def predict(
     hooks = as_callbacks(callbacks)
     place = placement.own(mesh, lying=held.state)
     batch_size, steps = _checked(batch_size, steps)
+    key = held.next_key() if protocol.always_training(blueprint.net) else None
     opened = iterables.opened(
         x, None, None, steps, batch_size, door=ONE_PASS, read=checks.inputs_of
     )
@@ -132,15 +133,14 @@ def predict(
             variables = place.params(held.untrained().variables)
             batch = single_batch(rows, size)
             return _listed(
-                prediction.predict_batch(blueprint.traced, variables, batch, count)
+                prediction.predict_batch(blueprint.traced, variables, batch, count, key)
             )
         stacks, steps = stacking.cut(rows, None, None, size), _counted(count, asked)
     called = _called(hooks, model, steps, verbose)
     variables = place.params(held.untrained().variables)
+    arguments: Any = (variables, stacks, called, place, verbose)
     return _listed(
-        prediction.predict(
-            blueprint.traced, variables, stacks, called, place, verbose, steps=steps
-        )
+        prediction.predict(blueprint.traced, *arguments, steps=steps, key=key)
     )
 
 
@@ -211,7 +211,8 @@ def call(held: Held, x: Any, training: bool, key: RandomKey | None) -> Any:
     variables = held.untrained().variables
     with transfers.meant():
         x = jax.tree.map(jnp.asarray, x)
-        if training and key is None:
+        training_at_all = training or protocol.always_training(blueprint.net)
+        if training_at_all and key is None:
             key = held.next_key()
         outputs, _ = protocol.run(
             blueprint.traced, *variables, x, key=key, training=training

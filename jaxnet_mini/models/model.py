@@ -416,7 +416,7 @@ class Model:
         return summary.count([part.variables for part in self.outline])
 
     def __call__(
-        self, x: Any, *, training: bool | None = False, key: RandomKey | None = None
+        self, x: Any, *, training: bool | None = None, key: RandomKey | None = None
     ) -> Any:
         """Return the outputs for a batch as a JAX array; composes with ``jax.grad``.
 
@@ -428,12 +428,13 @@ class Model:
                 with the same weights in both.
             training: whether layers such as `Dropout` act as in training. What layers
                 remember stays as it is all the same: ``model.net.update`` gives both.
+                None for no, and as a layer for what the model around it does.
             key: for these layers. None draws another one from the model's seed at each
                 call, so that in training the outputs of many calls are a sample; within
                 ``jax.jit``, which calls once, give it.
         """
         if symbols.is_symbolic(x):
-            return functional.called(self._held, x)
+            return functional.called(self._held, x, training)
         return inference.call(self._held, x, bool(training), key)
 
     # Training

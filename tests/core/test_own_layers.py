@@ -273,6 +273,26 @@ def test_what_calls_add_to_the_loss_knows_no_padding():
         np.testing.assert_allclose(one, other, rtol=1e-4)
 
 
+def test_a_part_may_be_in_training_in_any_case():
+    """Monte-Carlo dropout: a model of such a layer draws anew at each prediction."""
+
+    class MonteCarlo(jn.Layer):
+        def __init__(self):
+            super().__init__()
+            self.drop = jn.Dropout(0.5)
+
+        def call(self, x):
+            return self.drop(x, training=True)
+
+    layer, x = MonteCarlo(), np.ones((40, 2), np.float32)
+    with raises_text(ArgumentError, "draws random numbers in training: give apply"):
+        layer.apply(layer.init(jax.random.key(0), (2,))[1], x)
+    model = jn.Sequential([jn.Input((2,)), layer])
+    first, second = model.predict(x), model.predict(x)
+    assert set(np.unique(first)) == {0.0, 2.0}
+    assert (first != second).any()
+
+
 def test_bad_classes_are_told_what_to_do():
     key = jax.random.key(0)
 

@@ -55,6 +55,28 @@ def test_layers_stand_and_compute_as_in_keras(seed, tmp_path):
         np.testing.assert_allclose(again(X), expected, rtol=1e-5, atol=1e-6)
 
 
+def in_training(library):
+    """A model of which one part is always in training and another never is."""
+    x = library.Input((3,))
+    y = library.layers.BatchNormalization()(x, training=True)
+    inner = library.Sequential([library.layers.Dropout(0.9), library.layers.Dense(2)])
+    return library.Model(x, inner(y, training=False))
+
+
+def test_files_say_which_calls_are_in_training(tmp_path):
+    ours = in_training(jn)
+    ours.save(tmp_path / "ours.keras")
+    with keras_on_jax() as keras:
+        again = keras.models.load_model(tmp_path / "ours.keras")
+        # Where Keras is told of no training, for else it passes over what calls say.
+        expected = np.asarray(again(X))
+        again.save(tmp_path / "again.keras")
+    read = jn.models.load_model(tmp_path / "again.keras")
+    for model in (ours, read):
+        np.testing.assert_allclose(model.predict(X), expected, rtol=1e-5, atol=1e-6)
+        assert [call.training for call in model.net.calls] == [True, False]
+
+
 def computed(library):
     """A model in which Python's operators make layers of symbols and numbers."""
     x = library.Input((3,))

@@ -11,6 +11,7 @@ from oracles import raises_text
 
 import jaxnet_mini as jn
 from jaxnet_mini import layers
+from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -97,6 +98,41 @@ def test_operators_are_layers(tmp_path):
     np.testing.assert_allclose(model.predict(X), wanted, rtol=1e-5, atol=1e-6)
     model.save(tmp_path / "model.safetensors")
     assert jn.models.load_model(tmp_path / "model.safetensors").net == model.net
+
+
+def test_a_call_keeps_whether_it_is_in_training(tmp_path):
+    """A frozen base as it was, and dropout that is always on."""
+    base = jn.Sequential([layers.BatchNormalization()], name="base")
+    x = jn.Input((3,))
+    shown = layers.BatchNormalization(name="shown")(x, training=True)
+    dropped = jn.Dropout(0.5, name="dropped")(base(x, training=False), training=True)
+    model = jn.Model(x, [layers.Identity()(dropped), jn.Dense(1)(dropped), shown])
+    model.compile("sgd", "mse")
+    targets = [X, X[:, :1], X]
+    model.fit(X + 5, targets, **FIT)
+    moved = model.layer_state
+    assert not moved["base"]["batch_normalization"]["moving_mean"].any()
+    assert moved["shown"]["moving_mean"].all()
+    once, again = (model.predict(X[:5])[0] for _ in range(2))
+    assert (once != again).any()
+    gamma, beta = base.get_weights()[:2]
+    kept, wanted = once != 0.0, X[:5] / 1.001**0.5 * gamma + beta
+    np.testing.assert_allclose(once[kept], 2 * wanted[kept], rtol=1e-5)
+    drawn = [model.predict(X, batch_size=5, verbose=2)[0], model(X)[0]]
+    assert all(0.2 < np.mean(y == 0.0) < 0.8 for y in drawn)
+    results = [model.evaluate(X, targets, verbose=0) for _ in range(2)]
+    assert results[0] == results[1]
+    # Rows that fill up a batch of 8 do not count.
+    mean = model.predict(X[:5])[2].mean(axis=0)
+    np.testing.assert_allclose(mean, model.params["shown"]["beta"], atol=1e-6)
+    with raises_text(ArgumentError, "Dropout(0.5, name='dropped') draws random"):
+        protocol.run(model.net, model.params, model.layer_state, X)
+    model.save(tmp_path / "model.safetensors")
+    assert jn.models.load_model(tmp_path / "model.safetensors").net == model.net
+    nodes = {"a": (jn.Dropout(0.5), "x", True), "b": (jn.Dense(1), "a")}
+    names = {"graph": jn.graph, "Dense": jn.Dense, "Dropout": jn.Dropout}
+    assert eval(repr(jn.graph(nodes)), names) == jn.graph(nodes)
+    assert jn.graph(nodes) != jn.graph(nodes | {"a": (jn.Dropout(0.5), "x")})
 
 
 def test_a_part_in_the_middle_is_a_model_too():
@@ -247,7 +283,8 @@ def bad(case):
         "unused": lambda: jn.Model([x, other], y),
         "twice": lambda: jn.Model([x, x], y),
         "nothing between": lambda: jn.Model(x, x),
-        "training": lambda: jn.Dropout(0.5)(x, training=True),
+        "mask": lambda: dense(x, mask=None),
+        "no flag": lambda: jn.Dropout(0.5)(x, training="yes"),
         "a power": lambda: y**2,
         "an array": lambda: np.ones(3) - x,
         "a quotient": lambda: x / y,
@@ -271,7 +308,8 @@ def bad(case):
         ("unused", ArgumentError, "no node takes the input 'other'"),
         ("twice", ArgumentError, "among the inputs twice"),
         ("nothing between", ArgumentError, "layers.Identity()(x)"),
-        ("training", LayerError, "model(x, training=True)"),
+        ("mask", LayerError, "with more than its inputs, mask: call it with these"),
+        ("no flag", ArgumentError, "training must be True or False, not 'yes'"),
         ("a power", LayerError, "layers.Rescaling(scale, offset)(x)"),
         ("an array", LayerError, "Input((3,), name='x') stands for what a layer"),
         ("a quotient", LayerError, "layers.Lambda(function)(x)"),

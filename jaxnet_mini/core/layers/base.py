@@ -158,13 +158,17 @@ class Base(Value):
     def __repr__(self) -> str:
         return as_call(self)
 
-    def __call__(self, x: Any = None, *more: Any, **named: Any) -> symbols.Symbol:
+    def __call__(
+        self, x: Any = None, *more: Any, training: bool | None = None, **named: Any
+    ) -> symbols.Symbol:
         """Return what stands for the outputs, in a model that is being written.
 
         Args:
             x: an `Input`, what another layer's call returned, or a list of such.
             more: nothing else.
-            named: likewise.
+            training: whether the layer acts as in training, whatever is said of the
+                model; None for what is said there.
+            named: nothing else.
 
         Raises:
             LayerError: it is called with anything else.
@@ -175,13 +179,12 @@ class Base(Value):
         (None, 3)
         """
         if symbols.is_symbolic(x) and not (more or named):
-            return symbols.called(self, x)
+            return symbols.called(self, x, training)
         if symbols.is_symbolic(x):
             raise LayerError(
                 f"{self!r} is called with more than its inputs, "
-                f"{', '.join([*map(repr, more), *named])}: call it with these alone. "
-                "Whether a model is trained is said where it is called, as in "
-                "model(x, training=True)."
+                f"{', '.join([*map(repr, more), *named])}: call it with these alone, "
+                "several in a list, and with training=True or False."
             )
         raise LayerError(
             f"{self!r} is called, and a layer here is a value without weights: stack "

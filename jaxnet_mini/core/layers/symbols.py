@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import jax
 
+from jaxnet_mini.base.arguments import check_flag
 from jaxnet_mini.core.types import Layer, Shape, is_shape
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 
@@ -55,10 +56,19 @@ class Symbol(Symbolic):
         layer: which.
         sources: what it takes: a symbol, or a tuple of them; () for an `Input`.
         output_shape: of one example.
+        training: whether the layer acts as in training; None where that is said of
+            all layers at once.
     """
 
-    def __init__(self, layer: Layer, sources: Any, output_shape: Shape) -> None:
+    def __init__(
+        self,
+        layer: Layer,
+        sources: Any,
+        output_shape: Shape,
+        training: bool | None = None,
+    ) -> None:
         self.layer, self.sources, self.output_shape = layer, sources, output_shape
+        self.training = training
 
     @property
     def symbol(self) -> "Symbol":
@@ -87,13 +97,20 @@ def is_symbolic(x: Any) -> bool:
     return bool(entries) and all(hasattr(entry, "symbol") for entry in entries)
 
 
-def called(layer: Layer, x: Any) -> Symbol:
+def called(layer: Layer, x: Any, training: bool | None = None) -> Symbol:
     """Return what a layer will give for one symbol or several.
+
+    Args:
+        layer: which.
+        x: the symbols.
+        training: see `Symbol`.
 
     Raises:
         ShapeError: the layer cannot take what comes to it.
-        ArgumentError: it gives several arrays.
+        ArgumentError: it gives several arrays, or ``training`` is no flag.
     """
+    if training is not None:
+        training = check_flag("training", training)
     sources: Any = jax.tree.map(lambda entry: entry.symbol, x)
     sources = tuple(sources) if isinstance(sources, list) else sources
     taken = jax.tree.map(lambda symbol: symbol.output_shape, sources)
@@ -113,4 +130,4 @@ def called(layer: Layer, x: Any) -> Symbol:
             f"{layer!r} gives several arrays, of the shapes {shape}: give the layers "
             "within it one by one."
         )
-    return Symbol(layer, sources, shape)
+    return Symbol(layer, sources, shape, training)

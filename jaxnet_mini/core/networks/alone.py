@@ -27,7 +27,7 @@ class Alone:
     def _alone(self) -> Variables | None:  # passed over by what compares layers
         return None
 
-    def __call__(self, x: Any, training: bool | None = False) -> Any:
+    def __call__(self, x: Any, training: bool | None = None) -> Any:
         """Return the outputs for a batch, by weights that belong to no model.
 
         They are drawn at the first call with the default seed, and stay as they are;
@@ -37,11 +37,12 @@ class Alone:
         Args:
             x: inputs, ``(batch, ...)``, or several; or what stands for them in a
                 model that is being written, see `jaxnet_mini.Model`.
-            training: whether it acts as in training, without random numbers.
+            training: whether it acts as in training, without random numbers; None for
+                what the model does that is being written.
         """
         layer: Any = self
         if symbols.is_symbolic(x):
-            return symbols.called(layer, x)
+            return symbols.called(layer, x, training)
         x = jax.tree.map(jnp.asarray, calls.as_inputs(x))
         if self._alone is None:
             shape = jax.tree.map(lambda leaf: leaf.shape[1:], x)

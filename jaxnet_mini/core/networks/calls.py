@@ -62,6 +62,8 @@ class Scope:
         given: of what each gave last.
         attributes: the names of weights, by those of the attributes that hold them.
         added: what it adds to the loss, and of its layers what ``of_parts`` has.
+        calls: how often each part was called.
+        always_training: whether one was called in training where this is not.
     """
 
     owner: str
@@ -80,6 +82,7 @@ class Scope:
     calls: dict[str, int] = dataclasses.field(default_factory=dict)
     added: list[Array] = dataclasses.field(default_factory=list)
     of_parts: list[Array] = dataclasses.field(default_factory=list)
+    always_training: bool = False
 
     def add(self, spec: Spec) -> Any:
         """Take in a weight; return what its layer sees of it."""
@@ -115,9 +118,10 @@ class Scope:
         """Return a key for a layer that it holds: another one at each of its calls."""
         place, number = list(self.parts).index(name), self.calls.get(name, 0)
         self.calls[name] = number + 1
-        if self.key is None:
+        key = jax.random.key(0) if self.key is None and self.first else self.key
+        if key is None:
             return None
-        own = jax.random.fold_in(self.key, place)
+        own = jax.random.fold_in(key, place)
         return jax.random.fold_in(own, number) if number else own
 
 
@@ -131,6 +135,7 @@ class Looked(NamedTuple):
         given: of what each gives.
         attributes: the names of weights, by those of the attributes that hold them.
         output_shape: of one example.
+        always_training: whether a part acts as in training where this does not.
     """
 
     specs: dict[str, Spec]
@@ -139,6 +144,7 @@ class Looked(NamedTuple):
     given: dict[str, Any]
     attributes: dict[str, str]
     output_shape: Any
+    always_training: bool = False
 
 
 class Part:
@@ -178,6 +184,8 @@ class Part:
                 f"{scope.owner} calls its layer {name!r}, which it did not call when "
                 "its parameters were made: let call() use the same layers each time."
             )
+        training = scope.training if training is None else bool(training)
+        scope.always_training |= training and not scope.training
         rows = {leaf.shape[:1] for leaf in jax.tree.leaves(x)}
         padded = scope.mask is not None and rows == {scope.mask.shape}
         with naming(name):
@@ -187,7 +195,7 @@ class Part:
                 scope.state.get(name, {}),
                 x,
                 key=scope.drawn(name),
-                training=scope.training if training is None else bool(training),
+                training=training,
                 mask=scope.mask if padded else None,
             )
         if has_state:

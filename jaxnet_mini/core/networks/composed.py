@@ -29,17 +29,23 @@ class Call(NamedTuple):
             share them.
         layer: which.
         sources: the name of what it takes, or a tuple of them.
+        training: whether it acts as in training; None for what its network does.
     """
 
     name: str
     weights: str
     layer: Layer
     sources: str | tuple[str, ...]
+    training: bool | None = None
 
     @property
     def owns(self) -> bool:
         """Whether it is the first with these weights."""
         return self.name == self.weights
+
+    def trains(self, training: bool) -> bool:
+        """Return whether it acts as in training, where its network does or not."""
+        return training if self.training is None else self.training
 
     def inputs(self, values: dict[str, Any]) -> Any:
         """Return what it takes, of all that there is by name."""
@@ -108,7 +114,7 @@ class Composed(Base, abc.ABC):
                     params[call.weights],
                     call.inputs(values),
                     key=own_key,
-                    training=training,
+                    training=call.trains(training),
                 )
         return self.outputs_of(values)
 
@@ -159,7 +165,7 @@ class Composed(Base, abc.ABC):
                     after[call.weights] if has_state else {},
                     call.inputs(values),
                     key=own_key,
-                    training=training,
+                    training=call.trains(training),
                     mask=mask,
                 )
             if has_state:
@@ -170,7 +176,16 @@ class Composed(Base, abc.ABC):
     def acts_by_row(self) -> bool:
         """See `jaxnet_mini.core.networks.protocol.acts_by_row`."""
         known = type(self).__module__.startswith("jaxnet_mini.core.")
-        return known and all(map(protocol.acts_by_row, self.layers))
+        return known and all(
+            protocol.acts_by_row(call.layer, call.trains(False)) for call in self.calls
+        )
+
+    @functools.cached_property
+    def always_training(self) -> bool:
+        """See `jaxnet_mini.core.networks.protocol.always_training`."""
+        return any(
+            call.trains(protocol.always_training(call.layer)) for call in self.calls
+        )
 
     def penalty(self, params: Params) -> Array | float:
         pairs = zip(self.names, self.layers, strict=True)

@@ -127,6 +127,11 @@ class Ensemble(Base):
         return total / sum(self.counts), after
 
     @property
+    def always_training(self) -> bool:
+        """See `jaxnet_mini.core.networks.protocol.always_training`."""
+        return any(map(protocol.always_training, self.nets))
+
+    @property
     def acts_by_row(self) -> bool:
         """See `jaxnet_mini.core.networks.protocol.acts_by_row`."""
         mean = type(self) is Ensemble

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeAlias
 
-from jaxnet_mini.core.fields import Checked
+from jaxnet_mini.core.fields import Checked, Flag, Newer
 from jaxnet_mini.core.layers import Add, Concatenate
 from jaxnet_mini.core.networks.composed import Call, Composed
 from jaxnet_mini.core.networks.serial import Serial, check_layers, serial
@@ -99,11 +99,14 @@ class Node(Value):
         layer: a layer, or the name of a node before it whose layer and weights it
             shares.
         sources: the name of an input or a node before it, or a tuple of such names.
+        training: whether the layer acts as in training, whatever the graph does; None
+            for what the graph does.
     """
 
     name: str
     layer: Any
     sources: Annotated[str | tuple[str, ...], Checked(_check_names, keys=False)]
+    training: Newer[Flag | None] = None
 
 
 def _check_nodes(argument: str, value: Any) -> tuple[Node, ...]:
@@ -137,7 +140,11 @@ class Graph(Composed):
             pairs = not isinstance(names, str) and isinstance(names[0], tuple)
             return repr(dict(names) if pairs else names)
 
-        nodes = (f"{n.name!r}: ({n.layer!r}, {n.sources!r})" for n in self.nodes)
+        nodes = (
+            f"{n.name!r}: ({n.layer!r}, {n.sources!r}"
+            f"{'' if n.training is None else f', {n.training}'})"
+            for n in self.nodes
+        )
         name = "" if self.name is None else f", name={self.name!r}"
         return (
             f"graph({{{', '.join(nodes)}}}, inputs={shown(self.inputs)}, "
@@ -152,7 +159,8 @@ class Graph(Composed):
             layer, weights = node.layer, node.name
             if isinstance(node.layer, str):
                 layer, weights = calls[node.layer].layer, calls[node.layer].weights
-            calls[node.name] = Call(node.name, weights, layer, node.sources)
+            call = Call(node.name, weights, layer, node.sources, node.training)
+            calls[node.name] = call
         return tuple(calls.values())
 
     @functools.cached_property
@@ -245,7 +253,7 @@ def _check_known(who: str, name: str, known: Mapping[str, Any]) -> None:
 
 
 def graph(
-    nodes: Mapping[str, tuple[Layer | str, str | tuple[str, ...]]],
+    nodes: Mapping[str, tuple[Any, ...]],
     inputs: Any = "x",
     outputs: Any = None,
     name: str | None = None,
@@ -257,7 +265,9 @@ def graph(
 
     Args:
         nodes: by name, in order, a layer and what it takes: the name of an input or of
-            a node before it, or a tuple of them for a layer that takes several.
+            a node before it, or a tuple of them for a layer that takes several. True
+            or False may follow: whether the layer acts as in training, whatever is
+            asked of the graph.
         inputs: a name, or a tuple of names: ``x`` then is a tuple in this order, or a
             dictionary by name.
         outputs: the name of a node; of several a tuple, or a dictionary for outputs
@@ -291,7 +301,7 @@ def graph(
         )
     made = []
     for own, entry in nodes.items():
-        if not isinstance(entry, tuple | list) or len(entry) != 2:
+        if not isinstance(entry, tuple | list) or len(entry) not in (2, 3):
             raise ArgumentError(
                 f"nodes[{own!r}] must be a layer and what it takes, such as "
                 f"(Dense(8), 'x'), not {entry!r}."

@@ -234,6 +234,15 @@ class Layer(Running, Alone, Configured, abc.ABC):
             for inner in holding.within(part)
         )
 
+    @property
+    def always_training(self) -> bool:
+        """See `jaxnet_mini.core.networks.protocol.always_training`."""
+        looked = vars(self).get("_looked")
+        if looked is None:
+            return False
+        parts = map(protocol.always_training, looked.parts.values())
+        return looked.always_training or any(parts)
+
     def init_state(self, input_shape: Shape) -> State:
         """Return what it remembers before its first batch."""
         own = alone.of(self)

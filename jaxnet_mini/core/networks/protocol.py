@@ -176,6 +176,24 @@ def acts_by_row(layer: Layer, training: bool = False) -> bool:
     return type(layer) in OWN_LAYERS and activation in known
 
 
+def always_training(layer: Layer) -> bool:
+    """Return whether a part of a layer acts as in training whatever is asked of all.
+
+    It then wants a ``key`` and a ``mask`` where nothing is trained, too.
+    """
+    return bool(getattr(layer, "always_training", False))
+
+
+def known_key(layer: Layer, number: Array | int) -> RandomKey | None:
+    """Return a key for a batch of an evaluation, whose results are to be compared.
+
+    The same for each number; None where nothing is drawn, see `always_training`.
+    """
+    if not always_training(layer):
+        return None
+    return jax.random.fold_in(jax.random.key(0), number)
+
+
 def frozen(layer: Layer) -> Layer:
     """Return a layer that remembers as it is where all around it is frozen.
 

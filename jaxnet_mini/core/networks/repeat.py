@@ -104,6 +104,11 @@ class Repeat(Base):
         return after
 
     @property
+    def always_training(self) -> bool:
+        """See `jaxnet_mini.core.networks.protocol.always_training`."""
+        return protocol.always_training(self.layer)
+
+    @property
     def acts_by_row(self) -> bool:
         """See `jaxnet_mini.core.networks.protocol.acts_by_row`."""
         return type(self) is Repeat and protocol.acts_by_row(self.layer)

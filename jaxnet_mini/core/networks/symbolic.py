@@ -45,7 +45,7 @@ def written(net: Composed, input_shape: Any) -> Written:
     }
     values = dict(inputs)
     for call in net.calls:
-        values[call.name] = called(call.layer, call.inputs(values))
+        values[call.name] = called(call.layer, call.inputs(values), call.training)
     own = {call.name: values[call.name] for call in net.calls if call.owns}
     outputs = net.outputs_of(values)
     return Written(net, input_shape, list(inputs.values()), outputs, own)
@@ -101,6 +101,7 @@ def graph_of(
                 names[key],
                 of_layers[layer] if numbers[layer] else now[key],
                 of if isinstance(symbol.sources, tuple) else of[0],
+                symbol.training,
             )
         )
     start = [names[symbol.key] for symbol in ins]

@@ -7,12 +7,26 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.core.networks import protocol
-from jaxnet_mini.core.types import Int, Layer, Params, Variables
+from jaxnet_mini.core.types import Int, Layer, Params, RandomKey, Variables
 
 
-def apply(net: Layer, variables: Variables | Params, x: Any) -> Any:
-    """Return the outputs for one batch, see `predict`."""
-    return protocol.run(net, *Variables.of(variables), x)[0]
+def apply(
+    net: Layer,
+    variables: Variables | Params,
+    x: Any,
+    key: RandomKey | None = None,
+    mask: Array | None = None,
+) -> Any:
+    """Return the outputs for one batch, see `predict`.
+
+    Args:
+        net: this and the following as there.
+        variables: likewise.
+        x: a batch.
+        key: of random numbers, for layers that act as in training in any case.
+        mask: ``(batch,)``, 0 for padding, for the same layers.
+    """
+    return protocol.run(net, *Variables.of(variables), x, key=key, mask=mask)[0]
 
 
 def predict(
@@ -21,6 +35,7 @@ def predict(
     batches: Any,
     first: Int[Array, ""] | int,
     last: Int[Array, ""] | int,
+    drawn: Any = None,
 ) -> Any:
     """Return the outputs of batches ``first`` to ``last - 1``; zeros for the others.
 
@@ -31,6 +46,8 @@ def predict(
         batches: inputs stacked as ``(steps, batch, ...)``, of several a tree of them.
         first: the first batch.
         last: the batch before which to stop.
+        drawn: for layers that act as in training in any case: a key, of which each
+            batch has another one, and how many rows there are without padding.
 
     Returns:
         ``(steps, batch, *output_shape)``, of several outputs a tree of such arrays.
@@ -41,7 +58,12 @@ def predict(
             lambda array: jax.lax.dynamic_index_in_dim(array, index, keepdims=False),
             batches,
         )
-        return apply(net, variables, x)
+        if drawn is None:
+            return apply(net, variables, x)
+        key, rows = drawn
+        size = jax.tree.leaves(x)[0].shape[0]
+        places = index * size + jnp.arange(size, dtype=jnp.int32)
+        return apply(net, variables, x, jax.random.fold_in(key, index), places < rows)
 
     def put(index: Array, outputs: Any) -> Any:
         return jax.tree.map(

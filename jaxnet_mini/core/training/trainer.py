@@ -261,8 +261,8 @@ class Trainer(Value):
             places = index * batch_size + jnp.arange(batch_size, dtype=jnp.int32)
             mask = places < batches.rows
             batch = Batch(x, y, weight, mask)
-            own = Variables.of(variables)
-            return totals_of(self._task, own, batch, None, False)[2]
+            own, key = Variables.of(variables), protocol.known_key(self.net, index)
+            return totals_of(self._task, own, batch, key, False)[2]
 
         result: Sums = jax.lax.fori_loop(
             first,
