@@ -4,7 +4,7 @@
 """
 
 from jaxnet_mini.base.seeds import set_random_seed
-from jaxnet_mini.data.encoding import normalize, to_categorical
+from jaxnet_mini.data.encoding import normalize, pad_sequences, to_categorical
 from jaxnet_mini.data.py_dataset import PyDataset, Sequence
 from jaxnet_mini.devices.compilation_cache import enable_compilation_cache
 from jaxnet_mini.devices.memory import clear_session
@@ -17,6 +17,7 @@ __all__ = [
     "enable_compilation_cache",
     "model_to_dot",
     "normalize",
+    "pad_sequences",
     "plot_model",
     "set_random_seed",
     "to_categorical",

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini.base.arguments import as_integer
+from jaxnet_mini.base.arguments import as_integer, check_one_of, check_positive
 from jaxnet_mini.data.arrays import as_array, position
-from jaxnet_mini.errors import ArgumentError, DataError
+from jaxnet_mini.errors import ArgumentError, DataError, short
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> NDArray[Any] | jax.Array:
@@ -88,3 +88,101 @@ def normalize(
     norm = np.linalg.norm(floats, order, along, keepdims=True)
     normalized = floats / np.where(norm == 0, np.ones_like(norm), norm)
     return jnp.asarray(normalized) if isinstance(x, jax.Array) else normalized
+
+
+def pad_sequences(
+    sequences: Any,
+    maxlen: int | None = None,
+    dtype: Any = "int32",
+    padding: str = "pre",
+    truncating: str = "pre",
+    value: Any = 0.0,
+) -> NDArray[Any]:
+    """Return sequences of different lengths as one array, padded or cut to one length.
+
+    Args:
+        sequences: a list of lists, or of arrays whose further axes agree.
+        maxlen: the length; by default that of the longest.
+        dtype: of the result; ``object`` or such as ``"<U8"`` for strings.
+        padding: ``"pre"`` puts ``value`` before a shorter sequence, ``"post"`` after.
+        truncating: ``"pre"`` cuts off the beginning of a longer one, ``"post"`` the
+            end.
+        value: what stands where there is nothing.
+
+    Returns:
+        ``dtype``, ``(len(sequences), maxlen, ...)``.
+
+    Raises:
+        ArgumentError: an argument is of another kind.
+        DataError: there are no sequences, they are none, their further axes differ, or
+            ``dtype`` cannot hold their numbers.
+
+    Source: https://keras.io/api/data_loading/timeseries/
+
+    >>> pad_sequences([[1], [2, 3, 4]])
+    array([[0, 0, 1],
+           [2, 3, 4]], dtype=int32)
+    >>> pad_sequences([[1], [2, 3, 4]], maxlen=2, padding="post")
+    array([[1, 0],
+           [3, 4]], dtype=int32)
+    """
+    check_one_of("padding", padding, ("pre", "post"))
+    check_one_of("truncating", truncating, ("pre", "post"))
+    rows = [
+        _held_by(dtype, sequence, f"sequences[{index}]")
+        for index, sequence in enumerate(_several(sequences))
+    ]
+    length = max(map(len, rows)) if maxlen is None else check_positive("maxlen", maxlen)
+    each = next((row.shape[1:] for row in rows if len(row)), ())
+    padded = np.empty((len(rows), length, *each), dtype)
+    padded[...] = _held_by(dtype, value, "value")
+    for index, row in enumerate(rows):
+        if not len(row):
+            continue
+        if row.shape[1:] != each:
+            raise DataError(
+                f"sequences[{index}] has entries of shape {row.shape[1:]}, and those "
+                f"before it {each}: give all the same."
+            )
+        cut = row[-length:] if truncating == "pre" else row[:length]
+        start = length - len(cut) if padding == "pre" else 0
+        padded[index, start : start + len(cut)] = cut
+    return padded
+
+
+def _several(sequences: Any) -> Any:
+    """Return what is a list of sequences."""
+    several = not isinstance(sequences, str) and hasattr(sequences, "__len__")
+    for index, one in enumerate(sequences if several else ()):
+        if isinstance(one, str) or not hasattr(one, "__len__"):
+            raise DataError(
+                f"sequences[{index}] is {short(one)}: give a list of sequences, such "
+                "as [[1, 2], [3]]."
+            )
+    if several and len(sequences):
+        return sequences
+    raise DataError(
+        f"sequences is {short(sequences)}: give a list of sequences, such as "
+        "[[1, 2], [3]]."
+    )
+
+
+def _held_by(dtype: Any, given: Any, what: str) -> NDArray[Any]:
+    """Return an array of a dtype that can hold what is given."""
+    try:
+        wanted = np.dtype(dtype)
+    except TypeError:
+        raise ArgumentError(
+            f"dtype must be the name of a dtype, such as 'int32', not {dtype!r}."
+        ) from None
+    try:
+        array = np.asarray(given, None if wanted.kind in "biuf" else wanted)
+        cast = array.astype(wanted)
+        if wanted.kind not in "biu" or not array.size or np.array_equal(cast, array):
+            return cast
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise DataError(
+        f"{what} is {short(given)}, which {wanted} does not hold: give a dtype that "
+        "does, such as dtype='float32', or dtype=object for strings."
+    )

@@ -468,6 +468,7 @@ FACES = {
     "regularizers": Adapters(jn.regularizers, Regularizer),
     "testing": TESTING,
     "utils.numerical_utils": jn.utils,
+    "utils.sequence_utils": jn.utils,
     "utils.summary_utils": Utils(),
     # Of the conftest of Keras's repository, which is not in the wheel.
     "conftest": types.SimpleNamespace(skip_if_backend=unchanged),

@@ -48,5 +48,6 @@ SCOPE = {
     "callbacks/reduce_lr_on_plateau_test.py": "callbacks",
     "callbacks/terminate_on_nan_test.py": "callbacks",
     "utils/numerical_utils_test.py": "utils",
+    "utils/sequence_utils_test.py": "utils",
     "utils/summary_utils_test.py": "utils",
 }

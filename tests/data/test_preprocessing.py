@@ -7,7 +7,7 @@ import pytest
 from oracles import named, raises_text
 
 from jaxnet_mini.errors import ArgumentError, DataError
-from jaxnet_mini.utils import normalize, to_categorical
+from jaxnet_mini.utils import normalize, pad_sequences, to_categorical
 
 CLASSES = np.random.default_rng(0).integers(0, 5, (4, 3))
 
@@ -57,3 +57,34 @@ def test_normalize_gives_a_jax_array_for_one():
     ours = normalize(jnp.array([[3.0, 4.0]]))
     assert isinstance(ours, jax.Array)
     np.testing.assert_allclose(ours, [[0.6, 0.8]], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "parts"),
+    [
+        ({"sequences": []}, DataError, ("sequences is []", "[[1, 2], [3]]")),
+        ({"sequences": "abc"}, DataError, ("sequences is 'abc'",)),
+        ({"sequences": [[1], 2]}, DataError, ("sequences[1] is 2", "[[1, 2], [3]]")),
+        ({"sequences": [["a"], "bc"]}, DataError, ("sequences[1] is 'bc'",)),
+        ({"sequences": [[1], [1.5]]}, DataError, ("[1] is [1.5]", "dtype='float32'")),
+        ({"sequences": [[2**31]]}, DataError, ("sequences[0] is [2147483648]",)),
+        ({"sequences": [["a"]]}, DataError, ("sequences[0] is ['a']", "dtype=object")),
+        ({"sequences": [[1, [2]]]}, DataError, ("sequences[0] is [1, [2]]",)),
+        ({"value": 0.5}, DataError, ("value is 0.5", "int32")),
+        ({"value": "pad"}, DataError, ("value is 'pad'", "dtype=object")),
+        (
+            {"sequences": [[[1, 2]], [[1]]]},
+            DataError,
+            ("sequences[1] has entries of shape (1,)", "(2,)"),
+        ),
+        ({"maxlen": 0}, ArgumentError, ("maxlen", "not 0")),
+        ({"dtype": "int33"}, ArgumentError, ("dtype", "not 'int33'")),
+        ({"padding": "left"}, ArgumentError, ("padding", "pre, post", "'left'")),
+        ({"truncating": None}, ArgumentError, ("truncating", "None")),
+    ],
+    ids=named,
+)
+def test_trap_what_cannot_be_padded_is_an_error(arguments, error, parts):
+    """Keras cuts 1.5 off to 1, and takes 0 for any length."""
+    with raises_text(error, *parts):
+        pad_sequences(**{"sequences": [[1], [2, 3]]} | arguments)

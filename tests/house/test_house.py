@@ -414,8 +414,8 @@ KERAS_PATHS = {
     "datasets.imdb": "load_data get_word_index",
     "datasets.reuters": "load_data get_word_index get_label_names",
     "backend": "clear_session",
-    "utils": "PyDataset Sequence clear_session model_to_dot normalize plot_model "
-    "set_random_seed to_categorical",
+    "utils": "PyDataset Sequence clear_session model_to_dot normalize "
+    "pad_sequences plot_model set_random_seed to_categorical",
 }
 
 

@@ -82,6 +82,7 @@ NEEDED = {
     "callbacks.CallbackList": ((), None, {}),
     "callbacks.LearningRateScheduler": (print,),
     "callbacks.ModelCheckpoint": ("file.safetensors",),
+    "utils.pad_sequences": ([[1]],),
     "utils.to_categorical": ([0, 1],),
 }
 """What must be given to each; of those left out nothing, or it is a function."""

@@ -1,11 +1,13 @@
 """Preprocessing against Keras's own."""
 
+import itertools
+
 import numpy as np
 import pytest
 from conftest import keras_on_jax
 from oracles import named
 
-from jaxnet_mini.utils import normalize, to_categorical
+from jaxnet_mini.utils import normalize, pad_sequences, to_categorical
 
 CLASSES = np.random.default_rng(0).integers(0, 5, (4, 3))
 
@@ -44,3 +46,29 @@ def test_normalize_divides_by_the_norm_as_keras_does(dtype, axis, order):
         theirs = keras.utils.normalize(x, axis, order)
     assert ours.dtype == (np.float32 if dtype is np.uint8 else dtype)
     np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+SEQUENCES = {
+    "numbers": ([[1], [], [2, 3, 4, 5], [6, 7]], "int32", (0.0, -1)),
+    "floats": ([[0.5, 2], np.arange(5.0), (1,)], "float32", (0.0, 0.25)),
+    "rows": ([np.ones((2, 3)), [], np.full((4, 3), 2)], "uint8", (0.0, 7)),
+    "words": ([["a"], ["b", "longer", "c"]], object, ("", "pad")),
+    "short words": ([["a"], ["b", "c", "d"]], "<U3", ("pad",)),
+    "none": ([[], []], "int32", (0.0,)),
+}
+
+
+@pytest.mark.parametrize("kind", SEQUENCES)
+def test_sequences_are_padded_as_in_keras(kind):
+    sequences, dtype, values = SEQUENCES[kind]
+    sides = ("pre", "post")
+    for setting in itertools.product((None, 1, 3, 6), (dtype,), sides, sides, values):
+        ours = pad_sequences(sequences, *setting)
+        with keras_on_jax() as keras:
+            theirs = keras.utils.pad_sequences(sequences, *setting)
+        assert ours.dtype == theirs.dtype
+        assert ours.shape == theirs.shape
+        assert ours.tolist() == theirs.tolist()
+    assert pad_sequences(sequences, dtype=dtype, value=values[0]).shape[0] == len(
+        sequences
+    )

@@ -27,7 +27,7 @@ METHODS = (
 """Those of models that answer so."""
 FUNCTIONS = (
     *("clone_model", "get", "load_model", "model_from_json", "model_to_dot"),
-    *("normalize", "plot_model", "set_random_seed", "to_categorical"),
+    *("normalize", "pad_sequences", "plot_model", "set_random_seed", "to_categorical"),
 )
 """Those of modules; losses and metrics are wrapped where they are defined."""
 

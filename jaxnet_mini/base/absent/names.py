@@ -141,7 +141,6 @@ NAMES: dict[str, dict[str, str]] = {
         "bounding_boxes": _ARRAYS,
         "legacy": "what there is stands in jaxnet_mini.utils itself",
         "np_utils": "write utils.to_categorical",
-        "pad_sequences": _ARRAYS,
         "split_dataset": "cut the arrays, or write fit(validation_split=0.2)",
         "timeseries_dataset_from_array": (
             "np.lib.stride_tricks.sliding_window_view(x, window, axis=0) makes windows"
@@ -158,7 +157,7 @@ NAMES: dict[str, dict[str, str]] = {
         "cifar100": "take another loader, such as tensorflow_datasets or torchvision",
     },
     "": {
-        "preprocessing": "write jaxnet_mini.utils.normalize, or plain NumPy",
+        "preprocessing": "see utils.pad_sequences and utils.normalize, or plain NumPy",
         "version": "it is jaxnet_mini.__version__",
         "InputSpec": "declare shapes with input_shape= of the first layer",
         "RematScope": "networks are small: jax.checkpoint in a layer of your own",
