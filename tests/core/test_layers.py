@@ -306,6 +306,8 @@ CONFIGURATIONS = [
     lambda: Input((28, 28)),
     lambda: Input((28,)),
     lambda: Input((28,), name="pixels"),
+    lambda: Input((28,), 32),
+    lambda: Input((28,), dtype="int32"),
     lambda: Dense(3),
     lambda: Dense(4),
     lambda: Dense(3, "relu"),
@@ -453,6 +455,15 @@ def test_input_shape_must_be_a_shape(shape, text, unchecked):
 def test_the_shape_of_input_must_be_a_shape(unchecked):
     with raises_text(ArgumentError, "shape must be a tuple", "not None"):
         Input(None)
+
+
+def test_what_input_notes_must_be_a_number_and_a_dtype(unchecked):
+    assert repr(Input((3,), 8, np.int32)) == "Input((3,), batch_size=8, dtype='int32')"
+    assert Input((3,), dtype=jnp.bfloat16).dtype == "bfloat16"
+    with raises_text(ArgumentError, "batch_size must be a positive integer, not 0."):
+        Input((3,), batch_size=0)
+    with raises_text(ArgumentError, "not 'string': number words first"):
+        Input((3,), dtype="string")
 
 
 @pytest.mark.parametrize("input_dim", [0, -3, 1.5, (4,)])

@@ -79,7 +79,7 @@ def test_files_say_which_calls_are_in_training(tmp_path):
 
 def computed(library):
     """A model in which Python's operators make layers of symbols and numbers."""
-    x = library.Input((3,))
+    x = library.Input((3,), batch_size=2, dtype="float32", name="x")
     y = library.layers.Dense(3)(x)
     return library.Model(x, (x + y) * (1.0 - y / 4.0) - 2 * -x)
 

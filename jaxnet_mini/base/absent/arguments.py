@@ -46,8 +46,6 @@ ARGUMENTS: dict[str, dict[str, Absent]] = {
     },
     "Input": {
         "batch_shape": Absent("write Input(shape), without the batch axis"),
-        "batch_size": Absent("fit has it: fit(batch_size=...)"),
-        "dtype": Absent("inputs come as their arrays are; all is computed in float32"),
         "optional": Absent("all inputs of a model are needed", (False,)),
         "ragged": Absent("inputs are arrays: pad rows to one length", (None, False)),
         "sparse": Absent("inputs are arrays: give x.toarray()", (None, False)),

@@ -7,15 +7,30 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.arguments import is_function
 from jaxnet_mini.core import activations, regularizers
-from jaxnet_mini.core.fields import Checked, NotNegative, Number
+from jaxnet_mini.core.fields import Checked, Newer, NotNegative, Number, Positive
 from jaxnet_mini.core.layers.base import Base, check_shape
 from jaxnet_mini.core.layers.symbols import Symbol, Symbolic
 from jaxnet_mini.core.types import Params, Shape, as_float
 from jaxnet_mini.errors import ArgumentError, ShapeError
+
+
+def _check_dtype(argument: str, value: Any) -> str:
+    try:
+        dtype = jnp.dtype(value)
+    except TypeError:
+        dtype = None
+    if dtype is None or not (dtype.kind == "b" or jnp.issubdtype(dtype, jnp.number)):
+        raise ArgumentError(
+            f'{argument} must be one of numbers, such as "float32" or "int32", not '
+            f"{value!r}: number words first, as np.unique(words, return_inverse=True) "
+            "does."
+        )
+    return str(dtype.name)
 
 
 @dataclass(frozen=True, repr=False)
@@ -24,9 +39,13 @@ class Input(Base, Symbolic):
 
     Args:
         shape: a tuple of positive integers without the batch axis, or one integer.
+        batch_size: a positive integer, noted and no more: as in Keras, a model takes
+            any number of rows all the same.
+        dtype: the name of one, noted likewise: inputs stay as they come, and layers
+            cast them to what they compute with.
 
     Raises:
-        ArgumentError: ``shape`` is none.
+        ArgumentError: one is none of these.
 
     Source: https://keras.io/api/layers/core_layers/input/
 
@@ -36,6 +55,8 @@ class Input(Base, Symbolic):
     """
 
     shape: Shape
+    batch_size: Newer[Positive | None] = None
+    dtype: Newer[Annotated[str, Checked(_check_dtype)] | None] = None
 
     def __post_init__(self, input_dim: int | None) -> None:
         shape = check_shape(self.shape, "shape")
@@ -44,8 +65,9 @@ class Input(Base, Symbolic):
         super().__post_init__(input_dim)
 
     def __repr__(self) -> str:
-        name = "" if self.name is None else f", name={self.name!r}"
-        return f"Input({self.shape}{name})"
+        given = {n: getattr(self, n) for n in ("batch_size", "dtype", "name")}
+        shown = (f", {n}={v!r}" for n, v in given.items() if v is not None)
+        return f"Input({self.shape}{''.join(shown)})"
 
     @property
     def symbol(self) -> Symbol:
