@@ -152,20 +152,11 @@ def to_config(
         value = value.metric
     if public_name(value) in FUNCTIONS:
         return {"function": public_name(value)}
-    if _by_config(type(value)):
-        return _of_config(value, where, own)
-    if dataclasses.is_dataclass(value):
+    if dataclasses.is_dataclass(value) or _by_config(type(value)):
+        arguments = _arguments(value, where)
         name = _name(type(value), CLASSES, where, own)
-        arguments = {field: getattr(value, field) for field in written(value)}
-        if name in CLASSES:  # which take lists where they hold arrays
-            arguments = {field: _listed(held) for field, held in arguments.items()}
-        return {
-            "class": name,
-            "config": {
-                field: to_config(held, f"{where}.{field}", own)
-                for field, held in arguments.items()
-            },
-        }
+        config = {n: to_config(v, f"{where}.{n}", own) for n, v in arguments.items()}
+        return {"class": name, "config": config}
     if callable(value):
         return {"function": _name(value, FUNCTIONS, where, own)}
     raise ArgumentError(
@@ -174,38 +165,36 @@ def to_config(
     )
 
 
-def _listed(value: Any) -> Any:
-    """Return an array as tuples in tuples, all else as it is."""
-    if isinstance(value, np.ndarray) and value.ndim:
-        return tuple(map(_listed, value))
-    return value
-
-
 def _by_config(kind: type) -> bool:
     """Tell whether a file has what objects of a class return from ``get_config``."""
     return own_layers.is_own(kind) or inspection.is_made_by_config(kind)
 
 
-def _of_config(value: Any, where: str, own: dict[str, Any]) -> Json:
-    """Return an object in Keras's form by what its ``get_config`` returns."""
+def _arguments(value: Any, where: str) -> dict[str, Any]:
+    """Return what an object is made of, in the form in which a file gives it back.
+
+    Raises:
+        ArgumentError: its ``get_config`` returns something else.
+    """
+    if not _by_config(type(value)):
+        arguments = {field: getattr(value, field) for field in written(value)}
+        # Classes of ours take lists where they hold arrays.
+        of_arrays = np.ndarray if public_name(type(value)) in CLASSES else ()
+        return {field: _tuples(held, of_arrays) for field, held in arguments.items()}
     config = value.get_config()
     if not isinstance(config, dict) or not all(isinstance(n, str) for n in config):
         raise ArgumentError(
             f"{where} cannot be saved: get_config of {type(value).__name__} must "
             f"return a dictionary of its arguments by name, not {short(config)}."
         )
+    # JSON has lists alone, and what is read comes as tuples.
+    return {name: _tuples(entry, (list, tuple)) for name, entry in config.items()}
 
-    def tuples(value: Any) -> Any:
-        # JSON has lists alone, and what is read comes as tuples.
-        return tuple(map(tuples, value)) if isinstance(value, list | tuple) else value
 
-    return {
-        "class": _name(type(value), {}, where, own),
-        "config": {
-            name: to_config(tuples(entry), f"{where}.{name}", own)
-            for name, entry in config.items()
-        },
-    }
+def _tuples(value: Any, kinds: Any) -> Any:
+    """Return values of some kinds as tuples in tuples, all else as it is."""
+    several: Any = isinstance(value, kinds) and getattr(value, "shape", True)
+    return tuple(_tuples(entry, kinds) for entry in value) if several else value
 
 
 def _name(value: Any, table: Mapping[str, Any], where: str, own: dict[str, Any]) -> str:
@@ -328,20 +317,14 @@ def _instance(name: str, arguments: Json, own: CustomObjects, where: str) -> Any
             f"{where}: the arguments of {name} must be a dictionary, not "
             f"{short(arguments)}."
         )
-    if by_config:
-        return _from_config(kind, arguments, own, where)
-    fields = {field.name: field for field in dataclasses.fields(kind) if field.init}
-    with locating(where):
-        for argument in arguments:
-            find(fields, argument, f"argument of {name}")
-    for argument, field in fields.items():
-        absent = (field.default, field.default_factory) == (dataclasses.MISSING,) * 2
-        if absent and argument not in arguments:
-            raise ArgumentError(f"{where}: {name} needs the argument {argument!r}.")
+    if not by_config:
+        _check_fields(name, kind, arguments, where)
     values = {
         argument: _value(value, own, f"{where}.{argument}")
         for argument, value in arguments.items()
     }
+    if by_config:
+        return _made(kind, values, where)
     if name in CLASSES:
         for argument, value in values.items():
             expected = hints(kind)[argument]
@@ -354,11 +337,20 @@ def _instance(name: str, arguments: Json, own: CustomObjects, where: str) -> Any
         return kind(**values)
 
 
-def _from_config(
-    kind: Any, arguments: Mapping[str, Json], own: CustomObjects, where: str
-) -> Any:
+def _check_fields(name: str, kind: Any, given: Mapping[str, Json], where: str) -> None:
+    """Check that a dataclass has the arguments that are given, and they are enough."""
+    fields = {field.name: field for field in dataclasses.fields(kind) if field.init}
+    with locating(where):
+        for argument in given:
+            find(fields, argument, f"argument of {name}")
+    for argument, field in fields.items():
+        absent = (field.default, field.default_factory) == (dataclasses.MISSING,) * 2
+        if absent and argument not in given:
+            raise ArgumentError(f"{where}: {name} needs the argument {argument!r}.")
+
+
+def _made(kind: Any, values: dict[str, Any], where: str) -> Any:
     """Return an object in Keras's form, made by its ``from_config``."""
-    values = {n: _value(v, own, f"{where}.{n}") for n, v in arguments.items()}
     make = getattr(kind, "from_config", lambda config: kind(**config))
     try:
         return make(values)

@@ -8,6 +8,7 @@ Source: https://keras.io/guides/serialization_and_saving/.
 """
 
 import dataclasses
+import functools
 import re
 from collections.abc import Collection
 from typing import Any
@@ -174,8 +175,9 @@ def _layer(entry: Json, own: Collection[str]) -> Json:
             f"{', '.join(LAYERS)}."
         )
     config = {a: v for a, v in config.items() if not _is_of_training(kind, a)}
-    arguments = _arguments(f"layers.{kind}", config, where, own)
-    return {"class": f"layers.{kind}", "config": arguments | {"name": name}}
+    layer = _instance(f"layers.{kind}", config, where, own)
+    layer["config"]["name"] = name
+    return layer
 
 
 def _is_of_training(kind: str, argument: str) -> bool:
@@ -212,10 +214,10 @@ def _named(value: Json) -> Json:
     return value.get("class_name") if isinstance(value, dict) else value
 
 
-def _arguments(
+def _instance(
     name: str, config: dict[str, Any], where: str, own: Collection[str]
 ) -> dict[str, Json]:
-    """Return the arguments that our class of a name has, translated.
+    """Return an object of our class of a name, its arguments translated.
 
     Raises:
         ArgumentError: there are others, and they say something.
@@ -234,8 +236,7 @@ def _arguments(
         elif isinstance(value, dict) and (room := _room(argument)):
             kind, inner = _class(value, f"{where} {argument}")
             inner = {a: v for a, v in inner.items() if a != "name"}  # Keras's default
-            inner = _arguments(f"{room}.{kind}", inner, f"{where} {argument}", own)
-            value = {"class": f"{room}.{kind}", "config": inner}
+            value = _instance(f"{room}.{kind}", inner, f"{where} {argument}", own)
         elif argument == "fn":
             value = _function(value, where, own, OF_BATCHES)
         elif isinstance(value, dict):
@@ -245,7 +246,7 @@ def _arguments(
             )
         if value is not ...:
             arguments[argument] = _short(value)
-    return arguments
+    return {"class": name, "config": arguments}
 
 
 def _room(argument: str) -> str | None:
@@ -330,8 +331,7 @@ def _function(
     if kind in ACTIVATIONS:
         # There is nothing to train in it, and nothing that goes by its name.
         config = {a: v for a, v in config.items() if a not in ("name", "trainable")}
-        name = f"layers.{kind}"
-        return {"class": name, "config": _arguments(name, config, where, own)}
+        return _instance(f"layers.{kind}", config, where, own)
     raise ArgumentError(f"{where} holds a {kind}: not supported there.")
 
 
@@ -349,48 +349,34 @@ def settings(config: dict[str, Json], own: Collection[str]) -> dict[str, Json] |
     known = {"optimizer", "loss", "metrics", "weighted_metrics", "loss_weights"}
     _neutral(compiled, known | EXECUTION, "compile")
 
-    def part(value: Json, kind: str, names: Collection[str]) -> Json:
-        where = {"optimizers": "the optimizer", "losses": "the loss"}.get(
-            kind, "a metric"
-        )
+    def part(kind: str, where: str, names: Collection[str], value: Json) -> Json:
         if isinstance(value, dict) and isinstance(value.get("config"), dict):
             name, arguments = _class(value, where)
-            name = f"{kind}.{name}"
-            arguments = _arguments(name, arguments, where, own)
-            return {"class": name, "config": arguments}
+            return _instance(f"{kind}.{name}", arguments, where, own)
         return _function(value, where, own, names)
 
-    def metric(value: Json) -> Json:
-        return part(value, "metrics", metrics.METRICS)
+    def given(entry: str) -> Json:
+        return keras_graphs.by_output(names, compiled.get(entry), entry)
 
-    def loss(value: Json) -> Json:
-        return part(value, "losses", losses.LOSSES)
-
-    names = _output_names(config)
-    weights = keras_graphs.by_output(
-        names, compiled.get("loss_weights"), "loss_weights"
-    )
-    if isinstance(weights, list) and len(weights) == 1:
-        weights = weights[0]
-    given = keras_graphs.by_output(names, compiled.get("loss"), "loss")
-    read: dict[str, Json] = {} if weights is None else {"loss_weights": weights}
-    read["optimizer"] = part(compiled.get("optimizer"), "optimizers", ())
-    read["loss"] = [*map(loss, given)] if isinstance(given, list) else loss(given)
-    for entry in ("metrics", "weighted_metrics"):
-        several = keras_graphs.by_output(names, compiled.get(entry), entry) or []
-        if not isinstance(several, list):
-            raise ArgumentError(f"{entry} must be a list, not {short(several)}.")
-        read[entry] = [
-            [*map(metric, own if isinstance(own, list) else [own] * (own is not None))]
-            if names
-            else metric(own)
-            for own in several
-        ]
-    return read
-
-
-def _output_names(config: dict[str, Json]) -> list[str]:
-    """Return what the outputs of a Functional of several are called."""
     kind, arguments = _class(config, "the model")
     names = keras_graphs.output_names(arguments) if kind == "Functional" else []
-    return names if len(names) > 1 else []
+    names = names if len(names) > 1 else []
+    metric = functools.partial(part, "metrics", "a metric", metrics.METRICS)
+    loss = functools.partial(part, "losses", "the loss", losses.LOSSES)
+    weights, wanted = given("loss_weights"), given("loss")
+    if isinstance(weights, list) and len(weights) == 1:
+        weights = weights[0]
+    read: dict[str, Json] = {} if weights is None else {"loss_weights": weights}
+    optimizer = compiled.get("optimizer")
+    read["optimizer"] = part("optimizers", "the optimizer", (), optimizer)
+    read["loss"] = [*map(loss, wanted)] if isinstance(wanted, list) else loss(wanted)
+    for entry in ("metrics", "weighted_metrics"):
+        found = given(entry) or []
+        if not isinstance(found, list):
+            raise ArgumentError(f"{entry} must be a list, not {short(found)}.")
+        if names:
+            lists = (o if isinstance(o, list | None) else [o] for o in found)
+            read[entry] = [[*map(metric, several or ())] for several in lists]
+        else:
+            read[entry] = [*map(metric, found)]
+    return read
