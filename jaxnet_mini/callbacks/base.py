@@ -36,6 +36,7 @@ class Callback:
     params: dict[str, Any]
     idle: tuple[Callable[..., None], ...] = ()
     writes_files = False
+    _counters: tuple[str, ...] = ()  # attributes that are kept with a run
 
     def set_params(self, params: dict[str, Any]) -> None:
         """Receive the parameters of the call."""
@@ -53,7 +54,7 @@ class Callback:
         (with strings for keys) of these. Keras has no such method, and its callbacks
         forget.
         """
-        return {}
+        return {name.lstrip("_"): getattr(self, name) for name in self._counters}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` returned, arrays as NumPy's.
@@ -61,6 +62,8 @@ class Callback:
         Called after ``on_train_begin``; where a run is resumed within an epoch, after
         ``on_epoch_begin`` again.
         """
+        for name in self._counters:
+            setattr(self, name, int(state[name.lstrip("_")]))
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Called before the first epoch, and before the next one of a resumed run."""

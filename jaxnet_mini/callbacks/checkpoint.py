@@ -3,7 +3,6 @@
 import os
 import string
 from pathlib import Path
-from typing import Any
 
 from jaxnet_mini.base.arguments import check_flag, check_level, check_path
 from jaxnet_mini.callbacks.base import Logs, Real, batches_between, say
@@ -48,6 +47,7 @@ class ModelCheckpoint(MonitorCallback):
     """
 
     writes_files = True
+    _counters = ("_batches",)
 
     def __init__(
         self,
@@ -116,13 +116,6 @@ class ModelCheckpoint(MonitorCallback):
                 "or leave {batch} out."
             )
         self._fields = fields
-
-    def state_dict(self) -> dict[str, Any]:
-        return super().state_dict() | {"batches": self._batches}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        super().load_state_dict(state)
-        self._batches = int(state["batches"])
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         if self.save_best_only:

@@ -9,8 +9,6 @@ from jaxnet_mini.callbacks.base import Logs, Real, say
 from jaxnet_mini.callbacks.monitor import MonitorCallback
 from jaxnet_mini.core.types import Variables
 
-_KEPT = ("wait", "stopped_epoch", "best_epoch")
-
 
 class EarlyStopping(MonitorCallback):
     """Stop when a monitored value has stopped improving.
@@ -39,6 +37,9 @@ class EarlyStopping(MonitorCallback):
     Source: https://keras.io/api/callbacks/early_stopping/
     """
 
+    _counters = ("wait", "stopped_epoch", "best_epoch")
+    best_weights: Any
+
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -63,21 +64,15 @@ class EarlyStopping(MonitorCallback):
         self._forget()
 
     def _forget(self) -> None:
-        self.wait = 0
-        self.stopped_epoch = 0
-        self.best = None
-        self.best_epoch = 0
-        self.best_weights: Any = None
+        self.wait = self.stopped_epoch = self.best_epoch = 0
+        self.best = self.best_weights = None
 
     def state_dict(self) -> dict[str, Any]:
-        kept = {name: getattr(self, name) for name in _KEPT}
-        best = self.best_weights
-        return super().state_dict() | kept | {"best_weights": jax.tree.leaves(best)}
+        best = jax.tree.leaves(self.best_weights)
+        return super().state_dict() | {"best_weights": best}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
-        for name in _KEPT:
-            setattr(self, name, int(state[name]))
         best = state["best_weights"]
         structure = jax.tree.structure(_variables(self.model))
         self.best_weights = jax.tree.unflatten(structure, best) if best else None

@@ -106,6 +106,8 @@ class ReduceLROnPlateau(MonitorCallback):
     Source: https://keras.io/api/callbacks/reduce_lr_on_plateau/
     """
 
+    _counters = ("wait", "cooldown_counter")
+
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -135,15 +137,6 @@ class ReduceLROnPlateau(MonitorCallback):
         self.best = None
         self.wait = 0
         self.cooldown_counter = 0
-
-    def state_dict(self) -> dict[str, Any]:
-        counters = {"wait": self.wait, "cooldown_counter": self.cooldown_counter}
-        return super().state_dict() | counters
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        super().load_state_dict(state)
-        self.wait = int(state["wait"])
-        self.cooldown_counter = int(state["cooldown_counter"])
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.sign  # noqa: B018  (an error now, not after an epoch)

@@ -78,9 +78,10 @@ class MonitorCallback(Callback):
         return self._sign
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best}
+        return super().state_dict() | {"best": self.best}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        super().load_state_dict(state)
         self.best = None if state["best"] is None else float(state["best"])
 
     def improves(self, value: Real, reference: Real | None) -> bool:

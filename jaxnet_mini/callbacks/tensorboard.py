@@ -56,6 +56,7 @@ class TensorBoard(Callback):
     """
 
     writes_files = True
+    _counters = ("_batches",)
 
     def __init__(
         self,
@@ -114,12 +115,6 @@ class TensorBoard(Callback):
                     writer.add_scalar(form.format(f"{log}_{index}"), entry, step)
             else:
                 writer.add_scalar(form.format(log), value, step)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"batches": self._batches}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._batches = int(state["batches"])
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._batches = 0
