@@ -14,7 +14,6 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.core.layers.base import Base
 from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.types import Layer, Params, RandomKey, State
 from jaxnet_mini.errors import LayerError, ShapeError
@@ -54,7 +53,7 @@ class Call(NamedTuple):
         return tuple(values[name] for name in self.sources)
 
 
-class Composed(Base, abc.ABC):
+class Composed(protocol.ByUpdate, abc.ABC):
     """The base of networks; a subclass gives ``calls``, and what goes in and out."""
 
     layers: tuple[Layer, ...]
@@ -97,26 +96,6 @@ class Composed(Base, abc.ABC):
                 else:
                     check_same_shapes(call, params[call.weights], own)
         return self.outputs_of(shapes), params
-
-    def apply(
-        self,
-        params: Params,
-        x: Any,
-        *,
-        key: RandomKey | None = None,
-        training: bool = False,
-    ) -> Any:
-        protocol.check_stateless(self)
-        values = self.named_inputs(x)
-        for call, own_key in self._keys(key):
-            with naming(call.name):
-                values[call.name] = call.layer.apply(
-                    params[call.weights],
-                    call.inputs(values),
-                    key=own_key,
-                    training=call.trains(training),
-                )
-        return self.outputs_of(values)
 
     @functools.cached_property
     def has_state(self) -> bool:

@@ -11,7 +11,6 @@ from jax import Array
 
 from jaxnet_mini.base.arguments import check_positive
 from jaxnet_mini.core.fields import Checked, accepted
-from jaxnet_mini.core.layers import Base
 from jaxnet_mini.core.networks import outline, protocol, serial
 from jaxnet_mini.core.types import Layer, Params, RandomKey, State
 from jaxnet_mini.errors import ArgumentError, ShapeError
@@ -22,7 +21,7 @@ def _check_counts(argument: str, value: Any) -> tuple[int, ...]:
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class Ensemble(Base):
+class Ensemble(protocol.ByUpdate):
     """The mean of the outputs of networks, itself a layer.
 
     Parameters: for each network, under ``net``, ``net_1`` and so on, its own with
@@ -70,17 +69,6 @@ class Ensemble(Base):
     def _named(self) -> list[tuple[str, Layer, int]]:
         names = ["net", *(f"net_{number}" for number in range(1, len(self.nets)))]
         return list(zip(names, self.nets, self.counts, strict=True))
-
-    def apply(
-        self,
-        params: Params,
-        x: Array,
-        *,
-        key: RandomKey | None = None,
-        training: bool = False,
-    ) -> Array:
-        protocol.check_stateless(self)
-        return self.update(params, {}, x, key=key, training=training)[0]
 
     @property
     def has_state(self) -> bool:

@@ -101,6 +101,22 @@ def check_stateless(layer: Layer) -> None:
         raise remembers(layer)
 
 
+class ByUpdate(layers.Base):
+    """The base of layers that hold others, and compute by ``update`` alone."""
+
+    def apply(
+        self,
+        params: Params,
+        x: Any,
+        *,
+        key: RandomKey | None = None,
+        training: bool = False,
+    ) -> Any:
+        check_stateless(self)
+        own: Any = self
+        return own.update(params, {}, x, key=key, training=training)[0]
+
+
 def penalty(layer: Layer, params: Params) -> Array | float:
     """Return what a layer adds to the loss; 0.0 without the method, or if frozen.
 

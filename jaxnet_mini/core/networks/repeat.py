@@ -14,14 +14,13 @@ from jax import Array
 
 from jaxnet_mini.core import origins
 from jaxnet_mini.core.fields import Checked, Positive, accepted
-from jaxnet_mini.core.layers import Base
 from jaxnet_mini.core.networks import outline, protocol, serial
 from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape, State
 from jaxnet_mini.errors import ShapeError
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class Repeat(Base):
+class Repeat(protocol.ByUpdate):
     """One layer ``n`` times in a row, itself a layer; see `repeat`.
 
     Args:
@@ -53,17 +52,6 @@ class Repeat(Base):
         # Not vmap, under which not every kind of key draws what it draws alone.
         params = jax.lax.map(fresh, jnp.arange(self.n, dtype=jnp.int32))
         return shape, serial.in_order_of(one.params, params)
-
-    def apply(
-        self,
-        params: Params,
-        x: Array,
-        *,
-        key: RandomKey | None = None,
-        training: bool = False,
-    ) -> Array:
-        protocol.check_stateless(self)
-        return self.update(params, {}, x, key=key, training=training)[0]
 
     @property
     def has_state(self) -> bool:
