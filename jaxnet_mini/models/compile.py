@@ -11,6 +11,7 @@ from jaxnet_mini.base.arguments import check_count, check_flag, is_number, named
 from jaxnet_mini.core import origins, transformations
 from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks.graph import Graph, names_in, output_names
+from jaxnet_mini.core.training.goals import listed
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.errors import ArgumentError, short
 from jaxnet_mini.files import config as configs
@@ -46,7 +47,7 @@ def trainer_of(
             _of_one(net, given)
             for given in (loss, metrics, weighted_metrics, loss_weights)
         )
-        metrics, weighted_metrics = map(_several, (metrics, weighted_metrics))
+        metrics, weighted_metrics = map(listed, (metrics, weighted_metrics))
         loss_weights = _loss_weight(loss_weights)
     chosen = loss, optimizer, metrics, weighted_metrics
     trace = origins.trace_for(net, *chosen)
@@ -181,10 +182,3 @@ def arguments_of(
         entry: configs.from_config(config[entry], custom_objects, entry)
         for entry in entries
     }
-
-
-def _several(metrics: Any) -> tuple[Any, ...]:
-    """Return none, one or several as a tuple."""
-    if metrics is None:
-        return ()
-    return tuple(metrics) if isinstance(metrics, list | tuple) else (metrics,)

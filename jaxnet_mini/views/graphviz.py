@@ -148,17 +148,8 @@ def plot_model(
     if kind == "svg" and not (drawn_here and importlib.util.find_spec("pydot")):
         path.write_text(svg(model), "utf-8")
     else:
-        graph: Any = model_to_dot(
-            model,
-            show_shapes=show_shapes,
-            show_dtype=show_dtype,
-            show_layer_names=show_layer_names,
-            rankdir=rankdir,
-            expand_nested=expand_nested,
-            dpi=dpi,
-            show_layer_activations=show_layer_activations,
-            show_trainable=show_trainable,
-        )
+        drawn = show_shapes, show_dtype, show_layer_names, rankdir, expand_nested, dpi
+        graph: Any = model_to_dot(model, *drawn, show_layer_activations, show_trainable)
         if kind == "dot":
             path.write_text(graph.to_string(), "utf-8")
         else:
@@ -194,9 +185,7 @@ def _add_nodes(
                 style="dashed",
                 labeljust="l",
             )
-            inside = outline.unbuilt_outline(layer)
-            if built:
-                inside = outline.outline(layer, part.input_shape)
+            inside = outline.inside(layer, part.input_shape if built else None)
             nodes += _add_nodes(cluster, name, inside, built, shown)
             graph.add_subgraph(cluster)
         else:

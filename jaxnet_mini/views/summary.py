@@ -161,11 +161,7 @@ def _rows(
             ("Y" if trained else "N") if jax.tree.leaves(part.variables) else "-",
         )
         if nested and isinstance(part.layer, Composed):
-            inner = (
-                outlines.outline(part.layer, part.input_shape)
-                if built
-                else outlines.unbuilt_outline(part.layer)
-            )
+            inner = outlines.inside(part.layer, part.input_shape if built else None)
             yield from _rows(inner, built, nested, {}, level + 1)
 
 

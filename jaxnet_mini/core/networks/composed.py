@@ -166,21 +166,23 @@ class Composed(protocol.ByUpdate, abc.ABC):
             call.trains(protocol.always_training(call.layer)) for call in self.calls
         )
 
+    def _each(self, params: Params) -> Iterator[tuple[str, Layer, Params]]:
+        """Yield the name of each layer, the layer, and its parameters."""
+        for name, layer in zip(self.names, self.layers, strict=True):
+            yield name, layer, params[name]
+
     def penalty(self, params: Params) -> Array | float:
-        pairs = zip(self.names, self.layers, strict=True)
-        penalties = (protocol.penalty(layer, params[name]) for name, layer in pairs)
-        return sum(penalties, 0.0)
+        each = self._each(params)
+        return sum((protocol.penalty(layer, own) for _, layer, own in each), 0.0)
 
     def constrain(self, params: Params) -> Params:
-        pairs = zip(self.names, self.layers, strict=True)
-        return {name: protocol.constrain(layer, params[name]) for name, layer in pairs}
+        each = self._each(params)
+        return {name: protocol.constrain(layer, own) for name, layer, own in each}
 
     def trainable_mask(self, params: Params) -> Any:
         """See `jaxnet_mini.core.networks.protocol.trainable_mask`."""
-        pairs = zip(self.names, self.layers, strict=True)
-        return {
-            name: protocol.trainable_mask(layer, params[name]) for name, layer in pairs
-        }
+        each = self._each(params)
+        return {name: protocol.trainable_mask(layer, own) for name, layer, own in each}
 
 
 def shaped(call: Call, key: RandomKey, input_shape: Any) -> tuple[Any, Params]:

@@ -160,6 +160,12 @@ def unbuilt_outline(net: Composed) -> tuple[LayerOutline, ...]:
     return tuple(LayerOutline(name, layer, (), (), {}) for name, layer in pairs)
 
 
+def inside(net: Composed, input_shape: Any) -> tuple[LayerOutline, ...]:
+    """Return the outline of each layer of a network; None for a shape not known."""
+    known = input_shape is not None
+    return outline(net, input_shape) if known else unbuilt_outline(net)
+
+
 def variables(outline: Iterable[LayerOutline]) -> Variables:
     """Return the shapes and dtypes of all parameters and of all that is remembered."""
     parts = tuple(outline)

@@ -11,6 +11,9 @@ from jaxnet_mini.core.losses import Loss
 from jaxnet_mini.core.metrics import Metric
 from jaxnet_mini.errors import ArgumentError
 
+ARGUMENTS = ("loss", "metrics", "weighted_metrics", "loss_weights")
+"""Those of ``compile`` that may be several, one for each output."""
+
 
 class Goal(NamedTuple):
     """What is asked of one output.
@@ -61,7 +64,8 @@ def resolved(
     """
     if not names:
         counted, weighted = metrics.resolved(counted, weighted)
-        return _settings(losses.get(loss), counted, weighted, loss_weights)
+        one = losses.get(loss), counted, weighted, loss_weights
+        return dict(zip(ARGUMENTS, one, strict=True))
     if len({*names}) < len(names):
         raise ArgumentError(
             f"two outputs have one name, {', '.join(map(repr, names))}: give a "
@@ -73,7 +77,7 @@ def resolved(
     if not any(chosen):
         raise ArgumentError("loss is None for all outputs: give it for one at least.")
     pairs = [
-        metrics.resolved(*map(_listed, own))
+        metrics.resolved(*map(listed, own))
         for own in zip(
             _by_output("metrics", counted or {}, names, ()),
             _by_output("weighted_metrics", weighted or {}, names, ()),
@@ -81,18 +85,8 @@ def resolved(
         )
     ]
     plain, others = zip(*pairs, strict=True)
-    return _settings(chosen, plain, others, _weights(loss_weights, names))
-
-
-def _settings(
-    loss: Any, plain: Any, weighted: Any, loss_weights: Any
-) -> dict[str, Any]:
-    return {
-        "loss": loss,
-        "metrics": plain,
-        "weighted_metrics": weighted,
-        "loss_weights": loss_weights,
-    }
+    own = chosen, plain, others, _weights(loss_weights, names)
+    return dict(zip(ARGUMENTS, own, strict=True))
 
 
 def _by_output(
@@ -102,7 +96,8 @@ def _by_output(
     return tuple(parts[name][1] if name in parts else None for name in names)
 
 
-def _listed(given: Any) -> tuple[Any, ...]:
+def listed(given: Any) -> tuple[Any, ...]:
+    """Return none, one or several as a tuple."""
     if given is None:
         return ()
     return tuple(given) if isinstance(given, list | tuple) else (given,)
