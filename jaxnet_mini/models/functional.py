@@ -34,13 +34,16 @@ def as_layer(held: Held) -> Composed:
 def called(held: Held, x: Any, training: bool | None) -> Symbol:
     """Return what a model will give, as a layer of another one; see `Model.__call__`.
 
-    The model takes the shape that comes where it has none.
+    The model takes the shape that comes where it has none. It is the same layer at each
+    call, so that in a model that calls it twice it stands once.
     """
-    symbol = symbols.called(as_layer(held), x, training)
     if not held.blueprint.built:
+        symbol = symbols.called(as_layer(held), x, training)
         shape = jax.tree.map(lambda own: own.output_shape, symbol.sources)
         held.build(held.blueprint.for_inputs(shape))
-    return symbol
+    if held.called is None or held.called[0] is not held.blueprint:
+        held.called = held.blueprint, as_layer(held)
+    return symbols.called(held.called[1], x, training)
 
 
 def written(held: Held) -> Written:

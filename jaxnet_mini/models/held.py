@@ -38,6 +38,7 @@ class Held:
         looked_at: the trainer that was last looked through for mismatches.
         draws: how many keys have been drawn for calls in training.
         written: what stands for what the model takes and gives, once it was asked for.
+        called: the blueprint as one layer of a model that calls it, likewise.
     """
 
     blueprint: Blueprint
@@ -46,6 +47,7 @@ class Held:
     looked_at: Trainer | None = None
     draws: int = 0
     written: Written | None = None
+    called: tuple[Blueprint, Layer] | None = None
 
     def __post_init__(self) -> None:
         self._state: TrainState | None = None
@@ -57,6 +59,7 @@ class Held:
             "_places": {},
             "_seen": {},
             "written": None,
+            "called": None,
         }
 
     def __setstate__(self, values: dict[str, Any]) -> None:

@@ -163,6 +163,27 @@ def test_models_are_layers_and_share_their_weights():
     np.testing.assert_allclose(model.predict(X), outputs, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_model_called_twice_has_its_weights_once(known, tmp_path):
+    first = {"input_shape": (3,)} if known else {}
+    eye = jn.Sequential([jn.Dense(2, "tanh", **first)], name="eye", seed=1)
+    left, right = jn.Input((3,), name="left"), jn.Input((3,), name="right")
+    joined = layers.Concatenate()([eye(left), eye(right)])
+    model = jn.Model([left, right], jn.Dense(1)(joined))
+    model.compile("sgd", "mse")
+    assert model.count_params() == 3 * 2 + 2 + 4 + 1
+    model.fit([X, -X], X[:, :1], **FIT)
+    kernel, bias, last, offset = (w.astype(float) for w in model.get_weights())
+    np.testing.assert_array_equal(eye.get_weights()[0], kernel)
+    both = [np.tanh(x.astype(float) @ kernel + bias) for x in (X, -X)]
+    expected = np.concatenate(both, axis=1) @ last + offset
+    np.testing.assert_allclose(model.predict([X, -X]), expected, atol=1e-6)
+    file = tmp_path / "twice.safetensors"
+    model.save(file)
+    again = jn.models.load_model(file)
+    np.testing.assert_array_equal(again.predict([X, -X]), model.predict([X, -X]))
+
+
 @pytest.mark.parametrize("stack", [False, True], ids=["written", "in a row"])
 def test_what_a_layer_within_gives_is_looked_at(stack):
     x = jn.Input((3,))
