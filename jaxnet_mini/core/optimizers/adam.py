@@ -1,8 +1,7 @@
 """Adam, in the order of operations of its paper, and relatives as optax has them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,8 +9,13 @@ import optax
 from jax import Array
 
 from jaxnet_mini.core.fields import Flag, Newer
-from jaxnet_mini.core.optimizers.base import Decay, NotNegative, Optimizer, Share
-from jaxnet_mini.core.transformations import lenient
+from jaxnet_mini.core.optimizers.base import (
+    Decay,
+    NotNegative,
+    Optimizer,
+    Share,
+    positional,
+)
 from jaxnet_mini.core.types import Params
 
 
@@ -176,19 +180,10 @@ class AdamW(Optimizer):
 
 @dataclass(frozen=True)
 class _OfMoments(Optimizer):
-    of_optax: ClassVar[Callable[..., optax.GradientTransformation]]
-
     beta_1: Share = 0.9
     beta_2: Share = 0.999
     epsilon: NotNegative = 1e-7
     weight_decay: Decay = None
-
-    @classmethod
-    def factory(
-        cls, learning_rate: Any, beta_1: Any, beta_2: Any, epsilon: Any
-    ) -> optax.GradientTransformation:
-        """Return the transformation of optax."""
-        return lenient(cls.of_optax(learning_rate, beta_1, beta_2, epsilon))
 
 
 class Adamax(_OfMoments):
@@ -223,7 +218,7 @@ class Adamax(_OfMoments):
     Array([-0.5,  0.5], dtype=float32)
     """
 
-    of_optax = staticmethod(optax.adamax)
+    factory = positional(optax.adamax)
 
 
 class Nadam(_OfMoments):
@@ -256,18 +251,14 @@ class Nadam(_OfMoments):
     Array([-0.01,  0.01], dtype=float32)
     """
 
-    of_optax = staticmethod(optax.nadam)
+    factory = positional(optax.nadam)
 
 
-def _lamb(
-    learning_rate: Any, beta_1: Any, beta_2: Any, epsilon: Any
-) -> optax.GradientTransformation:
-    parts = (
-        optax.scale_by_adam(beta_1, beta_2, epsilon),
-        optax.scale_by_trust_ratio(),
-        optax.scale_by_learning_rate(learning_rate),
+def _lamb(learning_rate: Any, *numbers: Any) -> optax.GradientTransformation:
+    scale, step = optax.scale_by_adam, optax.scale_by_learning_rate
+    return optax.chain(
+        scale(*numbers), optax.scale_by_trust_ratio(), step(learning_rate)
     )
-    return optax.chain(*parts)
 
 
 class Lamb(_OfMoments):
@@ -300,4 +291,4 @@ class Lamb(_OfMoments):
     Array([-2.5, -0. ], dtype=float32)
     """
 
-    of_optax = staticmethod(_lamb)
+    factory = positional(_lamb)

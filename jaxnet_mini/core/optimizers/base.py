@@ -17,7 +17,7 @@ from jaxnet_mini.core import fields
 from jaxnet_mini.core.fields import Checked, Flag, Newer, above_0, facts
 from jaxnet_mini.core.optimizers.options import with_options
 from jaxnet_mini.core.optimizers.rates import formula_of, from_state
-from jaxnet_mini.core.transformations import OwnTransformation
+from jaxnet_mini.core.transformations import OwnTransformation, lenient
 from jaxnet_mini.core.types import Params
 from jaxnet_mini.core.values import Settings, Value
 from jaxnet_mini.errors import ArgumentError
@@ -179,19 +179,15 @@ class Optimizer(Value):
         shown = (f"{name}={getattr(self, name)!r}" for name in fields.written(self))
         return f"{type(self).__qualname__}({', '.join(shown)})"
 
-    def _is_traced(self, name: str, value: Any) -> bool:
-        """Tell whether what a field holds is a number in the state."""
-        return is_number(value) and name not in self.static
-
     def _used(self) -> dict[str, Any]:
-        """Return what the factory is to be given, by name, numbers as floats."""
+        """Return what the factory is to be given, what the state holds as floats."""
         kind: Any = type(self)
         said = facts(kind)
         own = {name: getattr(self, name) for name in said if OPTION not in said[name]}
         return {
-            name: float(value) if self._is_traced(name, value) else value
-            for name, value in own.items()
-            if value or name not in self.absent_at_zero
+            n: float(v) if is_number(v) and n not in self.static else v
+            for n, v in own.items()
+            if v or n not in self.absent_at_zero
         }
 
     def _options(self) -> dict[str, Any]:
@@ -212,9 +208,7 @@ class Optimizer(Value):
         """
         kind: Any = type(self)
         used = self._used().items()
-        fixed = (
-            (n, float if self._is_traced(n, v) else formula_of(v)) for n, v in used
-        )
+        fixed = ((n, float if type(v) is float else formula_of(v)) for n, v in used)
         return _transformation(kind, Settings(tuple(fixed)), tuple(self._options()))
 
     def init(self, params: Params) -> OptimizerState:
@@ -224,6 +218,15 @@ class Optimizer(Value):
         return _injected(type(self), self._used(), self._options()).init(params)
 
 
+def positional(function: Callable[..., Any]) -> Any:
+    """Return a factory that gives a function of optax the fields in their order."""
+
+    def factory(**numbers: Any) -> optax.GradientTransformation:
+        return lenient(function(*numbers.values()))
+
+    return staticmethod(factory)
+
+
 _WHOLE = ("ema_overwrite_frequency", "gradient_accumulation_steps")
 
 
@@ -231,18 +234,20 @@ def _injected(
     kind: Any, settings: dict[str, Any], options: dict[str, Any]
 ) -> optax.GradientTransformation:
     """Return the transformation of these settings, whose numbers its state holds."""
-    given = {name: from_state(value) for name, value in settings.items()}
-    if not options:
-        return optax.inject_hyperparams(kind.factory, kind.static)(**given)
+    taken = inspect.signature(kind.factory).parameters.values()
+    given = {p.name: p.default for p in taken if p.default is not p.empty}
+    given = {} if options else given  # a factory's own numbers are in the state, too
+    given |= {name: from_state(value) for name, value in settings.items()}
 
     def factory(**numbers: Any) -> optax.GradientTransformation:
-        own = {name: numbers[name] for name in settings}
+        own = kind.factory(**{name: numbers[name] for name in given})
         asked = {name: numbers[name] for name in options}
-        return with_options(kind.factory(**own), own["learning_rate"], asked)
+        return with_options(own, numbers["learning_rate"], asked) if asked else own
 
-    names = [*settings, *options]
-    named = [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY) for n in names]
-    factory.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]
+    named = (*given, *options)
+    factory.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY) for n in named]
+    )
     numbers = {
         n: np.asarray(v, np.int32) if n in _WHOLE else float(v)
         for n, v in options.items()

@@ -1,6 +1,7 @@
 """Gradient descent: along the gradient or its sign, and by sums of its squares."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import jax
@@ -15,6 +16,7 @@ from jaxnet_mini.core.optimizers.base import (
     Optimizer,
     Rate,
     Share,
+    positional,
 )
 from jaxnet_mini.core.types import Params
 
@@ -115,12 +117,6 @@ class Lion(Optimizer):
     weight_decay: Decay = None
 
 
-def _adagrad(
-    learning_rate: Any, initial_accumulator_value: Any, epsilon: Any
-) -> optax.GradientTransformation:
-    return optax.adagrad(learning_rate, initial_accumulator_value, epsilon)
-
-
 @dataclass(frozen=True)
 class Adagrad(Optimizer):
     """Takes ever smaller steps where gradients have been large.
@@ -150,18 +146,16 @@ class Adagrad(Optimizer):
     Array([-0.4], dtype=float32)
     """
 
-    factory = staticmethod(_adagrad)
+    factory = positional(optax.adagrad)
 
     initial_accumulator_value: NotNegative = 0.1
     epsilon: NotNegative = 1e-7
     weight_decay: Decay = None
 
 
-def _adadelta(learning_rate: Any, rho: Any, epsilon: Any) -> Any:
-    return optax.chain(
-        optax.scale_by_adadelta(rho, epsilon),
-        optax.scale_by_learning_rate(learning_rate),
-    )
+def _adadelta(learning_rate: Any, *numbers: Any) -> Any:
+    step = optax.scale_by_learning_rate(learning_rate)
+    return optax.chain(optax.scale_by_adadelta(*numbers), step)
 
 
 @dataclass(frozen=True)
@@ -197,26 +191,20 @@ class Adadelta(Optimizer):
     Array([-1.4142], dtype=float32)
     """
 
-    factory = staticmethod(_adadelta)
+    factory = positional(_adadelta)
 
     rho: Share = 0.95
     epsilon: NotNegative = 1e-7
     weight_decay: Decay = None
 
 
-def _rmsprop(
-    learning_rate: Any,
-    rho: Any,
-    epsilon: Any,
-    momentum: Any = None,
-    centered: bool = False,
-) -> optax.GradientTransformation:
-    scale = optax.scale_by_stddev if centered else optax.scale_by_rms
+def _rmsprop(momentum: Any = None, **numbers: Any) -> optax.GradientTransformation:
+    n = SimpleNamespace(**numbers)
+    scale = optax.scale_by_stddev if n.centered else optax.scale_by_rms
     # Keras applies the learning rate before it accumulates momentum.
-    parts = [scale(decay=rho, eps=epsilon), optax.scale_by_learning_rate(learning_rate)]
-    if momentum is not None:
-        parts.append(optax.trace(decay=momentum))
-    return optax.chain(*parts)
+    step = optax.scale_by_learning_rate(n.learning_rate)
+    velocity = () if momentum is None else (optax.trace(momentum),)
+    return optax.chain(scale(n.rho, n.epsilon), step, *velocity)
 
 
 @dataclass(frozen=True)
@@ -272,19 +260,12 @@ class FtrlState(NamedTuple):
     linear: Params
 
 
-def _ftrl(
-    *,
-    learning_rate: Any,
-    learning_rate_power: Any,
-    initial_accumulator_value: Any,
-    l1_regularization_strength: Any,
-    l2_regularization_strength: Any,
-    l2_shrinkage_regularization_strength: Any,
-    beta: Any,
-) -> optax.GradientTransformation:
-    rate, power, start = learning_rate, -learning_rate_power, initial_accumulator_value
-    l1, shrinkage = l1_regularization_strength, l2_shrinkage_regularization_strength
-    stiff = 2.0 * l2_regularization_strength + beta / rate
+def _ftrl(learning_rate: Any, **numbers: Any) -> optax.GradientTransformation:
+    n = SimpleNamespace(**numbers)
+    rate, power = learning_rate, -n.learning_rate_power
+    start = n.initial_accumulator_value
+    l1, shrinkage = n.l1_regularization_strength, n.l2_shrinkage_regularization_strength
+    stiff = 2.0 * n.l2_regularization_strength + n.beta / rate
 
     def init(params: Params) -> FtrlState:
         squares = jax.tree.map(lambda p: jnp.full_like(p, start), params)

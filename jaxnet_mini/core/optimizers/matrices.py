@@ -2,12 +2,15 @@
 
 import re
 from dataclasses import dataclass
+from functools import partial
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
+from jax.tree_util import keystr, tree_map_with_path
 
 from jaxnet_mini.base.arguments import check_count, check_word
 from jaxnet_mini.core.fields import Checked, Flag, Number, above_0
@@ -20,31 +23,22 @@ from jaxnet_mini.core.optimizers.base import (
     Share,
 )
 from jaxnet_mini.core.transformations import lenient
-from jaxnet_mini.core.types import Params
 from jaxnet_mini.errors import ArgumentError
 
 
-def _adafactor(
-    *,
-    learning_rate: Any,
-    beta_2_decay: Any,
-    epsilon_1: Any,
-    epsilon_2: Any,
-    clip_threshold: Any,
-    relative_step: bool,
-) -> optax.GradientTransformation:
-    del relative_step
+def _adafactor(**numbers: Any) -> optax.GradientTransformation:
+    n = SimpleNamespace(**numbers)
 
     def step(count: Array) -> Array:
-        now = (count + 1).astype(jnp.result_type(learning_rate))
-        return -jnp.minimum(learning_rate, jax.lax.rsqrt(now))
+        now = (count + 1).astype(jnp.result_type(n.learning_rate))
+        return -jnp.minimum(n.learning_rate, jax.lax.rsqrt(now))
 
     parts = (
         optax.scale_by_factored_rms(
-            decay_rate=-beta_2_decay, min_dim_size_to_factor=1, epsilon=epsilon_1
+            decay_rate=-n.beta_2_decay, min_dim_size_to_factor=1, epsilon=n.epsilon_1
         ),
-        optax.clip_by_block_rms(clip_threshold),
-        optax.scale_by_param_block_rms(epsilon_2),
+        optax.clip_by_block_rms(n.clip_threshold),
+        optax.scale_by_param_block_rms(n.epsilon_2),
         optax.scale_by_schedule(step),
     )
     return lenient(optax.chain(*parts))
@@ -138,55 +132,33 @@ def orthogonalized(x: Array, numbers: tuple[Any, Any, Any], steps: int) -> Array
     return x if wide else x.T
 
 
-def _muon(
-    *,
-    learning_rate: Any,
-    adam_beta_1: Any,
-    adam_beta_2: Any,
-    adam_weight_decay: Any,
-    epsilon: Any,
-    weight_decay: Any,
-    exclude_layers: Any,
-    exclude_embeddings: bool,
-    muon_a: Any,
-    muon_b: Any,
-    muon_c: Any,
-    adam_lr_ratio: Any,
-    momentum: Any,
-    ns_steps: int,
-    nesterov: bool,
-    rms_rate: Any,
-) -> optax.GradientTransformation:
-    def step(gradient: Array, _: Any) -> Any:
-        update = orthogonalized(gradient, (muon_a, muon_b, muon_c), ns_steps)
-        scale = 1.0 if rms_rate is None else rms_rate * max(gradient.shape) ** 0.5
-        return -learning_rate * scale * update
-
-    def decayed(transformation: Any, decay: Any) -> Any:
-        if decay is None:
-            return transformation
-        shrinking = optax.add_decayed_weights(-learning_rate * decay)
-        return optax.chain(transformation, shrinking)
+def _muon(**numbers: Any) -> optax.GradientTransformation:
+    n = SimpleNamespace(**numbers)
+    words = [*(n.exclude_layers or ()), *["(?i)embedding"] * n.exclude_embeddings]
 
     def kind(path: Any, value: Array) -> str:
-        name = jax.tree_util.keystr(path, simple=True, separator="/")
-        embeds = exclude_embeddings and "embedding" in name.lower()
-        excluded = any(re.search(word, name) for word in exclude_layers or ())
-        return "adam" if value.ndim != 2 or embeds or excluded else "muon"
+        name = keystr(path, simple=True, separator="/")
+        excluded = any(re.search(word, name) for word in words)
+        return "adam" if value.ndim != 2 or excluded else "muon"
 
-    rate = learning_rate * adam_lr_ratio
-    whole = optax.trace(momentum, nesterov), optax.stateless_with_tree_map(step)
+    def step(gradient: Array, _: Any) -> Any:
+        update = orthogonalized(gradient, (n.muon_a, n.muon_b, n.muon_c), n.ns_steps)
+        scale = 1.0 if n.rms_rate is None else n.rms_rate * max(gradient.shape) ** 0.5
+        return -n.learning_rate * scale * update
+
+    def decayed(decay: Any, *parts: Any) -> Any:
+        if decay is not None:
+            parts += (optax.add_decayed_weights(-n.learning_rate * decay),)
+        return optax.chain(*parts)
+
+    velocity = optax.trace(n.momentum, n.nesterov)
+    rate = n.learning_rate * n.adam_lr_ratio
+    rest = adam(rate, n.adam_beta_1, n.adam_beta_2, n.epsilon)
     kinds = {
-        "muon": decayed(optax.chain(*whole), weight_decay),
-        "adam": decayed(
-            adam(rate, adam_beta_1, adam_beta_2, epsilon), adam_weight_decay
-        ),
+        "muon": decayed(n.weight_decay, velocity, optax.stateless_with_tree_map(step)),
+        "adam": decayed(n.adam_weight_decay, rest),
     }
-
-    def labels(params: Params) -> Any:
-        return jax.tree_util.tree_map_with_path(kind, params)
-
-    return lenient(optax.partition(kinds, labels))
+    return lenient(optax.partition(kinds, partial(tree_map_with_path, kind)))
 
 
 @dataclass(frozen=True)
