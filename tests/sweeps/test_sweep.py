@@ -56,6 +56,21 @@ def test_members_are_fits_to_the_bit():
         assert member.history.history == own.history.history
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "name"),
+    [(jn.optimizers.Muon, "rms_rate"), (jn.optimizers.Adafactor, "clip_threshold")],
+)
+def test_numbers_of_optimizers_of_matrices_are_tried(optimizer, name):
+    call = CALL | {"epochs": 1}
+    result = jn.sweep(
+        model(optimizer=optimizer(0.05)), {name: [0.2, 0.6]}, X, Y, **call
+    )
+    for member in result:
+        own = model(optimizer=optimizer(0.05, **member.settings))
+        own.fit(X, Y, **call)
+        assert_trees_close(member.model.params, own.params, 1e-5)
+
+
 def test_numbers_of_layers_are_traced_and_agree_to_rounding():
     space = {"rate": [0.0, 0.3], "l2": [0.0, 0.02], "seed": [3]}
     result = jn.sweep(model(), space, X, Y, **CALL)
