@@ -5,14 +5,17 @@ which of them is held. All that changes it stands here, and waits its turn.
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 import jax
 import numpy as np
+from jax import Array
 
 from jaxnet_mini.base.turns import Turn
 from jaxnet_mini.core import origins
+from jaxnet_mini.core.layers import Normalization
 from jaxnet_mini.core.networks import weights
 from jaxnet_mini.core.networks.outline import NetOutline
 from jaxnet_mini.core.networks.symbolic import Written
@@ -20,7 +23,7 @@ from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import Layer, RandomKey, Variables
 from jaxnet_mini.devices import programs
-from jaxnet_mini.errors import LayerError, StateError
+from jaxnet_mini.errors import LayerError, ShapeError, StateError
 from jaxnet_mini.models import places, standing
 from jaxnet_mini.models.blueprint import Blueprint
 from jaxnet_mini.models.places import Path, Place
@@ -90,6 +93,9 @@ class Held:
             place.holders.add(self)
             for holder in list(place.holders):
                 holder._lend(place)
+        for path, layer in places.within(self.blueprint.net):
+            if isinstance(layer, Normalization) and path in self._places:
+                vars(layer)["_tell"] = functools.partial(_adapt, self._places[path])
 
     @property
     def _is_new(self) -> bool:
@@ -177,6 +183,22 @@ class Held:
             places.move(own[path], layer)
         for holder in holders:
             holder._exchange(swapped)
+
+    def adapt(self, path: Path, layer: Layer) -> None:
+        """Take what a `Normalization` was adapted to, for the one at a path."""
+        if self.state is None:
+            self.exchange({path: layer})
+            return
+        own: Any = layer
+        old = places.at(self.state.variables, path).state
+        self.replace(
+            {
+                "/".join((*path, name)): _like(old[name], found, layer)
+                for name, found in zip(
+                    ("mean", "variance"), own.adapted_to, strict=True
+                )
+            }
+        )
 
     def _exchange(self, swapped: Mapping[int, Layer]) -> None:
         state = self.state
@@ -280,6 +302,26 @@ class Held:
         """Return what the first state is made of, see `programs.fresh`."""
         blueprint = self.blueprint
         return self.compiled(), blueprint.known_shape, np.uint32(blueprint.seed)
+
+
+def _adapt(place: Place, layer: Layer) -> bool:
+    """Let models that share a layer take what it is adapted to; False if none does."""
+    holders = sorted(place.holders, key=lambda holder: holder.state is None)
+    for holder in holders[:1]:  # what one has, all have
+        path = next(path for path, own in holder._places.items() if own is place)
+        holder.adapt(path, layer)
+    return bool(holders)
+
+
+def _like(old: Array, new: Any, layer: Layer) -> Any:
+    """Return statistics of the shape of others, which they may be broadcast to."""
+    try:
+        return np.broadcast_to(new, old.shape)
+    except ValueError:
+        raise ShapeError(
+            f"{layer!r} was adapted to data with statistics of shape {new.shape}, and "
+            f"in the model they are of {old.shape}: adapt it to what comes to it there."
+        ) from None
 
 
 def of(model: Any) -> Held:

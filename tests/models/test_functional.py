@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import gc
 import pickle
 
 import jax.numpy as jnp
@@ -133,6 +134,34 @@ def test_a_call_keeps_whether_it_is_in_training(tmp_path):
     names = {"graph": jn.graph, "Dense": jn.Dense, "Dropout": jn.Dropout}
     assert eval(repr(jn.graph(nodes)), names) == jn.graph(nodes)
     assert jn.graph(nodes) != jn.graph(nodes | {"a": (jn.Dropout(0.5), "x")})
+
+
+def test_normalization_is_adapted_where_it_stands():
+    """Before the input shape is known, before there are weights, and afterwards."""
+    norm = layers.Normalization()
+    first = jn.Sequential([norm, layers.Identity()], name="first")
+    norm.adapt(X)
+    second = jn.Sequential([jn.Input((3,)), *first.layers])
+    norm.adapt(2 * X)
+    first.build((None, 3))
+    wanted = (X - 2 * X.mean(axis=0)) / (2 * X.std(axis=0))
+    np.testing.assert_allclose(second.predict(X), wanted, rtol=1e-4, atol=1e-5)
+    norm.adapt(X)
+    twin = copy.deepcopy(second)
+    second.layers[0].adapt(X + 1)
+    wanted = (X - X.mean(axis=0)) / X.std(axis=0)
+    for model, apart in ((twin, 0.0), (second, 1.0), (first, 1.0)):
+        y = model.predict(X) + apart / X.std(axis=0)
+        np.testing.assert_allclose(y, wanted, rtol=1e-4, atol=1e-4)
+    twin.layers[0].adapt(X[:, :1])
+    mean = twin.layer_state["normalization"]["mean"]
+    np.testing.assert_allclose(mean, X[:, 0].mean(), rtol=1e-5)
+    with raises_text(ShapeError, "with statistics of shape (2,), and in the model"):
+        norm.adapt(X[:, :2])
+    del first, second, model
+    gc.collect()
+    with raises_text(LayerError, "adapt the layer first"):
+        norm.adapt(X)
 
 
 def test_a_part_in_the_middle_is_a_model_too():

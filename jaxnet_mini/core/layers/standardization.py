@@ -1,6 +1,7 @@
 """`Normalization`: features brought to mean 0 and variance 1 of known data."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, TypeAlias
@@ -170,18 +171,27 @@ class Normalization(_Normalizing):
         """Find mean and variance of data in place, as Keras has it.
 
         The layer becomes another value by it, the one that `adapted` returns, and so it
-        can be adapted until it is put into a network.
+        can be adapted until it is put into a network. One that stands in a model stays
+        what it is, and the model takes what was found.
 
         Raises:
-            LayerError: it stands in a network.
+            LayerError: it stands in a network and in no model.
             ArgumentError, ShapeError: see `adapted`.
         """
+        new = self.adapted(data)
+        if self._tell is not None and self._tell(new):
+            return
         if _KEY in vars(self):
             raise LayerError(
                 f"{self!r} stands in a network, whose programs are found by what its "
-                "layers are: adapt the layer first, and then build the model with it."
+                "layers are: adapt the layer first, and then build the network with it."
             )
-        object.__setattr__(self, "adapted_to", self._found(data))
+        object.__setattr__(self, "adapted_to", new.adapted_to)
+
+    @functools.cached_property
+    def _tell(self) -> Any:  # passed over by what compares layers
+        """What has a model adapted in which it stands, if one is there; put by it."""
+        return None
 
     def _found(self, data: Any) -> NDArray[np.float32]:
         if self.mean is not None:
