@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from jaxnet_mini.base import plain_json
 from jaxnet_mini.core.networks import weights
 from jaxnet_mini.errors import FileError, JaxnetError, import_extra, short
-from jaxnet_mini.files.safetensors import readable
 
 MOST_MEMBERS = 4000
 """Of all groups of a file, as many as a thousand dense layers have. To look at one
@@ -139,6 +138,7 @@ def read_weights(
     left: Mapping[str, Any],
     expected: Mapping[str, jax.ShapeDtypeStruct],
     path: str,
+    size: int,
 ) -> dict[str, NDArray[Any]]:
     """Return the weights that were found, once all of them were checked.
 
@@ -147,6 +147,7 @@ def read_weights(
         left: data sets that are no weights of the model, as messages call them.
         expected: shapes and dtypes, by our paths.
         path: of the file.
+        size: of the file, in bytes.
 
     Raises:
         ShapeError: they are others than those expected.
@@ -155,14 +156,14 @@ def read_weights(
     # Checked before a number is read: a file may claim any shape.
     there = {name: _Stored(item) for name, item in {**found, **left}.items()}
     weights.check(expected, there, repr(path), cast=True)
-    check_stored(found, path)
+    check_stored(found, path, size)
     return {
         name: np.asarray(dataset[()]).view(there[name].dtype)
         for name, dataset in found.items()
     }
 
 
-def check_stored(found: Mapping[str, Any], path: str) -> None:
+def check_stored(found: Mapping[str, Any], path: str, size: int) -> None:
     """Check that the numbers stand in the file, each once and as they are.
 
     Raises:
@@ -176,7 +177,6 @@ def check_stored(found: Mapping[str, Any], path: str) -> None:
                 f"{path!r} has the numbers of {name} compressed or not at all, unlike "
                 "what Keras writes: write it anew with Keras 3."
             )
-    size = readable(path).stat().st_size
     if total > size:
         raise FileError(
             f"{path!r} has {size} bytes, and the weights in it would have {total}: "

@@ -1,8 +1,8 @@
 """Files that Keras 3 wrote.
 
 A ``.keras`` file is a zip archive of ``config.json``, the architecture with the compile
-settings, and ``model.weights.h5``; a ``.weights.h5`` file is the latter alone. All is
-read in memory.
+settings, and ``model.weights.h5``; a ``.weights.h5`` file is the latter alone, which
+may be split into several with a ``.weights.json`` beside them. All is read in memory.
 
 Source: https://keras.io/guides/serialization_and_saving/.
 """
@@ -12,7 +12,8 @@ import io
 import os
 import zipfile
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,13 +24,11 @@ from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.core.networks import weights
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.errors import FileError
-from jaxnet_mini.files import hdf5, keras_legacy
+from jaxnet_mini.files import hdf5, keras_legacy, keras_shards
 from jaxnet_mini.files.keras_writer import COMPOSED, Group, groups, inner
 from jaxnet_mini.files.safetensors import FilePath, readable
 
-SHARDED = ".weights.json"
-
-SUFFIXES = (".keras", ".h5", ".hdf5", SHARDED)
+SUFFIXES = (".keras", ".h5", ".hdf5", keras_shards.SUFFIX)
 
 MOST_DIRECTORY_BYTES = 2**18
 """Of the directory of an archive, which takes ten times that in memory."""
@@ -62,8 +61,8 @@ def read_weights(
     """
     if keras_legacy.is_legacy(path):
         return keras_legacy.read_weights(path, outline)
-    with _weights_file(path) as file:
-        variables = _variables(file, os.fspath(path))
+    with _opened(path) as (files, size):
+        variables = _variables(files, os.fspath(path))
         found: dict[str, Any] = {}
         left: dict[str, Any] = {}
         for group in _groups(outline, variables):
@@ -76,7 +75,7 @@ def read_weights(
         for name, arrays in variables.items():
             left |= {f"{name}/vars/{index}": array for index, array in arrays.items()}
         expected = weights.shapes(outline)
-        return hdf5.read_weights(found, left, expected, os.fspath(path))
+        return hdf5.read_weights(found, left, expected, os.fspath(path), size)
 
 
 def read_optimizer(
@@ -96,16 +95,19 @@ def read_optimizer(
     """
     if keras_legacy.is_legacy(path):
         return None  # it stands there by names that Keras made up
-    with _weights_file(path) as file:
+    with _opened(path) as (files, size):
         walk = hdf5.Walk(os.fspath(path))
-        if not walk.has(file, "optimizer"):
+        groups = [
+            walk.member(walk.member(file, "optimizer"), "vars")
+            for file in files
+            if walk.has(file, "optimizer")
+        ]
+        if not groups or sum(map(len, groups)) != len(expected):
             return None
-        group = walk.member(walk.member(file, "optimizer"), "vars")
-        if len(group) != len(expected):
-            return None
+        holding = {name: group for group in groups for name in walk.names(group)}
         found = {
-            f"optimizer/{index}": walk.member(group, str(index))
-            for index in range(len(expected))
+            f"optimizer/{i}": walk.member(holding.get(str(i), groups[0]), str(i))
+            for i in range(len(expected))
         }
         for array, wanted in zip(found.values(), expected, strict=True):
             dtype = np.dtype(wanted.dtype)
@@ -114,29 +116,29 @@ def read_optimizer(
                 counts or weights.castable(array.dtype, dtype)
             ):
                 return None
-        hdf5.check_stored(found, os.fspath(path))
+        hdf5.check_stored(found, os.fspath(path), size)
         arrays = [np.asarray(array[()]) for array in found.values()]
     return None if arrays[0] < 0 else arrays  # a count of steps
 
 
 @contextlib.contextmanager
-def _weights_file(path: FilePath) -> Iterator[Any]:
-    file, source = readable(path), os.fspath(path)
-    if file.name.endswith(SHARDED):
-        raise _sharded(path)
-    # The HDF5 library opens none.
-    whole = file.suffix == ".keras"
-    data = _part(path, "model.weights.h5") if whole else file.open("rb")
-    with hdf5.opened(data, source) as opened:
-        yield opened
+def _opened(path: FilePath) -> Iterator[tuple[list[Any], int]]:
+    """Open the HDF5 files of weights, and tell how many bytes there are of them."""
+    sharded = os.fspath(path).endswith(keras_shards.SUFFIX)
+    parts = keras_shards.paths(path) if sharded else [readable(path)]
+    with contextlib.ExitStack() as stack:
+        opened = [
+            stack.enter_context(hdf5.opened(_hdf5(part), os.fspath(path)))
+            for part in parts
+        ]
+        yield opened, sum(part.stat().st_size for part in parts)
 
 
-def _sharded(path: FilePath) -> FileError:
-    return FileError(
-        f"{os.fspath(path)!r} is the index of weights that stand in several files, "
-        "which is not read: load it in Keras with model.load_weights, and write it "
-        'anew with model.save_weights("model.weights.h5").'
-    )
+def _hdf5(path: Path) -> IO[bytes]:
+    """Return the bytes of an HDF5 file, as the HDF5 library opens none."""
+    if path.suffix == ".keras":
+        return _part(path, "model.weights.h5")
+    return readable(path).open("rb")
 
 
 def _groups(outline: Sequence[LayerOutline], there: Collection[str]) -> list[Group]:
@@ -148,20 +150,24 @@ def _groups(outline: Sequence[LayerOutline], there: Collection[str]) -> list[Gro
     return found
 
 
-def _variables(file: Any, path: str) -> dict[str, dict[str, Any]]:
-    """Return the variables of each layer in a file, by number, without reading them."""
+def _variables(files: Sequence[Any], path: str) -> dict[str, dict[str, Any]]:
+    """Return the variables of each layer in files, by number, without reading them."""
     found: dict[str, dict[str, Any]] = {}
     walk = hdf5.Walk(path)
 
     def look(layers: Any, within: str) -> None:
         for name in walk.names(layers):
             layer = walk.member(layers, name)
-            own = found[f"{within}/{name}"] = {}
+            own = found.setdefault(f"{within}/{name}", {})
             for part in walk.names(layer):
                 inside = walk.member(layer, part)
                 if part == "vars":
                     members = {k: walk.member(inside, k) for k in walk.names(inside)}
-                    own |= {k: m for k, m in members.items() if hasattr(m, "shape")}
+                    arrays = {k: m for k, m in members.items() if hasattr(m, "shape")}
+                    for twice in own.keys() & arrays:
+                        place = f"{within}/{name}/vars/{twice}"
+                        raise FileError(f"{path!r} names two files with {place}.")
+                    own |= arrays
                 elif part == "layers":
                     look(inside, f"{within}/{name}/layers")
                 elif (
@@ -174,7 +180,10 @@ def _variables(file: Any, path: str) -> dict[str, dict[str, Any]]:
                         "that is not supported."
                     )
 
-    look(walk.member(file, "layers"), "layers")
+    # Of several files some hold the optimizer alone.
+    holding = [file for file in files if walk.has(file, "layers")]
+    for file in holding or files[:1]:
+        look(walk.member(file, "layers"), "layers")
     return found
 
 
@@ -224,13 +233,11 @@ def read_config(path: FilePath) -> dict[str, Json]:
     """
     if keras_legacy.is_legacy(path):
         return keras_legacy.read_config(path)
-    if os.fspath(path).endswith(".weights.h5"):
+    if os.fspath(path).endswith((".weights.h5", keras_shards.SUFFIX)):
         raise FileError(
             f"{os.fspath(path)!r} holds weights only: build the model, then call "
             "model.load_weights."
         )
-    if os.fspath(path).endswith(SHARDED):
-        raise _sharded(path)
     text = _part(path, "config.json").getvalue()
     with plain_json.locating(os.fspath(path)):
         plain_json.check_size(text)

@@ -63,7 +63,8 @@ def read_weights(
                     found[own[0]] = dataset
                 else:
                     left["/".join((layer, *name))] = dataset
-        return hdf5.read_weights(found, left, expected, source)
+        size = readable(path).stat().st_size
+        return hdf5.read_weights(found, left, expected, source, size)
 
 
 def _arrays(

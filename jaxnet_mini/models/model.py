@@ -868,8 +868,9 @@ class Model:
 
         Args:
             path: a ``.safetensors`` file, of weights alone or of a whole model, or one
-                of Keras 3: ``.weights.h5`` or ``.keras``; or a legacy ``.h5`` file,
-                whose layers are found by their names.
+                of Keras 3: ``.weights.h5``, ``.keras``, or the ``.weights.json`` of
+                several; or a legacy ``.h5`` file, whose layers are found by their
+                names.
 
         Raises:
             StateError: the input shape, and so the weights, are not known yet.

@@ -1070,6 +1070,40 @@ def a_ring(file, foreign):
 
 
 OLD_KERNEL = "model_weights/dense/dense/kernel:0"
+
+
+def named(*names):
+    """An index of weights that stand in files of these names."""
+
+    def make(path):
+        own = path.name.removesuffix(".weights.json")
+        found = [name.format(own) if isinstance(name, str) else name for name in names]
+        index = {"metadata": {}, "weight_map": {"/layers/dense/vars": found}}
+        path.write_text(json.dumps(index))
+
+    return make
+
+
+NAMES = "names the file"
+SHARDS = [
+    Row("a file of another folder", named(f"{FOREIGN}/file.h5"), "FileError", NAMES),
+    Row("upwards", named("../{}_00000.weights.h5"), "FileError", NAMES),
+    Row("from the root", named("/{}_00000.weights.h5"), "FileError", NAMES),
+    Row("inwards", named(FOREIGN + "/{}_00000.weights.h5"), "FileError", NAMES),
+    Row("backwards", named("..\\{}_00000.weights.h5"), "FileError", NAMES),
+    Row("the folder itself", named("."), "FileError", NAMES),
+    Row("a second line", named("{}_00000.weights.h5\n"), "FileError", NAMES),
+    Row("files of another model", named("b_00000.weights.h5"), "FileError", NAMES),
+    Row("the index itself", named("{}.weights.json"), "FileError", NAMES),
+    Row("a number for a name", named(3), "FileError", NAMES),
+    Row("names in names", named(["{}_00000.weights.h5"]), "FileError", NAMES),
+    Row("no names", named(), "FileError", "names no files"),
+    Row("no map", b'{"weight_map": "a_00000.weights.h5"}', "FileError", "no files"),
+    Row("no JSON", b"{", "ArgumentError", "its JSON cannot be read"),
+    Row("bytes alone", bytes(99), "ArgumentError", "its JSON cannot be read"),
+    Row("deep", b"[" * 2**20, "ArgumentError", "its JSON is too large"),
+    Row("9 MB", b'{"a": "' + b"a" * 9 * 2**20, "ArgumentError", "JSON is too large"),
+]
 LEGACY = [
     Row("no bytes", b"", "FileError", "is no intact HDF5 file"),
     Row("weights elsewhere", old_elsewhere("model_weights"), "FileError", "not hold"),
@@ -1088,6 +1122,8 @@ for row in LEGACY:
     row.readers = ("load_model",)
 for row in KERAS + CONFIGS + BOMBS:
     row.suffix = ".keras"
+for row in SHARDS:
+    row.suffix, row.readers = ".weights.json", ("load_weights",)
 for row in CONFIGS + BOMBS:
     row.readers = ("load_model",)
 for row in HDF5:
@@ -1099,6 +1135,7 @@ TABLES = {
     "archive": KERAS,
     "config": CONFIGS,
     "hdf5": HDF5,
+    "shards": SHARDS,
     "legacy": LEGACY,
     "bomb": BOMBS,
 }

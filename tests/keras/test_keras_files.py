@@ -6,6 +6,7 @@ import sys
 import zipfile
 
 import h5py
+import jax
 import numpy as np
 import pytest
 from conftest import keras_on_jax
@@ -586,22 +587,43 @@ def test_quantized_models_are_named(tmp_path):
         model.load_weights(tmp_path / "int8.keras")
 
 
-def test_weights_in_several_files_are_named(tmp_path):
-    path = tmp_path / "model.weights.json"
-    weights = tmp_path / "model.weights.h5"
+def test_weights_in_several_files_are_read_as_in_one(tmp_path):
+    """Some layers stand in two of them, as the optimizer does."""
+    path, whole = tmp_path / "a.weights.json", tmp_path / "whole.weights.h5"
     with keras_on_jax() as keras:
-        theirs = keras.Sequential([keras.Input((4, 3)), keras.layers.Dense(2)])
-        theirs.save_weights(path, max_shard_size=1e-7)
-        model = jn.Sequential([jn.Dense(2, input_shape=(4, 3))])
-        with raises_text(FileError, "stand in several files", "write it anew with"):
-            model.load_weights(path)
-        # As the message says.
-        theirs.load_weights(path)
-        theirs.save_weights(weights)
-        expected = theirs.get_weights()
-    model.load_weights(weights)
-    for ours, array in zip(model.get_weights(), expected, strict=True):
-        np.testing.assert_array_equal(ours, array)
+        inside = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3)])
+        layers = [keras.layers.Dense(3), keras.layers.BatchNormalization(), inside]
+        theirs = keras.Sequential([keras.Input((4,)), *layers, keras.layers.Dense(2)])
+        theirs.compile("adam", "mse")
+        theirs.optimizer.build(theirs.trainable_variables)
+        for variable in [*theirs.variables, *theirs.optimizer.variables[2:]]:
+            variable.assign(np.random.default_rng(0).uniform(1, 2, variable.shape))
+        theirs.save_weights(path, max_shard_size=100 / 2**30)
+        theirs.save_weights(whole)
+    assert len(list(tmp_path.glob("a_0000*.weights.h5"))) > 5
+    layers = [jn.Dense(3, input_dim=4), jn.layers.BatchNormalization()]
+    model = jn.Sequential([*layers, jn.serial(jn.Dense(3)), jn.Dense(2)])
+    model.compile("adam", "mse")
+    states = []
+    for file in (whole, path):
+        model.set_weights([np.zeros_like(array) for array in model.get_weights()])
+        assert model.state.optimizer_state is not None
+        model.load_weights(file)
+        states.append(model.state._replace(key=None))
+    jax.tree.map(np.testing.assert_array_equal, *states)
+    moments = jax.tree.leaves(states[1].optimizer_state)
+    assert max(float(np.max(moment)) for moment in moments) > 1
+    with raises_text(FileError, "a.weights.json' holds weights only: build the model"):
+        load_model(path)
+    with h5py.File(tmp_path / "a_00002.weights.h5", "a") as file:
+        file.create_group("layers/dense/vars")["0"] = np.zeros((4, 3), np.float32)
+    with raises_text(FileError, "names two files with layers/dense/vars/0"):
+        model.load_weights(path)
+    (tmp_path / "a_00003.weights.h5").unlink()
+    with raises_text(FileError, "there is no file", "a_00003.weights.h5"):
+        model.load_weights(path)
+    now = model.state._replace(key=None)
+    jax.tree.map(np.testing.assert_array_equal, states[1], now)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
