@@ -61,6 +61,7 @@ def test_as_it_is_written_for_keras(tmp_path):
     """And trained, saved and loaded; training changes none of it."""
     normalizer = Normalization(axis=-1)
     normalizer.adapt(np.array(X))
+    assert_close(normalizer(np.array(X)), EXPECTED, 1e-5)
     assert normalizer == Normalization().adapted(X)
     assert normalizer != Normalization()
     model = jn.Sequential([normalizer, Dense(2)])

@@ -160,8 +160,10 @@ class Base(Value):
 
     def __call__(
         self, x: Any = None, *more: Any, training: bool | None = None, **named: Any
-    ) -> symbols.Symbol:
+    ) -> Any:
         """Return what stands for the outputs, in a model that is being written.
+
+        A layer without weights takes arrays too, and returns their outputs.
 
         Args:
             x: an `Input`, what another layer's call returned, or a list of such.
@@ -174,9 +176,11 @@ class Base(Value):
             LayerError: it is called with anything else.
             ShapeError: it cannot take what comes to it.
 
-        >>> from jaxnet_mini.layers import Dense, Input
+        >>> from jaxnet_mini.layers import Dense, Input, Rescaling
         >>> Dense(3)(Input((2,))).shape
         (None, 3)
+        >>> Rescaling(0.5)(jnp.array([[4.0]]))
+        Array([[2.]], dtype=float32)
         """
         if symbols.is_symbolic(x) and not (more or named):
             return symbols.called(self, x, training)
@@ -186,12 +190,33 @@ class Base(Value):
                 f"{', '.join([*map(repr, more), *named])}: call it with these alone, "
                 "several in a list, and with training=True or False."
             )
+        given = jax.tree.leaves(x)
+        if (
+            given
+            and all(hasattr(one, "dtype") for one in given)
+            and not (more or named)
+        ):
+            x = jax.tree.map(jnp.asarray, tuple(x) if isinstance(x, list) else x)
+            params = self._shapes(jax.tree.map(lambda one: one.shape[1:], x))
+            if not jax.tree.leaves(params):
+                return self._alone(params, x, bool(training))
         raise LayerError(
             f"{self!r} is called, and a layer here is a value without weights: stack "
             "layers, model = Sequential([Input((4,)), Dense(8), ...]), and call "
             "model(x); or net = jn.serial(Dense(8), ...), output_shape, params = "
             "net.init(key, (4,)) and net.apply(params, x)."
         )
+
+    def _shapes(self, input_shape: Any) -> Params:
+        """Return the parameters for inputs of a shape, without their numbers."""
+        found: list[Params] = []
+        key = jax.random.key(0)
+        jax.eval_shape(lambda: found.append(self.init(key, input_shape)[1]))
+        return found[0]
+
+    def _alone(self, params: Params, x: Any, training: bool) -> Any:
+        """Return the outputs of a layer without weights, called by itself."""
+        return self.apply(params, x, training=training)
 
     def check(self, input_shape: Any) -> None:
         """Raise a ShapeError where ``input_shape`` is not what was declared."""

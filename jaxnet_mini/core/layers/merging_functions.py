@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from jaxnet_mini.core.layers import merging, symbols
+from jaxnet_mini.core.layers import merging
 from jaxnet_mini.core.layers.base import Base
 
 
@@ -20,10 +20,7 @@ def _function(kind: type[Base], **defaults: Any) -> Callable[..., Any]:
     """
 
     def merge(inputs: Any, *given: Any, **named: Any) -> Any:
-        layer = kind(*given, **named if given else defaults | named)
-        if symbols.is_symbolic(inputs):
-            return layer(inputs)
-        return layer.apply({}, inputs)
+        return kind(*given, **named if given else defaults | named)(inputs)
 
     own = [p for p in inspect.signature(kind).parameters.values() if not _is_named(p)]
     first, *_, others = inspect.signature(merge).parameters.values()

@@ -141,6 +141,14 @@ class Normalization(_Normalizing):
     def forward(self, params: Params, x: Array) -> Array:
         return self._scaled(x, *self._known(x.shape[1:]))
 
+    def _alone(self, params: Params, x: Any, training: bool) -> Array:
+        if self._tell is not None and self.has_state:
+            raise LayerError(
+                f"{self!r} stands in a model, and has its statistics there: call "
+                "model.get_layer(name)(x)."
+            )
+        return self.forward(params, x)
+
     def update(
         self, params: Params, state: State, x: Array, **_: Any
     ) -> tuple[Array, State]:
