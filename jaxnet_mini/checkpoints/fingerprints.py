@@ -97,6 +97,8 @@ def of_layer(part: LayerOutline, x: Any) -> str | None:
     """
 
     def run(params: Any, x: Any, state: Any, **how: Any) -> Any:
+        if protocol.always_training(part.layer):
+            how = {"key": jax.random.key(0)} | how
         y, after = protocol.run(part.layer, params, state, x, **how)
         return (y, after) if protocol.has_state(part.layer) else y
 

@@ -233,7 +233,8 @@ def _output_dtype(part: LayerOutline) -> str:
     x = jax.ShapeDtypeStruct((1, *part.input_shape), jnp.result_type(float))
 
     def outputs(params: Params, state: State, x: Array) -> Array:
-        outputs: Array = protocol.run(part.layer, params, state, x)[0]
+        key = jax.random.key(0)  # of what draws in predictions too
+        outputs: Array = protocol.run(part.layer, params, state, x, key=key)[0]
         return outputs
 
     return str(jax.eval_shape(outputs, *part.variables, x).dtype)

@@ -24,7 +24,7 @@ FLOORS = (
     {"core"},
     {"devices", "plotting"}
     | {"activations", "initializers", "layers", "losses", "metrics", "optimizers"}
-    | {"constraints", "ops", "regularizers"},
+    | {"constraints", "ops", "random", "regularizers"},
     {"callbacks", "data", "datasets", "files", "views"},
     {"backend", "checkpoints", "loops", "saving", "utils"},
     {"models"},
@@ -32,7 +32,7 @@ FLOORS = (
     {""},
 )
 MOST_ARROWS = 90
-MOST_ROOMS_AT_THE_TOP = 26
+MOST_ROOMS_AT_THE_TOP = 27
 MOST_LINES = 400
 
 
@@ -383,6 +383,7 @@ def test_all_is_complete():
 KERAS_PATHS = {
     "Input": "Input",
     "Sequential": "Sequential",
+    "random": "SeedGenerator normal uniform randint dropout shuffle categorical",
     "ops": "cast clip convert_to_tensor matmul mean relu shape square stack sum where",
     "Model": "Model",
     "saving": "register_keras_serializable",

@@ -251,3 +251,28 @@ def test_what_a_call_adds_counts_in_the_loss_as_in_keras():
     for mine, weight in zip(model.get_weights(), after, strict=True):
         assert_close(mine, weight, 2e-5)
     assert_close(model.evaluate(X, X, batch_size=8, verbose=0), evaluated, 1e-5)
+
+
+def test_random_numbers_of_a_seed_are_those_of_keras():
+    logits = np.log(np.array([[0.2, 0.8], [0.5, 0.5]], np.float32))
+
+    def drawn(random):
+        generator = random.SeedGenerator(5)
+        return [
+            random.normal((2, 3), 1.0, 2.0, seed=4),
+            *(random.uniform((3,), -1.0, 1.0, seed=generator) for _ in range(2)),
+            random.truncated_normal((4,), seed=3),
+            random.randint((4,), 2, 9, seed=3),
+            random.categorical(logits, 5, seed=1),
+            random.dropout(X, 0.25, seed=2),
+            random.shuffle(np.arange(7), seed=2),
+            random.binomial((3,), 5.0, 0.5, seed=1),
+            random.beta((3,), 2.0, 3.0, seed=1),
+            random.gamma((3,), 2.0, seed=1),
+        ]
+
+    with keras_on_jax() as keras:
+        theirs = drawn(keras.random)
+    for mine, other in zip(drawn(jn.random), theirs, strict=True):
+        assert mine.dtype == other.dtype
+        np.testing.assert_allclose(mine, other, rtol=1e-6)

@@ -79,7 +79,7 @@ PATTERNS: dict[str, dict[str, str]] = {
         r"backend|set_(epsilon|floatx)": _FLOAT32,
     },
     "": {
-        r"(Keras|Ragged|Sparse)Tensor|Function|Operation|Variable|random": _PURE,
+        r"(Keras|Ragged|Sparse)Tensor|Function|Operation|Variable": _PURE,
         r"(Stateless|Symbolic)Scope|tree": _PURE,
         r"(Float)?DTypePolicy|dtype_policies|mixed_precision|Quantizer|quantizers": (
             _FLOAT32
@@ -199,7 +199,7 @@ def advice(room: str, name: str) -> str | None:
     >>> advice("layers", "Conv2D") == advice("layers", "Conv1DTranspose")
     True
     """
-    if name in NAMES[room]:
+    if name in NAMES.get(room, {}):
         return NAMES[room][name]
     for pattern, sentence in PATTERNS.get(room, {}).items():
         if re.fullmatch(pattern, name):

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base import seeds
+from jaxnet_mini.core import random
 from jaxnet_mini.core.layers import symbols
 from jaxnet_mini.core.networks import added, calls, protocol
 from jaxnet_mini.core.types import Layer, Variables
@@ -50,7 +51,8 @@ class Alone:
                 key = jax.random.key(seeds.default_seed())
                 vars(self)[ALONE] = protocol.init(layer, key, shape)
         params, state = self._weights_alone()
-        y, after = protocol.run(layer, params, state, x, training=bool(training))
+        how = {"key": random.next_key()} if protocol.always_training(layer) else {}
+        y, after = protocol.run(layer, params, state, x, training=bool(training), **how)
         after, _ = added.without_added(after)
         leaves = jax.tree.leaves(after)
         if not any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):

@@ -63,7 +63,9 @@ class Scope:
         attributes: the names of weights, by those of the attributes that hold them.
         added: what it adds to the loss, and of its layers what ``of_parts`` has.
         calls: how often each part was called.
-        always_training: whether one was called in training where this is not.
+        keys: how many keys ``call`` has drawn itself.
+        always_training: whether one was called in training where this is not, or
+            random numbers were drawn there.
     """
 
     owner: str
@@ -82,6 +84,7 @@ class Scope:
     calls: dict[str, int] = dataclasses.field(default_factory=dict)
     added: list[Array] = dataclasses.field(default_factory=list)
     of_parts: list[Array] = dataclasses.field(default_factory=list)
+    keys: int = 0
     always_training: bool = False
 
     def add(self, spec: Spec) -> Any:
@@ -123,6 +126,22 @@ class Scope:
             return None
         own = jax.random.fold_in(key, place)
         return jax.random.fold_in(own, number) if number else own
+
+    def next_key(self) -> RandomKey:
+        """Return a key for random numbers that ``call`` draws itself.
+
+        Raises:
+            ArgumentError: it is called without a key.
+        """
+        self.always_training |= not self.training
+        key = jax.random.key(0) if self.key is None and self.first else self.key
+        if key is None:
+            raise ArgumentError(
+                f"{self.owner} draws random numbers: give apply a key, for example "
+                "key=jax.random.key(0)."
+            )
+        self.keys += 1
+        return jax.random.fold_in(key, FIRST_WEIGHT + self.keys - 1)
 
 
 class Looked(NamedTuple):

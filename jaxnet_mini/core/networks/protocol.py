@@ -195,7 +195,8 @@ def acts_by_row(layer: Layer, training: bool = False) -> bool:
 def always_training(layer: Layer) -> bool:
     """Return whether a part of a layer acts as in training whatever is asked of all.
 
-    It then wants a ``key`` and a ``mask`` where nothing is trained, too.
+    So does what draws random numbers there. It then wants a ``key`` and a ``mask``
+    where nothing is trained, too.
     """
     return bool(getattr(layer, "always_training", False))
 

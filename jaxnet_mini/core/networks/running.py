@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.core import inspection
+from jaxnet_mini.core import inspection, random
 from jaxnet_mini.core.networks import added, alone, calls
 from jaxnet_mini.core.networks.calls import Looked, Scope
 from jaxnet_mini.core.types import Shape
@@ -104,7 +104,8 @@ class Running:
             calls.bind(copy, scope)
         given = {"training": scope.training, "mask": scope.mask, "key": scope.key}
         wanted = {n: v for n, v in given.items() if n in self._options}
-        y = copy.call(x, **wanted)
+        with random.drawing(scope.next_key):
+            y = copy.call(x, **wanted)
         return jax.tree.map(lambda leaf: jnp.asarray(plain(leaf)), calls.as_inputs(y))
 
     def _added(self, scope: Scope, x: Any) -> Any:
@@ -114,9 +115,9 @@ class Running:
             return sum(scope.added)
 
         def by_row(row: Any) -> list[Array]:
-            one = dataclasses.replace(
-                scope, mask=None, added=[], of_parts=[], specs={}, parts={}, calls={}
-            )
+            fresh: Any = {"specs": {}, "parts": {}, "calls": {}, "keys": 0}
+            fresh |= {"mask": None, "added": [], "of_parts": []}
+            one = dataclasses.replace(scope, **fresh)
             self._run(one, jax.tree.map(lambda leaf: leaf[None], row))
             return one.added
 
