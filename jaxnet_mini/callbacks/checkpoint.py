@@ -39,7 +39,8 @@ class ModelCheckpoint(MonitorCallback):
     Raises:
         ArgumentError: an argument is of another kind; ``filepath`` ends otherwise or
             holds what cannot be filled in, or ``save_freq`` is neither; when training
-            begins, where ``mode="auto"`` cannot tell.
+            begins, where ``mode="auto"`` cannot tell, and before it where the model
+            could not be saved.
         UnknownNameError: when a file is saved, where the logs lack a name in
             ``filepath``.
 

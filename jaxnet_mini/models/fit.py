@@ -29,6 +29,7 @@ from jaxnet_mini.loops.feed import Piece
 from jaxnet_mini.loops.prepare import Prepared
 from jaxnet_mini.loops.run import Run, UnkeptRun
 from jaxnet_mini.models import mismatches
+from jaxnet_mini.models import save as saving
 from jaxnet_mini.models.held import Held, of
 
 
@@ -111,6 +112,7 @@ def train(
     held, backup = of(model), BackupAndRestore.among(hooks)
     with _run(held, prepared, backup, verbose, seed) as run:
         held.adopt(prepared.outline)
+        saving.check_checkpoints(held, hooks)
         place = prepared.place
         if run.state is not None:
             run.state = place.params(run.state)

@@ -45,7 +45,21 @@ def model_file(held: Held, config: dict[str, Json]) -> bytes:
     Raises:
         ArgumentError: something has no equal in Keras.
     """
-    outline = held.blueprint.shapes
+    written = described(held, config, trained=True)
+    return keras_writer.model_file(written, weights_file(held))
+
+
+def described(
+    held: Held, config: dict[str, Json], trained: bool = False
+) -> dict[str, Json]:
+    """Return what Keras's ``config.json`` says of a model, see `model_file`.
+
+    Args:
+        held: what the model holds.
+        config: its architecture.
+        trained: whether to say the learning rate as it is now.
+    """
+    blueprint, outline = held.blueprint, held.blueprint.shapes
     for path, weight in weights.shapes(outline).items():
         if weight.dtype not in (np.float32, np.int32):  # floats, and counts
             raise ArgumentError(
@@ -53,24 +67,23 @@ def model_file(held: Held, config: dict[str, Json]) -> bytes:
                 "those of float32 are written: give the file a name that ends in "
                 "'.safetensors', or keep the weights alone with model.save_weights."
             )
-    blueprint = held.blueprint
     written = keras_words.architecture(
         config, blueprint.net, outline, blueprint.known_shape
     )
     if held.trainer is not None:
-        written["compile_config"] = _settings(held)
-    return keras_writer.model_file(written, weights_file(held))
+        written["compile_config"] = _settings(held, trained)
+    return written
 
 
-def _settings(held: Held) -> dict[str, Json]:
-    """Return how the model is trained, with the learning rate as it is now."""
+def _settings(held: Held, trained: bool) -> dict[str, Json]:
+    """Return how the model is trained."""
     if not isinstance(held.compiled().optimizer, optimizers.Optimizer):
         raise ArgumentError(
             "the optimizer cannot be written as Keras does: it is a transformation of "
             "optax. Keep the weights alone with model.save_weights."
         )
     settings: Any = compiling.config_of(held, {})
-    rate = _learning_rate(held)
+    rate = _learning_rate(held) if trained else None
     if rate is not None:
         settings["optimizer"]["config"]["learning_rate"] = float(rate)
     written: dict[str, Json] = keras_words.settings(settings, held.compiled().outputs)

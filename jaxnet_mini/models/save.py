@@ -1,10 +1,14 @@
 """Models and weights written into files, and weights read again."""
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from jaxnet_mini.base import plain_json
+from jaxnet_mini.base.plain_json import Json
+from jaxnet_mini.callbacks import Callback, ModelCheckpoint
 from jaxnet_mini.core.networks import weights
+from jaxnet_mini.errors import import_extra
 from jaxnet_mini.files import keras_files, keras_writer, safetensors, train_state
 from jaxnet_mini.files.safetensors import FilePath
 from jaxnet_mini.models import architecture, keras_form
@@ -45,8 +49,7 @@ def save(held: Held, path: FilePath, overwrite: bool) -> None:
     held.blueprint.check_shape_known()
     target = safetensors.writable(path, SUFFIXES, overwrite)
     own: dict[str, Any] = {}
-    model = architecture.config_of(held.blueprint, own)
-    architecture.check_number(model)
+    model = _architecture(held, own)
     if target.name.endswith(keras_writer.SUFFIX):
         safetensors.replace(target, keras_form.model_file(held, model))
         return
@@ -59,3 +62,30 @@ def save(held: Held, path: FilePath, overwrite: bool) -> None:
         "state": state,
     }
     safetensors.write(target, arrays, header)
+
+
+def _architecture(held: Held, own: dict[str, Any]) -> dict[str, Json]:
+    model = architecture.config_of(held.blueprint, own)
+    architecture.check_number(model)
+    return model
+
+
+def check_checkpoints(held: Held, callbacks: Iterable[Callback]) -> None:
+    """Let what checkpoints could not write fail before anything is trained.
+
+    Raises:
+        ArgumentError, MissingExtraError: as `save` and `save_weights` would.
+    """
+    for callback in callbacks:
+        if not isinstance(callback, ModelCheckpoint):
+            continue
+        if callback.filepath.endswith(keras_files.SUFFIXES):
+            import_extra("h5py", "keras")
+        if callback.save_weights_only:
+            continue
+        own: dict[str, Any] = {}
+        model = _architecture(held, own)
+        if callback.filepath.endswith(keras_writer.SUFFIX):
+            keras_form.described(held, model)
+        else:
+            compiling.config_of(held, own)

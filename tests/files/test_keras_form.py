@@ -175,6 +175,25 @@ def test_what_keras_has_not_is_refused_by_name(tmp_path):
             whole.unlink()
 
 
+def test_checkpoints_that_could_not_be_written_fail_before_training(tmp_path):
+    """Where the first epoch may take hours; those of what can be are as ever."""
+    begun = []
+    told = jn.callbacks.LambdaCallback(on_train_begin=begun.append)
+
+    def refused(words, ending, activation=None, metrics=()):
+        saving = jn.callbacks.ModelCheckpoint(tmp_path / ("{epoch}" + ending))
+        model = jn.Sequential([jn.Dense(2, activation)])  # its shape comes with rows
+        model.compile("sgd", "sparse_categorical_crossentropy", [*metrics])
+        with raises_text(ArgumentError, words):
+            model.fit(X, Y, callbacks=[told, saving], verbose=0)
+
+    refused("own_activation, of your own", ".keras", own_activation)
+    refused("the metric 'own_loss'", ".keras", metrics=[own_loss])
+    refused("lambda", ".safetensors", lambda x: x)
+    assert not begun
+    assert not list(tmp_path.iterdir())
+
+
 def test_weights_of_other_dtypes_are_no_model_of_keras_s(tmp_path):
     with x64():
         model = network()
