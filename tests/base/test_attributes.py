@@ -49,7 +49,6 @@ def test_methods_that_nothing_would_call_are_refused_where_they_are_defined():
         """Never called."""
 
     for base, name, words in (
-        (Dropout, "call", "derive the class from layers.Layer"),
         (Base, "build", "make parameters in init"),
         (jn.losses.Loss, "__call__", "write per_example(self, y_true, y_pred)"),
         (jn.metrics.AUC, "reset_state", "zeros(self), totals(self, y_true"),

@@ -75,10 +75,6 @@ METHODS: dict[str, tuple[str, dict[str, str]]] = {
     "layer": (
         "init apply forward",
         {
-            "call": (
-                "derive the class from layers.Layer, where call is what is computed. "
-                "For dropout that is on in predictions call model(x, training=True)"
-            ),
             "build add_weight add_variable add_loss": (
                 "derive the class from layers.Layer, which has build and add_weight, "
                 "or make parameters in init(self, key, input_shape), which returns the "

@@ -13,7 +13,7 @@ from jaxnet_mini.base.arguments import as_integer, check_positive
 from jaxnet_mini.base.text import as_call
 from jaxnet_mini.core import constraints, initializers, regularizers
 from jaxnet_mini.core.fields import Checked, Flag, Newer, check_fields
-from jaxnet_mini.core.layers import symbols
+from jaxnet_mini.core.layers import called, symbols
 from jaxnet_mini.core.types import Params, RandomKey, Shape
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
@@ -155,6 +155,12 @@ class Base(Value):
             object.__setattr__(self, "input_shape", (length,))
         check_fields(self)
 
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        own = vars(cls).keys()
+        if "call" in own and not own & {"apply", "forward", "update"}:
+            called.install(cls)
+
     def __repr__(self) -> str:
         return as_call(self)
 
@@ -258,6 +264,28 @@ class Base(Value):
         if getattr(self, "has_state", hasattr(self, "update")):
             raise remembers(self)
         return self.forward(params, x)
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        """Return the outputs, within a ``call`` that a class derived from this has.
+
+        There the parameters are attributes, and ``super().call(x)`` is this.
+
+        Args:
+            x: a batch.
+            training: whether to act as in training; None for what the model does.
+
+        Raises:
+            LayerError: it is called elsewhere.
+
+        >>> from jaxnet_mini.layers import Dropout
+        >>> class MCDropout(Dropout):
+        ...     def call(self, x):
+        ...         return super().call(x, training=True)
+        >>> y = MCDropout(0.5).apply({}, jnp.ones((1, 64)), key=jax.random.key(0))
+        >>> sorted(set(y.tolist()[0]))
+        [0.0, 2.0]
+        """
+        return called.base(self, x, training)
 
     def forward(self, params: Params, x: Any) -> Array:
         """Return the outputs of a layer that draws no random numbers."""
