@@ -170,8 +170,8 @@ class Blueprint:
         own = dataclasses.replace(self, family=family and family.family, is_copy=True)
         return own._changed(net, shape, len(net.layers))
 
-    def for_inputs(self, shape: Shape) -> "Blueprint":
-        """Return it for inputs of a shape.
+    def for_inputs(self, shape: Any, net: Composed | None = None) -> "Blueprint":
+        """Return it for inputs of a shape, as another network of the same layers.
 
         Raises:
             ShapeError: a layer cannot take what comes to it, or another shape is known.
@@ -181,7 +181,7 @@ class Blueprint:
                 f"the model takes inputs of shape {self.input_shape} and build was "
                 f"given {shape}: make a new model for other inputs."
             )
-        return self._changed(self.net, shape, len(self.net.layers))
+        return self._changed(net or self.net, shape, len(self.net.layers))
 
     def with_outline(self, outline: NetOutline) -> "Blueprint":
         """Return it with the shapes of the first data seen, where none were known."""

@@ -61,7 +61,7 @@ def fit(
     forks.check("fit")
     transfers.check("fit")
     held = of(model)
-    trainer = held.compiled()
+    held.compiled()  # an error before all others
     verbose = check_verbose(verbose)
     hooks = as_callbacks(callbacks)
     if checkpoint is not None:
@@ -80,9 +80,10 @@ def fit(
         passes=schedule.epochs - schedule.initial_epoch,
     )
     first = data[:2] if opened is None else opened.first[:2]
+    outline = held.outline_for(*first)
     prepared = prepare.prepare(
-        trainer,
-        held.blueprint.outline_for(*first),
+        held.compiled(),
+        outline,
         place,
         data if opened is None else data._replace(x=opened),
         schedule,
@@ -189,9 +190,9 @@ def train_on_batch(
     forks.check("train_on_batch")
     transfers.check("train_on_batch")
     held = of(model)
-    trainer = held.compiled()
-    outline = held.blueprint.outline_for(*triple[:2])
-    trainer = rehearsal.trainer_for(trainer, outline)
+    held.compiled()
+    outline = held.outline_for(*triple[:2])
+    trainer = rehearsal.trainer_for(held.compiled(), outline)
     examples = rehearsal.examples_for(trainer, outline, *triple, class_weight)
     rows = examples.length
     placed = resident.resident(examples, rows)

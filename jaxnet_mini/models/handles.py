@@ -57,6 +57,8 @@ class Handle:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
+        if name == "adapt" and self._model.built:
+            return self._adapt
         if self._model.built and not hasattr(type(self.pure), name):
             for own in self._variables():
                 if name in own:
@@ -113,6 +115,11 @@ class Handle:
         return found[self.name]
 
     # Its weights
+
+    def _adapt(self, data: Any) -> None:
+        """See `Normalization.adapt`; of this model, and those that share the layer."""
+        pure: Any = self.pure
+        self._model._held.adapt(self._place[0], pure.adapted(data))
 
     def _variables(self) -> Variables:
         if not self._model.built:

@@ -128,6 +128,22 @@ class Held:
         """Take another name or seed, and nothing else."""
         self.blueprint = dataclasses.replace(self.blueprint, **named)
 
+    def outline_for(self, x: Any, y: Any = None) -> NetOutline:
+        """Return `Blueprint.outline_for`; errors likewise."""
+        self.take_several(x, y)
+        return self.blueprint.outline_for(x, y)
+
+    def take_several(self, x: Any, y: Any = None) -> None:
+        """Let a class with a ``call`` find out from data that it takes several inputs.
+
+        Nothing happens where the input shape is known, or ``x`` is one array.
+        """
+        layers: Any = self.blueprint.net.layers
+        if layers and not self.blueprint.built and hasattr(layers[0], "graph_of"):
+            found = layers[0].graph_of(x, y)
+            if found is not None:
+                self.build(self.blueprint.for_inputs(found[1], found[0]))
+
     def adopt(self, outline: NetOutline) -> None:
         """Take the shapes of the first data seen, where none were known."""
         if not self.blueprint.built:
@@ -186,19 +202,14 @@ class Held:
 
     def adapt(self, path: Path, layer: Layer) -> None:
         """Take what a `Normalization` was adapted to, for the one at a path."""
-        if self.state is None:
+        if self.state is None and path in self._places:
             self.exchange({path: layer})
             return
+        old = places.at(self.untrained().variables, path).state
         own: Any = layer
-        old = places.at(self.state.variables, path).state
-        self.replace(
-            {
-                "/".join((*path, name)): _like(old[name], found, layer)
-                for name, found in zip(
-                    ("mean", "variance"), own.adapted_to, strict=True
-                )
-            }
-        )
+        mean, variance = (_like(old["mean"], one, layer) for one in own.adapted_to)
+        at = "/".join(path)
+        self.replace({f"{at}/mean": mean, f"{at}/variance": variance})
 
     def _exchange(self, swapped: Mapping[int, Layer]) -> None:
         state = self.state

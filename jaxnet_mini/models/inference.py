@@ -202,6 +202,7 @@ def _as_numeric(x: Any, argument: str) -> Any:
 
 def call(held: Held, x: Any, training: bool, key: RandomKey | None) -> Any:
     """Return the outputs for a batch as a JAX array, see `Model.__call__`."""
+    held.take_several(x)
     if held.blueprint.net.layers and not held.blueprint.built:
         shape = np.shape(_as_numeric(arrays.without_list(x), "x"))
         held.adopt(held.blueprint.outline_of(tuple(shape[1:])))

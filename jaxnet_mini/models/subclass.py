@@ -5,19 +5,23 @@ the layers that the model keeps.
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+import numpy as np
 
 from jaxnet_mini.base import seeds
 from jaxnet_mini.base.arguments import check_word
 from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core.networks import calls
 from jaxnet_mini.core.networks.composed import Composed
+from jaxnet_mini.core.networks.graph import Graph, Node
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.own_layers import Layer
 from jaxnet_mini.core.networks.serial import unique_names
 from jaxnet_mini.core.types import Params, RandomKey, Shape, State
 from jaxnet_mini.core.values import mapped
+from jaxnet_mini.data import arrays
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.models.blueprint import Blueprint
 from jaxnet_mini.models.handles import Handle
@@ -43,6 +47,34 @@ class Called(Layer):
     @functools.cached_property
     def _written(self) -> Any:  # passed over by what tells layers apart
         raise NotImplementedError
+
+    keys: tuple[str, ...] | None = None
+    """Of a dictionary that ``call`` takes; None where it takes another thing."""
+
+    def graph_of(self, x: Any, y: Any) -> tuple[Graph, Any] | None:
+        """Return the network for several inputs, and their shapes; None for one.
+
+        Args:
+            x: a list of arrays or a dictionary of them, or one array.
+            y: targets, whose rows tell a list of inputs from one of rows.
+        """
+        keyed = isinstance(x, Mapping)
+        parts = [*x.values()] if keyed else x
+        if not isinstance(parts, list | tuple) or not all(map(arrays.is_array, parts)):
+            return None
+        shapes = [np.shape(part) for part in parts]
+        one = len(parts) < 2 or any(len(shape) < 2 for shape in shapes)
+        if not keyed and (one or arrays.rows_of(y) == len(parts) != shapes[0][0]):
+            return None
+        names = tuple(x) if keyed else tuple(f"input_{n + 1}" for n in range(len(x)))
+        vars(self)["keys"] = names if keyed else None
+        own = str(self.name)
+        graph = Graph((Node(own, self, names),), names, own)
+        return graph, tuple(shape[1:] for shape in shapes)
+
+    def _run(self, scope: Any, x: Any) -> Any:
+        keyed = self.keys and dict(zip(self.keys, x, strict=True))
+        return super()._run(scope, keyed or x)
 
     @property
     def _attributes(self) -> dict[str, Any]:

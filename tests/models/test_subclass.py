@@ -48,6 +48,66 @@ def one():
     return trained(seed=3, name="coder")
 
 
+class Wide(jn.Model):
+    """Of two inputs, in a list or in a dictionary."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.norm, self.deep, self.last = jn.layers.Normalization(), *self.denses()
+
+    @staticmethod
+    def denses():
+        return jn.Dense(4, "tanh"), jn.Dense(1)
+
+    def call(self, inputs):
+        keyed = isinstance(inputs, dict)
+        wide, deep = (inputs["wide"], inputs["deep"]) if keyed else inputs
+        return self.last(jn.layers.concatenate([wide, self.deep(self.norm(deep))]))
+
+
+def test_it_takes_several_inputs():
+    listed, keyed = [X[:, :2], X], {"deep": X, "wide": X[:, :2]}
+    one, other = Wide(seed=3), Wide(seed=3)
+    one.norm.adapt(X)
+    x = jn.Input((2,)), jn.Input((3,))
+    hidden, last = Wide.denses()
+    norm = jn.layers.Normalization().adapted(X)
+    y = last(jn.layers.concatenate([x[0], hidden(norm(x[1]))]))
+    written = jn.Model([*x], y, seed=3)
+    for model in (one, written):
+        model.compile("sgd", "mse")
+    assert one(listed).shape == (20, 1)
+    for name in ("dense", "dense_1"):
+        weights = one.get_layer(name).get_weights()
+        written.get_layer(name).set_weights(weights)
+    histories = [model.fit(listed, X[:, :1], **FIT).history for model in (one, written)]
+    for name, losses in histories[0].items():
+        np.testing.assert_allclose(losses, histories[1][name], rtol=1e-6)
+    assert other(keyed).shape == (20, 1)
+    other.set_weights(one.get_weights())
+    np.testing.assert_array_equal(other.predict(keyed), one.predict(listed))
+    other.norm.adapt(2 * X)
+    np.testing.assert_allclose(other.norm.get_weights()[0], 2 * X.mean(0), rtol=1e-5)
+    with raises_text(ArgumentError, "'wide'"):
+        other.predict({"deep": X, "wild": X})
+
+
+class OfRows(jn.Model):
+    def __init__(self):
+        super().__init__()
+        self.last = jn.Dense(3)
+
+    def call(self, x):
+        return self.last(x[:, 0])
+
+
+def test_a_list_of_rows_is_one_input():
+    model = OfRows()
+    model.compile("sgd", "mse")
+    model.train_on_batch([*X.reshape(20, 1, 3)], X)
+    assert model.input_shape == (None, 1, 3)
+
+
 def test_it_learns_what_a_stack_of_its_layers_learns(one):
     stack = jn.serial(jn.Dense(4, "tanh"), jn.Dense(2))
     inner = jn.serial(stack, jn.Dropout(0.5), jn.Dense(3))
