@@ -10,7 +10,7 @@ sharing programs.
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -19,7 +19,7 @@ from jax import Array
 
 from jaxnet_mini.core import activations, initializers
 from jaxnet_mini.core.networks import protocol
-from jaxnet_mini.core.types import Layer, Params, RandomKey, State
+from jaxnet_mini.core.types import Layer
 from jaxnet_mini.core.values import Value, held
 
 PACKAGES = {"jax", "jaxnet_mini", "optax"}
@@ -97,6 +97,16 @@ def _is_found(value: Any) -> bool:
     return found is value
 
 
+def _asked(question: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method of `Retraced` that asks its layer, at the time of its trace."""
+
+    def method(self: Any, *given: Any, **named: Any) -> Any:
+        with within(self.trace):
+            return question(self.net, *given, **named)
+
+    return method
+
+
 @dataclasses.dataclass(frozen=True)
 class Retraced(Value):
     """A layer as it is at one time: it computes the same by programs of its own."""
@@ -104,48 +114,15 @@ class Retraced(Value):
     net: Layer
     trace: Trace
 
-    def init(self, key: RandomKey, input_shape: Any) -> tuple[Any, Params]:
-        """See `types.Layer`."""
-        with within(self.trace):
-            return self.net.init(key, input_shape)
-
-    def apply(
-        self,
-        params: Params,
-        x: Array,
-        *,
-        key: RandomKey | None = None,
-        training: bool = False,
-    ) -> Array:
-        """See `types.Layer`."""
-        with within(self.trace):
-            return self.net.apply(params, x, key=key, training=training)
+    init = _asked(lambda net, *given: net.init(*given))
+    apply = _asked(lambda net, *given, **named: net.apply(*given, **named))
+    init_state = _asked(protocol.init_state)
+    update = _asked(protocol.run)
 
     @property
     def has_state(self) -> bool:
         """See `jaxnet_mini.core.networks.protocol.has_state`."""
         return protocol.has_state(self.net)
-
-    def init_state(self, input_shape: Any) -> State:
-        """See `types.Layer`."""
-        with within(self.trace):
-            return protocol.init_state(self.net, input_shape)
-
-    def update(
-        self,
-        params: Params,
-        state: State,
-        x: Array,
-        *,
-        key: RandomKey | None = None,
-        training: bool = False,
-        mask: Array | None = None,
-    ) -> tuple[Array, State]:
-        """See `types.Layer`."""
-        with within(self.trace):
-            return protocol.run(
-                self.net, params, state, x, key=key, training=training, mask=mask
-            )
 
 
 def retraced(net: Layer) -> Layer:
