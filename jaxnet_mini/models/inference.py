@@ -1,12 +1,12 @@
 """What a model does without learning: it is evaluated, and it predicts."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnet_mini.base import arguments
+from jaxnet_mini.base.arguments import check_count
 from jaxnet_mini.callbacks import CallbackList, as_callbacks
 from jaxnet_mini.callbacks.base import Callback, watches_batches
 from jaxnet_mini.callbacks.progress_bar import check_verbose
@@ -28,36 +28,49 @@ from jaxnet_mini.models.blueprint import Blueprint
 from jaxnet_mini.models.held import Held, of
 
 
-def evaluate(
-    model: Any,
-    triple: tuple[Any, Any, Any],
-    *,
-    batch_size: int | None,
-    verbose: Any,
-    steps: int | None,
-    callbacks: Any,
-    mesh: Any,
-) -> Logs:
+class Asked(NamedTuple):
+    """What `Model.evaluate` and `Model.predict` take besides the examples, as it came.
+
+    Once it is checked, the devices are a `Placement`, and the hooks are in a list.
+    """
+
+    batch_size: Any
+    steps: Any
+    verbose: Any
+    callbacks: Any
+    devices: Any
+
+    def checked(self, held: Held) -> "Asked":
+        """Return it as it is used, for what a model holds.
+
+        Raises:
+            StateError: the input shape is not known.
+            ArgumentError: one is none of what it can be.
+        """
+        held.blueprint.check_shape_known()
+        verbose = check_verbose(self.verbose)
+        hooks = as_callbacks(self.callbacks)
+        place = placement.own(self.devices, lying=held.state)
+        batch_size, steps = (
+            value if value is None else check_count(name, value)
+            for name, value in zip(self._fields[:2], self[:2], strict=True)
+        )
+        return Asked(batch_size, steps, verbose, hooks, place)
+
+
+def evaluate(model: Any, triple: tuple[Any, Any, Any], asked: Asked) -> Logs:
     """Return loss and metrics over all rows by name, see `Model.evaluate`.
 
     Args:
         model: which.
         triple: inputs, or what gives batches; targets; weights.
-        batch_size: this and the following are what the method takes.
-        verbose: 0, 1, 2 or "auto".
-        steps: how many batches.
-        callbacks: hooks.
-        mesh: of devices.
+        asked: what else the method takes.
     """
     forks.check("evaluate")
     transfers.check("evaluate")
     held = of(model)
     trainer = held.compiled()
-    held.blueprint.check_shape_known()
-    verbose = check_verbose(verbose)
-    place = placement.own(mesh, lying=held.state)
-    hooks = as_callbacks(callbacks)
-    batch_size, steps = _checked(batch_size, steps)
+    batch_size, steps, verbose, hooks, place = asked.checked(held)
     opened = iterables.opened(*triple, steps, batch_size, door=ONE_PASS)
     first = triple[:2] if opened is None else opened.first[:2]
     outline = held.blueprint.outline_for(*first)
@@ -83,36 +96,19 @@ def evaluate(
     )
 
 
-def predict(
-    model: Any,
-    x: Any,
-    *,
-    batch_size: int | None,
-    verbose: Any,
-    steps: int | None,
-    callbacks: Any,
-    mesh: Any,
-) -> Any:
+def predict(model: Any, x: Any, asked: Asked) -> Any:
     """Return the outputs for all rows, see `Model.predict`.
 
     Args:
         model: which.
         x: inputs, or what gives batches.
-        batch_size: this and the following are what the method takes.
-        verbose: 0, 1, 2 or "auto".
-        steps: how many batches.
-        callbacks: hooks.
-        mesh: of devices.
+        asked: what else the method takes.
     """
     forks.check("predict")
     transfers.check("predict")
     held = of(model)
     blueprint = held.blueprint
-    blueprint.check_shape_known()
-    verbose = check_verbose(verbose)
-    hooks = as_callbacks(callbacks)
-    place = placement.own(mesh, lying=held.state)
-    batch_size, steps = _checked(batch_size, steps)
+    batch_size, steps, verbose, hooks, place = asked.checked(held)
     key = held.next_key() if protocol.always_training(blueprint.net) else None
     opened = iterables.opened(
         x, None, None, steps, batch_size, door=ONE_PASS, read=checks.inputs_of
@@ -125,17 +121,20 @@ def predict(
         steps = stacks.batches
     else:
         given = Examples(inputs(blueprint, x), none, none)
-        count, asked = prepare.first_steps(given.length, steps, batch_size)
+        count, batch_size = prepare.first_steps(given.length, steps, batch_size)
         rows, by_row = given.rows(0, count).x, protocol.acts_by_row(blueprint.net)
         watched = watches_batches(hooks, "predict")
-        size = rows_at_once(asked, by_row, watched, place.shards)
+        size = rows_at_once(batch_size, by_row, watched, place.shards)
         if count <= size and not hooks and not verbose:
             variables = place.params(held.untrained().variables)
             batch = single_batch(rows, size)
             return _listed(
                 prediction.predict_batch(blueprint.traced, variables, batch, count, key)
             )
-        stacks, steps = stacking.cut(rows, None, None, size), _counted(count, asked)
+        stacks, steps = (
+            stacking.cut(rows, None, None, size),
+            _counted(count, batch_size),
+        )
     called = _called(hooks, model, steps, verbose)
     variables = place.params(held.untrained().variables)
     arguments: Any = (variables, stacks, called, place, verbose)
@@ -147,17 +146,6 @@ def predict(
 def _listed(outputs: Any) -> Any:
     """Return several outputs in a list, as Keras does."""
     return list(outputs) if isinstance(outputs, tuple) else outputs
-
-
-def _checked(
-    batch_size: int | None, steps: int | None
-) -> tuple[int | None, int | None]:
-    """Return both as Python's, or raise an ArgumentError."""
-    if batch_size is not None:
-        batch_size = arguments.check_count("batch_size", batch_size)
-    if steps is not None:
-        steps = arguments.check_count("steps", steps)
-    return batch_size, steps
 
 
 def _counted(rows: int, batch_size: int | None) -> int:

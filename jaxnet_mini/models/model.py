@@ -715,15 +715,8 @@ class Model:
             StateError: before ``compile``, or before the input shape is known.
             ArgumentError, DataError, ShapeError: bad input.
         """
-        logs = inference.evaluate(
-            self,
-            (x, y, sample_weight),
-            batch_size=batch_size,
-            verbose=verbose,
-            steps=steps,
-            callbacks=callbacks,
-            mesh=mesh,
-        )
+        asked = inference.Asked(batch_size, steps, verbose, callbacks, mesh)
+        logs = inference.evaluate(self, (x, y, sample_weight), asked)
         return inference.results(self._held, logs, return_dict)
 
     def predict(
@@ -753,15 +746,8 @@ class Model:
             StateError: before the input shape is known.
             ArgumentError, DataError, ShapeError: bad input.
         """
-        return inference.predict(
-            self,
-            x,
-            batch_size=batch_size,
-            verbose=verbose,
-            steps=steps,
-            callbacks=callbacks,
-            mesh=mesh,
-        )
+        asked = inference.Asked(batch_size, steps, verbose, callbacks, mesh)
+        return inference.predict(self, x, asked)
 
     def test_on_batch(
         self,
