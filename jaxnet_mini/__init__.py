@@ -56,67 +56,19 @@ from jaxnet_mini.models import Model, Sequential
 from jaxnet_mini.sweeps.result import SweepResult
 from jaxnet_mini.sweeps.sweep import sweep
 
-__all__ = [
-    "Activation",
-    "Batch",
-    "Dense",
-    "Dropout",
-    "Flatten",
-    "Input",
-    "Layer",
-    "LayerNormalization",
-    "Model",
-    "Rescaling",
-    "Sequential",
-    "SweepResult",
-    "TrainState",
-    "Trainer",
-    "__version__",
-    "activations",
-    "backend",
-    "callbacks",
-    "constraints",
-    "data",
-    "datasets",
-    "errors",
-    "graph",
-    "initializers",
-    "layers",
-    "losses",
-    "metrics",
-    "models",
-    "ops",
-    "optimizers",
-    "parallel",
-    "plotting",
-    "predict",
-    "random",
-    "regularizers",
-    "repeat",
-    "residual",
-    "saving",
-    "serial",
-    "sweep",
-    "utils",
-]
+__all__ = ["activations", "backend", "callbacks", "constraints", "datasets"]
+__all__ += ["initializers", "layers", "losses", "metrics", "models", "optimizers"]
+__all__ += ["random", "regularizers", "utils"]
 
-_FACES = {
-    "activations": activations,
-    "backend": backend,
-    "callbacks": callbacks,
-    "constraints": constraints,
-    "datasets": datasets,
-    "initializers": initializers,
-    "layers": layers,
-    "losses": losses,
-    "metrics": metrics,
-    "models": models,
-    "optimizers": optimizers,
-    "random": random,
-    "regularizers": regularizers,
-    "utils": utils,
-    "": _sys.modules[__name__],
-}
+# Those above are rooms of Keras too, and answer for what they have not.
+_FACES = {name: globals()[name] for name in __all__} | {"": _sys.modules[__name__]}
+
+__all__ += ["data", "errors", "ops", "plotting", "saving"]
+__all__ += ["Activation", "Batch", "Dense", "Dropout", "Flatten", "Input", "Layer"]
+__all__ += ["LayerNormalization", "Model", "Rescaling", "Sequential", "SweepResult"]
+__all__ += ["TrainState", "Trainer", "__version__", "graph", "parallel", "predict"]
+__all__ += ["repeat", "residual", "serial", "sweep"]
+
 _absences.answer_names(_FACES)
 _absent_arguments.answer_arguments(
     _FACES | {"schedules": optimizers.schedules}, Sequential

@@ -16,21 +16,7 @@ from jaxnet_mini.callbacks.progbar_logger import ProgbarLogger
 from jaxnet_mini.callbacks.tensorboard import TensorBoard
 from jaxnet_mini.callbacks.terminate import TerminateOnNaN
 
-__all__ = [
-    "BackupAndRestore",
-    "CSVLogger",
-    "Callback",
-    "CallbackList",
-    "EarlyStopping",
-    "History",
-    "LambdaCallback",
-    "LearningRateScheduler",
-    "Logs",
-    "ModelCheckpoint",
-    "MonitorCallback",
-    "ProgbarLogger",
-    "ReduceLROnPlateau",
-    "TensorBoard",
-    "TerminateOnNaN",
-    "as_callbacks",
-]
+__all__ = ["Callback", "CallbackList", "History", "Logs", "as_callbacks"]
+__all__ += ["BackupAndRestore", "CSVLogger", "EarlyStopping", "LambdaCallback"]
+__all__ += ["LearningRateScheduler", "ModelCheckpoint", "MonitorCallback"]
+__all__ += ["ProgbarLogger", "ReduceLROnPlateau", "TensorBoard", "TerminateOnNaN"]

@@ -13,12 +13,5 @@ from jaxnet_mini.datasets import (
     reuters,
 )
 
-__all__ = [
-    "boston_housing",
-    "california_housing",
-    "digits",
-    "fashion_mnist",
-    "imdb",
-    "mnist",
-    "reuters",
-]
+__all__ = ["boston_housing", "california_housing", "digits", "fashion_mnist", "imdb"]
+__all__ += ["mnist", "reuters"]

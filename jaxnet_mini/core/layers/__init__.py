@@ -10,53 +10,22 @@ for an ``input_shape`` of one axis) and ``name``. Integer inputs are cast to flo
 where a layer computes.
 """
 
+# What is listed below is at home in one of these; each name stands here once.
+# ruff: noqa: F403, F405
+
 from jaxnet_mini.core.layers import operators as _operators  # noqa: F401  (used)
-from jaxnet_mini.core.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
-from jaxnet_mini.core.layers.base import Base, check_shape
-from jaxnet_mini.core.layers.basic import (
-    Activation,
-    ActivityRegularization,
-    Identity,
-    Input,
-    Lambda,
-    Rescaling,
-)
-from jaxnet_mini.core.layers.batch_normalization import BatchNormalization
-from jaxnet_mini.core.layers.categories import CategoryEncoding, Embedding
-from jaxnet_mini.core.layers.dense import Dense
-from jaxnet_mini.core.layers.merging import (
-    Add,
-    Average,
-    Concatenate,
-    Dot,
-    Maximum,
-    Minimum,
-    Multiply,
-    Subtract,
-)
-from jaxnet_mini.core.layers.merging_functions import (
-    add,
-    average,
-    concatenate,
-    dot,
-    maximum,
-    minimum,
-    multiply,
-    subtract,
-)
-from jaxnet_mini.core.layers.noise import (
-    AlphaDropout,
-    Dropout,
-    GaussianDropout,
-    GaussianNoise,
-)
-from jaxnet_mini.core.layers.normalization import (
-    LayerNormalization,
-    RMSNormalization,
-    UnitNormalization,
-)
-from jaxnet_mini.core.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
-from jaxnet_mini.core.layers.standardization import Normalization
+from jaxnet_mini.core.layers.activation import *
+from jaxnet_mini.core.layers.base import *
+from jaxnet_mini.core.layers.basic import *
+from jaxnet_mini.core.layers.batch_normalization import *
+from jaxnet_mini.core.layers.categories import *
+from jaxnet_mini.core.layers.dense import *
+from jaxnet_mini.core.layers.merging import *
+from jaxnet_mini.core.layers.merging_functions import *
+from jaxnet_mini.core.layers.noise import *
+from jaxnet_mini.core.layers.normalization import *
+from jaxnet_mini.core.layers.reshaping import *
+from jaxnet_mini.core.layers.standardization import *
 
 __all__ = ["Base", "Input", "check_shape"]
 __all__ += ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]

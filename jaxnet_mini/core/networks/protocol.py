@@ -18,7 +18,7 @@ from jaxnet_mini.core.layers.base import remembers
 from jaxnet_mini.core.types import Layer, Params, RandomKey, State, Variables
 
 OWN_LAYERS: frozenset[Any] = frozenset(
-    kind for kind in vars(layers).values() if isinstance(kind, type)
+    kind for kind in map(vars(layers).get, layers.__all__) if isinstance(kind, type)
 )
 
 
