@@ -7,11 +7,12 @@ enters no estimate.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
 import time
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from jaxnet_mini.base.arguments import as_integer
 from jaxnet_mini.errors import ArgumentError
@@ -35,6 +36,7 @@ _DRAWING = threading.Lock()
 both take over what is printed."""
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class Bar:
     """The progress of one job: an epoch of training, an evaluation or a prediction.
 
@@ -49,25 +51,16 @@ class Bar:
         every: the seconds between two redraws.
     """
 
-    unit = "steps"
+    label: str
+    steps: int | None
+    rows: int
+    verbose: dataclasses.InitVar[int]
+    metrics: Sequence[str] | None = None
+    every: float = REDRAW_SECONDS
+    unit: ClassVar[str] = "steps"
 
-    def __init__(
-        self,
-        label: str,
-        steps: int | None,
-        rows: int,
-        verbose: int,
-        metrics: Sequence[str] | None = None,
-        every: float = REDRAW_SECONDS,
-    ) -> None:
-        self.label = label
-        self.steps = steps
-        self.rows = rows
-        self.metrics = metrics
-        self.every = every
-        self.step = 0
-        self.seconds = 0.0
-        self.waited = 0.0
+    def __post_init__(self, verbose: int) -> None:
+        self.step, self.seconds, self.waited = 0, 0.0, 0.0
         self.clock = Stopwatch()
         self.clock.start()
         self._live: Any = None
