@@ -6,6 +6,7 @@ Keras counts the calls of each layer, its nodes; what a node takes stands beside
 Source: https://github.com/keras-team/keras, ``keras/src/models/functional.py``.
 """
 
+import graphlib
 from collections.abc import Callable, Iterator, Sequence
 
 from jaxnet_mini.base.plain_json import Json
@@ -135,18 +136,12 @@ def _check_order(sources: dict[str, tuple[str, ...]], starts: list[str]) -> None
     Raises:
         ArgumentError: there is none.
     """
-    takers: dict[str, list[str]] = {}
-    missing = {name: len({*of}) for name, of in sources.items()}
-    for name, of in sources.items():
-        for source in {*of}:
-            takers.setdefault(source, []).append(name)
-    order = [*starts]
-    for known in order:  # which grows
-        for name in takers.get(known, ()):
-            missing[name] -= 1
-            if not missing[name]:
-                order.append(name)
-    if len(order) < len(sources) + len(starts):
+    try:
+        known = {*graphlib.TopologicalSorter(sources).static_order()}
+        whole = known <= {*sources, *starts} and all(sources.values())
+    except graphlib.CycleError:
+        whole = False
+    if not whole:
         raise ArgumentError("a Functional takes what none of its layers gives.")
 
 
