@@ -70,15 +70,15 @@ def check(blueprint: Any, added: int, seen: int = 0) -> None:
         place = places.of(layer)
         if place is None:
             continue
+        for other in here if name not in names else ():
+            if any(layer is held for held in holding.within(other.layer)):
+                raise LayerError(_twice(other.name, blueprint, layer))
         if place.family is not blueprint.family:
             if id(layer) not in brought and not (blueprint.is_copy and name in names):
                 _check_shared(place, layer, own.get(id(layer)))
                 if type(layer) not in NETWORKS:
                     brought |= {id(inner) for inner in holding.within(layer)}
         elif name not in names:
-            for other in here:
-                if any(layer is held for held in holding.within(other.layer)):
-                    raise LayerError(_twice(other.name, blueprint, layer))
             raise LayerError(_popped(place, layer))
 
 

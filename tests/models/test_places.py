@@ -45,6 +45,15 @@ SHARED = {
 }
 
 
+def test_a_layer_of_another_model_is_added_once():
+    model = jn.Sequential([Input((2,)), Dense(2)])
+    new = jn.Sequential([Input((2,)), jn.serial(model.layers[0])])
+    with raises_text(LayerError, "'serial' of the model 'sequential'", "in it twice"):
+        new.add(model.layers[0])
+    new.add(Dense(3))
+    assert len(new.layers) == 2
+
+
 @pytest.mark.parametrize("take", SHARED.values(), ids=SHARED)
 def test_layers_of_a_trained_model_bring_their_weights(take):
     model = trained()
