@@ -101,6 +101,7 @@ def _asked(question: Callable[..., Any]) -> Callable[..., Any]:
     """Return a method of `Retraced` that asks its layer, at the time of its trace."""
 
     def method(self: Any, *given: Any, **named: Any) -> Any:
+        """See `jaxnet_mini.core.types.Layer`."""
         with within(self.trace):
             return question(self.net, *given, **named)
 
