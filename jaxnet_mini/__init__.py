@@ -12,6 +12,7 @@ import sys as _sys
 from jaxnet_mini.base import startup as _startup  # noqa: F401
 from jaxnet_mini.base.absent import calls as _absent_arguments
 from jaxnet_mini.base.absent import modules as _absences
+from jaxnet_mini.base.absent.names import NAMES as _ROOMS
 
 # isort: split
 from jaxnet_mini import (
@@ -56,19 +57,17 @@ from jaxnet_mini.models import Model, Sequential
 from jaxnet_mini.sweeps.result import SweepResult
 from jaxnet_mini.sweeps.sweep import sweep
 
-__all__ = ["activations", "backend", "callbacks", "constraints", "datasets"]
-__all__ += ["initializers", "layers", "losses", "metrics", "models", "optimizers"]
-__all__ += ["random", "regularizers", "utils"]
-
-# Those above are rooms of Keras too, and answer for what they have not.
-_FACES = {name: globals()[name] for name in __all__} | {"": _sys.modules[__name__]}
-
-__all__ += ["data", "errors", "ops", "plotting", "saving"]
-__all__ += ["Activation", "Batch", "Dense", "Dropout", "Flatten", "Input", "Layer"]
+__all__ = ["Activation", "Batch", "Dense", "Dropout", "Flatten", "Input", "Layer"]
 __all__ += ["LayerNormalization", "Model", "Rescaling", "Sequential", "SweepResult"]
-__all__ += ["TrainState", "Trainer", "__version__", "graph", "parallel", "predict"]
-__all__ += ["repeat", "residual", "serial", "sweep"]
+__all__ += ["TrainState", "Trainer", "__version__", "activations", "backend"]
+__all__ += ["callbacks", "constraints", "data", "datasets", "errors", "graph"]
+__all__ += ["initializers", "layers", "losses", "metrics", "models", "ops"]
+__all__ += ["optimizers", "parallel", "plotting", "predict", "random", "regularizers"]
+__all__ += ["repeat", "residual", "saving", "serial", "sweep", "utils"]
 
+# The rooms that Keras has too, which answer for what they have not.
+_FACES = {name: globals()[name] for name in __all__ if name in _ROOMS}
+_FACES[""] = _sys.modules[__name__]
 _absences.answer_names(_FACES)
 _absent_arguments.answer_arguments(
     _FACES | {"schedules": optimizers.schedules}, Sequential

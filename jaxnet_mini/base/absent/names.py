@@ -127,6 +127,7 @@ NAMES: dict[str, dict[str, str]] = {
         "orthogonal_regularizer": "write a function of the kernel",
     },
     "constraints": {},
+    "random": {},
     "activations": {
         "hard_swish": "write activations.hard_silu, or give the name 'hard_swish'",
         "swish": "write activations.silu, or give the name 'swish'",

@@ -53,7 +53,7 @@ class Call(NamedTuple):
         return tuple(values[name] for name in self.sources)
 
 
-class Composed(protocol.ByUpdate, abc.ABC):
+class Composed(protocol._ByUpdate, abc.ABC):
     """The base of networks; a subclass gives ``calls``, and what goes in and out."""
 
     layers: tuple[Layer, ...]

@@ -21,7 +21,7 @@ def _check_counts(argument: str, value: Any) -> tuple[int, ...]:
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class Ensemble(protocol.ByUpdate):
+class Ensemble(protocol._ByUpdate):
     """The mean of the outputs of networks, itself a layer.
 
     Parameters: for each network, under ``net``, ``net_1`` and so on, its own with

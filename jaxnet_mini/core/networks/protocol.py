@@ -101,7 +101,7 @@ def check_stateless(layer: Layer) -> None:
         raise remembers(layer)
 
 
-class ByUpdate(layers.Base):
+class _ByUpdate(layers.Base):
     """The base of layers that hold others, and compute by ``update`` alone."""
 
     def apply(

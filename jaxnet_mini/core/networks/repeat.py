@@ -20,7 +20,7 @@ from jaxnet_mini.errors import ShapeError
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class Repeat(protocol.ByUpdate):
+class Repeat(protocol._ByUpdate):
     """One layer ``n`` times in a row, itself a layer; see `repeat`.
 
     Args:
