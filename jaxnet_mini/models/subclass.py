@@ -69,6 +69,8 @@ class Called(Layer):
         names = tuple(x) if keyed else tuple(f"input_{n + 1}" for n in range(len(x)))
         vars(self)["keys"] = names if keyed else None
         own = str(self.name)
+        while own in names:
+            own += "_"
         graph = Graph((Node(own, self, names),), names, own)
         return graph, tuple(shape[1:] for shape in shapes)
 
