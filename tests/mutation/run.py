@@ -52,15 +52,21 @@ TESTS = {
     "jaxnet_mini/core/training/totals.py": (
         "train pieces losses layer_state frozen activity"
     ),
-    "jaxnet_mini/data": "data keras_data memory streams errors",
+    "jaxnet_mini/data": (
+        "data keras_data memory streams errors arrays batches buffers py_dataset "
+        "keras_batches several several_outputs preprocessing keras_preprocessing"
+    ),
     "jaxnet_mini/core/training/rehearsal.py": "train errors",
     "jaxnet_mini/core/training/trainer.py": (
-        "train pieces losses regularizers constraints errors"
+        "train pieces losses regularizers constraints errors frozen layer_state "
+        "activity several_outputs"
     ),
-    "jaxnet_mini/core/losses": "losses keras_losses properties arguments",
+    "jaxnet_mini/core/losses": (
+        "losses keras_losses properties arguments own_losses errors"
+    ),
     "jaxnet_mini/core/metrics": (
         "metrics keras_metrics metrics_scores keras_metrics_scores metrics_arguments "
-        "keras_metrics_arguments arguments"
+        "keras_metrics_arguments arguments own_metrics metric_names keras_metric_names"
     ),
 }
 
