@@ -110,3 +110,25 @@ def test_one_object_twice_in_a_model_is_refused_and_in_two_is_shared():
     anew = Dense(5)
     twice = jn.Sequential([Input((5,)), jn.serial(anew, anew)])
     assert twice.count_params() == 60
+
+
+def nested(library):
+    layers = library.layers
+    parts = [layers.Dense(4), layers.BatchNormalization(), layers.Dense(4)]
+    inner = library.Sequential([library.Input((4,)), *parts])
+    return library.Sequential([library.Input((4,)), inner, layers.Dense(4)])
+
+
+def test_weights_within_a_model_come_layer_by_layer():
+    # All of one shape, so that another order would go through.
+    weights = [np.full(s, float(n)) for n, s in enumerate([(4, 4)] + 5 * [(4,)])]
+    weights += [np.full(s, n + 6.0) for n, s in enumerate([(4, 4), (4,)] * 2)]
+    ours = nested(jn)
+    ours.set_weights(weights)
+    with keras_on_jax() as keras:
+        theirs = nested(keras)
+        theirs.set_weights(weights)
+        expected = theirs.predict(np.eye(4, dtype="f"), verbose=0)
+    np.testing.assert_allclose(ours.predict(np.eye(4)), expected, rtol=1e-5)
+    for own, other in zip(ours.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(own, other)

@@ -396,3 +396,21 @@ def test_what_cannot_be_frozen_is_said_before_anything_is():
     free = jn.Sequential([jn.Input((3,)), jn.Dense(3), Scaled(False)])
     free.trainable = False
     assert not free.trainable_weights
+
+
+def test_models_without_a_name_are_numbered_within_another():
+    x = jn.Input((4,))
+    parts = [
+        jn.Sequential([jn.Dense(4)]),
+        jn.Model(x, jn.Dense(3)(x)),
+        jn.Sequential([jn.Dense(2)]),
+    ]
+    model = jn.Sequential([jn.Input((4,)), *parts])
+    names = ["sequential", "functional", "sequential_1"]
+    assert [layer.name for layer in model.layers] == names
+    y = jn.Sequential([jn.Dense(4)])(jn.Sequential([jn.Dense(5)])(x))
+    names = [layer.name for layer in jn.Model(x, y).layers]
+    assert names == ["sequential", "sequential_1"]
+    same = [jn.Sequential([jn.Dense(3)], name="same") for _ in range(2)]
+    with pytest.raises(ArgumentError, match="two layers have the name 'same'"):
+        jn.Sequential(same)

@@ -19,6 +19,9 @@ from jaxnet_mini.errors import ArgumentError, LayerError
 INPUT = ""
 """What goes into the first layer, which has no name."""
 
+UNNAMED = ("sequential", "functional")
+"""The names of models that were given none; within another one they are numbered."""
+
 
 def check_layer(layer: Any) -> None:
     """Raise a LayerError that says what is missing where ``layer`` is no layer.
@@ -166,21 +169,20 @@ def unique_names(
         ArgumentError: two layers were given the same name.
     """
     layers, taken = tuple(layers), {*others}
-    for layer in layers:
-        name = getattr(layer, "name", None)
-        if name and name in taken:
+    for own in filter(None, map(_own_name, layers)):
+        if own in taken:
             raise ArgumentError(
-                f"two layers have the name {name!r}: give each a name of its own."
+                f"two layers have the name {own!r}: give each a name of its own."
             )
-        taken |= {name} if name else set()
+        taken.add(own)
     names: list[str] = []
     numbers: dict[str, int] = {}
     for layer in layers:
-        name = getattr(layer, "name", None)
+        name = _own_name(layer)
         if not name:
-            base = name = snake_case(type(layer).__name__)
+            base = getattr(layer, "name", None) or snake_case(type(layer).__name__)
             # From the last one on, for names are never given back.
-            number = numbers.get(base, 0)
+            number, name = numbers.get(base, 0), base
             while name in taken:
                 number += 1
                 name = f"{base}_{number}"
@@ -188,3 +190,9 @@ def unique_names(
             taken.add(name)
         names.append(name)
     return tuple(names)
+
+
+def _own_name(layer: Layer) -> str | None:
+    """Return the name that a layer was given; not that of a model without one."""
+    name: str | None = getattr(layer, "name", None)
+    return None if isinstance(layer, Composed) and name in UNNAMED else name

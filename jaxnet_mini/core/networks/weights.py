@@ -26,24 +26,26 @@ MOST_LETTERS = 200
 def shapes(outline: Iterable[LayerOutline]) -> dict[str, jax.ShapeDtypeStruct]:
     """Return shape and dtype of every weight, in order of the layers.
 
-    Within a layer the order is the layer's own, kernel before bias, and then what it
-    remembers; JAX sorts the keys of dictionaries.
+    Within a layer the order is the layer's own, kernel before bias, then what it
+    remembers, and then the same of the layers within it, as in Keras; JAX sorts the
+    keys of dictionaries.
     """
     found: dict[str, jax.ShapeDtypeStruct] = {}
 
-    def walk(prefix: str, params: Any) -> None:
-        if isinstance(params, dict):
-            for name, value in params.items():
-                walk(f"{prefix}/{name}", value)
-        else:
-            leaves = by_path(params)
-            found.update(
-                {f"{prefix}/{p}" if p else prefix: v for p, v in leaves.items()}
-            )
+    def walk(prefix: str, params: Any, state: Any) -> None:
+        trees = [t if isinstance(t, dict) else {"": t} for t in (params, state)]
+        for name, value in (item for tree in trees for item in tree.items()):
+            if not isinstance(value, dict):
+                path = f"{prefix}/{name}" if name else prefix
+                leaves = by_path(value)
+                found.update({f"{path}/{p}" if p else path: leaves[p] for p in leaves})
+        for name in dict.fromkeys(name for tree in trees for name in tree):
+            own = [tree.get(name, {}) for tree in trees]
+            if all(isinstance(value, dict) for value in own):
+                walk(f"{prefix}/{name}", *own)
 
     for part in outline:
-        walk(part.name, part.params)
-        walk(part.name, part.state)
+        walk(part.name, part.params, part.state)
     return found
 
 
