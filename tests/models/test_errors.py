@@ -966,7 +966,7 @@ row(
     "trained",
     lambda m: m.compile("xyzzy", "mse"),
     UnknownNameError,
-    "unknown optimizer 'xyzzy': Known: adadelta, adagrad, adam",
+    "unknown optimizer 'xyzzy': Known: adadelta, adafactor, adagrad",
 )
 row("mode None", "trained", lambda m: EarlyStopping(mode=None), UnknownNameError, "min")
 
