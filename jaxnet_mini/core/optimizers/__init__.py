@@ -11,20 +11,16 @@ and ``t`` the number of the step, counted from 1; ``a``, the learning rate, is
 float dtype, and what is kept from step to step begins at 0 unless said otherwise.
 """
 
+# What is listed below is at home in one of these; each name stands here once.
+# ruff: noqa: F403, F405
+
 import optax
 
-from jaxnet_mini.core.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam
-from jaxnet_mini.core.optimizers.base import Optimizer, check_learning_rate
-from jaxnet_mini.core.optimizers.descent import (
-    SGD,
-    Adadelta,
-    Adagrad,
-    Ftrl,
-    Lion,
-    RMSprop,
-)
-from jaxnet_mini.core.optimizers.matrices import Adafactor, Muon
-from jaxnet_mini.core.optimizers.rates import get_learning_rate, set_learning_rate
+from jaxnet_mini.core.optimizers.adam import *
+from jaxnet_mini.core.optimizers.base import *
+from jaxnet_mini.core.optimizers.descent import *
+from jaxnet_mini.core.optimizers.matrices import *
+from jaxnet_mini.core.optimizers.rates import *
 from jaxnet_mini.core.transformations import Transformation
 from jaxnet_mini.errors import ArgumentError, find
 
