@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from jaxnet_mini.datasets import digits, fashion_mnist, mnist
-from jaxnet_mini.errors import MissingExtraError
+from jaxnet_mini.errors import MissingExtraError, import_extra
 from jaxnet_mini.utils import plot_model
 from jaxnet_mini.views.svg import svg
 
@@ -115,6 +115,25 @@ def pictures() -> Iterator[None]:
         yield
     except MissingExtraError as error:
         print(f"No picture: {error}")
+
+
+def blank(title: str, x: str, y: str) -> tuple[Any, Any]:
+    """Return an empty picture and its axes.
+
+    Args:
+        title: what it shows.
+        x: what goes to the right, with its unit.
+        y: what goes up, likewise.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    matplotlib = import_extra("matplotlib.figure", "plot")
+    figure = matplotlib.Figure(figsize=(6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.set(title=title, xlabel=x, ylabel=y)
+    axes.grid(alpha=0.3)
+    return figure, axes
 
 
 def save(figure: Any, file: str) -> None:

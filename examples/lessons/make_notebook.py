@@ -28,8 +28,9 @@ DEFINITION = (ast.FunctionDef, ast.ClassDef)
 INTRODUCTION = """\
 # First lessons
 
-Small networks learn to name pictures, with a library that speaks Keras's words. Read
-from top to bottom, or take one lesson alone: each starts anew.
+Small networks learn to name pictures, and later to answer other questions, with a
+library that speaks Keras's words. Read from top to bottom, or take one lesson alone:
+each starts anew.
 
 Each lesson is also a script in the folder `lessons`. This notebook is made of the
 scripts by `python examples/lessons/make_notebook.py`: change them, not it."""

@@ -30,6 +30,15 @@ PICTURES = {
     "lesson_09": ["patterns", "curves"],
     "lesson_10": [],
     "lesson_11": ["losses"],
+    "lesson_12": ["prices"],
+    "lesson_13": ["errors"],
+    "lesson_14": ["pairs"],
+    "lesson_15": ["losses"],
+    "lesson_16": ["accuracies"],
+    "lesson_17": ["trainings"],
+    "lesson_18": ["votes"],
+    "lesson_19": ["map"],
+    "lesson_20": ["losses"],
 }
 
 
@@ -288,6 +297,166 @@ def check_a_rare_class(text: str) -> None:
     assert float(weighted[1].strip("%")) > float(plain[1].strip("%")) + 20
 
 
+MEAN_OF_NORMAL = np.sqrt(2 / np.pi)
+"""The mean distance from 0 of what is drawn normally, with spread 1."""
+
+
+def check_a_table_of_numbers(text: str) -> None:
+    header = "column                   mean    spread   after: mean   spread"
+    names, *columns = zip(*table(header, text), strict=True)
+    assert names == ("square metres", "year built", "metres to the centre")
+    mean, spread = (np.array([n.replace(",", "") for n in column], float)
+                    for column in columns[:2])  # fmt: skip
+    np.testing.assert_allclose(mean, [90, 1985, 10_000], rtol=0.03)
+    uniform = np.array([120, 70, 20_000]) / np.sqrt(12)
+    np.testing.assert_allclose(spread, uniform, rtol=0.05)
+    assert columns[2:] == [("0.00",) * 3, ("1.00",) * 3]
+    rows = dict(table("network                  off by (thousands)", text))
+    without, normalized, usual, least = map(float, rows.values())
+    assert least == pytest.approx(10 * MEAN_OF_NORMAL, rel=0.1)
+    assert least < normalized < 1.5 * least
+    assert 1.7 * normalized < without < usual / 2
+
+
+def check_wide_and_deep(text: str) -> None:
+    rows = table("network         parameters   training   test", text)
+    (_, *wide), (_, *deep), (_, *both), (_, formula) = rows
+    inputs, hidden, remembered = 200 + 2, 64, 2 * 2 + 1
+    sizes = [
+        inputs + 1 + remembered,
+        (inputs + 1) * hidden + (hidden + 1) * hidden + hidden + 1 + remembered,
+        3 * hidden + (hidden + 1) * hidden + 200 + hidden + 1 + remembered,
+    ]
+    assert [int(row[0].replace(",", "")) for row in (wide, deep, both)] == sizes
+    least = float(formula)
+    assert least == pytest.approx(3 * MEAN_OF_NORMAL, rel=0.1)
+    assert float(deep[1]) < least < float(both[1])  # of those that were learned from
+    assert least < float(both[2]) < float(deep[2]) < float(wide[2]) - 1
+
+
+def check_two_images_two_answers(text: str) -> None:
+    assert re.search(r"Total params: 11,700 ", text)
+    for name, shape in (
+        ("left", "(4000, 8, 8)"),
+        ("right", "(4000, 8, 8)"),
+        ("sum", "(4000,)"),
+        ("larger", "(4000,)"),
+        ("larger", "(1000, 1)"),
+        ("sum", "(1000, 19)"),
+    ):
+        assert f"{name:6} has the shape {shape}.\n" in text
+    header = "answer   test loss   test accuracy   always the same answer"
+    (_, *own), (_, *larger), (_, both) = table(header, text)
+    assert float(own[0]) + float(larger[0]) == pytest.approx(float(both), abs=2e-3)
+    assert float(own[1]) > 0.75
+    assert float(larger[1]) > 0.9
+    # Of ten digits that are equally frequent.
+    assert float(own[2]) == pytest.approx(0.1, abs=0.03)
+    assert float(larger[2]) == pytest.approx(0.55, abs=0.05)
+
+
+def check_batch_normalization(text: str) -> None:
+    plain = 64 * 32 + 32 + 5 * (32 * 32 + 32) + 32 * 10 + 10
+    assert f"without: {plain:,} trained parameters\n         and 0 that" in text
+    for word in (f"with   : {plain + 6 * 64:,} trained", f"and {6 * 64} that are not"):
+        assert word in text
+    header = "batch normalization   loss: epoch 1   epoch 3   epoch 15   test accuracy"
+    (_, *without), (_, *normalized), *_ = table(header, text)
+    first, third, last, accuracy = np.array([without, normalized], float).T
+    assert first[1] < first[0]
+    assert third[1] < third[0] / 2
+    assert max(last) < 0.2
+    assert min(accuracy) > 0.8
+    kept = re.findall(r"^batch_normalization/(\w+) +32 numbers$", text, re.M)
+    assert kept == ["gamma", "beta", "moving_mean", "moving_variance"]
+    alone = number(r"Largest difference: (\S+)", text)
+    assert alone < 1e-5
+    assert number(r"among 31 others: (\S+)", text) > 10 * alone
+
+
+def check_learned_before(text: str) -> None:
+    accuracy = number(r"Test accuracy (\d\.\d+): which digit", text)
+    assert accuracy > 0.9
+    header = "layers below     parameters   trained   training accuracy   test accuracy"
+    (_, *new), (_, *learned) = table(header, text)
+    assert new[:2] == ["8,385"] * 2  # 64 * 64 + 64 + 64 * 64 + 64 + 64 + 1
+    assert learned[:2] == ["4,821", "11"]  # 64 * 64 + 64 + 64 * 10 + 10 + 11
+    assert new[2] == "1.000"
+    assert float(learned[3]) > float(new[3]) + 0.04
+    assert "The frozen weights are as they were: True" in text
+    assert f"The first network's test accuracy is still {accuracy:.3f}." in text
+
+
+def check_large_steps_then_small(text: str) -> None:
+    assert "20 epochs of 47 steps are 940 steps." in text
+    step, rate = np.array(table("  step   learning rate", text), float).T
+    assert list(step) == [0, 235, 470, 705, 940]
+    expected = 0.03 * (1 + np.cos(np.pi * step / 940)) / 2
+    np.testing.assert_allclose(rate, expected, atol=6e-6)
+    header = "steps                 loss: epoch 1   epoch 10   epoch 20   test accuracy"
+    names, *columns = zip(*table(header, text), strict=True)
+    assert names == ("small", "large", "large, then small")
+    first, _, last, accuracy = np.array(columns, float)
+    assert first[2] == pytest.approx(first[1], rel=0.1)
+    assert first[0] > 2 * first[2]
+    assert last[2] < last[1] / 2 < last[0] / 4
+    assert abs(accuracy[1] - accuracy[2]) < 0.1
+
+
+def check_how_sure_is_it(text: str) -> None:
+    wrong = number(r"(\d+) of 297 test images are named wrong", text)
+    assert "The answers have the shape (100, 297, 10)." in text
+    spans, *counts = zip(
+        *table("answers that agree   images   named wrong", text), strict=True
+    )
+    assert spans == ("0 to 59", "60 to 89", "90 to 99", "all 100")
+    images, mistakes = np.array(counts, int)
+    assert (images.sum(), mistakes.sum()) == (297, wrong)
+    assert (np.diff(mistakes / images) < 0).all()
+    assert mistakes[3] < 0.02 * images[3]
+    found = number(r"are (\d+) of the \d+ mistakes", text)
+    assert wrong / 3 < found <= wrong
+
+
+def check_a_look_inside(text: str) -> None:
+    (x_train, y_train), (x_test, y_test) = digits.load_data()
+    accuracy = number(r"Test accuracy (\d\.\d+)", text)
+    assert accuracy > 0.9
+    assert "The outputs of the layer have the shape (297, 2)." in text
+    rows = np.array(
+        table("label   first neuron   second neuron   the network says", text), float
+    )
+    np.testing.assert_array_equal(rows[:, 0], y_test[:6])
+    assert (np.abs(rows[:, 1:3]) <= 1).all()
+    assert number(r"two neurons: (\d\.\d+) are right", text) > 0.88
+    pixels = [(2, 4), (5, 4)]
+    known, asked = (
+        np.stack([images[:, row, column] for row, column in pixels], axis=1).astype(int)
+        for images in (x_train, x_test)
+    )
+    nearest = ((asked[:, None] - known) ** 2).sum(axis=2).argmin(axis=1)
+    right = number(r"two pixels: (\d\.\d+) are right", text)
+    # Of several that are as near, rounding may choose.
+    assert right == pytest.approx(np.mean(y_train[nearest] == y_test), abs=0.05)
+    assert right < 0.5
+
+
+def check_without_the_class(text: str) -> None:
+    fitted, by_hand = re.findall(r"^loss: ([\d. ]+)$", text, re.M)
+    losses = [[float(loss) for loss in line.split()] for line in (fitted, by_hand)]
+    np.testing.assert_allclose(*losses, atol=2e-4)
+    assert sorted(losses[0], reverse=True) == losses[0]
+    assert len(losses[0]) == 5
+    assert "An answer has the shape (10,)." in text
+    assert "dense {'kernel': (64, 32), 'bias': (32,)}" in text
+    assert "Sum of the ten probabilities: 1.000" in text
+    assert "Steps taken: 235" in text
+    assert number(r"Largest difference: (\S+)", text) < 1e-5
+    assert "The same to five digits: True" in text
+    (least, most), = re.findall(r"Last losses: from (\S+) to (\S+)", text)  # fmt: skip
+    assert 0 < float(least) < float(most) < losses[0][0]
+
+
 CHECKS = {
     "lesson_01": check_first_look,
     "lesson_02": check_ten_numbers,
@@ -300,6 +469,15 @@ CHECKS = {
     "lesson_09": check_by_hand,
     "lesson_10": check_softmax_and_relu,
     "lesson_11": check_a_rare_class,
+    "lesson_12": check_a_table_of_numbers,
+    "lesson_13": check_wide_and_deep,
+    "lesson_14": check_two_images_two_answers,
+    "lesson_15": check_batch_normalization,
+    "lesson_16": check_learned_before,
+    "lesson_17": check_large_steps_then_small,
+    "lesson_18": check_how_sure_is_it,
+    "lesson_19": check_a_look_inside,
+    "lesson_20": check_without_the_class,
 }
 
 
@@ -314,6 +492,8 @@ def test_lessons_are_numbered_and_checked() -> None:
 ALL = """
 import contextlib, io, json, os, runpy, sys
 from pathlib import Path
+
+import jax
 
 home, *scripts = sys.argv[1:]
 
@@ -332,6 +512,9 @@ texts = []
 for script in scripts:
     sys.argv = [script]
     sys.path.insert(0, str(Path(script).parent))
+    # Of the later ones nearly all the time is that of compiling.
+    quickly = "lesson_12" <= Path(script).name
+    jax.config.update("jax_disable_most_optimizations", quickly)
     texts.append(printed(lambda: runpy.run_path(script, run_name="__main__")))
     del sys.path[0]
 
