@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PACKAGE = ROOT / jaxnet_mini.__name__
 PAGES = sorted(DOCS.rglob("*.md"))
+LESSONS = ("lessons.md", "further-lessons.md")
 
 
 def hook(name):
@@ -25,7 +26,7 @@ def hook(name):
     return module
 
 
-include, house = hook("include"), hook("house")
+include, house, lessons = hook("include"), hook("house"), hook("lessons")
 
 
 def text(page):
@@ -156,6 +157,24 @@ def test_pages_take_what_they_include():
         "reference/layers.md",
     )
     assert linked == "a (`bench/x.md`) [promises](../promises.md#files)"
+
+
+def test_pages_have_all_lessons_with_what_they_print_and_draw():
+    pages = [lessons.expand(text(name)) for name in LESSONS]
+    titles = [re.findall(r"^## Lesson (\d+): ", page, re.M) for page in pages]
+    scripts = (ROOT / "examples" / "lessons").glob("lesson_*.py")
+    assert sum(titles, []) == [str(n + 1) for n, _ in enumerate(scripts)]
+    for page in pages:
+        assert "{{" not in page
+        assert page.count("```python\n") > 20
+        assert page.count("```text\n") > 20
+        assert page.count('<img alt="') > 8
+    assert "Total params: 11,700" in pages[1]
+    drawn = {"data": {"image/svg+xml": ["<svg>", "</svg>"]}}
+    code = {"cell_type": "code", "source": ["x\n", "y"]}
+    seen = [*lessons.shown({**code, "outputs": [{"text": ["1\n"]}, drawn]})]
+    assert seen[:2] == ["```python\nx\ny\n```", "```text\n1\n```"]
+    assert "svg+xml;base64,PHN2Zz48L3N2Zz4=" in seen[2]
 
 
 def test_each_public_face_has_a_page():
