@@ -89,6 +89,8 @@ def of_model(
     if trainer.loss_weights is not None:
         weights = trainer.loss_weights
         found["loss_weights"] = [*weights] if trainer.outputs else weights
+    if trainer.train_step is not None:
+        found["train_step"] = described("train_step", trainer.train_step, lambda: None)
     if opaque:
         notices.warn(
             f"the run is kept, and nobody can tell later whether {shortened(opaque)} "

@@ -19,7 +19,7 @@ from jaxnet_mini.files.config import CustomObjects
 from jaxnet_mini.models.blueprint import Blueprint
 from jaxnet_mini.models.held import Held
 
-WEIGHTS = "loss_weights"
+WEIGHTS, STEP = "loss_weights", "train_step"
 
 
 def trainer_of(
@@ -30,6 +30,7 @@ def trainer_of(
     weighted_metrics: Any,
     *,
     loss_weights: Any = None,
+    train_step: Any = None,
 ) -> Trainer:
     """Return the trainer that the arguments of ``compile`` describe.
 
@@ -50,8 +51,9 @@ def trainer_of(
         metrics, weighted_metrics = map(listed, (metrics, weighted_metrics))
         loss_weights = _loss_weight(loss_weights)
     chosen = loss, optimizer, metrics, weighted_metrics
-    trace = origins.trace_for(net, *chosen)
-    trainer = Trainer(net, *chosen, loss_weights=loss_weights, trace=trace)
+    trace = origins.trace_for(net, *chosen, train_step)
+    how = {"loss_weights": loss_weights, "train_step": train_step, "trace": trace}
+    trainer = Trainer(net, *chosen, **how)
     if blueprint.built:
         trained = trainer.trained(outlines.variables(blueprint.shapes).params)
         transformations.check(trainer.optimizer, trainer.transformation, trained)
@@ -152,6 +154,8 @@ def config_of(held: Held, own: dict[str, Any]) -> dict[str, Any] | None:
     if trainer.loss_weights is not None:
         weights = trainer.loss_weights
         config[WEIGHTS] = [*weights] if trainer.outputs else weights
+    if trainer.train_step is not None:
+        config[STEP] = written(trainer.train_step, STEP)
     return config
 
 
@@ -176,6 +180,8 @@ def arguments_of(
     }
     if WEIGHTS in config:  # written where there are any
         entries[WEIGHTS] = float | list
+    if STEP in config:
+        entries[STEP] = dict
     plain_json.check_keys(config, entries, "the compile settings")
     configs.check_custom(list(config.values()), custom_objects)
     return {

@@ -82,6 +82,12 @@ def _settings(held: Held, trained: bool) -> dict[str, Json]:
             "the optimizer cannot be written as Keras does: it is a transformation of "
             "optax. Keep the weights alone with model.save_weights."
         )
+    if held.compiled().train_step is not None:
+        raise ArgumentError(
+            "train_step cannot be written as Keras does, where it is a method: give "
+            "the file a name that ends in '.safetensors', or keep the weights alone "
+            "with model.save_weights."
+        )
     settings: Any = compiling.config_of(held, {})
     rate = _learning_rate(held) if trained else None
     if rate is not None:

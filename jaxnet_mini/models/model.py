@@ -447,6 +447,7 @@ class Model:
         weighted_metrics: Any = None,
         *,
         loss_weights: Any = None,
+        train_step: Any = None,
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: bool | str = "auto",
@@ -467,6 +468,10 @@ class Model:
             loss_weights: a number, or a list of one, that the loss is multiplied by;
                 the penalties of layers are not. Of several outputs a list or a
                 dictionary: the loss is the sum of theirs, so weighted.
+            train_step: a pure function ``(step, state, batch)`` in place of the usual
+                step, within the same compiled loop. ``step.loss(params, state, batch)``
+                returns the loss and what ``step.update(state, gradients, seen)`` wants,
+                whose result the function returns: see `docs/adding.md`.
             run_eagerly: this and the following are taken as in Keras and change
                 nothing: every step is compiled, and many run in one program. What asks
                 for something else is told so once.
@@ -485,9 +490,8 @@ class Model:
         """
         compiling.check_execution(run_eagerly, steps_per_execution, jit_compile)
         chosen = optimizer, loss, metrics, weighted_metrics
-        trainer = compiling.trainer_of(
-            self._held.blueprint, *chosen, loss_weights=loss_weights
-        )
+        how = {"loss_weights": loss_weights, "train_step": train_step}
+        trainer = compiling.trainer_of(self._held.blueprint, *chosen, **how)
         self._held.compile(trainer)
 
     @property

@@ -171,7 +171,7 @@ def test_what_cannot_be_is_told(one, tmp_path):
     with raises_text(ArgumentError, "Model has no call: derive a class from Model"):
         jn.Model()
     for base, name, words in (
-        (jn.Model, "train_step", "a loop over model.trainer.step"),
+        (jn.Model, "train_step", "give compile(train_step=...) a pure"),
         (jn.Model, "build", "make the layers in __init__"),
         (jn.Sequential, "call", "derive the class from Model"),
     ):

@@ -127,7 +127,11 @@ METHODS: dict[str, tuple[str, dict[str, str]]] = {
         "",
         {
             "call": "derive the class from Model, where call is what is computed",
-            "train_step test_step predict_step make_train_function "
+            "train_step": (
+                "give compile(train_step=...) a pure function train_step(step, state, "
+                "batch): see docs/adding.md"
+            ),
+            "test_step predict_step make_train_function "
             "make_test_function make_predict_function compute_loss compute_metrics "
             "compute_loss_and_updates stateless_compute_loss": (
                 "give compile a loss and metrics of your own, or write a loop over "

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxnet_mini.core import transformations
 from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.paths import by_path
+from jaxnet_mini.core.training import own_step
 from jaxnet_mini.core.training.state import Batch
 from jaxnet_mini.core.training.totals import totals_of
 from jaxnet_mini.core.training.trainer import Trainer
@@ -47,6 +48,8 @@ def _rehearse(trainer: Trainer, structure: Any, *leaves: Any) -> None:
         )
         *_, totals, after = totals_of(trainer._task, variables, batch, key, True)
         _check_state(variables.state, after)
+        if trainer.train_step is not None:
+            own_step.run(trainer, trainer.init(key, input_shape), batch)
         return totals
 
     jax.eval_shape(forward)

@@ -20,7 +20,7 @@ from jaxnet_mini.core.metrics import Metric
 from jaxnet_mini.core.networks import activity, protocol, serial
 from jaxnet_mini.core.networks.graph import output_names
 from jaxnet_mini.core.origins import Trace
-from jaxnet_mini.core.training import frozen, goals
+from jaxnet_mini.core.training import frozen, goals, own_step
 from jaxnet_mini.core.training.goals import Goal
 from jaxnet_mini.core.training.state import (
     Batch,
@@ -31,7 +31,6 @@ from jaxnet_mini.core.training.state import (
 )
 from jaxnet_mini.core.training.sums import Progress, Sums, added_up, finished
 from jaxnet_mini.core.training.totals import Task, task_of, totals_of
-from jaxnet_mini.core.transformations import Loss
 from jaxnet_mini.core.types import (
     Float,
     Int,
@@ -60,6 +59,8 @@ class Trainer(Value):
         loss_weights: what the loss, without penalties, is multiplied by; None for 1.
             Of several outputs this, losses, metrics and all of a batch are tuples in
             their order, or dictionaries by their names.
+        train_step: a pure function ``(step, state, batch) -> (state, seen)`` in place
+            of the usual step, see `jaxnet_mini.core.training.own_step.Step`.
         trace: makes an equal trainer another one, whose programs are traced anew; see
             `jaxnet_mini.core.origins`.
 
@@ -80,6 +81,7 @@ class Trainer(Value):
     metrics: Any = ()
     weighted_metrics: Any = ()
     loss_weights: Any = dataclasses.field(default=None, kw_only=True)
+    train_step: Any = dataclasses.field(default=None, kw_only=True)
     trace: Trace | None = dataclasses.field(default=None, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
@@ -90,6 +92,7 @@ class Trainer(Value):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "optimizer", optimizers.get(self.optimizer))
         goals.check_reductions(self.goals)
+        own_step.check(self.train_step)
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -138,7 +141,9 @@ class Trainer(Value):
         Args:
             training: whether in training, or else in an evaluation.
         """
-        return goals.act_by_row(self.goals) and protocol.acts_by_row(self.net, training)
+        usual = not (training and self.train_step)
+        of_goals = usual and goals.act_by_row(self.goals)
+        return of_goals and protocol.acts_by_row(self.net, training)
 
     def averages_rows(self, weighted: bool) -> bool:
         """Return whether an evaluation is the same however the rows are cut.
@@ -199,10 +204,11 @@ class Trainer(Value):
         """
         steps, piece_rows = order.shape[0], order.shape[-1]
         pieces = order.reshape(steps, -1, piece_rows).shape[1]
-        if pieces > 1 and protocol.has_state(self.net):
+        if pieces > 1 and (self.train_step or protocol.has_state(self.net)):
             raise ArgumentError(
                 f"order has {pieces} pieces a step, and a layer of the net remembers "
-                "whole batches: give it the shape (steps, batch)."
+                "whole batches, or train_step looks at them: give it the shape (steps, "
+                "batch)."
             )
         order = order.reshape(steps * pieces, piece_rows)
 
@@ -289,12 +295,14 @@ class Trainer(Value):
         return dict(sorted(logs.items()))
 
     def _step(self, state: TrainState, batch: Batch) -> tuple[TrainState, Any]:
+        if self.train_step is not None:
+            return own_step.run(self, state, batch)
         key = jax.random.fold_in(state.key, state.step)
         gradients, totals, remembered = self._gradients(state.variables, batch, key)
         loss = functools.partial(
             self._loss, variables=state.variables, batch=batch, key=key
         )
-        state = self._updated(state, gradients, totals, loss)
+        state = own_step.updated(self, state, gradients, totals, loss)
         return state._replace(layer_state=remembered), totals
 
     def _step_in_pieces(
@@ -329,7 +337,7 @@ class Trainer(Value):
             return total
 
         gradients, totals = added_up(sums_of, pieces)
-        return self._updated(state, gradients, totals, loss), totals
+        return own_step.updated(self, state, gradients, totals, loss), totals
 
     def _loss(
         self,
@@ -373,27 +381,6 @@ class Trainer(Value):
         gradients, (rows, *others) = jax.grad(loss_of, has_aux=True)(trained)
         totals, remembered = others
         return jax.tree.map(lambda leaf: leaf / rows, gradients), totals, remembered
-
-    def _updated(
-        self, state: TrainState, gradients: Params, totals: Any, loss: Loss
-    ) -> TrainState:
-        trained, rest = self._split(state.params)
-        updates, optimizer_state = transformations.update(
-            self.transformation,
-            gradients,
-            state.optimizer_state,
-            trained,
-            totals["loss"],
-            loss,
-        )
-        updated = frozen.merged(optax.apply_updates(trained, updates), rest)
-        # What is frozen stays, whatever a layer makes of it.
-        trained, _ = self._split(protocol.constrain(self.net, updated))
-        return state._replace(
-            params=frozen.merged(trained, rest),
-            optimizer_state=optimizer_state,
-            step=state.step + 1,
-        )
 
     @functools.cached_property
     def _task(self) -> Task:
