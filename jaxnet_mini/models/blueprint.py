@@ -80,7 +80,7 @@ class Blueprint:
         if self.input_shape is None:
             raise StateError(
                 "the input shape is not known yet: give the first layer input_shape, "
-                "put an Input first, or call fit."
+                "put an Input first, call the model on data, model(x), or call fit."
             )
         return self.input_shape
 

@@ -163,7 +163,8 @@ def test_pages_have_all_lessons_with_what_they_print_and_draw():
     pages = [lessons.expand(text(name)) for name in LESSONS]
     titles = [re.findall(r"^## Lesson (\d+): ", page, re.M) for page in pages]
     scripts = (ROOT / "examples" / "lessons").glob("lesson_*.py")
-    assert sum(titles, []) == [str(n + 1) for n, _ in enumerate(scripts)]
+    numbers = [number for page in titles for number in page]
+    assert numbers == [str(n + 1) for n, _ in enumerate(scripts)]
     for page in pages:
         assert "{{" not in page
         assert page.count("```python\n") > 20

@@ -1021,8 +1021,8 @@ row(
     lambda m: m.evaluate(X, Y),
     StateError,
     "the input shape is not known yet",
-    "or call fit",
-    fix=lambda m: (m.fit(X, Y, verbose=0), m.evaluate(X, Y, verbose=0)),
+    "call the model on data, model(x), or call fit",
+    fix=lambda m: (m(X), m.evaluate(X, Y, verbose=0)),
 )
 for name, call in (
     ("fit", lambda m: m.fit(X, VALUES)),
