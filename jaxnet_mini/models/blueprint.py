@@ -1,21 +1,22 @@
 """The architecture of a model: its layers and their shapes, as one frozen value."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jaxnet_mini.core import origins
-from jaxnet_mini.core.layers import Input, check_shape
+from jaxnet_mini.core.layers import Base, Input, check_shape
 from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks import serial
 from jaxnet_mini.core.networks.composed import Composed
-from jaxnet_mini.core.networks.graph import Graph
+from jaxnet_mini.core.networks.graph import Graph, Node, call_name
 from jaxnet_mini.core.networks.outline import (
     LayerOutline,
     NetOutline,
     unbuilt_outline,
 )
 from jaxnet_mini.core.networks.serial import Serial
+from jaxnet_mini.core.networks.symbolic import INPUT
 from jaxnet_mini.core.types import Layer, Shape, is_shape
 from jaxnet_mini.data import arrays
 from jaxnet_mini.errors import ArgumentError, ShapeError, StateError
@@ -122,7 +123,7 @@ class Blueprint:
             ShapeError: a layer cannot take what comes to it.
         """
         # All at once: one by one, the time would grow as the square of their number.
-        shape, layers = self.input_shape, [*self.net.layers]
+        shape, layers = self.input_shape, [call.layer for call in self.net.calls]
         for layer in added:
             if isinstance(layer, Input):
                 if layers or shape:
@@ -135,7 +136,7 @@ class Blueprint:
             if not layers and shape is None:
                 shape = getattr(layer, "input_shape", None)
             layers.append(layer)
-        return self._changed(Serial(tuple(layers)), shape, len(self.net.layers))
+        return self._changed(in_a_row(layers), shape, len(self.net.layers))
 
     def with_net(self, net: Composed, shape: Any) -> "Blueprint":
         """Return it with other layers, as a network for inputs of a shape.
@@ -154,8 +155,8 @@ class Blueprint:
         """
         if not self.net.layers:
             raise ArgumentError("there is no layer to pop: the model has none.")
-        layers = self.net.layers[:-1]
-        return self._changed(Serial(layers), self.input_shape, len(layers))
+        net = in_a_row([call.layer for call in self.net.calls[:-1]])
+        return self._changed(net, self.input_shape, len(net.layers))
 
     def of_copied(
         self, net: Composed, shape: Any, family: "Blueprint | None"
@@ -212,7 +213,10 @@ class Blueprint:
         shapes: tuple[LayerOutline, ...] = ()
         known = self.shapes if shape == self.input_shape else ()
         if shape is not None:
-            shapes = outlines.outline(net, shape, known[: len(net.layers)])
+            # Of calls that share a layer less is known than there are calls.
+            once = len(net.calls) == len(net.layers)
+            known = known[: len(net.layers)] if once else ()
+            shapes = outlines.outline(net, shape, known)
         changed = dataclasses.replace(
             self, net=net, input_shape=shape, shapes=shapes, traced=net
         )
@@ -244,6 +248,31 @@ class Blueprint:
         """Raise a StateError where there are no layers."""
         if not self.net.layers:
             raise StateError("the model has no layers: add one first.")
+
+
+def in_a_row(layers: Sequence[Layer]) -> Composed:
+    """Return layers one after another; one that comes twice has its weights once.
+
+    What surely has no weights, such as `ReLU`, is called by another name each time.
+    """
+    first: dict[int, Layer] = {}
+    for layer in layers:
+        free = getattr(type(layer), "init", None) is Base.init
+        first[-len(first) - 1 if free else id(layer)] = layer
+    if len(first) == len(layers):
+        return Serial(tuple(layers))
+    owners = serial.unique_names(first.values(), [INPUT])
+    names, new = dict(zip(first, owners, strict=True)), iter(owners)
+    nodes: list[Node] = []
+    numbers: dict[str, int] = {}
+    for layer in layers:
+        again = names.get(id(layer)) in numbers
+        own = names[id(layer)] if again else next(new)
+        numbers[own] = numbers.get(own, -1) + 1
+        before = nodes[-1].name if nodes else INPUT
+        name = call_name(own, numbers[own])
+        nodes.append(Node(name, own if again else layer, before))
+    return Graph(tuple(nodes), INPUT, nodes[-1].name)
 
 
 def with_batch_axis(shape: Any, rows: int | None = None) -> Any:

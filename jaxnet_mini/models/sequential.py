@@ -56,8 +56,8 @@ class Sequential(Model):
         """Put a layer at the end; the weights of the others stay as they are.
 
         Raises:
-            LayerError: it is no layer, or one with weights that stands in this model
-                or another already.
+            LayerError: it is no layer, or one whose weights cannot be shared, see
+                `jaxnet_mini.models.standing`.
             ArgumentError: an `Input` after the first place.
             ShapeError: it cannot take what comes from the layer before it.
         """

@@ -2,8 +2,8 @@
 
 A layer that is taken from a model brings its weights with it, as in Keras: both models
 then share its place, see `places`. Where that cannot be, it would silently begin with
-new ones, and is refused: within a layer of another kind, twice in a row, or where it is
-unclear which model is meant. Another object with equal settings is another layer, and
+new ones, and is refused: within a layer of another kind, or where it is unclear which
+model is meant. Another object with equal settings is another layer, and
 what has no parameters may stand anywhere.
 """
 
