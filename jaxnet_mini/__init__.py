@@ -27,6 +27,7 @@ from jaxnet_mini import (
     layers,
     losses,
     metrics,
+    mixed_precision,
     models,
     ops,
     optimizers,
@@ -61,9 +62,10 @@ __all__ = ["Activation", "Batch", "Dense", "Dropout", "Flatten", "Input", "Layer
 __all__ += ["LayerNormalization", "Model", "Rescaling", "Sequential", "SweepResult"]
 __all__ += ["TrainState", "Trainer", "__version__", "activations", "backend"]
 __all__ += ["callbacks", "constraints", "data", "datasets", "errors", "graph"]
-__all__ += ["initializers", "layers", "losses", "metrics", "models", "ops"]
-__all__ += ["optimizers", "parallel", "plotting", "predict", "random", "regularizers"]
-__all__ += ["repeat", "residual", "saving", "serial", "sweep", "utils"]
+__all__ += ["initializers", "layers", "losses", "metrics", "mixed_precision"]
+__all__ += ["models", "ops", "optimizers", "parallel", "plotting", "predict", "random"]
+__all__ += ["regularizers", "repeat", "residual", "saving", "serial", "sweep", "utils"]
+
 
 # The rooms that Keras has too, which answer for what they have not.
 _FACES = {name: globals()[name] for name in __all__ if name in _ROOMS}

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from jaxnet_mini.base import notices
 from jaxnet_mini.base.plain_json import Json
+from jaxnet_mini.base.policies import DTypePolicy
 from jaxnet_mini.checkpoints import descriptions, fingerprints
 from jaxnet_mini.checkpoints.descriptions import CODE, CRC, OF, Description
 from jaxnet_mini.core.networks import outline as outlines
@@ -91,6 +92,11 @@ def of_model(
         found["loss_weights"] = [*weights] if trainer.outputs else weights
     if trainer.train_step is not None:
         found["train_step"] = described("train_step", trainer.train_step, lambda: None)
+    policy: Any = getattr(net, "dtype", None)
+    if trainer.compute_dtype is not None:
+        found["compute_dtype"] = trainer.compute_dtype
+    elif policy is not None:
+        found["compute_dtype"] = DTypePolicy(policy).compute_dtype
     if opaque:
         notices.warn(
             f"the run is kept, and nobody can tell later whether {shortened(opaque)} "

@@ -17,6 +17,7 @@ import numpy as np
 
 from jaxnet_mini.base import seeds
 from jaxnet_mini.base.plain_json import Json
+from jaxnet_mini.base.policies import COMPUTE_DTYPES
 from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core import initializers, losses, metrics
 from jaxnet_mini.core.layers import Base, Input
@@ -106,7 +107,9 @@ def architecture(config: dict[str, Json], own: Collection[str]) -> dict[str, Jso
         rows.append(shape[1:])
     network = _network(kind, arguments, own)
     layers = network["config"].get("layers")
-    return {
+    policy = network["config"].get("dtype")
+    named = {} if policy is None or layers is None else {"dtype": policy}
+    return named | {
         "name": arguments.get("name"),
         "seed": seeds.default_seed(),
         "input_shape": rows if len(rows) > 1 else rows[0],
@@ -114,22 +117,29 @@ def architecture(config: dict[str, Json], own: Collection[str]) -> dict[str, Jso
     }
 
 
-def _network(kind: str, config: dict[str, Json], own: Collection[str]) -> Json:
+def _network(
+    kind: str, config: dict[str, Json], own: Collection[str], within: str = "float32"
+) -> Json:
     """Return layers in a row, or a graph of them where Keras's is not one."""
     named: dict[str, Json] = {"name": re.sub(r"\s", "_", str(config.get("name")))}
     if config.get("trainable") is False:
         named["trainable"] = False
+    policy = _policy(config, f"the {kind}") or within
+    if policy != within:
+        named["dtype"] = policy
     if kind == "Sequential":
         entries = config.get("layers")
         if not isinstance(entries, list):
             raise ArgumentError("a Sequential inside the model has no layers.")
         layers = [
-            _layer(entry, own)
+            _layer(entry, own, policy)
             for entry in entries
             if _class(entry, "a layer")[0] != "InputLayer"
         ]
         return {"class": "layers.Serial", "config": named | {"layers": layers}}
-    nodes, start, end = keras_graphs.nodes_of(config, lambda entry: _layer(entry, own))
+    nodes, start, end = keras_graphs.nodes_of(
+        config, lambda entry: _layer(entry, own, policy)
+    )
     arguments = [node["config"] for node in nodes]
     before = [start, *(node["name"] for node in arguments)]
     alone = all(
@@ -158,17 +168,25 @@ def _class(entry: Json, where: str) -> tuple[str, dict[str, Any]]:
     raise ArgumentError(f"{where} is described in a way unknown here.")
 
 
-def _layer(entry: Json, own: Collection[str]) -> Json:
-    kind, config = _class(entry, "a layer")
-    where = f"the layer {config.get('name')!r}, a {kind},"
-    name = re.sub(r"\s", "_", str(config.get("name")))
+def _policy(config: dict[str, Any], where: str) -> str | None:
+    """Return the name of the dtype policy that Keras wrote, if it did."""
     policy = config.get("dtype")
     if isinstance(policy, dict) and isinstance(policy.get("config"), dict):
         policy = policy["config"].get("name") or policy["config"].get("mode")
-    if policy not in ("float32", None):
-        raise ArgumentError(f"{where} computes in {policy!r}: only float32 is read.")
+    if policy is None or (isinstance(policy, str) and policy in COMPUTE_DTYPES):
+        return policy
+    raise ArgumentError(
+        f"{where} computes in {policy!r}: only {' and '.join(COMPUTE_DTYPES)} are read."
+    )
+
+
+def _layer(entry: Json, own: Collection[str], within: str) -> Json:
+    kind, config = _class(entry, "a layer")
+    where = f"the layer {config.get('name')!r}, a {kind},"
+    name = re.sub(r"\s", "_", str(config.get("name")))
     if kind in NETWORKS:
-        return _network(kind, config, own)
+        return _network(kind, config, own, within)
+    policy = _policy(config, where) or within
     if kind not in LAYERS:
         raise ArgumentError(
             f"{where} has no counterpart here. Keras's layers that are read: "
@@ -177,6 +195,8 @@ def _layer(entry: Json, own: Collection[str]) -> Json:
     config = {a: v for a, v in config.items() if not _is_of_training(kind, a)}
     layer = _instance(f"layers.{kind}", config, where, own)
     layer["config"]["name"] = name
+    if policy != within:
+        layer["config"]["dtype"] = policy
     return layer
 
 
@@ -225,7 +245,7 @@ def _instance(
     fields = {field.name for field in dataclasses.fields(find_class(name))}
     _neutral(config, fields, where)
     arguments = {}
-    for argument in fields & config.keys():
+    for argument in (fields & config.keys()) - {"dtype"}:
         value = config[argument]
         if argument.startswith("ema_") and not config.get("use_ema"):
             continue  # nothing depends on it

@@ -93,16 +93,19 @@ def _sequential(
     layers: Sequence[Json],
     outline: Sequence[LayerOutline],
     input_shape: Shape,
+    within: str = "float32",
 ) -> dict[str, Json]:
-    """Return layers in a row, of the name and whether trained of ``named``."""
+    """Return layers in a row, of the name, policy and whether trained of ``named``."""
     names = {part.name for part in outline}
     name = "input_layer"
     while name in names:
         name += "_"
     pairs = zip(outline, layers, strict=True)
-    written = [_input(name, input_shape), *(_layer(*pair) for pair in pairs)]
+    policy = named.get("dtype") or within
+    own = [_layer(*pair, policy) for pair in pairs]
+    written = [_input(name, input_shape), *own]
     arguments = {"name": named["name"], "trainable": named.get("trainable", True)}
-    arguments |= {"dtype": "float32", "layers": written}
+    arguments |= {"dtype": policy, "layers": written}
     arguments["build_input_shape"] = [None, *input_shape]
     return _object("keras", "Sequential", arguments)
 
@@ -112,28 +115,39 @@ def _input(name: str, shape: Shape) -> dict[str, Json]:
     return _object("keras.layers", "InputLayer", config | {"name": name})
 
 
-def _layer(part: LayerOutline, config: Json) -> dict[str, Json]:
-    """Return a layer as Keras writes it, and those inside it."""
+def _layer(part: LayerOutline, config: Json, within: str) -> dict[str, Json]:
+    """Return a layer as Keras writes it, and those inside it.
+
+    Args:
+        part: the layer.
+        config: as `jaxnet_mini.files.config` has it.
+        within: the policy of the network in which it stands.
+    """
     layer, named = part.layer, {"name": part.name}
     if type(layer) is Serial:
         inner = outlines.outline(layer, part.input_shape)
         arguments = config["config"]
         return _sequential(
-            arguments | named, arguments["layers"], inner, part.input_shape
+            arguments | named, arguments["layers"], inner, part.input_shape, within
         )
     if type(layer) is Graph:
-        return _graph(part, layer, config["config"])
+        return _graph(part, layer, config["config"], within)
     written: dict[str, Json] = translated(config, f"the layer {part.name!r}")
-    kept = {"trainable": True, "dtype": "float32"} | written["config"]
+    kept = {"trainable": True, "dtype": within} | written["config"]
     written["config"] = named | kept | named
     if part.params or part.state:
         written["build_config"] = {"input_shape": [None, *part.input_shape]}
     return written
 
 
-def _graph(part: LayerOutline, net: Graph, config: dict[str, Json]) -> dict[str, Json]:
+def _graph(
+    part: LayerOutline,
+    net: Graph,
+    config: dict[str, Json],
+    within: str = "float32",
+) -> dict[str, Json]:
     """Return a graph as Keras writes it."""
-    shapes = net.named_inputs(part.input_shape)
+    policy, shapes = net.dtype or within, net.named_inputs(part.input_shape)
     own = {node["config"]["name"]: node["config"]["layer"] for node in config["nodes"]}
     layers = {}
     for call in net.calls:
@@ -141,10 +155,12 @@ def _graph(part: LayerOutline, net: Graph, config: dict[str, Json]) -> dict[str,
         shapes[call.name], params = shaped(call, jax.random.key(0), taken)
         if call.owns:
             known = LayerOutline(call.name, call.layer, taken, (), params)
-            layers[call.name] = _layer(known, own[call.name])
+            layers[call.name] = _layer(known, own[call.name], policy)
     with plain_json.locating(f"the layer {part.name!r}"):
         arguments = keras_graphs.functional(net, shapes, layers, _input)
     named = {"name": part.name, "trainable": config.get("trainable", True)}
+    if policy != "float32":
+        named["dtype"] = policy
     written = _object("keras.src.models.functional", "Functional", named | arguments)
     return written | {"registered_name": "Functional"}
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
-from jaxnet_mini.base import plain_json, seeds
+from jaxnet_mini.base import plain_json, policies, seeds
 from jaxnet_mini.base.arguments import check_word
 from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.core.layers import check_shape
@@ -16,6 +16,9 @@ from jaxnet_mini.files.config import CustomObjects
 from jaxnet_mini.models.blueprint import Blueprint
 
 Model = TypeVar("Model")
+
+DTYPE = "dtype"
+"""The entry of the policy of all layers, where there is one."""
 
 MOST_LAYERS = 1000
 """In a file. Each takes half a millisecond to build, whatever it then turns out to be;
@@ -34,12 +37,14 @@ def config_of(blueprint: Blueprint, own: dict[str, Any]) -> dict[str, Any]:
     """
     shape = _as_lists(blueprint.known_shape) if blueprint.built else None
     named = {"name": blueprint.name, "seed": blueprint.seed, "input_shape": shape}
-    if isinstance(blueprint.net, Graph):
+    if isinstance(blueprint.net, Graph):  # which has its policy in it
         return named | {"graph": configs.to_config(blueprint.net, "the graph", own)}
     layers = [
         configs.to_config(part.layer, f"the layer {part.name!r}", own)
         for part in blueprint.outline
     ]
+    if blueprint.net.dtype is not None:
+        named[DTYPE] = blueprint.net.dtype
     return named | {"layers": layers}
 
 
@@ -56,13 +61,16 @@ def model_of(
     Raises:
         UnknownNameError, ArgumentError, ShapeError: it describes no model.
     """
-    entries = {"name": str, "seed": int, "input_shape": list | None}
+    entries: dict[str, Any] = {"name": str, "seed": int, "input_shape": list | None}
+    if DTYPE in config:  # written where there is one
+        entries[DTYPE] = str
     if "graph" in config:
         return _model_of_graph(kind, config, entries, custom_objects)
     plain_json.check_keys(config, entries | {"layers": list}, "the architecture")
     layers = configs.from_config(config["layers"], custom_objects, "layers")
     made: Any = kind
-    with computing("the layers cannot be built"):
+    policy = config.get(DTYPE) and policies.check_policy(DTYPE, config[DTYPE])
+    with computing("the layers cannot be built"), policies.choosing(policy):
         model: Any = made(layers, config["name"], config["seed"])
         if config["input_shape"] is not None:
             model.build((None, *config["input_shape"]))

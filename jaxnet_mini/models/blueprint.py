@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from jaxnet_mini.base import policies
 from jaxnet_mini.core import origins
 from jaxnet_mini.core.layers import Base, Input, check_shape
 from jaxnet_mini.core.networks import outline as outlines
@@ -25,6 +26,10 @@ from jaxnet_mini.models import places, standing
 NONE = Serial(())
 
 
+def _no_layers() -> Composed:
+    return Serial((), dtype=policies.chosen())
+
+
 @dataclasses.dataclass(frozen=True)
 class Blueprint:
     """Layers and their shapes: all of a model but its weights and its training.
@@ -32,7 +37,7 @@ class Blueprint:
     Args:
         name: shown by `summary`.
         seed: of the initial weights.
-        net: the layers as one, without an `Input`.
+        net: the layers as one, without an `Input`, by the global dtype policy.
         input_shape: of the inputs, without the batch axis, of several a tuple; None
             until it is known.
         traced: ``net`` as programs are found by it, see `jaxnet_mini.core.origins`.
@@ -49,7 +54,7 @@ class Blueprint:
 
     name: str = "sequential"
     seed: int = 0
-    net: Composed = NONE
+    net: Composed = dataclasses.field(default_factory=_no_layers)
     input_shape: Any = None
     traced: Layer = dataclasses.field(default=NONE, compare=False, repr=False)
     shapes: tuple[LayerOutline, ...] = dataclasses.field(
@@ -136,7 +141,9 @@ class Blueprint:
             if not layers and shape is None:
                 shape = getattr(layer, "input_shape", None)
             layers.append(layer)
-        return self._changed(in_a_row(layers), shape, len(self.net.layers))
+        return self._changed(
+            in_a_row(layers, self.net.dtype), shape, len(self.net.layers)
+        )
 
     def with_net(self, net: Composed, shape: Any) -> "Blueprint":
         """Return it with other layers, as a network for inputs of a shape.
@@ -155,7 +162,7 @@ class Blueprint:
         """
         if not self.net.layers:
             raise ArgumentError("there is no layer to pop: the model has none.")
-        net = in_a_row([call.layer for call in self.net.calls[:-1]])
+        net = in_a_row([call.layer for call in self.net.calls[:-1]], self.net.dtype)
         return self._changed(net, self.input_shape, len(net.layers))
 
     def of_copied(
@@ -250,17 +257,21 @@ class Blueprint:
             raise StateError("the model has no layers: add one first.")
 
 
-def in_a_row(layers: Sequence[Layer]) -> Composed:
+def in_a_row(layers: Sequence[Layer], dtype: str | None) -> Composed:
     """Return layers one after another; one that comes twice has its weights once.
 
     What surely has no weights, such as `ReLU`, is called by another name each time.
+
+    Args:
+        layers: in order.
+        dtype: of those that say nothing else.
     """
     first: dict[int, Layer] = {}
     for layer in layers:
         free = getattr(type(layer), "init", None) is Base.init
         first[-len(first) - 1 if free else id(layer)] = layer
     if len(first) == len(layers):
-        return Serial(tuple(layers))
+        return Serial(tuple(layers), dtype=dtype)
     owners = serial.unique_names(first.values(), [INPUT])
     names, new = dict(zip(first, owners, strict=True)), iter(owners)
     nodes: list[Node] = []
@@ -272,7 +283,7 @@ def in_a_row(layers: Sequence[Layer]) -> Composed:
         before = nodes[-1].name if nodes else INPUT
         name = call_name(own, numbers[own])
         nodes.append(Node(name, own if again else layer, before))
-    return Graph(tuple(nodes), INPUT, nodes[-1].name)
+    return Graph(tuple(nodes), INPUT, nodes[-1].name, dtype=dtype)
 
 
 def with_batch_axis(shape: Any, rows: int | None = None) -> Any:

@@ -4,11 +4,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 import optax
 
 from jaxnet_mini.base import notices, plain_json
 from jaxnet_mini.base.arguments import check_count, check_flag, is_number, named_parts
 from jaxnet_mini.core import origins, transformations
+from jaxnet_mini.core.networks import holding
 from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks.graph import Graph, names_in, output_names
 from jaxnet_mini.core.training.goals import listed
@@ -54,10 +56,21 @@ def trainer_of(
     trace = origins.trace_for(net, *chosen, train_step)
     how = {"loss_weights": loss_weights, "train_step": train_step, "trace": trace}
     trainer = Trainer(net, *chosen, **how)
+    _check_precision(net)
     if blueprint.built:
         trained = trainer.trained(outlines.variables(blueprint.shapes).params)
         transformations.check(trainer.optimizer, trainer.transformation, trained)
     return trainer
+
+
+def _check_precision(net: Any) -> None:
+    """Say once where a net computes in bfloat16 on a device that does it slowly."""
+    policies = {getattr(part, "_policy", None) for part in holding.within(net)}
+    if "mixed_bfloat16" in policies and jax.default_backend() == "cpu":
+        notices.warn_once(
+            "bfloat16 is emulated on most CPUs, and slower there than float32: keep "
+            "it for accelerators."
+        )
 
 
 def check_execution(

@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from jaxnet_mini.base import seeds
+from jaxnet_mini.base import policies, seeds
 from jaxnet_mini.base.arguments import check_word
 from jaxnet_mini.core.layers import symbols
 from jaxnet_mini.core.layers.symbols import Symbol
@@ -72,5 +72,7 @@ def held_of(inputs: Any, outputs: Any, name: str | None, seed: int | None) -> He
     seed = seeds.or_default(seed)
     name = "functional" if name is None else check_word("name", name)
     own = symbolic.graph_of(inputs, outputs, places.latest)
+    if policies.chosen() is not None:
+        own = own._replace(net=dataclasses.replace(own.net, dtype=policies.chosen()))
     blueprint = Blueprint(name, seed).with_net(own.net, own.input_shape)
     return Held(blueprint, written=own)

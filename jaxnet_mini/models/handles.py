@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from numpy.typing import NDArray
 
 from jaxnet_mini.base.arguments import check_flag
+from jaxnet_mini.base.policies import DTypePolicy
 from jaxnet_mini.core.layers import symbols
 from jaxnet_mini.core.layers.symbols import Symbol
 from jaxnet_mini.core.networks import calls, protocol
@@ -104,6 +105,24 @@ class Handle:
         freeze(self._model, [self], trainable)
 
     @property
+    def dtype_policy(self) -> DTypePolicy:
+        """In what it computes in the model."""
+        of_model = self._model.dtype_policy.name
+        return DTypePolicy(getattr(self.pure, "_policy", None) or of_model)
+
+    @property
+    def compute_dtype(self) -> str:
+        """Of what it computes."""
+        return self.dtype_policy.compute_dtype
+
+    @property
+    def dtype(self) -> str:
+        """Of its weights."""
+        return self.dtype_policy.variable_dtype
+
+    variable_dtype = dtype
+
+    @property
     def input(self) -> Any:
         """What stands for its inputs, for models that are written by calling layers."""
         return self.output.sources
@@ -145,7 +164,12 @@ class Handle:
         with transfers.meant():
             x = jax.tree.map(jnp.asarray, calls.as_inputs(x))
             return protocol.run(
-                self.pure, *variables, x, key=key, training=bool(training)
+                self.pure,
+                *variables,
+                x,
+                key=key,
+                training=bool(training),
+                within=self._model.net.dtype,
             )[0]
 
     @property

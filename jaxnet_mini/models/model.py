@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from jaxnet_mini.base import interrupts, turns
 from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.base.arguments import check_word
+from jaxnet_mini.base.policies import DTypePolicy
 from jaxnet_mini.base.seeds import check_seed
 from jaxnet_mini.callbacks import History
 from jaxnet_mini.core.layers import symbols
@@ -183,6 +184,16 @@ class Model:
     def net(self) -> Composed:
         """The layers as one pure layer, for ``net.init`` and ``net.apply``."""
         return self._held.blueprint.net
+
+    @property
+    def dtype_policy(self) -> DTypePolicy:
+        """In what it computes, as `mixed_precision.set_global_policy` had chosen."""
+        return DTypePolicy(self.net.dtype or "float32")
+
+    @property
+    def compute_dtype(self) -> str:
+        """Of what its layers give, where they have no ``dtype`` of their own."""
+        return self.dtype_policy.compute_dtype
 
     @property
     def layers(self) -> list[Layer]:

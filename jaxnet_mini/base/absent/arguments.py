@@ -32,12 +32,11 @@ _WRITTEN = "histograms and pictures of all weights are written alike"
 ARGUMENTS: dict[str, dict[str, Absent]] = {
     "layers": {
         "activity_regularizer": Absent("put ActivityRegularization(l1, l2) after it"),
-        "autocast": Absent("all is computed in float32", (True,)),
+        "autocast": Absent('write dtype="float32"', (True,)),
         "batch_input_shape": Absent("write input_shape=, without the batch axis", ()),
         "data_format": Absent(
             "write np.moveaxis(x, 1, -1) before fit", (None, "channels_last")
         ),
-        "dtype": _FLOAT32,
         "lora_alpha": Absent("all weights of a kernel are trained"),
         "lora_rank": Absent("all weights of a kernel are trained"),
         "noise_shape": Absent("each entry is dropped by itself"),

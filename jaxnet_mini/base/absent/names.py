@@ -81,9 +81,8 @@ PATTERNS: dict[str, dict[str, str]] = {
     "": {
         r"(Keras|Ragged|Sparse)Tensor|Function|Operation|Variable": _PURE,
         r"(Stateless|Symbolic)Scope|tree": _PURE,
-        r"(Float)?DTypePolicy|dtype_policies|mixed_precision|Quantizer|quantizers": (
-            _FLOAT32
-        ),
+        r"(Float)?DTypePolicy|dtype_policies": "see mixed_precision",
+        r"Quantizer|quantizers": _FLOAT32,
     },
 }
 """By room: regular expressions of whole names."""
@@ -103,6 +102,9 @@ NAMES: dict[str, dict[str, str]] = {
     },
     "metrics": {},
     "losses": {},
+    "mixed_precision": {
+        "LossScaleOptimizer": '"mixed_bfloat16" needs no scale of the loss',
+    },
     "optimizers": {
         "LossScaleOptimizer": "all is computed in float32, which needs no such scale",
         "MultiOptimizer": "give compile optax.partition({...}, labels)",

@@ -3,13 +3,14 @@
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.arguments import as_integer, check_positive
+from jaxnet_mini.base.policies import check_policy
 from jaxnet_mini.base.text import as_call
 from jaxnet_mini.core import constraints, initializers, regularizers
 from jaxnet_mini.core.fields import Checked, Flag, Newer, check_fields
@@ -126,6 +127,9 @@ class Base(Value):
             a network by default the class in snake case.
         trainable: whether training changes its parameters. False freezes them: they
             get no gradient, no state of the optimizer, no decay and no penalty.
+        dtype: in what it computes within a network: ``"float32"``,
+            ``"mixed_bfloat16"``, which casts parameters and inputs to bfloat16 and
+            keeps the former in float32; None for what the network around it does.
 
     Raises:
         ArgumentError: one is none of these, or both shapes are given.
@@ -146,6 +150,11 @@ class Base(Value):
     input_dim: dataclasses.InitVar[int | None] = None
     name: Annotated[str, Checked(_check_name)] | None = None
     trainable: Newer[Flag] = True
+    dtype: Newer[Annotated[str, Checked(check_policy)] | None] = None
+
+    _casts: ClassVar[str] = "inputs"
+    """What is cast by `dtype`: ``"inputs"`` and parameters; ``"outputs"`` of what must
+    see them as they are; ``"inner"`` of networks, each of whose layers is asked."""
 
     def __post_init__(self, input_dim: int | None) -> None:
         if input_dim is not None:
@@ -163,6 +172,10 @@ class Base(Value):
 
     def __repr__(self) -> str:
         return as_call(self)
+
+    @property
+    def _policy(self) -> str | None:
+        return self.dtype
 
     def __call__(
         self, x: Any = None, *more: Any, training: bool | None = None, **named: Any

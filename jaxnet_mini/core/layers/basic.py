@@ -56,7 +56,9 @@ class Input(Base, Symbolic):
 
     shape: Shape
     batch_size: Newer[Positive | None] = None
-    dtype: Newer[Annotated[str, Checked(_check_dtype)] | None] = None
+    dtype: Newer[Annotated[str, Checked(_check_dtype)] | None] = dataclasses.field(
+        default=None, kw_only=True
+    )
 
     def __post_init__(self, input_dim: int | None) -> None:
         shape = check_shape(self.shape, "shape")
@@ -68,6 +70,10 @@ class Input(Base, Symbolic):
         given = {n: getattr(self, n) for n in ("batch_size", "dtype", "name")}
         shown = (f", {n}={v!r}" for n, v in given.items() if v is not None)
         return f"Input({self.shape}{''.join(shown)})"
+
+    @property
+    def _policy(self) -> str | None:
+        return None  # its dtype is that of the inputs
 
     @property
     def symbol(self) -> Symbol:
@@ -224,6 +230,7 @@ class Rescaling(Base):
 
     scale: Number
     offset: Number = 0.0
+    _casts = "outputs"
 
     def forward(self, params: Params, x: Array) -> Array:
         return as_float(x) * self.scale + self.offset

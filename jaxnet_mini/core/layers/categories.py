@@ -55,6 +55,7 @@ class Embedding(Base):
     (True, True)
     """
 
+    _casts = "outputs"  # an index is none of bfloat16's few whole numbers
     input_dim: Positive = field()  # of other layers it has a default
     output_dim: Positive
     embeddings_initializer: initializers.Named = "uniform"
@@ -116,6 +117,7 @@ class CategoryEncoding(Base):
            [1., 0., 0.]], dtype=float32)
     """
 
+    _casts = "outputs"  # an index is none of bfloat16's few whole numbers
     num_tokens: Positive
     output_mode: Annotated[str, Checked(check_one_of, names=OUTPUT_MODES)] = "multi_hot"
 

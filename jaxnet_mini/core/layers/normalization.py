@@ -46,6 +46,7 @@ class _Normalizing(Base):
     """
 
     axis: Any
+    _casts = "outputs"  # moments and what is done with them are of float32
 
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
         self.check(input_shape)

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.core import regularizers
+from jaxnet_mini.core import precision, regularizers
 from jaxnet_mini.core.networks import added, holding, protocol
 from jaxnet_mini.core.networks.composed import Call, Composed
 from jaxnet_mini.core.types import Layer, Params, RandomKey, State
@@ -57,6 +57,7 @@ def run(
     key: RandomKey | None = None,
     training: bool = False,
     mask: Array | None = None,
+    within: str | None = None,
 ) -> tuple[Any, State, Array | float, Array | float]:
     """Return what `protocol.run` returns, and what is added to the loss.
 
@@ -72,21 +73,23 @@ def run(
         key: likewise.
         training: likewise.
         mask: likewise.
+        within: likewise.
     """
     wanted = _wanted(net)
     observed = wanted and _is_open(net)
     called: Any = net
     if observed:
         trainable = getattr(net, "trainable", True)
-        called = _Observed(called, tuple(wanted), trainable=trainable)
-    outputs, after = protocol.run(
-        called, params, state, x, key=key, training=training, mask=mask
-    )
+        called = _Observed(
+            called, tuple(wanted), trainable=trainable, dtype=called.dtype
+        )
+    how: dict[str, Any] = {"training": training, "mask": mask, "within": within}
+    outputs, after = protocol.run(called, params, state, x, key=key, **how)
     outputs, seen = outputs if observed else (outputs, (outputs,) * len(wanted))
     total: Array | float = 0.0
     for regularizer, given in zip(wanted.values(), seen, strict=True):
         penalize = regularizers.get(regularizer)
-        for leaf in jax.tree.leaves(given) if penalize else ():
+        for leaf in jax.tree.leaves(precision.widened(given)) if penalize else ():
             total = total + penalize(without_padding(leaf, mask))  # type: ignore[misc]
     after, more = added.without_added(after)
     return outputs, after, total, more

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxnet_mini.core import precision
 from jaxnet_mini.core.networks import activity, protocol
 from jaxnet_mini.core.networks.composed import naming
 from jaxnet_mini.core.networks.serial import unique_names
@@ -54,6 +55,7 @@ class Scope:
         training: whether it learns from the batch.
         mask: ``(batch,)``, 0 for padding, or None.
         remembers: whether what is not trained is state.
+        policy: in what it computes, see `jaxnet_mini.core.precision`.
         first: whether parameters are not there yet, and are made up: by its weights
             and by the layers that it calls.
         specs: its weights.
@@ -75,6 +77,7 @@ class Scope:
     training: bool = False
     mask: Array | None = None
     remembers: bool = False
+    policy: str | None = None
     first: bool = False
     specs: dict[str, Spec] = dataclasses.field(default_factory=dict)
     parts: dict[str, Layer] = dataclasses.field(default_factory=dict)
@@ -102,7 +105,7 @@ class Scope:
         return (
             Variable(spec, there, self.owner)
             if there is self.state
-            else there[spec.name]
+            else precision.cast(there[spec.name], self.policy)
         )
 
     def check_adding(self) -> None:
@@ -216,6 +219,7 @@ class Part:
                 key=scope.drawn(name),
                 training=training,
                 mask=scope.mask if padded else None,
+                within=scope.policy,
             )
         if has_state:
             scope.state[name] = after
@@ -357,7 +361,7 @@ def add_loss(owner: Any, loss: Any) -> None:
         )
     scope.check_adding()
     leaves = (as_float(jnp.asarray(leaf)) for leaf in jax.tree.leaves(loss))
-    scope.added.extend(map(jnp.sum, leaves))
+    scope.added.extend(map(jnp.sum, map(precision.widened, leaves)))
 
 
 def zeros(shape: Any) -> Any:

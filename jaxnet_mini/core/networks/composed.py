@@ -146,6 +146,7 @@ class Composed(protocol._ByUpdate, abc.ABC):
                     key=own_key,
                     training=call.trains(training),
                     mask=mask,
+                    within=self.dtype,
                 )
             if has_state:
                 after[call.weights] = own

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.arguments import check_positive
+from jaxnet_mini.core import precision
 from jaxnet_mini.core.fields import Checked, accepted
 from jaxnet_mini.core.networks import outline, protocol, serial
 from jaxnet_mini.core.types import Layer, Params, RandomKey, State
@@ -95,6 +96,8 @@ class Ensemble(protocol._ByUpdate):
         mask: Array | None = None,
     ) -> tuple[Array, State]:
         """Return the mean of the outputs, and what each copy remembers afterwards."""
+        how: dict[str, Any] = {"key": key, "training": training, "mask": mask}
+        how["within"] = self.dtype
         total: Any = 0.0
         after = {}
         for name, net, _ in self._named():
@@ -102,14 +105,12 @@ class Ensemble(protocol._ByUpdate):
             def run(
                 own: Params, remembered: State, net: Layer = net
             ) -> tuple[Array, State]:
-                return protocol.run(
-                    net, own, remembered, x, key=key, training=training, mask=mask
-                )
+                return protocol.run(net, own, remembered, x, **how)
 
             has_state = protocol.has_state(net)
             before = state[name] if has_state else {}
             outputs, own = jax.vmap(run)(params[name], before)
-            total = total + jnp.sum(outputs, axis=0)
+            total = total + jnp.sum(precision.widened(outputs), axis=0)
             if has_state:
                 after[name] = own
         return total / sum(self.counts), after

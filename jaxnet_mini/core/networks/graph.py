@@ -145,7 +145,8 @@ class Graph(Composed):
             f"{'' if n.training is None else f', {n.training}'})"
             for n in self.nodes
         )
-        name = "" if self.name is None else f", name={self.name!r}"
+        given = {n: getattr(self, n) for n in ("name", "dtype")}
+        name = "".join(f", {n}={v!r}" for n, v in given.items() if v is not None)
         return (
             f"graph({{{', '.join(nodes)}}}, inputs={shown(self.inputs)}, "
             f"outputs={shown(self.outputs)}{name})"

@@ -14,7 +14,8 @@ from jax import Array
 
 from jaxnet_mini.base.absent import calls as absent_calls
 from jaxnet_mini.base.arguments import check_flag, check_positive, check_word
-from jaxnet_mini.core import inspection, regularizers
+from jaxnet_mini.base.policies import COMPUTE_DTYPES, check_policy
+from jaxnet_mini.core import inspection, precision, regularizers
 from jaxnet_mini.core.inspection import Configured
 from jaxnet_mini.core.layers.base import (
     check_shape,
@@ -53,6 +54,8 @@ class Layer(Running, Alone, Configured, abc.ABC):
         input_shape: of one example, without the batch axis; None for any.
         input_dim: short for an ``input_shape`` of one axis.
         activity_regularizer: a penalty on its outputs, see `jaxnet_mini.regularizers`.
+        dtype: in what it computes, ``"float32"`` or ``"mixed_bfloat16"``; None for
+            what the network around it does. The layers that it calls go by it too.
 
     Raises:
         ArgumentError: one is none of these.
@@ -77,6 +80,8 @@ class Layer(Running, Alone, Configured, abc.ABC):
     trainable: bool = True
     input_shape: Shape | None = None
     given_to_all = "name", "trainable"
+    dtype: str | None = None
+    _casts = "inner"
     sees_outputs = True  # of its parts, see `jaxnet_mini.core.networks.activity`
 
     @absent_calls.of("", "layers")
@@ -88,7 +93,10 @@ class Layer(Running, Alone, Configured, abc.ABC):
         input_shape: Any = None,
         input_dim: int | None = None,
         activity_regularizer: Any = None,
+        dtype: Any = None,
     ) -> None:
+        if dtype is not None:
+            self.dtype = check_policy("dtype", dtype)
         if name is not None:
             self.name = check_word("name", name)
         self.trainable = check_flag("trainable", trainable)
@@ -114,6 +122,11 @@ class Layer(Running, Alone, Configured, abc.ABC):
         if cls is not Layer:
             return NotImplemented
         return all(callable(getattr(other, name, None)) for name in ("init", "apply"))
+
+    @property
+    def compute_dtype(self) -> str:
+        """Of its inputs and, within ``call``, of its weights."""
+        return COMPUTE_DTYPES[self.dtype or "float32"]
 
     # What a user's class defines and calls
 
@@ -271,6 +284,7 @@ class Layer(Running, Alone, Configured, abc.ABC):
         """Return the outputs, and what it remembers next."""
         scope = self._new_scope(dict(params), dict(state), key=key, training=training)
         scope.mask = mask
+        x = precision.cast(x, scope.policy)
         y = self._run(scope, x)
         if scope.added or scope.of_parts:
             total = sum([*scope.of_parts, self._added(scope, x)])

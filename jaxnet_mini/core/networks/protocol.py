@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.core import activations, layers
+from jaxnet_mini.core import activations, layers, precision, values
 from jaxnet_mini.core.layers.base import remembers
 from jaxnet_mini.core.types import Layer, Params, RandomKey, State, Variables
 
@@ -31,8 +31,11 @@ def run(
     key: RandomKey | None = None,
     training: bool = False,
     mask: Array | None = None,
+    within: str | None = None,
 ) -> tuple[Any, State]:
     """Return a layer's outputs and its next state, by ``apply`` or by ``update``.
+
+    Here is the one cast of mixed precision.
 
     Args:
         layer: any.
@@ -42,14 +45,32 @@ def run(
         key: of the random numbers it draws.
         training: whether it learns from the batch.
         mask: ``(batch,)``, 0 or False for rows that are padding; None where none is.
+        within: the policy of the network around it, for a layer that has none, see
+            `jaxnet_mini.core.precision`.
     """
-    if not has_state(layer):
-        return layer.apply(params, x, key=key, training=training), state
     own: Any = layer
-    after: tuple[Any, State] = own.update(
-        params, state, x, key=key, training=training, mask=mask
-    )
-    return after
+    policy = getattr(layer, "_policy", None) or within
+    casts = getattr(layer, "_casts", "inputs") if policy else None
+    if casts == "inner":
+        own = _under(layer, policy)
+    elif casts == "inputs" or policy == "float32":
+        params, x = precision.cast((params, x), policy)
+    if not has_state(layer):
+        y, after = own.apply(params, x, key=key, training=training), state
+    else:
+        y, after = own.update(params, state, x, key=key, training=training, mask=mask)
+    return precision.cast(y, policy) if casts == "outputs" else y, after
+
+
+def _under(net: Any, policy: str | None) -> Any:
+    """Return a network, for one call, with the policy of the one around it."""
+    if net._policy == policy:
+        return net
+    own = object.__new__(type(net))
+    vars(own).update(vars(net))
+    vars(own).pop(values._KEY, None)
+    object.__setattr__(own, "dtype", policy)
+    return own
 
 
 def init(layer: Layer, key: RandomKey, input_shape: Any) -> Variables:
@@ -103,6 +124,8 @@ def check_stateless(layer: Layer) -> None:
 
 class _ByUpdate(layers.Base):
     """The base of layers that hold others, and compute by ``update`` alone."""
+
+    _casts = "inner"
 
     def apply(
         self,

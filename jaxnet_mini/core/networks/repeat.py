@@ -131,9 +131,8 @@ def _run(
     ) -> tuple[Array, State]:
         own, place = repetition
         own_key = None if key is None else jax.random.fold_in(key, place)
-        return protocol.run(
-            net.layer, *own, x, key=own_key, training=training, mask=mask
-        )
+        how: dict[str, Any] = {"training": training, "mask": mask, "within": net.dtype}
+        return protocol.run(net.layer, *own, x, key=own_key, **how)
 
     repetitions = (variables, jnp.arange(net.n, dtype=jnp.int32))
     first: Any = jax.tree.map(lambda leaf: leaf[0], repetitions)

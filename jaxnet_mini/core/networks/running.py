@@ -20,6 +20,11 @@ class Running:
     """What runs ``build`` and ``call`` of such a layer."""
 
     input_shape: Shape | None
+    dtype: str | None
+
+    @property
+    def _policy(self) -> str | None:
+        return self.dtype
 
     @property
     def has_state(self) -> bool:
@@ -60,6 +65,7 @@ class Running:
 
     def _new_scope(self, params: Any, state: Any, **options: Any) -> Scope:
         options["remembers"] = self.has_state
+        options["policy"] = self._policy
         return Scope(repr(self), params, state, **options)
 
     def _look(self, input_shape: Any) -> Looked:

@@ -99,8 +99,8 @@ class Serial(Composed):
 
     def __repr__(self) -> str:
         shown = [repr(layer) for layer in self.layers]
-        if self.name is not None:
-            shown.append(f"name={self.name!r}")
+        given = {n: getattr(self, n) for n in ("name", "dtype")}
+        shown += [f"{n}={v!r}" for n, v in given.items() if v is not None]
         return f"serial({', '.join(shown)})"
 
     @functools.cached_property
@@ -134,11 +134,13 @@ def in_order_of(like: Any, params: Params) -> Params:
     return params
 
 
-def serial(*layers: Layer, name: str | None = None) -> Serial:
+def serial(*layers: Layer, name: str | None = None, dtype: str | None = None) -> Serial:
     """Compose layers into one that applies them in order.
 
     Parameters are a dictionary with one entry per layer, under Keras's names:
-    ``dense``, ``dense_1``, or the layer's own ``name``.
+    ``dense``, ``dense_1``, or the layer's own ``name``. With ``dtype``
+    ``"mixed_bfloat16"`` they are in float32, and layers that have none compute in
+    bfloat16.
 
     Raises:
         LayerError: an argument is no layer.
@@ -153,7 +155,7 @@ def serial(*layers: Layer, name: str | None = None) -> Serial:
     >>> net.apply(params, jax.numpy.zeros((5, 2, 2))).shape
     (5, 3)
     """
-    return Serial(tuple(map(pure, layers)), name=name)
+    return Serial(tuple(map(pure, layers)), name=name, dtype=dtype)
 
 
 def unique_names(

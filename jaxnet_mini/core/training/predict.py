@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxnet_mini.core import precision
 from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.types import Int, Layer, Params, RandomKey, Variables
 
@@ -26,7 +27,8 @@ def apply(
         key: of random numbers, for layers that act as in training in any case.
         mask: ``(batch,)``, 0 for padding, for the same layers.
     """
-    return protocol.run(net, *Variables.of(variables), x, key=key, mask=mask)[0]
+    outputs, _ = protocol.run(net, *Variables.of(variables), x, key=key, mask=mask)
+    return precision.widened(outputs)
 
 
 def predict(

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.tree_util import Partial
 
-from jaxnet_mini.core import metrics
+from jaxnet_mini.core import metrics, precision
 from jaxnet_mini.core.losses import Loss
 from jaxnet_mini.core.losses.base import check_per_example
 from jaxnet_mini.core.metrics import Metric
@@ -26,14 +26,17 @@ class Task(NamedTuple):
         net: the network.
         bare: what of it gives the outputs that the losses take.
         goals: what is asked of each output, with the activation that ``bare`` lacks.
+        policy: by which a network computes that has none, see
+            `jaxnet_mini.core.precision`.
     """
 
     net: Layer
     bare: Layer
     goals: tuple[Goal, ...]
+    policy: str | None = None
 
 
-def task_of(net: Layer, goals: Sequence[Goal]) -> Task:
+def task_of(net: Layer, goals: Sequence[Goal], policy: str | None = None) -> Task:
     """Return what a batch is asked; a loss is one of logits where there is one."""
     bare, found = net, []
     for goal in goals:
@@ -42,7 +45,7 @@ def task_of(net: Layer, goals: Sequence[Goal]) -> Task:
         if loss is not None:
             bare, goal = cut, goal._replace(loss=loss, activation=end)
         found.append(goal)
-    return Task(net, bare, tuple(found))
+    return Task(net, bare, tuple(found), policy)
 
 
 class _Asked(NamedTuple):
@@ -90,8 +93,15 @@ def totals_of(
         ShapeError: a loss does not return one value per example.
     """
     outputs, remembered, of_outputs, added = activity.run(
-        task.bare, *variables, batch.x, key=key, training=training, mask=batch.mask
+        task.bare,
+        *variables,
+        batch.x,
+        key=key,
+        training=training,
+        mask=batch.mask,
+        within=task.policy,
     )
+    outputs = precision.widened(outputs)
     totals: dict[str, Any] = {}
     asked: list[_Asked] = []
     total: Any = None

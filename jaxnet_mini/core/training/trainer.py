@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
+from jaxnet_mini.base import policies
 from jaxnet_mini.core import optimizers, transformations
 from jaxnet_mini.core.metrics import Metric
 from jaxnet_mini.core.networks import activity, protocol, serial
@@ -61,6 +62,9 @@ class Trainer(Value):
             their order, or dictionaries by their names.
         train_step: a pure function ``(step, state, batch) -> (state, seen)`` in place
             of the usual step, see `jaxnet_mini.core.training.own_step.Step`.
+        compute_dtype: ``"bfloat16"`` for layers that say nothing else by their
+            ``dtype``, in training and evaluation; parameters, gradients, optimizer,
+            loss and sums stay in float32. None for what the network says.
         trace: makes an equal trainer another one, whose programs are traced anew; see
             `jaxnet_mini.core.origins`.
 
@@ -82,6 +86,7 @@ class Trainer(Value):
     weighted_metrics: Any = ()
     loss_weights: Any = dataclasses.field(default=None, kw_only=True)
     train_step: Any = dataclasses.field(default=None, kw_only=True)
+    compute_dtype: str | None = dataclasses.field(default=None, kw_only=True)
     trace: Trace | None = dataclasses.field(default=None, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
@@ -93,6 +98,7 @@ class Trainer(Value):
         object.__setattr__(self, "optimizer", optimizers.get(self.optimizer))
         goals.check_reductions(self.goals)
         own_step.check(self.train_step)
+        policies.computing_in(self.compute_dtype)
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -384,4 +390,5 @@ class Trainer(Value):
 
     @functools.cached_property
     def _task(self) -> Task:
-        return task_of(self.net, self.goals)
+        policy = policies.computing_in(self.compute_dtype)
+        return task_of(self.net, self.goals, policy)
