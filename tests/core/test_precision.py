@@ -136,7 +136,7 @@ class Doubled(Layer):
         assert x.dtype == self.scale.dtype == jnp.dtype(self.compute_dtype)
         assert self.inner(x).dtype == x.dtype
         assert self.exact(x).dtype == jnp.float32
-        return self.inner(x * self.scale)
+        return self.inner(x * self.scale[None])
 
 
 def test_each_layer_has_its_own_dtype_or_that_of_the_network_around_it():

@@ -1,5 +1,7 @@
 """Mixed precision in Keras's words: models, files, kept runs, sweeps, meshes."""
 
+import warnings
+
 import jax
 import numpy as np
 import pytest
@@ -54,7 +56,7 @@ def test_models_take_the_global_policy_as_they_are_made():
         set_global_policy("mixed_float16")
 
 
-def test_a_model_is_written_with_its_policy_and_read_with_it(tmp_path):
+def test_a_model_is_written_with_its_policy_and_read_with_it(tmp_path, monkeypatch):
     first = model()
     history = first.fit(X, Y, **FIT).history["loss"]
     before = first.predict(X)
@@ -62,14 +64,14 @@ def test_a_model_is_written_with_its_policy_and_read_with_it(tmp_path):
     x = Input((4,))
     graph = jn.Model(x, first(x) + Dense(1)(x))
     set_global_policy("float32")
-    with (
-        pytest.warns(UserWarning, match="slower"),
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        patch.setattr("jaxnet_mini.base.notices._SAID", set())
-        model().compile("adam", "mse")
-        again = jn.models.model_from_json(first.to_json())
+    monkeypatch.setattr("jaxnet_mini.base.notices._SAID", set())
+    model().compile("adam", "mse")
+    again = jn.models.model_from_json(first.to_json())
+    with pytest.warns(UserWarning, match="slower there than float32"):
         again.compile("adam", "mse")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again.compile("adam", "mse")  # it is said once
     assert again.net == first.net
     for suffix in ("safetensors", "keras"):
         for made in (first, graph):
@@ -96,7 +98,7 @@ def test_sweeps_streams_and_meshes_compute_in_it():
     streamed.fit(iter(batches * 2), steps_per_epoch=3, epochs=2, verbose=0)
     np.testing.assert_allclose(streamed.history.history["loss"], losses, rtol=1e-6)
     found = jn.sweep(model(), {"learning_rate": [0.001, 0.01]}, X, Y, **FIT)
-    assert found.best().compute_dtype == "bfloat16"
+    assert found.best("loss").compute_dtype == "bfloat16"
     mesh = jax.sharding.Mesh(np.array(jax.devices()[:1]), ("data",))
     over = model().fit(X, Y, **FIT, shuffle=False, mesh=mesh).history["loss"]
     np.testing.assert_allclose(over, losses, rtol=1e-6)

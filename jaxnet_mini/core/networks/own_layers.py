@@ -15,7 +15,7 @@ from jax import Array
 from jaxnet_mini.base.absent import calls as absent_calls
 from jaxnet_mini.base.arguments import check_flag, check_positive, check_word
 from jaxnet_mini.base.policies import COMPUTE_DTYPES, check_policy
-from jaxnet_mini.core import inspection, precision, regularizers
+from jaxnet_mini.core import inspection, regularizers
 from jaxnet_mini.core.inspection import Configured
 from jaxnet_mini.core.layers.base import (
     check_shape,
@@ -284,7 +284,6 @@ class Layer(Running, Alone, Configured, abc.ABC):
         """Return the outputs, and what it remembers next."""
         scope = self._new_scope(dict(params), dict(state), key=key, training=training)
         scope.mask = mask
-        x = precision.cast(x, scope.policy)
         y = self._run(scope, x)
         if scope.added or scope.of_parts:
             total = sum([*scope.of_parts, self._added(scope, x)])

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.core import inspection, random
+from jaxnet_mini.core import inspection, precision, random
 from jaxnet_mini.core.networks import added, alone, calls
 from jaxnet_mini.core.networks.calls import Looked, Scope
 from jaxnet_mini.core.types import Shape
@@ -104,6 +104,7 @@ class Running:
     def _run(self, scope: Scope, x: Any) -> Any:
         """Run ``build`` and ``call`` on a copy."""
         copy = calls.copied(self._written, self._attributes, scope)
+        x = precision.cast(x, scope.policy)
         if type(self).build is not Running.build:
             shape = jax.tree.map(lambda leaf: (None, *leaf.shape[1:]), x)
             copy.build(shape)
