@@ -51,8 +51,10 @@ class Alone:
                 key = jax.random.key(seeds.default_seed())
                 vars(self)[ALONE] = protocol.init(layer, key, shape)
         params, state = self._weights_alone()
-        how = {"key": random.next_key()} if protocol.always_training(layer) else {}
-        y, after = protocol.run(layer, params, state, x, training=bool(training), **how)
+        own = random.next_key() if protocol.always_training(layer) else None
+        y, after = protocol.run(
+            layer, params, state, x, key=own, training=bool(training)
+        )
         after, _ = added.without_added(after)
         leaves = jax.tree.leaves(after)
         if not any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
