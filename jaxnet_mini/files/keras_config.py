@@ -124,9 +124,8 @@ def _network(
     named: dict[str, Json] = {"name": re.sub(r"\s", "_", str(config.get("name")))}
     if config.get("trainable") is False:
         named["trainable"] = False
-    policy = _policy(config, f"the {kind}") or within
-    if policy != within:
-        named["dtype"] = policy
+    policy = _policy(config, f"the {kind}", within)
+    named |= {} if policy == within else {"dtype": policy}
     if kind == "Sequential":
         entries = config.get("layers")
         if not isinstance(entries, list):
@@ -168,16 +167,15 @@ def _class(entry: Json, where: str) -> tuple[str, dict[str, Any]]:
     raise ArgumentError(f"{where} is described in a way unknown here.")
 
 
-def _policy(config: dict[str, Any], where: str) -> str | None:
-    """Return the name of the dtype policy that Keras wrote, if it did."""
+def _policy(config: dict[str, Any], where: str, within: str) -> str:
+    """Return the dtype policy that Keras wrote, or that of the network around."""
     policy = config.get("dtype")
     if isinstance(policy, dict) and isinstance(policy.get("config"), dict):
         policy = policy["config"].get("name") or policy["config"].get("mode")
-    if policy is None or (isinstance(policy, str) and policy in COMPUTE_DTYPES):
-        return policy
-    raise ArgumentError(
-        f"{where} computes in {policy!r}: only {' and '.join(COMPUTE_DTYPES)} are read."
-    )
+    if policy is not None and policy not in tuple(COMPUTE_DTYPES):
+        known = " and ".join(COMPUTE_DTYPES)
+        raise ArgumentError(f"{where} computes in {policy!r}: only {known} are read.")
+    return policy or within
 
 
 def _layer(entry: Json, own: Collection[str], within: str) -> Json:
@@ -186,7 +184,7 @@ def _layer(entry: Json, own: Collection[str], within: str) -> Json:
     name = re.sub(r"\s", "_", str(config.get("name")))
     if kind in NETWORKS:
         return _network(kind, config, own, within)
-    policy = _policy(config, where) or within
+    policy = _policy(config, where, within)
     if kind not in LAYERS:
         raise ArgumentError(
             f"{where} has no counterpart here. Keras's layers that are read: "

@@ -362,10 +362,7 @@ class Model:
         variables = self._held.untrained().variables
         return weights.listed(self._held.blueprint.shapes, variables)
 
-    @property
-    def variables(self) -> list[Weight]:
-        """The same as `weights`."""
-        return self.weights
+    variables = weights
 
     @property
     def trainable_weights(self) -> list[Weight]:

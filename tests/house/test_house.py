@@ -24,7 +24,7 @@ FLOORS = (
     {"core"},
     {"devices", "plotting"}
     | {"activations", "initializers", "layers", "losses", "metrics", "optimizers"}
-    | {"constraints", "ops", "random", "regularizers"},
+    | {"constraints", "mixed_precision", "ops", "random", "regularizers"},
     {"callbacks", "data", "datasets", "files", "views"},
     {"backend", "checkpoints", "loops", "saving", "utils"},
     {"models"},
@@ -32,7 +32,7 @@ FLOORS = (
     {""},
 )
 MOST_ARROWS = 90
-MOST_ROOMS_AT_THE_TOP = 27
+MOST_ROOMS_AT_THE_TOP = 28
 MOST_LINES = 400
 
 

@@ -138,9 +138,13 @@ def serial(*layers: Layer, name: str | None = None, dtype: str | None = None) ->
     """Compose layers into one that applies them in order.
 
     Parameters are a dictionary with one entry per layer, under Keras's names:
-    ``dense``, ``dense_1``, or the layer's own ``name``. With ``dtype``
-    ``"mixed_bfloat16"`` they are in float32, and layers that have none compute in
-    bfloat16.
+    ``dense``, ``dense_1``, or the layer's own ``name``.
+
+    Args:
+        layers: in order.
+        name: by which its parameters go in another network.
+        dtype: ``"mixed_bfloat16"`` for layers that say nothing else by theirs: they
+            compute in bfloat16, and parameters stay in float32.
 
     Raises:
         LayerError: an argument is no layer.
