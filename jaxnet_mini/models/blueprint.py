@@ -189,6 +189,8 @@ class Blueprint:
                 f"the model takes inputs of shape {self.input_shape} and build was "
                 f"given {shape}: make a new model for other inputs."
             )
+        if net is not None and self.net.dtype is not None:
+            net = dataclasses.replace(net, dtype=self.net.dtype)
         return self._changed(net or self.net, shape, len(self.net.layers))
 
     def with_outline(self, outline: NetOutline) -> "Blueprint":
