@@ -131,7 +131,7 @@ class LayerWithWeights(Value):
             self.model.build(x.shape)
         key = jax.random.key(*self._seed_generators or [0]) if training else None
         how = {"key": key, "training": training, "mask": mask}
-        y, state, self.of_outputs = activity.run(
+        y, state, self.of_outputs, _ = activity.run(
             self.frozen, self.params, self.state, jnp.asarray(x), **how
         )
         if self.state:
