@@ -91,8 +91,8 @@ def test_what_is_assigned_is_remembered_and_padding_is_not_counted():
     model.predict(X)
     assert model.layer_state["counting"]["rows"] == 20.0
     assert [w.path for w in model.weights] == [
-        *("counting/counting/dense/kernel", "counting/counting/dense/bias"),
         *("counting/rows", "counting/counting/rows"),
+        *("counting/counting/dense/kernel", "counting/counting/dense/bias"),
     ]
     with raises_text(LayerError, "remembers more than its parameters"):
         model.net.apply(model.params, X)
