@@ -68,8 +68,8 @@ def _check_precision(net: Any) -> None:
     policies = {getattr(part, "_policy", None) for part in holding.within(net)}
     if "mixed_bfloat16" in policies and jax.default_backend() == "cpu":
         notices.warn_once(
-            "bfloat16 is emulated on most CPUs, and slower there than float32: keep "
-            "it for accelerators."
+            "bfloat16 is slower than float32 on a CPU, or as fast where layers are "
+            "wide: keep it for accelerators."
         )
 
 

@@ -11,7 +11,7 @@ from jaxnet_mini.layers import BatchNormalization, Dense, Input
 
 pytestmark = [
     pytest.mark.usefixtures("quick_compilation"),
-    pytest.mark.filterwarnings("ignore:bfloat16 is emulated"),
+    pytest.mark.filterwarnings("ignore:bfloat16 is slower"),
 ]
 
 RNG = np.random.default_rng(0)
