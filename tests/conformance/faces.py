@@ -22,6 +22,7 @@ from jaxnet_mini.core.layers.noise import Random
 from jaxnet_mini.core.metrics.base import as_batch
 from jaxnet_mini.core.metrics.thresholds import counts
 from jaxnet_mini.core.networks import activity
+from jaxnet_mini.core.optimizers.options import average_of, clipped
 from jaxnet_mini.files import config as configs
 
 with keras_on_jax() as keras:
@@ -362,6 +363,47 @@ class TestCase(testing.TestCase):
         model.fit(x, np.zeros(model.compute_output_shape(x.shape)), verbose=0)
 
 
+class Optimizer(Value):
+    """An optimizer of variables that change, whose state it keeps."""
+
+    state = None
+    steps = 0
+
+    def exclude_from_weight_decay(self, var_list=None, var_names=None):
+        raise NotMirroredError("exclude_from_weight_decay")
+
+    @property
+    def iterations(self):
+        return self.steps
+
+    def apply_gradients(self, pairs):
+        self.apply(*zip(*pairs, strict=True))
+
+    def apply(self, gradients, variables):
+        params = [jnp.asarray(variable.value) for variable in variables]
+        gradients = [jnp.asarray(gradient, params[0].dtype) for gradient in gradients]
+        if self.state is None:
+            self.state = self.frozen.init(params)
+        change, self.state = self.frozen.transformation().update(
+            gradients, self.state, params
+        )
+        for variable, param, new in zip(variables, params, change, strict=True):
+            variable.assign(param + new)
+        self.steps += 1
+
+    def _clip_gradients(self, gradients):
+        return clipped([jnp.asarray(g) for g in gradients], self.frozen._options())
+
+    @property
+    def _model_variables_moving_average(self):
+        return average_of(self.state)
+
+    def finalize_variable_values(self, variables):
+        averages = self._model_variables_moving_average
+        for variable, average in zip(variables, averages, strict=True):
+            variable.assign(average)
+
+
 class Monitor:
     """What better means, as the function of Keras that compares."""
 
@@ -483,7 +525,23 @@ OF_FILE = {
     "initializers": {"initializers": Initializers(), "utils": jn.utils},
     "losses/losses_test.py": {"losses": Adapters(jn.losses, Function)},
     "layers": {"layers": Adapters(jn.layers, LayerWithWeights, Input=Symbol)},
+    "optimizers": {"optimizers": Adapters(jn.optimizers, Optimizer)},
+    "optimizers/schedules": {},
 }
+
+
+class Package:
+    """What ``import keras`` gives."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __getattr__(self, name):
+        if name == "src":
+            return self
+        return (
+            keras.config if name == "config" else find(self.file, f"keras.src.{name}")
+        )
 
 
 def find(file, path):
@@ -491,7 +549,8 @@ def find(file, path):
     name = path.removeprefix("keras.src.")
     if any(name == tool or name.startswith(tool + ".") for tool in TOOLS):
         return pkgutil.resolve_name(path)
-    own = OF_FILE.get(file, OF_FILE.get(file.split("/")[0], {}))
+    folders = (file, file.rpartition("/")[0], file.split("/")[0])
+    own = next((OF_FILE[of] for of in folders if of in OF_FILE), {})
     for room, face in (FACES | own).items():
         if name == room or name.startswith(room + "."):
             # One module here stands for all of Keras's in the room.

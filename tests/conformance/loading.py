@@ -59,6 +59,8 @@ def load(file):
 
         def import_(name, globals=None, locals=None, fromlist=(), level=0):
             if name.split(".")[0] in ("keras", "conftest", "tensorflow"):
+                if not fromlist:
+                    return faces.Package(file)
                 found = {part: faces.find(file, f"{name}.{part}") for part in fromlist}
                 return types.SimpleNamespace(**found)
             return builtins.__import__(name, globals, locals, fromlist, level)

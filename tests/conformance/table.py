@@ -18,7 +18,7 @@ END = "<!-- end of Keras's own cases -->"
 # Of these Keras users type classes; of the others functions.
 CLASSES = {
     *("callbacks", "constraints", "initializers", "layers", "losses", "metrics"),
-    *("models", "optimizers.schedules", "regularizers"),
+    *("models", "optimizers", "optimizers.schedules", "regularizers"),
 }
 LOOKING_UP = {"get", "serialize", "deserialize"}
 
