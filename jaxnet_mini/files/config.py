@@ -154,7 +154,7 @@ def to_config(
         return {"function": public_name(value)}
     if dataclasses.is_dataclass(value) or _by_config(type(value)):
         arguments = _arguments(value, where)
-        name = _name(type(value), CLASSES, where, own)
+        name = _name(getattr(value, "written_as", type(value)), CLASSES, where, own)
         config = {n: to_config(v, f"{where}.{n}", own) for n, v in arguments.items()}
         return {"class": name, "config": config}
     if callable(value):

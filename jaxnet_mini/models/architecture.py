@@ -67,11 +67,16 @@ def model_of(
     if "graph" in config:
         return _model_of_graph(kind, config, entries, custom_objects)
     plain_json.check_keys(config, entries | {"layers": list}, "the architecture")
-    layers = configs.from_config(config["layers"], custom_objects, "layers")
     made: Any = kind
     policy = config.get(DTYPE) and policies.check_policy(DTYPE, config[DTYPE])
+    with policies.choosing(policy):
+        layers = configs.from_config(config["layers"], custom_objects, "layers")
     with computing("the layers cannot be built"), policies.choosing(policy):
-        model: Any = made(layers, config["name"], config["seed"])
+        if len(layers) == 1 and hasattr(layers[0], "_held"):  # of a class with call
+            model: Any = layers[0]
+            model.name, model.seed = config["name"], config["seed"]
+        else:
+            model = made(layers, config["name"], config["seed"])
         if config["input_shape"] is not None:
             model.build((None, *config["input_shape"]))
     built: Model = model

@@ -149,8 +149,14 @@ def of_copied(
     """
     family = None if like is None else holding.of(like).blueprint
     seed = seeds.or_default(seed)
+    blueprint = Blueprint(name, seed).of_copied(net, shape, family)
+    if like is not None and subclass.is_called(type(like)):
+        model: Model = type(like).of_blueprint(blueprint)
+        # Its attributes, of which the layers have other weights in it.
+        vars(model).update(vars(like) | {"_held": model._held})
+        return model
     kind = Sequential if type(net) is Serial else Model
-    return kind.of_blueprint(Blueprint(name, seed).of_copied(net, shape, family))
+    return kind.of_blueprint(blueprint)
 
 
 def clone_model(model: Model) -> Model:
@@ -161,9 +167,7 @@ def clone_model(model: Model) -> Model:
     [Dense(3, input_shape=(2,))]
     """
     if not subclass.is_of_layers(model):
-        raise ArgumentError(
-            f"clone_model takes a model that was made of layers, not {model!r}: make "
-            "another object of its class."
-        )
+        own: dict[str, Any] = {}
+        return _of_config(architecture.config_of(holding.of(model).blueprint, own), own)
     shape = holding.of(model).blueprint.input_shape
     return of_copied(model.net, shape, model.name, model.seed, like=model)

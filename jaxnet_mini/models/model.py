@@ -116,6 +116,7 @@ class Model:
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
         attributes.check_methods(cls, "model" if cls._is_stack else "called model")
+        subclass.keep_arguments(cls)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_"):
@@ -790,10 +791,12 @@ class Model:
     def get_config(self) -> dict[str, Any]:
         """Return the architecture as plain JSON, for `from_config`.
 
+        Of a class of one's own it is the arguments of ``__init__``, by name.
+
         Raises:
             ArgumentError: a layer holds what has no name to find it by.
         """
-        return architecture.config_of(self._held.blueprint, {})
+        return subclass.config_of(self)
 
     @classmethod
     def from_config(
@@ -810,7 +813,7 @@ class Model:
         Raises:
             UnknownNameError, ArgumentError, ShapeError: it describes no model.
         """
-        return architecture.model_of(cls, config, custom_objects)
+        return subclass.model_of(cls, config, custom_objects)
 
     def to_json(self, **arguments: Any) -> str:
         """Return the architecture as a text, for `models.model_from_json`.
@@ -818,7 +821,7 @@ class Model:
         Args:
             arguments: passed on to ``json.dumps``, such as ``indent=2``.
         """
-        return json.dumps(self.get_config(), **arguments)
+        return json.dumps(architecture.config_of(self._held.blueprint, {}), **arguments)
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """Return what `compile` was given as plain JSON; None before it.

@@ -6,13 +6,14 @@ the layers that the model keeps.
 
 import functools
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from jaxnet_mini.base import seeds
 from jaxnet_mini.base.arguments import check_word
 from jaxnet_mini.base.text import snake_case
+from jaxnet_mini.core import inspection
 from jaxnet_mini.core.networks import calls
 from jaxnet_mini.core.networks.composed import Composed
 from jaxnet_mini.core.networks.graph import Graph, Node
@@ -20,11 +21,14 @@ from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.own_layers import Layer
 from jaxnet_mini.core.networks.serial import unique_names
 from jaxnet_mini.core.types import Params, RandomKey, Shape, State
-from jaxnet_mini.core.values import mapped
+from jaxnet_mini.core.values import MADE_OF, mapped
 from jaxnet_mini.data import arrays
 from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.models import architecture
 from jaxnet_mini.models.blueprint import Blueprint
 from jaxnet_mini.models.handles import Handle
+
+Own = TypeVar("Own")
 
 PARTS = "_parts"
 """Where a model has the attributes that hold layers, by name."""
@@ -82,19 +86,18 @@ class Called(Layer):
     def _attributes(self) -> dict[str, Any]:
         held: dict[str, Any] = vars(self._written)
         kept: dict[str, Any] = held.get(PARTS, {})
-        return {n: v for n, v in held.items() if n != PARTS} | kept
+        own = {n: v for n, v in held.items() if n not in (PARTS, MADE_OF)}
+        return own | kept
+
+    @property
+    def written_as(self) -> type:
+        """The class that a file names."""
+        return type(self._written)
 
     def get_config(self) -> dict[str, Any]:
-        """Say how such a model is kept.
-
-        Raises:
-            ArgumentError: always.
-        """
-        raise ArgumentError(
-            f"{self!r} is made by a class with a call of its own, which no file has: "
-            "call save_weights, make a new object of the class, let it see x once by "
-            "model(x), and call load_weights."
-        )
+        """Return what the model is made of."""
+        config: dict[str, Any] = self._written.get_config()
+        return config
 
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
         shape, params = super().init(key, input_shape)
@@ -137,6 +140,31 @@ def blueprint_of(model: Any, name: str | None, seed: int | None) -> Blueprint:
     seed = seeds.or_default(seed)
     name = snake_case(kind.__name__) if name is None else check_word("name", name)
     return Blueprint(name, seed).with_layers([Called(model)])
+
+
+def is_called(kind: Any) -> bool:
+    """Return whether a class of models is one of a user's own that has ``call``."""
+    return callable(getattr(kind, "call", None)) and not kind._is_stack
+
+
+def keep_arguments(kind: Any) -> None:
+    """Let objects of such a class know what they were made of."""
+    if "__init__" in vars(kind) and is_called(kind):
+        kind.__init__ = inspection.keeping_arguments(vars(kind)["__init__"])
+
+
+def config_of(model: Any) -> dict[str, Any]:
+    """Return what `Model.get_config` does."""
+    if is_called(type(model)):
+        return dict(vars(model).get(MADE_OF, {}))
+    return architecture.config_of(model._held.blueprint, {})
+
+
+def model_of(kind: type[Own], config: Any, custom_objects: Any) -> Own:
+    """Return what `Model.from_config` does, of the class that is asked."""
+    if is_called(kind):
+        return kind(**config)
+    return architecture.model_of(kind, config, custom_objects)
 
 
 def is_of_layers(model: Any) -> bool:

@@ -18,7 +18,6 @@ from jaxnet_mini.core.training.traced import Place, Traced
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.errors import ArgumentError, find, short
 from jaxnet_mini.models import held as holding
-from jaxnet_mini.models import subclass
 from jaxnet_mini.models.load import of_copied
 from jaxnet_mini.models.model import Model
 
@@ -133,11 +132,11 @@ def _plain(value: Any) -> Any:
 
 def _parameters(model: Any, names: Iterable[str]) -> set[str]:
     """Return what a function that builds models takes of these names."""
-    if subclass.is_of_layers(model):
+    if isinstance(model, Model):
         return set()
     if isinstance(model, type) or not is_function(model):
         raise ArgumentError(
-            "model must be a compiled model of layers, or a function that returns one, "
+            "model must be a compiled model, or a function that returns one, "
             f"not {_shown(model)}."
         )
     parameters = inspect.signature(model).parameters.values()
@@ -157,13 +156,13 @@ def _parameters(model: Any, names: Iterable[str]) -> set[str]:
 
 def _template(model: Any, settings: dict[str, Any]) -> Model:
     built: Model
-    if subclass.is_of_layers(model):
+    if isinstance(model, Model):
         built = model
     else:
         built = model(**settings)
-        if not subclass.is_of_layers(built):
+        if not isinstance(built, Model):
             raise ArgumentError(
-                "the function that builds a model must return a model of layers, and "
+                "the function that builds a model must return a model, and "
                 f"returned {short(built)} for {settings}."
             )
     built.trainer  # noqa: B018  (an error now where it is not compiled)

@@ -184,8 +184,7 @@ def test_numbers_within_a_transformation_of_optax_cannot_be_tried(name):
 def test_the_model_is_a_model_or_a_function(given):
     came = "an array of shape (120, 6)" if given is X else repr(given)
     text = (
-        "model must be a compiled model of layers, or a function that returns one, "
-        f"not {came}."
+        f"model must be a compiled model, or a function that returns one, not {came}."
     )
     refused(ArgumentError, text, given, {"seed": [0]})
 
@@ -215,7 +214,7 @@ def test_a_function_is_given_all_that_it_needs(build):
 
 def test_a_function_returns_a_model():
     text = (
-        "the function that builds a model must return a model of layers, and "
+        "the function that builds a model must return a model, and "
         "returned None for {'units': 4}."
     )
     refused(ArgumentError, text, lambda units: None, {"units": [4], "seed": [0]})
