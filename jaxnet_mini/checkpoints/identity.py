@@ -44,6 +44,9 @@ class Subject(NamedTuple):
 PROGRAMS = "programs"
 """The entry of what those parts compute that are not all of this library."""
 
+WIRING = ("calls", "outputs")
+"""The entries of what each layer takes and what goes out; older runs have none."""
+
 
 def of_model(
     trainer: Trainer,
@@ -75,8 +78,8 @@ def of_model(
                 programs[name] = program
         return description.json
 
-    found: Json = {"layers": {}, "metrics": {}}
     net: Any = trainer.net
+    found: Json = {"layers": {}, "metrics": {}} | _wiring(net)
     values = _values(net, outline, x)
     for part in outline:
         inputs = Call("", "", part.layer, part.sources).inputs(values)
@@ -106,6 +109,23 @@ def of_model(
     if programs:
         found[PROGRAMS] = {OF: fingerprints.versions()} | programs
     return found
+
+
+def _wiring(net: Any) -> Json:
+    """Return what each layer takes, how it is called, and what goes out."""
+    calls = {
+        call.name: {
+            "weights": call.weights,
+            "takes": _listed(call.sources),
+            "training": call.training,
+        }
+        for call in net.calls
+    }
+    return {"calls": calls, "outputs": _listed(getattr(net, "outputs", None))}
+
+
+def _listed(names: Any) -> Json:
+    return [*map(_listed, names)] if isinstance(names, tuple) else names
 
 
 def _of_goals(
@@ -175,6 +195,10 @@ def check(there: Json, here: Json, source: str) -> list[str]:
     unknown: list[str] = []
     programs = [dict(of.get(PROGRAMS) or {}) for of in (there, here)]
     there, here = ({k: of[k] for k in of if k != PROGRAMS} for of in (there, here))
+    for name in WIRING:
+        if name in here and name not in there:
+            unknown.append(name)
+            del here[name]
     differences = list(_differences(there, here, "", unknown))
     if not differences and programs[0].get(OF) == programs[1].get(OF):
         differences = [

@@ -408,3 +408,41 @@ def test_runs_that_other_versions_kept_go_on_and_it_is_said(tmp_path, change, un
         model.fit(X, Y, checkpoint=tmp_path, **FIT)
     assert unknown in str(seen[0].message)
     assert model.history.epoch == [0, 1]
+
+
+def wired(order="ab", *, training=None, swap=False):
+    """A graph of layers of one shape, which could take each other's places."""
+    made = x = jn.Input((4,), name="x")
+    for name in order:
+        made = Dense(4, name=name)(made)
+    made = jn.layers.Dropout(0.5, name="drop")(made, training=training)
+    both = [x, made] if swap else [made, x]
+    return jn.Model(x, jn.layers.Subtract(name="less")(both))
+
+
+def in_a_row(order):
+    parts = [Dense(4, name=name) for name in order]
+    return jn.Sequential([jn.Input((4,)), *parts])
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "words"),
+    [
+        (wired(), wired("ba"), "calls.a.takes was 'x' and is 'b'"),
+        (wired(), wired(training=True), "calls.drop.training was None and is True"),
+        (wired(), wired(swap=True), "takes was ['drop', 'x'] and is ['x', 'drop']"),
+        (in_a_row("ab"), in_a_row("ba"), "calls.a.takes was '' and is 'b'"),
+    ],
+)
+def test_what_layers_take_is_part_of_a_run(first, other, words, tmp_path):
+    for model in (first, other):
+        model.compile("sgd", "mse")
+    first.fit(X, X, **FIT, checkpoint=tmp_path)
+    with raises_text(FileError, words):
+        other.fit(X, X, **FIT, checkpoint=tmp_path)
+
+
+def test_a_run_without_what_layers_take_goes_on_and_says_so():
+    here = {"layers": {}, "calls": {"a": {"takes": "x"}}, "outputs": "a"}
+    assert identities.check({"layers": {}}, here, "there") == ["calls", "outputs"]
+    assert identities.check(here, here, "there") == []

@@ -36,7 +36,8 @@ OPTIMIZERS: list[tuple[str, float, dict[str, Any]]] = [
     ("AdamW", 0.003, {"weight_decay": 0.02, **EPSILON}),
     ("RMSprop", 0.002, {"momentum": 0.3, **EPSILON}),
     ("Adagrad", 0.02, EPSILON),
-    ("Adamax", 0.002, EPSILON),
+    # Its epsilon stands elsewhere than in Keras, as its documentation says.
+    ("Adamax", 0.002, {}),
 ]
 CLIPPING: list[dict[str, float]] = [
     {},
