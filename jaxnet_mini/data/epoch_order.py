@@ -61,8 +61,9 @@ def order(
     """Return which row goes where in an epoch, ``(steps, batch)`` of ``int32``.
 
     It depends on the seed and the epoch only. Places without a row hold `NO_ROW`. With
-    several pieces the shape is ``(steps, pieces, batch // pieces)``. `Model.fit` has the
-    seed ``(model.seed, steps taken before)``, or ``(seed,)`` where it is given one.
+    several pieces the shape is ``(steps, pieces, batch // pieces)``. The seed of
+    `Model.fit` is ``(model.seed, steps taken before)``, or ``(seed,)`` where it is
+    given one.
 
     >>> order([0], epoch=0, rows=3, batch_size=2, shuffle=False)
     array([[ 0,  1],
