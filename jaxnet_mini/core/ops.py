@@ -84,7 +84,7 @@ def __getattr__(name: str) -> Any:
     if name not in ("erf", "rsqrt", "top_k"):
         return function
     # Unlike the others, these take nothing but arrays.
-    return lambda x, *given: function(jnp.asarray(x), *given)
+    return lambda x, *given, **named: function(jnp.asarray(x), *given, **named)
 
 
 def __dir__() -> list[str]:
