@@ -463,6 +463,13 @@ class Layers:
         return getattr(jn.layers, name)
 
 
+class Ops:
+    """Functions of arrays, in one module where Keras has one for a subject."""
+
+    def __getattr__(self, name):
+        return getattr(jn.ops, name, Absent(f"ops.{name}"))
+
+
 def validate_float_arg(value, name):
     """What Keras checks an argument with is here a part of making the value."""
     return jn.regularizers.L1(value).l1
@@ -523,6 +530,7 @@ OF_FILE = {
     "callbacks/learning_rate_scheduler_test.py": WITH_RATE,
     "callbacks/reduce_lr_on_plateau_test.py": WITH_RATE,
     "initializers": {"initializers": Initializers(), "utils": jn.utils},
+    "ops": dict.fromkeys(("ops.nn", "ops.linalg", "ops.math"), Ops()),
     "losses/losses_test.py": {"losses": Adapters(jn.losses, Function)},
     "layers": {"layers": Adapters(jn.layers, LayerWithWeights, Input=Symbol)},
     "optimizers": {"optimizers": Adapters(jn.optimizers, Optimizer)},
@@ -547,10 +555,12 @@ class Package:
 def find(file, path):
     """What a test file gets for a name of Keras, given in full."""
     name = path.removeprefix("keras.src.")
-    if any(name == tool or name.startswith(tool + ".") for tool in TOOLS):
-        return pkgutil.resolve_name(path)
     folders = (file, file.rpartition("/")[0], file.split("/")[0])
     own = next((OF_FILE[of] for of in folders if of in OF_FILE), {})
+    if name in own:
+        return own[name]
+    if any(name == tool or name.startswith(tool + ".") for tool in TOOLS):
+        return pkgutil.resolve_name(path)
     for room, face in (FACES | own).items():
         if name == room or name.startswith(room + "."):
             # One module here stands for all of Keras's in the room.

@@ -17,7 +17,7 @@ from pathlib import Path
 from conftest import keras_on_jax
 
 from conformance import faces
-from conformance.scope import SCOPE
+from conformance.scope import ONLY, SCOPE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +81,7 @@ def cases(file):
         if isinstance(value, type)
         and issubclass(value, unittest.TestCase)
         and value.__module__ == module.__name__
+        and value.__name__ in ONLY.get(file, [value.__name__])
     ]
     methods_of = unittest.TestLoader().getTestCaseNames
     return tuple(Case(file, g, method) for g in groups for method in methods_of(g))
