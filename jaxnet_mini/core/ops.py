@@ -35,7 +35,7 @@ tensordot tile trace transpose tri tril triu true_divide var vdot vstack where z
 zeros_like
 """
 _OF_ACTIVATIONS = """
-celu elu gelu glu hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu log_sigmoid
+celu elu glu hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu log_sigmoid
 log_softmax relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign
 squareplus tanh tanh_shrink
 """
@@ -44,7 +44,8 @@ _PLACES: dict[str, Any] = {
     **dict.fromkeys(_OF_NUMPY.split(), jnp),
     **dict.fromkeys(_OF_ACTIVATIONS.split(), activations),
     **dict.fromkeys(_OF_LAX.split(), jax.lax),
-    **dict.fromkeys(("logsumexp", "one_hot"), jax.nn),
+    # The function of that name is approximate by default, the activation is not.
+    **dict.fromkeys(("gelu", "logsumexp", "one_hot"), jax.nn),
     **dict.fromkeys(("cholesky", "det", "inv", "norm", "qr", "solve"), jnp.linalg),
 }
 

@@ -20,7 +20,7 @@ import jaxnet_mini as jn
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 CASES = 60
-QUICK_CASES = 6
+QUICK_CASES = 4
 """Without ``--long``: both libraries compile each for seconds."""
 
 STEPS = 100
@@ -228,7 +228,7 @@ def test_a_random_graph_trains_as_in_keras(seed):
 def test_the_graphs_are_many_and_different(number):
     drawn = [Drawn(jn, seed) for seed in range(number)]
     kinds = sum((one.kinds for one in drawn), collections.Counter())
-    assert {"BatchNormalization", "Dense", "shared", "nested"} <= set(kinds)
+    assert {"BatchNormalization", "Dense", "nested"} <= set(kinds)
     assert {one.outputs for one in drawn} == {1, 2}
     assert {len(one.model.inputs) for one in drawn} == {1, 2}
     assert {one.is_stack for one in drawn} == {True, False}
@@ -237,4 +237,4 @@ def test_the_graphs_are_many_and_different(number):
         assert {"LayerNormalization", "Normalization", "UnitNormalization"} <= set(
             kinds
         )
-        assert kinds["frozen statistics"] >= 5
+        assert kinds["frozen statistics"] >= 5 and kinds["shared"] >= 5
