@@ -307,7 +307,7 @@ def test_every_argument_is_written():
     names = {field.name for field in dataclasses.fields(jn.Dense)}
     # But what came later stays out of files that do not use it.
     later = {"trainable", "kernel_constraint", "bias_constraint"}
-    later |= {"activity_regularizer"}
+    later |= {"activity_regularizer", "dtype"}
     assert set(config["config"]) == names - later
     assert config["config"]["kernel_initializer"] == "glorot_uniform"
     frozen = jn.Dense(
@@ -316,6 +316,7 @@ def test_every_argument_is_written():
         kernel_constraint="non_neg",
         bias_constraint="non_neg",
         activity_regularizer="l2",
+        dtype="float32",
     )
     assert set(configs.to_config(frozen)["config"]) == names
     assert through_json(frozen) == frozen

@@ -680,7 +680,7 @@ CONFIGS = [
             )
         ),
         "ArgumentError",
-        "only float32 is read",
+        "only float32 and mixed_bfloat16 are read",
     ),
     Row(
         "metrics of a number",
