@@ -31,6 +31,8 @@ def pytest_runtest_makereport(item, call):
             report.longrepr = f"It is excluded ({mark.args[0]}) and passes: include it."
         else:
             report.outcome = "skipped"
+            # As pytest has it of what is skipped; with -v it takes the reason of it.
+            report.longrepr = (*item.location[:2], mark.args[0])
             report.not_applicable = mark.args[0]
     return report
 

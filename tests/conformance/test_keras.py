@@ -3,6 +3,8 @@
 The classes are made here and collected by pytest as any others.
 """
 
+import itertools
+
 import numpy as np
 import pytest
 from conftest import keras_on_jax
@@ -22,17 +24,32 @@ def as_a_user_of_keras():
         yield
 
 
-def marked(group, cases):
-    """A class with these cases, each with the mark that says whether it applies."""
+MANY_OF_A_KIND = ("ops.", "optimizers.")
+"""Rooms of grids of arguments; each third case is run without ``--long``."""
+
+numbers = itertools.count()
+
+
+def marked(room, group, cases):
+    """A class with these cases, each with the mark that says whether it applies.
+
+    Of those that do not, and must not pass, each fourth is run without ``--long``.
+    """
     members = {"__module__": __name__}
     for case in cases:
-        if case.reason is not None:
-            method = getattr(group, case.method)
+        applies = case.reason is None
+        one_in = 4 if not applies else 3 if room.startswith(MANY_OF_A_KIND) else 1
+        left = next(numbers) % one_in
+        if not left and applies:
+            continue
+        method = getattr(group, case.method)
 
-            def left_out(self, *, method=method):
-                return method(self)
+        def own(self, *, method=method):
+            return method(self)
 
-            members[case.method] = pytest.mark.not_applicable(case.reason)(left_out)
+        own = pytest.mark.long(own) if left else own
+        mark = pytest.mark.not_applicable(case.reason)
+        members[case.method] = own if applies else mark(own)
     return type(group.__name__, (group,), members)
 
 
@@ -43,7 +60,7 @@ def collected():
         cases = loading.cases(file)
         for group in dict.fromkeys(case.group for case in cases):
             own = [case for case in cases if case.group is group]
-            yield f"{room}.{group.__name__}", marked(group, own)
+            yield f"{room}.{group.__name__}", marked(room, group, own)
 
 
 globals().update(collected())
