@@ -292,6 +292,8 @@ class Base(Value):
 
         >>> from jaxnet_mini.layers import Dropout
         >>> class MCDropout(Dropout):
+        ...     __module__ = "script"  # as in one of a user's own
+        ...
         ...     def call(self, x):
         ...         return super().call(x, training=True)
         >>> y = MCDropout(0.5).apply({}, jnp.ones((1, 64)), key=jax.random.key(0))

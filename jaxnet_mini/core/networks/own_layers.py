@@ -62,6 +62,7 @@ class Layer(Running, Alone, Configured, abc.ABC):
 
     Source: https://keras.io/api/layers/base_layer/
 
+    >>> import jax.numpy as jnp
     >>> import jaxnet_mini as jn
     >>> class Linear(Layer):
     ...     def __init__(self, units, **options):
@@ -183,12 +184,13 @@ class Layer(Running, Alone, Configured, abc.ABC):
         Raises:
             LayerError: it is called elsewhere.
 
+        >>> import jax.numpy as jnp
         >>> import jaxnet_mini as jn
         >>> class Small(Layer):
         ...     def call(self, x):
         ...         self.add_loss(0.1 * jnp.mean(x**2))
         ...         return x
-        >>> model = jn.Sequential([Small()])
+        >>> model = jn.Sequential([Small(input_dim=1)])
         >>> model.compile(loss="mse")
         >>> round(model.evaluate(jnp.ones((4, 1)), jnp.ones((4, 1)), verbose=0), 4)
         0.1
