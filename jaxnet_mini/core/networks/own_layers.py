@@ -187,6 +187,8 @@ class Layer(Running, Alone, Configured, abc.ABC):
         >>> import jax.numpy as jnp
         >>> import jaxnet_mini as jn
         >>> class Small(Layer):
+        ...     __module__ = "script"  # as in one of a user's own
+        ...
         ...     def call(self, x):
         ...         self.add_loss(0.1 * jnp.mean(x**2))
         ...         return x
