@@ -123,7 +123,7 @@ def orthogonalized(x: Array, numbers: tuple[Any, Any, Any], steps: int) -> Array
     x = x if wide else x.T
     x = x / (jnp.linalg.norm(x) + 1e-7)
 
-    def step(_: int, x: Array) -> Any:
+    def step(_: Any, x: Array) -> Any:
         square = x @ x.T
         return a * x + (b * square + c * square @ square) @ x
 
@@ -225,7 +225,9 @@ class Muon(Optimizer):
     adam_weight_decay: NotNegative | None = 0.004
     epsilon: NotNegative = 1e-7
     weight_decay: NotNegative | None = 0.004
-    exclude_layers: Annotated[tuple[str, ...], Checked(_patterns)] | None = None
+    exclude_layers: (
+        Annotated[tuple[str, ...] | list[str], Checked(_patterns)] | None
+    ) = None
     exclude_embeddings: Flag = True
     muon_a: Number = 3.4445
     muon_b: Number = -4.7750
