@@ -136,7 +136,7 @@ def _muon(**numbers: Any) -> optax.GradientTransformation:
     n = SimpleNamespace(**numbers)
     words = [*(n.exclude_layers or ()), *["(?i)embedding"] * n.exclude_embeddings]
 
-    def kind(path: Any, value: Array) -> str:
+    def kind(path: Any, value: Any) -> str:
         name = keystr(path, simple=True, separator="/")
         excluded = any(re.search(word, name) for word in words)
         return "adam" if value.ndim != 2 or excluded else "muon"
