@@ -126,6 +126,20 @@ def next_key(seed: Any = None) -> RandomKey:
     return key
 
 
+def drawn_as(number: int, key: RandomKey | None, owner: str) -> RandomKey:
+    """Return the key of what is drawn in a call as its ``number``-th.
+
+    Raises:
+        ArgumentError: ``owner``, which draws, is called without a key.
+    """
+    if key is None:
+        raise ArgumentError(
+            f"{owner} draws random numbers: give apply a key, for example "
+            "key=jax.random.key(0)."
+        )
+    return jax.random.fold_in(key, number)
+
+
 def _dtype(dtype: Any) -> Any:
     return jax.dtypes.canonicalize_dtype(float if dtype is None else dtype)
 

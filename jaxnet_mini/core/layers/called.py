@@ -6,16 +6,15 @@ copy of the layer that has its parameters, made for this once.
 """
 
 import inspect
-from collections.abc import Iterator
+import itertools
 from typing import Any
 
-import jax
 from jax import Array
 
 from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.core import random
 from jaxnet_mini.core.types import Params, RandomKey, State
-from jaxnet_mini.errors import ArgumentError, LayerError
+from jaxnet_mini.errors import LayerError
 
 _CALL = "_call"
 """Where a copy keeps what it is called with."""
@@ -68,22 +67,10 @@ def _run(layer: Any, call: _Call, x: Any) -> tuple[Any, State]:
     vars(copy).update({n: w for n, w in weights.items() if not hasattr(layer, n)})
     vars(copy)[_CALL] = call
     taken = inspect.signature(type(layer).call).parameters
-    keys = _keys(layer, call.how["key"])
-    with random.drawing(lambda: next(keys)):
+    numbers, key, owner = itertools.count(), call.how["key"], repr(layer)
+    with random.drawing(lambda: random.drawn_as(next(numbers), key, owner)):
         y = copy.call(x, **{n: v for n, v in call.how.items() if n in taken})
     return y, call.state
-
-
-def _keys(layer: Any, key: RandomKey | None) -> Iterator[RandomKey]:
-    number = 0
-    while True:
-        if key is None:
-            raise ArgumentError(
-                f"{layer!r} draws random numbers: give apply a key, for example "
-                "key=jax.random.key(0)."
-            )
-        yield jax.random.fold_in(key, number)
-        number += 1
 
 
 def base(copy: Any, x: Any, training: bool | None) -> Any:

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.core import precision
+from jaxnet_mini.core import precision, random
 from jaxnet_mini.core.networks import activity, protocol
 from jaxnet_mini.core.networks.composed import naming
 from jaxnet_mini.core.networks.serial import unique_names
@@ -138,13 +138,9 @@ class Scope:
         """
         self.always_training |= not self.training
         key = jax.random.key(0) if self.key is None and self.first else self.key
-        if key is None:
-            raise ArgumentError(
-                f"{self.owner} draws random numbers: give apply a key, for example "
-                "key=jax.random.key(0)."
-            )
+        drawn = random.drawn_as(FIRST_WEIGHT + self.keys, key, self.owner)
         self.keys += 1
-        return jax.random.fold_in(key, FIRST_WEIGHT + self.keys - 1)
+        return drawn
 
 
 class Looked(NamedTuple):
