@@ -75,7 +75,7 @@ def spec_of(
         initializer: a name, one of `jaxnet_mini.initializers` or a callable
             ``(key, shape) -> array``; by default ``"glorot_uniform"``, and
             ``"zeros"`` for what is no float.
-        dtype: of the numbers, ``"float32"`` by default.
+        dtype: of the numbers; ``"float32"`` by default, in x64 ``"float64"``.
         trainable: whether gradients change it.
         regularizer: what it adds to the loss, see `jaxnet_mini.regularizers`.
         constraint: what it is brought back to, see `jaxnet_mini.constraints`.
@@ -84,7 +84,8 @@ def spec_of(
     Raises:
         ArgumentError, UnknownNameError: one is none of these.
     """
-    kind = "float32" if dtype is None else getattr(dtype, "name", dtype)
+    dtype = jax.dtypes.canonicalize_dtype(float) if dtype is None else dtype
+    kind = getattr(dtype, "name", dtype)
     kind = getattr(kind, "__name__", kind)
     if kind not in DTYPES:
         raise ArgumentError(

@@ -21,16 +21,25 @@ from oracles import (
     x64,
 )
 
-from jaxnet_mini import activations
+from jaxnet_mini import activations, layers
+from jaxnet_mini.core.networks import protocol
+from jaxnet_mini.core.networks.graph import graph, parallel, residual
 from jaxnet_mini.core.networks.serial import serial
 from jaxnet_mini.core.training.state import Batch
 from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.core.types import Variables
 from jaxnet_mini.layers import (
     ELU,
     Activation,
+    ActivityRegularization,
+    Add,
     AlphaDropout,
+    Average,
     BatchNormalization,
+    CategoryEncoding,
+    Concatenate,
     Dense,
+    Dot,
     Dropout,
     Embedding,
     Flatten,
@@ -40,6 +49,10 @@ from jaxnet_mini.layers import (
     Lambda,
     LayerNormalization,
     LeakyReLU,
+    Maximum,
+    Minimum,
+    Multiply,
+    Normalization,
     Permute,
     PReLU,
     ReLU,
@@ -48,6 +61,7 @@ from jaxnet_mini.layers import (
     Reshape,
     RMSNormalization,
     Softmax,
+    Subtract,
     UnitNormalization,
 )
 from jaxnet_mini.losses import (
@@ -99,7 +113,7 @@ def targets_for(loss, shape=(ROWS, CLASSES)):
     return rng.normal(0.0, 2.0, shape)
 
 
-def every_layer(activation, *head):
+def several_layers(activation, *head):
     """The first layers once: on two axes of features, on one, and in each other."""
     return serial(
         Rescaling(0.7, offset=0.1),
@@ -202,10 +216,10 @@ def objectives():
         def activation(h):
             return jax.lax.switch(number, branches, h)
 
-        trunk = every_layer(activation)
+        trunk = several_layers(activation)
         return every_loss(head, trunk.apply(params, x, key=key, training=True))
 
-    trunk = every_layer("tanh")
+    trunk = several_layers("tanh")
     params = random_params(trunk, (2, 3)), random_params(Dense(CLASSES), (5,))
     arguments = (*params, X)
     _, restored = flattened(arguments)
@@ -234,6 +248,17 @@ def test_every_layer_activation_and_loss(objectives, activation):
     assert jnp.ones(1).dtype == jnp.float32, "float64 must end with the block"
 
 
+class Gate(layers.Layer):
+    """One in Keras's form."""
+
+    def build(self, input_shape):
+        self.scale = self.add_weight(shape=input_shape[1:], initializer="ones")
+
+    def call(self, x):
+        return x * jnp.tanh(x * jnp.expand_dims(self.scale, 0))
+
+
+MERGES = [Add, Subtract, Multiply, Average, Maximum, Minimum]
 LAYERS = [
     (Dense(3), (4,)),
     (Dense(3, use_bias=False), (4,)),
@@ -263,22 +288,120 @@ LAYERS = [
     (Identity(), (2, 3)),
     (Reshape((3, -1)), (2, 3)),
     (serial(Dense(3, "tanh"), serial(Dense(2))), (4,)),
+    (BatchNormalization(), (3,)),
+    (BatchNormalization(axis=1, epsilon=0.1, scale=False), (2, 3)),
+    (BatchNormalization(trainable=False), (3,)),
+    (Normalization(), (3,)),
+    (Normalization(mean=0.1, variance=2.0, axis=None, invert=True), (3,)),
+    (ActivityRegularization(0.1), (3,)),
+    (Gate(), (3,)),
+    *((merge(), ((2, 3), (2, 3))) for merge in MERGES),
+    (Concatenate(axis=1), ((2, 3), (1, 3))),
+    (Dot(axes=(1, 2)), ((3, 2), (2, 3))),
+    (Dot(axes=-1, normalize=True), ((2, 3), (2, 3))),
 ]
+"""With the shape of an example, or with those of several inputs."""
+
+OF_CATEGORIES = [
+    Embedding(4, 3),
+    *(serial(CategoryEncoding(4, mode), Dense(3)) for mode in ("multi_hot", "count")),
+]
+"""Of indices, by which nothing is derived: one comes twice, and one never."""
+
+
+def test_no_exported_layer_is_left_out():
+    exported = {getattr(layers, name) for name in layers.__all__}
+    exported = {kind for kind in exported if isinstance(kind, type)} - {layers.Input}
+    tried = [layer for layer, _ in LAYERS] + OF_CATEGORIES
+    inner = [own for layer in tried for own in getattr(layer, "layers", ())]
+    assert exported <= {kind for own in tried + inner for kind in type(own).__mro__}
+
+
+def remembered(layer, input_shape):
+    """What a layer may have come to remember."""
+    rng, state = np.random.default_rng(9), protocol.init_state(layer, input_shape)
+    return jax.tree.map(lambda leaf: jnp.full_like(leaf, rng.uniform(1, 2)), state)
+
+
+def examples(input_shape, rng):
+    """A batch of one input, or of a tuple of them."""
+    if isinstance(input_shape[0], tuple):
+        return tuple(examples(shape, rng) for shape in input_shape)
+    return rng.normal(size=(ROWS, *input_shape))
+
+
+def two_sums(y):
+    mixture = jnp.asarray(np.random.default_rng(12).normal(size=y.shape))
+    return jnp.array([jnp.sum(mixture * y), jnp.sum(y**3)])
 
 
 @pytest.mark.parametrize(("layer", "input_shape"), LAYERS, ids=named)
+@pytest.mark.one_in(2)
 def test_each_layer_alone(layer, input_shape):
-    x = np.random.default_rng(11).normal(size=(ROWS, *input_shape))
+    x = examples(input_shape, np.random.default_rng(11))
     with x64():
         key = jax.random.wrap_key_data(KEY_DATA)
-        params = random_params(layer, input_shape)
-        shape = jax.eval_shape(layer.apply, params, x).shape
-        mixture = jnp.asarray(np.random.default_rng(12).normal(size=shape))
+        params, state = (
+            random_params(layer, input_shape),
+            remembered(layer, input_shape),
+        )
 
         def objective(arguments):
             params, x = arguments
-            y = layer.apply(params, x, key=key, training=True)
-            return jnp.array([jnp.sum(mixture * y), jnp.sum(jnp.square(y))])
+            y, _ = protocol.run(layer, params, state, x, key=key, training=True)
+            return two_sums(y)
+
+        assert_gradients_agree(objective, (params, x))
+
+
+@pytest.mark.parametrize("layer", OF_CATEGORIES, ids=named)
+def test_layers_of_categories(layer):
+    x = jnp.array([[0, 2], [2, 3]])
+    with x64():
+        params = random_params(layer, (2,))
+        assert_gradients_agree(lambda own: two_sums(layer.apply(own, x)), params)
+
+
+def a_graph():
+    """Two inputs and outputs, merges, shared and frozen layers, a residual."""
+    pair, still = ("shared", "again"), BatchNormalization(trainable=False)
+    merges = {merge.__name__: (merge(), pair) for merge in MERGES}
+    shared = Dense(3, "tanh", kernel_regularizer="l2")
+    nodes = {
+        "normal": (BatchNormalization(), "left"),
+        "shared": (shared, "normal"),
+        "again": ("shared", "right"),
+        **merges,
+        "dot": (Dot(axes=1), pair),
+        "frozen": (serial(Dense(3, "tanh", trainable=False), still), "Multiply"),
+        "all": (Concatenate(), (*merges, "dot", "frozen")),
+        "sides": (parallel(Dense(2, "tanh"), Dense(1)), "all"),
+        "around": (residual(Dense(4, "tanh"), Dense(3)), "sides"),
+        "active": (ActivityRegularization(l2=0.1), "around"),
+        "classes": (Dense(CLASSES, "softmax"), "active"),
+        "value": (Dense(1), "around"),
+    }
+    return graph(nodes, inputs=("left", "right"), outputs=("classes", "value"))
+
+
+SHAPES = ((3,), (3,))
+MASK = np.array([1, 0, 1, 1, 0])
+"""Padding in the middle, of rows which are not 0, must leave no trace."""
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.one_in(2)
+def test_a_graph_by_every_weight_and_input(training):
+    net, rows = a_graph(), np.flatnonzero(MASK)
+    with x64():
+        params, state = random_params(net, SHAPES), remembered(net, SHAPES)
+        x = tuple(own[rows] for own in examples(SHAPES, np.random.default_rng(11)))
+
+        def objective(arguments):
+            params, x = arguments
+            x = tuple(jnp.full((ROWS, 3), 9.0).at[rows].set(own) for own in x)
+            y, _ = net.update(params, state, x, training=training, mask=MASK)
+            return two_sums(jnp.concatenate(y, axis=1)[rows])
 
         assert_gradients_agree(objective, (params, x))
 
@@ -299,20 +422,6 @@ def test_the_moments_of_a_batch():
             return jnp.array([jnp.sum(mixture * y[:3]), jnp.sum(y[:3] ** 3)])
 
         assert_gradients_agree(objective, (params, x[:3]))
-
-
-def test_the_table_of_an_embedding():
-    """By the rows that are taken, one of them twice and one never."""
-    layer, x = Embedding(4, 3), jnp.array([[0, 2], [2, 3]])
-    with x64():
-        params = random_params(layer, (2,))
-        mixture = jnp.asarray(np.random.default_rng(12).normal(size=(2, 2, 3)))
-
-        def objective(params):
-            y = layer.apply(params, x)
-            return jnp.array([jnp.sum(mixture * y), jnp.sum(jnp.square(y))])
-
-        assert_gradients_agree(objective, params)
 
 
 # The trainer's own objective: its gradient is what plain descent at rate 1 subtracts
@@ -350,7 +459,7 @@ def batch_for(loss):
 @pytest.mark.parametrize(("head", "loss"), [*FUSED, *NOT_FUSED], ids=named)
 @pytest.mark.one_in(2)
 def test_the_step_subtracts_the_gradient_of_its_loss(head, loss):
-    trainer = Trainer(every_layer("tanh", Dense(CLASSES, head)), loss, SGD(1.0))
+    trainer = Trainer(several_layers("tanh", Dense(CLASSES, head)), loss, SGD(1.0))
     with x64():
         params = random_params(trainer.net, (2, 3))
         batch = batch_for(loss)
@@ -368,11 +477,42 @@ def test_the_step_subtracts_the_gradient_of_its_loss(head, loss):
         assert max(jax.tree.leaves(found)) <= TOLERANCE, found
 
 
+@pytest.mark.long
+def test_the_step_of_a_graph():
+    """With penalties, two losses and a frozen layer, of which nothing is changed."""
+    net = a_graph()
+    losses = "sparse_categorical_crossentropy", "mse"
+    trainer = Trainer(net, losses, SGD(1.0), loss_weights=(1.0, 0.3))
+    rng = np.random.default_rng(3)
+    y = rng.integers(0, CLASSES, ROWS), rng.normal(size=(ROWS, 1))
+    with x64():
+        params, state = random_params(net, SHAPES), remembered(net, SHAPES)
+        batch = Batch(examples(SHAPES, rng), y, (WEIGHT, WEIGHT), MASK)
+
+        @jax.jit
+        def step(params):
+            start = trainer.init(jax.random.wrap_key_data(KEY_DATA), SHAPES)
+            start = start.with_variables(Variables(params, state))
+            after, logs = trainer.step(start, batch)
+            return after.params, logs["loss"]
+
+        point, restored = flattened(params)
+        several = jax.vmap(lambda flat: step(restored(flat))[1])
+        differences = restored(central_differences(several, point))
+        gradients = jax.tree.map(np.subtract, params, float64(step(params)[0]))
+        assert_trees_close(
+            gradients.pop("frozen"),
+            jax.tree.map(np.zeros_like, differences.pop("frozen")),
+        )
+        found = jax.tree.map(relative_error, gradients, differences)
+        assert max(jax.tree.leaves(found)) <= TOLERANCE, found
+
+
 @pytest.mark.parametrize(("head", "loss"), FUSED, ids=named)
 @pytest.mark.one_in(3)
 def test_fused_and_unfused_gradients_agree(head, loss):
     """In float64 and off the clipping they are one function."""
-    net = every_layer("tanh", Dense(CLASSES, head))
+    net = several_layers("tanh", Dense(CLASSES, head))
     fused = Trainer(net, loss, SGD(1.0))
     unfused = Trainer(net, loss.per_example, SGD(1.0))
     with x64():
@@ -417,7 +557,7 @@ def test_backpropagation_written_out_agrees():
 
 def test_metrics_add_nothing_to_the_gradient():
     loss = CategoricalCrossentropy()
-    bare = Trainer(every_layer("tanh", Dense(CLASSES, "softmax")), loss, SGD(1.0))
+    bare = Trainer(several_layers("tanh", Dense(CLASSES, "softmax")), loss, SGD(1.0))
     full = dataclasses.replace(bare, metrics=("accuracy", "mse"))
     with x64():
         params, batch = random_params(bare.net, (2, 3)), batch_for(loss)

@@ -157,7 +157,7 @@ class Layer(Running, Alone, Configured, abc.ABC):
             initializer: a name, one of `jaxnet_mini.initializers` or a callable
                 ``(key, shape) -> array``; by default ``"glorot_uniform"``, and
                 ``"zeros"`` for what is no float.
-            dtype: of its numbers, ``"float32"`` by default.
+            dtype: of its numbers; ``"float32"`` by default, in x64 ``"float64"``.
             trainable: whether gradients change it.
             **named: ``regularizer``, ``constraint``, and ``name``, by default
                 ``"variable"``; a name that is there already is numbered.
