@@ -20,6 +20,7 @@ from jaxnet_mini.core.networks.graph import (
 from jaxnet_mini.core.networks.order import by_depth
 from jaxnet_mini.core.types import Shape
 from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.files import keras_operations
 
 
 def layer_names(net: Graph) -> list[str]:
@@ -93,6 +94,7 @@ def nodes_of(
     entries = config.get("layers")
     if not isinstance(entries, list) or not entries:
         raise ArgumentError("a Functional has no layers.")
+    entries = [*map(keras_operations.as_layer, entries)]
     starts = input_names(config)
     ends = _places(config, "output_layers")
     calls = {

@@ -15,7 +15,7 @@ from oracles import raises_text
 import jaxnet_mini as jn
 from jaxnet_mini.errors import ArgumentError, FileError, ShapeError, UnknownNameError
 from jaxnet_mini.files import config as configs
-from jaxnet_mini.files import keras_config, keras_graphs
+from jaxnet_mini.files import keras_config, keras_graphs, keras_operations
 from jaxnet_mini.models.load import load_model
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -691,6 +691,64 @@ def test_graphs_and_models_inside_models_come_back(tmp_path):
     # Layers in a row are a Sequential, whatever Keras calls them.
     names = [layer.name for layer in load_model(tmp_path / "row.keras").layers]
     assert names == ["shared", "last"]
+
+
+def test_operations_come_back_as_layers(tmp_path):
+    path, ours = tmp_path / "model.keras", tmp_path / "ours.keras"
+    with keras_on_jax() as keras:
+        keras.utils.clear_session()
+        ops, x, y = keras.ops, keras.Input((3,)), keras.Input((3,))
+        z = ops.relu(1.0 - (-(2.0 * (keras.layers.Dense(3)(x) + y) / 3.0) - y))
+        z = ops.leaky_relu(ops.elu(z + 0.25, 0.5) - 1, 0.3) * np.float32(2)
+        z = ops.concatenate([ops.minimum(z, x), ops.silu(ops.maximum(x, y) * z)], 1)
+        theirs = keras.Model([x, y], keras.layers.Dense(2)(ops.softmax(z, axis=-1)))
+        theirs.save(path)
+        inputs = [X[:, 0], X[:, 1]]
+        expected = np.asarray(theirs(inputs))
+        model = load_model(path)
+        model.save(ours)
+        again = np.asarray(keras.models.load_model(ours)(inputs))
+    np.testing.assert_allclose(model(inputs), expected, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(again, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_operations_that_no_layer_does_are_named_with_a_way(tmp_path):
+    def mean(ops, x):
+        return ops.mean(x, axis=-1, keepdims=True)
+
+    path = tmp_path / "model.keras"
+    with keras_on_jax() as keras:
+        x = keras.Input((3,))
+        theirs = keras.Model(x, mean(keras.ops, keras.layers.Dense(3)(x)))
+        theirs.save(path)
+        expected = np.asarray(theirs(X[:, 0]))
+    with raises_text(ArgumentError, "is the operation Mean of", "model.load_weights"):
+        load_model(path)
+    x = jn.Input((3,))
+    model = jn.Model(x, jn.layers.Lambda(lambda x: mean(jn.ops, x))(jn.Dense(3)(x)))
+    model.load_weights(path)
+    np.testing.assert_allclose(model(X[:, 0]), expected, rtol=1e-6, atol=1e-6)
+
+
+CALLED_OTHERWISE = {
+    "Add": [lambda ops, x: x + np.ones(3, np.float32), lambda ops, x: x + x[:, 0]],
+    "Maximum": [lambda ops, x: ops.maximum(x, 0.5)],
+    "TrueDivide": [lambda ops, x: 2.0 / x],
+    "Gelu": [lambda ops, x: ops.gelu(x)],
+}
+
+
+@pytest.mark.parametrize("kind", CALLED_OTHERWISE)
+def test_operations_called_as_no_layer_is_are_named(kind):
+    """Of ``x + x[:, 0]`` Keras's layer fills up another axis than the operation."""
+    for function in CALLED_OTHERWISE[kind]:
+        with keras_on_jax() as keras:
+            x = keras.Input((3, 3))
+            config = json.loads(keras.Model(x, function(keras.ops, x)).to_json())
+        layers = config["config"]["layers"]
+        own = next(entry for entry in layers if entry["class_name"] == kind)
+        with raises_text(ArgumentError, f"is the operation {kind} of Keras"):
+            keras_operations.as_layer(own)
 
 
 UNSUPPORTED_SETTINGS = [

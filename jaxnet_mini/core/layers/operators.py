@@ -14,7 +14,7 @@ from jaxnet_mini.core.layers.merging import Add, Multiply, Subtract
 
 _MERGING: dict[str, type[Base]] = {"add": Add, "mul": Multiply, "sub": Subtract}
 
-_OF_A_NUMBER: dict[str, Callable[[float], tuple[float, float]]] = {
+OF_A_NUMBER: dict[str, Callable[[float], tuple[float, float]]] = {
     "add": lambda number: (1.0, number),
     "mul": lambda number: (number, 0.0),
     "rsub": lambda number: (-1.0, number),
@@ -34,8 +34,8 @@ def operate(name: str, symbol: Any, other: Any) -> Any:
     """
     if symbols.is_symbolic(other) and name in _MERGING:
         return _MERGING[name]()([symbol, other])
-    if is_number(other) and name in _OF_A_NUMBER:
-        return Rescaling(*_OF_A_NUMBER[name](float(other)))(symbol)
+    if is_number(other) and name in OF_A_NUMBER:
+        return Rescaling(*OF_A_NUMBER[name](float(other)))(symbol)
     return None
 
 
