@@ -172,12 +172,35 @@ class Handle:
                 within=self._model.net.dtype,
             )[0]
 
+    def _weights(self, trainable: bool | None = None) -> list[Weight]:
+        params, state = self._variables()
+        own = Variables({self.name: params}, {self.name: state})
+        return weights.listed([self._place[1]], own, trainable)
+
     @property
     def weights(self) -> list[Weight]:
         """Its weights, in its own order, then what it remembers."""
-        params, state = self._variables()
-        own = Variables({self.name: params}, {self.name: state})
-        return weights.listed([self._place[1]], own)
+        return self._weights()
+
+    variables = weights
+
+    @property
+    def trainable_weights(self) -> list[Weight]:
+        """Those that are trained."""
+        return self._weights(True)
+
+    trainable_variables = trainable_weights
+
+    @property
+    def non_trainable_weights(self) -> list[Weight]:
+        """Those that are not, and what it remembers."""
+        return self._weights(False)
+
+    non_trainable_variables = non_trainable_weights
+
+    def count_params(self) -> int:
+        """Return the number of numbers in all its weights."""
+        return sum(weight.value.size for weight in self.weights)
 
     def get_weights(self) -> list[NDArray[Any]]:
         """Return copies of its weights as NumPy arrays."""

@@ -1,6 +1,7 @@
 """What all layers share: shapes that are checked, names, penalties."""
 
 import dataclasses
+import functools
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
@@ -12,12 +13,12 @@ from jax import Array
 from jaxnet_mini.base.arguments import as_integer, check_positive
 from jaxnet_mini.base.policies import check_policy
 from jaxnet_mini.base.text import as_call
-from jaxnet_mini.core import constraints, initializers, regularizers
+from jaxnet_mini.core import constraints, initializers, random, regularizers
 from jaxnet_mini.core.fields import Checked, Flag, Newer, check_fields
 from jaxnet_mini.core.layers import called, symbols
 from jaxnet_mini.core.types import Params, RandomKey, Shape
 from jaxnet_mini.core.values import Value
-from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
+from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError, StateError
 
 
 def check_shape(value: Any, argument: str) -> Shape:
@@ -109,6 +110,18 @@ def constrained(params: Params, wanted: Mapping[str, constraints.Named]) -> Para
     return params | found if found else params
 
 
+ALONE: list[Any] = []
+"""What finds the model in which a layer has weights: `jaxnet_mini.models.alone`, which
+needs layers and puts itself here."""
+
+_LISTS = {"weights", "trainable_weights", "non_trainable_weights"}
+_LISTS |= {"variables", "trainable_variables", "non_trainable_variables"}
+OF_A_MODEL = _LISTS | {"get_weights", "set_weights", "count_params", "input", "output"}
+OF_A_MODEL |= {"kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance"}
+OF_A_MODEL |= {"embeddings"}
+"""What a layer has in a model alone."""
+
+
 @dataclasses.dataclass(frozen=True, repr=False)
 class Base(Value):
     """What all layers here share: a declared input shape, a name, a short ``repr``.
@@ -182,7 +195,8 @@ class Base(Value):
     ) -> Any:
         """Return what stands for the outputs, in a model that is being written.
 
-        A layer without weights takes arrays too, and returns their outputs.
+        It takes arrays too. A layer with weights then stands in a model of its own, or
+        in the one that has it, and any other that it is put into shares them.
 
         Args:
             x: an `Input`, what another layer's call returned, or a list of such.
@@ -216,15 +230,50 @@ class Base(Value):
             and not (more or named)
         ):
             x = jax.tree.map(jnp.asarray, tuple(x) if isinstance(x, list) else x)
-            params = self._shapes(jax.tree.map(lambda one: one.shape[1:], x))
+            shape = jax.tree.map(lambda one: one.shape[1:], x)
+            params = self._shapes(shape)
             if not jax.tree.leaves(params):
                 return self._alone(params, x, bool(training))
+            if not any(isinstance(one, jax.core.Tracer) for one in given):
+                return ALONE[0](self, shape)(x, training)
         raise LayerError(
             f"{self!r} is called, and a layer here is a value without weights: stack "
             "layers, model = Sequential([Input((4,)), Dense(8), ...]), and call "
             "model(x); or net = jn.serial(Dense(8), ...), output_shape, params = "
             "net.init(key, (4,)) and net.apply(params, x)."
         )
+
+    def build(self, input_shape: Any) -> None:
+        """Have weights, in a model of its own, before the first call.
+
+        Args:
+            input_shape: with the batch axis, ``(None, 4)``.
+
+        >>> from jaxnet_mini.layers import Dense
+        >>> layer = Dense(3)
+        >>> layer.build((None, 4))
+        >>> layer.kernel.shape, len(layer.weights)
+        ((4, 3), 2)
+        """
+        ALONE[0](self, check_shape(tuple(input_shape)[1:], "input_shape"))
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in OF_A_MODEL:
+            kind = type(self).__name__
+            raise AttributeError(f"{kind!r} object has no attribute {name!r}")
+        try:
+            return getattr(ALONE[0](self), name)
+        except StateError as error:
+            if name in _LISTS:
+                return []  # as in Keras, before there are any
+            raise AttributeError(f"{name}: {error}") from None
+        except LayerError as error:
+            raise AttributeError(f"{name}: {error}") from None
+
+    @functools.cached_property
+    def _own_model(self) -> Any:  # passed over by what compares layers
+        """The model that it stands in by itself."""
+        return None
 
     def _shapes(self, input_shape: Any) -> Params:
         """Return the parameters for inputs of a shape, without their numbers."""
@@ -235,7 +284,8 @@ class Base(Value):
 
     def _alone(self, params: Params, x: Any, training: bool) -> Any:
         """Return the outputs of a layer without weights, called by itself."""
-        return self.apply(params, x, training=training)
+        key = random.next_key() if training else None
+        return self.apply(params, x, key=key, training=training)
 
     def check(self, input_shape: Any) -> None:
         """Raise a ShapeError where ``input_shape`` is not what was declared."""

@@ -64,7 +64,8 @@ def _run(layer: Any, call: _Call, x: Any) -> tuple[Any, State]:
     copy = object.__new__(type(layer))
     vars(copy).update(vars(layer))
     weights = call.params if isinstance(call.params, dict) else {}
-    vars(copy).update({n: w for n, w in weights.items() if not hasattr(layer, n)})
+    settings = {*vars(layer), *dir(type(layer))}
+    vars(copy).update({n: w for n, w in weights.items() if n not in settings})
     vars(copy)[_CALL] = call
     taken = inspect.signature(type(layer).call).parameters
     numbers, key, owner = itertools.count(), call.how["key"], repr(layer)
