@@ -12,8 +12,8 @@ import datetime
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,10 @@ COMPOSED: dict[type, str] = {Serial: "sequential", Graph: "functional"}
 
 VERSION = "3.0.0"
 """Of Keras, whose layout it is."""
+
+
+Arrays: TypeAlias = dict[str, dict[int, NDArray[Any]]]
+"""What stands in files of weights: arrays by their groups and numbers."""
 
 
 class Group(NamedTuple):
@@ -85,12 +89,12 @@ def inner(part: LayerOutline) -> Iterator[LayerOutline]:
         )
 
 
-def weights_file(
+def arrays_of(
     outline: Sequence[LayerOutline],
     variables: Variables,
     optimizer: Sequence[NDArray[Any]] | None,
-) -> bytes:
-    """Return the contents of a ``.weights.h5`` file.
+) -> Arrays:
+    """Return what stands in files of weights.
 
     Args:
         outline: of the layers.
@@ -98,23 +102,27 @@ def weights_file(
         optimizer: the variables of Keras's optimizer; None for none.
     """
     values = weights.of(variables)
-    arrays: dict[str, list[NDArray[Any]]] = {"": []}
+    lists: dict[str, list[NDArray[Any]]] = {"vars": []}
     for group in groups(outline):
         own = [transfers.to_host(values[path]) for path in group.paths]
-        arrays[f"{group.name}/"] = own
+        lists[f"{group.name}/vars"] = own
     if optimizer is not None:
-        arrays["optimizer/"] = list(optimizer)
-    return _hdf5(arrays)
+        lists["optimizer/vars"] = list(optimizer)
+    return {
+        path: {number: np.asarray(array) for number, array in enumerate(own)}
+        for path, own in lists.items()
+    }
 
 
-def _hdf5(arrays_of: Mapping[str, Sequence[NDArray[Any]]]) -> bytes:
+def hdf5(arrays: Arrays) -> bytes:
+    """Return the contents of a ``.weights.h5`` file."""
     h5py = import_extra("h5py", "keras")
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as file:
-        for path, arrays in arrays_of.items():
-            group = file.create_group(f"{path}vars")
-            for index, array in enumerate(arrays):
-                stored = group.create_dataset(str(index), data=np.asarray(array))
+        for path, own in arrays.items():
+            group = file.create_group(path)
+            for number, array in own.items():
+                stored = group.create_dataset(str(number), data=array)
                 if array.dtype.name == "bfloat16":
                     # HDF5 has it not, and Keras finds out by this.
                     stored.attrs["dtype"] = "bfloat16"
@@ -126,7 +134,7 @@ def model_file(config: dict[str, Json], weights: bytes) -> bytes:
 
     Args:
         config: as Keras has it, see `jaxnet_mini.files.keras_words`.
-        weights: see `weights_file`.
+        weights: see `hdf5`.
 
     Raises:
         FileError: there is more to describe than is read.

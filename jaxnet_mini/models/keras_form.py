@@ -29,10 +29,10 @@ from jaxnet_mini.models.held import Held
 from jaxnet_mini.models.weights import fitting
 
 
-def weights_file(held: Held) -> bytes:
-    """Return the contents of a ``.weights.h5`` file."""
+def arrays_of(held: Held) -> keras_writer.Arrays:
+    """Return what stands in files of weights."""
     variables, optimizer = held.untrained().variables, _optimizer_variables(held)
-    return keras_writer.weights_file(held.blueprint.shapes, variables, optimizer)
+    return keras_writer.arrays_of(held.blueprint.shapes, variables, optimizer)
 
 
 def model_file(held: Held, config: dict[str, Json]) -> bytes:
@@ -46,7 +46,7 @@ def model_file(held: Held, config: dict[str, Json]) -> bytes:
         ArgumentError: something has no equal in Keras.
     """
     written = described(held, config, trained=True)
-    return keras_writer.model_file(written, weights_file(held))
+    return keras_writer.model_file(written, keras_writer.hdf5(arrays_of(held)))
 
 
 def described(

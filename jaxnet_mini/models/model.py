@@ -845,21 +845,31 @@ class Model:
         """
         self.compile(**compiling.arguments_of(config, custom_objects))
 
-    def save_weights(self, path: FilePath, overwrite: bool = True) -> None:
-        """Write all weights into a file.
+    def save_weights(
+        self,
+        path: FilePath,
+        overwrite: bool = True,
+        max_shard_size: float | None = None,
+    ) -> None:
+        """Write all weights into a file, or into several.
 
         Args:
             path: a name that ends in ``.weights.safetensors``, for weights by their
                 paths, or in ``.weights.h5``, for what Keras 3 writes: there the
                 optimizer's state goes along, see `save`.
             overwrite: whether a file of this name may be replaced.
+            max_shard_size: of each of several files as Keras 3 writes them, in GB;
+                ``path``, which then ends in ``.weights.json``, names them, and they lie
+                beside it.
 
         Raises:
             StateError: the input shape, and so the weights, are not known yet.
+            ArgumentError: ``max_shard_size`` is no number, an array alone is larger, or
+                it is given without such a name.
             MissingExtraError: h5py is not installed, for files of Keras.
             FileError: the file cannot be written; what was there is there still.
         """
-        saving.save_weights(self._held, path, overwrite)
+        saving.save_weights(self._held, path, overwrite, max_shard_size)
 
     def load_weights(self, path: FilePath) -> None:
         """Replace all weights by those in a file; the optimizer's state stays.

@@ -2,14 +2,22 @@
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from jaxnet_mini.base import plain_json
+from jaxnet_mini.base.arguments import check_float, check_path
 from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.callbacks import Callback, ModelCheckpoint
 from jaxnet_mini.core.networks import weights
-from jaxnet_mini.errors import import_extra
-from jaxnet_mini.files import keras_files, keras_writer, safetensors, train_state
+from jaxnet_mini.errors import ArgumentError, import_extra
+from jaxnet_mini.files import (
+    keras_files,
+    keras_shards,
+    keras_writer,
+    safetensors,
+    train_state,
+)
 from jaxnet_mini.files.safetensors import FilePath
 from jaxnet_mini.models import architecture, keras_form
 from jaxnet_mini.models import compile as compiling
@@ -19,12 +27,27 @@ SUFFIXES = (safetensors.SUFFIX, keras_writer.SUFFIX)
 WEIGHTS_SUFFIXES = (safetensors.WEIGHTS_SUFFIX, keras_writer.WEIGHTS_SUFFIX)
 
 
-def save_weights(held: Held, path: FilePath, overwrite: bool) -> None:
-    """Write all weights into a file; see `Model.save_weights`."""
+def save_weights(
+    held: Held, path: FilePath, overwrite: bool, max_shard_size: float | None
+) -> None:
+    """Write all weights into a file or several; see `Model.save_weights`."""
     held.blueprint.check_shape_known()
-    target = safetensors.writable(path, WEIGHTS_SUFFIXES, overwrite)
+    several = os.fspath(check_path("path", path)).endswith(keras_shards.SUFFIX)
+    if several != (max_shard_size is not None):
+        raise ArgumentError(
+            "max_shard_size goes with a name that ends in '.weights.json', for weights "
+            f"in several files of at most so many GB, and path is {path!r} with "
+            f"max_shard_size={max_shard_size!r}: give both or neither."
+        )
+    suffixes = (keras_shards.SUFFIX,) if several else WEIGHTS_SUFFIXES
+    target = safetensors.writable(path, suffixes, overwrite)
+    if max_shard_size is not None:
+        most = check_float("max_shard_size", max_shard_size, least=0.0)
+        shards = keras_shards.shards(keras_form.arrays_of(held), most)
+        keras_shards.write(Path(path), target, shards)
+        return
     if target.name.endswith(keras_writer.WEIGHTS_SUFFIX):
-        contents = keras_form.weights_file(held)
+        contents = keras_writer.hdf5(keras_form.arrays_of(held))
     else:
         arrays = weights.of(held.untrained().variables)
         contents = safetensors.encoded(arrays, {"format": "weights"})

@@ -13,6 +13,7 @@ from oracles import assert_trees_identical, raises_text, x64
 
 import jaxnet_mini as jn
 from jaxnet_mini.errors import ArgumentError, FileError, MissingExtraError
+from jaxnet_mini.files import safetensors
 from jaxnet_mini.models import held
 from jaxnet_mini.models.load import load_model
 
@@ -271,3 +272,66 @@ def test_a_state_of_another_optimizer_is_left_there(tmp_path):
         again = load_model(path)
         assert_trees_identical(again.params, model.params)
         assert not begun(again), case
+
+
+def test_weights_in_several_files_are_the_old_or_the_new(tmp_path, monkeypatch):
+    """Wherever the process dies: between two files, as each appears as a whole."""
+    layers = [jn.Dense(4, input_dim=3), jn.Dense(4), jn.Dense(4)]
+    model, reader = jn.Sequential(layers), jn.Sequential(layers)
+    shapes = [array.shape for array in model.get_weights()]
+
+    def save(path, number):
+        model.set_weights([np.full(shape, number, np.float32) for shape in shapes])
+        model.save_weights(path, max_shard_size=80 / 2**30)
+
+    def saved(path):
+        reader.load_weights(path)
+        (number,) = {float(x) for array in reader.get_weights() for x in array.flat}
+        return number
+
+    replace, found = safetensors.replace, []
+    for stop in range(6):
+        path = tmp_path / str(stop) / "a.weights.json"
+        path.parent.mkdir()
+        foreign = path.with_name("a_00007.weights.h5")
+        foreign.write_bytes(b"of the user's own")
+        save(path, 1)
+        left = iter(range(stop))
+
+        def dying(*given, left=left):
+            next(left)
+            replace(*given)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(safetensors, "replace", dying)
+            try:
+                save(path, 2)
+                died = False
+            except StopIteration:
+                died = True
+        found.append((died, saved(path)))
+        save(path, 3)
+        assert saved(path) == 3
+        assert foreign.read_bytes() == b"of the user's own"
+    # Three files with weights, the index, and the first file emptied.
+    assert found == [*[(True, 1)] * 4, (True, 2), (False, 2)]
+
+
+def test_several_files_need_a_size_and_a_name(tmp_path):
+    model = jn.Sequential([jn.Dense(4, input_dim=3)])
+    path = tmp_path / "a.weights.json"
+    with raises_text(
+        ArgumentError, "max_shard_size goes with a name", "both or neither"
+    ):
+        model.save_weights(path)
+    with raises_text(
+        ArgumentError, "max_shard_size goes with a name", "both or neither"
+    ):
+        model.save_weights(tmp_path / "a.weights.h5", max_shard_size=1)
+    with raises_text(ArgumentError, "max_shard_size must be a finite number of at"):
+        model.save_weights(path, max_shard_size="1")
+    with raises_text(
+        ArgumentError, "max_shard_size is 1e-08 GB, and layers/dense/vars/0 alone is"
+    ):
+        model.save_weights(path, max_shard_size=1e-8)
+    assert not [*tmp_path.iterdir()]

@@ -316,3 +316,42 @@ def test_every_optimizer_goes_on_in_keras(tmp_path, amount):
         if scheduled:  # the rate of the last step, which the next one sets anew
             restored.hyperparams["learning_rate"] = state.hyperparams["learning_rate"]
         assert_trees_close(restored, state)
+
+
+def test_keras_reads_weights_in_several_files(tmp_path):
+    """Also where its own were there, of which it opens the first whatever is named."""
+    path, fresh, most = tmp_path / "a.weights.json", tmp_path / "fresh", 100 / 2**30
+    fresh.mkdir()
+    layers = [jn.Dense(3, input_dim=4), jn.layers.BatchNormalization()]
+    layers += [jn.serial(jn.Dense(3)), jn.Dropout(0.5), jn.Dense(2)]
+    model = jn.Sequential(layers)
+    model.compile(jn.optimizers.Adam(0.01), "mse")
+    with keras_on_jax() as keras:
+        dense = keras.layers.Dense
+        inside = keras.Sequential([keras.Input((3,)), dense(3)])
+        row = [keras.Input((4,)), dense(3), keras.layers.BatchNormalization(), inside]
+        theirs = keras.Sequential([*row, keras.layers.Dropout(0.5), dense(2)])
+        theirs.compile("adam", "mse")
+        theirs.optimizer.build(theirs.trainable_variables)
+        for variable in [*theirs.variables, *theirs.optimizer.variables[2:]]:
+            variable.assign(RNG.uniform(1, 2, variable.shape))
+        theirs.save_weights(path, max_shard_size=most)
+        written = sorted(file.name for file in tmp_path.glob("a*"))
+        expected = [np.asarray(v) for v in theirs.optimizer.variables[2:]]
+        weights = theirs.get_weights()
+        assert model.state.optimizer_state is not None  # which is what a file replaces
+        model.load_weights(path)
+        for _ in range(2):
+            model.save_weights(path, max_shard_size=most)
+            for variable in [*theirs.variables, *theirs.optimizer.variables[2:]]:
+                variable.assign(0 * variable)
+            theirs.load_weights(path)
+            found = [np.asarray(v) for v in theirs.optimizer.variables[2:]]
+            pairs = zip(
+                [*theirs.get_weights(), *found], [*weights, *expected], strict=True
+            )
+            for array, wanted in pairs:
+                np.testing.assert_array_equal(array, wanted)
+    # Where none were there, they are called as Keras calls them.
+    model.save_weights(fresh / path.name, max_shard_size=most)
+    assert sorted(file.name for file in fresh.iterdir()) == written

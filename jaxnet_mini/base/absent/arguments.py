@@ -155,7 +155,6 @@ ARGUMENTS: dict[str, dict[str, Absent]] = {
     },
     "save_weights": {
         "filepath": _renamed("path"),
-        "max_shard_size": Absent("weights are one file"),
         "save_format": Absent("the name says it: .safetensors, or .weights.h5"),
     },
     "set_weights": {"weights": _renamed("arrays")},
