@@ -39,7 +39,7 @@ celu elu glu hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu log_sigmoid
 log_softmax relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign
 squareplus tanh tanh_shrink
 """
-_OF_LAX = "cond erf fori_loop rsqrt scan stop_gradient top_k"
+_OF_LAX = "cond erf fori_loop rsqrt scan stop_gradient"
 _PLACES: dict[str, Any] = {
     **dict.fromkeys(_OF_NUMPY.split(), jnp),
     **dict.fromkeys(_OF_ACTIVATIONS.split(), activations),
@@ -49,7 +49,8 @@ _PLACES: dict[str, Any] = {
     **dict.fromkeys(("cholesky", "det", "inv", "norm", "qr", "solve"), jnp.linalg),
 }
 
-__all__ = sorted([*_PLACES, "cast", "convert_to_numpy", "convert_to_tensor", "unstack"])
+_OWN = ("cast", "convert_to_numpy", "convert_to_tensor", "top_k", "unstack")
+__all__ = sorted([*_PLACES, *_OWN])
 
 
 def cast(x: Any, dtype: Any) -> jax.Array:
@@ -68,6 +69,15 @@ def convert_to_numpy(x: Any) -> NDArray[Any]:
     return np.asarray(plain(x))
 
 
+def top_k(x: Any, k: int, sorted: bool = True) -> Any:  # noqa: ARG001
+    """Return the ``k`` largest along the last axis and their places, in order always.
+
+    >>> [part.tolist() for part in top_k([5, 2, 7], 2, sorted=False)]
+    [[7, 5], [2, 0]]
+    """
+    return jax.lax.top_k(jnp.asarray(x), k)
+
+
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[jax.Array]:
     """Return the arrays along an axis, in a list; ``num`` is their number."""
     x = jnp.moveaxis(jnp.asarray(x), axis, 0)
@@ -75,14 +85,14 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[jax.Array]:
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("cast", "convert_to_numpy", "convert_to_tensor", "unstack"):
+    if name in _OWN:
         return globals()[name]  # asked for by the face
     if name not in _PLACES:
         near = difflib.get_close_matches(name, __all__, n=1)
         guess = f"did you mean {near[0]}?" if near else "use jax.numpy or jax itself."
         raise AbsentNameError(f"jaxnet_mini.ops has no {name}: {guess}", name=name)
     function = getattr(_PLACES[name], name)
-    if name not in ("erf", "rsqrt", "top_k"):
+    if name not in ("erf", "rsqrt"):
         return function
     # Unlike the others, these take nothing but arrays.
     return lambda x, *given, **named: function(jnp.asarray(x), *given, **named)

@@ -8,7 +8,7 @@ and goes on as if they were its own. They are not: what a variable is stands in 
 import dataclasses
 import functools
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import jax
@@ -108,10 +108,54 @@ def spec_of(
     return Spec(chosen, known, kind, initializer, *kept, trainable)
 
 
-class Variable:
-    """A variable, as its object sees it: an array that can be assigned to.
+class Standing:
+    """What stands for its ``value`` in what NumPy, ``jax.numpy`` and operators do."""
 
-    It stands for its value in what NumPy, ``jax.numpy`` and operators do.
+    @property
+    def value(self) -> Array:
+        """The array."""
+        raise NotImplementedError
+
+    def assign(self, value: Any) -> Array:
+        """Put another value in its place, of the same shape; return it."""
+        raise NotImplementedError
+
+    def assign_add(self, value: Any) -> Array:
+        """Add to its value; return the sum."""
+        return self.assign(self.value + jnp.asarray(value).astype(self.value.dtype))
+
+    def assign_sub(self, value: Any) -> Array:
+        """Subtract from its value; return the difference."""
+        return self.assign(self.value - jnp.asarray(value).astype(self.value.dtype))
+
+    def numpy(self) -> Any:
+        """Return its value as a NumPy array."""
+        return jax.device_get(self.value)
+
+    def __jax_array__(self) -> Array:
+        return self.value
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        return self.numpy()
+
+    def __getitem__(self, index: Any) -> Array:
+        return self.value[index]
+
+    def __iter__(self) -> Iterator[Array]:
+        return iter(self.value)
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __neg__(self) -> Array:
+        return -self.value
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+
+class Variable(Standing):
+    """A variable, as its object sees it: an array that can be assigned to.
 
     Args:
         spec: what it is.
@@ -171,37 +215,10 @@ class Variable:
             self.values[self.spec.name] = array.astype(before.dtype)
         return array
 
-    def assign_add(self, value: Any) -> Array:
-        """Add to its value; return the sum."""
-        return self.assign(self.value + jnp.asarray(value).astype(self.dtype))
-
-    def assign_sub(self, value: Any) -> Array:
-        """Subtract from its value; return the difference."""
-        return self.assign(self.value - jnp.asarray(value).astype(self.dtype))
-
-    def numpy(self) -> Any:
-        """Return its value as a NumPy array."""
-        return jax.device_get(self.value)
-
-    def __jax_array__(self) -> Array:
-        return self.value
-
-    def __array__(self, *_: Any, **__: Any) -> Any:
-        return self.numpy()
-
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or self.values is None:
             raise AttributeError(f"{self!r} has no attribute {name!r}.")
         return getattr(self.value, name)
-
-    def __getitem__(self, index: Any) -> Array:
-        return self.value[index]
-
-    def __neg__(self) -> Array:
-        return -self.value
-
-    def __float__(self) -> float:
-        return float(self.value)
 
     def __repr__(self) -> str:
         return f"<Variable {self.name}, shape={self.shape}, dtype={self.dtype}>"
@@ -209,7 +226,7 @@ class Variable:
 
 def plain(value: Any) -> Any:
     """Return the value of a variable, and all else as it is."""
-    return value.value if isinstance(value, Variable) else value
+    return value.value if isinstance(value, Standing) else value
 
 
 def _operators() -> None:
@@ -220,10 +237,10 @@ def _operators() -> None:
         return lambda self, other: apply(plain(other), self.value)
 
     for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"):
-        setattr(Variable, f"__{name}__", forwards(getattr(operator, name)))
-        setattr(Variable, f"__r{name}__", backwards(getattr(operator, name)))
+        setattr(Standing, f"__{name}__", forwards(getattr(operator, name)))
+        setattr(Standing, f"__r{name}__", backwards(getattr(operator, name)))
     for name in ("lt", "le", "gt", "ge"):
-        setattr(Variable, f"__{name}__", forwards(getattr(operator, name)))
+        setattr(Standing, f"__{name}__", forwards(getattr(operator, name)))
 
 
 _operators()

@@ -63,7 +63,9 @@ class Handle:
         if self._model.built and not hasattr(type(self.pure), name):
             for own in self._variables():
                 if name in own:
-                    return own[name]
+                    path = "/".join((*self._place[0], name))
+                    named = {weight.path: weight for weight in self.weights}
+                    return named.get(path, own[name])
         return getattr(self.pure, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -173,9 +175,10 @@ class Handle:
             )[0]
 
     def _weights(self, trainable: bool | None = None) -> list[Weight]:
-        params, state = self._variables()
-        own = Variables({self.name: params}, {self.name: state})
-        return weights.listed([self._place[1]], own, trainable)
+        self._variables()  # an error where there are none yet
+        path, part = self._place
+        within = "".join(f"{name}/" for name in path[:-1])
+        return weights.listed(self._model._held, [part], trainable, within)
 
     @property
     def weights(self) -> list[Weight]:

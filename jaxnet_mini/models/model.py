@@ -360,15 +360,14 @@ class Model:
     @property
     def weights(self) -> list[Weight]:
         """All weights, in order of the layers: kernel, bias, then what it remembers."""
-        variables = self._held.untrained().variables
-        return weights.listed(self._held.blueprint.shapes, variables)
+        return weights.listed(self._held, self._held.blueprint.shapes)
 
     variables = weights
 
     @property
     def trainable_weights(self) -> list[Weight]:
         """The weights that are trained: none of a frozen layer, and no statistics."""
-        return self._weights(True)
+        return weights.listed(self._held, self._held.blueprint.shapes, True)
 
     @property
     def trainable_variables(self) -> list[Weight]:
@@ -378,16 +377,12 @@ class Model:
     @property
     def non_trainable_weights(self) -> list[Weight]:
         """The other ones: of frozen layers, and what layers remember."""
-        return self._weights(False)
+        return weights.listed(self._held, self._held.blueprint.shapes, False)
 
     @property
     def non_trainable_variables(self) -> list[Weight]:
         """The same as `non_trainable_weights`."""
         return self.non_trainable_weights
-
-    def _weights(self, trainable: bool) -> list[Weight]:
-        variables = self._held.untrained().variables
-        return weights.listed(self._held.blueprint.shapes, variables, trainable)
 
     @property
     def losses(self) -> list[Array]:

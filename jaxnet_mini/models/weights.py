@@ -1,6 +1,5 @@
 """The weights of a model, one array at a time, and how others take their place."""
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,18 +11,32 @@ from numpy.typing import NDArray
 from jaxnet_mini.core.networks import protocol, weights
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.paths import by_path
-from jaxnet_mini.core.types import Shape, Variables
+from jaxnet_mini.core.types import Shape
+from jaxnet_mini.core.variables import Standing, plain
 from jaxnet_mini.data.contents import is_numeric
 from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import ArgumentError, DataError, ShapeError, short
 
 
-@dataclasses.dataclass(frozen=True)
-class Weight:
-    """One array of a model's parameters and where it belongs."""
+class Weight(Standing):
+    """One array of a model's parameters, as it is whenever it is asked for.
 
-    path: str
-    value: Array
+    It stands for its value in what NumPy, ``jax.numpy`` and operators do; within
+    ``jax.jit`` that value is a constant.
+
+    Args:
+        held: what the model holds.
+        path: where it belongs there, such as ``dense/kernel``.
+        like: its shape and dtype.
+        trainable: whether training changes it.
+    """
+
+    def __init__(
+        self, held: Any, path: str, like: jax.ShapeDtypeStruct, trainable: bool
+    ) -> None:
+        self._held, self.path, self.trainable = held, path, trainable
+        self.shape: Shape = tuple(like.shape)
+        self.dtype: np.dtype[Any] = np.dtype(like.dtype)
 
     @property
     def name(self) -> str:
@@ -31,21 +44,46 @@ class Weight:
         return self.path.rsplit("/", 1)[-1]
 
     @property
-    def shape(self) -> Shape:
-        """The array's shape."""
-        return tuple(self.value.shape)
+    def value(self) -> Array:
+        """The array."""
+        array: Array = weights.of(self._held.untrained().variables)[self.path]
+        return array
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The array's dtype."""
-        return np.dtype(self.value.dtype)
+    def assign(self, value: Any) -> Array:
+        """Put other numbers in its place, of the same shape; return them.
+
+        Raises:
+            ShapeError, DataError: it has another shape, or cannot be held.
+        """
+        self._held.replace({self.path: plain(value)})
+        return self.value
 
     def numpy(self) -> NDArray[Any]:
         """Return a copy as a NumPy array."""
         return transfers.to_host(self.value).copy()
 
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"{self!r} has no attribute {name!r}.")
+        return getattr(self.value, name)
+
+    def __eq__(self, other: object) -> Any:  # element by element, as an array
+        return self.value == plain(other)
+
+    def __ne__(self, other: object) -> Any:
+        return self.value != plain(other)
+
+    __hash__ = object.__hash__
+
     def __repr__(self) -> str:
-        return f"<Weight path={self.path}, shape={self.shape}, dtype={self.dtype}>"
+        where = f"path={self.path}, shape={self.shape}, dtype={self.dtype}"
+        return f"<Weight {where}, value={self.numpy()}>"
+
+
+# So functions that JAX compiles take one, as the array that it stands for.
+jax.tree_util.register_pytree_node(
+    Weight, lambda weight: ((weight.value,), None), lambda _, values: values[0]
+)
 
 
 def fitting(path: str, expected: jax.ShapeDtypeStruct, value: Any) -> Array:
@@ -83,21 +121,27 @@ def fitting(path: str, expected: jax.ShapeDtypeStruct, value: Any) -> Array:
 
 
 def listed(
+    held: Any,
     outline: Sequence[LayerOutline],
-    variables: Variables,
     trainable: bool | None = None,
+    within: str = "",
 ) -> list[Weight]:
     """Return the weights, in order of the layers, a kernel before its bias.
 
     Args:
+        held: what the model holds.
         outline: of the layers.
-        variables: the weights of all of them.
         trainable: whether those that are trained, or those that are not; None for all.
+        within: what stands before the paths of these layers in the model.
+
+    Raises:
+        StateError: the input shape is not known.
     """
-    values, trained = weights.of(variables), _trained(outline)
+    held.blueprint.check_shape_known()
+    trained = _trained(outline)
     return [
-        Weight(path, values[path])
-        for path in weights.shapes(outline)
+        Weight(held, within + path, like, path in trained)
+        for path, like in weights.shapes(outline).items()
         if trainable in (None, path in trained)
     ]
 

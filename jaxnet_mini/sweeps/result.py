@@ -145,7 +145,7 @@ class SweepResult(Sequence[Member]):
         """Return one model whose outputs are the mean of those of the k best.
 
         It predicts with all of them in one call of one program, and is compiled with
-        their loss and metrics, so that `evaluate` tells how good they are together.
+        what they were, so that `evaluate` tells how good they are together.
 
         Args:
             k: how many, from 1 to all.
@@ -184,6 +184,8 @@ class SweepResult(Sequence[Member]):
             trainer.loss,
             list(trainer.metrics),
             list(trainer.weighted_metrics),
+            loss_weights=trainer.loss_weights,
+            train_step=trainer.train_step,
         )
         ((outer, _),) = model.params.items()
         params, remembered = {}, {}

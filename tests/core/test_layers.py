@@ -458,7 +458,7 @@ def test_the_shape_of_input_must_be_a_shape(unchecked):
 
 
 def test_what_input_notes_must_be_a_number_and_a_dtype(unchecked):
-    both = Input((3,), 8, dtype=np.int32)
+    both = Input((3,), 8, np.int32)
     assert repr(both) == "Input((3,), batch_size=8, dtype='int32')"
     assert Input((3,), dtype=jnp.bfloat16).dtype == "bfloat16"
     with raises_text(ArgumentError, "batch_size must be a positive integer, not 0."):

@@ -80,6 +80,8 @@ def test_operations_are_those_of_jax():
     assert all(callable(getattr(ops, name)) for name in dir(ops))
     assert ops.cast([1, 2], "float32").dtype == jnp.float32
     assert float(ops.rsqrt(4.0)) == 0.5
+    for found in (ops.top_k([5, 2, 7], 2, True), ops.top_k([5, 2, 7], k=2)):
+        assert [part.tolist() for part in found] == [[7, 5], [2, 0]]
     assert [list(part) for part in ops.unstack(np.eye(2), axis=1)] == [[1, 0], [0, 1]]
     assert type(ops.convert_to_numpy(ops.convert_to_tensor([1.0]))) is np.ndarray
     with raises_text(AbsentNameError, "did you mean square?"):

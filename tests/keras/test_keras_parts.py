@@ -71,3 +71,35 @@ def test_the_same_loss_is_multiplied():
         np.testing.assert_allclose(history[name], values, rtol=1e-5)
     for own, its in zip(ours.get_weights(), after, strict=True):
         np.testing.assert_allclose(own, its, rtol=1e-5, atol=1e-7)
+
+
+def a_weight(library):
+    """What a weight says of itself, before and after it is changed and trained."""
+    layers = library.layers
+    stack = [library.Input((4,)), layers.Dense(2), layers.BatchNormalization()]
+    model = library.Sequential(stack)
+    kernel, mean = model.layers[0].kernel, model.layers[1].moving_mean
+    said = [kernel.name, mean.name, kernel.trainable, mean.trainable]
+    said += [kernel.path.split("/")[-2:], tuple(mean.shape), str(mean.dtype)]
+    model.layers[0].set_weights([np.ones((4, 2)), np.zeros(2)])
+    kernel.assign(kernel * 2.0 + np.eye(4, 2, dtype=np.float32))
+    kernel.assign_sub(kernel / 4.0)
+    mean.assign_add([1.0, -1.0])
+    rng = np.random.default_rng(1)
+    x, y = (rng.normal(size=(8, n)).astype(np.float32) for n in (4, 2))
+    numbers = [kernel.numpy(), mean.numpy(), x @ kernel, -mean, kernel[0]]
+    numbers += [float(mean[0]), library.ops.sum(kernel, axis=0), kernel.value, 1 - mean]
+    numbers = [*map(np.array, numbers)]
+    model.compile("sgd", "mse")
+    model.fit(x, y, epochs=2, verbose=0)
+    return said, [*numbers, kernel.numpy(), mean.numpy()]
+
+
+@pytest.mark.usefixtures("quick_compilation")
+def test_a_weight_says_does_and_learns_what_that_of_keras_does():
+    said, numbers = a_weight(jn)
+    with keras_on_jax() as keras:
+        expected, theirs = a_weight(keras)
+    assert said == expected
+    for own, its in zip(numbers, theirs, strict=True):
+        np.testing.assert_allclose(own, its, rtol=1e-5, atol=1e-6)

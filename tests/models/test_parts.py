@@ -1,12 +1,19 @@
 """What a model is made of, asked for one by one in Keras's words."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from oracles import raises_text
 from remembering import Standardized
 
 import jaxnet_mini as jn
-from jaxnet_mini.errors import AbsentNameError, ArgumentError, UnknownNameError
+from jaxnet_mini.errors import (
+    AbsentNameError,
+    ArgumentError,
+    ShapeError,
+    UnknownNameError,
+)
 from jaxnet_mini.layers import Dense, Dropout
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -120,3 +127,19 @@ def test_what_follows_from_the_rest_cannot_be_set():
     ):
         with raises_text(AbsentNameError, f"Sequential.{name} cannot be set.", words):
             setattr(model, name, [])
+
+
+def test_a_weight_stands_for_what_the_model_has_now():
+    model = jn.Sequential([Dense(2, input_shape=(3,)), Dense(1, trainable=False)])
+    kernel, bias = model.layers[0].kernel, model.layers[1].bias
+    model.set_weights([own + 1.0 for own in model.get_weights()])
+    np.testing.assert_array_equal(kernel, model.get_weights()[0])
+    assert not bias.trainable
+    assert np.all(kernel == kernel.numpy())
+    assert not np.any(kernel != kernel.value)
+    assert len(kernel) == len([*kernel]) == 3
+    assert "path=dense_1/bias, shape=(1,), dtype=float32, value=[1.]>" in repr(bias)
+    total = jax.jit(lambda own: own.sum())(kernel)
+    assert float(total) == float(jnp.sum(kernel)) == float(kernel.sum())
+    with raises_text(ShapeError, "'dense/kernel' has shape (3, 2) and was given (2,)"):
+        kernel.assign([1.0, 2.0])

@@ -6,6 +6,7 @@ import re
 import sys
 from html.parser import HTMLParser
 
+import jax
 import numpy as np
 import pytest
 from oracles import raises_text
@@ -483,6 +484,23 @@ def test_an_ensemble_leaves_its_members_alone(widths):
     for member, weights in zip(widths, before, strict=True):
         for own, kept in zip(member.model.get_weights(), weights, strict=True):
             np.testing.assert_array_equal(own, kept)
+
+
+def plain_step(step, state, batch):
+    grad = jax.grad(step.loss, has_aux=True)
+    return step.update(state, *grad(state.params, state, batch))
+
+
+def test_an_ensemble_is_compiled_as_its_members_are():
+    one = jn.Sequential([jn.Dense(3, "softmax")])
+    how = {"loss_weights": 0.5, "train_step": plain_step}
+    one.compile("sgd", "sparse_categorical_crossentropy", **how)
+    swept = jn.sweep(one, {"seed": [0, 1]}, X, Y, epochs=1, verbose=0)
+    together = swept.ensemble(2, "loss")
+    assert together.trainer.train_step is plain_step
+    right = together.predict(X)[np.arange(len(Y)), Y]
+    loss = together.evaluate(X, Y, verbose=0)
+    assert loss == pytest.approx(-0.5 * np.log(right).mean(), rel=1e-5)
 
 
 def test_an_ensemble_comes_back_from_a_file(widths, tmp_path):

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -33,8 +33,20 @@ def _check_dtype(argument: str, value: Any) -> str:
     return str(dtype.name)
 
 
+_Noted: TypeAlias = Newer[Annotated[str, Checked(_check_dtype)] | None]
+
+
+@dataclass(frozen=True)
+class _ByPosition:
+    """The fields of `Input` in Keras's order: of a layer ``dtype`` comes by name."""
+
+    shape: Shape
+    batch_size: Newer[Positive | None] = None
+    dtype: _Noted = None
+
+
 @dataclass(frozen=True, repr=False)
-class Input(Base, Symbolic):
+class Input(Base, _ByPosition, Symbolic):
     """The shape of one example; passes its input on.
 
     Args:
@@ -54,11 +66,7 @@ class Input(Base, Symbolic):
     ((28, 28), {})
     """
 
-    shape: Shape
-    batch_size: Newer[Positive | None] = None
-    dtype: Newer[Annotated[str, Checked(_check_dtype)] | None] = dataclasses.field(
-        default=None, kw_only=True
-    )
+    dtype: _Noted = None
 
     def __post_init__(self, input_dim: int | None) -> None:
         shape = check_shape(self.shape, "shape")
