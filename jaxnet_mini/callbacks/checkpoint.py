@@ -10,7 +10,7 @@ from jaxnet_mini.callbacks.monitor import MonitorCallback, check_reference
 from jaxnet_mini.errors import ArgumentError, find
 
 WEIGHTS = (".weights.safetensors", ".weights.h5")
-MODEL = (".safetensors", ".keras")
+MODEL = (".safetensors", ".keras", ".h5", ".hdf5")
 
 
 class ModelCheckpoint(MonitorCallback):
@@ -20,8 +20,8 @@ class ModelCheckpoint(MonitorCallback):
         filepath: the path of the file, which may hold ``{epoch:02d}``, ``{batch:03d}``
             and names in the logs such as ``{val_loss:.2f}``; epochs and batches count
             from 1 there. It ends in ``.weights.safetensors`` or, for Keras,
-            ``.weights.h5`` with ``save_weights_only``, else in ``.safetensors`` or
-            ``.keras``. Folders are made.
+            ``.weights.h5`` with ``save_weights_only``, else in ``.safetensors``,
+            ``.keras`` or ``.h5``. Folders are made.
         monitor: the name in the logs that ``save_best_only`` goes by.
         verbose: 1 prints when the model is saved.
         save_best_only: whether to save only where ``monitor`` is better than ever.

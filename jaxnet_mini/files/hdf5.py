@@ -122,6 +122,18 @@ class Walk:
             "write it anew with Keras 3."
         )
 
+    def texts(self, group: Any, name: str) -> list[str]:
+        """Return an attribute that is a list of texts; [] where it is anything else."""
+        h5py, key = self._h5py, name.encode()
+        if not h5py.h5a.exists(group.id, key):
+            return []
+        attribute = h5py.h5a.open(group.id, key)
+        size = attribute.get_storage_size()
+        # Of a known length each, so that all of it stands in the file.
+        if attribute.dtype.kind != "S" or size > plain_json.MOST_BYTES:
+            return []
+        return [text.decode(errors="replace") for text in group.attrs[name].ravel()]
+
 
 class _Stored:
     """Shape and dtype of an array in a file."""

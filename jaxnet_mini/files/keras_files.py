@@ -93,22 +93,15 @@ def read_optimizer(
     Raises:
         FileError: it is damaged or of another format.
     """
-    if keras_legacy.is_legacy(path):
-        return None  # it stands there by names that Keras made up
     with _opened(path) as (files, size):
         walk = hdf5.Walk(os.fspath(path))
-        groups = [
-            walk.member(walk.member(file, "optimizer"), "vars")
-            for file in files
-            if walk.has(file, "optimizer")
-        ]
-        if not groups or sum(map(len, groups)) != len(expected):
+        if keras_legacy.is_legacy(path):
+            arrays = keras_legacy.optimizer_arrays(walk, files[0])
+        else:
+            arrays = _optimizer_arrays(walk, files)
+        if not arrays or len(arrays) != len(expected):
             return None
-        holding = {name: group for group in groups for name in walk.names(group)}
-        found = {
-            f"optimizer/{i}": walk.member(holding.get(str(i), groups[0]), str(i))
-            for i in range(len(expected))
-        }
+        found = {f"optimizer/{i}": array for i, array in enumerate(arrays)}
         for array, wanted in zip(found.values(), expected, strict=True):
             dtype = np.dtype(wanted.dtype)
             counts = {array.dtype.kind, dtype.kind} == {"i"}  # of 32 bits or of 64
@@ -117,8 +110,22 @@ def read_optimizer(
             ):
                 return None
         hdf5.check_stored(found, os.fspath(path), size)
-        arrays = [np.asarray(array[()]) for array in found.values()]
-    return None if arrays[0] < 0 else arrays  # a count of steps
+        values = [np.asarray(array[()]) for array in found.values()]
+    return None if values[0] < 0 else values  # a count of steps
+
+
+def _optimizer_arrays(walk: hdf5.Walk, files: Sequence[Any]) -> list[Any]:
+    """Return the variables of the optimizer in files, numbered as they are there."""
+    groups = [
+        walk.member(walk.member(file, "optimizer"), "vars")
+        for file in files
+        if walk.has(file, "optimizer")
+    ]
+    holding = {name: group for group in groups for name in walk.names(group)}
+    return [
+        walk.member(holding.get(str(i), groups[0]), str(i))
+        for i in range(sum(map(len, groups)))
+    ]
 
 
 @contextlib.contextmanager

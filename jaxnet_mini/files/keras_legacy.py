@@ -7,18 +7,24 @@ holds the same groups at its root.
 Source: https://github.com/keras-team/keras, ``keras/src/legacy/saving``.
 """
 
+import io
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from jaxnet_mini.base import plain_json
 from jaxnet_mini.base.plain_json import Json
-from jaxnet_mini.core.networks import weights
+from jaxnet_mini.core.networks import protocol, weights
 from jaxnet_mini.core.networks.outline import LayerOutline
-from jaxnet_mini.errors import FileError
-from jaxnet_mini.files import hdf5
+from jaxnet_mini.core.networks.paths import by_path
+from jaxnet_mini.core.types import Variables
+from jaxnet_mini.devices import transfers
+from jaxnet_mini.errors import FileError, import_extra
+from jaxnet_mini.files import hdf5, keras_writer
 from jaxnet_mini.files.safetensors import FilePath, readable
 
 SUFFIXES = (".h5", ".hdf5")
@@ -57,8 +63,10 @@ def read_weights(
         for layer in walk.names(root):
             if layer == "optimizer_weights":
                 continue
-            for name, dataset in _arrays(walk, walk.member(root, layer), layer):
-                own = ends.get(name, [])
+            for name, path_in, dataset in _arrays(
+                walk, walk.member(root, layer), layer
+            ):
+                own = [path_in] if path_in in expected else ends.get(name, [])
                 if len(own) == 1 and own[0] not in found:
                     found[own[0]] = dataset
                 else:
@@ -69,24 +77,103 @@ def read_weights(
 
 def _arrays(
     walk: hdf5.Walk, group: Any, name: str
-) -> list[tuple[tuple[str, ...], Any]]:
+) -> list[tuple[tuple[str, ...], str, Any]]:
     """Return the arrays in a group and in those within it.
 
     Each by the name of its layer, which is that of the group that it stands in, and
-    its own. A layer inside others is so found, too.
+    its own, and by its path in the group. A layer inside others is so found, too.
     """
-    found: list[tuple[tuple[str, ...], Any]] = []
-    waiting = [(name, group)]
+    found: list[tuple[tuple[str, ...], str, Any]] = []
+    waiting = [(name, "", group)]
     while waiting:
-        layer, group = waiting.pop()
+        layer, within, group = waiting.pop()
         for name in walk.names(group):
             member = walk.member(group, name)
             if walk.is_group(member):
-                waiting.append((name, member))
+                waiting.append((name, f"{within}{name}/", member))
             else:  # TensorFlow numbers outputs: kernel:0
-                own = "_".join(layer.split()), name.removesuffix(":0")
-                found.append((own, member))
+                last = name.removesuffix(":0")
+                own = "_".join(layer.split()), last
+                found.append((own, within + last, member))
     return found
+
+
+def optimizer_arrays(walk: hdf5.Walk, file: Any) -> list[Any]:
+    """Return the variables of the optimizer in a file, in Keras's order.
+
+    There are none where their names are not texts of one length, as `model_file` writes
+    them, for those that Keras writes may fill any memory.
+
+    Raises:
+        FileError: they are not where Keras writes them.
+    """
+    if not walk.has(file, "optimizer_weights"):
+        return []
+    group, found = walk.member(file, "optimizer_weights"), []
+    for name in walk.texts(group, "weight_names"):
+        member = group
+        for part in name.split("/"):
+            member = walk.member(member, part)
+        found.append(member)
+    return found
+
+
+def model_file(
+    config: dict[str, Json],
+    outline: Sequence[LayerOutline],
+    variables: Variables,
+    optimizer: Sequence[NDArray[Any]] | None,
+) -> bytes:
+    """Return the contents of a file of a whole model.
+
+    Args:
+        config: as Keras 3 has it, see `jaxnet_mini.files.keras_words`.
+        outline: of the layers.
+        variables: of the layers.
+        optimizer: the variables of Keras's optimizer; None for none.
+    """
+    h5py, buffer = import_extra("h5py", "keras"), io.BytesIO()
+    values = weights.of(variables)
+    training = dict(config.get("compile_config") or {})
+    if training:
+        training["optimizer_config"] = _bare(training.pop("optimizer"))
+    with h5py.File(buffer, "w") as file:
+        file.attrs["keras_version"] = keras_writer.VERSION
+        file.attrs["model_config"] = json.dumps(_bare(config))
+        if training:
+            file.attrs["training_config"] = json.dumps(training)
+        root = file.create_group("model_weights")
+        root.attrs["keras_version"] = keras_writer.VERSION
+        root.attrs["layer_names"] = _texts(part.name for part in outline)
+        for part in outline:
+            own = {path: values[path] for path in _in_keras_order(part)}
+            _write(root.create_group(part.name), own)
+        _write(root.create_group("top_level_model_weights"), {})
+        if optimizer is not None:
+            numbered = {str(i): array for i, array in enumerate(optimizer)}
+            _write(file.create_group("optimizer_weights"), numbered)
+    return buffer.getvalue()
+
+
+def _bare(config: Json) -> Json:
+    return {name: config[name] for name in ("class_name", "config")}
+
+
+def _in_keras_order(part: LayerOutline) -> list[str]:
+    """Return the paths of a layer's weights, first those that are trained."""
+    mask = by_path({part.name: protocol.trainable_mask(part.layer, part.params)})
+    return sorted(weights.shapes([part]), key=lambda path: not mask.get(path, False))
+
+
+def _texts(names: Iterable[str]) -> NDArray[np.bytes_]:
+    """Return names as texts of one length, of which no reader has to fear the size."""
+    return np.array([name.encode() for name in names], np.bytes_)
+
+
+def _write(group: Any, arrays: Mapping[str, Any]) -> None:
+    group.attrs["weight_names"] = _texts(arrays)
+    for name, array in arrays.items():
+        group.create_dataset(name, data=np.asarray(transfers.to_host(array)))
 
 
 def read_config(path: FilePath) -> dict[str, Json]:

@@ -74,7 +74,7 @@ def writable(path: FilePath, suffixes: Sequence[str], overwrite: bool) -> Path:
     """
     chosen, source = Path(check_path("path", path)), repr(os.fspath(path))
     overwrite = check_flag("overwrite", overwrite)
-    if SUFFIX in suffixes and chosen.name.endswith(WEIGHTS_SUFFIX):
+    if SUFFIX in suffixes and chosen.name.endswith((WEIGHTS_SUFFIX, ".weights.h5")):
         raise FileError(
             f"{source} is a name for weights alone: drop '.weights' from it to save "
             "the whole model, or call model.save_weights."

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from jaxnet_mini.base.arguments import check_flag
 from jaxnet_mini.base.policies import DTypePolicy
 from jaxnet_mini.core.layers import symbols
+from jaxnet_mini.core.layers.base import OF_A_MODEL
 from jaxnet_mini.core.layers.symbols import Symbol
 from jaxnet_mini.core.networks import calls, protocol
 from jaxnet_mini.core.networks.outline import LayerOutline
@@ -66,6 +67,8 @@ class Handle:
                     path = "/".join((*self._place[0], name))
                     named = {weight.path: weight for weight in self.weights}
                     return named.get(path, own[name])
+        if name in OF_A_MODEL:  # which the layer itself would ask this for
+            raise AttributeError(f"{self!r} has no {name}, or none before it is built.")
         return getattr(self.pure, name)
 
     def __setattr__(self, name: str, value: Any) -> None:

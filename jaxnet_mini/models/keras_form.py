@@ -21,7 +21,13 @@ from jaxnet_mini.core.networks import weights
 from jaxnet_mini.core.networks.paths import by_path
 from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import ArgumentError
-from jaxnet_mini.files import keras_files, keras_optimizers, keras_words, keras_writer
+from jaxnet_mini.files import (
+    keras_files,
+    keras_legacy,
+    keras_optimizers,
+    keras_words,
+    keras_writer,
+)
 from jaxnet_mini.files.config import public_name
 from jaxnet_mini.files.safetensors import FilePath
 from jaxnet_mini.models import compile as compiling
@@ -47,6 +53,16 @@ def model_file(held: Held, config: dict[str, Json]) -> bytes:
     """
     written = described(held, config, trained=True)
     return keras_writer.model_file(written, keras_writer.hdf5(arrays_of(held)))
+
+
+def legacy_file(held: Held, config: dict[str, Json]) -> bytes:
+    """Return the contents of a legacy ``.h5`` file; see `model_file`."""
+    written, optimizer = (
+        described(held, config, trained=True),
+        _optimizer_variables(held),
+    )
+    variables = held.untrained().variables
+    return keras_legacy.model_file(written, held.blueprint.shapes, variables, optimizer)
 
 
 def described(

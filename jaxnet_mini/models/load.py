@@ -31,7 +31,7 @@ def load_model(
     Args:
         path: a ``.safetensors`` file, or a ``.keras`` or legacy ``.h5`` file of dense
             layers: a Sequential or a Functional. Of Keras's optimizers the state is
-            read for those that `Model.save` names, from ``.keras`` files.
+            read for those that `Model.save` names, but from no ``.h5`` file of Keras.
         custom_objects: your own classes and functions that the file names, such as
             ``{"my_loss": my_loss}``. Classes must be dataclasses.
         compile: whether to compile as the model in the file was.

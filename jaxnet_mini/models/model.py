@@ -899,10 +899,11 @@ class Model:
         A ``.keras`` file is what Keras 3 writes, and is read by all its versions, with
         graphs of layers by 3.4 and later. The state of ``SGD``, ``Adam``, ``AdamW``,
         ``RMSprop``, ``Adagrad`` and ``Lion`` goes along, so that training goes on there
-        too; others begin afresh, and so do the random numbers.
+        too; others begin afresh, and so do the random numbers. A ``.h5`` file holds the
+        same in Keras's legacy format.
 
         Args:
-            path: a name that ends in ``.safetensors``, or in ``.keras``.
+            path: a name that ends in ``.safetensors``, ``.keras`` or ``.h5``.
             overwrite: whether a file of this name may be replaced.
 
         Raises:

@@ -13,6 +13,7 @@ from jaxnet_mini.core.networks import weights
 from jaxnet_mini.errors import ArgumentError, import_extra
 from jaxnet_mini.files import (
     keras_files,
+    keras_legacy,
     keras_shards,
     keras_writer,
     safetensors,
@@ -23,7 +24,7 @@ from jaxnet_mini.models import architecture, keras_form
 from jaxnet_mini.models import compile as compiling
 from jaxnet_mini.models.held import Held
 
-SUFFIXES = (safetensors.SUFFIX, keras_writer.SUFFIX)
+SUFFIXES = (safetensors.SUFFIX, keras_writer.SUFFIX, *keras_legacy.SUFFIXES)
 WEIGHTS_SUFFIXES = (safetensors.WEIGHTS_SUFFIX, keras_writer.WEIGHTS_SUFFIX)
 
 
@@ -73,8 +74,10 @@ def save(held: Held, path: FilePath, overwrite: bool) -> None:
     target = safetensors.writable(path, SUFFIXES, overwrite)
     own: dict[str, Any] = {}
     model = _architecture(held, own)
-    if target.name.endswith(keras_writer.SUFFIX):
-        safetensors.replace(target, keras_form.model_file(held, model))
+    if keras_files.is_keras(target):
+        legacy = keras_legacy.is_legacy(target)
+        form = keras_form.legacy_file if legacy else keras_form.model_file
+        safetensors.replace(target, form(held, model))
         return
     compiled = compiling.config_of(held, own)
     arrays, state = train_state.taken(held.untrained())
@@ -108,7 +111,7 @@ def check_checkpoints(held: Held, callbacks: Iterable[Callback]) -> None:
             continue
         own: dict[str, Any] = {}
         model = _architecture(held, own)
-        if callback.filepath.endswith(keras_writer.SUFFIX):
+        if callback.filepath.endswith(keras_files.SUFFIXES):
             keras_form.described(held, model)
         else:
             compiling.config_of(held, own)

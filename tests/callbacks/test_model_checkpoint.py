@@ -81,7 +81,6 @@ def test_a_hook_added_by_a_subclass_is_called(save_freq):
     ("path", "weights_only", "wanted"),
     [
         ("it", False, "must end in '.safetensors' or '.keras'"),
-        ("it.h5", False, "must end in '.safetensors' or '.keras'"),
         ("it.weights.h5", False, "must end in '.safetensors' or '.keras'"),
         ("it.weights.safetensors", False, "and not in '.weights.safetensors'"),
         ("it.safetensors", True, "must end in '.weights.safetensors' or '.weights.h5'"),

@@ -538,12 +538,13 @@ def test_names_must_end_as_they_should(tmp_path):
     for name in ("model.safetensors", "model.keras", "model.h5"):
         with raises_text(FileError, wanted, "does not"):
             model.save_weights(tmp_path / name)
-    wanted = "must end in '.safetensors' or '.keras', and"
-    for name in ("model", "model.h5", "model.weights.h5"):
-        with raises_text(FileError, wanted, "does not"):
+    wanted = "must end in '.safetensors' or '.keras' or '.h5' or '.hdf5', and"
+    with raises_text(FileError, wanted, "does not"):
+        model.save(tmp_path / "model")
+    wanted = "weights alone: drop '.weights'"
+    for name in ("model.weights.h5", "model.weights.safetensors"):
+        with raises_text(FileError, wanted, "model.save_weights"):
             model.save(tmp_path / name)
-    with raises_text(FileError, "weights alone: drop '.weights'", "model.save_weights"):
-        model.save(tmp_path / "model.weights.safetensors")
     assert not list(tmp_path.iterdir())
 
 

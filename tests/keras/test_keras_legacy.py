@@ -179,3 +179,30 @@ def test_what_keras_2_wrote_is_read(tmp_path):
     model = load_model(path)
     assert model.get_compile_config() is None
     np.testing.assert_allclose(model.predict(X), expected, rtol=1e-5)
+
+
+def both(kinds, model):
+    inner = model([kinds.Dense(3, name="inner"), kinds.BatchNormalization()])
+    return [kinds.Dense(3, "relu", name="first"), inner, kinds.Dense(1, name="last")]
+
+
+Y = RNG.normal(size=(7, 1)).astype(np.float32)
+HOW = {"epochs": 2, "shuffle": False, "verbose": 0, "batch_size": 7}
+
+
+def test_what_is_written_is_read_by_keras(tmp_path):
+    path = tmp_path / "model.h5"
+    model = jn.Sequential([jn.Input((4,)), *both(jn.layers, jn.Sequential)])
+    model.compile(jn.optimizers.Adam(0.02), jn.losses.Huber(), ["mae"])
+    model.fit(X, Y, **HOW)
+    model.save(path)
+    with keras_on_jax() as keras:
+        theirs = keras.models.load_model(path)
+        np.testing.assert_allclose(theirs(X), model.predict(X), rtol=1e-5, atol=1e-6)
+        assert int(theirs.optimizer.iterations) == 2
+        assert float(theirs.optimizer.learning_rate) == np.float32(0.02)
+        assert theirs.loss.name == "huber_loss"
+    found = load_model(path).fit(X, Y, **HOW).history
+    assert found == model.fit(X, Y, **HOW).history  # to the bit
+    with raises_text(FileError, "a name for weights alone"):
+        model.save(tmp_path / "model.weights.h5")

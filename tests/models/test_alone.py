@@ -61,6 +61,18 @@ def test_being_called_is_no_part_of_the_value():
     assert gone() is None
 
 
+def test_what_it_has_not_is_an_attribute_that_is_missing():
+    dense, normal = Dense(1), BatchNormalization(scale=False)
+    model = jn.Sequential([dense, normal])
+    for layer in (dense, model.layers[0]):  # before the shape is known
+        with pytest.raises(AttributeError, match="before it is built"):
+            layer.kernel  # noqa: B018
+    model.build((None, 2))
+    for layer in (normal, model.layers[1]):
+        with pytest.raises(AttributeError, match="has no gamma"):
+            layer.gamma  # noqa: B018
+
+
 def test_weights_of_its_own_would_be_constants_of_a_program():
     layer = Dense(1)
     layer(X)
