@@ -222,18 +222,29 @@ def as_inputs(
     if not isinstance(expected, dict):
         value = without_name(value, getattr(outline.net, "inputs", None))
         value = without_list(value, row=expected)
-        array = convert(value, argument)
+        array = with_column(convert(value, argument), expected)
         layer = f"layer {outline.parts[0].name!r}"
         check_features(value, array.shape, expected, layer, argument)
         return array
     first = None
     parts = named_parts(argument, value, [*expected], "inputs")
     for name, (own, given) in parts.items():
-        array = several[name] = convert(given, own)
+        array = several[name] = with_column(convert(given, own), expected[name])
         check_features(given, array.shape, expected[name], f"the input {name!r}", own)
         first = first or (own, len(array))
         check_rows(first[1], array, own, first[0])
     return several
+
+
+def with_column(array: Any, expected: Shape) -> Any:
+    """Return numbers as rows of one number where a network takes such, as Keras does.
+
+    >>> with_column(np.zeros(5), (1,)).shape, with_column(np.zeros(5), (2,)).shape
+    ((5, 1), (5,))
+    """
+    if expected[-1:] != (1,) or not array.ndim or array.shape[1:] != expected[:-1]:
+        return array
+    return array[..., None]
 
 
 def check_rows(rows: int, array: Any, argument: str, of: str = "x") -> None:

@@ -731,3 +731,18 @@ def test_metrics_of_counts_are_exact_over_an_epoch_whatever_the_batch():
         assert isinstance(results[0][name], list)
     history = model.fit(x, y, 7, epochs=2, validation_data=(x, y), verbose=2)
     assert len(history.history["val_precision"][1]) == 2
+
+
+def test_numbers_are_rows_of_one_number_where_the_net_takes_such():
+    x, y = np.linspace(0.0, 1.0, 8, dtype=np.float32), np.ones(8)
+    found = []
+    for given in (x, x[:, None]):
+        model = jn.Sequential([jn.Input((1,)), jn.Dense(1)])
+        model.compile("sgd", "mse")
+        history = model.fit(given, y, validation_data=(given, y), **CALL).history
+        told = model.evaluate(given, y, verbose=0), model.train_on_batch(given, y)
+        outputs = model.predict(given), model(given)
+        found.append((history, told, np.asarray(outputs).tolist()))
+    assert found[0] == found[1]
+    batches = iter([(x[:4], y[:4]), (x[4:], y[4:])])
+    assert model.evaluate(batches, verbose=0) == model.evaluate(x, y, 4, verbose=0)
