@@ -14,6 +14,7 @@ from jaxnet_mini.core.layers import symbols
 from jaxnet_mini.core.layers.base import OF_A_MODEL
 from jaxnet_mini.core.layers.symbols import Symbol
 from jaxnet_mini.core.networks import calls, protocol
+from jaxnet_mini.core.networks.graph import NETWORKS
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.types import Layer, Variables
 from jaxnet_mini.devices import transfers
@@ -103,7 +104,9 @@ class Handle:
             LayerError: the layer has weights and no such attribute, or stands within
                 a class of one's own.
         """
-        return bool(getattr(self.pure, "trainable", True))
+        return any(
+            getattr(layer, "trainable", True) for _, layer in _held_by(self.pure, ())
+        )
 
     @trainable.setter
     def trainable(self, trainable: bool) -> None:
@@ -230,18 +233,19 @@ def freeze(model: Any, handles: Sequence[Handle], trainable: bool) -> None:
         ArgumentError, LayerError: one cannot; nothing has changed.
     """
     check_flag("trainable", trainable)
-    places = {id(part.layer): (path, part) for path, part in model._located()}
+    located = {id(part.layer): (path, part) for path, part in model._located()}
+    paths = [located[id(handle.pure)][0] for handle in handles]
     new: dict[Path, Any] = {}
-    for handle in handles:
-        path, part = places[id(handle.pure)]
-        if hasattr(handle.pure, "trainable"):
-            if trainable != handle.trainable:
-                new[path] = handle.pure
-        elif not model.built or jax.tree.leaves(part.params):
-            raise LayerError(
-                f"{handle.pure!r} has weights and no trainable, and would go on being "
-                "trained: give its class a field trainable: bool = True."
-            )
+    for handle, path in zip(handles, paths, strict=True):
+        for where, layer in _held_by(handle.pure, path):
+            if hasattr(layer, "trainable"):
+                if trainable != bool(layer.trainable):
+                    new[where] = layer
+            elif not model.built or jax.tree.leaves(located[id(handle.pure)][1].params):
+                raise LayerError(
+                    f"{layer!r} has weights and no trainable, and would go on being "
+                    "trained: give its class a field trainable: bool = True."
+                )
     for path, layer in new.items():
         if dataclasses.is_dataclass(layer):
             new[path] = dataclasses.replace(layer, trainable=bool(trainable))  # type: ignore[type-var]
@@ -249,8 +253,16 @@ def freeze(model: Any, handles: Sequence[Handle], trainable: bool) -> None:
             layer.trainable = trainable
     if new:
         model._held.exchange(new)
-    for handle in handles:
-        handle.pure = new.get(places[id(handle.pure)][0], handle.pure)
+    now = {path: part.layer for path, part in model._located()}
+    for handle, path in zip(handles, paths, strict=True):
+        handle.pure = now[path]
+
+
+def _held_by(layer: Any, path: Path) -> list[tuple[Path, Layer]]:
+    """Return the layers of a network with their paths; another layer is alone."""
+    if type(layer) in NETWORKS and layer.trainable:
+        return list(places.within(layer, path))
+    return [(path, layer)]
 
 
 def _itself(layer: Layer) -> Layer:

@@ -287,7 +287,8 @@ class Model:
             ArgumentError: it is set to neither True nor False.
             LayerError: a layer cannot be frozen; nothing has changed.
         """
-        return any(getattr(layer, "trainable", True) for layer in self.layers)
+        handles: list[Any] = self.layers
+        return any(handle.trainable for handle in handles)
 
     @trainable.setter
     def trainable(self, trainable: bool) -> None:

@@ -143,3 +143,20 @@ def test_a_weight_stands_for_what_the_model_has_now():
     assert float(total) == float(jnp.sum(kernel)) == float(kernel.sum())
     with raises_text(ShapeError, "'dense/kernel' has shape (3, 2) and was given (2,)"):
         kernel.assign([1.0, 2.0])
+
+
+def test_freezing_a_model_freezes_what_the_models_within_it_have():
+    inner = jn.Sequential([jn.Input((3,)), Dense(2), Dense(2)])
+    model = jn.Sequential([jn.Input((3,)), inner, Dense(1)])
+    model.layers[0].trainable = False
+    assert not inner.trainable
+    assert not model.layers[0].trainable
+    assert len(model.trainable_weights) == 2
+    model.compile("sgd", "mse")
+    before = inner.get_weights()
+    model.fit(np.ones((4, 3)), np.ones((4, 1)), verbose=0)
+    for kept, was in zip(inner.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(kept, was)
+    model.trainable = True
+    assert inner.trainable
+    assert len(model.trainable_weights) == 6
