@@ -220,6 +220,27 @@ def test_called_by_itself_it_has_weights_of_its_own():
     assert np.any(model.get_weights()[0] != kernels[0])
 
 
+class Costly(jn.Layer):
+    """Adds the sum of its inputs to the loss, and has a part with a penalty."""
+
+    def __init__(self):
+        super().__init__()
+        self.part = jn.Dense(1, kernel_regularizer="l2")
+
+    def call(self, x):
+        self.add_loss(jnp.sum(x))
+        return self.part(x)
+
+
+def test_called_by_itself_it_tells_what_it_adds_to_the_loss():
+    layer = Costly()
+    assert layer.losses == []
+    for size in (2.0, 3.0):  # of the last call alone
+        layer(np.full((1, 2), size, np.float32))
+        penalty = 0.01 * np.sum(np.square(layer.variables[0]))
+        np.testing.assert_allclose(layer.losses, [2 * size, penalty], rtol=1e-6)
+
+
 def test_its_outputs_can_be_penalized():
     model = jn.Sequential([Linear(3, activity_regularizer="l2", input_dim=2)])
     model.compile("sgd", "mse")

@@ -17,12 +17,16 @@ from jaxnet_mini.core.layers import symbols
 from jaxnet_mini.core.networks import added, calls, protocol
 from jaxnet_mini.core.types import Layer, Variables
 
-ALONE = "_alone"
-"""Where such an object has its weights."""
+ALONE, LOSS = "_alone", "_alone_loss"
+"""Where such an object has its weights, and what its last call added to the loss."""
 
 
 class Alone:
     """What lets a layer be called by itself."""
+
+    @functools.cached_property
+    def _alone_loss(self) -> Array | float:  # likewise
+        return 0.0
 
     @functools.cached_property
     def _alone(self) -> Variables | None:  # passed over by what compares layers
@@ -55,10 +59,11 @@ class Alone:
         y, after = protocol.run(
             layer, params, state, x, key=own, training=bool(training)
         )
-        after, _ = added.without_added(after)
-        leaves = jax.tree.leaves(after)
+        after, loss = added.without_added(after)
+        leaves = jax.tree.leaves((after, loss))
         if not any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
             vars(self)[ALONE] = Variables(params, after)
+            vars(self)[LOSS] = loss
         return y
 
     def _weights_alone(self) -> Variables:
@@ -83,6 +88,19 @@ class Alone:
     def non_trainable_weights(self) -> list[Array]:
         """The others, and what the layer remembers."""
         return [*self._chosen(False), *jax.tree.leaves(self._weights_alone().state)]
+
+    variables = weights
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+
+    @property
+    def losses(self) -> list[Array]:
+        """What its last call by itself gave to ``add_loss``, and its penalty."""
+        if self._alone is None:
+            return []
+        layer: Any = self
+        found = self._alone_loss, protocol.penalty(layer, self._alone.params)
+        return [loss for loss in found if isinstance(loss, Array)]
 
     def _chosen(self, trainable: bool) -> list[Array]:
         layer: Any = self

@@ -52,7 +52,7 @@ class Running:
     @property
     def _attributes(self) -> dict[str, Any]:
         """What a copy of it holds."""
-        passed_over = (alone.ALONE, "_looked")
+        passed_over = (alone.ALONE, alone.LOSS, "_looked")
         return {n: v for n, v in vars(self).items() if n not in passed_over}
 
     @functools.cached_property
