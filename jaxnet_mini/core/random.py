@@ -193,8 +193,17 @@ def randint(
 def categorical(
     logits: Any, num_samples: int, dtype: Any = "int32", seed: Any = None
 ) -> Array:
-    """Return indices of classes, ``(rows, num_samples)``, of ``(rows, classes)``."""
+    """Return indices of classes, ``(rows, num_samples)``, of ``(rows, classes)``.
+
+    Raises:
+        ArgumentError: the logits have other axes.
+    """
     logits = jnp.asarray(logits)
+    if logits.ndim != 2:
+        raise ArgumentError(
+            f"logits must be of shape (rows, classes), not {logits.shape}: a single "
+            "row is logits[None]."
+        )
     shape = (logits.shape[0], num_samples)
     drawn = jax.random.categorical(next_key(seed), logits[..., None], 1, shape)
     return drawn.astype(_dtype(dtype))

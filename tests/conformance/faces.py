@@ -9,6 +9,7 @@ import dataclasses
 import itertools
 import json
 import pkgutil
+import re
 import sys
 import types
 
@@ -463,11 +464,31 @@ class Layers:
         return getattr(jn.layers, name)
 
 
+class Operation:
+    """A function whose other arguments are given first, as Keras's classes have it."""
+
+    function = None
+
+    def __init__(self, *args, **kwargs):
+        self.args, self.kwargs = args, kwargs
+
+    def __call__(self, *arrays, **named):
+        return self.function(*arrays, *self.args, **self.kwargs, **named)
+
+    symbolic_call = __call__
+
+
 class Ops:
     """Functions of arrays, in one module where Keras has one for a subject."""
 
     def __getattr__(self, name):
-        return getattr(jn.ops, name, Absent(f"ops.{name}"))
+        function = re.sub("(?<!^)(?=[A-Z])", "_", name).lower()
+        if not hasattr(jn.ops, function):
+            return Absent(f"ops.{name}")
+        own = getattr(jn.ops, function)
+        if name == function:
+            return own
+        return type(name, (Operation,), {"function": staticmethod(own)})
 
 
 def validate_float_arg(value, name):
@@ -478,6 +499,9 @@ def validate_float_arg(value, name):
 class Models:
     Sequential = Sequential
     Functional = Sequential.Functional
+
+    def __getattr__(self, name):
+        return getattr(jn.models, name)
 
 
 class Utils:
@@ -513,9 +537,11 @@ FACES = {
     "models": Models(),
     "optimizers.schedules": jn.optimizers.schedules,
     "optimizers": jn.optimizers,
+    "random": jn.random,
     "regularizers.regularizers.validate_float_arg": validate_float_arg,
     "regularizers": Adapters(jn.regularizers, Regularizer),
     "testing": TESTING,
+    "utils.rng_utils": jn.utils,
     "utils.numerical_utils": jn.utils,
     "utils.sequence_utils": jn.utils,
     "utils.summary_utils": Utils(),
@@ -530,7 +556,10 @@ OF_FILE = {
     "callbacks/learning_rate_scheduler_test.py": WITH_RATE,
     "callbacks/reduce_lr_on_plateau_test.py": WITH_RATE,
     "initializers": {"initializers": Initializers(), "utils": jn.utils},
-    "ops": dict.fromkeys(("ops.nn", "ops.linalg", "ops.math"), Ops()),
+    "ops": dict.fromkeys(
+        ("ops.nn", "ops.linalg", "ops.math", "ops.numpy", "ops.core"), Ops()
+    ),
+    "ops/core_test.py": {"ops": Ops(), "ops.core": Ops()},
     "losses/losses_test.py": {"losses": Adapters(jn.losses, Function)},
     "layers": {"layers": Adapters(jn.layers, LayerWithWeights, Input=Symbol)},
     "optimizers": {"optimizers": Adapters(jn.optimizers, Optimizer)},

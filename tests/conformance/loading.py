@@ -16,8 +16,11 @@ from pathlib import Path
 
 from conftest import keras_on_jax
 
+import jaxnet_mini as jn
 from conformance import faces
 from conformance.scope import ONLY, SCOPE
+
+BEYOND = "functions of arrays beyond those of dense networks"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,17 +31,26 @@ class Case:
     group: type[unittest.TestCase]
     method: str
 
-    @property
+    @functools.cached_property
     def pattern(self):
         """The first that leaves it out, or None."""
         name = f"{self.group.__name__}::{self.method}"
         patterns = exclusions().get(self.file, {})
         return next((p for p in patterns if fnmatch.fnmatchcase(name, p)), None)
 
-    @property
+    @functools.cached_property
     def reason(self):
         """Why it is left out, or None."""
-        return exclusions().get(self.file, {}).get(self.pattern)
+        reason = exclusions().get(self.file, {}).get(self.pattern)
+        return BEYOND if reason is None and self.of_absent_function else reason
+
+    @property
+    def of_absent_function(self):
+        """Whether it is named after a function of Keras's ``ops`` that is none here."""
+        words = self.method.removeprefix("test_").split("_")
+        names = ("_".join(words[:end]) for end in range(len(words), 0, -1))
+        name = next((name for name in names if hasattr(faces.ops, name)), None)
+        return self.file.startswith("ops/") and name and not hasattr(jn.ops, name)
 
 
 @functools.cache

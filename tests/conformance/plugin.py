@@ -6,9 +6,12 @@ import textwrap
 import pytest
 
 GENERATED = "tests/conformance/test_keras.py::"
+ASKED = {"long": False}
+"""Whether all cases are asked for, which decides what there is to collect."""
 
 
 def pytest_configure(config):
+    ASKED["long"] = config.getoption("--long")
     config.addinivalue_line("markers", "requires_trainable_backend: Keras's own.")
     config.addinivalue_line(
         "markers", "not_applicable(reason): a case of Keras's that must not pass here."

@@ -65,6 +65,9 @@ SCOPE = {
     "ops/linalg_test.py": "ops",
     "ops/math_test.py": "ops",
     "ops/nn_test.py": "ops",
+    "ops/core_test.py": "ops",
+    "ops/numpy_test.py": "ops",
+    "random/random_test.py": "random",
     "utils/numerical_utils_test.py": "utils",
     "utils/sequence_utils_test.py": "utils",
     "utils/summary_utils_test.py": "utils",
@@ -76,4 +79,11 @@ ONLY = {
     "ops/linalg_test.py": ("LinalgOpsCorrectnessTest",),
     "ops/math_test.py": ("MathOpsCorrectnessTest",),
     "ops/nn_test.py": ("NNOpsCorrectnessTest",),
+    "ops/core_test.py": ("CoreOpsCorrectnessTest", "CoreOpsBehaviorTests"),
+    "ops/numpy_test.py": (
+        "NumpyTwoInputOpsCorrectnessTest",
+        "NumpyOneInputOpsCorrectnessTest",
+        "NumpyArrayCreateOpsCorrectnessTest",
+        "NumpyDtypeTest",
+    ),
 }

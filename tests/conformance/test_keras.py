@@ -1,4 +1,4 @@
-"""Keras's own cases, one by one; those that are left out are run too, and must fail.
+"""Keras's own cases, one by one; with ``--long`` those left out too, which must fail.
 
 The classes are made here and collected by pytest as any others.
 """
@@ -11,6 +11,7 @@ from conftest import keras_on_jax
 from oracles import unchecked_types
 
 from conformance import loading
+from conformance.plugin import ASKED
 from conformance.scope import SCOPE
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -24,32 +25,48 @@ def as_a_user_of_keras():
         yield
 
 
-MANY_OF_A_KIND = ("ops.", "optimizers.")
-"""Rooms of grids of arguments; each third case is run without ``--long``."""
+ONE_IN = {
+    "ops.numpy_test": 100,
+    "ops.": 6,
+    "random.": 8,
+    "optimizers.": 3,
+    "metrics.confusion": 2,
+    "activations.": 2,
+}
+"""Rooms of grids of arguments; without ``--long`` each n-th of their cases is run."""
+
+HEAVY = ("random.random_test.test_beta", "random.random_test.test_binomial")
+"""What takes seconds to compile, and is run with ``--long`` alone."""
 
 numbers = itertools.count()
 
 
-def marked(room, group, cases):
-    """A class with these cases, each with the mark that says whether it applies.
+def is_run(room, case):
+    """Without ``--long`` none that does not apply is run, nor collected.
 
-    Of those that do not, and must not pass, each fourth is run without ``--long``.
+    Those of functions that are not here never are: there is nothing to run.
     """
+    if case.reason is not None:
+        return ASKED["long"] and case.pattern is not None
+    if ASKED["long"] or f"{room}.{case.method}".startswith(HEAVY):
+        return ASKED["long"]
+    n = next((n for start, n in ONE_IN.items() if room.startswith(start)), 1)
+    return next(numbers) % n == 0
+
+
+def marked(room, group, cases):
+    """A class with these cases, each with the mark that says whether it applies."""
     members = {"__module__": __name__}
     for case in cases:
-        applies = case.reason is None
-        one_in = 4 if not applies else 3 if room.startswith(MANY_OF_A_KIND) else 1
-        left = next(numbers) % one_in
-        if not left and applies:
-            continue
-        method = getattr(group, case.method)
+        if not is_run(room, case):
+            members[case.method] = None
+        elif case.reason is not None:
+            method = getattr(group, case.method)
 
-        def own(self, *, method=method):
-            return method(self)
+            def own(self, *, method=method):
+                return method(self)
 
-        own = pytest.mark.long(own) if left else own
-        mark = pytest.mark.not_applicable(case.reason)
-        members[case.method] = own if applies else mark(own)
+            members[case.method] = pytest.mark.not_applicable(case.reason)(own)
     return type(group.__name__, (group,), members)
 
 

@@ -90,3 +90,6 @@ def test_outside_of_a_call_seeds_are_what_keras_says():
     for seed in (-1, 1.5, "one"):
         with raises_text(ArgumentError, "seed must be an integer in [0, 2**32)"):
             random.normal((2,), seed=seed)
+    for logits in (np.ones(5), np.ones((5, 5, 5))):
+        with raises_text(ArgumentError, f"(rows, classes), not {logits.shape}"):
+            random.categorical(logits, 2, seed=1)
