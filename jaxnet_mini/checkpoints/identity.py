@@ -16,6 +16,7 @@ from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks.composed import Call
 from jaxnet_mini.core.networks.outline import LayerOutline, NetOutline
 from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.core.types import is_shape
 from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.errors import FileError, short, shortened
 
@@ -153,8 +154,11 @@ def _values(net: Any, outline: Iterable[LayerOutline], x: Any) -> dict[str, Any]
     for part in outline:
         calls: list[Any] = [part, *part.again]
         for call in calls:
-            shape = (rows, *call.output_shape)
-            values[call.name] = jax.ShapeDtypeStruct(shape, floats)
+            values[call.name] = jax.tree.map(
+                lambda shape: jax.ShapeDtypeStruct((rows, *shape), floats),
+                call.output_shape,
+                is_leaf=is_shape,
+            )
     return values
 
 

@@ -84,11 +84,16 @@ class Blueprint:
         """
         self.check_layers()
         if self.input_shape is None:
-            raise StateError(
-                "the input shape is not known yet: give the first layer input_shape, "
-                "put an Input first, call the model on data, model(x), or call fit."
-            )
+            raise self.unknown_shape()
         return self.input_shape
+
+    @staticmethod
+    def unknown_shape() -> StateError:
+        """Return the error of who needs an input shape that is not known yet."""
+        return StateError(
+            "the input shape is not known yet: give the first layer input_shape, "
+            "put an Input first, call the model on data, model(x), or call fit."
+        )
 
     def check_shape_known(self) -> Any:
         """Return `known_shape`, for who wants its error alone."""

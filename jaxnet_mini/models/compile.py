@@ -26,15 +26,18 @@ WEIGHTS, STEP = "loss_weights", "train_step"
 
 def trainer_of(
     blueprint: Blueprint,
+    *,
     optimizer: Any,
     loss: Any,
     metrics: Any,
     weighted_metrics: Any,
-    *,
-    loss_weights: Any = None,
-    train_step: Any = None,
-) -> Trainer:
+    loss_weights: Any,
+    train_step: Any,
+) -> Trainer | None:
     """Return the trainer that the arguments of ``compile`` describe.
+
+    None where they are for several outputs, and what a class with ``call`` returns is
+    not known yet.
 
     Raises:
         ArgumentError, UnknownNameError: one of them is none, or the optimizer does not
@@ -45,7 +48,10 @@ def trainer_of(
             'compile needs a loss: for example loss="sparse_categorical_crossentropy".'
         )
     net = blueprint.net
-    if not output_names(net):
+    names = output_names(net)
+    if not names and not blueprint.built and _are_several(net, loss, metrics):
+        return None
+    if not names:
         loss, metrics, weighted_metrics, loss_weights = (
             _of_one(net, given)
             for given in (loss, metrics, weighted_metrics, loss_weights)
@@ -61,6 +67,16 @@ def trainer_of(
         trained = trainer.trained(outlines.variables(blueprint.shapes).params)
         transformations.check(trainer.optimizer, trainer.transformation, trained)
     return trainer
+
+
+def _are_several(net: Any, loss: Any, metrics: Any) -> bool:
+    """Tell whether losses or metrics are for outputs that are still to be known."""
+    own = any(hasattr(layer, "output_names") for layer in net.layers)
+    nested = isinstance(metrics, Mapping) or (
+        isinstance(metrics, list | tuple)
+        and any(one is None or isinstance(one, list | tuple) for one in metrics)
+    )
+    return own and (nested or isinstance(loss, list | tuple | Mapping))
 
 
 def _check_precision(net: Any) -> None:
@@ -140,7 +156,7 @@ def config_of(held: Held, own: dict[str, Any]) -> dict[str, Any] | None:
     Raises:
         ArgumentError: something in it has no name to find it by.
     """
-    if held.trainer is None:
+    if not held.is_compiled:
         return None
     trainer = held.compiled()
     if isinstance(trainer.optimizer, optax.GradientTransformation):

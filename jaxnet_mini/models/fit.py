@@ -61,7 +61,7 @@ def fit(
     forks.check("fit")
     transfers.check("fit")
     held = of(model)
-    held.compiled()  # an error before all others
+    held.check_compiled()  # an error before all others
     verbose = check_verbose(verbose)
     hooks = as_callbacks(callbacks)
     if checkpoint is not None:
@@ -190,7 +190,7 @@ def train_on_batch(
     forks.check("train_on_batch")
     transfers.check("train_on_batch")
     held = of(model)
-    held.compiled()
+    held.check_compiled()
     outline = held.outline_for(*triple[:2])
     trainer = rehearsal.trainer_for(held.compiled(), outline)
     examples = rehearsal.examples_for(trainer, outline, *triple, class_weight)

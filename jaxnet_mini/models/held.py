@@ -6,7 +6,7 @@ which of them is held. All that changes it stands here, and waits its turn.
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -17,6 +17,7 @@ from jaxnet_mini.base.turns import Turn
 from jaxnet_mini.core import origins
 from jaxnet_mini.core.layers import Normalization
 from jaxnet_mini.core.networks import weights
+from jaxnet_mini.core.networks.graph import output_names
 from jaxnet_mini.core.networks.outline import NetOutline
 from jaxnet_mini.core.networks.symbolic import Written
 from jaxnet_mini.core.training.state import TrainState
@@ -36,7 +37,9 @@ class Held:
 
     Args:
         blueprint: its layers and their shapes.
-        trainer: how it learns; None before `compile`.
+        trainer: how it learns; None before `compile`, and where that depends on
+            outputs that are not known yet.
+        make: makes it of a blueprint; None before `compile`, and of a copy.
         turn: who may change them now.
         looked_at: the trainer that was last looked through for mismatches.
         draws: how many keys have been drawn for calls in training.
@@ -51,6 +54,7 @@ class Held:
     draws: int = 0
     written: Written | None = None
     called: tuple[Blueprint, Layer] | None = None
+    make: Callable[[Blueprint], Trainer | None] | None = None
 
     def __post_init__(self) -> None:
         self._state: TrainState | None = None
@@ -222,11 +226,20 @@ class Held:
 
     # The trainer
 
-    def compile(self, trainer: Trainer) -> None:
-        """Take another trainer; the weights stay, its optimizer starts afresh."""
+    @property
+    def is_compiled(self) -> bool:
+        """Whether it was said how to train."""
+        return self.trainer is not None or self.make is not None
+
+    def compile(self, make: Callable[[Blueprint], Trainer | None]) -> None:
+        """Take another trainer; the weights stay, its optimizer starts afresh.
+
+        Args:
+            make: makes it of the blueprint; None where that is too early.
+        """
         with self.turn.making:
             self.turn.check("how to train")
-            self.trainer = trainer
+            self.trainer, self.make = make(self.blueprint), make
             self.blueprint = self.blueprint.retraced()
             if self.state is not None:
                 self.state = self.state._replace(optimizer_state=None)
@@ -235,18 +248,27 @@ class Held:
         """Return the trainer, of the layers as they are now.
 
         Raises:
-            StateError: the model is not compiled.
+            StateError: the model is not compiled, or its outputs are not known yet.
         """
-        if self.trainer is None:
-            raise StateError(
-                "the model is not compiled: call model.compile(optimizer, loss, "
-                "metrics) first."
-            )
+        self.check_compiled()
         net = self.blueprint.net
+        known = self.trainer is not None and self.trainer.outputs == output_names(net)
+        if self.make is not None and not known:  # what call returns was found out since
+            self.trainer = self.make(self.blueprint)
+        if self.trainer is None:
+            raise self.blueprint.unknown_shape()
         if self.trainer.net is not net:  # layers were added since
             trace = origins.trace_for(net) or self.trainer.trace
             self.trainer = dataclasses.replace(self.trainer, net=net, trace=trace)
         return self.trainer
+
+    def check_compiled(self) -> None:
+        """Raise a StateError where the model is not compiled."""
+        if not self.is_compiled:
+            raise StateError(
+                "the model is not compiled: call model.compile(optimizer, loss, "
+                "metrics) first."
+            )
 
     # The state
 

@@ -86,7 +86,7 @@ def described(
     written = keras_words.architecture(
         config, blueprint.net, outline, blueprint.known_shape
     )
-    if held.trainer is not None:
+    if held.is_compiled:
         written["compile_config"] = _settings(held, trained)
     return written
 
@@ -127,7 +127,7 @@ def _optimizer_variables(held: Held) -> list[NDArray[Any]] | None:
     Before the first step, and of an optimizer whose state Keras has otherwise, they are
     what Keras has before the first step.
     """
-    if held.trainer is None or public_name(type(held.compiled().optimizer)) is None:
+    if not held.is_compiled or public_name(type(held.compiled().optimizer)) is None:
         return None
     state = held.untrained().optimizer_state
     places = None if state is None else _places(held, state)
@@ -168,7 +168,7 @@ def load(held: Held, path: FilePath, begin: bool) -> None:
 
 def _read_optimizer(held: Held, path: FilePath) -> Any:
     """Return the state of the model's optimizer that is in a file; None for none."""
-    if held.trainer is None or public_name(type(held.compiled().optimizer)) is None:
+    if not held.is_compiled or public_name(type(held.compiled().optimizer)) is None:
         return None
     trainer, variables = held.compiled(), outlines.variables(held.blueprint.shapes)
     like = jax.eval_shape(trainer.optimizer.init, trainer.trained(variables.params))

@@ -69,8 +69,10 @@ def _last(
     if goal.name is None:
         left = (p for p in reversed(parts) if not isinstance(p.layer, _KEEPING))
         return next(left, None)
-    net: Any = trainer.net
-    name = names_in(net.outputs)[goal.place]
+    outputs = getattr(trainer.net, "outputs", "")
+    if isinstance(outputs, str):  # of a class with call, which layer is not known
+        return None
+    name = names_in(outputs)[goal.place]
     return next((part for part in parts if part.name == name), None)
 
 

@@ -4,6 +4,7 @@ A model holds three values, see `jaxnet_mini.models.held`: a blueprint, a traine
 state. It checks nothing and computes nothing itself.
 """
 
+import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -487,22 +488,29 @@ class Model:
         ``auc`` and ``auc_1``. A word or a function that stands in both lists is logged
         as ``weighted_...`` in the second. Several outputs have ``<output>_loss`` and
         ``<output>_<metric>`` besides, by the names of the layers that give them or the
-        keys of a dictionary.
+        keys of a dictionary. Those that a ``call`` returns in a list have no names:
+        ``<loss>_loss`` and ``<metric>``, numbered where one comes twice.
 
         Raises:
             ArgumentError, UnknownNameError: one of these is none, or two metrics were
                 given the same name.
         """
         compiling.check_execution(run_eagerly, steps_per_execution, jit_compile)
-        chosen = optimizer, loss, metrics, weighted_metrics
-        how = {"loss_weights": loss_weights, "train_step": train_step}
-        trainer = compiling.trainer_of(self._held.blueprint, *chosen, **how)
-        self._held.compile(trainer)
+        make = functools.partial(
+            compiling.trainer_of,
+            optimizer=optimizer,
+            loss=loss,
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
+            loss_weights=loss_weights,
+            train_step=train_step,
+        )
+        self._held.compile(make)
 
     @property
     def compiled(self) -> bool:
         """Whether ``compile`` was called."""
-        return self._held.trainer is not None
+        return self._held.is_compiled
 
     @property
     def loss(self) -> Any:

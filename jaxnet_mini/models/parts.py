@@ -7,6 +7,7 @@ from jax import Array
 from jaxnet_mini.base.arguments import as_integer, check_word
 from jaxnet_mini.core.metrics import Mean
 from jaxnet_mini.core.networks import protocol
+from jaxnet_mini.core.networks.graph import names_are_given
 from jaxnet_mini.core.types import Layer
 from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import ArgumentError, find, short
@@ -58,10 +59,13 @@ def penalties(held: Held) -> list[Array]:
 
 def metrics(held: Held) -> list[Any]:
     """Return what `evaluate` returns, in its order; nothing before ``compile``."""
-    if held.trainer is None:
+    if held.trainer is None and not (held.is_compiled and held.blueprint.built):
         return []
     trainer = held.compiled()
     counted = trainer.all_metrics
+    total, *others = (Mean(name=name) for name in trainer.loss_names)
+    if not names_are_given(trainer.net):
+        return [total, *counted, *others]
     if trainer.outputs:
         counted = tuple(sorted(counted, key=lambda metric: metric.name))
-    return [*(Mean(name=name) for name in trainer.loss_names), *counted]
+    return [total, *others, *counted]

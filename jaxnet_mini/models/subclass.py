@@ -20,10 +20,10 @@ from jaxnet_mini.core.networks.graph import Graph, Node
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.own_layers import Layer
 from jaxnet_mini.core.networks.serial import unique_names
-from jaxnet_mini.core.types import Params, RandomKey, Shape, State
+from jaxnet_mini.core.types import Params, RandomKey, Shape, State, is_shape
 from jaxnet_mini.core.values import MADE_OF, mapped
 from jaxnet_mini.data import arrays
-from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.errors import ArgumentError, ShapeError
 from jaxnet_mini.models import architecture
 from jaxnet_mini.models.blueprint import Blueprint
 from jaxnet_mini.models.handles import Handle
@@ -54,6 +54,34 @@ class Called(Layer):
 
     keys: tuple[str, ...] | None = None
     """Of a dictionary that ``call`` takes; None where it takes another thing."""
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """What several outputs are called: their keys, or their places from 1.
+
+        None of one output, nor before it is known what comes of ``call``.
+
+        Raises:
+            ShapeError: outputs stand within others.
+        """
+        looked = vars(self).get("_looked")
+        shape: Any = () if looked is None else looked.output_shape
+        if is_shape(shape):
+            return ()
+        keyed = isinstance(shape, dict)
+        if not all(map(is_shape, shape.values() if keyed else shape)):
+            raise ShapeError(
+                f"{self!r} gives outputs of the shapes {shape}, and one array, or a "
+                "list or a dictionary of arrays is expected: take them out of each "
+                "other in call."
+            )
+        return tuple(shape) if keyed else tuple(map(str, range(1, len(shape) + 1)))
+
+    @property
+    def output_names_are_given(self) -> bool:
+        """Whether several outputs come in a dictionary."""
+        looked = vars(self).get("_looked")
+        return looked is None or isinstance(looked.output_shape, dict)
 
     def graph_of(self, x: Any, y: Any) -> tuple[Graph, Any] | None:
         """Return the network for several inputs, and their shapes; None for one.

@@ -20,6 +20,7 @@ from jaxnet_mini.errors import ArgumentError, find, short
 from jaxnet_mini.models import held as holding
 from jaxnet_mini.models.load import of_copied
 from jaxnet_mini.models.model import Model
+from jaxnet_mini.models.subclass import is_called
 
 Space: TypeAlias = Mapping[str, Any]
 """Names of hyper-parameters to the values to try, all combinations of them."""
@@ -54,13 +55,15 @@ class Candidate:
         return Traced(**fields, places=self.places, numbers=self.numbers)
 
 
-def candidates(model: Any, space: Space) -> list[Candidate]:
+def candidates(model: Any, space: Space, x: Any, y: Any) -> list[Candidate]:
     """Return a candidate for each combination, the last name's values changing first.
 
     Args:
         model: a compiled model, or a function that returns one.
         space: see `Space`; what the function does not take by name is a number of the
             model that it returns.
+        x: what a model of a class with ``call`` finds out its outputs from.
+        y: likewise.
 
     Raises:
         ArgumentError, UnknownNameError: a name or a value that cannot be.
@@ -78,7 +81,7 @@ def candidates(model: Any, space: Space) -> list[Candidate]:
         own = {name: value for name, value in settings.items() if name not in taken}
         with origins.within(trace):  # all of them share programs
             if key not in templates:
-                templates[key] = _template(model, built)
+                templates[key] = _template(model, built, x, y)
             found.append(_candidate(templates[key], settings, own, taken))
     return found
 
@@ -154,7 +157,7 @@ def _parameters(model: Any, names: Iterable[str]) -> set[str]:
     return taken
 
 
-def _template(model: Any, settings: dict[str, Any]) -> Model:
+def _template(model: Any, settings: dict[str, Any], x: Any, y: Any) -> Model:
     built: Model
     if isinstance(model, Model):
         built = model
@@ -165,7 +168,10 @@ def _template(model: Any, settings: dict[str, Any]) -> Model:
                 "the function that builds a model must return a model, and "
                 f"returned {short(built)} for {settings}."
             )
-    built.trainer  # noqa: B018  (an error now where it is not compiled)
+    held = holding.of(built)
+    held.check_compiled()
+    if is_called(type(built)):
+        held.adopt(held.outline_for(x, y))
     return built
 
 

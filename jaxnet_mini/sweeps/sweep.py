@@ -126,7 +126,7 @@ def sweep(
         validation_freq=validation_freq,
     ).checked()
     _check_arrays(data)
-    candidates = spaces.candidates(model, space)
+    candidates = spaces.candidates(model, space, x, y)
     bar = SweepBar("Sweep", len(candidates), len(candidates), verbose)
     job = Job(given, bar, verbose)
     if mesh is None and processes.several():

@@ -260,6 +260,67 @@ def test_what_a_call_adds_counts_in_the_loss_as_in_keras():
     assert_close(model.evaluate(X, X, batch_size=8, verbose=0), evaluated, 1e-5)
 
 
+def forked_of(keras, keyed):
+    """A model of two outputs, in a tuple or a dictionary, for whichever library."""
+
+    class Forked(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.hidden = keras.layers.Dense(4, "tanh")
+            self.main = keras.layers.Dense(1)
+            self.kind = keras.layers.Dense(2, "softmax")
+
+        def call(self, x):
+            x = self.hidden(x)
+            main, kind = self.main(x), self.kind(x)
+            return {"main": main, "kind": kind} if keyed else (main, kind)
+
+    return Forked()
+
+
+CROSSENTROPY = "sparse_categorical_crossentropy"
+BY_OUTPUT = {
+    False: {
+        "loss": ["mse", CROSSENTROPY],
+        "metrics": [["mae"], ["accuracy"]],
+        "weighted_metrics": [["mse"], None],
+        "loss_weights": [0.7, 0.2],
+    },
+    True: {
+        "loss": {"kind": CROSSENTROPY, "main": "mse"},
+        "metrics": {"main": ["mae"], "kind": ["accuracy"]},
+        "loss_weights": {"kind": 0.2, "main": 0.7},
+    },
+}
+
+
+@pytest.mark.one_in(2)
+@pytest.mark.parametrize("keyed", [True, False])
+def test_several_outputs_of_a_class_are_logged_as_in_keras(keyed):
+    main, kind = X[:, :1] - 1.0, Y[:, 0].astype(int)
+    y = {"main": main, "kind": kind} if keyed else (main, kind)
+    weight = {"main": WEIGHT, "kind": WEIGHT} if keyed else (WEIGHT, WEIGHT)
+    model = forked_of(jn, keyed)
+    with keras_on_jax() as keras:
+        other = forked_of(keras, keyed)
+        other.compile(keras.optimizers.SGD(0.05), **BY_OUTPUT[keyed])
+        other(X)
+        given = other.get_weights()
+        theirs = other.fit(X, y, sample_weight=weight, **FIT).history
+        evaluated = other.evaluate(X, y, batch_size=8, verbose=0)
+        after = other.get_weights()
+    model.compile(jn.optimizers.SGD(0.05), **BY_OUTPUT[keyed])
+    model(X)
+    model.set_weights(given)
+    history = model.fit(X, y, sample_weight=weight, **FIT).history
+    assert list(history) == list(theirs)
+    for name, values in theirs.items():
+        assert_close(history[name], values, 1e-5)
+    for mine, weight in zip(model.get_weights(), after, strict=True):
+        assert_close(mine, weight, 2e-5)
+    assert_close(model.evaluate(X, y, batch_size=8, verbose=0), evaluated, 1e-5)
+
+
 def test_random_numbers_of_a_seed_are_those_of_keras():
     logits = np.log(np.array([[0.2, 0.8], [0.5, 0.5]], np.float32))
 

@@ -6,7 +6,7 @@ import pytest
 from oracles import raises_text
 
 import jaxnet_mini as jn
-from jaxnet_mini.errors import ArgumentError, DataError, ShapeError
+from jaxnet_mini.errors import ArgumentError, DataError, ShapeError, StateError
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -98,6 +98,115 @@ def test_targets_are_given_in_order_or_by_name(trained, y, more, tmp_path):
     assert swept[0].logs == {name: values[-1] for name, values in history.items()}
     with pytest.raises(ArgumentError, match="an ensemble is of networks of one output"):
         swept.ensemble(2, "loss")
+
+
+class Forked(jn.Model):
+    """The layers of `forked`, in a class."""
+
+    def __init__(self, keyed=False, **options):
+        super().__init__(**options)
+        self.hidden = jn.Dense(4, "tanh")
+        self.main, self.kind = jn.Dense(1), jn.Dense(3, "softmax")
+        self.keyed = keyed
+
+    def call(self, x):
+        hidden = self.hidden(x)
+        main, kind = self.main(hidden), self.kind(hidden)
+        return {"main": main, "kind": kind} if self.keyed else [main, kind]
+
+
+def written(weights, settings, keyed=False):
+    """One that is compiled before its outputs are known, with these weights."""
+    model = Forked(keyed, seed=3)
+    model.compile("sgd", **settings)
+    model(X)
+    model.set_weights(weights)
+    return model
+
+
+BY_NAME = {
+    "loss": dict(zip(["main", "kind"], LOSSES, strict=True)),
+    "metrics": {"main": ["mae"], "kind": ["accuracy"]},
+    "loss_weights": {"kind": 0.5},
+}
+BY_PLACE = {
+    "loss": LOSSES,
+    "metrics": [["mae"], ["accuracy"]],
+    "loss_weights": [1, 0.5],
+}
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+def test_a_class_of_ones_own_gives_several_too(keyed, tmp_path):
+    functional = forked(["main", "kind"] if keyed else None, loss="mse")
+    order = [functional.get_layer(name) for name in ("hidden", "main", "kind")]
+    weights = [w for layer in order for w in layer.get_weights()]
+    settings, y = (BY_NAME, NAMED) if keyed else (BY_PLACE, LISTED)
+    functional.compile("sgd", **settings)
+    wanted = functional.fit(X, y, **FIT).history
+    model = written(weights, settings, keyed)
+    history = model.fit(X, y, **FIT, checkpoint=tmp_path / "run").history
+    names = dict.fromkeys(wanted)
+    if not keyed:
+        assert model.metrics_names == [
+            *("loss", "mae", "accuracy"),
+            *("mse_loss", "sparse_categorical_crossentropy_loss"),
+        ]
+        names = {"kind_accuracy": "accuracy", "main_mae": "mae", "loss": "loss"}
+        names |= {"main_loss": "mse_loss", "kind_loss": model.metrics_names[-1]}
+    assert len(history) == len(wanted) == len(names)
+    for name, own in names.items():
+        np.testing.assert_allclose(history[own or name], wanted[name], rtol=1e-6)
+    outputs, expected = (one.predict(X) for one in (model, functional))
+    assert type(outputs) is type(expected)
+    for key in ("main", "kind") if keyed else (0, 1):
+        np.testing.assert_allclose(outputs[key], expected[key], rtol=1e-6)
+    weight = [None, MAIN**2] if not keyed else {"kind": MAIN**2}
+    found, right = (
+        one.evaluate(X, y, verbose=0, sample_weight=weight, return_dict=True)
+        for one in (model, functional)
+    )
+    assert found["loss"] == pytest.approx(right["loss"], rel=1e-6)
+    model.save(tmp_path / "m.safetensors")
+    own = {"Forked": Forked}
+    again = jn.models.load_model(tmp_path / "m.safetensors", own)
+    histories = [one.fit(X, y, **FIT).history for one in (model, again)]
+    assert histories[0] == histories[1]
+
+
+def test_a_sweep_of_such_a_class_finds_out_its_outputs():
+    model = Forked(seed=3)
+    model.compile("sgd", **BY_PLACE)
+    swept = jn.sweep(model, {"seed": [3, 4]}, X, LISTED, **FIT)
+    other = Forked(seed=3)
+    other.compile("sgd", **BY_PLACE)
+    history = other.fit(X, LISTED, **FIT).history
+    for name, values in swept[0].history.history.items():
+        np.testing.assert_allclose(values, history[name], rtol=1e-5)
+
+
+def test_what_such_a_class_is_compiled_with_is_checked_before_training():
+    model = Forked()
+    model.compile("sgd", ["mse"])
+    with raises_text(StateError, "the input shape is not known yet"):
+        model.evaluate(X, LISTED)
+    with raises_text(ArgumentError, "loss is a list of 1, and the model has 2 outputs"):
+        model.fit(X, LISTED)
+    model.compile("sgd", "mse")
+    with raises_text(ArgumentError, "y is a ndarray, and the model has 2 outputs"):
+        model.fit(X, MAIN)
+    model.compile("sgd", "mse", [["mae"], ["mae"]], [["mae"], None])
+    names = ["loss", "mae", "mae_1", "weighted_mae", "mse_loss", "mse_loss_1"]
+    assert model.metrics_names == names
+
+    class Nested(jn.Model):
+        def call(self, x):
+            return x, {"again": x}
+
+    nested = Nested()
+    nested.compile("sgd", "mse")
+    with raises_text(ShapeError, "Nested() gives outputs of the shapes"):
+        nested.fit(X, LISTED)
 
 
 def test_outputs_come_in_a_list_or_by_their_keys(trained):

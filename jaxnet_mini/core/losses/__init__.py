@@ -42,6 +42,16 @@ LOSSES |= {kind.short: kind for kind in _CLASSES if kind.short}
 """Keras's names; those of classes, and capitals, stand for the same."""
 
 
+def name_of(loss: Loss) -> str:
+    """Return what a loss is called: by its user, or as its function or its class.
+
+    >>> name_of(get("mse")), name_of(Huber(name="rest"))
+    ('mean_squared_error', 'rest')
+    """
+    function = getattr(loss, "function", type(loss))
+    return loss.name or snake_case(getattr(function, "__name__", "loss"))
+
+
 def acts_by_row(loss: Loss) -> bool:
     """Return whether the loss of an example is known to depend on it alone.
 

@@ -54,9 +54,22 @@ def output_names(net: Any) -> tuple[str, ...]:
 
     There is none for a network whose output is one.
     """
-    if not isinstance(net, Graph) or isinstance(net.outputs, str):
-        return ()
-    return tuple(own if isinstance(own, str) else own[0] for own in net.outputs)
+    if isinstance(net, Graph) and not isinstance(net.outputs, str):
+        return tuple(own if isinstance(own, str) else own[0] for own in net.outputs)
+    names: tuple[str, ...] = getattr(_last(net), "output_names", ())
+    return names
+
+
+def names_are_given(net: Any) -> bool:
+    """Return whether several outputs have names, and not their places alone."""
+    return getattr(_last(net), "output_names_are_given", True)
+
+
+def _last(net: Any) -> Any:
+    """Return the layer that gives the outputs; None of several or no layers."""
+    calls = net.calls if isinstance(net, Composed) else ()
+    name = net.outputs if isinstance(net, Graph) else calls and calls[-1].name
+    return next((call.layer for call in calls if call.name == name), None)
 
 
 def call_name(name: str, number: int) -> str:

@@ -47,7 +47,7 @@ def without_activation_at(
     net: Layer, place: int
 ) -> tuple[Layer, activations.Activation]:
     """Split off the activation of the output at a place, the first of one alone."""
-    if type(net) is Graph:
+    if type(net) is Graph and not isinstance(net.outputs, str):
         return without_activation_of(net, names_in(net.outputs)[place])
     return without_last_activation(net)
 

@@ -1,5 +1,6 @@
 """What is asked of each output of a network: its loss, and what else is counted."""
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -47,7 +48,13 @@ class Goal(NamedTuple):
 
 
 def resolved(
-    names: Sequence[str], loss: Any, counted: Any, weighted: Any, loss_weights: Any
+    names: Sequence[str],
+    loss: Any,
+    counted: Any,
+    weighted: Any,
+    loss_weights: Any,
+    *,
+    named: bool = True,
 ) -> dict[str, Any]:
     """Return the arguments of a trainer, for several outputs as tuples in their order.
 
@@ -58,6 +65,7 @@ def resolved(
         counted: the metrics, a list of lists or a dictionary of them.
         weighted: the weighted ones, likewise.
         loss_weights: a number for all losses, or a list or a dictionary.
+        named: whether the outputs have names in the logs.
 
     Raises:
         ArgumentError, UnknownNameError: one of them is none of these.
@@ -84,9 +92,45 @@ def resolved(
             strict=True,
         )
     ]
+    if not named:
+        pairs = _numbered(pairs)
+        words = loss if isinstance(loss, list | tuple) else (loss,) * len(names)
+        chosen = tuple(map(_called, chosen, words))
     plain, others = zip(*pairs, strict=True)
     own = chosen, plain, others, _weights(loss_weights, names)
     return dict(zip(ARGUMENTS, own, strict=True))
+
+
+def _called(loss: Loss | None, word: Any) -> Loss | None:
+    """Return a loss by the name that it has in the logs: the word that it came by."""
+    if loss is None or loss.name is not None or not isinstance(word, str):
+        return loss
+    return dataclasses.replace(loss, name=word)
+
+
+def _numbered(
+    pairs: Sequence[tuple[tuple[Metric, ...], tuple[Metric, ...]]],
+) -> list[tuple[tuple[Metric, ...], tuple[Metric, ...]]]:
+    """Return metrics of outputs without names by other names, numbered as in Keras."""
+    taken: dict[str, int] = {}
+
+    def renamed(metric: Metric, prefix: str = "") -> Metric:
+        name = f"{prefix if metric.name in taken else ''}{metric.name}"
+        return metric.renamed(numbered(taken, name))
+
+    plain = [tuple(map(renamed, own)) for own, _ in pairs]
+    others = [tuple(renamed(one, "weighted_") for one in own) for _, own in pairs]
+    return list(zip(plain, others, strict=True))
+
+
+def numbered(taken: dict[str, int], name: str) -> str:
+    """Return a name, with a number where it is taken already, and take note of it.
+
+    >>> [numbered(taken, "mae") for taken in [{}] for _ in range(2)]
+    ['mae', 'mae_1']
+    """
+    number = taken[name] = taken.get(name, -1) + 1
+    return f"{name}_{number}" if number else name
 
 
 def _by_output(
@@ -118,12 +162,19 @@ def _weights(given: Any, names: Sequence[str]) -> tuple[float, ...] | None:
 
 
 def goals_of(
-    names: Sequence[str], loss: Any, counted: Any, weighted: Any, loss_weights: Any
+    names: Sequence[str],
+    loss: Any,
+    counted: Any,
+    weighted: Any,
+    loss_weights: Any,
+    *,
+    named: bool = True,
 ) -> tuple[Goal, ...]:
     """Return what each output is asked, of what `resolved` returned.
 
     As in Keras the logs have the metrics of an output by ``<output>_<metric>``, and its
-    loss by ``<output>_loss`` where several outputs have one.
+    loss by ``<output>_loss`` where several outputs have one. Without names they have
+    ``<metric>`` and ``<loss>_loss``, numbered where one comes twice.
 
     Raises:
         ArgumentError: two numbers go by one name in the logs.
@@ -131,17 +182,20 @@ def goals_of(
     if not names:
         return (Goal(None, 0, loss, loss_weights, counted, weighted),)
     trained = len(loss) - loss.count(None) > 1
-    found = []
+    found, logs = [], dict[str, int]()
     for place, name in enumerate(names):
 
         def renamed(given: tuple[Metric, ...], name: str = name) -> tuple[Metric, ...]:
-            if len(names) == 1:
+            if len(names) == 1 or not named:
                 return given
             return tuple(metric.renamed(f"{name}_{metric.name}") for metric in given)
 
         own = loss[place]
         weight = None if loss_weights is None else loss_weights[place]
-        logged = f"{name}_loss" if trained and own is not None else None
+        logged = None
+        if trained and own is not None:
+            of_loss = f"{name if named else losses.name_of(own)}_loss"
+            logged = numbered(logs, of_loss)
         asked = renamed(counted[place]), renamed(weighted[place])
         found.append(Goal(name, place, own, weight, *asked, logged))
     _check_names([name for goal in found for name in names_in(goal)])

@@ -19,7 +19,7 @@ from jaxnet_mini.base import policies
 from jaxnet_mini.core import optimizers, transformations
 from jaxnet_mini.core.metrics import Metric
 from jaxnet_mini.core.networks import activity, protocol, serial
-from jaxnet_mini.core.networks.graph import output_names
+from jaxnet_mini.core.networks.graph import names_are_given, output_names
 from jaxnet_mini.core.origins import Trace
 from jaxnet_mini.core.training import frozen, goals, own_step
 from jaxnet_mini.core.training.goals import Goal
@@ -93,23 +93,28 @@ class Trainer(Value):
         serial.check_layer(self.net)
         activity.check(self.net)
         own = self.loss, self.metrics, self.weighted_metrics, self.loss_weights
-        for name, value in goals.resolved(self.outputs, *own).items():
+        named = names_are_given(self.net)
+        for name, value in goals.resolved(self.outputs, *own, named=named).items():
             object.__setattr__(self, name, value)
         object.__setattr__(self, "optimizer", optimizers.get(self.optimizer))
         goals.check_reductions(self.goals)
         own_step.check(self.train_step)
         policies.computing_in(self.compute_dtype)
 
-    @property
+    @functools.cached_property
     def outputs(self) -> tuple[str, ...]:
-        """What several outputs are called; () where the network has one."""
+        """What several outputs are called; () where the network has one.
+
+        Of a class with ``call`` they are those that were known when this was made.
+        """
         return output_names(self.net)
 
     @functools.cached_property
     def goals(self) -> tuple[Goal, ...]:
         """What is asked of each output."""
         given = self.loss, self.metrics, self.weighted_metrics, self.loss_weights
-        return goals.goals_of(self.outputs, *given)
+        named = names_are_given(self.net)
+        return goals.goals_of(self.outputs, *given, named=named)
 
     @property
     def all_metrics(self) -> tuple[Metric, ...]:
