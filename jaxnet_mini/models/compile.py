@@ -57,7 +57,7 @@ def trainer_of(
             for given in (loss, metrics, weighted_metrics, loss_weights)
         )
         metrics, weighted_metrics = map(listed, (metrics, weighted_metrics))
-        loss_weights = _loss_weight(loss_weights)
+        loss, loss_weights = _only(loss), _loss_weight(_only(loss_weights))
     chosen = loss, optimizer, metrics, weighted_metrics
     trace = origins.trace_for(net, *chosen, train_step)
     how = {"loss_weights": loss_weights, "train_step": train_step, "trace": trace}
@@ -128,20 +128,24 @@ def _of_one(net: Any, given: Any) -> Any:
     return own
 
 
-def _loss_weight(loss_weights: Any) -> float | None:
+def _only(given: Any) -> Any:
+    """Return what stands in a list of one; else what is given."""
+    one = isinstance(given, list | tuple) and len(given) == 1
+    return given[0] if one else given
+
+
+def _loss_weight(weight: Any) -> float | None:
     """Return what the loss is multiplied by; None for nothing.
 
     Raises:
-        ArgumentError: no number, nor a list of one.
+        ArgumentError: no number.
     """
-    if loss_weights is None:
+    if weight is None:
         return None
-    one = isinstance(loss_weights, list | tuple) and len(loss_weights) == 1
-    weight = loss_weights[0] if one else loss_weights
     if not is_number(weight) or not math.isfinite(weight):
         raise ArgumentError(
             "loss_weights must be a number or a list of one, as the model has one "
-            f"output, not {short(loss_weights)}."
+            f"output, not {short(weight)}."
         )
     return None if weight == 1 else float(weight)
 

@@ -204,8 +204,12 @@ def is_of_layers(model: Any) -> bool:
 
 
 def keep(model: Any, name: str, value: Any) -> bool:
-    """Keep an attribute with layers in it apart; return whether there are any."""
-    if name.startswith("_") or not calls.parts_of(value):
+    """Keep an attribute with layers in it apart; return whether there are any.
+
+    What is a property of the class is none: its setter is asked, or there is none.
+    """
+    own = isinstance(getattr(type(model), name, None), property)
+    if own or name.startswith("_") or not calls.parts_of(value):
         vars(model).get(PARTS, {}).pop(name, None)
         return False
     vars(model).setdefault(PARTS, {})[name] = value

@@ -32,7 +32,7 @@ with keras_on_jax() as keras:
 KerasTensor = backend.KerasTensor
 
 # What tests use to prepare and compare: it is Keras's own and stays so.
-TOOLS = ("backend", "ops", "dtype_policies", "testing.test_utils")
+TOOLS = ("backend", "ops", "dtype_policies", "testing.test_utils", "tree")
 
 
 class NotMirroredError(Exception):
@@ -500,6 +500,12 @@ class Models:
     Sequential = Sequential
     Functional = Sequential.Functional
 
+
+class Graphs:
+    """Models of layers that are called on inputs: they are no class of their own."""
+
+    Functional = jn.Model
+
     def __getattr__(self, name):
         return getattr(jn.models, name)
 
@@ -552,6 +558,7 @@ FACES = {
 # Where the tests of a file, or of a folder, call layers by themselves, look at losses
 # or the learning rate.
 WITH_RATE = {"models": types.SimpleNamespace(Sequential=ModelWithRate)}
+GRAPHS = {"layers": jn.layers, "models": Graphs()}
 OF_FILE = {
     "callbacks/learning_rate_scheduler_test.py": WITH_RATE,
     "callbacks/reduce_lr_on_plateau_test.py": WITH_RATE,
@@ -564,6 +571,9 @@ OF_FILE = {
     "layers": {"layers": Adapters(jn.layers, LayerWithWeights, Input=Symbol)},
     "optimizers": {"optimizers": Adapters(jn.optimizers, Optimizer)},
     "optimizers/schedules": {},
+    "models/cloning_test.py": GRAPHS,
+    "models/functional_test.py": GRAPHS,
+    "models/model_test.py": GRAPHS,
 }
 
 

@@ -40,6 +40,17 @@ def test_the_loss_is_multiplied_and_the_penalty_is_not():
         np.testing.assert_allclose(moved, bias - 0.1 * step, rtol=1e-5)
 
 
+def test_a_list_of_one_loss_is_that_loss():
+    x = jn.Input((3,))
+    for loss in (["mse"], ("mse",), {"only": "mse"}, {"only": ["mse"]}):
+        model = jn.Model(x, jn.Dense(1, name="only")(x))
+        model.compile("sgd", loss)
+        assert model.trainer.loss == jn.losses.get("mse")
+    for loss in ([], ["mse", "mae"]):
+        with raises_text(ArgumentError, "loss must be a name, a loss or a callable"):
+            linear().compile("sgd", loss)
+
+
 def test_a_weight_of_one_asks_for_nothing():
     plain = linear()
     for weight in (1, 1.0, [1], (1.0,), None):

@@ -414,3 +414,13 @@ def test_models_without_a_name_are_numbered_within_another():
     same = [jn.Sequential([jn.Dense(3)], name="same") for _ in range(2)]
     with pytest.raises(ArgumentError, match="two layers have the name 'same'"):
         jn.Sequential(same)
+
+
+def test_what_a_model_says_of_itself_is_not_assigned():
+    """Layers neither, which other attributes of a model may hold."""
+    x = jn.Input((2,))
+    model = jn.Model(x, jn.Dense(1)(x))
+    with raises_text(AttributeError, "model.layers cannot be assigned"):
+        model.layers = [jn.Dense(2)]
+    with pytest.raises(AttributeError):
+        model.net = jn.Dense(2)
