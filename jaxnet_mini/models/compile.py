@@ -10,7 +10,7 @@ import optax
 from jaxnet_mini.base import notices, plain_json
 from jaxnet_mini.base.arguments import check_count, check_flag, is_number, named_parts
 from jaxnet_mini.core import origins, transformations
-from jaxnet_mini.core.networks import holding
+from jaxnet_mini.core.networks import holding, protocol
 from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks.graph import Graph, names_in, output_names
 from jaxnet_mini.core.training.goals import listed
@@ -43,7 +43,7 @@ def trainer_of(
         ArgumentError, UnknownNameError: one of them is none, or the optimizer does not
             suit the weights.
     """
-    if loss is None:
+    if loss is None and not _may_add(blueprint.net):
         raise ArgumentError(
             'compile needs a loss: for example loss="sparse_categorical_crossentropy".'
         )
@@ -67,6 +67,16 @@ def trainer_of(
         trained = trainer.trained(outlines.variables(blueprint.shapes).params)
         transformations.check(trainer.optimizer, trainer.transformation, trained)
     return trainer
+
+
+def _may_add(net: Any) -> bool:
+    """Tell whether layers may add to the loss by themselves: those of a user's own."""
+    return any(
+        type(layer) not in protocol.OWN_LAYERS
+        or getattr(layer, "activity_regularizer", None) is not None
+        for part in net.layers
+        for layer in holding.within(part)
+    )
 
 
 def _are_several(net: Any, loss: Any, metrics: Any) -> bool:
@@ -207,7 +217,7 @@ def arguments_of(
     one, several = dict | str, list
     entries: dict[str, Any] = {
         "optimizer": one,
-        "loss": one | list,  # of several outputs
+        "loss": one | list | None,  # of several outputs, or what layers add alone
         "metrics": several,
         "weighted_metrics": several,
     }

@@ -466,7 +466,9 @@ class Model:
             loss: a name, one of `jaxnet_mini.losses` or a callable
                 ``(y_true, y_pred) -> per-example loss``. Of several outputs one for
                 all, a list in their order or a dictionary by their names, in which None
-                stands for an output that is not trained.
+                stands for an output that is not trained. None where layers add to the
+                loss by themselves, by ``add_loss`` or an ``activity_regularizer``:
+                ``fit`` then needs no ``y``.
             metrics: one or a list of names, metrics or callables; of several outputs a
                 list of such lists or a dictionary of them.
             weighted_metrics: likewise; these count examples by ``sample_weight`` and

@@ -260,6 +260,31 @@ def test_what_a_call_adds_counts_in_the_loss_as_in_keras():
     assert_close(model.evaluate(X, X, batch_size=8, verbose=0), evaluated, 1e-5)
 
 
+@pytest.mark.one_in(2)
+@pytest.mark.parametrize("metrics", [None, ["mae"]])
+def test_what_is_added_is_trained_alone_as_in_keras(metrics):
+    y = X if metrics else None
+    model = coder_of(jn)
+    with keras_on_jax() as keras:
+        other = coder_of(keras)
+        other.compile(keras.optimizers.SGD(0.05), metrics=metrics)
+        other(X)
+        given = other.get_weights()
+        theirs = other.fit(X, y, **FIT, validation_split=0.3).history
+        evaluated = other.evaluate(X, y, batch_size=8, verbose=0)
+        after = other.get_weights()
+    model.compile(jn.optimizers.SGD(0.05), metrics=metrics)
+    model(X)
+    model.set_weights(given)
+    history = model.fit(X, y, **FIT, validation_split=0.3).history
+    assert list(history) == list(theirs)
+    for name, values in theirs.items():
+        assert_close(history[name], values, 1e-5)
+    for mine, weight in zip(model.get_weights(), after, strict=True):
+        assert_close(mine, weight, 2e-5)
+    assert_close(model.evaluate(X, y, batch_size=8, verbose=0), evaluated, 1e-5)
+
+
 def forked_of(keras, keyed):
     """A model of two outputs, in a tuple or a dictionary, for whichever library."""
 

@@ -199,6 +199,38 @@ def test_it_is_saved_copied_and_swept_by_what_it_is_made_of(tmp_path):
     np.testing.assert_allclose(swept.model.encoder(X), fresh.encoder(X), 1e-4, 1e-5)
 
 
+def test_without_a_loss_what_call_adds_is_trained(tmp_path):
+    class Adding(jn.Model):
+        def __init__(self, **options):
+            super().__init__(**options)
+            self.last = jn.Dense(3)
+
+        def call(self, x):
+            y = self.last(x)
+            self.add_loss(jnp.mean((y - x) ** 2))
+            return y
+
+    losing, adding = jn.Sequential([jn.Dense(3)], seed=3), Adding(seed=3)
+    losing.compile("sgd", "mse")
+    adding.compile("sgd")
+    losing.build((None, 3))
+    adding.build((None, 3))
+    adding.set_weights(losing.get_weights())
+    wanted = losing.fit(X, X, **FIT).history["loss"]
+    history = adding.fit(X, **FIT, checkpoint=tmp_path / "run").history
+    np.testing.assert_allclose(history["loss"], wanted, rtol=1e-5)
+    held = adding.fit(X, **FIT, validation_data=(X, None)).history
+    assert held["val_loss"][-1] == pytest.approx(adding.evaluate(X, verbose=0))
+    adding.save(tmp_path / "m.safetensors")
+    again = jn.models.load_model(tmp_path / "m.safetensors", {"Adding": Adding})
+    assert again.loss is None
+    assert again.evaluate(X, verbose=0) == adding.evaluate(X, verbose=0)
+    one = trained()
+    one.compile("sgd")
+    with raises_text(ArgumentError, "compile was given no loss, and no layer adds to"):
+        one.fit(X, verbose=0)
+
+
 def test_what_cannot_be_is_told(one, tmp_path):
     model = one
     with raises_text(ArgumentError, "Coder"):

@@ -72,7 +72,8 @@ def resolved(
     """
     if not names:
         counted, weighted = metrics.resolved(counted, weighted)
-        one = losses.get(loss), counted, weighted, loss_weights
+        least = None if loss is None else losses.get(loss)
+        one = least, counted, weighted, loss_weights
         return dict(zip(ARGUMENTS, one, strict=True))
     if len({*names}) < len(names):
         raise ArgumentError(
@@ -82,7 +83,7 @@ def resolved(
     several = isinstance(loss, list | tuple | Mapping)
     chosen = _by_output("loss", loss, names) if several else (loss,) * len(names)
     chosen = tuple(None if own is None else losses.get(own) for own in chosen)
-    if not any(chosen):
+    if several and not any(chosen):
         raise ArgumentError("loss is None for all outputs: give it for one at least.")
     pairs = [
         metrics.resolved(*map(listed, own))

@@ -17,6 +17,7 @@ from jaxnet_mini.core.networks import activity, last_activation, protocol
 from jaxnet_mini.core.training.goals import Goal
 from jaxnet_mini.core.training.state import Batch
 from jaxnet_mini.core.types import Float, Layer, RandomKey, State, Variables
+from jaxnet_mini.errors import ArgumentError
 
 
 class Task(NamedTuple):
@@ -114,18 +115,15 @@ def totals_of(
         of_whole = None if whole is None else (whole[0], goal.of(whole[1]))
         one = _of_loss(goal.loss, own, of_whole)
         asked.append(one)
+        count, rows = one.count, one.rows
         if goal.loss is None:
             continue
-        count, rows = one.count, one.rows
         if goal.loss_name is not None:
             totals[goal.loss_name] = (one.total, count)
         share = one.total if goal.weight is None else one.total * goal.weight
         total = share if total is None else total + share
     penalty = protocol.penalty(task.net, variables.params) + added
-    if isinstance(penalty, Array):  # else 0.0: nothing is regularized
-        total = total + penalty * count
-    if isinstance(of_outputs, Array):
-        total = total + of_outputs
+    total = _with_added(total, count, penalty, of_outputs)
     totals["loss"] = (total, count)
     for goal, one in zip(task.goals, asked, strict=True):
         if goal.metrics or goal.weighted_metrics:
@@ -134,6 +132,24 @@ def totals_of(
             totals |= _of_metrics(goal.metrics, seen._replace(weight=None), one.mask)
             totals |= _of_metrics(goal.weighted_metrics, seen, one.weight)
     return total, rows, totals, remembered
+
+
+def _with_added(total: Any, count: Any, penalty: Any, of_outputs: Any) -> Any:
+    """Return the sum of the losses, None for no loss, with what layers add.
+
+    Raises:
+        ArgumentError: there is no loss, and they add nothing.
+    """
+    penalized, seen = (isinstance(value, Array) for value in (penalty, of_outputs))
+    if total is None and not (penalized or seen):  # both are 0.0
+        raise ArgumentError(
+            "compile was given no loss, and no layer adds to it: give loss=, such as "
+            '"mse", or call self.add_loss(value) within call.'
+        )
+    total = jnp.zeros_like(count) if total is None else total
+    if penalized:
+        total = total + penalty * count
+    return total + of_outputs if seen else total
 
 
 def _of_loss(
@@ -155,17 +171,17 @@ def _of_loss(
     mask = batch.mask
     mask = jnp.ones(rows, bool) if mask is None else mask
     mask, weight = _mask_and_weight(mask, batch.weight, dtype)
+    count = rows_in_all = jnp.sum(mask)
+    weight_in_all = weight
+    if whole is not None:
+        mask_in_all, weight_in_all = _mask_and_weight(*whole, dtype)
+        rows_in_all = jnp.sum(mask_in_all)
     if loss is None:
-        return _Asked(batch, mask, weight)
+        return _Asked(batch, mask, weight, None, count, rows_in_all)
     # Padding may give any value, NaN too, and 0 times NaN is NaN.
     per_row = jnp.where(mask == 0.0, 0.0, per_row)
     if batch.weight is not None:
         per_row = per_row * weight
-    count = rows_in_all = jnp.sum(mask)
-    weight_in_all = weight
-    if whole is not None:
-        mask_in_all, weight_in_all = _mask_and_weight(*whole, per_row.dtype)
-        rows_in_all = jnp.sum(mask_in_all)
     values_in_all = rows_in_all * (values.size // rows)
     total = jnp.sum(per_row) * loss.reduction_factor(values_in_all, weight_in_all)
     return _Asked(batch, mask, weight, total, count, rows_in_all)

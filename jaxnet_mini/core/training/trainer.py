@@ -52,7 +52,7 @@ class Trainer(Value):
     Args:
         net: a layer, usually `jaxnet_mini.serial`.
         loss: a Keras name, one of `jaxnet_mini.losses`, or a callable
-            ``(y_true, y_pred) -> per-example loss``.
+            ``(y_true, y_pred) -> per-example loss``; None for what layers add alone.
         optimizer: a Keras name, one of `jaxnet_mini.optimizers`, or any optax
             transformation.
         metrics: names, `jaxnet_mini.metrics.Metric` values or callables.
