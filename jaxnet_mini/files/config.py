@@ -33,7 +33,7 @@ from jaxnet_mini.core.metrics.own import Folded
 from jaxnet_mini.core.networks import ensemble, graph, own_layers, repeat, serial
 from jaxnet_mini.core.optimizers import schedules
 from jaxnet_mini.errors import ArgumentError, UnknownNameError, find, short
-from jaxnet_mini.files.registered import with_registered
+from jaxnet_mini.files.registered import name_of, with_registered
 
 CustomObjects: TypeAlias = Mapping[str, Any]
 """A user's own classes and functions, by the names that a file has them under."""
@@ -202,7 +202,7 @@ def _name(value: Any, table: Mapping[str, Any], where: str, own: dict[str, Any])
     known = public_name(value)
     if known is not None and known in table:
         return known
-    name = getattr(value, "__name__", None)
+    name = name_of(value) or getattr(value, "__name__", None)
     if not isinstance(name, str) or not name.isidentifier():
         raise ArgumentError(
             f"{where} cannot be saved: {value!r} has no name to find it by when the "

@@ -13,20 +13,27 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-import numpy as np
-
 from jaxnet_mini.base import seeds
 from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.base.policies import COMPUTE_DTYPES
 from jaxnet_mini.base.text import snake_case
-from jaxnet_mini.core import initializers, losses, metrics
+from jaxnet_mini.core import losses, metrics
 from jaxnet_mini.core.layers import Base, Input
-from jaxnet_mini.errors import ArgumentError, UnknownNameError, short
+from jaxnet_mini.errors import ArgumentError, short
 from jaxnet_mini.files import keras_graphs
-from jaxnet_mini.files.config import CLASSES, COMPOSED, FUNCTIONS, find_class
-
-ACTIVATIONS = {"Activation", "ELU", "LeakyReLU", "ReLU", "Softmax"}
-"""Layers that may be the activation of another."""
+from jaxnet_mini.files.config import CLASSES, COMPOSED
+from jaxnet_mini.files.keras_values import (
+    NEUTRAL,
+    check_neutral,
+    class_of,
+    function,
+    initializer,
+    instance,
+    is_own,
+    own_name,
+    short_float,
+    shown,
+)
 
 LAYERS = tuple(
     name.removeprefix("layers.")
@@ -42,31 +49,8 @@ OF_TRAINING = {"activity_regularizer", "lora_alpha", "lora_rank"}
 """Arguments of layers that, like constraints, change how they are trained and not what
 they compute. (LoRA is merged into the kernels that Keras writes.)"""
 
-IGNORED = {
-    *("data_format", "dtype", "ema_momentum", "ema_overwrite_frequency"),
-    *("name", "seed", "renorm_clipping", "renorm_momentum", "synchronized"),
-}
-"""Arguments that change nothing that a model here computes, or are read elsewhere."""
-
 EXECUTION = {"jit_compile", "run_eagerly", "steps_per_execution"}
 """Settings of how Keras runs its steps."""
-
-NEUTRAL: dict[str, tuple[Any, ...]] = {
-    "arguments": (None, {}),
-    "axis": (-1, [-1]),
-    "center": (True,),
-    "label_smoothing": (0.0,),
-    "reduction": ("sum_over_batch_size",),
-    "scale": (True,),
-    "trainable": (True,),
-}
-"""Values of arguments that our classes lack; of all others None and False."""
-
-
-OF_BATCHES = {
-    name.split(".")[1]: name for name in FUNCTIONS if name[:6] in ("losses", "metric")
-}
-"""Losses and metrics that are functions, by Keras's names."""
 
 
 def architecture(config: dict[str, Json], own: Collection[str]) -> dict[str, Json]:
@@ -79,7 +63,16 @@ def architecture(config: dict[str, Json], own: Collection[str]) -> dict[str, Jso
     Raises:
         ArgumentError: it is no Sequential, or a layer has no counterpart here.
     """
-    kind, arguments = _class(config, "the model")
+    model = _own_object(config, own, "float32", "the model")
+    if model is not None:
+        built: Any = config.get("build_config")
+        return {
+            "name": model["config"].get("name") or snake_case(model["class"]),
+            "seed": seeds.default_seed(),
+            "input_shape": _row(built and built.get("input_shape")),
+            "layers": [model],
+        }
+    kind, arguments = class_of(config, "the model")
     if kind not in NETWORKS:
         raise ArgumentError(
             f"the model is a {kind}, and only a Sequential or a Functional is read."
@@ -89,27 +82,22 @@ def architecture(config: dict[str, Json], own: Collection[str]) -> dict[str, Jso
         raise ArgumentError("the model has no layers.")
     shapes = {}
     for entry in entries if kind == "Functional" else entries[:1]:
-        inputs, first = _class(entry, "the first layer")
+        if is_own(entry):
+            continue
+        inputs, first = class_of(entry, "the first layer")
         if inputs == "InputLayer":
             shapes[str(first.get("name"))] = first.get("batch_shape")
-            _neutral(first, {"batch_shape"}, "the input")
+            check_neutral(first, {"batch_shape"}, "the input")
     found = [*shapes.values()] or [arguments.get("build_input_shape")]
     if kind == "Functional":
         spelled = {"_".join(name.split()): shape for name, shape in shapes.items()}
         found = [spelled.get(name) for name in keras_graphs.input_names(arguments)]
-    rows = []
-    for shape in found:
-        if not isinstance(shape, list) or any(type(n) is not int for n in shape[1:]):
-            raise ArgumentError(
-                f"the input shape is {shape}: build the model in Keras with a shape "
-                "that is known but for the batch axis, and save it again."
-            )
-        rows.append(shape[1:])
+    rows = [*map(_row, found)]
     network = _network(kind, arguments, own)
     layers = network["config"].get("layers")
     policy = network["config"].get("dtype")
-    named = {} if policy is None or layers is None else {"dtype": policy}
-    return named | {
+    with_policy = {} if policy is None or layers is None else {"dtype": policy}
+    return with_policy | {
         "name": arguments.get("name"),
         "seed": seeds.default_seed(),
         "input_shape": rows if len(rows) > 1 else rows[0],
@@ -133,7 +121,7 @@ def _network(
         layers = [
             _layer(entry, own, policy)
             for entry in entries
-            if _class(entry, "a layer")[0] != "InputLayer"
+            if is_own(entry) or class_of(entry, "a layer")[0] != "InputLayer"
         ]
         return {"class": "layers.Serial", "config": named | {"layers": layers}}
     nodes, start, end = keras_graphs.nodes_of(
@@ -152,19 +140,64 @@ def _network(
     return {"class": "layers.Graph", "config": named | graph}
 
 
-def _class(entry: Json, where: str) -> tuple[str, dict[str, Any]]:
-    """Return the class that Keras names, and its arguments."""
-    if isinstance(entry, dict):
-        name, config = entry.get("class_name"), entry.get("config")
-        if isinstance(name, str) and isinstance(config, dict):
-            if entry.get("registered_name") not in (None, name):
-                raise ArgumentError(
-                    f"{where} is of a class of its author's own, "
-                    f"{entry['registered_name']!r}: build the model here and call "
-                    "model.load_weights."
-                )
-            return name, config
-    raise ArgumentError(f"{where} is described in a way unknown here.")
+def _own_object(
+    entry: Json, own: Collection[str], within: str, where: str
+) -> dict[str, Json] | None:
+    """Return an object of a user's own class, made of what its ``get_config`` gave.
+
+    Raises:
+        ArgumentError: the class is not given, or what it is made of is unknown.
+
+    Returns:
+        None where the class is one of Keras.
+    """
+    name, given = own_name(entry, own, where), entry.get("config")
+    if name is None:
+        return None
+    # What is as it is without being said is no argument of every class.
+    neutral: dict[str, Any] = {"trainable": True, "dtype": within}
+    given = given | {"dtype": _policy(given, where, within)}
+    config = {
+        argument: _given(value, own, within, f"{name}.{argument}")
+        for argument, value in given.items()
+        if argument not in neutral or value != neutral[argument]
+    }
+    return {"class": name, "config": config}
+
+
+def _given(value: Json, own: Collection[str], within: str, where: str) -> Json:
+    """Return what an argument of a user's own class is."""
+    if isinstance(value, list):
+        return [_given(entry, own, within, where) for entry in value]
+    if not isinstance(value, dict):
+        return short_float(value)
+    room = str(value.get("module")).rpartition(".")[2]
+    kind = value.get("class_name")
+    if kind == "function":
+        return function(value, where, own, ())
+    if (found := _own_object(value, own, within, where)) is not None:
+        return found
+    if kind in NETWORKS or room == "layers":
+        return _layer(value, own, within)
+    if room == "initializers":
+        read = initializer(value, where)
+        return None if read is ... else read
+    _, config = class_of(value, where)
+    return instance(f"{room}.{kind}", config, where, own)
+
+
+def _row(shape: Json) -> list[int]:
+    """Return the shape of one example.
+
+    Raises:
+        ArgumentError: it is not known.
+    """
+    if not isinstance(shape, list) or any(type(n) is not int for n in shape[1:]):
+        raise ArgumentError(
+            f"the input shape is {shape}: build the model in Keras with a shape "
+            "that is known but for the batch axis, and save it again."
+        )
+    return shape[1:]
 
 
 def _policy(config: dict[str, Any], where: str, within: str) -> str:
@@ -179,7 +212,9 @@ def _policy(config: dict[str, Any], where: str, within: str) -> str:
 
 
 def _layer(entry: Json, own: Collection[str], within: str) -> Json:
-    kind, config = _class(entry, "a layer")
+    if (found := _own_object(entry, own, within, "a layer")) is not None:
+        return found
+    kind, config = class_of(entry, "a layer")
     where = f"the layer {config.get('name')!r}, a {kind},"
     name = re.sub(r"\s", "_", str(config.get("name")))
     if kind in NETWORKS:
@@ -191,7 +226,7 @@ def _layer(entry: Json, own: Collection[str], within: str) -> Json:
             f"{', '.join(LAYERS)}."
         )
     config = {a: v for a, v in config.items() if not _is_of_training(kind, a)}
-    layer = _instance(f"layers.{kind}", config, where, own)
+    layer = instance(f"layers.{kind}", config, where, own)
     layer["config"]["name"] = name
     if policy != within:
         layer["config"]["dtype"] = policy
@@ -212,145 +247,23 @@ def of_training(config: dict[str, Json]) -> list[str]:
     Args:
         config: what `architecture` has read.
     """
-    found = []
+    found: list[str] = []
+    if is_own(config):
+        return found
     for entry in config["config"]["layers"]:
-        kind, arguments = _class(entry, "a layer")
+        if is_own(entry):
+            continue
+        kind, arguments = class_of(entry, "a layer")
         if kind in NETWORKS:
             found += of_training(entry)
         where = f"the layer {arguments.get('name')!r}"
         found += [
-            f"{where} has {argument}={_named(value)!r}"
+            f"{where} has {argument}={shown(value)!r}"
             for argument, value in arguments.items()
             if _is_of_training(kind, argument)
             and value not in NEUTRAL.get(argument, (None, False))
         ]
     return found
-
-
-def _named(value: Json) -> Json:
-    """Return what a message shows of an argument: of an object its class."""
-    return value.get("class_name") if isinstance(value, dict) else value
-
-
-def _instance(
-    name: str, config: dict[str, Any], where: str, own: Collection[str]
-) -> dict[str, Json]:
-    """Return an object of our class of a name, its arguments translated.
-
-    Raises:
-        ArgumentError: there are others, and they say something.
-    """
-    fields = {field.name for field in dataclasses.fields(find_class(name))}
-    _neutral(config, fields, where)
-    arguments = {}
-    for argument in (fields & config.keys()) - {"dtype"}:
-        value = config[argument]
-        if argument.startswith("ema_") and not config.get("use_ema"):
-            continue  # nothing depends on it
-        if argument in ("activation", "function"):
-            value = _function(value, where, own, ())
-        elif argument.endswith("_initializer"):
-            value = _initializer(value, where)
-        elif isinstance(value, dict) and (room := _room(argument)):
-            kind, inner = _class(value, f"{where} {argument}")
-            inner = {a: v for a, v in inner.items() if a != "name"}  # Keras's default
-            value = _instance(f"{room}.{kind}", inner, f"{where} {argument}", own)
-        elif argument == "fn":
-            value = _function(value, where, own, OF_BATCHES)
-        elif isinstance(value, dict):
-            raise ArgumentError(
-                f"{where} has for {argument} a {value.get('class_name')!r}, which is "
-                "not supported."
-            )
-        if value is not ...:
-            arguments[argument] = _short(value)
-    return {"class": name, "config": arguments}
-
-
-def _room(argument: str) -> str | None:
-    """Return where the class of an argument stands, None for one of another kind."""
-    if argument == "learning_rate":
-        return "schedules"
-    ends = ("_regularizer", "_constraint")
-    return next((f"{end[1:]}s" for end in ends if argument.endswith(end)), None)
-
-
-def _neutral(config: dict[str, Any], known: Collection[str], where: str) -> None:
-    """Raise where an argument that is not known here says something."""
-    for argument, value in config.items():
-        # The weights come from the file, whatever they began with.
-        ignored = argument in IGNORED or argument.endswith("_initializer")
-        neutral = NEUTRAL.get(argument, (None, False))
-        if argument not in known and not ignored and value not in neutral:
-            raise ArgumentError(
-                f"{where} has {argument}={_named(value)!r}: not supported."
-            )
-
-
-def _short(value: Json) -> Json:
-    """Return the shortest float64 that is the same float32, as the user wrote it."""
-    if isinstance(value, float) and abs(value) < np.finfo(np.float32).max:
-        single = np.float32(value)
-        return float(str(single)) if float(single) == value else value
-    return value
-
-
-def _initializer(value: Json, where: str) -> Any:
-    """Return an initializer, by name where that is enough; ``...`` for the default.
-
-    The weights come from the file, whatever they began with: what is not known here,
-    and numbers of another form, are left out.
-    """
-    if isinstance(value, str | None):
-        try:
-            initializers.get(value)
-        except UnknownNameError:
-            return ...
-        return value
-    kind, config = _class(value, f"{where} an initializer")
-    ours = CLASSES.get(f"initializers.{kind}")
-    if ours is None:
-        return ...
-    fields = {field.name: field.default for field in dataclasses.fields(ours)}
-    given = {a: v for a, v in config.items() if v is not None and a in fields}
-    if any(isinstance(value, dict) for value in given.values()):
-        return ...
-    name = snake_case(kind)
-    if all(fields[argument] == value for argument, value in given.items()):
-        return name if name in initializers.INITIALIZERS else ...
-    arguments = {argument: _short(value) for argument, value in given.items()}
-    return {"class": f"initializers.{kind}", "config": arguments}
-
-
-def _function(
-    value: Json, where: str, own: Collection[str], known: Collection[str]
-) -> Json:
-    """Translate what is a name, a user's function or, for activations, a layer.
-
-    Args:
-        value: what Keras wrote.
-        where: what messages call it.
-        own: the names of the user's own functions.
-        known: names that Keras writes for its own functions too.
-    """
-    if isinstance(value, str | None):
-        return value
-    name = value.get("config") if isinstance(value, dict) else None
-    if isinstance(name, str) and value.get("class_name") == "function":
-        if name in own or name not in known:
-            return {"function": name}
-        # By a name Keras may know another: cosine_similarity has the other sign.
-        return {"function": OF_BATCHES[name]} if name in OF_BATCHES else name
-    if isinstance(value, dict) and value.get("class_name", ...) in (..., "__lambda__"):
-        raise ArgumentError(
-            f"{where} holds a lambda, that is code: nothing is run from a file."
-        )
-    kind, config = _class(value, where)
-    if kind in ACTIVATIONS:
-        # There is nothing to train in it, and nothing that goes by its name.
-        config = {a: v for a, v in config.items() if a not in ("name", "trainable")}
-        return _instance(f"layers.{kind}", config, where, own)
-    raise ArgumentError(f"{where} holds a {kind}: not supported there.")
 
 
 def settings(config: dict[str, Json], own: Collection[str]) -> dict[str, Json] | None:
@@ -365,19 +278,22 @@ def settings(config: dict[str, Json], own: Collection[str]) -> dict[str, Json] |
     if not isinstance(compiled, dict):
         raise ArgumentError("they must be a dictionary.")
     known = {"optimizer", "loss", "metrics", "weighted_metrics", "loss_weights"}
-    _neutral(compiled, known | EXECUTION, "compile")
+    check_neutral(compiled, known | EXECUTION, "compile")
 
     def part(kind: str, where: str, names: Collection[str], value: Json) -> Json:
         if isinstance(value, dict) and isinstance(value.get("config"), dict):
-            name, arguments = _class(value, where)
-            return _instance(f"{kind}.{name}", arguments, where, own)
-        return _function(value, where, own, names)
+            if (found := _own_object(value, own, "float32", where)) is not None:
+                return found
+            name, arguments = class_of(value, where)
+            return instance(f"{kind}.{name}", arguments, where, own)
+        return function(value, where, own, names)
 
     def given(entry: str) -> Json:
         return keras_graphs.by_output(names, compiled.get(entry), entry)
 
-    kind, arguments = _class(config, "the model")
-    names = keras_graphs.output_names(arguments) if kind == "Functional" else []
+    functional = config.get("class_name") == "Functional"
+    arguments: Any = config.get("config")
+    names = keras_graphs.output_names(arguments) if functional else []
     names = names if len(names) > 1 else []
     metric = functools.partial(part, "metrics", "a metric", metrics.METRICS)
     loss = functools.partial(part, "losses", "the loss", losses.LOSSES)

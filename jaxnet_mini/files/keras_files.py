@@ -25,10 +25,23 @@ from jaxnet_mini.core.networks import weights
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.errors import FileError
 from jaxnet_mini.files import hdf5, keras_legacy, keras_shards
-from jaxnet_mini.files.keras_writer import COMPOSED, Group, groups, inner
+from jaxnet_mini.files.keras_groups import (
+    COMPOSED,
+    Group,
+    groups,
+    inner,
+    is_model,
+    of_model,
+)
 from jaxnet_mini.files.safetensors import FilePath, readable
 
 SUFFIXES = (".keras", ".h5", ".hdf5", keras_shards.SUFFIX)
+
+PASSED_OVER = ("optimizer", "seed_generator")
+"""Groups that hold no weights."""
+
+MOST_LETTERS = 10_000
+"""Of the names of groups in one another."""
 
 MOST_DIRECTORY_BYTES = 2**18
 """Of the directory of an archive, which takes ten times that in memory."""
@@ -62,7 +75,8 @@ def read_weights(
     if keras_legacy.is_legacy(path):
         return keras_legacy.read_weights(path, outline)
     with _opened(path) as (files, size):
-        variables = _variables(files, os.fspath(path))
+        alone = len(outline) == 1 and is_model(outline[0].layer)
+        variables = _variables(files, os.fspath(path), "" if alone else "layers")
         found: dict[str, Any] = {}
         left: dict[str, Any] = {}
         for group in _groups(outline, variables):
@@ -150,47 +164,48 @@ def _hdf5(path: Path) -> IO[bytes]:
 
 def _groups(outline: Sequence[LayerOutline], there: Collection[str]) -> list[Group]:
     """Return the groups of layers, of which a file may hold those inside one alone."""
-    found = list(groups(outline))
+    found = list(of_model(outline))
     if len(outline) == 1 and type(outline[0].layer) in COMPOSED:
         # A graph, where Keras's whole model is one.
         return found if found[0].name in there else list(groups(inner(outline[0])))
     return found
 
 
-def _variables(files: Sequence[Any], path: str) -> dict[str, dict[str, Any]]:
-    """Return the variables of each layer in files, by number, without reading them."""
+def _variables(
+    files: Sequence[Any], path: str, within: str
+) -> dict[str, dict[str, Any]]:
+    """Return the variables of each layer in files, by number, without reading them.
+
+    Args:
+        files: some of which may hold the optimizer alone.
+        path: for messages.
+        within: where the layers are, nothing where they stand by attributes.
+    """
     found: dict[str, dict[str, Any]] = {}
     walk = hdf5.Walk(path)
-
-    def look(layers: Any, within: str) -> None:
-        for name in walk.names(layers):
-            layer = walk.member(layers, name)
-            own = found.setdefault(f"{within}/{name}", {})
-            for part in walk.names(layer):
-                inside = walk.member(layer, part)
-                if part == "vars":
-                    members = {k: walk.member(inside, k) for k in walk.names(inside)}
-                    arrays = {k: m for k, m in members.items() if hasattr(m, "shape")}
-                    for twice in own.keys() & arrays:
-                        place = f"{within}/{name}/vars/{twice}"
-                        raise FileError(f"{path!r} names two files with {place}.")
-                    own |= arrays
-                elif part == "layers":
-                    look(inside, f"{within}/{name}/layers")
-                elif (
-                    part != "seed_generator"
-                    and "vars" in walk.names(inside)
-                    and walk.names(walk.member(inside, "vars"))
-                ):
-                    raise FileError(
-                        f"{path!r} has weights of a layer inside the layer {name!r}: "
-                        "that is not supported."
-                    )
-
-    # Of several files some hold the optimizer alone.
-    holding = [file for file in files if walk.has(file, "layers")]
-    for file in holding or files[:1]:
-        look(walk.member(file, "layers"), "layers")
+    holding = [file for file in files if not within or walk.has(file, within)]
+    waiting = [
+        (within, walk.member(file, within) if within else file)
+        for file in holding or files[:1]
+    ]
+    while waiting:
+        name, group = waiting.pop()
+        if len(name) > MOST_LETTERS:
+            raise FileError(f"{path!r} has groups in groups, unlike what Keras writes.")
+        for part in walk.names(group):
+            if part in PASSED_OVER:
+                continue
+            inside = walk.member(group, part)
+            if part != "vars":
+                waiting.append((f"{name}/{part}" if name else part, inside))
+                continue
+            members = {k: walk.member(inside, k) for k in walk.names(inside)}
+            arrays = {k: m for k, m in members.items() if hasattr(m, "shape")}
+            own = found.setdefault(name, {})
+            for twice in own.keys() & arrays:
+                place = f"{name}/vars/{twice}"
+                raise FileError(f"{path!r} names two files with {place}.")
+            own |= arrays
     return found
 
 

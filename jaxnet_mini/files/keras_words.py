@@ -1,9 +1,10 @@
 """Our configurations in the words of Keras 3, the way back from `keras_config`.
 
-What `jaxnet_mini.files.config` writes is translated into what Keras 3.0 writes, which
-all later versions read. Names of classes and arguments are Keras's already, so that
-only what differs stands here: a new class or argument needs nothing. What has no equal
-in Keras is an error that names it.
+What `jaxnet_mini.files.config` writes is translated into what Keras 3.0 writes, graphs
+into what Keras 3.4 does; all later versions read both. Names of classes and arguments
+are Keras's already, so that only what differs stands here: a new class or argument
+needs nothing. What has no equal in Keras is an error that names it; layers and models
+of a user's own classes stand there by name.
 
 Source: https://keras.io/guides/serialization_and_saving/.
 """
@@ -20,6 +21,7 @@ from jaxnet_mini.core import constraints, initializers, regularizers
 from jaxnet_mini.core.layers import Base, Input
 from jaxnet_mini.core.losses import FunctionLoss
 from jaxnet_mini.core.networks import outline as outlines
+from jaxnet_mini.core.networks import own_layers
 from jaxnet_mini.core.networks.composed import Composed, shaped
 from jaxnet_mini.core.networks.graph import Graph
 from jaxnet_mini.core.networks.outline import LayerOutline
@@ -29,6 +31,8 @@ from jaxnet_mini.core.types import Shape, is_shape
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.files import keras_graphs
 from jaxnet_mini.files.config import CLASSES, COMPOSED, NON_FINITE, to_config
+from jaxnet_mini.files.keras_groups import is_model
+from jaxnet_mini.files.registered import in_package
 
 OURS_ALONE = {
     name
@@ -79,11 +83,16 @@ def architecture(
     Raises:
         ArgumentError: something has no equal in Keras.
     """
-    if isinstance(net, Graph):
+    layers = config.get("layers") or [
+        node["config"]["layer"] for node in config["graph"]["config"]["nodes"]
+    ]
+    if len(outline) == 1 and is_model(outline[0].layer):
+        written = _own(layers[0], f"the model {config['name']!r}")
+    elif isinstance(net, Graph):
         whole = LayerOutline(config["name"], net, input_shape, (), {})
         written = _graph(whole, net, config["graph"]["config"])
     else:
-        written = _sequential(config, config["layers"], outline, input_shape)
+        written = _sequential(config, layers, outline, input_shape)
     shape = [None, *input_shape] if is_shape(input_shape) else None
     return written | {"build_config": {"input_shape": shape}}
 
@@ -132,9 +141,13 @@ def _layer(part: LayerOutline, config: Json, within: str) -> dict[str, Json]:
         )
     if type(layer) is Graph:
         return _graph(part, layer, config["config"], within)
-    written: dict[str, Json] = translated(config, f"the layer {part.name!r}")
-    kept = {"trainable": True, "dtype": within} | written["config"]
-    written["config"] = named | kept | named
+    where = f"the layer {part.name!r}"
+    if own_layers.is_own(layer):
+        written = _own(config, where)
+    else:
+        written = translated(config, where)
+        kept = {"trainable": True, "dtype": within} | written["config"]
+        written["config"] = named | kept | named
     if part.params or part.state:
         written["build_config"] = {"input_shape": [None, *part.input_shape]}
     return written
@@ -214,12 +227,22 @@ def _object(module: str, name: str, config: Json) -> dict[str, Json]:
     }
 
 
-def translated(value: Json, where: str) -> Any:
+def _own(config: Json, where: str) -> dict[str, Json]:
+    """Return an object of a user's own class, with what its ``get_config`` gives."""
+    arguments = config["config"].items()
+    written = {n: translated(v, f"{where}.{n}", own=True) for n, v in arguments}
+    name = in_package(config["class"])
+    written = _object("__main__", config["class"], written) | {"registered_name": name}
+    return written | ({"module": None} if ">" in name else {})
+
+
+def translated(value: Json, where: str, own: bool = False) -> Any:
     """Return a value of our configurations as Keras writes it.
 
     Args:
         value: what `jaxnet_mini.files.config` makes of a value.
         where: what messages call it.
+        own: whether it may name a user's own classes and functions.
 
     Raises:
         ArgumentError: something has no equal in Keras.
@@ -230,9 +253,13 @@ def translated(value: Json, where: str) -> Any:
     'L2'
     """
     if isinstance(value, list):
-        return [translated(entry, where) for entry in value]
+        return [translated(entry, where, own) for entry in value]
     if not isinstance(value, dict):
         return value
+    if own and "." not in value.get("class", "."):
+        return _own(value, where)
+    if own and "." not in value.get("function", "."):
+        return _function(value["function"])
     if "float" in value:
         return NON_FINITE[value["float"]]
     if "function" in value:
@@ -281,6 +308,10 @@ def _known(name: str, where: str) -> tuple[str, str]:
     )
 
 
+def _function(name: str) -> dict[str, Json]:
+    return _object("builtins", "function", name) | {"registered_name": name}
+
+
 def metric(config: Json) -> Json:
     """Return a metric as Keras writes it."""
     where = f"the metric {config['config'].get('name') or config['class']!r}"
@@ -298,7 +329,7 @@ def metric(config: Json) -> Json:
             "'.safetensors'."
         )
     _, own = _known(function["function"], where)
-    written = _object("builtins", "function", own) | {"registered_name": own}
+    written = _function(own)
     if own == name:
         return written
     return _object("keras.metrics", "MeanMetricWrapper", {"name": name, "fn": written})

@@ -12,29 +12,23 @@ import datetime
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxnet_mini.base import plain_json
 from jaxnet_mini.base.plain_json import Json
-from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core.networks import weights
-from jaxnet_mini.core.networks.graph import Graph
 from jaxnet_mini.core.networks.outline import LayerOutline
-from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.types import Variables
 from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import ArgumentError, FileError, import_extra
-from jaxnet_mini.files import keras_graphs
+from jaxnet_mini.files.keras_groups import of_model
 
 SUFFIX = ".keras"
 WEIGHTS_SUFFIX = ".weights.h5"
-
-COMPOSED: dict[type, str] = {Serial: "sequential", Graph: "functional"}
-"""Networks of layers, by the names of Keras's classes."""
 
 VERSION = "3.0.0"
 """Of Keras, whose layout it is."""
@@ -42,51 +36,6 @@ VERSION = "3.0.0"
 
 Arrays: TypeAlias = dict[str, dict[int, NDArray[Any]]]
 """What stands in files of weights: arrays by their groups and numbers."""
-
-
-class Group(NamedTuple):
-    """The group of a layer in a file, and the paths here of the arrays in it."""
-
-    name: str
-    paths: list[str]
-
-
-def groups(outline: Iterable[LayerOutline], within: str = "layers") -> Iterator[Group]:
-    """Yield the groups that Keras has for layers: by class and number.
-
-    Those of layers inside others come after that of the other.
-
-    Args:
-        outline: of the layers.
-        within: the group in which they stand.
-    """
-    classes: dict[str, int] = {}
-    for part in outline:
-        layer = part.layer
-        base = COMPOSED.get(type(layer)) or snake_case(type(layer).__name__)
-        number = classes[base] = classes.get(base, -1) + 1
-        name = f"{within}/{base}_{number}" if number else f"{within}/{base}"
-        if type(layer) not in COMPOSED:
-            yield Group(name, list(weights.shapes([part])))
-        else:
-            yield Group(name, [])
-            yield from groups(inner(part), f"{name}/layers")
-
-
-def inner(part: LayerOutline) -> Iterator[LayerOutline]:
-    """Yield what is known of the layers inside another, in Keras's order."""
-    net: Any = part.layer
-    layers = dict(zip(net.names, net.layers, strict=True))
-    graph = isinstance(net, Graph)
-    for name in keras_graphs.layer_names(net) if graph else net.names:
-        yield LayerOutline(
-            f"{part.name}/{name}",
-            layers[name],
-            (),
-            (),
-            part.params[name],
-            part.state.get(name, {}),
-        )
 
 
 def arrays_of(
@@ -103,9 +52,9 @@ def arrays_of(
     """
     values = weights.of(variables)
     lists: dict[str, list[NDArray[Any]]] = {"vars": []}
-    for group in groups(outline):
+    for group in of_model(outline):
         own = [transfers.to_host(values[path]) for path in group.paths]
-        lists[f"{group.name}/vars"] = own
+        lists[f"{group.name}/vars".lstrip("/")] = own
     if optimizer is not None:
         lists["optimizer/vars"] = list(optimizer)
     return {

@@ -8,6 +8,7 @@ from jaxnet_mini.errors import ArgumentError
 Own = TypeVar("Own")
 
 _REGISTERED: dict[str, Any] = {}
+_PACKAGES: dict[str, str] = {}
 
 
 def register_keras_serializable(
@@ -18,7 +19,7 @@ def register_keras_serializable(
     Without it, it is given to each call by ``custom_objects=``, which goes first.
 
     Args:
-        package: taken as Keras takes it; names here have no package.
+        package: goes with the name into files of Keras; others have the name alone.
         name: in place of ``__name__``.
 
     >>> @register_keras_serializable()
@@ -34,7 +35,8 @@ def register_keras_serializable(
         )
 
     def register(own: Own) -> Own:
-        _REGISTERED[name or own.__name__] = own  # type: ignore[attr-defined]
+        known: str = name or own.__name__  # type: ignore[attr-defined]
+        _REGISTERED[known], _PACKAGES[known] = own, package
         return own
 
     return register
@@ -43,3 +45,13 @@ def register_keras_serializable(
 def with_registered(custom_objects: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return what is given by name, and all that is registered besides."""
     return _REGISTERED | dict(custom_objects or {})
+
+
+def name_of(own: Any) -> str | None:
+    """Return the name under which something is registered, None where it is not."""
+    return next((name for name, known in _REGISTERED.items() if known is own), None)
+
+
+def in_package(name: str) -> str:
+    """Return a name as Keras's files have it of what is registered."""
+    return f"{_PACKAGES[name]}>{name}" if name in _PACKAGES else name

@@ -23,6 +23,7 @@ from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.files import (
     keras_files,
+    keras_groups,
     keras_legacy,
     keras_optimizers,
     keras_words,
@@ -139,7 +140,7 @@ def _optimizer_variables(held: Held) -> list[NDArray[Any]] | None:
 
 def _places(held: Held, state: Any) -> list[keras_optimizers.Place] | None:
     """Return where in a state of the optimizer Keras's variables stand."""
-    groups = keras_writer.groups(held.blueprint.shapes)
+    groups = keras_groups.of_model(held.blueprint.shapes)
     paths = [path for group in groups for path in group.paths]
     return keras_optimizers.places(held.compiled().optimizer, state, paths)
 

@@ -209,7 +209,7 @@ def keep(model: Any, name: str, value: Any) -> bool:
     What is a property of the class is none: its setter is asked, or there is none.
     """
     own = isinstance(getattr(type(model), name, None), property)
-    if own or name.startswith("_") or not calls.parts_of(value):
+    if own or not calls.parts_of(value):
         vars(model).get(PARTS, {}).pop(name, None)
         return False
     vars(model).setdefault(PARTS, {})[name] = value

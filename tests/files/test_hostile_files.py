@@ -699,8 +699,8 @@ CONFIGS = [
                 }
             }
         ),
-        "UnknownNameError",
-        "unknown class 'optimizers.system'",
+        "ArgumentError",
+        "of a class of its author's own, 'system'",
     ),
     Row(
         "a batch of 2**62",
@@ -918,7 +918,12 @@ HDF5 = [
     Row("variables elsewhere", instead(VARS, external), "FileError", NOT_THERE),
     Row("a kernel elsewhere", instead(f"{VARS}/0", external), "FileError", NOT_THERE),
     Row("inner variables elsewhere", hdf5(inner_link), "FileError", NOT_THERE),
-    Row("inner weights", hdf5(inner_weights), "FileError", "a layer inside the layer"),
+    Row(
+        "inner weights",
+        hdf5(inner_weights),
+        "ShapeError",
+        "layers/dense/more/vars/0 is there and not in the model",
+    ),
     Row("a path for a name", slashed, "FileError", NOT_THERE),
     Row(
         "a link to itself",

@@ -19,9 +19,9 @@ from jaxnet_mini.files import config as configs
 from jaxnet_mini.files import (
     keras_config,
     keras_graphs,
+    keras_groups,
     keras_optimizers,
     keras_words,
-    keras_writer,
 )
 from jaxnet_mini.models import held
 from jaxnet_mini.models.load import load_model
@@ -135,7 +135,7 @@ def test_graphs_and_rows_inside_are_read_by_keras(tmp_path):
         shapes = [weight.shape for weight in theirs.trainable_weights]
     assert keras_graphs.layer_names(model.layers[1]) == order[1:]
     # The variables of the optimizer stand in this order.
-    groups = keras_writer.groups(model.outline)
+    groups = keras_groups.of_model(model.outline)
     by_path = weights.shapes(model.outline)
     paths = [path for group in groups for path in group.paths if "shared" not in path]
     assert [by_path[path].shape for path in paths] == shapes

@@ -63,6 +63,7 @@ class Scope:
         shapes: of what came to each of these first.
         given: of what each gave last.
         attributes: the names of weights, by those of the attributes that hold them.
+        held: the attributes of the copy that is called.
         added: what it adds to the loss, and of its layers what ``of_parts`` has.
         calls: how often each part was called.
         keys: how many keys ``call`` has drawn itself.
@@ -84,6 +85,7 @@ class Scope:
     shapes: dict[str, Any] = dataclasses.field(default_factory=dict)
     given: dict[str, Any] = dataclasses.field(default_factory=dict)
     attributes: dict[str, str] = dataclasses.field(default_factory=dict)
+    held: dict[str, Any] = dataclasses.field(default_factory=dict)
     calls: dict[str, int] = dataclasses.field(default_factory=dict)
     added: list[Array] = dataclasses.field(default_factory=list)
     of_parts: list[Array] = dataclasses.field(default_factory=list)
@@ -153,6 +155,7 @@ class Looked(NamedTuple):
         given: of what each gives.
         attributes: the names of weights, by those of the attributes that hold them.
         output_shape: of one example.
+        places: the names of parts, in place of these in the attributes that hold them.
         always_training: whether a part acts as in training where this does not.
     """
 
@@ -162,6 +165,7 @@ class Looked(NamedTuple):
     given: dict[str, Any]
     attributes: dict[str, str]
     output_shape: Any
+    places: dict[str, Any]
     always_training: bool = False
 
 
@@ -248,6 +252,15 @@ def as_inputs(x: Any) -> Any:
     return tuple(x) if isinstance(x, list) else x
 
 
+def places_of(held: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the names of the parts that a copy holds, where these stand in it."""
+
+    def name(value: Any) -> str | None:
+        return value._name if isinstance(value, Part) else None
+
+    return {n: mapped(value, name) for n, value in held.items()}
+
+
 def layer_of(value: Any) -> Layer | None:
     """Return the layer that an attribute is, of a model its net; None for no layer."""
     if isinstance(value, type):
@@ -268,7 +281,7 @@ def copied(layer: Any, held: dict[str, Any], scope: Scope) -> Any:
     """
     copy = object.__new__(type(layer))
     vars(copy).update(held)
-    vars(copy)[SCOPE] = scope
+    vars(copy)[SCOPE], scope.held = scope, vars(copy)
     bind(copy, scope)
     return copy
 

@@ -83,8 +83,8 @@ class Running:
                 y = self._run(scope, calls.zeros(input_shape))
                 shape = jax.tree.map(lambda leaf: calls.row_shape(self, leaf), y)
                 parts = scope.parts, scope.shapes, scope.given, scope.attributes
-                always = scope.always_training
-                found.append(Looked(scope.specs, *parts, shape, always))
+                places = calls.places_of(scope.held), scope.always_training
+                found.append(Looked(scope.specs, *parts, shape, *places))
 
         jax.eval_shape(trace)
         first, last = found[0], found[-1]
