@@ -30,7 +30,9 @@ ONE_IN = {
     "ops.": 6,
     "random.": 8,
     "optimizers.": 3,
-    "metrics.confusion": 2,
+    "losses.losses_test": 2,
+    "models.model_test": 3,
+    "metrics.confusion": 4,
     "activations.": 2,
 }
 """Rooms of grids of arguments; without ``--long`` each n-th of their cases is run."""

@@ -1,7 +1,8 @@
 """What Keras's tests of its trainer cover, put again for a Sequential.
 
 Those tests derive models from Keras's own classes, so that they cannot run over another
-library. Each case here runs over both: what it claims is true of Keras too.
+library. With ``--long`` each case here runs over both: what it claims is true of Keras
+too.
 """
 
 import numpy as np
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("quick_compilation")
 ROWS = 100
 
 
-@pytest.fixture(params=["jaxnet_mini", "keras"])
+@pytest.fixture(params=["jaxnet_mini", pytest.param("keras", marks=pytest.mark.long)])
 def library(request):
     if request.param == "jaxnet_mini":
         yield jaxnet_mini
