@@ -30,10 +30,11 @@ def load_model(
 
     Args:
         path: a ``.safetensors`` file, or a ``.keras`` or legacy ``.h5`` file of dense
-            layers: a Sequential or a Functional. Of Keras's optimizers the state is
-            read for those that `Model.save` names, but from no ``.h5`` file of Keras.
+            layers: a Sequential, a Functional or a model of a class that you give. Of
+            Keras's optimizers the state is read for those that `Model.save` names,
+            but from no ``.h5`` file of Keras.
         custom_objects: your own classes and functions that the file names, such as
-            ``{"my_loss": my_loss}``. Classes must be dataclasses.
+            ``{"my_loss": my_loss}``. Classes must be dataclasses, or in Keras's form.
         compile: whether to compile as the model in the file was.
 
     Raises:
