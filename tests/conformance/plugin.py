@@ -68,5 +68,6 @@ def pytest_terminal_summary(terminalreporter):
         numbers = found["passed"], found["failed"], found["not applicable"]
         write("{:42}{:8}{:8}{:16}".format(file, *numbers))
     why = ", ".join(f"{number} {reason}" for reason, number in why.most_common())
-    for line in textwrap.wrap(f"not applicable: {why}", terminalreporter._tw.fullwidth):
+    why = f"not applicable: {why or 'run with --long'}"
+    for line in textwrap.wrap(why, terminalreporter._tw.fullwidth):
         write(line)

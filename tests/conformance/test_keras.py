@@ -30,14 +30,19 @@ ONE_IN = {
     "ops.": 6,
     "random.": 8,
     "optimizers.": 3,
-    "losses.losses_test": 2,
+    "losses.losses_test": 3,
+    "metrics.f_score": 3,
     "models.model_test": 3,
-    "metrics.confusion": 4,
+    "metrics.confusion": 5,
     "activations.": 2,
 }
 """Rooms of grids of arguments; without ``--long`` each n-th of their cases is run."""
 
-HEAVY = ("random.random_test.test_beta", "random.random_test.test_binomial")
+HEAVY = (
+    "random.random_test.test_beta",
+    "random.random_test.test_binomial",
+    "models.functional_test.test_dict_input_to_list_model",
+)
 """What takes seconds to compile, and is run with ``--long`` alone."""
 
 numbers = itertools.count()
