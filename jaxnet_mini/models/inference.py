@@ -44,10 +44,8 @@ class Asked(NamedTuple):
         """Return it as it is used, for what a model holds.
 
         Raises:
-            StateError: the input shape is not known.
             ArgumentError: one is none of what it can be.
         """
-        held.blueprint.check_shape_known()
         verbose = check_verbose(self.verbose)
         hooks = as_callbacks(self.callbacks)
         place = placement.own(self.devices, lying=held.state)
@@ -70,6 +68,7 @@ def evaluate(model: Any, triple: tuple[Any, Any, Any], asked: Asked) -> Logs:
     transfers.check("evaluate")
     held = of(model)
     trainer = held.compiled()
+    held.blueprint.check_shape_known()
     batch_size, steps, verbose, hooks, place = asked.checked(held)
     opened = iterables.opened(*triple, steps, batch_size, door=ONE_PASS)
     first = triple[:2] if opened is None else opened.first[:2]
@@ -107,12 +106,15 @@ def predict(model: Any, x: Any, asked: Asked) -> Any:
     forks.check("predict")
     transfers.check("predict")
     held = of(model)
-    blueprint = held.blueprint
+    held.blueprint.check_layers()
     batch_size, steps, verbose, hooks, place = asked.checked(held)
-    key = held.next_key() if protocol.always_training(blueprint.net) else None
     opened = iterables.opened(
         x, None, None, steps, batch_size, door=ONE_PASS, read=checks.inputs_of
     )
+    if not held.blueprint.built:
+        held.adopt(held.outline_for(x if opened is None else opened.first[0]))
+    blueprint = held.blueprint
+    key = held.next_key() if protocol.always_training(blueprint.net) else None
     none: Any = None
     if opened is not None:
         stacks: Source = BatchStacks(

@@ -750,7 +750,8 @@ class Model:
     ) -> Any:
         """Return the outputs for all rows, ``(rows, *output_shape)``, in order.
 
-        Several come in a list, or in a dictionary where outputs are one.
+        Several come in a list, or in a dictionary where outputs are one. A model whose
+        input shape is not known yet takes that of ``x``.
 
         Args:
             x: inputs, as for `fit`, or what gives batches ``x``, ``(x,)``,
@@ -762,7 +763,7 @@ class Model:
             mesh: the devices to compute on, see `fit`.
 
         Raises:
-            StateError: before the input shape is known.
+            StateError: there are no layers.
             ArgumentError, DataError, ShapeError: bad input.
         """
         asked = inference.Asked(batch_size, steps, verbose, callbacks, mesh)

@@ -993,7 +993,6 @@ for name, call in (
             ),
         )
 for name, call in (
-    ("predict", lambda m: m.predict(X)),
     ("weights", lambda m: m.weights),
     ("get_weights", lambda m: m.get_weights()),
     ("set_weights", lambda m: m.set_weights([])),

@@ -101,6 +101,15 @@ class OfRows(jn.Model):
         return self.last(x[:, 0])
 
 
+def test_it_predicts_before_anything_else():
+    called, other, batches = OfRows(), OfRows(), OfRows()
+    rows = X.reshape(20, 1, 3)
+    called(rows)
+    np.testing.assert_allclose(other.predict(rows), called.predict(rows), 1e-5)
+    found = batches.predict(iter([rows[:8], rows[8:]]))
+    np.testing.assert_allclose(found, called.predict(rows), 1e-5)
+
+
 def test_a_list_of_rows_is_one_input():
     model = OfRows()
     model.compile("sgd", "mse")
