@@ -122,8 +122,8 @@ def totals_of(
             totals[goal.loss_name] = (one.total, count)
         share = one.total if goal.weight is None else one.total * goal.weight
         total = share if total is None else total + share
-    penalty = protocol.penalty(task.net, variables.params) + added
-    total = _with_added(total, count, penalty, of_outputs)
+    penalty = protocol.penalty(task.net, variables.params)
+    total = _with_added(total, count, (penalty, added), of_outputs)
     totals["loss"] = (total, count)
     for goal, one in zip(task.goals, asked, strict=True):
         if goal.metrics or goal.weighted_metrics:
@@ -134,21 +134,28 @@ def totals_of(
     return total, rows, totals, remembered
 
 
-def _with_added(total: Any, count: Any, penalty: Any, of_outputs: Any) -> Any:
+def _with_added(total: Any, count: Any, of_batch: Any, of_outputs: Any) -> Any:
     """Return the sum of the losses, None for no loss, with what layers add.
+
+    Args:
+        total: the sum.
+        count: of how many rows, or of how much weight.
+        of_batch: numbers for the batch as it is. What is added by none is no array.
+        of_outputs: a number that is a sum over the rows already.
 
     Raises:
         ArgumentError: there is no loss, and they add nothing.
     """
-    penalized, seen = (isinstance(value, Array) for value in (penalty, of_outputs))
-    if total is None and not (penalized or seen):  # both are 0.0
+    once = [value for value in of_batch if isinstance(value, Array)]
+    seen = isinstance(of_outputs, Array)
+    if total is None and not (once or seen):
         raise ArgumentError(
             "compile was given no loss, and no layer adds to it: give loss=, such as "
             '"mse", or call self.add_loss(value) within call.'
         )
     total = jnp.zeros_like(count) if total is None else total
-    if penalized:
-        total = total + penalty * count
+    for value in once:
+        total = total + value * count
     return total + of_outputs if seen else total
 
 
