@@ -539,12 +539,15 @@ print(json.dumps(texts))
 """Runs each script as a program, one after another."""
 
 
-def test_each_lesson_says_what_is_true_and_saves_its_pictures(tmp_path: Path) -> None:
-    """And they go on without matplotlib."""
-    names = [str(script) for script in SCRIPTS]
+def test_each_lesson_says_what_is_true_and_saves_its_pictures(
+    tmp_path: Path, amount
+) -> None:
+    """And they go on without matplotlib. Each second, or all of them with --long."""
+    scripts = SCRIPTS[amount(quick=1, long=0) :: amount(quick=2, long=1)]
+    names = [str(script) for script in scripts]
     out = run("-W", "error", "-c", ALL, str(tmp_path), *names)
     *texts, without_pictures = json.loads(out.splitlines()[-1])
-    for number, (script, text) in enumerate(zip(SCRIPTS, texts, strict=True)):
+    for number, (script, text) in enumerate(zip(scripts, texts, strict=True)):
         check_lesson(script, text, tmp_path / str(number))
     line = (
         "No picture: matplotlib is not installed: run python -m pip install "
@@ -552,7 +555,7 @@ def test_each_lesson_says_what_is_true_and_saves_its_pictures(tmp_path: Path) ->
     )
     assert without_pictures.count(line) == 2
     assert "Picture:" not in without_pictures
-    assert list((tmp_path / str(len(SCRIPTS))).iterdir()) == []
+    assert list((tmp_path / str(len(scripts))).iterdir()) == []
 
 
 def check_lesson(script: Path, text: str, folder: Path) -> None:
