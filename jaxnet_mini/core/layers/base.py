@@ -367,7 +367,15 @@ class Base(Value):
 
     def _initial(self, name: str, key: RandomKey, shape: Shape) -> Array:
         """Return a parameter as its initializer, the field of its name, makes it."""
-        return initializers.get(getattr(self, f"{name}_initializer"))(key, shape)
+        initializer = getattr(self, f"{name}_initializer")
+        value = initializers.get(initializer)(key, shape)
+        if jnp.shape(value) != shape:
+            raise ShapeError(
+                f"{self!r}: {name}_initializer made an array of shape "
+                f"{jnp.shape(value)} for {shape}: it is called as (key, shape), and "
+                "must return an array of that shape."
+            )
+        return value
 
     def _of_parameters(self, end: str) -> dict[str, Any]:
         """Return the fields whose names end so, by the rest: names of parameters."""

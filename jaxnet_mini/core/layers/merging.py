@@ -19,7 +19,7 @@ from jaxnet_mini.base.arguments import as_integer
 from jaxnet_mini.core.fields import Checked, Flag
 from jaxnet_mini.core.layers.base import Base
 from jaxnet_mini.core.types import Params, Shape, as_float
-from jaxnet_mini.errors import ArgumentError, ShapeError
+from jaxnet_mini.errors import ArgumentError, ShapeError, short
 
 
 class _OfSeveral(Base, abc.ABC):
@@ -53,10 +53,25 @@ class _OfSeveral(Base, abc.ABC):
         return shape[1:]
 
     def forward(self, params: Params, x: Any) -> Array:
-        self._check_number(x)
+        self._check_batches(x)
         floats = [as_float(one) for one in x]
         widest = max((one.dtype for one in floats), key=lambda dtype: dtype.itemsize)
         return self.merged([one.astype(widest) for one in floats])
+
+    def _check_batches(self, given: Any) -> None:
+        """Check that each input is an array, of as many rows as the others."""
+        self._check_number(given)
+        shapes = [getattr(one, "shape", None) for one in given]
+        if not all(shapes):
+            raise ShapeError(
+                f"{self!r} takes arrays with an axis for the batch and got "
+                f"{short(given)}: give arrays alone, or inputs of a model alone."
+            )
+        if len({shape[0] for shape in shapes if shape} - {1}) > 1:
+            listed = ", ".join(map(str, shapes))
+            raise ShapeError(
+                f"{self!r} got batches of the shapes {listed}: give each as many rows."
+            )
 
     def _check_number(self, given: Any) -> None:
         """Check that there are as many inputs, or shapes, as the layer takes."""

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, TypeAlias
 
 import jax.numpy as jnp
@@ -228,14 +228,27 @@ class Normalization(_Normalizing):
         return np.stack([mean, squares / count]).astype(np.float32)
 
 
+def _as_floats(numbers: Any) -> NDArray[np.float64]:
+    try:
+        array = np.asarray(numbers)
+        if isinstance(numbers, np.ma.MaskedArray) or array.dtype.kind in "cmMSU":
+            raise TypeError
+        return array.astype(np.float64)
+    except (TypeError, ValueError):  # also words among objects, and ragged rows
+        raise ArgumentError(
+            f"adapt needs rows of real numbers and got {short(numbers)}: make numbers "
+            "of words and dates, and fill what is masked or missing, first."
+        ) from None
+
+
 def _batches(data: Any) -> Iterator[NDArray[np.float64]]:
     """Yield the rows of arrays and of batches in float64, some at a time."""
     if isinstance(data, list) and not (data and hasattr(data[0], "shape")):
-        data = np.asarray(data)
+        data = _as_floats(data)
     if hasattr(data, "to_numpy"):
         data = data.to_numpy()
     if not hasattr(data, "shape"):
-        if not isinstance(data, Iterable):
+        if not isinstance(data, Iterable) or isinstance(data, str | bytes | Mapping):
             raise ArgumentError(
                 f"adapt needs an array or an iterable of batches, not {short(data)}."
             )
@@ -243,10 +256,10 @@ def _batches(data: Any) -> Iterator[NDArray[np.float64]]:
             yield from _batches(batch[0] if isinstance(batch, tuple) else batch)
         return
     if len(data.shape) < 2:
-        data = np.asarray(data).reshape(-1, 1)
+        data = _as_floats(data).reshape(-1, 1)
     rows = max(1, CHUNK // max(1, math.prod(data.shape[1:])))
     for first in range(0, len(data), rows):
-        chunk = np.asarray(data[first : first + rows], np.float64)
+        chunk = _as_floats(data[first : first + rows])
         if not np.all(np.isfinite(chunk)):
             raise ArgumentError(
                 "adapt got NaN or infinity: fill in or leave out such rows first."
