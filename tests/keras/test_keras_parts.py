@@ -80,7 +80,7 @@ def a_weight(library):
     model = library.Sequential(stack)
     kernel, mean = model.layers[0].kernel, model.layers[1].moving_mean
     said = [kernel.name, mean.name, kernel.trainable, mean.trainable]
-    said += [kernel.path.split("/")[-2:], tuple(mean.shape), str(mean.dtype)]
+    said += [kernel.path.split("/")[-1], tuple(mean.shape), str(mean.dtype)]
     model.layers[0].set_weights([np.ones((4, 2)), np.zeros(2)])
     kernel.assign(kernel * 2.0 + np.eye(4, 2, dtype=np.float32))
     kernel.assign_sub(kernel / 4.0)
