@@ -47,7 +47,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.arguments import is_function
-from jaxnet_mini.core.fields import Checked, accepted
+from jaxnet_mini.core.fields import Checked
 from jaxnet_mini.errors import ArgumentError, find
 
 __all__ = ["celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid"]
@@ -218,5 +218,11 @@ def get(activation: str | Activation | None) -> Activation:
     )
 
 
-Named: TypeAlias = Annotated[str | Activation | None, Checked(accepted, by=get)]
+def _given(_: str, value: Any) -> Any:
+    """Return what is accepted by `get`; of `jaxnet_mini.ops` what stands here."""
+    get(value)
+    return getattr(value, "of_arrays", value)
+
+
+Named: TypeAlias = Annotated[str | Activation | None, Checked(_given)]
 """What layers take: a name or the function itself, None for ``linear``."""

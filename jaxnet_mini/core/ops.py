@@ -1,7 +1,9 @@
 """Functions of arrays by Keras's names: those of ``jax.numpy``, ``jax.nn`` and ``lax``.
 
 Source: https://keras.io/api/ops/. A name stands here where JAX's function, or one of
-`jaxnet_mini.activations`, takes the same arguments by position and gives the same.
+`jaxnet_mini.activations`, takes the same arguments by position and gives the same. Of
+what stands for arrays in a model that is being written, one of these functions gives
+what stands for its result: it is a step of the model then, as a layer is.
 
 >>> from jaxnet_mini import ops
 >>> float(ops.multiply(2.0, 3.0)), ops.shape(ops.ones((2, 3)))
@@ -9,6 +11,8 @@ Source: https://keras.io/api/ops/. A name stands here where JAX's function, or o
 """
 
 import difflib
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -16,7 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini.core import activations
+from jaxnet_mini.core import activations, symbols
+from jaxnet_mini.core.symbols import Symbolic
 from jaxnet_mini.core.variables import plain
 from jaxnet_mini.errors import AbsentNameError
 
@@ -48,9 +53,6 @@ _PLACES: dict[str, Any] = {
     **dict.fromkeys(("gelu", "logsumexp", "one_hot"), jax.nn),
     **dict.fromkeys(("cholesky", "det", "inv", "norm", "qr", "solve"), jnp.linalg),
 }
-
-_OWN = ("cast", "convert_to_numpy", "convert_to_tensor", "top_k", "unstack")
-__all__ = sorted([*_PLACES, *_OWN])
 
 
 def cast(x: Any, dtype: Any) -> jax.Array:
@@ -84,18 +86,55 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[jax.Array]:
     return [x[place] for place in range(x.shape[0] if num is None else num)]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _OWN:
-        return globals()[name]  # asked for by the face
+def get_item(x: Any, key: Any) -> Any:
+    """Return ``x[key]``."""
+    return x[key]
+
+
+_HERE = (
+    "cast",
+    "convert_to_numpy",
+    "convert_to_tensor",
+    "get_item",
+    "top_k",
+    "unstack",
+)
+__all__ = sorted([*_PLACES, *_HERE])
+
+
+def of_arrays(name: str) -> Callable[..., Any]:
+    """Return a function by its name, as it is where all that it takes has numbers.
+
+    Raises:
+        AbsentNameError: there is none.
+    """
+    if name in _HERE:
+        return globals()[name]  # type: ignore[no-any-return]
     if name not in _PLACES:
         near = difflib.get_close_matches(name, __all__, n=1)
         guess = f"did you mean {near[0]}?" if near else "use jax.numpy or jax itself."
         raise AbsentNameError(f"jaxnet_mini.ops has no {name}: {guess}", name=name)
-    function = getattr(_PLACES[name], name)
+    function: Any = getattr(_PLACES[name], name)
     if name not in ("erf", "rsqrt"):
-        return function
+        return function  # type: ignore[no-any-return]
     # Unlike the others, these take nothing but arrays.
     return lambda x, *given, **named: function(jnp.asarray(x), *given, **named)
+
+
+@functools.cache  # so that a function is the same each time it is asked for
+def __getattr__(name: str) -> Any:
+    function = of_arrays(name)
+
+    def either(*given: Any, **named: Any) -> Any:
+        leaves = jax.tree.leaves((given, named))
+        if not any(isinstance(leaf, Symbolic) for leaf in leaves):
+            return function(*given, **named)
+        return symbols.operation(name, *given, **named)
+
+    functools.update_wrapper(either, function)
+    either.of_arrays = function  # type: ignore[attr-defined]
+    either.__module__, either.__name__, either.__qualname__ = __name__, name, name
+    return either
 
 
 def __dir__() -> list[str]:

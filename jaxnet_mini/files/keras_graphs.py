@@ -17,10 +17,11 @@ from jaxnet_mini.core.networks.graph import (
     names_in,
     put_together,
 )
+from jaxnet_mini.core.networks.operations import Operation
 from jaxnet_mini.core.networks.order import by_depth
 from jaxnet_mini.core.types import Shape
 from jaxnet_mini.errors import ArgumentError
-from jaxnet_mini.files import keras_operations
+from jaxnet_mini.files import keras_operations, keras_steps
 
 
 def layer_names(net: Graph) -> list[str]:
@@ -57,8 +58,12 @@ def functional(
 
     for call in net.calls:
         own = nodes.setdefault(call.weights, [])
-        places[call.name] = [call.weights, len(own), 0]
+        place = getattr(call.layer, "place", None) or 0
+        places[call.name] = [call.weights, len(own), place]
         taken = [tensor(source) for source in names_in(call.sources)]
+        if isinstance(call.layer, Operation):
+            own.append(keras_steps.node(call.layer, taken.__getitem__))
+            continue
         one = isinstance(call.sources, str)
         kwargs = {} if call.training is None else {"training": call.training}
         arguments: Json = {"args": taken if one else [taken], "kwargs": kwargs}

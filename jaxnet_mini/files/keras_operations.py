@@ -7,13 +7,13 @@ Source: https://keras.io/api/ops/.
 """
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 from jaxnet_mini.base.arguments import is_number
 from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core import activations
-from jaxnet_mini.core.layers.operators import OF_A_NUMBER
 from jaxnet_mini.errors import ArgumentError
 
 MODULE = "keras.src.ops."
@@ -33,6 +33,15 @@ WITH_A_NUMBER = {
     ("TrueDivide", "xn"): "truediv",
 }
 """Operators of Python, by their names in Keras and the order of inputs and numbers."""
+
+OF_A_NUMBER: dict[str, Callable[[float], tuple[float, float]]] = {
+    "add": lambda number: (1.0, number),
+    "mul": lambda number: (number, 0.0),
+    "rsub": lambda number: (-1.0, number),
+    "sub": lambda number: (1.0, -number),
+    "truediv": lambda number: (1.0 / number, 0.0),
+}
+"""What inputs are multiplied by, and what is added to them."""
 
 WITH_OPTIONS = {"Elu": "ELU", "LeakyRelu": "LeakyReLU", "Softmax": "Softmax"}
 """Layers that take what the operations do."""

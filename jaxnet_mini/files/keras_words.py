@@ -24,12 +24,13 @@ from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks import own_layers
 from jaxnet_mini.core.networks.composed import Composed, shaped
 from jaxnet_mini.core.networks.graph import Graph
+from jaxnet_mini.core.networks.operations import Operation
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.optimizers import Optimizer
 from jaxnet_mini.core.types import Shape, is_shape
 from jaxnet_mini.errors import ArgumentError
-from jaxnet_mini.files import keras_graphs
+from jaxnet_mini.files import keras_graphs, keras_steps
 from jaxnet_mini.files.config import CLASSES, COMPOSED, NON_FINITE, to_config
 from jaxnet_mini.files.keras_groups import is_model
 from jaxnet_mini.files.registered import in_package
@@ -141,6 +142,8 @@ def _layer(part: LayerOutline, config: Json, within: str) -> dict[str, Json]:
         )
     if type(layer) is Graph:
         return _graph(part, layer, config["config"], within)
+    if isinstance(layer, Operation):
+        return keras_steps.written(layer, part.name)
     where = f"the layer {part.name!r}"
     if own_layers.is_own(layer):
         written = _own(config, where)

@@ -7,11 +7,11 @@ import jax
 
 from jaxnet_mini.base import policies, seeds
 from jaxnet_mini.base.arguments import check_word
-from jaxnet_mini.core.layers import symbols
-from jaxnet_mini.core.layers.symbols import Symbol
+from jaxnet_mini.core import symbols
 from jaxnet_mini.core.networks import symbolic
 from jaxnet_mini.core.networks.composed import Composed
 from jaxnet_mini.core.networks.symbolic import Written
+from jaxnet_mini.core.symbols import Symbol
 from jaxnet_mini.core.types import is_shape
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.models import places

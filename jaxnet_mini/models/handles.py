@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from jaxnet_mini.base.arguments import check_flag
 from jaxnet_mini.base.policies import DTypePolicy
-from jaxnet_mini.core.layers import symbols
+from jaxnet_mini.core import symbols
 from jaxnet_mini.core.layers.base import OF_A_MODEL
-from jaxnet_mini.core.layers.symbols import Symbol
 from jaxnet_mini.core.networks import calls, protocol
 from jaxnet_mini.core.networks.graph import NETWORKS
 from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.symbols import Symbol
 from jaxnet_mini.core.types import Layer, Variables
 from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import LayerError, StateError

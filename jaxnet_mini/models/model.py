@@ -18,7 +18,7 @@ from jaxnet_mini.base.arguments import check_word
 from jaxnet_mini.base.policies import DTypePolicy
 from jaxnet_mini.base.seeds import check_seed
 from jaxnet_mini.callbacks import History
-from jaxnet_mini.core.layers import symbols
+from jaxnet_mini.core import symbols
 from jaxnet_mini.core.networks import calls
 from jaxnet_mini.core.networks.composed import Composed
 from jaxnet_mini.core.networks.outline import LayerOutline
@@ -199,8 +199,12 @@ class Model:
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers, without the `Input`, each a `Handle` with its weights here."""
-        handles: list[Any] = [Handle(self, part.layer) for part in self.outline]
+        """The layers, without the `Input`, each a `Handle` with its weights here.
+
+        As in Keras what functions of `jaxnet_mini.ops` compute is not among them.
+        """
+        listed = parts.listed(self.outline)
+        handles: list[Any] = [Handle(self, part.layer) for part in listed]
         return handles
 
     @layers.setter
@@ -225,7 +229,7 @@ class Model:
         >>> Sequential([Dense(4), Dense(8)]).get_layer("dense_1")
         Dense(8)
         """
-        names = [part.name for part in self.outline]
+        names = [part.name for part in parts.listed(self.outline)]
         return parts.layer(self.layers, names, name, index)
 
     @property

@@ -1,5 +1,6 @@
 """What a model is made of, asked for one by one: layers, penalties, metrics."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from jax import Array
@@ -8,10 +9,17 @@ from jaxnet_mini.base.arguments import as_integer, check_word
 from jaxnet_mini.core.metrics import Mean
 from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.graph import names_are_given
+from jaxnet_mini.core.networks.operations import Operation
+from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.types import Layer
 from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import ArgumentError, find, short
 from jaxnet_mini.models.held import Held
+
+
+def listed(outline: Iterable[LayerOutline]) -> list[LayerOutline]:
+    """Return those of a model's layers that `Model.layers` has."""
+    return [part for part in outline if not isinstance(part.layer, Operation)]
 
 
 def layer(

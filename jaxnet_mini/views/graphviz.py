@@ -196,9 +196,9 @@ def _add_nodes(
 
 def _label(part: LayerOutline, built: bool, shown: Mapping[str, bool]) -> str:
     """Return a table in Graphviz's likeness of HTML: a head and a row a fact."""
-    head = f"<b>{escaped(type(part.layer).__name__)}</b>"
+    head = f"<b>{escaped(part.class_name)}</b>"
     if shown["names"]:
-        head = f"<b>{escaped(part.name)}</b> ({escaped(type(part.layer).__name__)})"
+        head = f"<b>{escaped(part.name)}</b> ({escaped(part.class_name)})"
     facts = []
     activation = activation_name(part.layer)
     if shown["activations"] and activation is not None:

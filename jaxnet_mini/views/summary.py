@@ -150,7 +150,7 @@ def _rows(
         label = Text.assemble(name, " (", ("InputLayer", "cyan"), ")")
         yield name, label, _shown(size), "0", "-"
     for part in parts:
-        kind = type(part.layer).__name__
+        kind = part.class_name
         number = f"{count(part.variables):,}"
         trained = built and any(jax.tree.leaves(_mask(part)))
         yield (

@@ -161,7 +161,7 @@ def to_html(model: Any) -> str:
         shape = shape_text(part.output_shape) if model.built else "?"
         number = f"{count(part.variables):,}" if model.built else "0 (unbuilt)"
         rows.append(
-            f"<td>{escaped(part.name)} ({escaped(type(part.layer).__name__)})</td>"
+            f"<td>{escaped(part.name)} ({escaped(part.class_name)})</td>"
             f"<td>{shape}</td>{to_the_right}{number}</td>"
         )
     total = f"{count([part.variables for part in parts]):,}"
@@ -239,7 +239,7 @@ def _lines(
     if built:
         body += _folded(f"output: {shape_text(part.output_shape)}")
         body.append(_parameters(part.variables))
-    return _folded(f"{part.name} ({type(part.layer).__name__})"), body
+    return _folded(f"{part.name} ({part.class_name})"), body
 
 
 def _parameters(params: Any) -> str:

@@ -1,5 +1,6 @@
 """Models that are written by calling layers, against Keras's own."""
 
+import inspect
 import random
 
 import numpy as np
@@ -7,6 +8,9 @@ import pytest
 from conftest import keras_on_jax
 
 import jaxnet_mini as jn
+from jaxnet_mini.core.networks import protocol
+from jaxnet_mini.core.networks.operations import Operation
+from jaxnet_mini.files import keras_steps
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -78,18 +82,61 @@ def test_files_say_which_calls_are_in_training(tmp_path):
 
 
 def computed(library):
-    """A model in which Python's operators make layers of symbols and numbers."""
+    """A model in which operators and functions are steps, some with several results."""
+    ops = library.ops
     x = library.Input((3,), batch_size=2, dtype="float32", name="x")
     y = library.layers.Dense(3)(x)
-    return library.Model(x, (x + y) * (1.0 - y / 4.0) - 2 * -x)
+    y = (x + y) * (1.0 - y / 4.0) - 2 * -x
+    one, other = ops.split(ops.concatenate([y, x**2], axis=-1), 2, axis=-1)
+    one = ops.clip(one, -1.0, 2.0) - ops.mean(x, axis=-1, keepdims=True)
+    other = ops.where(other > 1.0, ops.leaky_relu(other), y * np.float32([[1, 2, 3]]))
+    both = ops.reshape(ops.stack([one, other], axis=1), (-1, 6))
+    taken = ops.einsum("ij,ij->i", both, both)[:, None, ...]
+    return library.Model(
+        x,
+        library.layers.Dense(2)(both)
+        + ops.pad(ops.log1p(taken), ((0, 0), (1, 0)), constant_values=0.5),
+    )
 
 
-def test_operators_make_layers(tmp_path):
-    ours = computed(jn)
+def test_operators_and_functions_are_steps(tmp_path):
+    """Named, computed, trained for 20 steps and written as in Keras."""
+    ours, targets = computed(jn), X[:, :2]
+    first = ours.get_weights()
+    with keras_on_jax() as keras:
+        keras.backend.clear_session()  # which numbers layers from the start
+        theirs = computed(keras)
+        theirs.set_weights(first)
+        named = [step.name for step in theirs.operations[1:]]
+        kinds = [type(layer).__name__ for layer in theirs.layers[1:]]
+        theirs.compile(keras.optimizers.SGD(0.01), "mse")
+        theirs.fit(X, targets, batch_size=3, epochs=10, shuffle=False, verbose=0)
+        expected = np.asarray(theirs(X))
+    # Of several results each is a step of its own.
+    steps = [part.name for part in ours.outline if part.name != "split_1"]
+    assert steps == named
+    assert [layer.__class__.__name__ for layer in ours.layers] == kinds
+    ours.compile(jn.optimizers.SGD(0.01), "mse")
+    ours.fit(X, targets, batch_size=3, epochs=10, shuffle=False, verbose=0)
+    np.testing.assert_allclose(ours.predict(X), expected, rtol=1e-4, atol=1e-5)
     ours.save(tmp_path / "ours.keras")
     with keras_on_jax() as keras:
-        theirs = computed(keras)
-        theirs.set_weights(ours.get_weights())
         again = keras.models.load_model(tmp_path / "ours.keras")
-        for model in (theirs, again):
-            np.testing.assert_allclose(model(X), ours.predict(X), rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(again(X), ours.predict(X), rtol=1e-5, atol=1e-5)
+
+
+def test_functions_take_what_they_take_in_keras():
+    """By position and by name, what the classes of Keras are made and called with."""
+    with keras_on_jax():
+        from keras.src import ops
+
+        for name, form in keras_steps.FORMS.items():
+            kind = getattr(
+                getattr(ops, form.module), protocol.class_name(Operation(name))
+            )
+            names = [own.strip("*") for own in form.names]
+            taken = list(inspect.signature(getattr(ops, name)).parameters)
+            made = inspect.signature(kind.__init__).parameters
+            called = inspect.signature(kind.call).parameters
+            assert names == taken[: len(names)]
+            assert all(own in (called if form.takes(own) else made) for own in names)

@@ -11,7 +11,7 @@ import pytest
 from oracles import raises_text
 
 import jaxnet_mini as jn
-from jaxnet_mini import layers
+from jaxnet_mini import layers, ops
 from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 
@@ -83,22 +83,58 @@ def test_layers_are_named_and_shapes_known_as_it_is_written():
     np.testing.assert_allclose(model.predict(X), wanted, rtol=1e-5, atol=1e-5)
 
 
-def test_operators_are_layers(tmp_path):
+def stepped(x, y, library):
+    """What operators and functions give: of symbols what they give of arrays."""
+    first, last = library.split(library.concatenate([x, y], axis=-1), [4], axis=-1)
+    return [
+        *(x + y, y - x, x * y, x / 255.0, 1 - y, -y, 2 + x, 3 * x, 1 / (y * y + 1)),
+        *(y**2, 2.0**y, y - np.float32(3), y * np.float32([[1.0, 2.0, 3.0]])),
+        *(x[:, 1:], y[:, None, ..., 0], library.abs(y), first, last),
+        library.sum(y, axis=-1, keepdims=True),
+        library.where(x > 0.5, y, -1.0),
+        library.reshape(library.stack([x, y], axis=1), (-1, 6)),
+        library.matmul(y, np.ones((3, 2), np.float32)),
+        library.einsum("ij,ij->i", x, y)[:, None],
+    ]
+
+
+def test_functions_and_operators_are_steps_of_a_model(tmp_path):
     x = jn.Input((3,))
-    y, one = jn.Dense(3)(x), jn.Dense(1)(x)
-    of_two = [x + y, y - x, x * y, y + one, one * x]
-    of_numbers = [y * 2.0, 1 - y, x / 255.0, -y, 2 + x, y - np.float32(3), 3 * x]
-    numpy_first = [np.float32(3) * x]
-    outputs = layers.concatenate(of_two + of_numbers + numpy_first)
-    model = jn.Model(x, outputs)
-    x, (kernel, bias, last, end) = X, model.get_weights()
-    y, one = x @ kernel + bias, x @ last + end
-    of_two = [x + y, y - x, x * y, y + one, one * x]
-    of_numbers = [y * 2.0, 1 - y, x / 255.0, -y, 2 + x, y - np.float32(3), 3 * x]
-    wanted = np.concatenate([*of_two, *of_numbers, 3 * x], axis=1)
-    np.testing.assert_allclose(model.predict(X), wanted, rtol=1e-5, atol=1e-6)
+    model = jn.Model(x, ops.concatenate(stepped(x, jn.Dense(3)(x), ops), axis=-1))
+    assert [type(layer.pure) for layer in model.layers] == [jn.Dense]
+    assert isinstance(model.get_layer("dense"), jn.Dense)
+    names = {part.name for part in model.outline}
+    assert {"add", "add_1", "power_1", "get_item", "split_1"} <= names
+    kernel, bias = model.get_weights()
+    wanted = np.concatenate(stepped(X, X @ kernel + bias, np), axis=-1)
+    np.testing.assert_allclose(model.predict(X), wanted, rtol=1e-5, atol=1e-5)
     model.save(tmp_path / "model.safetensors")
     assert jn.models.load_model(tmp_path / "model.safetensors").net == model.net
+    assert jn.models.clone_model(model).net == model.net
+    assert "split_1 (Split)" in model._repr_html_()
+
+
+def test_whole_numbers_are_floats_where_an_input_says_nothing_else():
+    pixels = np.array([[200, 100]], np.uint8)
+    x, codes = jn.Input((2,)), jn.Input((2,), dtype="int32")
+    np.testing.assert_array_equal(jn.Model(x, x + 100).predict(pixels), [[300, 200]])
+    found = jn.Model(codes, ops.one_hot(codes, 3)).predict(pixels // 100)
+    np.testing.assert_array_equal(found, [np.eye(3)[[2, 1]]])
+
+
+def test_a_model_with_steps_is_trained_and_swept():
+    def regression():
+        x = jn.Input((3,))
+        y = ops.relu(jn.Dense(4)(x)) - ops.mean(x, axis=-1, keepdims=True)
+        model = jn.Model(x, jn.Dense(3)(ops.square(y)), seed=3)
+        model.compile("sgd", "mse")
+        return model
+
+    alone = regression()
+    alone.fit(X, X, **FIT)
+    best = jn.sweep(regression(), {"seed": [3]}, X, X, **FIT)[0].model
+    for mine, other in zip(best.get_weights(), alone.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-6)
 
 
 def test_a_call_keeps_whether_it_is_in_training(tmp_path):
@@ -335,9 +371,10 @@ def bad(case):
         "nothing between": lambda: jn.Model(x, x),
         "mask": lambda: dense(x, mask=None),
         "no flag": lambda: jn.Dropout(0.5)(x, training="yes"),
-        "a power": lambda: y**2,
-        "an array": lambda: np.ones(3) - x,
-        "a quotient": lambda: x / y,
+        "over examples": lambda: ops.sum(y),
+        "widths": lambda: y + jn.Dense(2)(x),
+        "a function": lambda: ops.cond(y, len, len),
+        "no name": lambda: ops.sum(y, keep_dims=True),
         "one name": lambda: jn.Model(
             x, jn.Dense(3, name="a")(jn.Dense(3, name="a")(x))
         ),
@@ -360,9 +397,10 @@ def bad(case):
         ("nothing between", ArgumentError, "layers.Identity()(x)"),
         ("mask", LayerError, "with more than its inputs, mask: call it with these"),
         ("no flag", ArgumentError, "training must be True or False, not 'yes'"),
-        ("a power", LayerError, "layers.Rescaling(scale, offset)(x)"),
-        ("an array", LayerError, "Input((3,), name='x') stands for what a layer"),
-        ("a quotient", LayerError, "layers.Lambda(function)(x)"),
+        ("over examples", ShapeError, "along others, such as axis=-1"),
+        ("widths", ShapeError, "ops.add does not take inputs of the shapes [(None, 3)"),
+        ("a function", ArgumentError, "layers.Lambda(function)(x)"),
+        ("no name", ShapeError, "unexpected keyword argument 'keep_dims'"),
         ("one name", ArgumentError, "two layers have the name 'a'"),
         ("shape", ShapeError, "layer 'last': "),
         ("several", ShapeError, "got one alone"),

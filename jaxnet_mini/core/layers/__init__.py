@@ -13,7 +13,6 @@ where a layer computes.
 # What is listed below is at home in one of these; each name stands here once.
 # ruff: noqa: F403, F405
 
-from jaxnet_mini.core.layers import operators as _operators  # noqa: F401  (used)
 from jaxnet_mini.core.layers.activation import *
 from jaxnet_mini.core.layers.base import *
 from jaxnet_mini.core.layers.basic import *

@@ -13,9 +13,9 @@ from jax import Array
 from jaxnet_mini.base.arguments import as_integer, check_positive
 from jaxnet_mini.base.policies import check_policy
 from jaxnet_mini.base.text import as_call
-from jaxnet_mini.core import constraints, initializers, random, regularizers
+from jaxnet_mini.core import constraints, initializers, random, regularizers, symbols
 from jaxnet_mini.core.fields import Checked, Flag, Newer, check_fields
-from jaxnet_mini.core.layers import called, symbols
+from jaxnet_mini.core.layers import called
 from jaxnet_mini.core.types import Params, RandomKey, Shape
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError, StateError

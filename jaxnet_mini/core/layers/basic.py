@@ -14,7 +14,7 @@ from jaxnet_mini.base.arguments import is_function
 from jaxnet_mini.core import activations, regularizers
 from jaxnet_mini.core.fields import Checked, Newer, NotNegative, Number, Positive
 from jaxnet_mini.core.layers.base import Base, check_shape
-from jaxnet_mini.core.layers.symbols import Symbol, Symbolic
+from jaxnet_mini.core.symbols import Symbol, Symbolic
 from jaxnet_mini.core.types import Params, Shape, as_float
 from jaxnet_mini.errors import ArgumentError, ShapeError
 
@@ -82,6 +82,11 @@ class Input(Base, _ByPosition, Symbolic):
     @property
     def _policy(self) -> str | None:
         return None  # its dtype is that of the inputs
+
+    @property
+    def gives_floats(self) -> bool:
+        """See `jaxnet_mini.core.symbols.Symbol`; so it is if it declares no dtype."""
+        return jnp.issubdtype(self.dtype or "float32", jnp.floating)
 
     @property
     def symbol(self) -> Symbol:

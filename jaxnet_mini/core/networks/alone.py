@@ -12,8 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base import seeds
-from jaxnet_mini.core import random
-from jaxnet_mini.core.layers import symbols
+from jaxnet_mini.core import random, symbols
 from jaxnet_mini.core.networks import added, calls, protocol
 from jaxnet_mini.core.types import Layer, Variables
 

@@ -46,6 +46,11 @@ class LayerOutline:
     again: tuple[Again, ...] = ()
 
     @property
+    def class_name(self) -> str:
+        """The class of the layer, as it is shown."""
+        return protocol.class_name(self.layer)
+
+    @property
     def variables(self) -> Variables:
         """Its parameters and what it remembers, as shapes and dtypes."""
         return Variables(self.params, self.state)

@@ -73,6 +73,11 @@ def _under(net: Any, policy: str | None) -> Any:
     return own
 
 
+def class_name(layer: Layer) -> str:
+    """Return the class of a layer as models show it and name it by."""
+    return str(getattr(layer, "_class_name", type(layer).__name__))
+
+
 def init(layer: Layer, key: RandomKey, input_shape: Any) -> Variables:
     """Return fresh parameters, and what is remembered before the first batch."""
     _, params = layer.init(key, input_shape)

@@ -186,7 +186,8 @@ def unique_names(
     for layer in layers:
         name = _own_name(layer)
         if not name:
-            base = getattr(layer, "name", None) or snake_case(type(layer).__name__)
+            base = getattr(layer, "name", None)
+            base = base or snake_case(protocol.class_name(layer))
             # From the last one on, for names are never given back.
             number, name = numbers.get(base, 0), base
             while name in taken:

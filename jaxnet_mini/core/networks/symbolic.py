@@ -1,4 +1,4 @@
-"""Graphs of what was written by calling layers, see `jaxnet_mini.core.layers.symbols`.
+"""Graphs of what was written by calling layers, see `jaxnet_mini.core.symbols`.
 
 That says which call takes what; here calls are put in order and named.
 """
@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from jaxnet_mini.core.layers import Input
-from jaxnet_mini.core.layers.symbols import Symbol, called, is_symbolic
 from jaxnet_mini.core.networks.composed import Composed
 from jaxnet_mini.core.networks.graph import Graph, Node, call_name
 from jaxnet_mini.core.networks.order import by_depth
 from jaxnet_mini.core.networks.serial import unique_names
+from jaxnet_mini.core.symbols import Symbol, called, is_symbolic
 from jaxnet_mini.core.types import Layer
 from jaxnet_mini.errors import ArgumentError
 

@@ -12,17 +12,22 @@ from jaxnet_mini.base.arguments import check_flag
 from jaxnet_mini.core.types import Layer, Shape, is_shape
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 
-OPERATE: list[Any] = []
-"""What makes layers of operators: `jaxnet_mini.core.layers.operators`, which needs
-layers and puts itself here, for layers need symbols."""
+OPERATIONS: list[Any] = []
+"""What makes layers of functions of symbols: `jaxnet_mini.core.networks.operations`,
+which needs layers and puts itself here, for layers need symbols."""
+
+
+def operation(name: str, /, *given: Any, **named: Any) -> Any:
+    """Return what stands for what a function of `jaxnet_mini.ops` will give."""
+    return OPERATIONS[0](name, given, named)
 
 
 def _operator(name: str) -> Any:
-    def operate(self: Any, other: Any) -> Any:
-        found = OPERATE[0](name, self, other)
-        return self._refuse() if found is None else found
+    return lambda self, other: operation(name, self, other)
 
-    return operate
+
+def _reflected(name: str) -> Any:
+    return lambda self, other: operation(name, other, self)
 
 
 class Symbolic:
@@ -31,22 +36,31 @@ class Symbolic:
     # Before arrays of NumPy, which would ask for numbers.
     __array_priority__ = 1000
 
-    __add__ = __radd__ = _operator("add")
-    __mul__ = __rmul__ = _operator("mul")
-    __sub__, __rsub__ = _operator("sub"), _operator("rsub")
-    __truediv__ = _operator("truediv")
+    __add__, __radd__ = _operator("add"), _reflected("add")
+    __mul__, __rmul__ = _operator("multiply"), _reflected("multiply")
+    __sub__, __rsub__ = _operator("subtract"), _reflected("subtract")
+    __truediv__, __rtruediv__ = _operator("true_divide"), _reflected("true_divide")
+    __pow__, __rpow__ = _operator("power"), _reflected("power")
+    __matmul__, __rmatmul__ = _operator("matmul"), _reflected("matmul")
+    __gt__, __ge__ = _operator("greater"), _operator("greater_equal")
+    __lt__, __le__ = _operator("less"), _operator("less_equal")
+    __getitem__ = _operator("get_item")
 
     def __neg__(self) -> Any:
-        return self * -1.0
+        return operation("negative", self)
+
+    def __abs__(self) -> Any:
+        return operation("absolute", self)
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise LayerError(
-            f"{self!r} stands for what a layer will give, and has no numbers: put what "
-            "computes with arrays into a layer, such as layers.Add()([x, y]), "
-            "layers.Rescaling(scale, offset)(x) or layers.Lambda(function)(x)."
+            f"{self!r} stands for what a layer will give, and has no numbers: compute "
+            "with functions of jaxnet_mini.ops, such as ops.sum(x, axis=-1), or put "
+            "what computes with arrays into a layer, layers.Lambda(function)(x)."
         )
 
-    __array__ = __rtruediv__ = __pow__ = __matmul__ = _refuse
+    __array__ = _refuse
+    __iter__: Any = None
 
 
 class Symbol(Symbolic):
@@ -58,6 +72,10 @@ class Symbol(Symbolic):
         output_shape: of one example.
         training: whether the layer acts as in training; None where that is said of
             all layers at once.
+
+    Attributes:
+        is_float: whether whole numbers that come here are to be taken as floats, as
+            Keras does where an `Input` declares no dtype.
     """
 
     def __init__(
@@ -69,6 +87,9 @@ class Symbol(Symbolic):
     ) -> None:
         self.layer, self.sources, self.output_shape = layer, sources, output_shape
         self.training = training
+        self.is_float = bool(getattr(layer, "gives_floats", True)) and all(
+            source.is_float for source in jax.tree.leaves(sources)
+        )
 
     @property
     def symbol(self) -> "Symbol":
@@ -85,7 +106,7 @@ class Symbol(Symbolic):
         """The same for symbols that stand for the same array."""
         return id(self.layer) if self.sources == () else id(self)
 
-    __getitem__ = __bool__ = __iter__ = Symbolic._refuse
+    __bool__ = __iter__ = Symbolic._refuse
 
     def __repr__(self) -> str:
         return f"<Symbol shape={self.shape}, of {self.layer!r}>"
