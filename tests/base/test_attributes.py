@@ -20,9 +20,10 @@ from jaxnet_mini.models import held
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
-def test_a_layer_that_is_called_says_how_layers_are_put_together():
+def test_a_layer_called_in_a_program_says_how_layers_are_put_together():
+    """By itself on arrays it has weights of its own: `tests/models/test_alone.py`."""
     with raises_text(LayerError, "Dense(8) is called", "Sequential([Input((4,)), "):
-        Dense(8)(np.ones((2, 4)))
+        jax.jit(lambda x: Dense(8)(x))(np.ones((2, 4)))
     # What it says works.
     model = jn.Sequential([Input((4,)), Dense(8)])
     assert model(np.ones((2, 4))).shape == (2, 8)
