@@ -21,7 +21,6 @@ from jaxnet_mini.plotting import BLUE, VERMILION
 
 EPOCHS = 20
 BATCH_SIZE = 32
-LARGE, SMALL = 0.03, 0.0003
 
 
 def draw_trainings(
@@ -62,7 +61,9 @@ def main(arguments: list[str] | None = None) -> None:
     x_train, x_test = x_train / data.brightest, x_test / data.brightest
     steps_an_epoch = -(-len(x_train) // BATCH_SIZE)  # rounded up
     steps = EPOCHS * steps_an_epoch
-    falling = CosineDecay(LARGE, decay_steps=steps)
+    # Too large a step learns nothing, and the more steps, the sooner it is too large.
+    large = 0.03 if len(x_train) < 10_000 else 0.01
+    falling = CosineDecay(large, decay_steps=steps)
     print(f"{EPOCHS} epochs of {steps_an_epoch} steps are {steps} steps.")
     print("  step   learning rate")
     for step in (0, steps // 4, steps // 2, 3 * steps // 4, steps):
@@ -79,8 +80,8 @@ def main(arguments: list[str] | None = None) -> None:
     losses: dict[str, list[float]] = {}
     print("steps                 loss: epoch 1   epoch 10   epoch 20   test accuracy")
     for name, rate in (
-        ("small", SMALL),
-        ("large", LARGE),
+        ("small", large / 100),
+        ("large", large),
         ("large, then small", falling),
     ):
         model = Sequential(
