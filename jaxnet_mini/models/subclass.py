@@ -96,7 +96,12 @@ class Called(Layer):
             return None
         shapes = [np.shape(part) for part in parts]
         one = len(parts) < 2 or any(len(shape) < 2 for shape in shapes)
-        if not keyed and (one or arrays.rows_of(y) == len(parts) != shapes[0][0]):
+        targets = list(y.values()) if isinstance(y, dict) else y
+        several = isinstance(targets, list | tuple) and all(
+            np.shape(part)[:1] == shapes[0][:1] for part in targets
+        )
+        rows = shapes[0][0] if several else arrays.rows_of(y)
+        if not keyed and (one or rows == len(parts) != shapes[0][0]):
             return None
         names = tuple(x) if keyed else tuple(f"input_{n + 1}" for n in range(len(x)))
         vars(self)["keys"] = names if keyed else None

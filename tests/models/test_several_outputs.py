@@ -298,3 +298,27 @@ def test_other_targets_and_weights_are_said(trained, y, weight, kind, text):
     held = (X, y) if weight is None else (X, y, weight)
     with raises_text(kind, f"validation {text}"):
         trained[0].fit(X, LISTED, validation_data=held, verbose=0)
+
+
+def test_a_class_takes_as_many_inputs_as_it_gives_outputs():
+    """Two targets are no two rows."""
+
+    class Crossed(jn.Model):
+        def __init__(self):
+            super().__init__(seed=1)
+            self.main, self.kind = jn.Dense(1), jn.Dense(3, "softmax")
+
+        def call(self, inputs):
+            wide, deep = inputs
+            return self.main(deep), self.kind(wide)
+
+    for targets in (LISTED, tuple(LISTED)):
+        model = Crossed()
+        model.compile("sgd", loss=LOSSES)
+        model.fit((X, X[:, :2]), targets, batch_size=20, verbose=0)
+        main, kind = model.predict((X, X[:, :2]))
+        assert (main.shape, kind.shape) == ((20, 1), (20, 3))
+        loss = np.mean((main[:, 0] - MAIN) ** 2, dtype=np.float64)
+        loss -= np.mean(np.log(kind[np.arange(20), KIND]), dtype=np.float64)
+        found = model.evaluate((X, X[:, :2]), targets, verbose=0)[0]
+        np.testing.assert_allclose(found, loss, rtol=1e-5)
