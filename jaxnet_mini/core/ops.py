@@ -132,7 +132,6 @@ def __getattr__(name: str) -> Any:
         return symbols.operation(name, *given, **named)
 
     functools.update_wrapper(either, function)
-    either.of_arrays = function  # type: ignore[attr-defined]
     either.__module__, either.__name__, either.__qualname__ = __name__, name, name
     return either
 

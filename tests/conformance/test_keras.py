@@ -10,6 +10,7 @@ import pytest
 from conftest import keras_on_jax
 from oracles import unchecked_types
 
+import jaxnet_mini as jn
 from conformance import loading
 from conformance.plugin import ASKED
 from conformance.scope import SCOPE
@@ -23,6 +24,7 @@ def as_a_user_of_keras():
     np.random.seed(0)  # noqa: NPY002  (Keras's tests draw from it)
     with keras_on_jax(), unchecked_types():
         yield
+    jn.utils.set_random_seed(0)  # a case may have set another for all models
 
 
 ONE_IN = {

@@ -254,7 +254,6 @@ def test_before_the_input_shape_is_known_there_are_no_weights():
         lambda: model.count_params(),
         lambda: model.get_weights(),
         lambda: model.set_weights([]),
-        lambda: model.predict(np.zeros((2, 4))),
     ):
         with raises_text(StateError, "input shape", "input_shape", "fit"):
             attempt()

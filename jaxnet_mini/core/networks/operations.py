@@ -63,8 +63,12 @@ class Operation(Base):
     place: Newer[int | None] = None
     floats: Flag = True
 
-    _casts = "nothing"
     gives_floats = False
+
+    @property
+    def _casts(self) -> str:  # type: ignore[override]
+        # Places and classes are none of bfloat16's few whole numbers.
+        return "inputs" if self.floats else "nothing"
 
     @property
     def _class_name(self) -> str:
@@ -119,10 +123,20 @@ class Operation(Base):
         return y
 
     def _computed(self, inputs: Any) -> Any:
-        given = [as_float(x) for x in inputs] if self.floats else inputs
+        given = _alike(inputs) if self.floats else inputs
         options = {name: _filled(value, given) for name, value in self.options}
         arguments = [_filled(value, given) for value in self.arguments]
         return ops.of_arrays(self.function)(*arguments, **options)
+
+
+def _alike(inputs: Any) -> list[Array]:
+    """Return inputs as floats of the widest of their types.
+
+    Layers may give bfloat16 and float32, of which JAX's strict promotion makes nothing.
+    """
+    given = [as_float(x) for x in inputs]
+    widest = max((x.dtype for x in given), key=lambda dtype: dtype.itemsize)
+    return [x.astype(widest) for x in given]
 
 
 def _filled(value: Any, inputs: Any) -> Any:
