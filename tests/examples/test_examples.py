@@ -87,6 +87,7 @@ def check_own_layer(printed: str, folder: Path) -> None:
     assert float(re.search(r"Test accuracy ([\d.]+)", printed).group(1)) > 0.9
 
 
+@pytest.mark.long
 def test_fashion_mnist_example_reaches_what_keras_reaches(
     tmp_path: Path, fashion_mnist_folder: Path
 ) -> None:
