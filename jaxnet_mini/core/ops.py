@@ -132,6 +132,8 @@ def __getattr__(name: str) -> Any:
         return symbols.operation(name, *given, **named)
 
     functools.update_wrapper(either, function)
+    # What a layer takes for its activation, see `activations.Named`.
+    either.of_arrays = function  # type: ignore[attr-defined]
     either.__module__, either.__name__, either.__qualname__ = __name__, name, name
     return either
 

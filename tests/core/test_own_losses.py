@@ -78,6 +78,7 @@ def test_operations_are_those_of_jax():
     assert ops.matmul is ops.matmul
     assert ops.matmul.__wrapped__ is jnp.matmul
     assert ops.relu.__wrapped__ is jn.activations.relu
+    assert jn.Dense(2, ops.softmax).activation is jn.activations.softmax
     assert all(callable(getattr(ops, name)) for name in dir(ops))
     assert ops.cast([1, 2], "float32").dtype == jnp.float32
     assert float(ops.rsqrt(4.0)) == 0.5
