@@ -1,7 +1,7 @@
 """What a layer is, and the names that every signature uses."""
 
 import sys
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -132,3 +132,13 @@ def as_float(x: Array) -> Array:
     if jnp.issubdtype(x.dtype, jnp.floating):
         return x
     return x.astype(jax.dtypes.canonicalize_dtype(float))
+
+
+def as_alike(arrays: Iterable[Array]) -> list[Array]:
+    """Return arrays as floats of the widest of their types.
+
+    Layers may give bfloat16 and float32, of which JAX's strict promotion makes nothing.
+    """
+    floats = [as_float(one) for one in arrays]
+    widest = max((one.dtype for one in floats), key=lambda dtype: dtype.itemsize)
+    return [one.astype(widest) for one in floats]

@@ -18,7 +18,7 @@ from jax import Array
 from jaxnet_mini.base.arguments import as_integer
 from jaxnet_mini.core.fields import Checked, Flag
 from jaxnet_mini.core.layers.base import Base
-from jaxnet_mini.core.types import Params, Shape, as_float
+from jaxnet_mini.core.types import Params, Shape, as_alike
 from jaxnet_mini.errors import ArgumentError, ShapeError, short
 
 
@@ -54,9 +54,7 @@ class _OfSeveral(Base, abc.ABC):
 
     def forward(self, params: Params, x: Any) -> Array:
         self._check_batches(x)
-        floats = [as_float(one) for one in x]
-        widest = max((one.dtype for one in floats), key=lambda dtype: dtype.itemsize)
-        return self.merged([one.astype(widest) for one in floats])
+        return self.merged(as_alike(x))
 
     def _check_batches(self, given: Any) -> None:
         """Check that each input is an array, of as many rows as the others."""

@@ -18,7 +18,7 @@ from jaxnet_mini.core.fields import Checked, Flag, Newer
 from jaxnet_mini.core.layers.base import Base
 from jaxnet_mini.core.layers.basic import EXAMPLES
 from jaxnet_mini.core.symbols import Symbol, Symbolic
-from jaxnet_mini.core.types import Params, Shape, as_float, is_shape
+from jaxnet_mini.core.types import Params, Shape, as_alike, is_shape
 from jaxnet_mini.errors import ArgumentError, ShapeError, short
 
 SLICE, ARRAY, REST = "{slice}", "{array}", "{...}"
@@ -123,20 +123,10 @@ class Operation(Base):
         return y
 
     def _computed(self, inputs: Any) -> Any:
-        given = _alike(inputs) if self.floats else inputs
+        given = as_alike(inputs) if self.floats else inputs
         options = {name: _filled(value, given) for name, value in self.options}
         arguments = [_filled(value, given) for value in self.arguments]
         return ops.of_arrays(self.function)(*arguments, **options)
-
-
-def _alike(inputs: Any) -> list[Array]:
-    """Return inputs as floats of the widest of their types.
-
-    Layers may give bfloat16 and float32, of which JAX's strict promotion makes nothing.
-    """
-    given = [as_float(x) for x in inputs]
-    widest = max((x.dtype for x in given), key=lambda dtype: dtype.itemsize)
-    return [x.astype(widest) for x in given]
 
 
 def _filled(value: Any, inputs: Any) -> Any:
