@@ -138,6 +138,11 @@ class Settings(Value):
     pairs: tuple[tuple[str, Any], ...]
 
 
+def is_in_use(value: Value) -> bool:
+    """Tell whether a value was hashed or compared: it is not to be changed then."""
+    return _KEY in vars(value)
+
+
 class _Same:
     """Stands in a key for an object that is equal to itself alone."""
 

@@ -42,8 +42,9 @@ OURS_ALONE = {
 } | {"metrics.crossentropy"}
 """What Keras has not; of all others it has one of the same name."""
 
-DROPPED = {"adapted_to", "input_shape", "num_outputs"}
-"""Arguments that Keras has not: it finds out when a model is built."""
+DROPPED = {"adapted_to", "input_shape", "num_outputs", "undecayed"}
+"""Arguments that Keras has not: it finds them out when a model is built, or keeps no
+such thing in a file."""
 
 MODULES = {"schedules": "keras.optimizers.schedules"}
 """Where Keras has a kind of values, if not in a module of the kind's name."""

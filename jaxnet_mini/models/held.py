@@ -54,7 +54,7 @@ class Held:
     draws: int = 0
     written: Written | None = None
     called: tuple[Blueprint, Layer] | None = None
-    make: Callable[[Blueprint], Trainer | None] | None = None
+    make: Callable[..., Trainer | None] | None = None
 
     def __post_init__(self) -> None:
         self._state: TrainState | None = None
@@ -231,11 +231,12 @@ class Held:
         """Whether it was said how to train."""
         return self.trainer is not None or self.make is not None
 
-    def compile(self, make: Callable[[Blueprint], Trainer | None]) -> None:
+    def compile(self, make: Callable[..., Trainer | None]) -> None:
         """Take another trainer; the weights stay, its optimizer starts afresh.
 
         Args:
-            make: makes it of the blueprint; None where that is too early.
+            make: makes it of the blueprint, and of ``optimizer=`` in place of the first
+                one; None where that is too early.
         """
         with self.turn.making:
             self.turn.check("how to train")
@@ -243,6 +244,18 @@ class Held:
             self.blueprint = self.blueprint.retraced()
             if self.state is not None:
                 self.state = self.state._replace(optimizer_state=None)
+
+    def tune(self, optimizer: Any) -> None:
+        """Take another optimizer whose state is like that of the one before.
+
+        Args:
+            optimizer: of the class that the model was compiled with.
+        """
+        with self.turn.making:
+            self.turn.check("how to train")
+            self.trainer = dataclasses.replace(self.compiled(), optimizer=optimizer)
+            if self.make is not None:
+                self.make = functools.partial(self.make, optimizer=optimizer)
 
     def compiled(self) -> Trainer:
         """Return the trainer, of the layers as they are now.

@@ -1,14 +1,17 @@
 """The optimizer of a compiled model, as Keras's users read and set it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.core import optimizers, transformations
+from jaxnet_mini.core.optimizers.base import Patterns
 from jaxnet_mini.devices import transfers
-from jaxnet_mini.errors import StateError
+from jaxnet_mini.errors import ArgumentError, StateError
 from jaxnet_mini.models.held import Held
+from jaxnet_mini.models.weights import Weight, listed
 
 _EVERY = "gradient_accumulation_steps"
 
@@ -112,6 +115,42 @@ class ModelOptimizer:
         with transfers.meant():
             changed = optimizers.set_learning_rate(state.optimizer_state, number)
         self._held.put(state._replace(optimizer_state=changed))
+
+    def exclude_from_weight_decay(
+        self, var_list: Sequence[Any] | None = None, var_names: Patterns | None = None
+    ) -> None:
+        """Let ``weight_decay`` pass over some weights, from the next step on.
+
+        Args:
+            var_list: weights of this model, such as ``model.layers[0].bias``.
+            var_names: as of `jaxnet_mini.optimizers.Optimizer`.
+
+        Raises:
+            ArgumentError: one is none of these, or the optimizer has no such decay.
+        """
+        optimizer = self._held.compiled().optimizer
+        if not isinstance(optimizer, optimizers.Optimizer):
+            raise ArgumentError(
+                "the optimizer is a transformation of optax, which has its weight "
+                "decay within: give that a mask, or compile with AdamW."
+            )
+        own = [self._of_model(weight) for weight in var_list or ()]
+        self._held.tune(optimizer.excluding(own, var_names))
+
+    def _of_model(self, weight: Any) -> Any:
+        """Return a weight of this model that is the same as one; else what is given."""
+        held = self._held
+        found = isinstance(weight, Weight) and [
+            own
+            for own in listed(held, held.blueprint.shapes)
+            if own.value is weight.value
+        ]
+        if isinstance(weight, Weight) and not found:
+            raise ArgumentError(
+                f"var_list has the weight {weight.path!r} of another model: give those "
+                "of this one, such as model.layers[0].bias."
+            )
+        return found[0] if found else weight
 
     @property
     def iterations(self) -> int:

@@ -364,6 +364,11 @@ class TestCase(testing.TestCase):
         model.fit(x, np.zeros(model.compute_output_shape(x.shape)), verbose=0)
 
 
+def path_of(variable):
+    """A path of which the name of a variable is the last part."""
+    return f"{id(variable)}/{variable.name}"
+
+
 class Optimizer(Value):
     """An optimizer of variables that change, whose state it keeps."""
 
@@ -371,7 +376,8 @@ class Optimizer(Value):
     steps = 0
 
     def exclude_from_weight_decay(self, var_list=None, var_names=None):
-        raise NotMirroredError("exclude_from_weight_decay")
+        weights = [types.SimpleNamespace(path=path_of(v)) for v in var_list or ()]
+        self.frozen.exclude_from_weight_decay(weights, var_names)
 
     @property
     def iterations(self):
@@ -381,15 +387,17 @@ class Optimizer(Value):
         self.apply(*zip(*pairs, strict=True))
 
     def apply(self, gradients, variables):
-        params = [jnp.asarray(variable.value) for variable in variables]
-        gradients = [jnp.asarray(gradient, params[0].dtype) for gradient in gradients]
+        self.paths = [path_of(variable) for variable in variables]
+        params = {path_of(v): jnp.asarray(v.value) for v in variables}
+        pairs = zip(params.items(), gradients, strict=True)
+        gradients = {path: jnp.asarray(g, param.dtype) for (path, param), g in pairs}
         if self.state is None:
             self.state = self.frozen.init(params)
         change, self.state = self.frozen.transformation().update(
             gradients, self.state, params
         )
-        for variable, param, new in zip(variables, params, change, strict=True):
-            variable.assign(param + new)
+        for variable, path in zip(variables, self.paths, strict=True):
+            variable.assign(params[path] + change[path])
         self.steps += 1
 
     def _clip_gradients(self, gradients):
@@ -397,7 +405,8 @@ class Optimizer(Value):
 
     @property
     def _model_variables_moving_average(self):
-        return average_of(self.state)
+        average = average_of(self.state)
+        return [average[path] for path in self.paths]
 
     def finalize_variable_values(self, variables):
         averages = self._model_variables_moving_average

@@ -5,6 +5,7 @@ Oracle: the formulas in float64 NumPy, fed with the same gradients.
 
 import jax
 import numpy as np
+import optax
 import pytest
 from optimizers_cases import GRADIENTS, PARAMS, assert_trajectories_agree, ours
 from oracles import adam, float64, raises_text, sgd, unchecked_types
@@ -13,7 +14,7 @@ import jaxnet_mini as jn
 from jaxnet_mini import optimizers
 from jaxnet_mini.core.optimizers.options import OptionsState
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.errors import ArgumentError, StateError
 from jaxnet_mini.layers import Dense
 from jaxnet_mini.optimizers import SGD, Adam, AdamW
 from jaxnet_mini.optimizers.schedules import ExponentialDecay
@@ -127,12 +128,14 @@ def test_options_that_differ_in_numbers_share_a_program():
         (SGD(gradient_accumulation_steps=2), SGD(gradient_accumulation_steps=5)),
         (Adam(use_ema=True), Adam(use_ema=True, ema_momentum=0.5)),
         (Adam(ema_momentum=0.5), Adam()),
+        (AdamW(undecayed=["bias"]), AdamW(0.1, 0.1, undecayed=("bias",))),
     ]
     for one, other in pairs:
         assert one != other
         programs = [Trainer(Dense(1), "mse", each).program() for each in (one, other)]
         assert programs[0] == programs[1]
-    for option in ({"clipnorm": 1.0}, {"use_ema": True}, {"amsgrad": True}):
+    other = {"undecayed": ["bias"]}, {"clipnorm": 1.0}, {"amsgrad": True}
+    for option in (*other, {"use_ema": True}):
         assert Adam(**option).transformation() is not Adam().transformation()
 
 
@@ -145,6 +148,8 @@ BAD = [
     ({"ema_overwrite_frequency": 0}, "ema_overwrite_frequency must be an integer"),
     ({"gradient_accumulation_steps": 1}, "must be an integer of at least 2, not 1."),
     ({"use_ema": "yes"}, "SGD: use_ema must be True or False, not 'yes'."),
+    ({"undecayed": "bias"}, 'SGD: undecayed must be a list of strings, such as ["'),
+    ({"undecayed": ["a/(", "("]}, "undecayed[0] must be a regular expression, not '('"),
     ({"clipnorm": 1.0, "clipvalue": 1.0}, "SGD: one of clipnorm, clipvalue, "
      "global_clipnorm clips the gradients, not clipnorm and clipvalue: leave"),
 ]  # fmt: skip
@@ -191,3 +196,57 @@ def test_the_average_takes_the_place_of_the_weights_after_fit(tmp_path):
         each.fit(*data, batch_size=2, verbose=0)
     for a, b in zip(one.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_model_excludes_weights_and_goes_on_without_their_decay(tmp_path):
+    """By hand: no gradient, so that what decays shrinks and all else stays."""
+    model = jn.Sequential([Dense(2, input_shape=(2,)), Dense(1)], seed=0)
+    model.set_weights([np.ones(w.shape) for w in model.weights])
+    model.compile(AdamW(0.1, weight_decay=0.5), "mse")
+    x, y = np.zeros((2, 2), np.float32), np.full((2, 1), 3.0)  # which is predicted
+
+    def shrunk(model):
+        model.set_weights([np.ones(w.shape) for w in model.weights])
+        model.fit(x, y, verbose=0)
+        return [round(float(np.ravel(w)[0]), 4) for w in model.weights]
+
+    assert shrunk(model) == [0.95] * 4
+    model.optimizer.learning_rate = 0.2
+    exclude = model.optimizer.exclude_from_weight_decay
+    exclude(var_list=[model.layers[1].kernel], var_names=["^bias$"])
+    assert shrunk(model) == [0.9, 1.0, 1.0, 1.0]
+    assert model.optimizer.iterations == 2
+    model.save(tmp_path / "model.safetensors")
+    again = jn.models.load_model(tmp_path / "model.safetensors")
+    assert again.trainer.optimizer == model.trainer.optimizer
+    assert shrunk(again) == [0.9, 1.0, 1.0, 1.0]
+    model.save(tmp_path / "model.keras")  # where Keras says nothing of it
+    kept = jn.models.load_model(tmp_path / "model.keras").trainer.optimizer
+    assert kept == AdamW(0.2, weight_decay=0.5)
+    exclude()  # takes the place of what was excluded
+    assert shrunk(model) == [0.9] * 4
+    other = jn.Sequential([Dense(2, input_shape=(2,))])
+    with raises_text(ArgumentError, "'dense/bias' of another model: give those of"):
+        exclude(var_list=[other.layers[0].bias])
+
+
+def test_what_cannot_be_excluded_is_refused():
+    class Own(jn.optimizers.Optimizer):
+        factory = staticmethod(optax.sgd)
+
+    used = AdamW()
+    used.transformation()
+    refused = [
+        (used, {}, StateError, "is in use and stays as it is: call exclude_from_weig"),
+        (AdamW(), {"var_names": "bias"}, ArgumentError, "must be a list of strings"),
+        (AdamW(), {"var_names": ["("]}, ArgumentError, "var_names[0] must be a regul"),
+        (AdamW(), {"var_list": [1.5]}, ArgumentError, "var_list[0] must be a weight"),
+        (Own(), {"var_names": ["bias"]}, ArgumentError, "Own has no weight_decay of"),
+    ]
+    for optimizer, given, kind, text in refused:
+        with unchecked_types(), raises_text(kind, text):
+            optimizer.exclude_from_weight_decay(**given)
+    model = jn.Sequential([Dense(1, input_shape=(1,))])
+    model.compile(optax.adamw(0.1), "mse")
+    with raises_text(ArgumentError, "a transformation of optax, which has its weight"):
+        model.optimizer.exclude_from_weight_decay(var_names=["bias"])

@@ -47,7 +47,7 @@ from jaxnet_mini.optimizers.schedules import (
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
-def keras_trajectory(kind, **numbers):
+def keras_trajectory(kind, excluded=None, **numbers):
     """The parameters after each step of Keras's optimizer."""
     with keras_on_jax() as keras:
         rate = numbers.get("learning_rate")
@@ -56,6 +56,8 @@ def keras_trajectory(kind, **numbers):
             numbers["learning_rate"] = schedule(**(numbers_of(rate) | {"name": "rate"}))
         theirs = getattr(keras.optimizers, kind)(**numbers)
         trained = [keras.Variable(v, name=n) for n, v in PARAMS.items()]
+        if excluded is not None:
+            theirs.exclude_from_weight_decay(var_names=excluded)
         theirs.build(trained)
 
         def step(carry, gradient):
@@ -69,7 +71,8 @@ def keras_trajectory(kind, **numbers):
 
 
 def numbers_of(optimizer):
-    return {f.name: getattr(optimizer, f.name) for f in dataclasses.fields(optimizer)}
+    names = [f.name for f in dataclasses.fields(optimizer) if f.name != "undecayed"]
+    return {name: getattr(optimizer, name) for name in names}
 
 
 @pytest.mark.parametrize("optimizer", AS_KERAS, ids=named)
@@ -129,6 +132,33 @@ OPTIONS = [
 def test_options_and_schedules_are_those_of_keras(optimizer):
     expected = keras_trajectory(type(optimizer).__name__, **numbers_of(optimizer))
     assert_trajectories_agree(ours(optimizer), expected, 1e-5)
+
+
+EXCLUDING = [
+    (AdamW(0.1, weight_decay=0.2), ["^ker"]),
+    (Muon(0.1, weight_decay=0.2), ["ias", "nothing"]),
+    (Muon(0.1, adam_weight_decay=0.2, exclude_layers=["bias"]), ["kernel"]),
+    (SGD(0.1, weight_decay=0.2, momentum=0.9, clipnorm=1.0), ["bias"]),
+    (Lamb(0.1, weight_decay=0.2), ["bias"]),
+    (Adafactor(0.5, weight_decay=0.2), ["kernel"]),
+    *[(kind(0.1, weight_decay=0.2), ["bias"])
+      for kind in (Adadelta, Adagrad, Adam, Adamax, Ftrl, Lion, RMSprop)],
+]  # fmt: skip
+
+
+@pytest.mark.one_in(3)
+@pytest.mark.parametrize(("optimizer", "names"), EXCLUDING, ids=named)
+def test_what_decays_is_what_decays_in_keras(optimizer, names):
+    """And that is another course than the one where all decays."""
+    kind, numbers = type(optimizer), numbers_of(optimizer)
+    expected = keras_trajectory(kind.__name__, names, **numbers)
+    everything = ours(kind(**numbers))
+    optimizer = kind(**numbers)
+    optimizer.exclude_from_weight_decay(var_names=names)
+    found = ours(optimizer)
+    assert_trajectories_agree(found, expected, 1e-5)
+    apart = [np.abs(found[-1][n] - everything[-1][n]).max() for n in PARAMS]
+    assert max(apart) > 1e-3
 
 
 def test_nadam_is_another_one_than_that_of_keras():

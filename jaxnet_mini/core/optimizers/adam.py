@@ -145,7 +145,8 @@ class AdamW(Optimizer):
         w <- w - a weight_decay w - (the step of Adam)
 
     The decay is not divided by ``sqrt(v)``, as that of an L2 penalty in the loss is. It
-    is applied to all parameters, biases too.
+    is applied to all parameters, biases too, but for what
+    `Optimizer.exclude_from_weight_decay` is told.
 
     Args:
         learning_rate: ``a``, a number of at least 0 or a schedule.
@@ -170,6 +171,7 @@ class AdamW(Optimizer):
 
     factory = staticmethod(adam)
     absent_at_zero = ("amsgrad",)
+    adds_decay = True
 
     weight_decay: NotNegative = 0.004
     beta_1: Share = 0.9

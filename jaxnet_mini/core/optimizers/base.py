@@ -4,7 +4,8 @@ import dataclasses
 import functools
 import inspect
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
@@ -12,15 +13,20 @@ import optax
 
 from jaxnet_mini.base import arguments
 from jaxnet_mini.base.absent import attributes
-from jaxnet_mini.base.arguments import check_fits, check_number, is_number
+from jaxnet_mini.base.arguments import (
+    check_fits,
+    check_number,
+    check_word,
+    is_number,
+)
 from jaxnet_mini.core import fields
 from jaxnet_mini.core.fields import Checked, Flag, Newer, above_0, facts
-from jaxnet_mini.core.optimizers.options import with_options
+from jaxnet_mini.core.optimizers.options import decaying_in_part, with_options
 from jaxnet_mini.core.optimizers.rates import formula_of, from_state
 from jaxnet_mini.core.transformations import OwnTransformation, lenient
 from jaxnet_mini.core.types import Params
-from jaxnet_mini.core.values import Settings, Value
-from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.core.values import Settings, Value, is_in_use
+from jaxnet_mini.errors import ArgumentError, StateError, short
 
 Schedule: TypeAlias = Callable[[Any], Any]
 """``step -> learning rate``, as optax makes them; steps count from 0."""
@@ -63,6 +69,36 @@ def _number(argument: str, value: Any, below: float = math.inf) -> Any:
     return check_number(argument, value, least=0.0, below=below)
 
 
+def check_patterns(argument: str, value: Any) -> tuple[str, ...] | None:
+    """Return regular expressions as a tuple; None for none.
+
+    Raises:
+        ArgumentError: no list of them.
+    """
+    if not isinstance(value, list | tuple):
+        raise ArgumentError(
+            f'{argument} must be a list of strings, such as ["output"], not {value!r}.'
+        )
+    for index, pattern in enumerate(value):
+        try:
+            re.compile(check_word(f"{argument}[{index}]", pattern))
+        except re.error as error:
+            raise ArgumentError(
+                f"{argument}[{index}] must be a regular expression, not {pattern!r} "
+                f"({error}): write {re.escape(pattern)!r} for these very letters."
+            ) from None
+    return tuple(value) or None
+
+
+def _undecayed(argument: str, value: Any) -> tuple[str, ...] | None:
+    """Return names and paths of parameters as a tuple; None for none."""
+    words = value
+    if isinstance(value, list | tuple):
+        words = [w for w in value if not (isinstance(w, str) and "/" in w)]
+    check_patterns(argument, words)
+    return tuple(value) or None
+
+
 _CLIP = above_0("a finite number above 0 or None")
 _MOMENTUM = Checked(
     check_fits, words="a number in [0, 1]", fits=lambda v: 0.0 <= v <= 1.0
@@ -74,6 +110,7 @@ OPTION = "option"
 """Said of a field that is none of the factory's."""
 
 T = TypeVar("T")
+Own = TypeVar("Own", bound="Optimizer")
 Option: TypeAlias = Annotated[Newer[T], OPTION]
 Rate: TypeAlias = Annotated[float | Schedule, Checked(_rate)]
 NotNegative: TypeAlias = Annotated[float, Checked(_number)]
@@ -89,6 +126,7 @@ AtMost0: TypeAlias = Annotated[
 ]
 Decay: TypeAlias = Option[NotNegative | None]
 """Of a ``weight_decay`` that is an option, and no part of the algorithm."""
+Patterns: TypeAlias = tuple[str, ...] | list[str]
 Clip: TypeAlias = Option[Annotated[float, _CLIP] | None]
 
 
@@ -125,6 +163,9 @@ class Optimizer(Value):
             at least 1; None for the end alone.
         gradient_accumulation_steps: so many gradients, at least 2, are averaged for
             each update; None for one. Schedules go on counting steps.
+        undecayed: what no ``weight_decay`` shrinks, see `exclude_from_weight_decay`:
+            paths of parameters, such as ``"dense/bias"``, and regular expressions that
+            are found in their names, such as ``"bias"``; None for nothing.
 
     Keras's optimizers have a ``weight_decay`` besides: before each update parameters
     are multiplied by ``1 - learning_rate weight_decay``, biases too.
@@ -150,6 +191,9 @@ class Optimizer(Value):
     static: ClassVar[tuple[str, ...]] = ()
     """Numbers that are a part of the program: others are another one."""
 
+    adds_decay: ClassVar[bool] = False
+    """Whether ``weight_decay`` is the factory's, which looks at no parameters else."""
+
     learning_rate: Rate = 0.001
     _: dataclasses.KW_ONLY
     clipnorm: Clip = None
@@ -159,6 +203,7 @@ class Optimizer(Value):
     ema_momentum: Option[Annotated[float, _MOMENTUM]] = 0.99
     ema_overwrite_frequency: Option[Annotated[int, _PERIOD] | None] = None
     gradient_accumulation_steps: Option[Annotated[int, _SEVERAL] | None] = None
+    undecayed: Option[Annotated[Patterns, Checked(_undecayed)] | None] = None
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
@@ -174,6 +219,56 @@ class Optimizer(Value):
                 f"{type(self).__name__}: one of {', '.join(clips)} clips the "
                 f"gradients, not {' and '.join(given)}: leave the others out."
             )
+
+    def exclude_from_weight_decay(
+        self, var_list: Sequence[Any] | None = None, var_names: Patterns | None = None
+    ) -> None:
+        """Let ``weight_decay`` pass over some parameters, before this is compiled with.
+
+        A later call takes the place of an earlier one. ``model.optimizer`` has it for a
+        compiled model. Files of Keras do not say what is passed over.
+
+        Args:
+            var_list: weights of the model, such as ``model.layers[0].bias``.
+            var_names: regular expressions; parameters in whose name one is found, which
+                is ``"kernel"`` or ``"bias"``, do not decay.
+
+        Raises:
+            ArgumentError: one is none of these, or the class has no weight decay that
+                could pass over some.
+            StateError: a program may have been made of this.
+
+        >>> from jaxnet_mini.optimizers import AdamW
+        >>> optimizer = AdamW(0.01)
+        >>> optimizer.exclude_from_weight_decay(var_names=["bias"])
+        >>> optimizer.undecayed
+        ('bias',)
+        """
+        if is_in_use(self):
+            raise StateError(
+                f"this {type(self).__name__} is in use and stays as it is: call "
+                "exclude_from_weight_decay before compile, or that of model.optimizer."
+            )
+        other = self.excluding(var_list, var_names)
+        object.__setattr__(self, "undecayed", other.undecayed)
+
+    def excluding(self: Own, var_list: Any, var_names: Any) -> Own:
+        """Return another one, see `exclude_from_weight_decay`."""
+        kind: Any = type(self)
+        if "weight_decay" not in options_of(kind) and not kind.adds_decay:
+            raise ArgumentError(
+                f"{kind.__name__} has no weight_decay of which anything could be "
+                "excluded: choose one of jaxnet_mini.optimizers, such as AdamW."
+            )
+        paths: list[Any] = [getattr(own, "path", None) for own in var_list or ()]
+        for index, path in enumerate(paths):
+            if path is None:
+                raise ArgumentError(
+                    f"var_list[{index}] must be a weight of a model, such as "
+                    f"model.layers[0].bias, not {short(var_list[index])}."
+                )
+        names = check_patterns("var_names", var_names or ()) or ()
+        return dataclasses.replace(self, undecayed=(*paths, *names))
 
     def __repr__(self) -> str:
         shown = (f"{name}={getattr(self, name)!r}" for name in fields.written(self))
@@ -193,7 +288,7 @@ class Optimizer(Value):
     def _options(self) -> dict[str, Any]:
         """Return the numbers of the options that are asked for, by name."""
         given = {name: getattr(self, name) for name in options_of(type(self))}
-        averaging = given.pop("use_ema")
+        averaging, _ = given.pop("use_ema"), given.pop("undecayed")
         return {
             name: value
             for name, value in given.items()
@@ -206,16 +301,19 @@ class Optimizer(Value):
         Optimizers that differ in numbers only, those of schedules too, share it, and
         with it every compiled program. `init` puts the numbers into its state.
         """
+        hash(self)  # from now on it is in use
         kind: Any = type(self)
         used = self._used().items()
         fixed = ((n, float if type(v) is float else formula_of(v)) for n, v in used)
-        return _transformation(kind, Settings(tuple(fixed)), tuple(self._options()))
+        settings, options = Settings(tuple(fixed)), tuple(self._options())
+        return _transformation(kind, settings, options, tuple(self.undecayed or ()))
 
     def init(self, params: Params) -> OptimizerState:
         """Return the state of a first step, with this optimizer's own numbers."""
         # Not by the shared transformation: what starts from a number, as Adagrad's
         # accumulators do, starts from this optimizer's own.
-        return _injected(type(self), self._used(), self._options()).init(params)
+        numbers = self._used(), self._options()
+        return _injected(type(self), *numbers, tuple(self.undecayed or ())).init(params)
 
 
 def positional(function: Callable[..., Any]) -> Any:
@@ -231,7 +329,10 @@ _WHOLE = ("ema_overwrite_frequency", "gradient_accumulation_steps")
 
 
 def _injected(
-    kind: Any, settings: dict[str, Any], options: dict[str, Any]
+    kind: Any,
+    settings: dict[str, Any],
+    options: dict[str, Any],
+    undecayed: tuple[str, ...],
 ) -> optax.GradientTransformation:
     """Return the transformation of these settings, whose numbers its state holds."""
     taken = inspect.signature(kind.factory).parameters.values()
@@ -241,8 +342,10 @@ def _injected(
 
     def factory(**numbers: Any) -> optax.GradientTransformation:
         own = kind.factory(**{name: numbers[name] for name in given})
-        asked = {name: numbers[name] for name in options}
-        return with_options(own, numbers["learning_rate"], asked) if asked else own
+        if undecayed and kind.adds_decay:
+            own = decaying_in_part(own, undecayed)
+        asked, rate = {name: numbers[name] for name in options}, "learning_rate"
+        return with_options(own, numbers[rate], asked, undecayed) if asked else own
 
     named = (*given, *options)
     factory.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
@@ -257,12 +360,12 @@ def _injected(
 
 @functools.lru_cache(maxsize=256)
 def _transformation(
-    kind: Any, settings: Settings, options: tuple[str, ...]
+    kind: Any, settings: Settings, options: tuple[str, ...], undecayed: tuple[str, ...]
 ) -> optax.GradientTransformation:
     """Return the transformation of settings; for numbers there is ``float`` in them."""
     defaults = {f.name: f.default for f in dataclasses.fields(kind)}
     numbers = {n: d if is_number(d) else 1.0 for n, d in defaults.items()}
     given = {n: numbers[n] if v is float else v for n, v in settings.pairs}
-    transformation = _injected(kind, given, dict.fromkeys(options, 2.0))
+    transformation = _injected(kind, given, dict.fromkeys(options, 2.0), undecayed)
     ours = attributes.is_ours(kind)
     return OwnTransformation(*transformation) if ours else transformation

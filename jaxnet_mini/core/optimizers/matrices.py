@@ -12,7 +12,7 @@ import optax
 from jax import Array
 from jax.tree_util import keystr, tree_map_with_path
 
-from jaxnet_mini.base.arguments import check_count, check_word
+from jaxnet_mini.base.arguments import check_count
 from jaxnet_mini.core.fields import Checked, Flag, Number, above_0
 from jaxnet_mini.core.optimizers.adam import adam
 from jaxnet_mini.core.optimizers.base import (
@@ -20,10 +20,11 @@ from jaxnet_mini.core.optimizers.base import (
     Decay,
     NotNegative,
     Optimizer,
+    Patterns,
     Share,
+    check_patterns,
 )
 from jaxnet_mini.core.transformations import lenient
-from jaxnet_mini.errors import ArgumentError
 
 
 def _adafactor(**numbers: Any) -> optax.GradientTransformation:
@@ -92,22 +93,6 @@ class Adafactor(Optimizer):
     clip_threshold: Annotated[float, above_0("a finite number above 0")] = 1.0
     relative_step: Flag = True
     weight_decay: Decay = None
-
-
-def _patterns(argument: str, value: Any) -> tuple[str, ...] | None:
-    if not isinstance(value, list | tuple):
-        raise ArgumentError(
-            f'{argument} must be a list of strings, such as ["output"], not {value!r}.'
-        )
-    for index, pattern in enumerate(value):
-        try:
-            re.compile(check_word(f"{argument}[{index}]", pattern))
-        except re.error as error:
-            raise ArgumentError(
-                f"{argument}[{index}] must be a regular expression, not {pattern!r} "
-                f"({error}): write {re.escape(pattern)!r} for these very letters."
-            ) from None
-    return tuple(value) or None
 
 
 def orthogonalized(x: Array, numbers: tuple[Any, Any, Any], steps: int) -> Array:
@@ -219,15 +204,14 @@ class Muon(Optimizer):
 
     factory = staticmethod(_muon)
     static = ("ns_steps",)
+    adds_decay = True
 
     adam_beta_1: Share = 0.9
     adam_beta_2: Share = 0.999
     adam_weight_decay: NotNegative | None = 0.004
     epsilon: NotNegative = 1e-7
     weight_decay: NotNegative | None = 0.004
-    exclude_layers: (
-        Annotated[tuple[str, ...] | list[str], Checked(_patterns)] | None
-    ) = None
+    exclude_layers: Annotated[Patterns, Checked(check_patterns)] | None = None
     exclude_embeddings: Flag = True
     muon_a: Number = 3.4445
     muon_b: Number = -4.7750

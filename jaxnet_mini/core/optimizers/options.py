@@ -3,12 +3,15 @@
 Each is a part of the program only where it is asked for.
 """
 
+import re
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
+from jax.tree_util import keystr, tree_map_with_path
 
 from jaxnet_mini.core.types import Params
 
@@ -26,7 +29,10 @@ class OptionsState(NamedTuple):
 
 
 def with_options(
-    inner: optax.GradientTransformation, learning_rate: Any, options: dict[str, Any]
+    inner: optax.GradientTransformation,
+    learning_rate: Any,
+    options: dict[str, Any],
+    undecayed: Sequence[str] = (),
 ) -> optax.GradientTransformationExtraArgs:
     """Return a transformation with the options of `Optimizer` around it.
 
@@ -34,8 +40,9 @@ def with_options(
         inner: the optimizer itself.
         learning_rate: of the step.
         options: those that are asked for, by name.
+        undecayed: what does not decay, see `decaying`.
     """
-    inner = optax.with_extra_args_support(inner)
+    take = _update(inner, learning_rate, options, undecayed)
     period = options.get("gradient_accumulation_steps")
     averaging = "ema_momentum" in options
 
@@ -50,17 +57,6 @@ def with_options(
             zeros(accumulating, params),
             zeros(averaging, params),
         )
-
-    def take(gradients: Params, state: Any, params: Params, extra: Any) -> Any:
-        gradients = clipped(gradients, options)
-        decay = options.get("weight_decay")
-        if decay is None:
-            return inner.update(gradients, state, params, **extra)
-        # The optimizer sees what is left: some look at the parameters.
-        share = decay * learning_rate
-        left = jax.tree.map(lambda p: p - p * share, params)
-        updates, state = inner.update(gradients, state, left, **extra)
-        return jax.tree.map(lambda u, p: u - p * share, updates, params), state
 
     def update(
         gradients: Params, state: OptionsState, params: Params = None, **extra: Any
@@ -89,6 +85,83 @@ def with_options(
         return updates, OptionsState(own, steps, total, average)
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _update(
+    inner: optax.GradientTransformation,
+    learning_rate: Any,
+    options: dict[str, Any],
+    undecayed: Sequence[str],
+) -> Callable[[Params, Any, Params, Any], Any]:
+    """Return the update of a transformation, with clipping and decay before it."""
+    inner, decay = optax.with_extra_args_support(inner), options.get("weight_decay")
+
+    def take(gradients: Params, state: Any, params: Params, extra: Any) -> Any:
+        gradients = clipped(gradients, options)
+        if decay is None:
+            return inner.update(gradients, state, params, **extra)
+        share = decay * learning_rate
+
+        def less(of: Params) -> Params:
+            return jax.tree.map(
+                lambda value, p, on: value - p * share if on else value,
+                of,
+                params,
+                decaying(params, undecayed),
+            )
+
+        # The optimizer sees what is left: some look at the parameters.
+        updates, state = inner.update(gradients, state, less(params), **extra)
+        return less(updates), state
+
+    return take
+
+
+def decaying(params: Params, undecayed: Sequence[str]) -> Any:
+    """Return a tree like the parameters, False for those that do not decay.
+
+    Args:
+        params: the parameters.
+        undecayed: of one with a ``/`` in it the path of an array, of another a regular
+            expression that is found in its name, the last part of the path.
+
+    >>> decaying({"dense": {"kernel": 1.0, "bias": 2.0}}, ["dense/kernel", "^b"])
+    {'dense': {'bias': False, 'kernel': False}}
+    """
+
+    def decays(path: Any, _: Any) -> bool:
+        whole = keystr(path, simple=True, separator="/")
+        name = whole.rsplit("/", 1)[-1]
+        return not any(
+            word == whole if "/" in word else re.search(word, name)
+            for word in undecayed
+        )
+
+    return tree_map_with_path(decays, params)
+
+
+def decaying_in_part(
+    inner: optax.GradientTransformation, undecayed: Sequence[str]
+) -> optax.GradientTransformation:
+    """Return a transformation that decays itself, without the decay of some.
+
+    Args:
+        inner: it looks at the parameters for the decay alone.
+        undecayed: see `decaying`.
+    """
+
+    def update(
+        gradients: Params, state: Any, params: Params = None
+    ) -> tuple[Params, Any]:
+        seen = jax.tree.map(
+            lambda p, on: p if on else jnp.zeros_like(p),
+            params,
+            decaying(params, undecayed),
+        )
+        updates, state = inner.update(gradients, state, seen)
+        return updates, state
+
+    return optax.GradientTransformation(inner.init, update)
 
 
 def clipped(gradients: Params, options: dict[str, Any]) -> Params:
