@@ -8,6 +8,7 @@ starts and ends are arguments, never constants.
 """
 
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -29,13 +30,39 @@ ONCE = {"xla_backend_optimization_level": 0}
 """On a CPU, for what runs once: the compiler spends a second on making random numbers
 fast; it is told to leave that, which changes no bit of them."""
 
+ON_A_GPU = {
+    "xla_gpu_enable_command_buffer": "FUSION,CUBLAS,CUBLASLT,CUDNN,CUSTOM_CALL,"
+    "DYNAMIC_SLICE_FUSION,CONDITIONAL,WHILE"
+}
+"""On a GPU: loops and branches are part of what it is told at once, besides what is by
+itself. Otherwise the host reads at each step whether there is another. Where driver or
+loop do not allow it, the compiler leaves the loop to the host."""
+
+
+@functools.cache
+def _knows_loops_on_a_gpu() -> bool:
+    """Return whether the compiler knows `ON_A_GPU`; another refuses all programs."""
+    try:
+        jax.jit(lambda: 0, compiler_options=ON_A_GPU).lower().compile()
+    except jax.errors.JaxRuntimeError:
+        return False
+    return True
+
+
+def compiler_options(cpu_options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of the compiler for JAX's default device."""
+    device = jax.default_backend()
+    if device == "cpu":
+        return dict(cpu_options)
+    return ON_A_GPU if device == "gpu" and _knows_loops_on_a_gpu() else {}
+
 
 def jit(
     function: Callable[..., Any], cpu_options: Mapping[str, Any], **options: Any
 ) -> Any:
-    """Return ``jax.jit(function)``, on a CPU with these options of the compiler."""
-    chosen = dict(cpu_options) if jax.default_backend() == "cpu" else None
-    return jax.jit(function, compiler_options=chosen, **options)
+    """Return ``jax.jit(function)``, with the options of the compiler for the device."""
+    chosen = compiler_options(cpu_options)
+    return jax.jit(function, compiler_options=chosen or None, **options)
 
 
 def _nothing_is_compiled() -> bool:

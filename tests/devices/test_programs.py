@@ -703,3 +703,34 @@ def test_a_trainer_without_its_numbers_is_one_value():
     assert one == two
     assert hash(one) == hash(two)
     assert one != dataclasses.replace(one, metrics=("accuracy",))
+
+
+# Options of the compiler
+
+
+@pytest.fixture
+def on_a_gpu(monkeypatch):
+    """As if JAX had found a GPU; what asks the compiler here asks that of the CPU."""
+    programs._knows_loops_on_a_gpu.cache_clear()
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    yield
+    programs._knows_loops_on_a_gpu.cache_clear()
+
+
+def test_the_loop_goes_to_a_gpu_as_a_whole(on_a_gpu):
+    """The compiler of this JAX, the oldest supported one too, knows the option."""
+    options = programs.compiler_options(programs.FAST)
+    commands = options["xla_gpu_enable_command_buffer"].split(",")
+    assert {"FUSION", "CUBLASLT", "CONDITIONAL", "WHILE"} < set(commands)
+
+
+@pytest.mark.parametrize(
+    "unknown", [{"xla_gpu_no_such": 1}, {"xla_gpu_enable_command_buffer": "NO_SUCH"}]
+)
+def test_a_compiler_that_does_not_know_how_is_not_told(on_a_gpu, monkeypatch, unknown):
+    monkeypatch.setattr(programs, "ON_A_GPU", unknown)
+    assert programs.compiler_options(programs.FAST) == {}
+
+
+def test_a_cpu_has_options_of_its_own():
+    assert programs.compiler_options(programs.FAST) == programs.FAST
