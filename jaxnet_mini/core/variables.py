@@ -217,7 +217,7 @@ class Variable(Standing):
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or self.values is None:
-            raise AttributeError(f"{self!r} has no attribute {name!r}.")
+            raise AttributeError(f"{self!r} has no attribute {name!r}")
         return getattr(self.value, name)
 
     def __repr__(self) -> str:

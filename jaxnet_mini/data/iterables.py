@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxnet_mini.base import arguments
+from jaxnet_mini.base import arguments, notices
 from jaxnet_mini.data import checks
 from jaxnet_mini.data.arrays import is_array
 from jaxnet_mini.devices import processes
@@ -228,8 +228,8 @@ def opened(
         passes: how many epochs or evaluations there are to be.
 
     Raises:
-        ArgumentError: targets, weights or a size are given beside it, it can be passed
-            over but once, or there are several processes; see also `Batches`.
+        ArgumentError: targets or weights are given beside it, it can be passed over but
+            once, or there are several processes; see also `Batches`.
         DataError: see `Batches`.
     """
     if not gives_batches(x):
@@ -247,9 +247,9 @@ def opened(
             "arrays, those of each process's share, where several train together."
         )
     if batch_size is not None:
-        raise ArgumentError(
-            f"{door.batch_size}={batch_size!r} is given beside {_an(door.x)} that "
-            "gives batches: they have the size that they come with, so leave it out."
+        notices.warn_once(
+            f"{door.batch_size}={batch_size!r} changes nothing: {door.x} gives "
+            "batches, which have the size that they come with."
         )
     if steps is None and passes > 1 and _comes_once(x):
         raise ArgumentError(
@@ -258,10 +258,6 @@ def opened(
             "each, or what begins again, such as a data loader."
         )
     return Batches(x, steps, door, read, goes_on=door == FIT)
-
-
-def _an(argument: str) -> str:
-    return "an x" if argument == "x" else argument
 
 
 def _comes_once(x: Any) -> bool:

@@ -119,8 +119,7 @@ def nodes_of(
     named: dict[str, str] = dict(zip(starts, starts, strict=True))
     numbers: dict[str, int] = {}
     nodes = []
-    sorted_ends = in_keras_order(tuple(ends.items()))
-    for name in by_depth(sources, layers, sorted_ends):
+    for name in by_depth(sources, layers, [*ends.values()]):
         own, (entry, of, training) = layers[name], calls[name]
         index = numbers[own] = numbers.get(own, -1) + 1
         named[name] = call_name(own, index)
@@ -192,8 +191,13 @@ def _given(config: dict[str, Json], what: str) -> Json:
 
 
 def _places(config: dict[str, Json], what: str) -> dict[str, str]:
-    """Return what inputs or outputs are called, by their keys or places."""
+    """Return what inputs or outputs are called, by their keys or places.
+
+    Keras goes through outputs in the order of their keys.
+    """
     given = _given(config, what)
+    if isinstance(given, dict) and what == "output_layers":
+        given = dict(sorted(given.items()))
     if isinstance(given, list):
         given = {f"{number:06}": place for number, place in enumerate(given)}
     if not isinstance(given, dict) or not given:

@@ -69,7 +69,8 @@ class Handle:
                     named = {weight.path: weight for weight in self.weights}
                     return named.get(path, own[name])
         if name in OF_A_MODEL:  # which the layer itself would ask this for
-            raise AttributeError(f"{self!r} has no {name}, or none before it is built.")
+            what = f"{self!r} has no {name}, or none before it is built."
+            raise AttributeError(what, name=name)
         return getattr(self.pure, name)
 
     def __setattr__(self, name: str, value: Any) -> None:

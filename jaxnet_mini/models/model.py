@@ -470,7 +470,8 @@ class Model:
             loss: a name, one of `jaxnet_mini.losses` or a callable
                 ``(y_true, y_pred) -> per-example loss``. Of several outputs one for
                 all, a list in their order or a dictionary by their names, in which None
-                stands for an output that is not trained. None where layers add to the
+                stands for an output that is not trained. Outputs in a dictionary are in
+                the order of their keys, as in Keras. None where layers add to the
                 loss by themselves, by ``add_loss`` or an ``activity_regularizer``:
                 ``fit`` then needs no ``y``.
             metrics: one or a list of names, metrics or callables; of several outputs a
@@ -596,7 +597,8 @@ class Model:
             y: targets, one row each: integer classes for the sparse cross-entropy,
                 else of the shape of the outputs. Of several outputs a list in their
                 order, or a dictionary by their names.
-            batch_size: examples in a step; 32 by default.
+            batch_size: examples in a step; 32 by default. Batches that ``x`` gives have
+                their own size, which this does not change.
             epochs: the index of the last epoch, which is their number unless
                 ``initial_epoch`` is given.
             verbose: 0 silent, 1 or "auto" a bar on a terminal or in a notebook, 2 a
@@ -732,7 +734,9 @@ class Model:
         Returns:
             ``[loss, *metrics]`` in the order of ``compile``, the loss alone where there
             are no metrics, or a dictionary. Of several outputs ``[loss, *losses of
-            outputs, *metrics]``, the metrics by their names in alphabetical order.
+            outputs, *metrics]``, the metrics by their names in alphabetical order, and
+            the losses of a dictionary of outputs in the order of the dictionary that
+            ``compile`` was given.
 
         Raises:
             StateError: before ``compile``, or before the input shape is known.

@@ -1,6 +1,6 @@
 """What a model is made of, asked for one by one: layers, penalties, metrics."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jax import Array
@@ -8,7 +8,7 @@ from jax import Array
 from jaxnet_mini.base.arguments import as_integer, check_word
 from jaxnet_mini.core.metrics import Mean
 from jaxnet_mini.core.networks import protocol
-from jaxnet_mini.core.networks.graph import names_are_given
+from jaxnet_mini.core.networks.graph import names_are_given, outputs_are_keyed
 from jaxnet_mini.core.networks.operations import Operation
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.types import Layer
@@ -71,7 +71,12 @@ def metrics(held: Held) -> list[Any]:
         return []
     trainer = held.compiled()
     counted = trainer.all_metrics
-    total, *others = (Mean(name=name) for name in trainer.loss_names)
+    of_loss, *of_outputs = trainer.loss_names
+    given = getattr(held.make, "keywords", {}).get("loss")
+    if isinstance(given, Mapping) and outputs_are_keyed(trainer.net):
+        own = [f"{name}_loss" for name in given]  # as in Keras in this order
+        of_outputs.sort(key=own.index)
+    total, *others = (Mean(name=name) for name in (of_loss, *of_outputs))
     if not names_are_given(trainer.net):
         return [total, *counted, *others]
     if trainer.outputs:

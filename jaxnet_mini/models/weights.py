@@ -64,7 +64,7 @@ class Weight(Standing):
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
-            raise AttributeError(f"{self!r} has no attribute {name!r}.")
+            raise AttributeError(f"{self!r} has no attribute {name!r}")
         return getattr(self.value, name)
 
     def __eq__(self, other: object) -> Any:  # element by element, as an array

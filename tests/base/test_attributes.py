@@ -3,6 +3,9 @@
 Each is refused by one sentence, which says what to write instead.
 """
 
+import re
+import traceback
+
 import jax
 import numpy as np
 import pytest
@@ -111,6 +114,26 @@ def test_attributes_that_nothing_looks_at_are_refused():
     assert model.optimizer.learning_rate == pytest.approx(0.1)
     model.stop_training, model.name = True, "other"
     model.optimizer.learning_rate = 0.2
+
+
+def test_python_adds_no_guess_of_its_own_after_the_sentence():
+    """From 3.12 on a traceback ends with one, where an error has name and object."""
+    model = jn.Sequential([Dense(2, input_dim=2)])
+    model.compile("sgd", "mse")
+    for owner, name in (
+        (model.optimizer, "learning_rat"),
+        (model, "train_functions"),
+        (jn.layers, "Dens"),
+        (Dense(2), "weight"),
+        (Dense(2), "kernel"),
+    ):
+        with pytest.raises(AttributeError) as caught:
+            getattr(owner, name)
+        (shown,) = traceback.TracebackException.from_exception(
+            caught.value
+        ).format_exception_only()
+        assert shown.count("id you mean") <= 1
+        assert not re.search(r"[.?]\.? Did you mean", shown)
 
 
 class Own(jn.Sequential):

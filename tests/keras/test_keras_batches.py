@@ -83,6 +83,23 @@ def test_evaluate_and_predict_take_batches_as_keras_does():
             np.testing.assert_allclose(own, theirs.predict(X[:90], **options), 1e-5)
 
 
+def test_a_size_beside_batches_changes_nothing_as_in_keras():
+    """We say so once; Keras does not."""
+    one, theirs = both()
+    with keras_on_jax():
+        given = pydataset(Growing())
+        call = {"batch_size": 3, "verbose": 0, "shuffle": False}
+        call |= {"validation_data": given, "validation_batch_size": 2}
+        with pytest.warns(UserWarning, match="batch_size=. changes nothing: .* gives"):
+            own = one.fit(given, **call).history
+        expected = theirs.fit(given, **call).history
+        assert {n: own[n][0] for n in expected} == pytest.approx(
+            {n: values[0] for n, values in expected.items()}, rel=1e-4
+        )
+        own, other = (m.predict(given, batch_size=3, verbose=0) for m in (one, theirs))
+        np.testing.assert_allclose(own, other, rtol=1e-4)
+
+
 def test_validation_takes_batches_as_keras_does():
     one, theirs = both()
     call = {"batch_size": 8, "epochs": 3, "shuffle": False, "verbose": 0}

@@ -90,6 +90,31 @@ def split(library, keys):
     return library.Model([wide, deep], outputs, name="split")
 
 
+def test_lists_for_a_dictionary_of_outputs_go_by_its_keys():
+    """Losses, metrics and targets; results by the dictionary of losses, if any."""
+    mse, both = {"b": "mse", "a": "mae"}, [["mae"], ["mse"]]
+    y, by_key = [MAIN, MAIN + 1], {"b": MAIN + 1, "a": MAIN}
+    cases = [(mse, {"b": ["mae"], "a": ["mse"]}), (["mse", "mae"], both), ("mse", None)]
+
+    def written(library):
+        x, dense = library.Input((3,)), library.layers.Dense
+        made = {
+            "b": dense(1, kernel_initializer="ones")(x),
+            "a": dense(1, kernel_initializer="zeros")(x),
+        }
+        return library.Model(x, made)
+
+    with keras_on_jax() as keras:
+        for loss, metrics in cases:
+            ours, theirs = written(jn), written(keras)
+            for model in (ours, theirs):
+                model.compile("sgd", loss=loss, metrics=metrics)
+            for targets in (y, by_key):
+                call = {"x": WIDE, "y": targets, "verbose": 0}
+                own, other = (model.evaluate(**call) for model in (ours, theirs))
+                np.testing.assert_allclose(own, other, rtol=1e-4)
+
+
 @pytest.mark.one_in(2)
 @pytest.mark.parametrize("keys", [("b", "a"), None])
 def test_files_go_both_ways(keys, tmp_path):

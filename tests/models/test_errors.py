@@ -773,14 +773,6 @@ row(
     "a batch of x must be (x, y) or (x, y, sample_weight), not a ndarray",
 )
 row(
-    "a batch size beside batches",
-    "fresh",
-    lambda m: m.fit(iter([(X, Y)]), batch_size=8, steps_per_epoch=1),
-    ArgumentError,
-    "batch_size=8 is given beside an x that gives batches",
-    "leave it out",
-)
-row(
     "a share of batches",
     "fresh",
     lambda m: m.fit(iter([(X, Y)]), validation_split=0.5, steps_per_epoch=1),
@@ -1841,7 +1833,6 @@ WAYS: dict[str, Callable[[Any], Any] | str] = {
     "a generator": fits_batches(),
     "no batches": fits_batches(),
     "batches that are none": fits_batches(),
-    "a batch size beside batches": fits_batches(),
     "a share of batches": fits_batches(validation_data=(X, Y)),
     "a mesh that is none": lambda m: m.fit(
         X, Y, mesh=jax.make_mesh((len(jax.devices()),), ("data",)), verbose=0

@@ -63,7 +63,7 @@ def check_set(
     if isinstance(found, property) and found.fset is None:
         what = absent.get(name, "It follows from the rest")
         raise AbsentNameError(
-            f"{kind.__name__}.{name} cannot be set. {what}.", name=name, obj=owner
+            f"{kind.__name__}.{name} cannot be set. {what}.", name=name
         )
     if name in known or hasattr(kind, name):
         return
@@ -85,4 +85,5 @@ def missing(
         near = difflib.get_close_matches(name, sorted(public), n=1, cutoff=0.6)
         guess = f": did you mean {near[0]!r}?" if near else ""
         text = f"{where}{guess or '.'}"
-    return AbsentNameError(text, name=name, obj=owner)
+    # Without the object: Python would put a guess of its own after the last sentence.
+    return AbsentNameError(text, name=name)

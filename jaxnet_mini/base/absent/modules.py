@@ -44,7 +44,7 @@ def _refuse(
     message = f"{module.__name__} has no {name}: {_way_on(faces, room, name)}"
     if _is_import(asking, f"{module.__name__}.{name}"):
         raise AbsentImportError(message, name=module.__name__)
-    raise AbsentNameError(message, name=name, obj=module)
+    raise AbsentNameError(message, name=name)
 
 
 def _way_on(faces: Mapping[str, ModuleType], room: str, name: str) -> str:

@@ -266,9 +266,9 @@ class Base(Value):
         except StateError as error:
             if name in _LISTS:
                 return []  # as in Keras, before there are any
-            raise AttributeError(f"{name}: {error}") from None
+            raise AttributeError(f"{name}: {error}", name=name) from None
         except LayerError as error:
-            raise AttributeError(f"{name}: {error}") from None
+            raise AttributeError(f"{name}: {error}", name=name) from None
 
     @functools.cached_property
     def _own_model(self) -> Any:  # passed over by what compares layers

@@ -69,7 +69,8 @@ class Alone:
         if self._alone is None:
             raise AttributeError(
                 f"{self!r} has no weights of its own: they are those of a model, such "
-                "as model.get_weights(), or come with the first call of the layer."
+                "as model.get_weights(), or come with the first call of the layer.",
+                name="weights",
             )
         return self._alone
 
@@ -113,13 +114,14 @@ class Alone:
         if alone is None or name.startswith("_"):
             raise AttributeError(
                 f"{type(self).__name__!r} object has no attribute {name!r}. A weight "
-                "has a value within call(), and once the layer is called by itself."
+                "has a value within call(), and once the layer is called by itself.",
+                name=name,
             )
         own = vars(self)["_looked"].attributes.get(name, name)
         for there in alone:
             if own in there:
                 return there[own]
-        raise AttributeError(f"{self!r} has no attribute {name!r}.")
+        raise AttributeError(f"{self!r} has no attribute {name!r}.", name=name)
 
 
 def _leaves(tree: Any, like: Any) -> list[Any]:

@@ -65,6 +65,13 @@ def names_are_given(net: Any) -> bool:
     return getattr(_last(net), "output_names_are_given", True)
 
 
+def outputs_are_keyed(net: Any) -> bool:
+    """Return whether outputs come in a dictionary."""
+    if isinstance(net, Graph) and not isinstance(net.outputs, str):
+        return not isinstance(net.outputs[0], str)
+    return bool(output_names(net)) and names_are_given(net)
+
+
 def _last(net: Any) -> Any:
     """Return the layer that gives the outputs; None of several or no layers."""
     calls = net.calls if isinstance(net, Composed) else ()

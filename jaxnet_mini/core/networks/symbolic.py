@@ -69,6 +69,8 @@ def graph_of(
         ArgumentError: one is neither, an output takes what is not among the inputs, or
             an input leads to no output.
     """
+    if isinstance(outputs, Mapping):  # as in Keras, of lists of losses and targets
+        outputs = dict(sorted(outputs.items()))
     ins, outs = _symbols("inputs", inputs), _symbols("outputs", outputs)
     names = _input_names(inputs, ins)
     between = dict(_between(outs, {*names}))
@@ -81,10 +83,7 @@ def graph_of(
     sources = {key: [s.key for s in _taken(symbol)] for key, symbol in between.items()}
     now = {key: latest(symbol.layer) for key, symbol in between.items()}
     layers = {key: id(layer) for key, layer in now.items()}
-    ends = outs  # of a dictionary in Keras's order
-    if isinstance(outputs, Mapping):
-        ends = _symbols("outputs", dict(sorted(outputs.items())))
-    order = by_depth(sources, layers, [symbol.key for symbol in ends])
+    order = by_depth(sources, layers, [symbol.key for symbol in outs])
     first = {layers[key]: key for key in reversed(order)}
     owners = [key for key in order if first[layers[key]] == key]
     own = unique_names((now[key] for key in owners), names.values())
