@@ -27,7 +27,8 @@ class History(Callback):
         timing: ``compile_seconds`` (a float); ``epoch_seconds``, of these
             ``waiting_seconds`` in which data were waited for, and
             ``samples_per_second`` (lists, training alone, without compilation and
-            validation).
+            validation); ``threads``, how many steps were computed with on a CPU, None
+            on other devices.
     """
 
     _model: weakref.ref[Any] | None = None
@@ -38,6 +39,7 @@ class History(Callback):
         self.epochs_of: dict[str, list[int]] = {}
         self.timing: dict[str, Any] = {
             "compile_seconds": 0.0,
+            "threads": None,
             **{name: [] for name in _TIMED},
         }
 

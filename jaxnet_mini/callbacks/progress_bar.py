@@ -100,10 +100,15 @@ class Bar:
         """Whether a bar is drawn while the job runs."""
         return self._live is not None
 
-    def compiled(self, seconds: float) -> None:
-        """State how long compiling took, where it took long enough to notice."""
+    def compiled(self, seconds: float, note: str = "") -> None:
+        """State how long compiling took, where it took long enough to notice.
+
+        Args:
+            seconds: that.
+            note: what else there is to say of what was compiled.
+        """
         if self._console is not None and seconds >= 0.05:
-            self._console.print(f"Compiled in {seconds:.2f} s.")
+            self._console.print(f"Compiled in {seconds:.2f} s{note}.")
 
     def count(self, steps: int | None) -> None:
         """Take note of how many steps there are, or that it is not known after all."""

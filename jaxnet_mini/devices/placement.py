@@ -13,12 +13,17 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 from jax import Array
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import (
+    Mesh,
+    NamedSharding,
+    PartitionSpec,
+    SingleDeviceSharding,
+)
 from numpy.typing import NDArray
 
 from jaxnet_mini.core.training.state import NO_ROW
 from jaxnet_mini.core.types import is_key
-from jaxnet_mini.devices import processes
+from jaxnet_mini.devices import processes, threads
 from jaxnet_mini.errors import ArgumentError
 
 T = TypeVar("T")
@@ -36,10 +41,12 @@ class Placement:
         rule: which axes of which parameters are split, by the end of their paths, such
             as ``{"kernel": PartitionSpec(None, "model")}``. A parameter that the
             devices do not divide stays whole, and so do all that are not named.
+        device: without a mesh, another device than JAX's default for steps of training.
     """
 
     mesh: Mesh | None = None
     rule: Mapping[str, PartitionSpec] = dataclasses.field(default_factory=dict)
+    device: Any = None
 
     @property
     def shards(self) -> int:
@@ -47,8 +54,22 @@ class Placement:
         return 1 if self.mesh is None else self.mesh.shape.get(DATA, 1)
 
     @property
+    def threads(self) -> int | None:
+        """How many threads compute steps of training; None elsewhere than on a CPU."""
+        return threads.number() if self.device is None else 1
+
+    @property
+    def note(self) -> str:
+        """What to say of that, if anything."""
+        if self.device is None:
+            return ""
+        return f" for one thread, as fast as the {threads.number()} that there are"
+
+    @property
     def here(self) -> "Placement":
         """Where this process computes by itself: all but steps of training."""
+        if self.device is not None:
+            return Placement()
         return of_own_devices() if processes.several() else self
 
     def everywhere(self, tree: Any) -> Any:
@@ -65,7 +86,7 @@ class Placement:
 
         What lies on a mesh is there already.
         """
-        return jax.device_put(tree) if self.mesh is None else tree
+        return jax.device_put(tree, self.device) if self.mesh is None else tree
 
     def order(self, order: Any) -> Any:
         """Split the batches of an order, padded to what the devices divide."""
@@ -99,13 +120,14 @@ class Placement:
         Without a rule, what lies on the devices already stays as it is.
         """
         if self.mesh is None:
-            return tree
+            placed: T = self.everywhere(tree)
+            return placed
         if not self.rule and _mesh_under(tree) == self.mesh:
             return tree
-        placed: T = jax.tree_util.tree_map_with_path(
+        split: T = jax.tree_util.tree_map_with_path(
             lambda path, leaf: self._put(leaf, self._spec(path, leaf)), tree
         )
-        return placed
+        return split
 
     def _over_data(self, axis: int) -> PartitionSpec:
         if self.shards == 1:
@@ -126,14 +148,24 @@ class Placement:
         return len(spec) <= len(shape) and all(size % n == 0 for size, n in fits)
 
     def _put(self, leaf: Any, spec: PartitionSpec) -> Any:
-        sharding = None if self.mesh is None else NamedSharding(self.mesh, spec)
+        sharding = self._sharding(spec)
         if isinstance(leaf, jax.ShapeDtypeStruct):
             return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
         if sharding is None:
             return leaf
+        if isinstance(sharding, SingleDeviceSharding):
+            own = isinstance(leaf, jax.Array) and leaf.sharding == sharding
+            return leaf if own else jax.device_put(leaf, sharding)
         if sharding.is_fully_addressable:
             return jax.device_put(leaf, sharding)
         return _put_globally(leaf, sharding)
+
+    def _sharding(
+        self, spec: PartitionSpec
+    ) -> NamedSharding | SingleDeviceSharding | None:
+        if self.mesh is not None:
+            return NamedSharding(self.mesh, spec)
+        return None if self.device is None else SingleDeviceSharding(self.device)
 
 
 def _put_globally(leaf: Any, sharding: NamedSharding) -> Any:
@@ -155,7 +187,7 @@ def _moved(array: Array, sharding: NamedSharding) -> Array:
 
 
 def at_home(tree: Any) -> Any:
-    """Return arrays that lie on the devices of several processes as this one's own.
+    """Return arrays of several processes, or of another device, as this one's own.
 
     Shapes in their place lose where they were to lie.
     """
@@ -164,13 +196,30 @@ def at_home(tree: Any) -> Any:
         if isinstance(leaf, jax.ShapeDtypeStruct):
             return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype)
         if not isinstance(leaf, jax.Array) or leaf.is_fully_addressable:
-            return leaf
+            return _from_elsewhere(leaf)
         if not leaf.is_fully_replicated:
             mesh = leaf.sharding.mesh  # type: ignore[attr-defined]
             leaf = _moved(leaf, NamedSharding(mesh, PartitionSpec()))
         return leaf.addressable_data(0)
 
     return jax.tree.map(own, tree)
+
+
+def _from_elsewhere(leaf: Any) -> Any:
+    """Return an array of a device of `threads` on JAX's default one, without a copy.
+
+    It is as free to go with others as any that nobody has placed.
+    """
+    sharding = getattr(leaf, "sharding", None)
+    if not isinstance(sharding, SingleDeviceSharding):
+        return leaf
+    if not threads.is_own(*sharding.device_set):
+        return leaf
+    if is_key(leaf):
+        kind = jax.random.key_impl(leaf)
+        words: Any = np.asarray(jax.random.key_data(leaf))
+        return jax.random.wrap_key_data(words, impl=kind)
+    return jax.device_put(np.asarray(leaf))
 
 
 def shared(share: Any, placement: Placement) -> Any:
@@ -237,6 +286,19 @@ def of(mesh: Any, rule: Any = None, lying: Any = None) -> Placement:
     if found is None or (found.size == 1 and mesh is None):
         return Placement()
     return Placement(found, rule)
+
+
+def for_steps(place: Placement, step: threads.Step, steps: float) -> Placement:
+    """Return where steps of training are computed fastest, if nobody said where.
+
+    Args:
+        place: where they would be.
+        step: what each of them computes.
+        steps: how many there will be, about.
+    """
+    if place.mesh is not None:
+        return place
+    return dataclasses.replace(place, device=threads.fitting(step, steps))
 
 
 @functools.cache

@@ -1,15 +1,75 @@
-"""How many threads share the arithmetic of a CPU.
+"""How many threads share the arithmetic of a CPU, and where one alone is faster.
+
+JAX has one pool of threads, as large as the machine, and hands out each product that
+is not tiny. That pays where handing out costs little beside a product. Between cores
+that are far from each other (chiplets, sockets, virtual processors that the host moves
+about) it costs more than half of a small product: two threads then take longer than
+one. Nothing tells which cores are near, and it may differ from process to process: the
+products of a network are timed, once in a process, in both ways.
+
+One thread is a second CPU client of JAX beside the first: it computes the same
+programs, and what else the process computes with JAX stays as it is.
 
 The gradient of a kernel is a sum over the batch, and XLA cuts a large one by the number
-of threads: the last bits of large steps depend on it, and not on the number of cores.
+of threads. The last bits of such steps depend on it (and not on the number of cores),
+and they take the pool: a choice changes no bit.
 
-Source: ``DefaultThreadPoolSize`` of XLA's ``pjrt/cpu/cpu_client.cc``
+Sources: ``DefaultThreadPoolSize`` of XLA's ``pjrt/cpu/cpu_client.cc``;
+``shardByInnerDim`` of Eigen's ``TensorContractionThreadPool.h``
 """
 
+import functools
 import os
 import re
+import threading
+import time
+from typing import Any, NamedTuple
 
 import jax
+import numpy as np
+from jax import Array
+from jaxlib import xla_client
+
+from jaxnet_mini.devices import transfers
+
+NPROC = "NPROC"
+"""The environment variable by which XLA is told how many threads a pool has."""
+
+SECONDS = 1.0
+"""What takes less, by our estimate, is not worth a choice, which takes 0.2."""
+
+RATE = 1e11
+"""Floating point operations of a core in a second, about, for that estimate."""
+
+MOST_ROWS, MOST_SIZE = 512, 2**27
+"""With more rows the bits of a step depend on the number of threads; products of more
+multiplications are faster on the pool wherever its cores are."""
+
+_lock = threading.Lock()
+_known: dict["Step", bool] = {}
+
+
+class Step(NamedTuple):
+    """What a step of training consists of, as far as threads matter.
+
+    Args:
+        rows: how many examples its products have.
+        kernels: the shapes of the matrices that they are multiplied with.
+    """
+
+    rows: int
+    kernels: tuple[tuple[int, int], ...]
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many multiplications its products have."""
+        return [self.rows * inputs * outputs for inputs, outputs in self.kernels]
+
+    @property
+    def seconds(self) -> float:
+        """How long it takes on one thread, about."""
+        # Forward, and backward to the kernel and to the inputs.
+        return 3 * 2 * sum(self.sizes) / RATE
 
 
 def number() -> int | None:
@@ -20,7 +80,7 @@ def number() -> int | None:
     """
     if jax.default_backend() != "cpu":
         return None
-    told = os.environ.get("NPROC", "")
+    told = os.environ.get(NPROC, "")
     if re.fullmatch(r"\s*[+-]?\d+\s*", told):
         wanted = int(told)
     elif hasattr(os, "sched_getaffinity"):
@@ -28,3 +88,99 @@ def number() -> int | None:
     else:
         wanted = os.cpu_count() or 1
     return max(wanted, jax.local_device_count())
+
+
+def fitting(step: Step, steps: float) -> Any:
+    """Return the device of one thread where it is faster; None for JAX's own.
+
+    Args:
+        step: what each step computes.
+        steps: how many there will be, about.
+    """
+    if jax.device_count() > 1 or getattr(jax.config, "jax_default_device", None):
+        return None
+    if (number() or 1) == 1 or not step.kernels:
+        return None
+    if step.rows > MOST_ROWS or max(step.sizes) > MOST_SIZE:
+        return None
+    with _lock:
+        # What was once chosen stays: a device has compiled programs of its own.
+        if step not in _known:
+            if steps * step.seconds < SECONDS:
+                return None
+            _known[step] = _one_is_faster(step)
+    return of_one_thread() if _known[step] else None
+
+
+@functools.cache
+def of_one_thread() -> Any:
+    """Return a CPU device that computes with one thread."""
+    # XLA reads the variable when the client is made.
+    before = os.environ.get(NPROC)
+    os.environ[NPROC] = "1"
+    try:
+        client: Any = xla_client.make_cpu_client()
+    finally:
+        del os.environ[NPROC]
+        if before is not None:
+            os.environ[NPROC] = before
+    return client.local_devices()[0]
+
+
+def is_own(device: Any) -> bool:
+    """Tell whether a device was made here, and is none of JAX's."""
+    return device.platform == "cpu" and device not in jax.devices("cpu")
+
+
+def _products(
+    kernels: list[Array], inputs: list[Array], count: Array
+) -> tuple[list[Array], list[Array]]:
+    """Multiply as steps of training do, time and again."""
+
+    def step(_: Array, carry: Any) -> Any:
+        kernels, inputs = carry
+        outputs = [x @ kernel for x, kernel in zip(inputs, kernels, strict=True)]
+        gradients = [x.T @ y for x, y in zip(inputs, outputs, strict=True)]
+        back = [y @ kernel.T for y, kernel in zip(outputs, kernels, strict=True)]
+        kernels = [k - 1e-6 * g for k, g in zip(kernels, gradients, strict=True)]
+        inputs = [x - 1e-6 * b for x, b in zip(inputs, back, strict=True)]
+        return kernels, inputs
+
+    carry = kernels, inputs
+    result: tuple[list[Array], list[Array]] = jax.lax.fori_loop(0, count, step, carry)
+    return result
+
+
+def _one_is_faster(step: Step) -> bool:
+    """Time the products on JAX's pool and on one thread, in turns.
+
+    Where they differ by a bit, the pool is taken.
+    """
+    rng = np.random.default_rng(0)
+    shapes = [step.kernels, [(step.rows, inputs) for inputs, _ in step.kernels]]
+    arrays = [[rng.normal(size=s).astype("f") for s in some] for some in shapes]
+    # How products are computed is no matter of the compiler's passes.
+    options: dict[str, Any] = {"xla_backend_optimization_level": 0}
+    program = jax.jit(_products, compiler_options=options)
+    ways = []
+    with transfers.meant():
+        for device in (jax.local_devices()[0], of_one_thread()):
+            placed = jax.device_put(arrays, device)
+            compiled = program.lower(*placed, np.int32(0)).compile()
+            ways.append(functools.partial(compiled, *placed))
+        pool, one = (
+            [np.asarray(leaf) for leaf in jax.tree.leaves(way(np.int32(1)))]
+            for way in ways
+        )
+        if not all(map(np.array_equal, pool, one)):
+            return False
+        count = np.int32(max(1, 2e-3 // step.seconds))
+        times = [[_seconds(way, count) for way in ways] for _ in range(8)]
+    pool_seconds, one_seconds = np.median(times, 0)
+    return bool(one_seconds < pool_seconds)
+
+
+def _seconds(way: Any, count: Any) -> float:
+    start = time.perf_counter()
+    jax.block_until_ready(way(count))
+    return time.perf_counter() - start

@@ -118,6 +118,7 @@ def train_epochs(call: Call, compiling: Stopwatch) -> None:
     learner, callbacks, run, plan = call.learner, call.callbacks, call.run, call.plan
     _run_nothing(call)
     call.history.timing["compile_seconds"] = compiling.stop()
+    call.history.timing["threads"] = call.prepared.place.threads
     callbacks.call("on_train_begin", {})
     start = run.start
     run.put_back(learner, callbacks.callbacks)
@@ -175,7 +176,7 @@ def _one_epoch(
     try:
         first = epoch == run.start.epoch
         if first:
-            bar.compiled(compiled)
+            bar.compiled(compiled, prepared.place.note)
         if bar.redraws:
             pace.seconds = progbar.seconds
         call.callbacks.call("on_epoch_begin", epoch, {})

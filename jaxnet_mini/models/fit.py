@@ -25,6 +25,7 @@ from jaxnet_mini.devices import forks, placement, processes, transfers
 from jaxnet_mini.files.safetensors import FilePath
 from jaxnet_mini.loops import epochs, prepare, rehearsal, steps
 from jaxnet_mini.loops import logs as logging
+from jaxnet_mini.loops.choose_place import choose_place
 from jaxnet_mini.loops.feed import Piece
 from jaxnet_mini.loops.prepare import Prepared
 from jaxnet_mini.loops.run import Run, UnkeptRun
@@ -81,6 +82,7 @@ def fit(
     )
     first = data[:2] if opened is None else opened.first[:2]
     outline = held.outline_for(*first)
+    place = choose_place(place, outline, first[0], opened is not None, schedule)
     prepared = prepare.prepare(
         held.compiled(),
         outline,

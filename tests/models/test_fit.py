@@ -561,6 +561,7 @@ def test_the_history_tells_epochs_params_and_time():
         "epoch_seconds",
         "waiting_seconds",
         "samples_per_second",
+        "threads",
     }
     assert timing["compile_seconds"] > 0.0
     assert len(timing["epoch_seconds"]) == 3

@@ -1,0 +1,212 @@
+"""Training with one thread of a CPU: the same bits, and nobody else notices."""
+
+import os
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from oracles import assert_trees_identical
+
+import jaxnet_mini as jn
+from jaxnet_mini.callbacks import Callback, TerminateOnNaN
+from jaxnet_mini.devices import placement, threads
+from jaxnet_mini.devices.placement import Placement
+from jaxnet_mini.devices.threads import Step
+from jaxnet_mini.errors import NonFiniteError
+
+pytestmark = pytest.mark.skipif(
+    jax.default_backend() != "cpu" or jax.device_count() > 1 or threads.number() == 1,
+    reason="there is no choice of threads here",
+)
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(200, 20)).astype(np.float32)
+Y = RNG.integers(0, 3, 200)
+STEP = Step(32, ((20, 16), (16, 3)))
+
+
+@pytest.fixture
+def choose(monkeypatch):
+    """Return what makes all further fits take one thread, or the pool."""
+
+    def chosen(one):
+        monkeypatch.setattr(threads, "SECONDS", 0.0)
+        monkeypatch.setattr(threads, "_known", {})
+        monkeypatch.setattr(threads, "_one_is_faster", lambda step: one)
+
+    return chosen
+
+
+def made(loss="sparse_categorical_crossentropy", optimizer="adam"):
+    layers = [jn.Dense(16, "relu", input_dim=20), jn.Dropout(0.2), jn.Dense(3)]
+    model = jn.Sequential([*layers, jn.layers.Softmax()], seed=3)
+    model.compile(optimizer, loss, metrics=["accuracy"])
+    return model
+
+
+def batches():
+    for start in range(0, 192, 32):
+        yield X[start : start + 32], Y[start : start + 32]
+
+
+class Batches:
+    def __iter__(self):
+        return batches()
+
+    def __len__(self):
+        return 6
+
+
+WAYS = {
+    "arrays": lambda model: model.fit(X, Y, epochs=3, verbose=0),
+    "weights and validation": lambda model: model.fit(
+        X, Y, epochs=3, verbose=0, sample_weight=np.arange(200.0), validation_split=0.2
+    ),
+    "batches": lambda model: model.fit(Batches(), epochs=3, verbose=0),
+    "twice": lambda model: [model.fit(X, Y, verbose=0) for _ in range(2)][-1],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_one_thread_ends_with_the_bits_of_the_pool(choose, way):
+    ends = []
+    for one in (False, True):
+        choose(one)
+        model = made()
+        history = WAYS[way](model)
+        assert history.timing["threads"] == (1 if one else threads.number())
+        ends.append((model.state, history.history))
+    (pool, logs), (one, own_logs) = ends
+    assert_trees_identical(pool, one)
+    assert logs == own_logs
+
+
+def test_a_callback_sees_weights_that_go_with_other_arrays(choose):
+    choose(True)
+    where, sums, model = [], [], made()
+
+    class Looks(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            kernel = jax.tree.leaves(self.model.params)[-1]
+            where.append(next(iter(kernel.devices())))
+            sums.append(float(jnp.sum(kernel * jnp.ones(kernel.shape))))
+            self.model.predict(X[:3], verbose=0)
+            self.model.evaluate(X, Y, verbose=0)
+            self.model.layers[0].set_weights(self.model.layers[0].get_weights())
+
+    model.fit(X, Y, epochs=2, verbose=0, callbacks=Looks())
+    assert all(threads.is_own(device) for device in where)
+    assert np.isfinite(sums).all()
+
+
+def test_afterwards_all_lies_where_it_lay_before(choose):
+    choose(True)
+    model = made()
+    model.fit(X, Y, verbose=0)
+    for leaf in jax.tree.leaves(model.state):
+        assert leaf.devices() == {jax.devices()[0]}
+        assert not leaf.committed
+    own = jax.device_put(np.float32(2), jax.devices()[0])
+    assert (jax.tree.leaves(model.params)[0] * own).devices() == {jax.devices()[0]}
+
+
+@pytest.mark.parametrize("callbacks", [None, TerminateOnNaN()])
+def test_where_the_loss_turns_nan_the_weights_come_home_too(choose, callbacks):
+    choose(True)
+    x, model = X.copy(), made(loss=lambda y, p: jnp.log(p[:, 0] - 0.3))
+    try:
+        model.fit(x, Y, verbose=0, callbacks=callbacks)
+    except NonFiniteError:
+        assert callbacks is None
+    for leaf in jax.tree.leaves(model.state):
+        assert leaf.devices() == {jax.devices()[0]}
+
+
+def test_constants_that_a_user_has_put_somewhere_are_taken(choose):
+    factors = jax.device_put(np.float32([1, 2, 3]), jax.devices()[0])
+
+    def loss(y, p):
+        return -jnp.sum(jax.nn.one_hot(y, 3) * jnp.log(p) * factors[None], -1)
+
+    losses = []
+    for one in (False, True):
+        choose(one)
+        losses.append(made(loss).fit(X, Y, verbose=0).history["loss"])
+    assert losses[0] == losses[1]
+
+
+def test_a_kept_run_goes_on_in_the_other_way(choose, tmp_path):
+    choose(False)
+    whole = made()
+    whole.fit(X, Y, epochs=4, verbose=0)
+    for one, epochs in ((True, 2), (False, 3), (True, 4)):
+        choose(one)
+        model = made()
+        model.fit(X, Y, epochs=epochs, verbose=0, checkpoint=tmp_path)
+    assert_trees_identical(model.state, whole.state)
+
+
+def test_who_says_where_is_asked_nothing(choose, monkeypatch):
+    choose(True)
+    history = made().fit(X, Y, verbose=0, mesh=jax.make_mesh((1,), ("data",)))
+    assert history.timing["threads"] == threads.number()
+    with jax.default_device(jax.devices()[0]):
+        assert threads.fitting(STEP, 1.0) is None
+
+
+def test_a_short_fit_is_not_worth_a_choice_unless_it_was_made(choose, monkeypatch):
+    choose(True)
+    monkeypatch.setattr(threads, "SECONDS", 1.0)
+    assert threads.fitting(STEP, 1.0) is None
+    assert threads.fitting(STEP, 1e9) is threads.of_one_thread()
+    assert threads.fitting(STEP, 1.0) is threads.of_one_thread()
+    assert threads.fitting(STEP._replace(rows=513), 1e9) is None
+
+
+def test_a_step_whose_bits_depend_on_threads_takes_the_pool(monkeypatch):
+    # One kernel, of 784 to 10: XLA cuts the sum over 128 rows for two threads and not
+    # for one.
+    step = Step(1024, ((784, 10),))
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(1024, 784)), rng.normal(size=(1024, 10))
+    product = jax.jit(lambda x, y: x.T @ y)
+    results = [
+        np.asarray(product(*jax.device_put((np.float32(x), np.float32(y)), device)))
+        for device in (jax.devices()[0], threads.of_one_thread())
+    ]
+    assert not np.array_equal(*results), "these sizes show nothing"
+    monkeypatch.setattr(threads, "_seconds", lambda *way: pytest.fail("timed"))
+    assert not threads._one_is_faster(step)
+
+
+def test_the_faster_way_is_taken(monkeypatch):
+    for slow in (0, 1):
+        ways = iter([float(slow), 1.0 - slow] * 8)
+        monkeypatch.setattr(threads, "_seconds", lambda *way, ways=ways: next(ways))
+        assert threads._one_is_faster(STEP) == (slow == 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+def test_one_thread_is_one(monkeypatch):
+    monkeypatch.setenv("NPROC", "61")
+    threads.of_one_thread.cache_clear()
+    before = pool_size()
+    device = threads.of_one_thread()
+    assert pool_size() - before == 1
+    assert os.environ["NPROC"] == "61"
+    assert threads.is_own(device)
+    assert not threads.is_own(jax.devices()[0])
+
+
+def pool_size():
+    tasks = Path("/proc/self/task").iterdir()
+    return sum((t / "comm").read_text().startswith("tf_XLAEigen") for t in tasks)
+
+
+def test_without_a_choice_nothing_is_moved():
+    place = placement.for_steps(Placement(), STEP, 1.0)
+    assert place == Placement()
+    assert place.put(place.everywhere(np.ones(3))).devices() == {jax.devices()[0]}
