@@ -79,6 +79,7 @@ COMPOSED = (
 
 CLASSES: dict[str, type] = {
     **_classes("constraints", constraints, constraints.Constraint),
+    "layers.Input": layers.Input,
     **_classes("layers", layers, layers.Base),
     **{f"layers.{kind.__name__}": kind for kind in COMPOSED},
     **_classes("initializers", initializers, initializers.Initializer),

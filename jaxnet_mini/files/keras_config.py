@@ -21,7 +21,7 @@ from jaxnet_mini.core import losses, metrics
 from jaxnet_mini.core.layers import Base, Input
 from jaxnet_mini.errors import ArgumentError, short
 from jaxnet_mini.files import keras_graphs
-from jaxnet_mini.files.config import CLASSES, COMPOSED
+from jaxnet_mini.files.config import CLASSES, COMPOSED, to_config
 from jaxnet_mini.files.keras_values import (
     NEUTRAL,
     check_neutral,
@@ -80,19 +80,18 @@ def architecture(config: dict[str, Json], own: Collection[str]) -> dict[str, Jso
     entries = arguments.get("layers")
     if not isinstance(entries, list) or not entries:
         raise ArgumentError("the model has no layers.")
-    shapes = {}
+    given: dict[str, dict[str, Json]] = {}
     for entry in entries if kind == "Functional" else entries[:1]:
         if is_own(entry):
             continue
         inputs, first = class_of(entry, "the first layer")
         if inputs == "InputLayer":
-            shapes[str(first.get("name"))] = first.get("batch_shape")
+            given["_".join(str(first.get("name")).split())] = first
             check_neutral(first, {"batch_shape"}, "the input")
-    found = [*shapes.values()] or [arguments.get("build_input_shape")]
+    found = [*given.values()] or [{"batch_shape": arguments.get("build_input_shape")}]
     if kind == "Functional":
-        spelled = {"_".join(name.split()): shape for name, shape in shapes.items()}
-        found = [spelled.get(name) for name in keras_graphs.input_names(arguments)]
-    rows = [*map(_row, found)]
+        found = [given.get(name, {}) for name in keras_graphs.input_names(arguments)]
+    rows = [_row(own.get("batch_shape")) for own in found]
     network = _network(kind, arguments, own)
     layers = network["config"].get("layers")
     policy = network["config"].get("dtype")
@@ -101,14 +100,24 @@ def architecture(config: dict[str, Json], own: Collection[str]) -> dict[str, Jso
         "name": arguments.get("name"),
         "seed": seeds.default_seed(),
         "input_shape": rows if len(rows) > 1 else rows[0],
-        **({"graph": network} if layers is None else {"layers": layers}),
+        **(_called(network, rows, found) if layers is None else {"layers": layers}),
     }
+
+
+def _called(network: Json, rows: list[list[int]], given: list[Any]) -> dict[str, Json]:
+    """Return a graph with its inputs, of which Keras wrote what is ``given``."""
+    dtypes = [own.get("dtype") for own in given]
+    inputs = [
+        Input(tuple(row), dtype=None if dtype == "float32" else dtype)
+        for row, dtype in zip(rows, dtypes, strict=True)
+    ]
+    return {"graph": network, "inputs": [*map(to_config, inputs)]}
 
 
 def _network(
     kind: str, config: dict[str, Json], own: Collection[str], within: str = "float32"
 ) -> Json:
-    """Return layers in a row, or a graph of them where Keras's is not one."""
+    """Return layers in a row, or a graph of them, as Keras has them."""
     named: dict[str, Json] = {"name": re.sub(r"\s", "_", str(config.get("name")))}
     if config.get("trainable") is False:
         named["trainable"] = False
@@ -127,15 +136,6 @@ def _network(
     nodes, start, end = keras_graphs.nodes_of(
         config, lambda entry: _layer(entry, own, policy)
     )
-    arguments = [node["config"] for node in nodes]
-    before = [start, *(node["name"] for node in arguments)]
-    alone = all(
-        isinstance(node["layer"], dict) and node["training"] is None
-        for node in arguments
-    )
-    if alone and before == [*(node["sources"] for node in arguments), end]:
-        layers = [node["layer"] for node in arguments]
-        return {"class": "layers.Serial", "config": named | {"layers": layers}}
     graph = {"nodes": nodes, "inputs": start, "outputs": end}
     return {"class": "layers.Graph", "config": named | graph}
 

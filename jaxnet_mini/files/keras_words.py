@@ -9,7 +9,8 @@ of a user's own classes stand there by name.
 Source: https://keras.io/guides/serialization_and_saving/.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -23,7 +24,7 @@ from jaxnet_mini.core.losses import FunctionLoss
 from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks import own_layers
 from jaxnet_mini.core.networks.composed import Composed, shaped
-from jaxnet_mini.core.networks.graph import Graph
+from jaxnet_mini.core.networks.graph import Graph, names_in
 from jaxnet_mini.core.networks.operations import Operation
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.serial import Serial
@@ -92,7 +93,9 @@ def architecture(
         written = _own(layers[0], f"the model {config['name']!r}")
     elif isinstance(net, Graph):
         whole = LayerOutline(config["name"], net, input_shape, (), {})
-        written = _graph(whole, net, config["graph"]["config"])
+        dtypes = [own["config"].get("dtype") for own in config["inputs"]]
+        given = dict(zip(names_in(net.inputs), dtypes, strict=False))
+        written = _graph(whole, net, config["graph"]["config"], inputs=given)
     else:
         written = _sequential(config, layers, outline, input_shape)
     shape = [None, *input_shape] if is_shape(input_shape) else None
@@ -121,8 +124,11 @@ def _sequential(
     return _object("keras", "Sequential", arguments)
 
 
-def _input(name: str, shape: Shape) -> dict[str, Json]:
-    config = {"batch_shape": [None, *shape], "dtype": "float32", "sparse": False}
+def _input(
+    name: str, shape: Shape, dtypes: Mapping[str, str | None] | None = None
+) -> dict[str, Json]:
+    dtype = (dtypes or {}).get(name) or "float32"
+    config = {"batch_shape": [None, *shape], "dtype": dtype, "sparse": False}
     return _object("keras.layers", "InputLayer", config | {"name": name})
 
 
@@ -162,8 +168,9 @@ def _graph(
     net: Graph,
     config: dict[str, Json],
     within: str = "float32",
+    inputs: Mapping[str, str | None] | None = None,
 ) -> dict[str, Json]:
-    """Return a graph as Keras writes it."""
+    """Return a graph as Keras writes it, of inputs of these dtypes by name."""
     policy, shapes = net.dtype or within, net.named_inputs(part.input_shape)
     own = {node["config"]["name"]: node["config"]["layer"] for node in config["nodes"]}
     layers = {}
@@ -174,7 +181,9 @@ def _graph(
             known = LayerOutline(call.name, call.layer, taken, (), params)
             layers[call.name] = _layer(known, own[call.name], policy)
     with plain_json.locating(f"the layer {part.name!r}"):
-        arguments = keras_graphs.functional(net, shapes, layers, _input)
+        arguments = keras_graphs.functional(
+            net, shapes, layers, functools.partial(_input, dtypes=inputs)
+        )
     named = {"name": part.name, "trainable": config.get("trainable", True)}
     if policy != "float32":
         named["dtype"] = policy

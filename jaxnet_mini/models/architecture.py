@@ -38,7 +38,9 @@ def config_of(blueprint: Blueprint, own: dict[str, Any]) -> dict[str, Any]:
     shape = _as_lists(blueprint.known_shape) if blueprint.built else None
     named = {"name": blueprint.name, "seed": blueprint.seed, "input_shape": shape}
     if isinstance(blueprint.net, Graph):  # which has its policy in it
-        return named | {"graph": configs.to_config(blueprint.net, "the graph", own)}
+        inputs = [configs.to_config(part.layer) for part in blueprint.inputs]
+        graph = configs.to_config(blueprint.net, "the graph", own)
+        return named | {"inputs": inputs, "graph": graph}
     layers = [
         configs.to_config(part.layer, f"the layer {part.name!r}", own)
         for part in blueprint.outline
@@ -89,15 +91,18 @@ def _model_of_graph(
     entries: dict[str, Any],
     custom_objects: CustomObjects | None,
 ) -> Model:
+    entries |= {"inputs": list} if "inputs" in config else {}
     plain_json.check_keys(config, entries | {"graph": dict}, "the architecture")
     net = configs.from_config(config["graph"], custom_objects, "graph")
+    inputs = config.get("inputs")
+    inputs = inputs and configs.from_config(inputs, custom_objects, "inputs")
     made: Any = kind
     with computing("the layers cannot be built"):
         if not isinstance(net, Graph):
             raise ArgumentError(f"graph must be layers.Graph, not {net!r}.")
         shape = _as_shape(net, config["input_shape"])
         named = check_word("name", config["name"]), seeds.check_seed(config["seed"])
-        built: Model = made.of_blueprint(Blueprint(*named).with_net(net, shape))
+        built: Model = made.of_blueprint(Blueprint(*named).with_net(net, shape, inputs))
     return built
 
 

@@ -42,6 +42,8 @@ class Blueprint:
             until it is known.
         traced: ``net`` as programs are found by it, see `jaxnet_mini.core.origins`.
         shapes: one outline a layer; none until the input shape is known.
+        inputs: the outline of each `Input` that layers were called on; none where
+            layers were given in a row, and of a class with ``call``.
         family: what a model shares with its copies, see `places`; None for a model of
             layers from several.
         is_copy: whether its layers have weights of their own, wherever else they stand.
@@ -58,6 +60,9 @@ class Blueprint:
     input_shape: Any = None
     traced: Layer = dataclasses.field(default=NONE, compare=False, repr=False)
     shapes: tuple[LayerOutline, ...] = dataclasses.field(
+        default=(), compare=False, repr=False
+    )
+    inputs: tuple[LayerOutline, ...] = dataclasses.field(
         default=(), compare=False, repr=False
     )
     family: object = dataclasses.field(
@@ -150,14 +155,28 @@ class Blueprint:
             in_a_row(layers, self.net.dtype), shape, len(self.net.layers)
         )
 
-    def with_net(self, net: Composed, shape: Any) -> "Blueprint":
+    def with_net(
+        self, net: Composed, shape: Any, given: Sequence[Any] | None
+    ) -> "Blueprint":
         """Return it with other layers, as a network for inputs of a shape.
+
+        Args:
+            net: the layers.
+            shape: of the inputs, of several a tuple.
+            given: each `Input` in order, or another thing where a new one is made;
+                None for all new ones, and () where layers were given in a row.
 
         Raises:
             LayerError: one has weights and stands in a model already.
             ShapeError: a layer cannot take what comes to it.
         """
-        return self._changed(net, shape, 0)
+        named = net.named_inputs(shape)
+        given = [None] * len(named) if given is None else given
+        inputs = tuple(
+            _of_input(name, own, layer)
+            for (name, own), layer in zip(named.items(), given, strict=False)
+        )
+        return dataclasses.replace(self, inputs=inputs)._changed(net, shape, 0)
 
     def without_last(self) -> "Blueprint":
         """Return it without its last layer.
@@ -181,6 +200,8 @@ class Blueprint:
             family: what it is a copy of; None where it is one of several.
         """
         own = dataclasses.replace(self, family=family and family.family, is_copy=True)
+        if family is not None:
+            own = dataclasses.replace(own, inputs=family.inputs)
         return own._changed(net, shape, len(net.layers))
 
     def for_inputs(self, shape: Any, net: Composed | None = None) -> "Blueprint":
@@ -216,7 +237,12 @@ class Blueprint:
             dataclasses.replace(part, layer=layer)
             for part, layer in zip(self.shapes, net.layers, strict=bool(self.shapes))
         )
-        return dataclasses.replace(self, net=net, shapes=shapes).retraced()
+        inputs = tuple(
+            dataclasses.replace(part, layer=new.get(id(part.layer), part.layer))
+            for part in self.inputs
+        )
+        changed = dataclasses.replace(self, net=net, shapes=shapes, inputs=inputs)
+        return changed.retraced()
 
     def retraced(self) -> "Blueprint":
         """Return it with what is a user's own looked at anew."""
@@ -262,6 +288,12 @@ class Blueprint:
         """Raise a StateError where there are no layers."""
         if not self.net.layers:
             raise StateError("the model has no layers: add one first.")
+
+
+def _of_input(name: str, shape: Shape, layer: Any) -> LayerOutline:
+    if not isinstance(layer, Input) or layer.shape != shape:
+        layer = Input(shape, name=name)
+    return LayerOutline(name, layer, (), shape, {})
 
 
 def in_a_row(layers: Sequence[Layer], dtype: str | None) -> Composed:

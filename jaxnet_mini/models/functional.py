@@ -53,8 +53,10 @@ def written(held: Held) -> Written:
         StateError: the input shape is not known yet.
     """
     if held.written is None or held.written.net is not held.blueprint.net:
-        own = held.blueprint.net, held.blueprint.known_shape
-        held.written = symbolic.written(*own)
+        blueprint = held.blueprint
+        given = {part.name: part.layer for part in blueprint.inputs}
+        shape = blueprint.known_shape
+        held.written = symbolic.written(blueprint.net, shape, given)
     return held.written
 
 
@@ -74,5 +76,6 @@ def held_of(inputs: Any, outputs: Any, name: str | None, seed: int | None) -> He
     own = symbolic.graph_of(inputs, outputs, places.latest)
     if policies.chosen() is not None:
         own = own._replace(net=dataclasses.replace(own.net, dtype=policies.chosen()))
-    blueprint = Blueprint(name, seed).with_net(own.net, own.input_shape)
+    given = [symbol.layer for symbol in own.inputs]
+    blueprint = Blueprint(name, seed).with_net(own.net, own.input_shape, given)
     return Held(blueprint, written=own)

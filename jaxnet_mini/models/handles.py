@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from jaxnet_mini.base.arguments import check_flag
 from jaxnet_mini.base.policies import DTypePolicy
 from jaxnet_mini.core import symbols
+from jaxnet_mini.core.layers import Input
 from jaxnet_mini.core.layers.base import OF_A_MODEL
 from jaxnet_mini.core.networks import calls, protocol
 from jaxnet_mini.core.networks.graph import NETWORKS
@@ -38,7 +39,12 @@ class Handle:
     """
 
     def __init__(self, model: Any, layer: Layer) -> None:
-        self._model, self.pure = model, layer
+        self._model, self._layer = model, layer
+
+    @property
+    def pure(self) -> Any:
+        """The layer itself, as it is now."""
+        return places.latest(self._layer)
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
@@ -74,7 +80,7 @@ class Handle:
         return getattr(self.pure, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in ("_model", "pure", "trainable"):
+        if name in ("_model", "_layer", "trainable"):
             object.__setattr__(self, name, value)
         else:
             setattr(self.pure, name, value)
@@ -86,7 +92,7 @@ class Handle:
         return next(
             (path, part)
             for path, part in self._model._located()
-            if part.layer is self.pure
+            if places.latest(part.layer) is self.pure
         )
 
     @property
@@ -126,15 +132,22 @@ class Handle:
 
     @property
     def dtype(self) -> str:
+        """Of its weights; of an `Input` what it declares."""
+        own = isinstance(self.pure, Input) and self.pure.dtype
+        return own or self.variable_dtype
+
+    @property
+    def variable_dtype(self) -> str:
         """Of its weights."""
         return self.dtype_policy.variable_dtype
 
-    variable_dtype = dtype
-
     @property
     def input(self) -> Any:
-        """What stands for its inputs, for models that are written by calling layers."""
-        return self.output.sources
+        """What stands for its inputs, for models that are written by calling layers.
+
+        An `Input` has none.
+        """
+        return [] if isinstance(self.pure, Input) else self.output.sources
 
     @property
     def output(self) -> Symbol:
@@ -182,7 +195,8 @@ class Handle:
             )[0]
 
     def _weights(self, trainable: bool | None = None) -> list[Weight]:
-        self._variables()  # an error where there are none yet
+        if not isinstance(self.pure, Input):
+            self._variables()  # an error where there are none yet
         path, part = self._place
         within = "".join(f"{name}/" for name in path[:-1])
         return weights.listed(self._model._held, [part], trainable, within)
@@ -234,7 +248,9 @@ def freeze(model: Any, handles: Sequence[Handle], trainable: bool) -> None:
         ArgumentError, LayerError: one cannot; nothing has changed.
     """
     check_flag("trainable", trainable)
-    located = {id(part.layer): (path, part) for path, part in model._located()}
+    located = {
+        id(places.latest(part.layer)): (path, part) for path, part in model._located()
+    }
     paths = [located[id(handle.pure)][0] for handle in handles]
     new: dict[Path, Any] = {}
     for handle, path in zip(handles, paths, strict=True):
@@ -254,9 +270,6 @@ def freeze(model: Any, handles: Sequence[Handle], trainable: bool) -> None:
             layer.trainable = trainable
     if new:
         model._held.exchange(new)
-    now = {path: part.layer for path, part in model._located()}
-    for handle, path in zip(handles, paths, strict=True):
-        handle.pure = now[path]
 
 
 def _held_by(layer: Any, path: Path) -> list[tuple[Path, Layer]]:

@@ -192,6 +192,7 @@ class Held:
         for holder in holders:
             holder.turn.check("the layers")
         own, swapped = dict(places.within(self.blueprint.net)), dict[int, Layer]()
+        own |= {(part.name,): part.layer for part in self.blueprint.inputs}
         for path, layer in new.items():
             if path not in own:
                 raise LayerError(

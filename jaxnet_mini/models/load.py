@@ -60,7 +60,8 @@ def load_model(
 
 def _of_config(config: Any, own: CustomObjects | None) -> Model:
     """Return a model of an architecture: a `Sequential` of layers in a row."""
-    kind = Model if isinstance(config, dict) and "graph" in config else Sequential
+    called = isinstance(config, dict) and "graph" in config
+    kind = Model if called and config.get("inputs") != [] else Sequential
     return kind.from_config(config, own)
 
 
@@ -156,7 +157,8 @@ def of_copied(
         # Its attributes, of which the layers have other weights in it.
         vars(model).update(vars(like) | {"_held": model._held})
         return model
-    kind = Sequential if type(net) is Serial else Model
+    in_a_row = type(net) is Serial if like is None else isinstance(like, Sequential)
+    kind = Sequential if in_a_row else Model
     return kind.of_blueprint(blueprint)
 
 

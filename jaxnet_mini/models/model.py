@@ -71,7 +71,7 @@ class Model:
     >>> hidden = Dense(4, "relu")(x)
     >>> model = Model(inputs=x, outputs=Dense(1)(Add()([x, hidden])))
     >>> model.layers, model.output_shape
-    ([Dense(4, activation='relu'), Add(), Dense(1)], (None, 1))
+    ([Input((4,)), Dense(4, activation='relu'), Add(), Dense(1)], (None, 1))
 
     In a class of one's own ``super().__init__()`` comes first. An attribute that holds
     a layer, or a model whose weights are then the first ones, is called like a function
@@ -199,11 +199,12 @@ class Model:
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers, without the `Input`, each a `Handle` with its weights here.
+        """The layers in Keras's order, each a `Handle` with its weights here.
 
-        As in Keras what functions of `jaxnet_mini.ops` compute is not among them.
+        As in Keras an `Input` is among those of a model that is written by calling
+        layers, and of no other; what functions of `jaxnet_mini.ops` compute is not.
         """
-        listed = parts.listed(self.outline)
+        listed = parts.listed(self._held.blueprint)
         handles: list[Any] = [Handle(self, part.layer) for part in listed]
         return handles
 
@@ -229,8 +230,16 @@ class Model:
         >>> Sequential([Dense(4), Dense(8)]).get_layer("dense_1")
         Dense(8)
         """
-        names = [part.name for part in parts.listed(self.outline)]
+        names = [part.name for part in parts.listed(self._held.blueprint)]
         return parts.layer(self.layers, names, name, index)
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the layers that give the outputs, in the order of `outputs`.
+
+        As in Keras only a model that is written by calling layers has them.
+        """
+        return parts.output_names(self._held.blueprint)
 
     @property
     def built(self) -> bool:
@@ -256,7 +265,7 @@ class Model:
         return subclass.expanded(self._held.blueprint.outline)
 
     def _located(self) -> Any:
-        return subclass.located(self._held.blueprint.outline)
+        return subclass.located(self._held.blueprint)
 
     @property
     def inputs(self) -> list[Any]:
@@ -277,10 +286,11 @@ class Model:
 
     @property
     def outputs(self) -> list[Any]:
-        """What stands for the outputs."""
+        """What stands for the outputs; those of a dictionary by their keys."""
         found = self.output
-        named = list(found.values()) if isinstance(found, dict) else found
-        return named if isinstance(named, list) else [named]
+        if isinstance(found, dict):
+            found = [found[key] for key in sorted(found)]
+        return found if isinstance(found, list) else [found]
 
     @property
     def trainable(self) -> bool:
@@ -292,8 +302,7 @@ class Model:
             ArgumentError: it is set to neither True nor False.
             LayerError: a layer cannot be frozen; nothing has changed.
         """
-        handles: list[Any] = self.layers
-        return any(handle.trainable for handle in handles)
+        return any(Handle(self, part.layer).trainable for part in self.outline)
 
     @trainable.setter
     def trainable(self, trainable: bool) -> None:

@@ -1,6 +1,6 @@
 """What a model is made of, asked for one by one: layers, penalties, metrics."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from jax import Array
@@ -8,18 +8,57 @@ from jax import Array
 from jaxnet_mini.base.arguments import as_integer, check_word
 from jaxnet_mini.core.metrics import Mean
 from jaxnet_mini.core.networks import protocol
-from jaxnet_mini.core.networks.graph import names_are_given, outputs_are_keyed
+from jaxnet_mini.core.networks.graph import (
+    in_keras_order,
+    names_are_given,
+    names_in,
+    outputs_are_keyed,
+)
 from jaxnet_mini.core.networks.operations import Operation
+from jaxnet_mini.core.networks.order import by_depth
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.types import Layer
 from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import ArgumentError, find, short
+from jaxnet_mini.models import subclass
+from jaxnet_mini.models.blueprint import Blueprint
 from jaxnet_mini.models.held import Held
 
 
-def listed(outline: Iterable[LayerOutline]) -> list[LayerOutline]:
-    """Return those of a model's layers that `Model.layers` has."""
-    return [part for part in outline if not isinstance(part.layer, Operation)]
+def listed(blueprint: Blueprint) -> list[LayerOutline]:
+    """Return those of a model's layers that `Model.layers` has, in Keras's order.
+
+    Each `Input` is among them where layers were called on it, and what functions of
+    `jaxnet_mini.ops` compute is not.
+    """
+    inputs, net = blueprint.inputs, blueprint.net
+    parts = [*inputs, *subclass.expanded(blueprint.outline)]
+    named = {part.name: part for part in parts if not isinstance(part.layer, Operation)}
+    if not inputs:
+        return [*named.values()]
+    given: Any = net.outputs
+    sources = {call.name: names_in(call.sources) for call in net.calls}
+    sources |= {part.name: () for part in inputs}
+    layers = {part.name: part.name for part in inputs}
+    layers |= {call.name: call.weights for call in net.calls}
+    order = by_depth(sources, layers, in_keras_order(given))
+    return [named[name] for name in order if name in named]
+
+
+def output_names(blueprint: Blueprint) -> list[str]:
+    """Return what `Model.output_names` does.
+
+    Raises:
+        AttributeError: the model is not written by calling layers.
+    """
+    if not blueprint.inputs:
+        raise AttributeError(
+            "only models that are written by calling layers have output_names, as in "
+            "x = Input((4,)); Model(inputs=x, outputs=Dense(1)(x))."
+        )
+    net: Any = blueprint.net
+    owners = {call.name: call.weights for call in net.calls}
+    return [owners[name] for name in in_keras_order(net.outputs)]
 
 
 def layer(

@@ -66,7 +66,7 @@ class Place:
         return self.begun and self.value is None and not self.holders
 
 
-_PLACES: dict[int, tuple[Callable[[], Any], Place, Layer | None]] = {}
+_PLACES: dict[int, tuple[Callable[[], Any], Place | None, Layer | None]] = {}
 """By identity: the layer, its place, and what was put there instead of it."""
 
 
@@ -75,8 +75,11 @@ def of(layer: Layer) -> Place | None:
     return _found(layer)[0]
 
 
-def keep(layer: Layer, place: Place, now: Layer | None = None) -> None:
-    """Keep in mind where a layer stands, and what was put there instead of it."""
+def keep(layer: Layer, place: Place | None, now: Layer | None = None) -> None:
+    """Keep in mind where a layer stands, and what was put there instead of it.
+
+    One without weights stands nowhere.
+    """
     number = id(layer)
 
     # By default, since at exit the names of a module may be gone.
@@ -93,9 +96,11 @@ def keep(layer: Layer, place: Place, now: Layer | None = None) -> None:
 
 def move(old: Layer, new: Layer) -> None:
     """Let a layer stand where another stood, with its weights."""
+    old = latest(old)
     place = of(old)
-    if place is not None and old is not new:
-        keep(new, place)
+    if old is not new:
+        if place is not None:
+            keep(new, place)
         keep(old, place, new)
 
 
@@ -131,14 +136,17 @@ def exchanged(net: Any, new: Mapping[int, Layer]) -> Any:
     pairs = zip(net.layers, layers, strict=True)
     if not any(id(old) in new or one is not old for old, one in pairs):
         return net
-    if not isinstance(net, Graph):
-        return dataclasses.replace(net, layers=tuple(layers))
-    named = dict(zip(net.names, layers, strict=True))
-    nodes = (
-        dataclasses.replace(node, layer=named.get(node.name, node.layer))
-        for node in net.nodes
-    )
-    return dataclasses.replace(net, nodes=tuple(nodes))
+    if isinstance(net, Graph):
+        named = dict(zip(net.names, layers, strict=True))
+        nodes = (
+            dataclasses.replace(node, layer=named.get(node.name, node.layer))
+            for node in net.nodes
+        )
+        changed = dataclasses.replace(net, nodes=tuple(nodes))
+    else:
+        changed = dataclasses.replace(net, layers=tuple(layers))
+    move(net, changed)
+    return changed
 
 
 def at(variables: Variables, path: Path) -> Variables:

@@ -258,10 +258,16 @@ def expanded(outline: tuple[LayerOutline, ...]) -> tuple[LayerOutline, ...]:
 
 
 def located(
-    outline: tuple[LayerOutline, ...],
+    blueprint: Blueprint,
 ) -> Iterator[tuple[tuple[str, ...], LayerOutline]]:
-    """Yield what `expanded` returns, each with its path in the model's weights."""
+    """Yield what `expanded` returns, each with its path in the model's weights.
+
+    Each `Input` comes first, as a layer without weights.
+    """
+    outline = blueprint.outline
     parts = expanded(outline)
     within = () if parts is outline else (outline[0].name,)
+    for part in blueprint.inputs:
+        yield (part.name,), part
     for part in parts:
         yield (*within, part.name), part

@@ -390,6 +390,7 @@ KERAS_PATHS = {
     "Layer": "Layer",
     "models": "Model Sequential load_model model_from_json clone_model",
     "layers": "Dense Flatten Activation Dropout Rescaling LayerNormalization Input "
+    "InputLayer "
     "BatchNormalization Normalization RMSNormalization UnitNormalization "
     "ELU GaussianDropout GaussianNoise Identity LeakyReLU PReLU ReLU Reshape Softmax "
     "ActivityRegularization AlphaDropout CategoryEncoding Embedding Lambda Permute "

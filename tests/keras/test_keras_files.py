@@ -764,9 +764,8 @@ def test_graphs_and_models_inside_models_come_back(tmp_path):
     model.set_weights([0.0 * weight for weight in model.get_weights()])
     model.load_weights(weights)
     np.testing.assert_allclose(model.predict(X[:, 0]), expected, rtol=1e-5, atol=1e-6)
-    # Layers in a row are a Sequential, whatever Keras calls them.
     names = [layer.name for layer in load_model(tmp_path / "row.keras").layers]
-    assert names == ["shared", "last"]
+    assert names == ["an_input", "shared", "last"]
 
 
 def test_operations_come_back_as_layers(tmp_path):

@@ -44,7 +44,7 @@ def test_layers_stand_and_compute_as_in_keras(seed, tmp_path):
     ours = written(jn, seed)
     with keras_on_jax() as keras:
         theirs = written(keras, seed)
-        order = [type(layer).__name__ for layer in theirs.layers[1:]]
+        order = [type(layer).__name__ for layer in theirs.layers]
         weights = theirs.get_weights()
         expected = np.asarray(theirs(X))
         theirs.save(tmp_path / "theirs.keras")
@@ -57,6 +57,73 @@ def test_layers_stand_and_compute_as_in_keras(seed, tmp_path):
     with keras_on_jax() as keras:
         again = keras.models.load_model(tmp_path / "ours.keras")
         np.testing.assert_allclose(again(X), expected, rtol=1e-5, atol=1e-6)
+
+
+def named(library):
+    """Models of which no two have their inputs and branches at the same depths."""
+    layers, Input, Model = library.layers, library.Input, library.Model
+    a, c = Input((3,), name="a"), Input((3,), name="c")
+    b = Input((3,), dtype="int32")
+    numbers = iter(range(1000))
+
+    def dense(units=3):
+        return layers.Dense(units, name=f"d{next(numbers)}")
+
+    def add(*parts):
+        return layers.Add(name=f"s{next(numbers)}")([*parts])
+
+    shared, deep = dense(), dense()(dense()(dense()(a)))
+    row = library.Sequential([Input((3,)), dense(), dense()], name="row")
+    x = Input((3,), name="within")
+    inner = Model(x, add(x, dense()(x)), name="inner")
+    twice = shared(dense()(shared(a)))
+    hidden = Model(a, deep).layers[-2].output
+    yield Model(a, deep)
+    yield Model([c, a], dense()(add(a, dense()(c))))
+    yield Model([a, c], add(dense()(a), dense()(dense()(c))))
+    yield Model([a, c, b], add(deep, c, dense()(b)))
+    yield Model([c, a], [dense()(a), dense()(dense()(c))])
+    yield Model([c, a], {"z": dense()(a), "b": dense()(dense()(c))})
+    yield Model({"a": a, "within": x}, add(deep, dense()(x)))
+    yield Model([a, c], add(shared(c), twice))
+    yield Model([c, a], [shared(a), twice, dense()(c)])
+    yield Model([a, c], inner(add(inner(a), row(c))))
+    yield Model([a, c], row(a + 2 * library.ops.tanh(c)))
+    yield Model([a, c], dense()(library.ops.add(dense()(a), c)))
+    yield Model(inner.inputs, dense()(inner.layers[-2].output))
+    yield Model(hidden, dense()(dense()(hidden)))
+    yield library.models.clone_model(Model([c, a], dense()(add(a, dense()(c)))))
+
+
+def test_layers_stand_where_they_stand_in_keras():
+    """Each `Input` too, by its depth; so that an index means the same layer."""
+
+    networks = {"Graph": "Functional", "Serial": "Sequential"}
+
+    def shown(model):
+        kinds = [layer.__class__.__name__ for layer in model.layers]
+        names = [layer.name for layer in model.layers]
+        kinds = [networks.get(kind, kind) for kind in kinds]
+        layers = [*zip(names, kinds, strict=True)]
+        found = [model.get_layer(index=n).name for n in range(len(layers))]
+        assert found == names
+        inputs = [
+            (layer.batch_shape, layer.dtype, layer.input, layer.weights)
+            for layer, kind in zip(model.layers, kinds, strict=True)
+            if kind == "InputLayer"
+        ]
+        outputs = [tuple(output.shape) for output in model.outputs]
+        return layers, inputs, outputs, model.output_names
+
+    ours = [shown(model) for model in [*named(jn)]]
+    with keras_on_jax() as keras:
+        keras.backend.clear_session()
+        theirs = [shown(model) for model in [*named(keras)]]
+    assert theirs[13][0][0][0].endswith("CLONE")  # of what is no input by itself
+    theirs[13][0][0] = ("input_layer", "InputLayer")
+    assert len(ours) == 15
+    for own, other in zip(ours, theirs, strict=True):
+        assert own == other
 
 
 def in_training(library):
@@ -108,7 +175,7 @@ def test_operators_and_functions_are_steps(tmp_path):
         theirs = computed(keras)
         theirs.set_weights(first)
         named = [step.name for step in theirs.operations[1:]]
-        kinds = [type(layer).__name__ for layer in theirs.layers[1:]]
+        kinds = [type(layer).__name__ for layer in theirs.layers]
         theirs.compile(keras.optimizers.SGD(0.01), "mse")
         theirs.fit(X, targets, batch_size=3, epochs=10, shuffle=False, verbose=0)
         expected = np.asarray(theirs(X))

@@ -101,7 +101,7 @@ def stepped(x, y, library):
 def test_functions_and_operators_are_steps_of_a_model(tmp_path):
     x = jn.Input((3,))
     model = jn.Model(x, ops.concatenate(stepped(x, jn.Dense(3)(x), ops), axis=-1))
-    assert [type(layer.pure) for layer in model.layers] == [jn.Dense]
+    assert [type(layer.pure) for layer in model.layers] == [jn.Input, jn.Dense]
     assert isinstance(model.get_layer("dense"), jn.Dense)
     names = {part.name for part in model.outline}
     assert {"add", "add_1", "power_1", "get_item", "split_1"} <= names
@@ -259,9 +259,10 @@ def test_what_a_layer_within_gives_is_looked_at(stack):
         model = jn.Model(x, jn.Dense(3)(hidden(x)))
     model.compile("sgd", "mse")
     looks = [
-        jn.Model(model.inputs, model.layers[0].output),
+        jn.Model(model.inputs, model.layers[-2].output),
         jn.Model(model.input, model.get_layer("hidden").output),
-        jn.Sequential([x, *model.layers[:1]]),
+        jn.Sequential([x, *model.layers[-2:-1]]),
+        jn.Sequential([*([x] if stack else []), *model.layers[:-1]]),
     ]
     model.fit(X, X, **FIT)
     kernel, bias = model.get_weights()[:2]
@@ -273,7 +274,7 @@ def test_what_a_layer_within_gives_is_looked_at(stack):
 
 
 def test_a_layer_of_a_model_has_its_weights_there(trained):
-    hidden = trained.layers[1]
+    hidden = trained.get_layer("shared")
     assert isinstance(hidden, jn.Dense)
     assert hidden == jn.Dense(4, "tanh", name="shared")
     assert jn.Dense(4, "tanh", name="shared") == hidden
@@ -313,9 +314,11 @@ def test_freezing_holds_in_all_models_that_share():
     assert (head.get_weights()[-1] != new).any()
     # What was written before means the layer as it is now.
     late = jn.Model(base.input, jn.Dense(1)(base.get_layer("both").output))
-    assert [layer.trainable for layer in late.layers[:2]] == [False, False]
+    assert [layer.trainable for layer in late.layers[:3]] == [False, False, False]
     assert len(late.trainable_weights) == 2
-    base.layers[0].trainable = True
+    first = base.layers[1]
+    base.layers[1].trainable = True
+    assert first.trainable  # which was asked for before
     assert [len(m.trainable_weights) for m in (base, head, late)] == [2, 4, 4]
     head.fit(X, X[:, :1], **FIT)
     assert (base.get_weights()[0] != before[0]).any()
@@ -447,7 +450,7 @@ def test_models_without_a_name_are_numbered_within_another():
     names = ["sequential", "functional", "sequential_1"]
     assert [layer.name for layer in model.layers] == names
     y = jn.Sequential([jn.Dense(4)])(jn.Sequential([jn.Dense(5)])(x))
-    names = [layer.name for layer in jn.Model(x, y).layers]
+    names = [layer.name for layer in jn.Model(x, y).layers[1:]]
     assert names == ["sequential", "sequential_1"]
     same = [jn.Sequential([jn.Dense(3)], name="same") for _ in range(2)]
     with pytest.raises(ArgumentError, match="two layers have the name 'same'"):

@@ -43,8 +43,7 @@ ARGUMENTS: dict[str, dict[str, Absent]] = {
         "quantization_config": Absent("all is computed in float32"),
         "weights": Absent("give them to model.set_weights once the model is built"),
     },
-    "Input": {
-        "batch_shape": Absent("write Input(shape), without the batch axis"),
+    "InputLayer": {
         "optional": Absent("all inputs of a model are needed", (False,)),
         "ragged": Absent("inputs are arrays: pad rows to one length", (None, False)),
         "sparse": Absent("inputs are arrays: give x.toarray()", (None, False)),

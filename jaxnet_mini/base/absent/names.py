@@ -96,7 +96,6 @@ NAMES: dict[str, dict[str, str]] = {
         "TimeDistributed": (
             "Dense acts on the last axis of inputs of any shape: leave it out"
         ),
-        "InputLayer": "write Input(shape)",
         "InputSpec": "declare shapes with input_shape= of the first layer",
         "Pipeline": "write Sequential([...]) or serial(...)",
     },

@@ -26,7 +26,7 @@ from jaxnet_mini.core.layers.normalization import *
 from jaxnet_mini.core.layers.reshaping import *
 from jaxnet_mini.core.layers.standardization import *
 
-__all__ = ["Base", "Input", "check_shape"]
+__all__ = ["Base", "Input", "InputLayer", "check_shape"]
 __all__ += ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
 __all__ += ["ActivityRegularization", "Dense", "Identity", "Lambda", "Rescaling"]
 __all__ += ["CategoryEncoding", "Embedding"]

@@ -40,14 +40,15 @@ _Noted: TypeAlias = Newer[Annotated[str, Checked(_check_dtype)] | None]
 class _ByPosition:
     """The fields of `Input` in Keras's order: of a layer ``dtype`` comes by name."""
 
-    shape: Shape
+    shape: Shape | None = None
     batch_size: Newer[Positive | None] = None
     dtype: _Noted = None
+    batch_shape: dataclasses.InitVar[Any] = None
 
 
 @dataclass(frozen=True, repr=False)
-class Input(Base, _ByPosition, Symbolic):
-    """The shape of one example; passes its input on.
+class InputLayer(Base, _ByPosition, Symbolic):
+    """The shape of one example; passes its input on. `Input` is another name for it.
 
     Args:
         shape: a tuple of positive integers without the batch axis, or one integer.
@@ -55,9 +56,10 @@ class Input(Base, _ByPosition, Symbolic):
             any number of rows all the same.
         dtype: the name of one, noted likewise: inputs stay as they come, and layers
             cast them to what they compute with.
+        batch_shape: in place of both, ``(batch_size, *shape)``.
 
     Raises:
-        ArgumentError: one is none of these.
+        ArgumentError: one is none of these, or the shape is given twice or not at all.
 
     Source: https://keras.io/api/layers/core_layers/input/
 
@@ -68,8 +70,23 @@ class Input(Base, _ByPosition, Symbolic):
 
     dtype: _Noted = None
 
-    def __post_init__(self, input_dim: int | None) -> None:
-        shape = check_shape(self.shape, "shape")
+    def __post_init__(self, batch_shape: Any, input_dim: int | None) -> None:
+        shape = self.input_shape if self.shape is None else self.shape
+        if batch_shape is not None and shape is None:
+            if not isinstance(batch_shape, tuple | list) or not batch_shape:
+                raise ArgumentError(
+                    "batch_shape must be a tuple that starts with the batch axis, such "
+                    f"as (None, 28, 28), not {batch_shape!r}."
+                )
+            object.__setattr__(self, "batch_size", batch_shape[0])
+            shape = tuple(batch_shape[1:])
+        if shape is None:
+            raise ArgumentError("Input needs the shape of an example: Input((28, 28)).")
+        shape = check_shape(shape, "shape")
+        if batch_shape is not None and tuple(batch_shape) != (self.batch_size, *shape):
+            raise ArgumentError(
+                f"give shape or batch_shape, not both: got {shape} and {batch_shape!r}."
+            )
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "input_shape", shape)
         super().__post_init__(input_dim)
@@ -88,10 +105,18 @@ class Input(Base, _ByPosition, Symbolic):
         """See `jaxnet_mini.core.symbols.Symbol`; so it is if it declares no dtype."""
         return jnp.issubdtype(self.dtype or "float32", jnp.floating)
 
+    @property  # type: ignore[misc]
+    def batch_shape(self) -> tuple[int | None, ...]:
+        """``(batch_size, *shape)``, None standing for any number of rows."""
+        return (self.batch_size, *(self.shape or ()))
+
     @property
     def symbol(self) -> Symbol:
         """What stands for it in a model that is written by calling layers."""
-        return Symbol(self, (), self.shape)
+        return Symbol(self, (), self.shape or ())
+
+
+Input = InputLayer
 
 
 class _Activating(Base):

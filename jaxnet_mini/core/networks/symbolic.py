@@ -27,7 +27,7 @@ class Written(NamedTuple):
         input_shape: of one example, of several inputs a tuple.
         inputs: the inputs in order.
         outputs: as `Composed.outputs_of` gives them.
-        by_name: what each layer gives at its first call.
+        by_name: what each layer gives at its first call, and each input.
     """
 
     net: Composed
@@ -37,16 +37,22 @@ class Written(NamedTuple):
     by_name: dict[str, Symbol]
 
 
-def written(net: Composed, input_shape: Any) -> Written:
-    """Return what stands for what the layers of a network take and give."""
+def written(net: Composed, input_shape: Any, given: Mapping[str, Any]) -> Written:
+    """Return what stands for what the layers of a network take and give.
+
+    Args:
+        net: the layers.
+        input_shape: of one example, of several inputs a tuple.
+        given: each `Input` that there is, by its name.
+    """
     inputs = {
-        name: Input(shape, name=name or None).symbol
+        name: (given.get(name) or Input(shape, name=name or None)).symbol
         for name, shape in net.named_inputs(input_shape).items()
     }
     values = dict(inputs)
     for call in net.calls:
         values[call.name] = called(call.layer, call.inputs(values), call.training)
-    own = {call.name: values[call.name] for call in net.calls if call.owns}
+    own = {call.name: values[call.name] for call in net.calls if call.owns} | inputs
     outputs = net.outputs_of(values)
     return Written(net, input_shape, list(inputs.values()), outputs, own)
 
@@ -103,16 +109,13 @@ def graph_of(
                 symbol.training,
             )
         )
-    start = [names[symbol.key] for symbol in ins]
+    start = tuple(names[symbol.key] for symbol in ins)
     end = [names[symbol.key] for symbol in outs]
     several = len(ins) > 1
+    net = Graph(tuple(nodes), start if several else start[0], _like(outputs, end))
+    by_name = {names[symbol.key]: symbol for symbol in ins}
+    by_name |= {names[key]: between[key] for key in owners}
     shapes = tuple(symbol.output_shape for symbol in ins)
-    net = Graph(
-        tuple(nodes),
-        tuple(start) if several else start[0],
-        _like(outputs, end),
-    )
-    by_name = {names[key]: between[key] for key in owners}
     shape = shapes if several else shapes[0]
     return Written(net, shape, ins, _like(outputs, outs), by_name)
 
