@@ -15,6 +15,7 @@ from jaxnet_mini.checkpoints.descriptions import CODE, CRC, OF, Description
 from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks.composed import Call
 from jaxnet_mini.core.networks.outline import LayerOutline, NetOutline
+from jaxnet_mini.core.networks.sources import results
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import is_shape
 from jaxnet_mini.data.checks import Examples
@@ -154,11 +155,12 @@ def _values(net: Any, outline: Iterable[LayerOutline], x: Any) -> dict[str, Any]
     for part in outline:
         calls: list[Any] = [part, *part.again]
         for call in calls:
-            values[call.name] = jax.tree.map(
+            given = jax.tree.map(
                 lambda shape: jax.ShapeDtypeStruct((rows, *shape), floats),
                 call.output_shape,
                 is_leaf=is_shape,
             )
+            values |= results(call.name, given)
     return values
 
 

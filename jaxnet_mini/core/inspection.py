@@ -81,9 +81,9 @@ class Configured:
         return cls(**config)
 
 
-def parameters_of(kind: Any, method: str) -> frozenset[str]:
-    """Return the names of what a method of a class takes."""
-    return frozenset(inspect.signature(getattr(kind, method)).parameters)
+def parameters_of(kind: Any, method: str) -> tuple[str, ...]:
+    """Return the names of what a method of a class takes, after the object."""
+    return (*inspect.signature(getattr(kind, method)).parameters,)[1:]
 
 
 def defined_in(kind: Any) -> frozenset[str]:
@@ -114,6 +114,16 @@ def names(code: types.CodeType | None) -> frozenset[str]:
         return frozenset()
     inner = (c for c in code.co_consts if isinstance(c, types.CodeType))
     return frozenset(code.co_names).union(*map(names, inner))
+
+
+def bound(kind: Any, method: str, given: Any, named: Any) -> dict[str, Any]:
+    """Return by name what a method is called with.
+
+    Raises:
+        TypeError: it takes other arguments.
+    """
+    signature = inspect.signature(getattr(kind, method))
+    return dict([*signature.bind(None, *given, **named).arguments.items()][1:])
 
 
 def names_in(kind: Any) -> frozenset[str]:

@@ -10,7 +10,7 @@ import jax
 
 from jaxnet_mini.base.arguments import check_flag
 from jaxnet_mini.core.types import Layer, Shape, is_shape
-from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
+from jaxnet_mini.errors import LayerError, ShapeError
 
 OPERATIONS: list[Any] = []
 """What makes layers of functions of symbols: `jaxnet_mini.core.networks.operations`,
@@ -68,12 +68,15 @@ class Symbol(Symbolic):
 
     Args:
         layer: which.
-        sources: what it takes: a symbol, or a tuple of them; () for an `Input`.
+        sources: what it takes: a symbol, or a structure of them; () for an `Input`.
         output_shape: of one example.
         training: whether the layer acts as in training; None where that is said of
             all layers at once.
+        step: what stands for all that the call gives, where that is several arrays.
+        place: the number of this one among them.
 
     Attributes:
+        given: what the call gives: itself, or several in a structure.
         is_float: whether whole numbers that come here are to be taken as floats, as
             Keras does where an `Input` declares no dtype.
     """
@@ -84,7 +87,11 @@ class Symbol(Symbolic):
         sources: Any,
         output_shape: Shape,
         training: bool | None = None,
+        step: "Symbol | None" = None,
+        place: int | None = None,
     ) -> None:
+        self.step, self.place = self if step is None else step, place
+        self.given: Any = self
         self.layer, self.sources, self.output_shape = layer, sources, output_shape
         self.training = training
         self.is_float = bool(getattr(layer, "gives_floats", True)) and all(
@@ -114,21 +121,21 @@ class Symbol(Symbolic):
 
 def is_symbolic(x: Any) -> bool:
     """Return whether all that a layer is called with stands for what is to come."""
-    entries = x if isinstance(x, tuple | list) else [x]
+    entries = jax.tree.leaves(x)
     return bool(entries) and all(hasattr(entry, "symbol") for entry in entries)
 
 
-def called(layer: Layer, x: Any, training: bool | None = None) -> Symbol:
-    """Return what a layer will give for one symbol or several.
+def called(layer: Layer, x: Any, training: bool | None = None) -> Any:
+    """Return what a layer will give for symbols: a symbol, or a structure of them.
 
     Args:
         layer: which.
-        x: the symbols.
+        x: the symbols: one, or a structure of them.
         training: see `Symbol`.
 
     Raises:
         ShapeError: the layer cannot take what comes to it.
-        ArgumentError: it gives several arrays, or ``training`` is no flag.
+        ArgumentError: ``training`` is no flag.
     """
     if training is not None:
         training = check_flag("training", training)
@@ -146,9 +153,13 @@ def called(layer: Layer, x: Any, training: bool | None = None) -> Symbol:
         name = getattr(layer, "name", None)
         raise ShapeError(f"layer {name!r}: {error}" if name else str(error)) from None
     (shape,) = found
-    if not is_shape(shape):
-        raise ArgumentError(
-            f"{layer!r} gives several arrays, of the shapes {shape}: give the layers "
-            "within it one by one."
-        )
-    return Symbol(layer, sources, shape, training)
+    step = Symbol(layer, sources, shape, training)
+    if is_shape(shape):
+        return step
+    shapes, tree = jax.tree.flatten(shape, is_leaf=is_shape)
+    several = (
+        Symbol(layer, sources, own, training, step, place)
+        for place, own in enumerate(shapes)
+    )
+    step.given = jax.tree.unflatten(tree, several)
+    return step.given

@@ -8,6 +8,7 @@ Source: https://github.com/keras-team/keras, ``keras/src/models/functional.py``.
 
 import graphlib
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.core.networks.graph import (
@@ -19,17 +20,29 @@ from jaxnet_mini.core.networks.graph import (
 )
 from jaxnet_mini.core.networks.operations import Operation
 from jaxnet_mini.core.networks.order import by_depth
+from jaxnet_mini.core.networks.sources import (
+    Arguments,
+    Constant,
+    Sources,
+    arguments,
+    encoded,
+    filled,
+    giver,
+)
 from jaxnet_mini.core.types import Shape
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.files import keras_operations, keras_steps
+from jaxnet_mini.files.config import to_config
+from jaxnet_mini.files.keras_values import is_own
 
 
 def layer_names(net: Graph) -> list[str]:
     """Return the names of the layers of a graph in the order of Keras's ``layers``."""
     calls = {call.name: call for call in net.calls}
-    sources = {name: names_in(call.sources) for name, call in calls.items()}
+    sources = {name: _givers(call.sources) for name, call in calls.items()}
     layers = {name: call.weights for name, call in calls.items()}
-    order = by_depth(sources, layers, in_keras_order(net.outputs))
+    ends = [giver(name)[0] for name in in_keras_order(net.outputs)]
+    order = by_depth(sources, layers, ends)
     return list(dict.fromkeys(layers[name] for name in order))
 
 
@@ -48,26 +61,28 @@ def functional(
         inputs: gives a layer for an input of a name and a shape.
     """
     starts = names_in(net.inputs)
-    places: dict[str, list[Json]] = {name: [name, 0, 0] for name in starts}
+    places: dict[str, list[Json]] = {name: [name, 0] for name in starts}
     nodes: dict[str, list[Json]] = {}
+
+    def history(name: str) -> list[Json]:
+        call, place = (name, 0) if name in places else giver(name)
+        return [*places[call], place]
 
     def tensor(name: str) -> Json:
         shape = [None, *shapes[name]]
-        config = {"shape": shape, "dtype": "float32", "keras_history": places[name]}
+        config = {"shape": shape, "dtype": "float32", "keras_history": history(name)}
         return {"class_name": "__keras_tensor__", "config": config}
 
     for call in net.calls:
         own = nodes.setdefault(call.weights, [])
-        place = getattr(call.layer, "place", None) or 0
-        places[call.name] = [call.weights, len(own), place]
-        taken = [tensor(source) for source in names_in(call.sources)]
+        places[call.name] = [call.weights, len(own)]
         if isinstance(call.layer, Operation):
+            taken = [tensor(source) for source in names_in(call.sources)]
             own.append(keras_steps.node(call.layer, taken.__getitem__))
             continue
-        one = isinstance(call.sources, str)
-        kwargs = {} if call.training is None else {"training": call.training}
-        arguments: Json = {"args": taken if one else [taken], "kwargs": kwargs}
-        own.append(arguments)
+        args, kwargs = arguments(filled(call.sources, tensor))
+        kwargs |= {} if call.training is None else {"training": call.training}
+        own.append({"args": [*args], "kwargs": kwargs})
     written = [
         inputs(name, shapes[name]) | {"name": name, "inbound_nodes": []}
         for name in starts
@@ -79,9 +94,15 @@ def functional(
     # a list of one there and in the newest versions too, and is no input of a layer.
     return {
         "layers": written,
-        "input_layers": put_together(net.inputs, places),
-        "output_layers": put_together(net.outputs, places),
+        "input_layers": put_together(net.inputs, {n: history(n) for n in starts}),
+        "output_layers": put_together(
+            net.outputs, {name: history(name) for name in names_in(net.outputs)}
+        ),
     }
+
+
+def _givers(names: Any) -> tuple[str, ...]:
+    return tuple(giver(name)[0] for name in names_in(names))
 
 
 def nodes_of(
@@ -101,38 +122,41 @@ def nodes_of(
         raise ArgumentError("a Functional has no layers.")
     entries = [*map(keras_operations.as_layer, entries)]
     starts = input_names(config)
-    ends = _places(config, "output_layers")
+    several, ends = _giving_several(config), _places(config, "output_layers")
     calls = {
         call_name(_name(entry), index): (entry, *taken)
         for entry in entries
-        for index, taken in enumerate(_calls(entry))
+        for index, taken in enumerate(_calls(entry, several))
     }
-    sources = {name: names_in(of) for name, (_, of, _) in calls.items()}
+    sources = {name: _givers(of) for name, (_, of, _) in calls.items()}
     layers = {name: _name(entry) for name, (entry, *_) in calls.items()}
     _check_order(sources, starts)
     for last in ends.values():
-        if last not in calls:
+        if giver(last)[0] not in calls:
             raise ArgumentError(
                 f"a Functional gives what no layer of it does, {last!r}."
             )
     # Of several calls of a layer the first in order is the one that has it.
     named: dict[str, str] = dict(zip(starts, starts, strict=True))
     numbers: dict[str, int] = {}
+
+    def renamed(name: str) -> str:
+        call, place = giver(name)
+        return named[call] + (f"/{place}" if call != name else "")
+
     nodes = []
-    for name in by_depth(sources, layers, [*ends.values()]):
+    for name in by_depth(sources, layers, _givers(tuple(ends.values()))):
         own, (entry, of, training) = layers[name], calls[name]
         index = numbers[own] = numbers.get(own, -1) + 1
         named[name] = call_name(own, index)
-        taken = tuple(named[source] for source in sources[name])
-        one = isinstance(of, str)
         inside = own if index else layer(entry)
         node = {"name": named[name], "layer": inside, "training": training}
-        node["sources"] = taken[0] if one else list(taken)
+        node["sources"] = to_config(encoded(filled(of, renamed), str))
         nodes.append({"class": "layers.Node", "config": node})
-    several = isinstance(_given(config, "output_layers"), dict)
-    found = [named[last] for last in ends.values()]
+    keyed = isinstance(_given(config, "output_layers"), dict)
+    found = [*map(renamed, ends.values())]
     pairs = [[key, own] for key, own in zip(ends, found, strict=True)]
-    outputs = pairs if several else found if len(found) > 1 else found[0]
+    outputs = pairs if keyed else found if len(found) > 1 else found[0]
     return nodes, starts if len(starts) > 1 else starts[0], outputs
 
 
@@ -168,7 +192,7 @@ def output_names(config: dict[str, Json]) -> list[str]:
     """Return what the outputs of a Functional are called, in order."""
     places = _places(config, "output_layers")
     keyed = isinstance(_given(config, "output_layers"), dict)
-    return [*(places if keyed else places.values())]
+    return [*(places if keyed else _givers(tuple(places.values())))]
 
 
 def by_output(names: Sequence[str], given: Json, where: str) -> Json:
@@ -203,46 +227,79 @@ def _places(config: dict[str, Json], what: str) -> dict[str, str]:
     if not isinstance(given, dict) or not given:
         raise ArgumentError(f"a Functional has no {what.replace('_', ' ')}.")
     kind = f"{what.replace('_', ' ')} of another kind"
-    histories = {key: _history(own, kind) for key, own in given.items()}
-    return {key: call_name(name, n) for key, (name, n, _) in histories.items()}
+    several = _giving_several(config)
+    return {key: _history(own, kind, several) for key, own in given.items()}
 
 
 def _is_history(given: Json) -> bool:
     return isinstance(given, list) and list(map(type, given)) == [str, int, int]
 
 
-def _history(given: Json, otherwise: str) -> tuple[str, int, int]:
-    if _is_history(given):
-        return "_".join(given[0].split()), given[1], given[2]
-    raise ArgumentError(f"a Functional has {otherwise}, which is not supported.")
+def _history(given: Json, otherwise: str, several: frozenset[str]) -> str:
+    """Return what an array is called that a call gives.
+
+    Args:
+        given: what Keras calls it.
+        otherwise: what messages call it if Keras does not.
+        several: the layers that may give several arrays.
+    """
+    if not _is_history(given):
+        raise ArgumentError(f"a Functional has {otherwise}, which is not supported.")
+    name = "_".join(given[0].split())
+    if given[2] and name not in several:
+        raise ArgumentError(f"{name!r} gives several outputs: that is not supported.")
+    own = call_name(name, given[1])
+    return f"{own}/{given[2]}" if name in several else own
 
 
-def _calls(entry: Json) -> Iterator[tuple[str | tuple[str, ...], bool | None]]:
+def _giving_several(config: dict[str, Json]) -> frozenset[str]:
+    """Return the names of the layers that may give several arrays."""
+    entries = config.get("layers")
+    entries = entries if isinstance(entries, list) else []
+    return frozenset(_name(entry) for entry in entries if _gives_several(entry))
+
+
+def _gives_several(entry: Json) -> bool:
+    config = entry.get("config") if isinstance(entry, dict) else None
+    ends = config.get("output_layers") if isinstance(config, dict) else None
+    one = not isinstance(ends, dict | list) or _is_history(ends) or len(ends) == 1
+    return is_own(entry) or not one
+
+
+def _calls(
+    entry: Json, several: frozenset[str]
+) -> Iterator[tuple[Sources, bool | None]]:
     """Yield for each call of a layer what it takes, by name, and ``training``."""
     nodes = entry.get("inbound_nodes") if isinstance(entry, dict) else None
     for node in nodes if isinstance(nodes, list) else ():
-        arguments = node.get("args") if isinstance(node, dict) else None
+        args: Any = node.get("args") if isinstance(node, dict) else None
         kept = node.get("kwargs") if isinstance(node, dict) else None
         kept = {**kept} if isinstance(kept, dict) else {"": kept}
         training = kept.pop("training", None)
-        others = [value for value in kept.values() if value]
-        others += [training] * (type(training) not in (bool, type(None)))
-        if not isinstance(arguments, list) or len(arguments) != 1 or others:
+        kept = {name: value for name, value in kept.items() if value is not None}
+        odd = type(training) not in (bool, type(None)) or not isinstance(args, list)
+        alone = not odd and len(args) == 1 and not any(kept.values())
+        if odd or not (alone or is_own(entry)):
             raise ArgumentError(
                 f"the layer {_name(entry)!r} is called with more than its inputs, "
                 "which is not supported."
             )
-        (taken,) = arguments
-        several = isinstance(taken, list)
-        names = tuple(_taken(one) for one in (taken if several else [taken]))
-        yield names if several else names[0], training
+        found = [_taken(value, several) for value in args]
+        named = {name: _taken(value, several) for name, value in kept.items()}
+        taken = found[0] if alone else Arguments(tuple(found), named)
+        yield encoded(taken, str), training
 
 
-def _taken(tensor: Json) -> str:
-    """Return the name of what a call takes."""
-    config = tensor.get("config") if isinstance(tensor, dict) else None
-    history = config.get("keras_history") if isinstance(config, dict) else None
-    name, number, output = _history(history, "inputs of another kind")
-    if output != 0:
-        raise ArgumentError(f"{name!r} gives several outputs: that is not supported.")
-    return call_name(name, number)
+def _taken(value: Json, several: frozenset[str]) -> Any:
+    """Return what a call takes: names, in lists and dictionaries, and constants."""
+    if isinstance(value, list):
+        return tuple(_taken(entry, several) for entry in value)
+    if not isinstance(value, dict):
+        return Constant(value)
+    kind, config = value.get("class_name"), value.get("config")
+    if kind is None:
+        return {name: _taken(entry, several) for name, entry in value.items()}
+    config = config if isinstance(config, dict) else {}
+    if kind == "__tuple__":
+        return _taken(config.get("value"), several)
+    return _history(config.get("keras_history"), "inputs of another kind", several)

@@ -22,12 +22,13 @@ from jaxnet_mini.core import constraints, initializers, regularizers
 from jaxnet_mini.core.layers import Base, Input
 from jaxnet_mini.core.losses import FunctionLoss
 from jaxnet_mini.core.networks import outline as outlines
-from jaxnet_mini.core.networks import own_layers
+from jaxnet_mini.core.networks import own_layers, running
 from jaxnet_mini.core.networks.composed import Composed, shaped
 from jaxnet_mini.core.networks.graph import Graph, names_in
 from jaxnet_mini.core.networks.operations import Operation
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.serial import Serial
+from jaxnet_mini.core.networks.sources import results
 from jaxnet_mini.core.optimizers import Optimizer
 from jaxnet_mini.core.types import Shape, is_shape
 from jaxnet_mini.errors import ArgumentError
@@ -140,7 +141,8 @@ def _layer(part: LayerOutline, config: Json, within: str) -> dict[str, Json]:
         config: as `jaxnet_mini.files.config` has it.
         within: the policy of the network in which it stands.
     """
-    layer, named = part.layer, {"name": part.name}
+    named: dict[str, Json] = {"name": part.name}
+    layer: Any = part.layer
     if type(layer) is Serial:
         inner = outlines.outline(layer, part.input_shape)
         arguments = config["config"]
@@ -159,7 +161,14 @@ def _layer(part: LayerOutline, config: Json, within: str) -> dict[str, Json]:
         kept = {"trainable": True, "dtype": within} | written["config"]
         written["config"] = named | kept | named
     if part.params or part.state:
-        written["build_config"] = {"input_shape": [None, *part.input_shape]}
+        shapes = {"input_shape": [None, *part.input_shape]}
+        if own_layers.is_own(layer) and not is_shape(part.input_shape):
+            shapes = layer.build_shapes(running.zeros(part.input_shape))
+        several = len(shapes) > 1
+        one: Json = next(iter(shapes.values()))
+        written["build_config"] = (
+            {"shapes_dict": shapes} if several else {"input_shape": one}
+        )
     return written
 
 
@@ -176,7 +185,8 @@ def _graph(
     layers = {}
     for call in net.calls:
         taken = call.inputs(shapes)
-        shapes[call.name], params = shaped(call, jax.random.key(0), taken)
+        shape, params = shaped(call, jax.random.key(0), taken)
+        shapes |= results(call.name, shape)
         if call.owns:
             known = LayerOutline(call.name, call.layer, taken, (), params)
             layers[call.name] = _layer(known, own[call.name], policy)

@@ -10,8 +10,8 @@ from jaxnet_mini.base.arguments import check_word
 from jaxnet_mini.core import symbols
 from jaxnet_mini.core.networks import symbolic
 from jaxnet_mini.core.networks.composed import Composed
+from jaxnet_mini.core.networks.sources import as_inputs
 from jaxnet_mini.core.networks.symbolic import Written
-from jaxnet_mini.core.symbols import Symbol
 from jaxnet_mini.core.types import is_shape
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.models import places
@@ -31,15 +31,15 @@ def as_layer(held: Held) -> Composed:
     return dataclasses.replace(blueprint.net, name=blueprint.name, input_shape=known)
 
 
-def called(held: Held, x: Any, training: bool | None) -> Symbol:
+def called(held: Held, x: Any, training: bool | None) -> Any:
     """Return what a model will give, as a layer of another one; see `Model.__call__`.
 
     The model takes the shape that comes where it has none. It is the same layer at each
     call, so that in a model that calls it twice it stands once.
     """
     if not held.blueprint.built:
-        symbol = symbols.called(as_layer(held), x, training)
-        shape = jax.tree.map(lambda own: own.output_shape, symbol.sources)
+        symbols.called(as_layer(held), x, training)  # an error before it is built
+        shape = jax.tree.map(lambda own: own.symbol.output_shape, as_inputs(x))
         held.build(held.blueprint.for_inputs(shape))
     if held.called is None or held.called[0] is not held.blueprint:
         held.called = held.blueprint, as_layer(held)

@@ -13,10 +13,9 @@ from jaxnet_mini.base.policies import DTypePolicy
 from jaxnet_mini.core import symbols
 from jaxnet_mini.core.layers import Input
 from jaxnet_mini.core.layers.base import OF_A_MODEL
-from jaxnet_mini.core.networks import calls, protocol
+from jaxnet_mini.core.networks import protocol, sources
 from jaxnet_mini.core.networks.graph import NETWORKS
 from jaxnet_mini.core.networks.outline import LayerOutline
-from jaxnet_mini.core.symbols import Symbol
 from jaxnet_mini.core.types import Layer, Variables
 from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import LayerError, StateError
@@ -147,10 +146,11 @@ class Handle:
 
         An `Input` has none.
         """
-        return [] if isinstance(self.pure, Input) else self.output.sources
+        of_input = isinstance(self.pure, Input)
+        return [] if of_input else jax.tree.leaves(self.output)[0].sources
 
     @property
-    def output(self) -> Symbol:
+    def output(self) -> Any:
         """What stands for its outputs, likewise."""
         found = functional.written(self._model._held).by_name
         return found[self.name]
@@ -170,21 +170,23 @@ class Handle:
             )
         return places.at(self._model._held.untrained().variables, self._place[0])
 
-    def __call__(self, x: Any, training: bool | None = None) -> Any:
+    def __call__(self, *given: Any, training: bool | None = None, **named: Any) -> Any:
         """Return the layer's outputs for a batch, or what stands for them.
 
         Args:
-            x: inputs, ``(batch, ...)``, or what stands for them in a model that is
+            *given: inputs, ``(batch, ...)``, or what stands for them in a model that is
                 being written.
             training: whether it acts as in training; None for what such a model does.
+            **named: what else the ``call`` of a class of one's own takes.
         """
+        x, training = sources.called_with(self.pure, given, named, training)
         if symbols.is_symbolic(x):
             return symbols.called(self.pure, x, training)
         drawn = training or protocol.always_training(self.pure)
         key = self._model._held.next_key() if drawn else None
         variables = self._variables()
         with transfers.meant():
-            x = jax.tree.map(jnp.asarray, calls.as_inputs(x))
+            x = jax.tree.map(jnp.asarray, x)
             return protocol.run(
                 self.pure,
                 *variables,

@@ -14,6 +14,7 @@ from jaxnet_mini.core.networks.outline import LayerOutline, NetOutline
 from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.training.goals import Goal
 from jaxnet_mini.core.training.trainer import Trainer
+from jaxnet_mini.core.types import is_shape
 from jaxnet_mini.errors import TrainingWarning
 
 _KEEPING = (Identity, Flatten, Reshape)
@@ -81,7 +82,8 @@ def _of_goal(
 ) -> list[str]:
     """Return what is wrong of an output, unless it is ``told`` of its units."""
     texts = []
-    if isinstance(goal.loss, _OF_CLASSES) and (shape or ())[-1:] == (1,) and not told:
+    units = shape[-1:] if is_shape(shape) else ()
+    if isinstance(goal.loss, _OF_CLASSES) and units == (1,) and not told:
         texts.append(
             f"{goal.loss!r} compares classes, and the network has one output, of "
             "which the loss is always 0: use BinaryCrossentropy, or one unit for each "

@@ -52,9 +52,6 @@ class Called(Layer):
     def _written(self) -> Any:  # passed over by what tells layers apart
         raise NotImplementedError
 
-    keys: tuple[str, ...] | None = None
-    """Of a dictionary that ``call`` takes; None where it takes another thing."""
-
     @property
     def output_names(self) -> tuple[str, ...]:
         """What several outputs are called: their keys, or their places from 1.
@@ -104,16 +101,12 @@ class Called(Layer):
         if not keyed and (one or rows == len(parts) != shapes[0][0]):
             return None
         names = tuple(x) if keyed else tuple(f"input_{n + 1}" for n in range(len(x)))
-        vars(self)["keys"] = names if keyed else None
         own = str(self.name)
         while own in names:
             own += "_"
-        graph = Graph((Node(own, self, names),), names, own)
+        taken: Any = dict(zip(names, names, strict=True)) if keyed else names
+        graph = Graph((Node(own, self, taken),), names, own)
         return graph, tuple(shape[1:] for shape in shapes)
-
-    def _run(self, scope: Any, x: Any) -> Any:
-        keyed = self.keys and dict(zip(self.keys, x, strict=True))
-        return super()._run(scope, keyed or x)
 
     @property
     def _attributes(self) -> dict[str, Any]:

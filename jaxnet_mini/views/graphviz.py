@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
-from jax import Array
 
 from jaxnet_mini.base import arguments
 from jaxnet_mini.core.networks import outline, protocol, serial
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.repeat import Repeat
 from jaxnet_mini.core.networks.serial import Serial
-from jaxnet_mini.core.types import Params, State
+from jaxnet_mini.core.types import Params, State, is_shape
 from jaxnet_mini.errors import ArgumentError, MissingExtraError, find, import_extra
 from jaxnet_mini.views.summary import count
 from jaxnet_mini.views.svg import (
@@ -230,11 +229,15 @@ def _label(part: LayerOutline, built: bool, shown: Mapping[str, bool]) -> str:
 
 def _output_dtype(part: LayerOutline) -> str:
     """Return the dtype of a layer's outputs for floats, without computing any."""
-    x = jax.ShapeDtypeStruct((1, *part.input_shape), jnp.result_type(float))
+    x = jax.tree.map(
+        lambda own: jax.ShapeDtypeStruct((1, *own), jnp.result_type(float)),
+        part.input_shape,
+        is_leaf=is_shape,
+    )
 
-    def outputs(params: Params, state: State, x: Array) -> Array:
+    def outputs(params: Params, state: State, x: Any) -> Any:
         key = jax.random.key(0)  # of what draws in predictions too
-        outputs: Array = protocol.run(part.layer, params, state, x, key=key)[0]
-        return outputs
+        return protocol.run(part.layer, params, state, x, key=key)[0]
 
-    return str(jax.eval_shape(outputs, *part.variables, x).dtype)
+    given = jax.tree.leaves(jax.eval_shape(outputs, *part.variables, x))
+    return ", ".join(dict.fromkeys(str(own.dtype) for own in given))

@@ -13,8 +13,9 @@ from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.composed import Composed
 from jaxnet_mini.core.networks.graph import names_in
 from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.networks.sources import giver
 from jaxnet_mini.core.training import frozen
-from jaxnet_mini.core.types import Shape
+from jaxnet_mini.core.types import Shape, is_shape
 
 ROOMY, NARROW = 65, 40
 """How many letters a line needs for the table in its usual widths, and at least."""
@@ -105,8 +106,11 @@ def _connections(
     found = {}
     for part in parts if inputs else ():
         every = (part.sources, *(again.sources for again in part.again))
-        taken = [calls[name] for sources in every for name in names_in(sources)]
-        found[part.name] = ",\n".join(f"{name}[{number}][0]" for name, number in taken)
+        names = (name for sources in every for name in names_in(sources))
+        taken = ((name, 0) if name in inputs else giver(name) for name in names)
+        found[part.name] = ",\n".join(
+            "{}[{}][{}]".format(*calls[name], place) for name, place in taken
+        )
     return found
 
 
@@ -165,8 +169,10 @@ def _rows(
             yield from _rows(inner, built, nested, {}, level + 1)
 
 
-def _shown(shape: Shape) -> str:
-    return f"({', '.join(['None', *map(str, shape)])})"
+def _shown(shape: Any) -> str:
+    if is_shape(shape):
+        return f"({', '.join(['None', *map(str, shape)])})"
+    return f"[{', '.join(map(_shown, jax.tree.leaves(shape, is_leaf=is_shape)))}]"
 
 
 def _mask(part: LayerOutline) -> Any:

@@ -9,10 +9,12 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
+import jax
+
 from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks.graph import names_in
 from jaxnet_mini.core.networks.outline import LayerOutline
-from jaxnet_mini.core.types import Shape
+from jaxnet_mini.core.types import is_shape
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.views.summary import count
 
@@ -194,9 +196,12 @@ def parts_of(model: Any) -> tuple[LayerOutline, ...]:
     return parts
 
 
-def shape_text(shape: Shape) -> str:
+def shape_text(shape: Any) -> str:
     """Return a shape as Keras shows it, None standing for the batch axis."""
-    return str((None, *shape))
+    if is_shape(shape):
+        return str((None, *shape))
+    shapes = jax.tree.leaves(shape, is_leaf=is_shape)
+    return f"[{', '.join(map(shape_text, shapes))}]"
 
 
 def activation_name(layer: Any) -> str | None:

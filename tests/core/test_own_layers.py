@@ -355,3 +355,8 @@ def test_bad_classes_are_told_what_to_do():
 
 def grown(layer):
     layer.inner = Counting()
+
+
+def test_layers_called_by_themselves_begin_differently():
+    one, other = Linear(3), Linear(3)
+    assert not np.array_equal(one(X), other(X))

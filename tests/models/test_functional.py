@@ -104,14 +104,14 @@ def test_functions_and_operators_are_steps_of_a_model(tmp_path):
     assert [type(layer.pure) for layer in model.layers] == [jn.Input, jn.Dense]
     assert isinstance(model.get_layer("dense"), jn.Dense)
     names = {part.name for part in model.outline}
-    assert {"add", "add_1", "power_1", "get_item", "split_1"} <= names
+    assert {"add", "add_1", "power_1", "get_item", "split"} <= names
     kernel, bias = model.get_weights()
     wanted = np.concatenate(stepped(X, X @ kernel + bias, np), axis=-1)
     np.testing.assert_allclose(model.predict(X), wanted, rtol=1e-5, atol=1e-5)
     model.save(tmp_path / "model.safetensors")
     assert jn.models.load_model(tmp_path / "model.safetensors").net == model.net
     assert jn.models.clone_model(model).net == model.net
-    assert "split_1 (Split)" in model._repr_html_()
+    assert "split (Split)" in model._repr_html_()
 
 
 def test_whole_numbers_are_floats_where_an_input_says_nothing_else():

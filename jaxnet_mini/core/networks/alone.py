@@ -11,9 +11,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.base import seeds
 from jaxnet_mini.core import random, symbols
-from jaxnet_mini.core.networks import added, calls, protocol
+from jaxnet_mini.core.networks import added, protocol, sources
 from jaxnet_mini.core.types import Layer, Variables
 
 ALONE, LOSS = "_alone", "_alone_loss"
@@ -31,28 +30,33 @@ class Alone:
     def _alone(self) -> Variables | None:  # passed over by what compares layers
         return None
 
-    def __call__(self, x: Any, training: bool | None = None) -> Any:
+    def __call__(self, *given: Any, training: bool | None = None, **named: Any) -> Any:
         """Return the outputs for a batch, by weights that belong to no model.
 
-        They are drawn at the first call with the default seed, and stay as they are;
+        They are drawn at the first call, others for each layer, and stay as they are;
         what the layer remembers goes on from call to call. A model in which the layer
         stands later begins with them, and trains its own.
 
         Args:
-            x: inputs, ``(batch, ...)``, or several; or what stands for them in a
-                model that is being written, see `jaxnet_mini.Model`.
+            *given: what ``call`` takes: inputs, ``(batch, ...)``, in any structure; or
+                what stands for them in a model that is being written, see
+                `jaxnet_mini.Model`.
             training: whether it acts as in training, without random numbers; None for
                 what the model does that is being written.
+            **named: what ``call`` takes by name.
+
+        Raises:
+            LayerError: ``call`` takes other arguments.
         """
         layer: Any = self
+        x, training = sources.called_with(layer, given, named, training)
         if symbols.is_symbolic(x):
             return symbols.called(layer, x, training)
-        x = jax.tree.map(jnp.asarray, calls.as_inputs(x))
+        x = jax.tree.map(jnp.asarray, x)
         if self._alone is None:
             shape = jax.tree.map(lambda leaf: leaf.shape[1:], x)
             with jax.ensure_compile_time_eval():
-                key = jax.random.key(seeds.default_seed())
-                vars(self)[ALONE] = protocol.init(layer, key, shape)
+                vars(self)[ALONE] = protocol.init(layer, random.next_key(), shape)
         params, state = self._weights_alone()
         own = random.next_key() if protocol.always_training(layer) else None
         y, after = protocol.run(

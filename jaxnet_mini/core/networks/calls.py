@@ -18,17 +18,14 @@ from jaxnet_mini.core import precision, random
 from jaxnet_mini.core.networks import activity, protocol
 from jaxnet_mini.core.networks.composed import naming
 from jaxnet_mini.core.networks.serial import unique_names
-from jaxnet_mini.core.types import Layer, Params, RandomKey, Shape, State, as_float
+from jaxnet_mini.core.networks.sources import called_with
+from jaxnet_mini.core.types import Layer, Params, RandomKey, State, as_float
 from jaxnet_mini.core.values import MADE_OF, mapped
 from jaxnet_mini.core.variables import Spec, Variable, plain, spec_of
-from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
+from jaxnet_mini.errors import ArgumentError, LayerError
 
 SCOPE = "_scope"
 """Where a copy keeps what its call computes with; no other object has one."""
-
-
-ROWS = 2
-"""In the batch by which shapes are looked at: one row would be broadcast unnoticed."""
 
 
 FIRST_WEIGHT = 2**31
@@ -178,15 +175,18 @@ class Part:
     def __init__(self, layer: Layer, name: str, scope: Scope) -> None:
         self._layer, self._name, self._scope = layer, name, scope
 
-    def __call__(self, x: Any, training: bool | None = None) -> Any:
+    def __call__(self, *given: Any, training: bool | None = None, **named: Any) -> Any:
         """Return the outputs, with the layer's own part of the parameters.
 
         Args:
-            x: one array, or a tuple, list or dictionary of them.
+            *given: one array, or a tuple, list or dictionary of them, and what else
+                the layer's ``call`` takes.
             training: None for that of the layer around it.
+            **named: likewise.
         """
         scope, layer, name = self._scope, self._layer, self._name
-        x = jax.tree.map(lambda leaf: jnp.asarray(plain(leaf)), as_inputs(x))
+        x, training = called_with(layer, given, named, training)
+        x = jax.tree.map(lambda leaf: jnp.asarray(plain(leaf)), x)
         if scope.first and name not in scope.shapes:
             shape = scope.shapes[name] = jax.tree.map(lambda leaf: leaf.shape[1:], x)
             with naming(name):
@@ -245,11 +245,6 @@ class Part:
 
     def __repr__(self) -> str:
         return repr(self._layer)
-
-
-def as_inputs(x: Any) -> Any:
-    """Return what a layer is called with, as layers here take it."""
-    return tuple(x) if isinstance(x, list) else x
 
 
 def places_of(held: Mapping[str, Any]) -> dict[str, Any]:
@@ -371,26 +366,3 @@ def add_loss(owner: Any, loss: Any) -> None:
     scope.check_adding()
     leaves = (as_float(jnp.asarray(leaf)) for leaf in jax.tree.leaves(loss))
     scope.added.extend(map(jnp.sum, map(precision.widened, leaves)))
-
-
-def zeros(shape: Any) -> Any:
-    """Return a small batch of zeros, of a shape or of several."""
-    if isinstance(shape, Mapping):
-        return {name: zeros(own) for name, own in shape.items()}
-    if any(isinstance(size, tuple | list) for size in shape):
-        return tuple(map(zeros, shape))
-    return jnp.zeros((ROWS, *shape), jax.dtypes.canonicalize_dtype(float))
-
-
-def row_shape(layer: Any, y: Array) -> Shape:
-    """Return the shape of what a layer gives for one row of `zeros`.
-
-    Raises:
-        ShapeError: it does not give one row for each.
-    """
-    if y.shape[:1] != (ROWS,):
-        raise ShapeError(
-            f"{layer!r} gave outputs of shape {y.shape} for {ROWS} rows: call must "
-            "return one row for each, with the batch axis first."
-        )
-    return y.shape[1:]

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.core.networks import protocol
+from jaxnet_mini.core.networks.sources import Sources, filled, results
 from jaxnet_mini.core.types import Layer, Params, RandomKey, State
 from jaxnet_mini.errors import LayerError, ShapeError
 
@@ -27,14 +28,14 @@ class Call(NamedTuple):
         weights: under which name its parameters and its state are; two calls with one
             share them.
         layer: which.
-        sources: the name of what it takes, or a tuple of them.
+        sources: the names of what it takes, see `jaxnet_mini.core.networks.sources`.
         training: whether it acts as in training; None for what its network does.
     """
 
     name: str
     weights: str
     layer: Layer
-    sources: str | tuple[str, ...]
+    sources: Sources
     training: bool | None = None
 
     @property
@@ -48,9 +49,13 @@ class Call(NamedTuple):
 
     def inputs(self, values: dict[str, Any]) -> Any:
         """Return what it takes, of all that there is by name."""
-        if isinstance(self.sources, str):
-            return values[self.sources]
-        return tuple(values[name] for name in self.sources)
+
+        def value(name: str) -> Any:
+            if name not in values:
+                raise ShapeError(f"no array is {name!r}: fewer are given there.")
+            return values[name]
+
+        return filled(self.sources, value)
 
 
 class Composed(protocol._ByUpdate, abc.ABC):
@@ -90,7 +95,8 @@ class Composed(protocol._ByUpdate, abc.ABC):
         for call, own_key in self._keys(key):
             init = call.layer.init if call.owns else functools.partial(shaped, call)
             with naming(call.name):
-                shapes[call.name], own = init(own_key, call.inputs(shapes))
+                shape, own = init(own_key, call.inputs(shapes))
+                shapes |= results(call.name, shape)
                 if call.owns:
                     params[call.name] = own
                 else:
@@ -109,7 +115,7 @@ class Composed(protocol._ByUpdate, abc.ABC):
             shape = call.inputs(shapes)
             if call.owns and protocol.has_state(call.layer):
                 states[call.name] = protocol.init_state(call.layer, shape)
-            shapes[call.name] = shaped(call, key, shape)[0]
+            shapes |= results(call.name, shaped(call, key, shape)[0])
         return states
 
     def update(
@@ -138,7 +144,7 @@ class Composed(protocol._ByUpdate, abc.ABC):
                     "remembers something: begin with net.init_state(input_shape)."
                 )
             with naming(call.name):
-                values[call.name], own = protocol.run(
+                y, own = protocol.run(
                     call.layer if self.trainable else protocol.frozen(call.layer),
                     params[call.weights],
                     after[call.weights] if has_state else {},
@@ -148,6 +154,7 @@ class Composed(protocol._ByUpdate, abc.ABC):
                     mask=mask,
                     within=self.dtype,
                 )
+            values |= results(call.name, y)
             if has_state:
                 after[call.weights] = own
         return self.outputs_of(values), after

@@ -6,13 +6,14 @@ needed often.
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, TypeAlias
 
 from jaxnet_mini.core.fields import Checked, Flag, Newer
 from jaxnet_mini.core.layers import Add, Concatenate
 from jaxnet_mini.core.networks.composed import Call, Composed
 from jaxnet_mini.core.networks.serial import Serial, check_layers, serial
+from jaxnet_mini.core.networks.sources import Sources, check_sources, filled, giver
 from jaxnet_mini.core.types import Layer
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError, ShapeError
@@ -39,14 +40,16 @@ def _check_names(argument: str, value: Any, keys: bool = True) -> Names:
 
 
 def names_in(names: Names) -> tuple[str, ...]:
-    """Return all names, in order.
+    """Return all names, in order, of outputs or of what a call takes.
 
     >>> names_in("x"), names_in(("a", "b")), names_in((("left", "a"),))
     (('x',), ('a', 'b'), ('a',))
     """
-    if isinstance(names, str):
-        return (names,)
-    return tuple(entry if isinstance(entry, str) else entry[1] for entry in names)
+    if not isinstance(names, str) and isinstance(names[0], tuple):
+        return tuple(name for _, name in names)
+    found: list[str] = []
+    filled(names, found.append)
+    return tuple(found)
 
 
 def output_names(net: Any) -> tuple[str, ...]:
@@ -55,7 +58,11 @@ def output_names(net: Any) -> tuple[str, ...]:
     There is none for a network whose output is one.
     """
     if isinstance(net, Graph) and not isinstance(net.outputs, str):
-        return tuple(own if isinstance(own, str) else own[0] for own in net.outputs)
+        if not isinstance(net.outputs[0], str):
+            return tuple(key for key, _ in net.outputs)
+        givers = [giver(own)[0] for own in net.outputs]
+        numbers = [givers[:place].count(own) for place, own in enumerate(givers)]
+        return tuple(map(call_name, givers, numbers))
     names: tuple[str, ...] = getattr(_last(net), "output_names", ())
     return names
 
@@ -118,14 +125,16 @@ class Node(Value):
         name: of its outputs, and of its parameters.
         layer: a layer, or the name of a node before it whose layer and weights it
             shares.
-        sources: the name of an input or a node before it, or a tuple of such names.
+        sources: the name of an input or a node before it, or a tuple or a dictionary of
+            such names, see `jaxnet_mini.core.networks.sources`. The second of several
+            arrays that a node gives is ``"node/1"``.
         training: whether the layer acts as in training, whatever the graph does; None
             for what the graph does.
     """
 
     name: str
     layer: Any
-    sources: Annotated[str | tuple[str, ...], Checked(_check_names, keys=False)]
+    sources: Annotated[Sources, Checked(check_sources)]
     training: Newer[Flag | None] = None
 
 
@@ -252,21 +261,27 @@ def _check_graph(net: Graph) -> None:
         known[node.name] = False
     for name in names_in(net.outputs):
         _check_known("an output is", name, known)
-    wanted = {*names_in(net.outputs)}
+    wanted = {*_givers(net.outputs)}
     for node in reversed(net.nodes):
         if node.name not in wanted:
             raise ArgumentError(
                 f"node {node.name!r} leads to no output, and would learn nothing: "
                 "leave it out, or name it in outputs."
             )
-        wanted |= {*names_in(node.sources)}
+        wanted |= {*_givers(node.sources)}
     for name in names_in(net.inputs):
         if name not in wanted:
             raise ArgumentError(f"no node takes the input {name!r}: leave it out.")
 
 
+def _givers(names: Any) -> Iterator[str]:
+    """Yield names, and of what is one of several arrays that of the node."""
+    for name in names_in(names):
+        yield from (name, giver(name)[0])
+
+
 def _check_known(who: str, name: str, known: Mapping[str, Any]) -> None:
-    if name not in known:
+    if name not in known and known.get(giver(name)[0]) is not False:
         raise ArgumentError(
             f"{who} {name!r}, which is neither an input nor a node before it. Known "
             f"there: {', '.join(map(repr, known))}."

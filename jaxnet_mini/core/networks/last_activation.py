@@ -7,6 +7,7 @@ from jaxnet_mini.core.layers import Activation, Identity, Softmax
 from jaxnet_mini.core.layers.dense import Dense
 from jaxnet_mini.core.networks.graph import Graph, names_in
 from jaxnet_mini.core.networks.serial import Serial
+from jaxnet_mini.core.networks.sources import giver
 from jaxnet_mini.core.types import Layer
 
 
@@ -61,11 +62,11 @@ def without_activation_of(
         The graph without it, and the function; the same graph and ``linear`` where the
         node's layer or what it gives is used elsewhere too.
     """
-    used = [source for node in net.nodes for source in names_in(node.sources)]
+    used = [giver(s)[0] for node in net.nodes for s in names_in(node.sources)]
     used += [node.layer for node in net.nodes if isinstance(node.layer, str)]
-    at = [node.name for node in net.nodes].index(name)
+    at = [node.name for node in net.nodes].index(giver(name)[0])
     end = net.nodes[at]
-    if isinstance(end.layer, str) or name in used:
+    if isinstance(end.layer, str) or end.name in used or end.name != name:
         return net, activations.linear
     bare, activation = without_last_activation(end.layer)
     end = dataclasses.replace(end, layer=bare)

@@ -14,11 +14,11 @@ from jax import Array
 
 from jaxnet_mini.base.arguments import check_one_of
 from jaxnet_mini.core import ops, symbols
-from jaxnet_mini.core.fields import Checked, Flag, Newer
+from jaxnet_mini.core.fields import Checked, Flag
 from jaxnet_mini.core.layers.base import Base
 from jaxnet_mini.core.layers.basic import EXAMPLES
 from jaxnet_mini.core.symbols import Symbol, Symbolic
-from jaxnet_mini.core.types import Params, Shape, as_alike, is_shape
+from jaxnet_mini.core.types import Params, as_alike, is_shape
 from jaxnet_mini.errors import ArgumentError, ShapeError, short
 
 SLICE, ARRAY, REST = "{slice}", "{array}", "{...}"
@@ -53,14 +53,12 @@ class Operation(Base):
         arguments: what it is called with, plain values; ``"{0}"`` stands for the first
             input of the layer, ``"{1}"`` for the second.
         options: what it is called with by names, as pairs.
-        place: which of several results is the output; None of a function with one.
         floats: whether inputs of whole numbers are cast to floats.
     """
 
     function: Annotated[str, Checked(check_one_of, names=ops.__all__)]
     arguments: tuple[Any, ...] = ("{0}",)
     options: tuple[tuple[str, Any], ...] = ()
-    place: Newer[int | None] = None
     floats: Flag = True
 
     gives_floats = False
@@ -79,14 +77,8 @@ class Operation(Base):
         """See `jaxnet_mini.core.networks.protocol.acts_by_row`."""
         return self.function in _BY_ROW.split()
 
-    def _output_shape(self, input_shape: Any) -> Shape:
-        shapes = self._results(input_shape)
-        shape = shapes if self.place is None else shapes[self.place]
-        own: Shape = shape[1:]
-        return own
-
-    def _results(self, input_shape: Any) -> Any:
-        """Return the shape of the result for `EXAMPLES`, or those of several.
+    def _output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the result, or those of several.
 
         Raises:
             ShapeError: the function does not take such inputs, or does not give one
@@ -107,20 +99,17 @@ class Operation(Base):
                 f"ops.{self.function} does not take inputs of the shapes "
                 f"{[(None, *own) for own in several]}: {message}"
             )
-        shapes = jax.tree.map(lambda one: one.shape, result)
-        for shape in jax.tree.leaves(shapes, is_leaf=is_shape):
+        for shape in (one.shape for one in jax.tree.leaves(result)):
             if shape[:1] != (EXAMPLES,):
                 raise ShapeError(
                     f"ops.{self.function} makes an array of shape {shape} of "
                     f"{EXAMPLES} examples, and the first axis must remain that of the "
                     "examples: compute along others, such as axis=-1."
                 )
-        return shapes
+        return jax.tree.map(lambda one: one.shape[1:], result)
 
-    def forward(self, params: Params, x: Any) -> Array:
-        result = self._computed(x if isinstance(x, tuple) else (x,))
-        y: Array = result if self.place is None else result[self.place]
-        return y
+    def forward(self, params: Params, x: Any) -> Any:
+        return self._computed(x if isinstance(x, tuple) else (x,))
 
     def _computed(self, inputs: Any) -> Any:
         given = as_alike(inputs) if self.floats else inputs
@@ -179,7 +168,7 @@ def _plain(value: Any, found: list[Symbol], where: str) -> Any:
 
 
 def operation(name: str, given: Any, named: Any) -> Any:
-    """Return what stands for what a function of symbols gives; of several a list.
+    """Return what stands for what a function of symbols gives.
 
     Args:
         name: of the function.
@@ -194,12 +183,7 @@ def operation(name: str, given: Any, named: Any) -> Any:
     floats = all(symbol.is_float for symbol in found)
     layer = Operation(name, arguments, options, floats=floats)
     sources = tuple(found) if len(found) > 1 else found[0]
-    results = layer._results(jax.tree.map(lambda one: one.output_shape, sources))
-    if is_shape(results):
-        return symbols.called(layer, sources)
-    places = range(len(results))
-    each = [dataclasses.replace(layer, place=place) for place in places]
-    return [symbols.called(own, sources) for own in each]
+    return symbols.called(layer, sources)
 
 
 symbols.OPERATIONS.append(operation)

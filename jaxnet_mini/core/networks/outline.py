@@ -15,6 +15,7 @@ from jaxnet_mini.core.networks.composed import (
     shapes_of,
 )
 from jaxnet_mini.core.networks.paths import by_path
+from jaxnet_mini.core.networks.sources import Sources, results
 from jaxnet_mini.core.types import Layer, Shape, Variables
 from jaxnet_mini.errors import LayerError
 
@@ -24,7 +25,7 @@ class Again(NamedTuple):
 
     name: str
     output_shape: Shape
-    sources: str | tuple[str, ...]
+    sources: Sources
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +43,7 @@ class LayerOutline:
     output_shape: Any
     params: Any
     state: Any = dataclasses.field(default_factory=dict)
-    sources: str | tuple[str, ...] = ()
+    sources: Sources = ()
     again: tuple[Again, ...] = ()
 
     @property
@@ -104,7 +105,8 @@ def outline(
     names = zip(known, net.names, strict=False)
     parts = {name: dataclasses.replace(part, name=name) for part, name in names}
     shapes = net.named_inputs(input_shape)
-    shapes |= {name: part.output_shape for name, part in parts.items()}
+    for name, part in parts.items():
+        shapes |= results(name, part.output_shape)
 
     def trace() -> None:
         key = jax.random.key(0)
@@ -113,7 +115,7 @@ def outline(
             with naming(call.name):
                 own_key = jax.random.fold_in(key, index)
                 output_shape, params = call.layer.init(own_key, shape)
-                shapes[call.name] = output_shape
+                shapes.update(results(call.name, output_shape))
                 if not call.owns:
                     first = parts[call.weights]
                     check_same_shapes(call, first.params, params)
@@ -146,8 +148,9 @@ def output_shape(net: Composed, input_shape: Any, parts: Iterable[LayerOutline])
     """
     shapes = net.named_inputs(input_shape)
     for part in parts:
-        shapes[part.name] = part.output_shape
-        shapes |= {again.name: again.output_shape for again in part.again}
+        shapes |= results(part.name, part.output_shape)
+        for again in part.again:
+            shapes |= results(again.name, again.output_shape)
     return net.outputs_of(shapes)
 
 

@@ -9,11 +9,15 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.core import inspection, precision, random
-from jaxnet_mini.core.networks import added, alone, calls
+from jaxnet_mini.core.networks import added, alone, calls, sources
 from jaxnet_mini.core.networks.calls import Looked, Scope
-from jaxnet_mini.core.types import Shape
+from jaxnet_mini.core.networks.sources import as_inputs
+from jaxnet_mini.core.types import Shape, is_shape
 from jaxnet_mini.core.variables import plain
 from jaxnet_mini.errors import LayerError, ShapeError
+
+ROWS = 2
+"""In the batch by which shapes are looked at: one row would be broadcast unnoticed."""
 
 
 class Running:
@@ -45,7 +49,7 @@ class Running:
         return self
 
     @property
-    def _options(self) -> frozenset[str]:
+    def _options(self) -> tuple[str, ...]:
         """What its ``call`` takes."""
         return inspection.parameters_of(type(self._written), "call")
 
@@ -80,8 +84,8 @@ class Running:
                 key = jax.random.key(0) if training else None
                 scope = self._new_scope({}, {}, key=key, training=training)
                 scope.first = True
-                y = self._run(scope, calls.zeros(input_shape))
-                shape = jax.tree.map(lambda leaf: calls.row_shape(self, leaf), y)
+                y = self._run(scope, zeros(input_shape))
+                shape = jax.tree.map(lambda leaf: row_shape(self, leaf), y)
                 parts = scope.parts, scope.shapes, scope.given, scope.attributes
                 places = calls.places_of(scope.held), scope.always_training
                 found.append(Looked(scope.specs, *parts, shape, *places))
@@ -105,15 +109,38 @@ class Running:
         """Run ``build`` and ``call`` on a copy."""
         copy = calls.copied(self._written, self._attributes, scope)
         x = precision.cast(x, scope.policy)
+        args, named = sources.arguments(x)
+        taken = self._taken(x)
         if type(self).build is not Running.build:
-            shape = jax.tree.map(lambda leaf: (None, *leaf.shape[1:]), x)
-            copy.build(shape)
+            copy.build(**self.build_shapes(x))
             calls.bind(copy, scope)
         given = {"training": scope.training, "mask": scope.mask, "key": scope.key}
-        wanted = {n: v for n, v in given.items() if n in self._options}
+        free = {*self._options} - taken.keys()
+        wanted = {n: v for n, v in given.items() if n in free}
         with random.drawing(scope.next_key):
-            y = copy.call(x, **wanted)
-        return jax.tree.map(lambda leaf: jnp.asarray(plain(leaf)), calls.as_inputs(y))
+            y = copy.call(*args, **wanted | named)
+        return jax.tree.map(lambda leaf: jnp.asarray(plain(leaf)), as_inputs(y))
+
+    def _taken(self, x: Any) -> dict[str, Any]:
+        """Return what ``call`` is called with, by name."""
+        return inspection.bound(type(self._written), "call", *sources.arguments(x))
+
+    def build_shapes(self, x: Any) -> dict[str, Any]:
+        """Return what ``build`` is called with, as in Keras.
+
+        Of a batch that is the shape of the first argument of ``call``, or, where it
+        takes several, as ``x_shape`` that of an argument ``x``, but for masks.
+        """
+        first, *others = inspection.parameters_of(type(self), "build")
+        shapes = {
+            f"{name}_shape": jax.tree.map(lambda leaf: (None, *leaf.shape[1:]), own)
+            for name, own in self._taken(x).items()
+            if not name.endswith("mask")
+            and all(hasattr(leaf, "shape") for leaf in jax.tree.leaves(own))
+        }
+        if not others:
+            return {first: next(iter(shapes.values()))}
+        return {name: shapes[name] for name in (first, *others) if name in shapes}
 
     def _added(self, scope: Scope, x: Any) -> Any:
         """Return what ``call`` added to the loss; padding counts in none of it."""
@@ -129,3 +156,27 @@ class Running:
             return one.added
 
         return added.of_real_rows(scope.added, by_row, x, scope.mask)
+
+
+def zeros(shape: Any) -> Any:
+    """Return a small batch of zeros, of a shape or of several."""
+    floats = jax.dtypes.canonicalize_dtype(float)
+    return jax.tree.map(
+        lambda own: jnp.zeros((ROWS, *own), floats),
+        tuple(shape) if isinstance(shape, list) else shape,
+        is_leaf=is_shape,
+    )
+
+
+def row_shape(layer: Any, y: Array) -> Shape:
+    """Return the shape of what a layer gives for one row of `zeros`.
+
+    Raises:
+        ShapeError: it does not give one row for each.
+    """
+    if y.shape[:1] != (ROWS,):
+        raise ShapeError(
+            f"{layer!r} gave outputs of shape {y.shape} for {ROWS} rows: call must "
+            "return one row for each, with the batch axis first."
+        )
+    return y.shape[1:]

@@ -6,11 +6,14 @@ That says which call takes what; here calls are put in order and named.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import jax
+
 from jaxnet_mini.core.layers import Input
 from jaxnet_mini.core.networks.composed import Composed
 from jaxnet_mini.core.networks.graph import Graph, Node, call_name
 from jaxnet_mini.core.networks.order import by_depth
 from jaxnet_mini.core.networks.serial import unique_names
+from jaxnet_mini.core.networks.sources import encoded, results
 from jaxnet_mini.core.symbols import Symbol, called, is_symbolic
 from jaxnet_mini.core.types import Layer
 from jaxnet_mini.errors import ArgumentError
@@ -34,7 +37,7 @@ class Written(NamedTuple):
     input_shape: Any
     inputs: list[Symbol]
     outputs: Any
-    by_name: dict[str, Symbol]
+    by_name: dict[str, Any]
 
 
 def written(net: Composed, input_shape: Any, given: Mapping[str, Any]) -> Written:
@@ -51,7 +54,9 @@ def written(net: Composed, input_shape: Any, given: Mapping[str, Any]) -> Writte
     }
     values = dict(inputs)
     for call in net.calls:
-        values[call.name] = called(call.layer, call.inputs(values), call.training)
+        values |= results(
+            call.name, called(call.layer, call.inputs(values), call.training)
+        )
     own = {call.name: values[call.name] for call in net.calls if call.owns} | inputs
     outputs = net.outputs_of(values)
     return Written(net, input_shape, list(inputs.values()), outputs, own)
@@ -80,16 +85,21 @@ def graph_of(
     ins, outs = _symbols("inputs", inputs), _symbols("outputs", outputs)
     names = _input_names(inputs, ins)
     between = dict(_between(outs, {*names}))
-    for symbol in outs:
-        if symbol.key in names:
-            raise ArgumentError(
-                f"{symbol!r} is an input and an output: let a layer stand between, "
-                "such as layers.Identity()(x)."
-            )
-    sources = {key: [s.key for s in _taken(symbol)] for key, symbol in between.items()}
+
+    def source(symbol: Symbol) -> int:
+        return symbol.key if symbol.key in names else symbol.step.key
+
+    def name(symbol: Symbol) -> str:
+        whole = symbol.place is None or symbol.key in names
+        return names[source(symbol)] + ("" if whole else f"/{symbol.place}")
+
+    sources = {
+        key: [*map(source, jax.tree.leaves(symbol.sources))]
+        for key, symbol in between.items()
+    }
     now = {key: latest(symbol.layer) for key, symbol in between.items()}
     layers = {key: id(layer) for key, layer in now.items()}
-    order = by_depth(sources, layers, [symbol.key for symbol in outs])
+    order = by_depth(sources, layers, [*map(source, outs)])
     first = {layers[key]: key for key in reversed(order)}
     owners = [key for key in order if first[layers[key]] == key]
     own = unique_names((now[key] for key in owners), names.values())
@@ -100,23 +110,19 @@ def graph_of(
         symbol, layer = between[key], layers[key]
         numbers[layer] += 1
         names[key] = call_name(of_layers[layer], numbers[layer])
-        of = tuple(names[source] for source in sources[key])
         nodes.append(
             Node(
                 names[key],
                 of_layers[layer] if numbers[layer] else now[key],
-                of if isinstance(symbol.sources, tuple) else of[0],
+                encoded(symbol.sources, name),
                 symbol.training,
             )
         )
-    start = tuple(names[symbol.key] for symbol in ins)
-    end = [names[symbol.key] for symbol in outs]
-    several = len(ins) > 1
-    net = Graph(tuple(nodes), start if several else start[0], _like(outputs, end))
-    by_name = {names[symbol.key]: symbol for symbol in ins}
-    by_name |= {names[key]: between[key] for key in owners}
-    shapes = tuple(symbol.output_shape for symbol in ins)
-    shape = shapes if several else shapes[0]
+    start = _like(None, [names[symbol.key] for symbol in ins])
+    net = Graph(tuple(nodes), start, _like(outputs, [*map(name, outs)]))
+    by_name: dict[str, Any] = {names[symbol.key]: symbol for symbol in ins}
+    by_name |= {names[key]: between[key].given for key in owners}
+    shape = _like(None, [symbol.output_shape for symbol in ins])
     return Written(net, shape, ins, _like(outputs, outs), by_name)
 
 
@@ -139,17 +145,12 @@ def _symbols(argument: str, given: Any) -> list[Symbol]:
     return [entry.symbol for entry in entries]
 
 
-def _taken(symbol: Symbol) -> tuple[Symbol, ...]:
-    own = symbol.sources
-    return own if isinstance(own, tuple) else (own,)
-
-
 def _input_names(given: Any, symbols: list[Symbol]) -> dict[int, str]:
     """Return the names of inputs by their symbols' keys."""
     names: dict[int, str] = {}
     keys = list(given) if isinstance(given, Mapping) else [None] * len(symbols)
     for own, symbol in zip(keys, symbols, strict=True):
-        is_input = not _taken(symbol)
+        is_input = symbol.sources == ()
         name = own or (getattr(symbol.layer, "name", None) if is_input else None)
         number = 0
         while name is None or (not own and name in names.values() and number):
@@ -163,16 +164,22 @@ def _input_names(given: Any, symbols: list[Symbol]) -> dict[int, str]:
 
 def _between(outputs: list[Symbol], inputs: set[int]) -> Iterator[tuple[int, Symbol]]:
     """Yield all symbols on the way from the inputs to the outputs, by their keys."""
-    seen, waiting = {*inputs}, list(outputs)
+    for symbol in outputs:
+        if symbol.key in inputs:
+            raise ArgumentError(
+                f"{symbol!r} is an input and an output: let a layer stand between, "
+                "such as layers.Identity()(x)."
+            )
+    seen, waiting = set[int](), list(outputs)
     while waiting:
         symbol = waiting.pop()
-        if symbol.key in seen:
+        if symbol.key in inputs or symbol.step.key in seen:
             continue
-        if not _taken(symbol):
+        if symbol.sources == ():
             raise ArgumentError(
                 f"the outputs depend on {symbol.layer!r}, which is not among the "
                 "inputs: name it there."
             )
-        seen.add(symbol.key)
-        yield symbol.key, symbol
-        waiting += _taken(symbol)
+        seen.add(symbol.step.key)
+        yield symbol.step.key, symbol.step
+        waiting += jax.tree.leaves(symbol.sources)
