@@ -210,10 +210,7 @@ def _from_elsewhere(leaf: Any) -> Any:
 
     It is as free to go with others as any that nobody has placed.
     """
-    sharding = getattr(leaf, "sharding", None)
-    if not isinstance(sharding, SingleDeviceSharding):
-        return leaf
-    if not threads.is_own(*sharding.device_set):
+    if threads.own_of(leaf) is None:
         return leaf
     if is_key(leaf):
         kind = jax.random.key_impl(leaf)

@@ -19,7 +19,7 @@ import numpy as np
 from jaxnet_mini.core.training import predict as predictions
 from jaxnet_mini.core.training import start
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.devices import forks, transfers
+from jaxnet_mini.devices import forks, threads, transfers
 
 FAST = {"xla_cpu_prefer_vector_width": 512}
 """On a CPU, for training: vectors of AVX-512's full width, where the compiler by itself
@@ -119,7 +119,8 @@ class Program:
         constants = tuple(arguments[index] for index in self._static)
         leaves, structure = jax.tree.flatten(self._variables(arguments))
         shapes = tuple(
-            (np.shape(leaf), getattr(leaf, "dtype", type(leaf))) for leaf in leaves
+            (np.shape(leaf), getattr(leaf, "dtype", type(leaf)), threads.own_of(leaf))
+            for leaf in leaves
         )
         key = (constants, structure, shapes)
         with self._lock:

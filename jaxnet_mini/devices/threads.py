@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from jax import Array
+from jax.sharding import SingleDeviceSharding
 from jaxlib import xla_client
 
 from jaxnet_mini.devices import transfers
@@ -47,6 +48,7 @@ multiplications are faster on the pool wherever its cores are."""
 
 _lock = threading.Lock()
 _known: dict["Step", bool] = {}
+_made: list[Any] = []
 
 
 class Step(NamedTuple):
@@ -97,11 +99,7 @@ def fitting(step: Step, steps: float) -> Any:
         step: what each step computes.
         steps: how many there will be, about.
     """
-    if jax.device_count() > 1 or getattr(jax.config, "jax_default_device", None):
-        return None
-    if (number() or 1) == 1 or not step.kernels:
-        return None
-    if step.rows > MOST_ROWS or max(step.sizes) > MOST_SIZE:
+    if not may_be_one(step) or max(step.sizes) > MOST_SIZE:
         return None
     with _lock:
         # What was once chosen stays: a device has compiled programs of its own.
@@ -112,9 +110,42 @@ def fitting(step: Step, steps: float) -> Any:
     return of_one_thread() if _known[step] else None
 
 
-@functools.cache
-def of_one_thread() -> Any:
-    """Return a CPU device that computes with one thread."""
+def side_by_side(step: Step, jobs: int, seconds: float) -> list[Any]:
+    """Return devices of one thread each, for jobs that need not talk to each other.
+
+    Args:
+        step: what each step of all of them computes.
+        jobs: how many there are.
+        seconds: how long all take together, about.
+
+    Returns:
+        As many devices as are worth while, of which each compiles for itself; none
+        where they would compute other bits, or one is all that there is.
+    """
+    if not may_be_one(step):
+        return []
+    count = min(number() or 1, jobs, int(seconds / SECONDS))
+    with _lock:
+        if count < 2 or not _has_bits_of_the_pool(step):
+            return []
+        return [of_one_thread(index) for index in range(count)]
+
+
+def may_be_one(step: Step) -> bool:
+    """Tell whether one thread may be in question, as far as it is known at once."""
+    if jax.device_count() > 1 or getattr(jax.config, "jax_default_device", None):
+        return False
+    return (number() or 1) > 1 and bool(step.kernels) and step.rows <= MOST_ROWS
+
+
+def of_one_thread(index: int = 0) -> Any:
+    """Return a CPU device that computes with one thread; of each index another one."""
+    while len(_made) <= index:
+        _made.append(_new())
+    return _made[index]
+
+
+def _new() -> Any:
     # XLA reads the variable when the client is made.
     before = os.environ.get(NPROC)
     os.environ[NPROC] = "1"
@@ -127,9 +158,14 @@ def of_one_thread() -> Any:
     return client.local_devices()[0]
 
 
-def is_own(device: Any) -> bool:
-    """Tell whether a device was made here, and is none of JAX's."""
-    return device.platform == "cpu" and device not in jax.devices("cpu")
+def own_of(array: Any) -> Any:
+    """Return the device made here on which an array lies or is to lie, else None."""
+    sharding = getattr(array, "sharding", None)
+    if not isinstance(sharding, SingleDeviceSharding):
+        return None
+    device: Any = next(iter(sharding.device_set))
+    theirs = device.platform != "cpu" or device in jax.devices("cpu")
+    return None if theirs else device
 
 
 def _products(
@@ -151,11 +187,8 @@ def _products(
     return result
 
 
-def _one_is_faster(step: Step) -> bool:
-    """Time the products on JAX's pool and on one thread, in turns.
-
-    Where they differ by a bit, the pool is taken.
-    """
+def _ways(step: Step) -> list[Any]:
+    """Return what computes the products on JAX's pool, and on one thread."""
     rng = np.random.default_rng(0)
     shapes = [step.kernels, [(step.rows, inputs) for inputs, _ in step.kernels]]
     arrays = [[rng.normal(size=s).astype("f") for s in some] for some in shapes]
@@ -163,16 +196,33 @@ def _one_is_faster(step: Step) -> bool:
     options: dict[str, Any] = {"xla_backend_optimization_level": 0}
     program = jax.jit(_products, compiler_options=options)
     ways = []
+    for device in (jax.local_devices()[0], of_one_thread()):
+        placed = jax.device_put(arrays, device)
+        compiled = program.lower(*placed, np.int32(0)).compile()
+        ways.append(functools.partial(compiled, *placed))
+    return ways
+
+
+def _are_equal(ways: list[Any]) -> bool:
+    pool, one = (jax.device_get(jax.tree.leaves(way(np.int32(1)))) for way in ways)
+    return all(map(np.array_equal, pool, one))
+
+
+@functools.cache
+def _has_bits_of_the_pool(step: Step) -> bool:
+    """Tell whether one thread computes the same bits as JAX's pool."""
     with transfers.meant():
-        for device in (jax.local_devices()[0], of_one_thread()):
-            placed = jax.device_put(arrays, device)
-            compiled = program.lower(*placed, np.int32(0)).compile()
-            ways.append(functools.partial(compiled, *placed))
-        pool, one = (
-            [np.asarray(leaf) for leaf in jax.tree.leaves(way(np.int32(1)))]
-            for way in ways
-        )
-        if not all(map(np.array_equal, pool, one)):
+        return _are_equal(_ways(step))
+
+
+def _one_is_faster(step: Step) -> bool:
+    """Time the products on JAX's pool and on one thread, in turns.
+
+    Where they differ by a bit, the pool is taken.
+    """
+    with transfers.meant():
+        ways = _ways(step)
+        if not _are_equal(ways):
             return False
         count = np.int32(max(1, 2e-3 // step.seconds))
         times = [[_seconds(way, count) for way in ways] for _ in range(8)]

@@ -26,12 +26,8 @@ def choose_place(
         is_batch: whether it is that.
         schedule: when to do what.
     """
-    shapes = [
-        leaf.shape for part in outline.parts for leaf in jax.tree.leaves(part.params)
-    ]
     rows = [np.shape(leaf)[:1] for leaf in jax.tree.leaves(x)]
-    # Of products with something else than matrices we know nothing.
-    if any(len(shape) > 2 for shape in shapes) or not rows or not rows[0]:
+    if not rows or not rows[0]:
         return place
     (length,) = rows[0]
     size = length if is_batch else schedule.batch_size or fit_arguments.BATCH_SIZE
@@ -39,5 +35,17 @@ def choose_place(
     if steps is None:
         steps = math.inf if is_batch else -(-length // size)
     epochs = schedule.epochs - schedule.initial_epoch
-    kernels = tuple(shape for shape in shapes if len(shape) == 2)
-    return placement.for_steps(place, Step(min(size, length), kernels), epochs * steps)
+    return placement.for_steps(
+        place, step_of(outline, min(size, length)), epochs * steps
+    )
+
+
+def step_of(outline: NetOutline, rows: int) -> Step:
+    """Return what a step of so many rows computes.
+
+    It has no kernels where they are no matrices, of whose products we know nothing.
+    """
+    leaves = jax.tree.leaves([part.params for part in outline.parts])
+    if any(len(leaf.shape) > 2 for leaf in leaves):
+        return Step(rows, ())
+    return Step(rows, tuple(leaf.shape for leaf in leaves if len(leaf.shape) == 2))

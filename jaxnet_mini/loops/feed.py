@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from jaxnet_mini.core.training.state import NO_ROW, Data, length
 from jaxnet_mini.data.plan import Plan
-from jaxnet_mini.devices import placement
+from jaxnet_mini.devices import placement, transfers
 from jaxnet_mini.devices.placement import Placement
 
 
@@ -62,6 +62,12 @@ class Resident:
     def _device(self) -> Data:
         placed: Data = self._placement.put(self._placement.everywhere(self._host))
         return placed
+
+    def shared(self) -> Data:
+        """Return them as arrays of the host that several devices of it may share."""
+        # XLA's memory is aligned as it has to be for that.
+        examples: Data = jax.tree.map(transfers.to_host, self._device)
+        return examples
 
     def shapes(self, plan: Plan) -> tuple[Any, Any]:
         """Return their shapes and that of an order."""

@@ -2,7 +2,9 @@
 
 import copy
 import dataclasses
+import functools
 import math
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +16,7 @@ from jaxnet_mini.callbacks import (
     CallbackList,
     EarlyStopping,
     History,
+    Logs,
     TerminateOnNaN,
 )
 from jaxnet_mini.callbacks.progress_bar import Stopwatch, SweepBar, named
@@ -26,7 +29,7 @@ from jaxnet_mini.errors import DataError, NonFiniteError
 from jaxnet_mini.loops.prepare import Prepared
 from jaxnet_mini.models import fit as fitting
 from jaxnet_mini.models import held as holding
-from jaxnet_mini.sweeps import group
+from jaxnet_mini.sweeps import group, side_by_side
 from jaxnet_mini.sweeps.result import Member, SweepResult, epoch_of
 from jaxnet_mini.sweeps.space import Candidate
 from jaxnet_mini.views.summary import size
@@ -39,8 +42,13 @@ the end: members that have these alone can train together."""
 class _Ending(Callback):
     """Ends the training of a member, and of no other, where it cannot go on."""
 
-    def __init__(self) -> None:
+    def __init__(self, stop: threading.Event) -> None:
+        self.stop = stop
         self.note = ""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        if self.stop.is_set():
+            self.model.stop_training = True
 
     def on_non_finite(self, error: NonFiniteError) -> None:
         # "the loss turned NaN or infinite in epoch 2 at step 3: the model keeps ..."
@@ -58,6 +66,7 @@ class Job:
 
     def __post_init__(self) -> None:
         self.done: dict[int, Member] = {}
+        self.stop, self._ending = threading.Event(), threading.Lock()
         self.watch = Stopwatch()
         self.watch.start()
 
@@ -88,8 +97,7 @@ class Job:
         if shortage:
             raise DataError(f"{shortage}: go through fewer combinations at a time.")
         if most == 1:
-            for candidate in candidates:
-                self.alone(candidate, prepared)
+            self.each(candidates, prepared)
             return
         alike: dict[Any, list[Candidate]] = {}
         for candidate in candidates:
@@ -100,6 +108,21 @@ class Job:
             each = math.ceil(len(several) / math.ceil(len(several) / most))
             for first in range(0, len(several), each):
                 self.together(several[first : first + each], prepared, each)
+
+    def each(self, candidates: Sequence[Candidate], prepared: Prepared) -> None:
+        """Train members one after another, or as many at a time as there are cores."""
+        together = all(type(callback) in TOGETHER for callback in self.callbacks)
+        places = side_by_side.places(prepared, len(candidates)) if together else []
+        jobs = [functools.partial(self.alone, candidate) for candidate in candidates]
+        if places:
+            told = (
+                f"{len(jobs)} members train {len(places)} at a time, one on each core."
+            )
+            self.bar.remark(told)
+            side_by_side.run(jobs, places, self.stop)
+            return
+        for job in jobs:
+            job(prepared)
 
     def alone(self, candidate: Candidate, prepared: Prepared) -> None:
         """Train a member as ``fit`` does."""
@@ -136,7 +159,7 @@ class Job:
 
     def _callbacks(self) -> tuple[_Ending, list[Callback]]:
         # A callback of an earlier fit knows its model, which need not be copied.
-        ending = _Ending()
+        ending = _Ending(self.stop)
         own = [copy.deepcopy(c, {id(c.model): None}) for c in self.callbacks]
         return ending, [*own, ending]
 
@@ -152,12 +175,14 @@ class Job:
             candidate.settings, model, history, ending.note, epoch,
             candidate.template.net,
         )  # fmt: skip
-        self.done[id(candidate)] = member
-        if self.verbose == 2:
-            told = [f"{name}={value}" for name, value in member.settings.items()]
-            told = [", ".join(told), *named(member.logs), *filter(None, [ending.note])]
-            self.bar.remark(" - ".join(told))
-        self._show(len(self.done))
+        with self._ending:  # of several at a time
+            self.done[id(candidate)] = member
+            if self.verbose == 2:
+                told = [f"{name}={value}" for name, value in member.settings.items()]
+                notes = filter(None, [ending.note])
+                told = [", ".join(told), *named(member.logs), *notes]
+                self.bar.remark(" - ".join(told))
+            self._show(len(self.done))
 
     def _show(self, done: int) -> None:
         self.watch.stop()

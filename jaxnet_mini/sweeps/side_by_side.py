@@ -1,0 +1,108 @@
+"""Members of a sweep on a CPU: one a core, each with a thread of its own.
+
+They have no word to say to each other, where the threads of one member have many.
+"""
+
+import concurrent.futures
+import dataclasses
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import jax
+
+from jaxnet_mini.base import interrupts
+from jaxnet_mini.data.plan import Plan
+from jaxnet_mini.devices import threads, transfers
+from jaxnet_mini.devices.placement import Placement
+from jaxnet_mini.loops.choose_place import step_of
+from jaxnet_mini.loops.feed import Resident
+from jaxnet_mini.loops.prepare import Prepared
+
+LOOK = 0.1
+"""Seconds after which the thread that waits lets Ctrl-C in."""
+
+
+def places(prepared: Prepared, members: int) -> list[Prepared]:
+    """Return the same examples for each thread that is to train members.
+
+    Args:
+        prepared: what all of them learn from.
+        members: how many there are.
+
+    Returns:
+        None at all, where one after another is as well: few steps, or large ones, or
+        settings of JAX that hold in this thread alone.
+    """
+    feed, place = prepared.feed, prepared.place
+    if type(feed) is not Resident or place.mesh is not None or not _alike():
+        return []
+    plan: Plan = prepared.plan((0,))
+    step = step_of(prepared.outline, min(prepared.batch_size, prepared.rows))
+    seconds = members * plan.epochs * (plan.steps or 1) * step.seconds
+    devices = threads.side_by_side(step, members, seconds)
+    if not devices:
+        return []
+    examples = feed.shared()
+    own = [Placement(device=device) for device in devices]
+    return [
+        dataclasses.replace(prepared, place=place, feed=Resident(examples, place))
+        for place in own
+    ]
+
+
+def run(
+    jobs: Iterable[Callable[[Prepared], None]],
+    places: Sequence[Prepared],
+    stop: threading.Event,
+) -> None:
+    """Run jobs, each where there is room next.
+
+    Args:
+        jobs: each takes the examples where it is to compute.
+        places: the examples, for each thread.
+        stop: is set where one of them fails or Ctrl-C comes, which is raised when all
+            have ended.
+    """
+    left, taking = iter(jobs), threading.Lock()
+
+    def work(own: Prepared) -> None:
+        with transfers.meant():
+            while not stop.is_set():
+                with taking:
+                    job = next(left, None)
+                if job is None:
+                    return
+                job(own)
+
+    with concurrent.futures.ThreadPoolExecutor(len(places)) as pool:
+        working = {pool.submit(work, own) for own in places}
+        try:
+            while working:
+                done, working = concurrent.futures.wait(
+                    working, LOOK, concurrent.futures.FIRST_COMPLETED
+                )
+                interrupts.let_in()
+                for future in done:
+                    future.result()
+        finally:
+            stop.set()
+
+
+def _alike() -> bool:
+    """Tell whether another thread would compute with the settings of this one.
+
+    ``with jax.enable_x64(True):`` and its kin hold in one thread.
+    """
+    own = _settings()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        return own == pool.submit(_settings).result()
+
+
+def _settings() -> dict[str, Any]:
+    guards = "jax_transfer_guard"  # which `transfers.meant` sees to
+    return {
+        name: getattr(jax.config, name, None)
+        for name in jax.config.values
+        if not name.startswith(guards)
+    }
