@@ -32,7 +32,7 @@ from oracles import (
 )
 
 from jaxnet_mini import activations, losses
-from jaxnet_mini.core.losses import acts_by_row
+from jaxnet_mini.core.losses import acts_by_row, functions
 from jaxnet_mini.core.networks.last_activation import without_last_activation
 from jaxnet_mini.core.networks.serial import serial
 from jaxnet_mini.core.training.state import Batch
@@ -581,3 +581,22 @@ def test_the_factor_of_every_reduction():
         loss = MeanSquaredError(reduction=reduction)
         assert loss.reduction_factor(3, None) == plain
         assert loss.reduction_factor(3, weight) == weighted
+
+
+def test_a_gpu_takes_what_belongs_to_a_class_to_the_same_bits():
+    """By its place and not by a gather, whose gradient is a pass of its own."""
+
+    def found(own, index):
+        values = jax.random.normal(jax.random.key(0), (2, 3, 4))
+        taken, back = jax.vjp(lambda values: own(values, index), values)
+        return taken, *back(taken)
+
+    run = jax.jit(found, static_argnums=0)
+    index = jax.random.randint(jax.random.key(1), (2, 3, 1), 0, 4)
+    for classes in (index, jnp.full_like(index, 4)):
+        one = run(functions._own, classes)
+        two = run(functions._own_by_place, classes)
+        jax.tree.map(np.testing.assert_array_equal, one[:1], two[:1])
+    assert np.isnan(two[0]).all()
+    gradients = [run(w, index)[1] for w in (functions._own, functions._own_by_place)]
+    np.testing.assert_array_equal(*gradients)

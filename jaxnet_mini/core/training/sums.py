@@ -84,7 +84,7 @@ class Sums:
             before = self._value()
             new = new | {name: new[name](before[name]) for name in carried}
         leaves = [jnp.ravel(leaf).astype(dtype) for leaf in jax.tree.leaves(new)]
-        plus = jnp.concatenate(leaves) - self.lost
+        plus = _in_one(leaves) - self.lost
         total = self.total + plus
         # Of an infinite sum nothing is lost, and infinity less itself is NaN.
         lost = jnp.where(jnp.isfinite(total), (total - self.total) - plus, 0.0)
@@ -116,6 +116,20 @@ class Sums:
             start = end
         named: dict[str, Any] = jax.tree.unflatten(self.structure, leaves)
         return named
+
+
+def _in_one(vectors: list[Array]) -> Array:
+    """Return all numbers in one vector; what is one number is chosen by its place.
+
+    On a GPU whatever follows a concatenation is computed by itself.
+    """
+    if any(vector.size > 1 for vector in vectors):
+        return jnp.concatenate(vectors)
+    places = jnp.arange(len(vectors), dtype=jnp.int32)
+    chosen = jnp.broadcast_to(vectors[-1], places.shape)
+    for place, vector in enumerate(vectors[:-1]):
+        chosen = jnp.where(places == place, vector[0], chosen)
+    return chosen
 
 
 def finished(totals: "dict[str, Any] | Sums") -> dict[str, Any]:

@@ -228,8 +228,8 @@ class Trainer(Value):
             return batch_of(data, places.reshape(-1))
 
         def go_on(carry: tuple[Array, Array, TrainState, Sums]) -> Array:
-            index, finite, *_ = carry
-            return (index < last) & finite
+            index, loss, *_ = carry
+            return (index < last) & jnp.isfinite(loss)
 
         def take_step(
             carry: tuple[Array, Array, TrainState, Sums],
@@ -239,13 +239,14 @@ class Trainer(Value):
                 state, new = self._step(state, batch(index))
             else:
                 state, new = self._step_in_pieces(state, batch, index, pieces)
-            finite = jnp.isfinite(new["loss"][0])
-            return index + 1, finite, state, sums.add(new)
+            loss = new["loss"][0].astype(sums.total.dtype)
+            return index + 1, loss, state, sums.add(new)
 
         sums = self.no_sums() if sums is None else sums
-        start = (jnp.asarray(first, jnp.int32), jnp.array(True), state, sums)
-        index, finite, state, sums = jax.lax.while_loop(go_on, take_step, start)
-        failed = jnp.where(finite, -1, index - 1)
+        no_loss = jnp.zeros((), sums.total.dtype)
+        start = (jnp.asarray(first, jnp.int32), no_loss, state, sums)
+        index, loss, state, sums = jax.lax.while_loop(go_on, take_step, start)
+        failed = jnp.where(jnp.isfinite(loss), -1, index - 1)
         return Progress(state, sums, failed, all_finite(state.variables))
 
     def evaluate(
