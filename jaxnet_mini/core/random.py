@@ -104,6 +104,12 @@ def drawing(keys: Callable[[], RandomKey]) -> Iterator[None]:
         _WITHIN.reset(before)
 
 
+def within() -> RandomKey | None:
+    """Return a key of the step that draws, see `drawing`; None outside of one."""
+    keys = _WITHIN.get()
+    return keys and keys()
+
+
 def next_key(seed: Any = None) -> RandomKey:
     """Return the key that a ``seed`` stands for.
 

@@ -130,7 +130,7 @@ def predict(model: Any, x: Any, asked: Asked) -> Any:
         if count <= size and not hooks and not verbose:
             variables = place.params(held.untrained().variables)
             batch = single_batch(rows, size)
-            return _listed(
+            return as_listed(
                 prediction.predict_batch(blueprint.traced, variables, batch, count, key)
             )
         stacks, steps = (
@@ -140,12 +140,12 @@ def predict(model: Any, x: Any, asked: Asked) -> Any:
     called = _called(hooks, model, steps, verbose)
     variables = place.params(held.untrained().variables)
     arguments: Any = (variables, stacks, called, place, verbose)
-    return _listed(
+    return as_listed(
         prediction.predict(blueprint.traced, *arguments, steps=steps, key=key)
     )
 
 
-def _listed(outputs: Any) -> Any:
+def as_listed(outputs: Any) -> Any:
     """Return several outputs in a list, as Keras does."""
     return list(outputs) if isinstance(outputs, tuple) else outputs
 
@@ -185,7 +185,7 @@ def results(held: Held, logs: Logs, return_dict: bool) -> Any:
     return values if len(values) > 1 else values[0]
 
 
-def _as_numeric(x: Any, argument: str) -> Any:
+def as_numeric(x: Any, argument: str) -> Any:
     """Return an array of any shape; one of JAX, which may be traced, as it is."""
     return x if isinstance(x, jax.Array) else arrays.as_numeric(x, argument)
 
@@ -194,11 +194,11 @@ def call(held: Held, x: Any, training: bool, key: RandomKey | None) -> Any:
     """Return the outputs for a batch as a JAX array, see `Model.__call__`."""
     held.take_several(x)
     if held.blueprint.net.layers and not held.blueprint.built:
-        shape = np.shape(_as_numeric(arrays.without_list(x), "x"))
+        shape = np.shape(as_numeric(arrays.without_list(x), "x"))
         held.adopt(held.blueprint.outline_of(tuple(shape[1:])))
     blueprint = held.blueprint
     blueprint.check_shape_known()
-    x = arrays.as_inputs(x, blueprint.outline_for(x), "x", _as_numeric)
+    x = arrays.as_inputs(x, blueprint.outline_for(x), "x", as_numeric)
     variables = held.untrained().variables
     with transfers.meant():
         x = jax.tree.map(jnp.asarray, x)
@@ -208,4 +208,4 @@ def call(held: Held, x: Any, training: bool, key: RandomKey | None) -> Any:
         outputs, _ = protocol.run(
             blueprint.traced, *variables, x, key=key, training=training
         )
-    return _listed(outputs)
+    return as_listed(outputs)

@@ -33,6 +33,7 @@ from jaxnet_mini.models import (
     functional,
     inference,
     parts,
+    stateless,
     subclass,
     weights,
 )
@@ -456,7 +457,72 @@ class Model:
             return functional.called(self._held, x, training)
         return inference.call(self._held, x, bool(training), key)
 
+    def stateless_call(
+        self,
+        trainable_variables: Sequence[Any],
+        non_trainable_variables: Sequence[Any],
+        x: Any,
+        *,
+        training: bool | None = None,
+        key: RandomKey | None = None,
+        return_losses: bool = False,
+    ) -> Any:
+        """Return the outputs with these variables; a pure function.
+
+        Args:
+            trainable_variables: arrays, in the order of ``model.trainable_variables``.
+            non_trainable_variables: likewise.
+            x: inputs, as for a call.
+            training: likewise.
+            key: for layers such as `Dropout` in training, another one in each step;
+                within a `train_step` of ``fit`` it is the step's.
+            return_losses: whether to return what layers add to the loss, too.
+
+        Returns:
+            ``(outputs, non_trainable_variables)``, these as layers leave them behind,
+            and then a list of losses, if asked.
+
+        Raises:
+            ArgumentError: there are more or fewer variables, or no key for a layer that
+                draws.
+
+        >>> from jaxnet_mini import Dense, Sequential
+        >>> model = Sequential([Dense(1, kernel_initializer="ones", input_dim=2)])
+        >>> variables = model.trainable_variables, model.non_trainable_variables
+        >>> outputs, _ = model.stateless_call(*variables, [[1.0, 2.0]])
+        >>> outputs
+        Array([[3.]], dtype=float32)
+        """
+        lists = trainable_variables, non_trainable_variables
+        made = stateless.call(self._held, lists, x, bool(training), key)
+        return made if return_losses else made[:2]
+
     # Training
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Array:
+        """Return the loss that `compile` was given, for a step of one's own.
+
+        What layers add to it is not in it, see `stateless_call`.
+
+        Args:
+            x: taken as in Keras; it has no effect.
+            y: targets.
+            y_pred: outputs.
+            sample_weight: weights of the rows; None for none.
+            training: as ``x``.
+
+        Raises:
+            StateError: before `compile`.
+            ArgumentError: it was given no loss.
+        """
+        return stateless.compute_loss(self._held, y, y_pred, sample_weight)
 
     def compile(
         self,

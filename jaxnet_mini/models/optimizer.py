@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.core import optimizers, transformations
+from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.optimizers.base import Patterns
+from jaxnet_mini.core.optimizers.lists import Lists, variables_of
 from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import ArgumentError, StateError
 from jaxnet_mini.models.held import Held
@@ -136,6 +139,37 @@ class ModelOptimizer:
             )
         own = [self._of_model(weight) for weight in var_list or ()]
         self._held.tune(optimizer.excluding(own, var_names))
+
+    @property
+    def _lists(self) -> Lists:
+        trainer, shapes = self._held.compiled(), self._held.blueprint.shapes
+        paths = (weight.path for weight in listed(self._held, shapes, True))
+        params = trainer.trained(outlines.variables(shapes).params)
+        return Lists(trainer.optimizer, params, tuple(paths))
+
+    @property
+    def variables(self) -> list[Any]:
+        """The state of the optimizer as a list, to start `stateless_apply` from."""
+        state = jax.tree.leaves(self._held.trained().optimizer_state)
+        return variables_of(state, "the optimizer of a model")
+
+    def build(self, variables: Any) -> None:
+        """Do nothing: it is that of the model's variables."""
+
+    def stateless_apply(
+        self, optimizer_variables: Any, grads: Any, trainable_variables: Any
+    ) -> Any:
+        """Return what is trained and the `variables` after a step; a pure function.
+
+        Args:
+            optimizer_variables: before the step.
+            grads: the gradients, in the order of ``model.trainable_variables``.
+            trainable_variables: the parameters before the step, likewise.
+
+        Raises:
+            ArgumentError: there are more or fewer arrays.
+        """
+        return self._lists.apply(optimizer_variables, grads, trainable_variables)
 
     def _of_model(self, weight: Any) -> Any:
         """Return a weight of this model that is the same as one; else what is given."""

@@ -7,7 +7,7 @@ those of Keras 3.15, https://keras.io/api/.
 OWN_LAYER = "Write a layer of your own, derived from layers.Layer: see docs/adding.md"
 
 MODEL = {
-    "compute_loss compute_loss_and_updates losses": (
+    "compute_loss_and_updates losses": (
         "Give the loss to compile, penalties to layers (kernel_regularizer=...), and "
         "what else counts to self.add_loss within call"
     ),
@@ -24,7 +24,7 @@ MODEL = {
     "input output inputs outputs": "They follow from the layers",
     "call": "Call model(x), or override a layer's apply",
     "train_step test_step predict_step make_train_function make_test_function "
-    "make_predict_function stateless_call stateless_compute_loss": (
+    "make_predict_function stateless_compute_loss": (
         "Write a loop of your own over trainer.step, see examples/functional.py; "
         "model.trainer has the pure functions"
     ),
@@ -55,8 +55,8 @@ MODEL = {
 
 OPTIMIZER = {
     "lr": "It is learning_rate",
-    "variables trainable_variables": "Use model.state.optimizer_state",
-    "build apply apply_gradients update_step": "Use model.trainer.step",
+    "trainable_variables": "Use model.state.optimizer_state",
+    "apply apply_gradients update_step": "Use model.trainer.step",
     "get_config": "Use model.get_compile_config()",
 }
 

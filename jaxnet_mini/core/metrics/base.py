@@ -18,6 +18,7 @@ from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core import inspection
 from jaxnet_mini.core.fields import Check, check_fields
 from jaxnet_mini.core.inspection import Configured
+from jaxnet_mini.core.metrics.by_hand import ByHand
 from jaxnet_mini.core.types import Float
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.core.variables import Variable, spec_of
@@ -54,62 +55,6 @@ def as_batch(
         weight = weight[..., 0]
     shape = y_pred.shape[: max(1, weight.ndim)]
     return y_true, y_pred, jnp.broadcast_to(weight, shape)
-
-
-SO_FAR = "_so_far"
-"""Where the sums are kept."""
-
-
-class ByHand:
-    """What lets a metric be used by hand, as in Keras; ``totals`` makes the sums.
-
-    A metric is a frozen value, and nothing else here changes one. What it has counted
-    by hand stands beside what it is: it is compared, copied, written and compiled
-    without.
-    """
-
-    zeros: Callable[[], Any]
-    totals: Callable[..., Any]
-
-    def __init_subclass__(cls, **arguments: Any) -> None:
-        super().__init_subclass__(**arguments)
-        own = vars(cls).get("result")
-        if inspect.isfunction(own) and len(inspect.signature(own).parameters) == 2:
-            setattr(cls, "result", _of_what_was_counted(own))  # noqa: B010
-
-    @functools.cached_property
-    def _so_far(self) -> Any:  # which what compares and copies values passes over
-        return self.zeros()
-
-    def update_state(self, *batch: Any, **named: Any) -> None:
-        """Count one more batch, for `result`.
-
-        Args:
-            batch: what the metric takes when it is called.
-            named: likewise, such as ``sample_weight``.
-        """
-        new = self._counted(*batch, **named)
-        vars(self)[SO_FAR] = jax.tree.map(jnp.add, self._so_far, new)
-
-    def reset_state(self) -> None:
-        """Forget what was counted by `update_state`."""
-        vars(self).pop(SO_FAR, None)
-
-    def _counted(self, *batch: Any, **named: Any) -> Any:
-        """Return the sums of a batch that is given by hand."""
-        return self.totals(*batch, **named)
-
-
-def _of_what_was_counted(result: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method ``result`` that may be called without sums."""
-
-    @functools.wraps(result)
-    def called(self: Any, totals: Any = None) -> Any:
-        if totals is None:
-            return jnp.asarray(result(self, self._so_far))
-        return result(self, totals)
-
-    return called
 
 
 class Metric(ByHand, Configured, Value, abc.ABC):
@@ -210,11 +155,6 @@ class Metric(ByHand, Configured, Value, abc.ABC):
     @functools.cached_property
     def _values(self) -> dict[str, Any]:  # passed over by what compares values
         return {}
-
-    @property
-    def variables(self) -> list[Variable]:
-        """The variables that `add_variable` returned and attributes hold."""
-        return [held for held in vars(self).values() if isinstance(held, Variable)]
 
     def reset_state(self) -> None:
         """Forget what was counted, for what comes next."""

@@ -11,7 +11,8 @@ from jaxnet_mini.base.text import as_call
 from jaxnet_mini.core.fields import Checked, Word
 from jaxnet_mini.core.losses.base import OfFunction, check_function, check_per_example
 from jaxnet_mini.core.metrics.arrays import mean_per_row, over, weighed, zeros
-from jaxnet_mini.core.metrics.base import ByHand, Metric, MetricFunction, Totals, Weight
+from jaxnet_mini.core.metrics.base import Metric, MetricFunction, Totals, Weight
+from jaxnet_mini.core.metrics.by_hand import ByHand
 from jaxnet_mini.core.types import as_float
 from jaxnet_mini.core.values import Value
 

@@ -6,10 +6,8 @@ run on a copy whose variables have the values that are carried, and the object i
 stays as it is.
 """
 
-import copy
 import dataclasses
 import functools
-from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import jax
@@ -17,9 +15,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.core import inspection
-from jaxnet_mini.core.metrics.base import SO_FAR, ByHand, Metric, Weight
-from jaxnet_mini.core.values import Value, held, mapped
-from jaxnet_mini.core.variables import Variable, plain
+from jaxnet_mini.core.metrics.base import Metric, Weight
+from jaxnet_mini.core.metrics.by_hand import copied, counted
+from jaxnet_mini.core.values import Value
 
 Values: TypeAlias = Any
 """What a metric has counted, a list: the values of its variables, and the sums of those
@@ -55,9 +53,9 @@ class Folded(Value):
 
     def zeros(self) -> Values:
         """Return what has been counted before the first batch."""
-        copy = _copied(self.metric)
+        copy = copied(self.metric)
         copy.reset_state()
-        return _counted(copy)
+        return counted(copy)
 
     def totals(self, y_true: Array, y_pred: Array, weight: Weight) -> Values:
         """Return what has been counted after one batch alone."""
@@ -93,87 +91,23 @@ class Folded(Value):
         return jax.lax.cond(jnp.all(real), at_once, one_by_one, values)
 
     def _typed(self, values: Values) -> Values:
-        return _counted(_copied(self.metric, values))
+        return counted(copied(self.metric, values))
 
     def _updated(self, batch: tuple[Any, Any, Any], values: Values) -> Values:
-        copy = _copied(self.metric, values)
+        copy = copied(self.metric, values)
         y_true, y_pred, weight = batch
         kind: Any = type(self.metric)
         taken = inspection.parameters_of(kind, "update_state")
         named = {"sample_weight": weight} if "sample_weight" in taken else {}
         copy.update_state(y_true, y_pred, **named)
-        return _counted(copy)
+        return counted(copy)
 
     def result(self, totals: Values) -> Any:
         """Return what the user's ``result`` makes of what has been counted."""
-        return _copied(self.metric, totals).result()
+        return copied(self.metric, totals).result()
 
 
 def folded(metric: Metric) -> Any:
     """Return a metric as a trainer takes it, of one in Keras's form a `Folded`."""
     in_keras_form = "update_state" in inspection.defined_in(type(metric))
     return Folded(metric, metric.name) if in_keras_form else metric
-
-
-def _mapped(metric: Any, function: Callable[[Any], Any]) -> dict[str, Any]:
-    """Return attributes, with what a function makes of metrics and variables there."""
-
-    def own(value: Any) -> Any:
-        return function(value) if isinstance(value, ByHand | Variable) else value
-
-    found: dict[str, Any] = mapped(held(metric), own)
-    return found
-
-
-def _parts(metric: Any) -> list[Any]:
-    """Return the variables of a metric by their names, and all metrics, each once."""
-    parts = [metric]
-
-    def note(one: Any) -> Any:
-        if all(one is not part for part in parts):
-            parts.append(one)
-        return one
-
-    for part in parts:  # more and more of them
-        if isinstance(part, ByHand):
-            _mapped(part, note)
-    variables = [part for part in parts if isinstance(part, Variable)]
-    metrics = [part for part in parts if isinstance(part, ByHand)]
-    return [*sorted(variables, key=lambda variable: variable.name), *metrics]
-
-
-def _copied(metric: Any, values: Values = None) -> Any:
-    """Return a copy of a metric that has counted these values, None for nothing."""
-    copies: dict[int, Any] = {}
-    parts = _parts(metric)
-    for part, value in zip(parts, values or map(_first, parts), strict=True):
-        if isinstance(part, Variable):
-            own = {part.name: jnp.asarray(value).astype(part.dtype)}
-            copies[id(part)] = Variable(part.spec, own, part.owner)
-        else:
-            copies[id(part)] = copy.copy(part)
-            vars(copies[id(part)])[SO_FAR] = jax.tree.map(_as_float, value)
-    for part in parts:
-        if isinstance(part, ByHand):
-            own = _mapped(part, lambda one: copies[id(one)])
-            vars(copies[id(part)]).update(own)
-    return copies[id(metric)]
-
-
-def _first(part: Any) -> Any:
-    """Return what a variable or a metric begins with."""
-    if isinstance(part, Variable):
-        return part.spec.first(jax.random.key(0))
-    return part.zeros()
-
-
-def _as_float(leaf: Any) -> Array:
-    return jnp.asarray(leaf, jax.dtypes.canonicalize_dtype(float))
-
-
-def _counted(copy: Any) -> Values:
-    """Return what a copy has counted."""
-    return [
-        jnp.asarray(plain(part)) if isinstance(part, Variable) else part._so_far
-        for part in _parts(copy)
-    ]

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 import optax
+from jax import Array
 
 from jaxnet_mini.base import arguments
 from jaxnet_mini.base.absent import attributes
@@ -21,11 +22,13 @@ from jaxnet_mini.base.arguments import (
 )
 from jaxnet_mini.core import fields
 from jaxnet_mini.core.fields import Checked, Flag, Newer, above_0, facts
+from jaxnet_mini.core.optimizers import lists
 from jaxnet_mini.core.optimizers.options import decaying_in_part, with_options
 from jaxnet_mini.core.optimizers.rates import formula_of, from_state
 from jaxnet_mini.core.transformations import OwnTransformation, lenient
 from jaxnet_mini.core.types import Params
 from jaxnet_mini.core.values import Settings, Value, is_in_use
+from jaxnet_mini.core.variables import Variable
 from jaxnet_mini.errors import ArgumentError, StateError, short
 
 Schedule: TypeAlias = Callable[[Any], Any]
@@ -269,6 +272,61 @@ class Optimizer(Value):
                 )
         names = check_patterns("var_names", var_names or ()) or ()
         return dataclasses.replace(self, undecayed=(*paths, *names))
+
+    @functools.cached_property
+    def _built(self) -> Any:  # passed over by what compares values
+        raise StateError(
+            f"this {type(self).__name__} has no variables yet: call "
+            "optimizer.build(model.trainable_variables) first."
+        )
+
+    def build(self, variables: Sequence[Any]) -> None:
+        """Make `variables`, for a loop of one's own by `stateless_apply`.
+
+        Args:
+            variables: what is to be trained, ``model.trainable_variables`` or arrays.
+        """
+        own = lists.Lists.of(self, variables)
+        state = lists.variables_of(own.init(variables), type(self).__name__)
+        vars(self)["_built"] = own, state
+
+    @property
+    def variables(self) -> list[Variable]:
+        """Its state as a list, to start `stateless_apply` from and to assign to.
+
+        Raises:
+            StateError: it is not built.
+        """
+        return list(self._built[1])
+
+    def stateless_apply(
+        self,
+        optimizer_variables: Sequence[Any],
+        grads: Sequence[Any],
+        trainable_variables: Sequence[Any],
+    ) -> tuple[list[Array], list[Array]]:
+        """Return what is trained and the `variables` after a step; a pure function.
+
+        Constraints of layers are not applied.
+
+        Args:
+            optimizer_variables: before the step.
+            grads: the gradients, in the order of what was given to `build`.
+            trainable_variables: the parameters before the step, likewise.
+
+        Raises:
+            StateError: it is not built.
+            ArgumentError: there are more or fewer arrays than it was built for.
+
+        >>> from jaxnet_mini.optimizers import SGD
+        >>> optimizer = SGD(0.5)
+        >>> optimizer.build([1.0])
+        >>> (after,), _ = optimizer.stateless_apply(optimizer.variables, [1.0], [1.0])
+        >>> float(after)
+        0.5
+        """
+        own: lists.Lists = self._built[0]
+        return own.apply(optimizer_variables, grads, trainable_variables)
 
     def __repr__(self) -> str:
         shown = (f"{name}={getattr(self, name)!r}" for name in fields.written(self))
