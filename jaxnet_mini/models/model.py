@@ -385,20 +385,14 @@ class Model:
         """The weights that are trained: none of a frozen layer, and no statistics."""
         return weights.listed(self._held, self._held.blueprint.shapes, True)
 
-    @property
-    def trainable_variables(self) -> list[Weight]:
-        """The same as `trainable_weights`."""
-        return self.trainable_weights
+    trainable_variables = trainable_weights
 
     @property
     def non_trainable_weights(self) -> list[Weight]:
         """The other ones: of frozen layers, and what layers remember."""
         return weights.listed(self._held, self._held.blueprint.shapes, False)
 
-    @property
-    def non_trainable_variables(self) -> list[Weight]:
-        """The same as `non_trainable_weights`."""
-        return self.non_trainable_weights
+    non_trainable_variables = non_trainable_weights
 
     @property
     def losses(self) -> list[Array]:
@@ -493,9 +487,13 @@ class Model:
         >>> outputs
         Array([[3.]], dtype=float32)
         """
-        lists = trainable_variables, non_trainable_variables
-        made = stateless.call(self._held, lists, x, bool(training), key)
-        return made if return_losses else made[:2]
+        return stateless.call(
+            self._held,
+            (trainable_variables, non_trainable_variables),
+            x,
+            bool(training),
+            key,
+        )[: 2 + return_losses]
 
     # Training
 

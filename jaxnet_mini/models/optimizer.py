@@ -9,8 +9,8 @@ import numpy as np
 from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.core import optimizers, transformations
 from jaxnet_mini.core.networks import outline as outlines
-from jaxnet_mini.core.optimizers.base import Patterns
 from jaxnet_mini.core.optimizers.lists import Lists, variables_of
+from jaxnet_mini.core.optimizers.settings import Patterns
 from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import ArgumentError, StateError
 from jaxnet_mini.models.held import Held

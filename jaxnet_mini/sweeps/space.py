@@ -12,7 +12,7 @@ from jaxnet_mini.base import seeds
 from jaxnet_mini.base.arguments import as_integer, is_function, is_number
 from jaxnet_mini.core import origins
 from jaxnet_mini.core.optimizers import OPTIMIZERS, Optimizer
-from jaxnet_mini.core.optimizers.base import options_of
+from jaxnet_mini.core.optimizers.settings import options_of
 from jaxnet_mini.core.training import traced
 from jaxnet_mini.core.training.traced import Place, Traced
 from jaxnet_mini.core.training.trainer import Trainer

@@ -21,6 +21,7 @@ from jaxnet_mini.core.optimizers.base import *
 from jaxnet_mini.core.optimizers.descent import *
 from jaxnet_mini.core.optimizers.matrices import *
 from jaxnet_mini.core.optimizers.rates import *
+from jaxnet_mini.core.optimizers.settings import check_learning_rate
 from jaxnet_mini.core.transformations import Transformation
 from jaxnet_mini.errors import ArgumentError, find
 

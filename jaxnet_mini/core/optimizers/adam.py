@@ -9,13 +9,8 @@ import optax
 from jax import Array
 
 from jaxnet_mini.core.fields import Flag, Newer
-from jaxnet_mini.core.optimizers.base import (
-    Decay,
-    NotNegative,
-    Optimizer,
-    Share,
-    positional,
-)
+from jaxnet_mini.core.optimizers.base import Optimizer, positional
+from jaxnet_mini.core.optimizers.settings import Decay, NotNegative, Share
 from jaxnet_mini.core.types import Params
 
 

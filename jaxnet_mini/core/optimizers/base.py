@@ -3,8 +3,6 @@
 import dataclasses
 import functools
 import inspect
-import math
-import re
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
 
@@ -15,132 +13,45 @@ from jax import Array
 from jaxnet_mini.base import arguments
 from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.base.arguments import (
-    check_fits,
-    check_number,
-    check_word,
     is_number,
 )
 from jaxnet_mini.core import fields
-from jaxnet_mini.core.fields import Checked, Flag, Newer, above_0, facts
+from jaxnet_mini.core.fields import Checked, Flag, facts
 from jaxnet_mini.core.optimizers import lists
 from jaxnet_mini.core.optimizers.options import decaying_in_part, with_options
 from jaxnet_mini.core.optimizers.rates import formula_of, from_state
+from jaxnet_mini.core.optimizers.settings import (
+    MOMENTUM,
+    OPTION,
+    PERIOD,
+    SEVERAL,
+    Clip,
+    Option,
+    Patterns,
+    Rate,
+    check_patterns,
+    check_rate_or_number,
+    check_undecayed,
+    options_of,
+)
 from jaxnet_mini.core.transformations import OwnTransformation, lenient
 from jaxnet_mini.core.types import Params
 from jaxnet_mini.core.values import Settings, Value, is_in_use
 from jaxnet_mini.core.variables import Variable
 from jaxnet_mini.errors import ArgumentError, StateError, short
 
-Schedule: TypeAlias = Callable[[Any], Any]
-"""``step -> learning rate``, as optax makes them; steps count from 0."""
-
 OptimizerState: TypeAlias = Any
 """What a transformation carries from step to step, a pytree."""
 
-
-def check_learning_rate(value: Any) -> float:
-    """Return ``value`` as a float.
-
-    Raises:
-        ArgumentError: no finite number of at least 0.
-    """
-    try:
-        number = math.nan if isinstance(value, str | bytes | bool) else float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not (math.isfinite(number) and number >= 0.0):
-        raise ArgumentError(
-            f"learning_rate must be a finite number of at least 0 or a schedule, "
-            f"not {value!r}."
-        )
-    return number
-
-
-def _rate(argument: str, value: Any) -> Any:
-    if isinstance(value, type):
-        raise ArgumentError(
-            f"{argument} must be a number or a schedule, and {value.__name__} is a "
-            f"class: write learning_rate={value.__name__}(...)."
-        )
-    return value if callable(value) else check_learning_rate(value)
-
-
-def _number(argument: str, value: Any, below: float = math.inf) -> Any:
-    """Return a number in ``[0, below)``, or a schedule of such numbers, as it is."""
-    if callable(value):
-        return value
-    return check_number(argument, value, least=0.0, below=below)
-
-
-def check_patterns(argument: str, value: Any) -> tuple[str, ...] | None:
-    """Return regular expressions as a tuple; None for none.
-
-    Raises:
-        ArgumentError: no list of them.
-    """
-    if not isinstance(value, list | tuple):
-        raise ArgumentError(
-            f'{argument} must be a list of strings, such as ["output"], not {value!r}.'
-        )
-    for index, pattern in enumerate(value):
-        try:
-            re.compile(check_word(f"{argument}[{index}]", pattern))
-        except re.error as error:
-            raise ArgumentError(
-                f"{argument}[{index}] must be a regular expression, not {pattern!r} "
-                f"({error}): write {re.escape(pattern)!r} for these very letters."
-            ) from None
-    return tuple(value) or None
-
-
-def _undecayed(argument: str, value: Any) -> tuple[str, ...] | None:
-    """Return names and paths of parameters as a tuple; None for none."""
-    words = value
-    if isinstance(value, list | tuple):
-        words = [w for w in value if not (isinstance(w, str) and "/" in w)]
-    check_patterns(argument, words)
-    return tuple(value) or None
-
-
-_CLIP = above_0("a finite number above 0 or None")
-_MOMENTUM = Checked(
-    check_fits, words="a number in [0, 1]", fits=lambda v: 0.0 <= v <= 1.0
-)
-_PERIOD = Checked(arguments.check_count)
-_SEVERAL = Checked(arguments.check_count, least=2)
-
-OPTION = "option"
-"""Said of a field that is none of the factory's."""
-
-T = TypeVar("T")
 Own = TypeVar("Own", bound="Optimizer")
-Option: TypeAlias = Annotated[Newer[T], OPTION]
-Rate: TypeAlias = Annotated[float | Schedule, Checked(_rate)]
-NotNegative: TypeAlias = Annotated[float, Checked(_number)]
-Share: TypeAlias = Annotated[float, Checked(_number, below=1.0)]
-"""Of a running mean that stays from step to step: with 1 nothing were new."""
-AtMost0: TypeAlias = Annotated[
-    float,
-    Checked(
-        check_fits,
-        words="a finite number of at most 0",
-        fits=lambda v: -math.inf < v <= 0,
-    ),
-]
-Decay: TypeAlias = Option[NotNegative | None]
-"""Of a ``weight_decay`` that is an option, and no part of the algorithm."""
-Patterns: TypeAlias = tuple[str, ...] | list[str]
-Clip: TypeAlias = Option[Annotated[float, _CLIP] | None]
-
-
-def options_of(kind: Any) -> list[str]:
-    """Return the names of the fields of an optimizer that are none of its factory's."""
-    return [name for name, said in facts(kind).items() if OPTION in said]
 
 
 def _otherwise(field: dataclasses.Field[Any]) -> fields.Check | None:
     """Return how a field of a user's own is checked that declares nothing."""
-    by_default: dict[type, fields.Check] = {bool: arguments.check_flag, float: _number}
+    by_default: dict[type, fields.Check] = {
+        bool: arguments.check_flag,
+        float: check_rate_or_number,
+    }
     return by_default.get(type(field.default))
 
 
@@ -203,10 +114,10 @@ class Optimizer(Value):
     clipvalue: Clip = None
     global_clipnorm: Clip = None
     use_ema: Option[Flag] = False
-    ema_momentum: Option[Annotated[float, _MOMENTUM]] = 0.99
-    ema_overwrite_frequency: Option[Annotated[int, _PERIOD] | None] = None
-    gradient_accumulation_steps: Option[Annotated[int, _SEVERAL] | None] = None
-    undecayed: Option[Annotated[Patterns, Checked(_undecayed)] | None] = None
+    ema_momentum: Option[Annotated[float, MOMENTUM]] = 0.99
+    ema_overwrite_frequency: Option[Annotated[int, PERIOD] | None] = None
+    gradient_accumulation_steps: Option[Annotated[int, SEVERAL] | None] = None
+    undecayed: Option[Annotated[Patterns, Checked(check_undecayed)] | None] = None
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)

@@ -9,14 +9,13 @@ import jax.numpy as jnp
 import optax
 
 from jaxnet_mini.core.fields import Flag
-from jaxnet_mini.core.optimizers.base import (
+from jaxnet_mini.core.optimizers.base import Optimizer, positional
+from jaxnet_mini.core.optimizers.settings import (
     AtMost0,
     Decay,
     NotNegative,
-    Optimizer,
     Rate,
     Share,
-    positional,
 )
 from jaxnet_mini.core.types import Params
 

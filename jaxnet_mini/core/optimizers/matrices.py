@@ -15,11 +15,11 @@ from jax.tree_util import keystr, tree_map_with_path
 from jaxnet_mini.base.arguments import check_count
 from jaxnet_mini.core.fields import Checked, Flag, Number, above_0
 from jaxnet_mini.core.optimizers.adam import adam
-from jaxnet_mini.core.optimizers.base import (
+from jaxnet_mini.core.optimizers.base import Optimizer
+from jaxnet_mini.core.optimizers.settings import (
     AtMost0,
     Decay,
     NotNegative,
-    Optimizer,
     Patterns,
     Share,
     check_patterns,
