@@ -1,7 +1,7 @@
 """Arrays cast to the dtypes of the device, copied and checked, on the host in NumPy."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -156,12 +156,23 @@ class Filling:
 def _copy(
     array: NDArray[Any], filled: NDArray[Any], argument: str, first_row: int
 ) -> None:
-    row_bytes = max(1, array.itemsize * math.prod(array.shape[1:]))
-    block = max(1, BLOCK_BYTES // row_bytes)
-    for first in range(0, len(array), block):
-        interrupts.let_in()
-        source = array[first : first + block]
+    for first, source in _blocks(array):
         cast = filled[first : first + len(source)]
         with np.errstate(over="ignore", invalid="ignore"):
             cast[...] = source
         check_block(source, cast, first_row + first, argument)
+
+
+def check(array: NDArray[Any], argument: str) -> None:
+    """Raise a DataError where an array of the device's dtype is not finite."""
+    for first, block in _blocks(array):
+        check_block(block, block, first, argument)
+
+
+def _blocks(array: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Yield the rows of an array in blocks, each with the index of its first row."""
+    row_bytes = max(1, array.itemsize * math.prod(array.shape[1:]))
+    block = max(1, BLOCK_BYTES // row_bytes)
+    for first in range(0, len(array), block):
+        interrupts.let_in()
+        yield first, array[first : first + block]

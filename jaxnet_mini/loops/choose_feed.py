@@ -41,11 +41,13 @@ def choose_feed(
     if processes.several():
         return *_shared(given, batch_size, place), True
     rows = given.length
-    shortage = _shortage(given, batch_size, validation)
+    # A CPU by itself reads what NumPy has; each device of a mesh has its own.
+    shared = place.mesh is None and jax.default_backend() == "cpu"
+    shortage = _shortage(given, batch_size, validation, shared)
     if shortage:
         say(verbose, f"{shortage}: they are streamed to it in chunks.")
     elif not _is_in_file(x):
-        return Resident(resident.resident(given, batch_size), place), rows, True
+        return Resident(resident.resident(given, batch_size, shared), place), rows, True
     arrays = StreamedArrays(given, batch_size, place)
     _check_chunk(arrays, batch_size)
     return arrays, rows, shortage is None
@@ -87,10 +89,10 @@ def _shared(given: Examples, batch_size: int, place: Placement) -> tuple[Feed, i
 
 
 def _shortage(
-    examples: Examples, batch_size: int, validation: Examples | None
+    examples: Examples, batch_size: int, validation: Examples | None, shared: bool
 ) -> str | None:
     """Return what is short where the device's memory will not hold all examples."""
-    needed = [("the examples", resident.resident_bytes(examples, batch_size))]
+    needed = [("the examples", resident.resident_bytes(examples, batch_size, shared))]
     if validation is not None:
         # An estimate: their stacks, not yet made, are padded by one of them at most.
         needed += [("those for validation", resident.resident_bytes(validation, 1))]

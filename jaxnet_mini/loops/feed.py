@@ -55,13 +55,19 @@ class Resident:
     """
 
     def __init__(self, examples: Data, place: Placement) -> None:
-        self._host = examples
+        self._host: Any = examples
+        self._shapes = jax.tree.map(_shape, examples)
         self._placement = place
 
     @functools.cached_property
     def _device(self) -> Data:
-        placed: Data = self._placement.put(self._placement.everywhere(self._host))
+        placed: Data = self._placement.put(self._placement.everywhere(self._taken()))
         return placed
+
+    def _taken(self) -> Any:
+        """Return them from the host, which need not have what is on the device."""
+        taken, self._host = self._host, None
+        return taken
 
     def shared(self) -> Data:
         """Return them as arrays of the host that several devices of it may share."""
@@ -71,8 +77,8 @@ class Resident:
 
     def shapes(self, plan: Plan) -> tuple[Any, Any]:
         """Return their shapes and that of an order."""
-        shapes = jax.tree.map(_shape, (self._host, plan.no_order))
-        return self._placement.everywhere(shapes[0]), self._placement.order(shapes[1])
+        order = self._placement.order(_shape(plan.no_order))
+        return self._placement.everywhere(self._shapes), order
 
     def empty(self, plan: Plan) -> tuple[Data, Any]:
         """Return all examples, and an order of nothing."""
@@ -113,21 +119,20 @@ class Shared(Resident):
 
     @functools.cached_property
     def _device(self) -> Data:
-        x, y, weight, rows = self._host
+        x, y, weight, rows = self._taken()
         x, y, weight = placement.shared((x, y, weight), self._placement)
         return Data(x, y, weight, self._placement.everywhere(rows))
 
     def shapes(self, plan: Plan) -> tuple[Any, Any]:
         """Return their shapes and that of an order."""
 
-        def whole(array: Any) -> jax.ShapeDtypeStruct:
-            shape = _shape(array)
+        def whole(shape: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
             if not shape.shape:
                 return shape
             rows, *rest = shape.shape
             return jax.ShapeDtypeStruct((rows * self._shares, *rest), shape.dtype)
 
-        examples = jax.tree.map(whole, self._host)
+        examples = jax.tree.map(whole, self._shapes)
         order = self._placement.order(_shape(plan.no_order))
         return self._placement.everywhere(examples), order
 

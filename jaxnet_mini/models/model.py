@@ -660,13 +660,15 @@ class Model:
                 Numbers of any dtype: floats become ``float32``, integers of up to 32
                 bits stay as they are. A memory-mapped array stays
                 in its file and comes to the device in chunks, shuffled in blocks from
-                all over it; so does what its memory cannot hold. All other arrays are
-                copied before training begins. Or what gives batches ``(x, y)`` or
-                ``(x, y, sample_weight)``: a generator, a data loader, a sequence with
-                ``__getitem__`` and ``__len__`` as Keras's ``PyDataset``, whose
-                ``on_epoch_end`` is called. Each is copied as it comes; they may be
-                refilled, and differ in size. What came before one that is bad or does
-                not come is learned.
+                all over it; so does what its memory cannot hold. On a CPU arrays of 64
+                MiB or more that need no other dtype are read where they lie: what is
+                written into them while this runs is learned from then on, as in
+                Keras. All other arrays are copied before training begins. Or what
+                gives batches ``(x, y)`` or ``(x, y, sample_weight)``: a generator, a
+                data loader, a sequence with ``__getitem__`` and ``__len__`` as Keras's
+                ``PyDataset``, whose ``on_epoch_end`` is called. Each is copied as it
+                comes; they may be refilled, and differ in size. What came before one
+                that is bad or does not come is learned.
             y: targets, one row each: integer classes for the sparse cross-entropy,
                 else of the shape of the outputs. Of several outputs a list in their
                 order, or a dictionary by their names.

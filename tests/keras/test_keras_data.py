@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from conftest import keras_on_jax
 
-from jaxnet_mini.data import checks, fit_arguments
+import jaxnet_mini as jn
+from jaxnet_mini.data import checks, fit_arguments, in_place
 
 
 @pytest.mark.parametrize(
@@ -64,3 +65,31 @@ def test_class_weights_of_two_classes(shape, dtype):
     np.testing.assert_array_equal(ours, [0.25, 4.0, 4.0, 0.25])
     if dtype != "bool":
         np.testing.assert_allclose(ours, keras_class_weights(y, {0: 0.25, 1: 4.0}))
+
+
+def trained_on_what_a_hook_writes(library, x):
+    y = np.arange(40.0, dtype=np.float32).reshape(40, 1) / 40
+    ones = {"kernel_initializer": "ones"}
+    model = library.Sequential([library.layers.Dense(1, **ones)])
+    model.compile("sgd", "mse")
+
+    class Writing(library.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            x[...] = epoch + 2
+
+    hooks = [Writing()]
+    model.fit(x, y, 8, 3, verbose=0, shuffle=False, callbacks=hooks)
+    return [np.asarray(weight) for weight in model.get_weights()]
+
+
+def test_large_arrays_are_read_where_they_lie(monkeypatch):
+    """What a callback writes into them is learned, as in Keras."""
+    x = np.random.default_rng(0).random((40, 3), np.float32)
+    with keras_on_jax() as keras:
+        theirs = trained_on_what_a_hook_writes(keras, x.copy())
+    copied = trained_on_what_a_hook_writes(jn, x.copy())
+    monkeypatch.setattr(in_place, "LEAST_BYTES", 1)
+    ours = trained_on_what_a_hook_writes(jn, x.copy())
+    for own, other, old in zip(ours, theirs, copied, strict=True):
+        np.testing.assert_allclose(own, other, rtol=1e-5)
+        assert not np.allclose(old, other, rtol=1e-3)

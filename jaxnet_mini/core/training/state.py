@@ -1,12 +1,14 @@
 """The pytrees of training: what goes from step to step, and what goes into one."""
 
+import dataclasses
+import math
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.core.types import Int, Params, RandomKey, State, Variables
+from jaxnet_mini.core.types import Int, Params, RandomKey, Shape, State, Variables
 
 
 class TrainState(NamedTuple):
@@ -54,13 +56,41 @@ NO_ROW = -1
 """What an order holds where a batch has no row: padding, which counts nowhere."""
 
 
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class FlatRows:
+    """Rows one after another in a flat array, from ``start`` on, each of shape ``row``.
+
+    >>> rows = FlatRows(jnp.arange(7), start=1, row=(3,))
+    >>> rows.take(jnp.array([1, 0]))
+    Array([[4, 5, 6],
+           [1, 2, 3]], dtype=int32)
+    """
+
+    flat: Any
+    start: int = dataclasses.field(metadata={"static": True})
+    row: Shape = dataclasses.field(metadata={"static": True})
+
+    def take(self, rows: Int[Array, " batch"]) -> Array:
+        """Return some of the rows, all of which there must be."""
+        size = math.prod(self.row)
+        taken = jax.lax.gather(
+            self.flat,
+            (self.start + rows * size)[:, None],
+            jax.lax.GatherDimensionNumbers((1,), (), (0,)),
+            (size,),
+            mode="promise_in_bounds",
+        )
+        return taken.reshape(-1, *self.row)
+
+
 class Data(NamedTuple):
     """Examples as the loops take them, a pytree of arrays on the host or the device.
 
-    ``x`` is ``(rows, ...)`` as a whole or ``(steps, batch, ...)`` stacked as
-    batches, of several inputs a tree of such arrays; ``y`` and ``weight`` likewise or
-    None. Only the first ``rows`` examples
-    count, an ``int32``; the others are padding.
+    ``x`` is ``(rows, ...)`` as a whole, or `FlatRows` of them, or ``(steps, batch,
+    ...)`` stacked as batches, of several inputs a tree of such arrays; ``y`` and
+    ``weight`` likewise or None. Only the first ``rows`` examples count, an ``int32``;
+    the others are padding.
     """
 
     x: Any
@@ -79,8 +109,14 @@ def batch_of(data: Data, rows: Int[Array, " batch"]) -> Batch:
     # Padding computes with a real row, so that it is never NaN by itself.
     mask, rows = rows >= 0, jnp.maximum(rows, 0)
 
-    def gather(array: Array) -> Array:
+    def gather(array: Array | FlatRows) -> Array:
+        if isinstance(array, FlatRows):
+            return array.take(rows)
         return array.at[rows].get(mode="promise_in_bounds")
 
-    x, y, weight = jax.tree.map(gather, (data.x, data.y, data.weight))
+    x, y, weight = jax.tree.map(
+        gather,
+        (data.x, data.y, data.weight),
+        is_leaf=lambda array: isinstance(array, FlatRows),
+    )
     return Batch(x, y, weight, mask)

@@ -1,0 +1,149 @@
+"""Large arrays stay where they lie, once, and nobody but their owner changes them."""
+
+import gc
+import weakref
+
+import jax
+import numpy as np
+import pytest
+
+import jaxnet_mini as jn
+from jaxnet_mini.data import in_place
+from jaxnet_mini.errors import DataError
+
+ROWS, FEATURES = 96, 12
+
+pytestmark = [
+    pytest.mark.usefixtures("quick_compilation"),
+    pytest.mark.skipif(
+        jax.default_backend() != "cpu", reason="other devices have memory of their own"
+    ),
+]
+
+
+@pytest.fixture
+def all_large(monkeypatch):
+    monkeypatch.setattr(in_place, "LEAST_BYTES", 1)
+
+
+def at(start, dtype=np.float32, rows=ROWS):
+    """Random rows that begin so many bytes behind a multiple of 64."""
+    dtype = np.dtype(dtype)
+    size = rows * FEATURES * dtype.itemsize
+    memory = np.zeros(size + 128, np.uint8)
+    begin = -memory.ctypes.data % 64 + start
+    rows = memory[begin : begin + size].view(dtype).reshape(rows, FEATURES)
+    rows[...] = np.random.default_rng(0).integers(0, 9, rows.shape)
+    return rows
+
+
+Y = np.random.default_rng(1).integers(0, 3, ROWS)
+
+
+def model(**options):
+    jn.utils.set_random_seed(3)
+    model = jn.Sequential([jn.Rescaling(0.2), jn.Dense(3, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy", **options)
+    return model
+
+
+def trained(x, y=Y, **options):
+    one = model()
+    history = one.fit(x, y, batch_size=8, epochs=2, verbose=0, **options)
+    return [*one.get_weights(), np.array(history.history["loss"])]
+
+
+@pytest.mark.parametrize("start", [0, 16, 20, 60])
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8, np.int16])
+def test_rows_are_read_from_the_memory_in_which_they_lie(start, dtype):
+    x = at(start, dtype)
+    rows = in_place.flat_rows(x)
+    placed = jax.device_put(rows)
+    begin = x.ctypes.data - start
+    assert placed.flat.unsafe_buffer_pointer() == begin
+    assert placed.flat.nbytes == start + x.nbytes
+    wanted = np.array([3, 0, ROWS - 1, 3])
+    np.testing.assert_array_equal(jax.jit(lambda r: r.take(wanted))(placed), x[wanted])
+
+
+def test_only_large_arrays_that_are_as_the_device_has_them_stay_there():
+    assert in_place.fits(np.empty((1 << 16, 256), np.float32))
+    assert in_place.fits(np.empty((1 << 16, 1024), np.uint8))
+    assert not in_place.fits(np.empty(((1 << 16) - 1, 256), np.float32))
+    large = np.empty((1 << 16, 256), np.float64)
+    for other in (large, large.view(np.float32)[:, ::2], large.view(">f4")):
+        assert not in_place.fits(other)
+    odd = np.empty((1 << 26) + 65, np.uint8)[1:-64].view(np.float32)
+    assert odd.nbytes == 1 << 26
+    assert not in_place.fits(odd)
+    assert not in_place.fits(np.broadcast_to(np.float32(0), (1 << 16, 256)))
+
+
+@pytest.mark.parametrize(
+    "x", [at(16), at(60, np.uint8), jax.numpy.asarray(at(0))], ids=["", "uint8", "jax"]
+)
+def test_the_bits_are_those_of_a_copy(monkeypatch, x):
+    copied = trained(x)
+    monkeypatch.setattr(in_place, "LEAST_BYTES", 1)
+    for own, other in zip(copied, trained(x), strict=True):
+        np.testing.assert_array_equal(own, other)
+
+
+class Looking(jn.callbacks.Callback):
+    """Notes where arrays lie that are as large as the examples."""
+
+    def __init__(self, least):
+        self.least, self.places = least, []
+
+    def on_epoch_end(self, epoch, logs=None):
+        arrays = [a for a in jax.live_arrays() if a.nbytes >= self.least]
+        self.places = [(a.unsafe_buffer_pointer(), a.nbytes) for a in arrays]
+
+
+@pytest.mark.usefixtures("all_large")
+def test_no_array_of_their_size_is_made():
+    x = at(16, rows=5000)
+    y = x[:, :3].copy()
+    looking = Looking(y.nbytes // 2)
+    one = jn.Sequential([jn.Dense(3)])
+    one.compile("sgd", "mse")
+    one.fit(x, y, 1000, verbose=0, callbacks=[looking])
+    where = [(a.ctypes.data % 64, a) for a in (x, y)]
+    assert sorted(looking.places) == sorted(
+        (a.ctypes.data - before, a.nbytes + before) for before, a in where
+    )
+    # Smaller ones are there twice, which shows that this looks at the right thing.
+    in_place.LEAST_BYTES = 1 << 40
+    one.fit(x, y, 1000, verbose=0, callbacks=[looking])
+    own = range(x.ctypes.data, x.ctypes.data + x.nbytes)
+    assert len(looking.places) == 2
+    assert not any(place in own for place, _ in looking.places)
+
+
+@pytest.mark.usefixtures("all_large")
+def test_nothing_is_written_there_and_afterwards_nobody_looks_there():
+    x, others = at(16), at(16).copy()
+    x.flags.writeable = False
+    one = model(metrics=["accuracy"])
+    one.fit(x, Y, verbose=0, validation_data=(x, Y), epochs=2)
+    np.testing.assert_array_equal(x, others)
+    before = one.get_weights(), one.evaluate(others, Y, verbose=0)
+    x.flags.writeable = True
+    x[...] = 77
+    np.testing.assert_array_equal(one.evaluate(others, Y, verbose=0), before[1])
+    for own, other in zip(one.get_weights(), before[0], strict=True):
+        np.testing.assert_array_equal(own, other)
+    memory = weakref.ref(x.base)
+    del x
+    gc.collect()
+    assert memory() is None
+
+
+@pytest.mark.usefixtures("all_large")
+def test_they_are_checked_first():
+    x = at(16)
+    x[90, 4] = np.nan
+    one = model()
+    with pytest.raises(DataError, match=r"^x holds nan at row 90, position 4: remove"):
+        one.fit(x, Y, verbose=0)
+    assert not one.built
