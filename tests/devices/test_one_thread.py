@@ -166,18 +166,28 @@ def test_a_short_fit_is_not_worth_a_choice_unless_it_was_made(choose, monkeypatc
     assert threads.fitting(STEP._replace(rows=513), 1e9) is None
 
 
-def test_a_step_whose_bits_depend_on_threads_takes_the_pool(monkeypatch):
-    # One kernel, of 784 to 10: XLA cuts the sum over 128 rows for two threads and not
-    # for one.
-    step = Step(1024, ((784, 10),))
+def differs(step):
+    """Tell whether two threads and one compute the gradient of a kernel otherwise."""
     rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(1024, 784)), rng.normal(size=(1024, 10))
-    product = jax.jit(lambda x, y: x.T @ y)
-    results = [
-        np.asarray(product(*jax.device_put((np.float32(x), np.float32(y)), device)))
-        for device in (jax.devices()[0], threads.of_one_thread())
+    ((inputs, outputs),) = step.kernels
+    arrays = [
+        rng.normal(size=(step.rows, size)).astype(np.float32)
+        for size in (inputs, outputs)
     ]
-    assert not np.array_equal(*results), "these sizes show nothing"
+    product = jax.jit(lambda x, y: x.T @ y)
+    devices = jax.devices()[0], threads.of_one_thread()
+    results = [np.asarray(product(*jax.device_put(arrays, d))) for d in devices]
+    return not np.array_equal(*results)
+
+
+def test_a_step_whose_bits_depend_on_threads_takes_the_pool(monkeypatch):
+    # XLA cuts these sums by threads; which of them differs with its version.
+    steps = [
+        Step(1024, ((784, 10),)),
+        Step(128, ((784, 10),)),
+        Step(1024, ((512, 512),)),
+    ]
+    step = next(filter(differs, steps))
     monkeypatch.setattr(threads, "_seconds", lambda *way: pytest.fail("timed"))
     assert not threads._one_is_faster(step)
 
@@ -194,6 +204,8 @@ def test_one_thread_is_one(monkeypatch):
     monkeypatch.setenv("NPROC", "61")
     monkeypatch.setattr(threads, "_made", [])
     before = pool_size()
+    if not before:
+        pytest.skip("this version of JAX gives its threads no names")
     device = threads.of_one_thread()
     assert pool_size() - before == 1
     assert os.environ["NPROC"] == "61"
