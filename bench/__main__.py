@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench import arrays, check, machine, pictures, report, targets
+from bench import arrays, cache_line, check, machine, pictures, report, targets
 from bench.settings import Settings
 from bench.suites import SUITES
 
@@ -94,7 +94,7 @@ def parsed() -> argparse.Namespace:
 def measured(name: str, settings: Settings) -> dict[str, Any]:
     """Run a suite, print its tables and return its results."""
     report.say(f"Suite {name} ...")
-    since = time.perf_counter()
+    since, line = time.perf_counter(), cache_line.nanoseconds()
     suite = importlib.import_module(f"bench.suites.{name}")
     result: dict[str, Any] = suite.run(settings)
     seconds = round(time.perf_counter() - since)
@@ -103,6 +103,7 @@ def measured(name: str, settings: Settings) -> dict[str, Any]:
         "seconds": seconds,
         "rounds": settings.rounds,
         "quick": settings.quick,
+        "cache_line": [line, cache_line.nanoseconds()],
     }
     report.say(f"Suite {name} took {seconds} s.")
     report.say_tables(result["tables"])

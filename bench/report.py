@@ -115,12 +115,23 @@ def page(results: dict[str, Any], pictures: dict[str, str], name: str) -> str:
         parts += [
             f"## `{suite}`",
             f"{taken['when']}, {taken['seconds']} s, {taken['rounds']} rounds"
-            f"{', --quick' if taken['quick'] else ''}.",
+            f"{', --quick' if taken['quick'] else ''}.{distance(taken)}",
             *(markdown(table) for table in result["tables"]),
         ]
         if suite in pictures:
             parts.append(f"![{suite}]({pictures[suite]})\n")
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def distance(taken: dict[str, Any]) -> str:
+    """Return a sentence about how far the cores were from each other, if known."""
+    known = [line for line in taken.get("cache_line", []) if line is not None]
+    if not known:
+        return ""
+    told = " and ".join(f"{line:.0f}" for line in known)
+    return (
+        f" A cache line went between two cores and back in {told} ns before and after."
+    )
 
 
 def merged(path: Path, results: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The measuring bench: what it makes of figures, and one real turn of our own peer."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 import bench.__main__ as command
-from bench import arrays, check, pictures, report, tables, targets
+from bench import arrays, cache_line, check, pictures, report, tables, targets
 from bench.peers import OURS, PEERS
 from bench.probes import breakdown
 from bench.probes.larger import SAMPLE_SECONDS, Watch, memory
@@ -540,3 +541,20 @@ def test_targets_read_what_the_suites_call_their_ratios():
         ["≤ 2", 2.5, "missed"],
         ["≥ 0.5", 0.8, "met"],
     ]
+
+
+def test_how_far_cores_are_is_said_beside_the_figures():
+    taken = {"cache_line": [81.2, 390.4]}
+    told = " A cache line went between two cores and back in 81 and 390 ns before"
+    assert report.distance(taken).startswith(told)
+    assert report.distance({}) == report.distance({"cache_line": [None, None]}) == ""
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,
+    reason="there are no two cores that can be told apart",
+)
+def test_a_cache_line_takes_nanoseconds_and_not_milliseconds():
+    cores = os.sched_getaffinity(0)
+    assert 0 <= cache_line.nanoseconds(2_000) < 1e6
+    assert os.sched_getaffinity(0) == cores
