@@ -1,5 +1,6 @@
 """The architecture of a model: its layers and their shapes, as one frozen value."""
 
+import copy
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -19,6 +20,7 @@ from jaxnet_mini.core.networks.outline import (
 from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.networks.symbolic import INPUT
 from jaxnet_mini.core.types import Layer, Shape, is_shape
+from jaxnet_mini.core.values import Value
 from jaxnet_mini.data import arrays
 from jaxnet_mini.errors import ArgumentError, ShapeError, StateError
 from jaxnet_mini.models import places, standing
@@ -199,9 +201,18 @@ class Blueprint:
             shape: of the inputs; None where it is not known.
             family: what it is a copy of; None where it is one of several.
         """
-        own = dataclasses.replace(self, family=family and family.family, is_copy=True)
-        if family is not None:
-            own = dataclasses.replace(own, inputs=family.inputs)
+        inputs = tuple(
+            dataclasses.replace(part, layer=copy.copy(part.layer))
+            for part in (family.inputs if family else ())
+        )
+        of = family and family.family
+        own = dataclasses.replace(self, inputs=inputs, family=of, is_copy=True)
+        layers = places.within(net)
+        # Of a user's own, which may be equal to themselves alone, all are the same.
+        values = {
+            id(own): copy.copy(own) for _, own in layers if isinstance(own, Value)
+        }
+        net = places.exchanged(net, values)
         return own._changed(net, shape, len(net.layers))
 
     def for_inputs(self, shape: Any, net: Composed | None = None) -> "Blueprint":
@@ -232,7 +243,7 @@ class Blueprint:
         Args:
             new: by the identity of the old ones.
         """
-        net = places.exchanged(self.net, new)
+        net = places.exchanged(self.net, new, places.move)
         shapes = tuple(
             dataclasses.replace(part, layer=layer)
             for part, layer in zip(self.shapes, net.layers, strict=bool(self.shapes))

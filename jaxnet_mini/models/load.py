@@ -1,17 +1,19 @@
 """Models made of files, of JSON and of other models."""
 
+import copy
 from typing import Any
 
 from jaxnet_mini.base import notices, plain_json, seeds
 from jaxnet_mini.base.arguments import check_path
 from jaxnet_mini.core.networks.composed import Composed
 from jaxnet_mini.core.networks.serial import Serial
+from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError, FileError, shortened
 from jaxnet_mini.files import keras_config, keras_files, safetensors, train_state
 from jaxnet_mini.files.config import CustomObjects
 from jaxnet_mini.files.registered import with_registered
 from jaxnet_mini.files.safetensors import FilePath
-from jaxnet_mini.models import architecture, keras_form, subclass
+from jaxnet_mini.models import architecture, keras_form, places, subclass
 from jaxnet_mini.models import held as holding
 from jaxnet_mini.models.blueprint import Blueprint
 from jaxnet_mini.models.model import Model
@@ -165,6 +167,8 @@ def of_copied(
 def clone_model(model: Model) -> Model:
     """Return a model of the same layers with new weights, drawn with the same seed.
 
+    One of layers is compiled as the first is.
+
     >>> from jaxnet_mini.layers import Dense
     >>> clone_model(Sequential([Dense(3, input_dim=2)])).layers
     [Dense(3, input_shape=(2,))]
@@ -172,5 +176,17 @@ def clone_model(model: Model) -> Model:
     if not subclass.is_of_layers(model):
         own: dict[str, Any] = {}
         return _of_config(architecture.config_of(holding.of(model).blueprint, own), own)
-    shape = holding.of(model).blueprint.input_shape
-    return of_copied(model.net, shape, model.name, model.seed, like=model)
+    held = holding.of(model)
+    blueprint = held.blueprint
+    # The others are copied with the blueprint.
+    layers = {
+        id(layer): copy.deepcopy(layer)
+        for _, layer in places.within(blueprint.net)
+        if not isinstance(layer, Value)
+    }
+    net = places.exchanged(blueprint.net, layers)
+    shape = blueprint.input_shape
+    clone = of_copied(net, shape, model.name, model.seed, like=model)
+    if held.make is not None:
+        holding.of(clone).compile(held.make)
+    return clone

@@ -127,10 +127,22 @@ def within(net: Any, prefix: Path = ()) -> Iterator[tuple[Path, Layer]]:
             yield (*prefix, name), layer
 
 
-def exchanged(net: Any, new: Mapping[int, Layer]) -> Any:
-    """Return a network with other layers in place of some, given by identity."""
+def exchanged(
+    net: Any,
+    new: Mapping[int, Layer],
+    note: Callable[[Any, Any], None] = lambda *_: None,
+) -> Any:
+    """Return a network with other layers in place of some.
+
+    Args:
+        net: the network.
+        new: the layers, by the identity of those in whose place they come.
+        note: called with each network that changes, and with what becomes of it.
+    """
     layers = [
-        exchanged(layer, new) if type(layer) in NETWORKS else new.get(id(layer), layer)
+        exchanged(layer, new, note)
+        if type(layer) in NETWORKS
+        else new.get(id(layer), layer)
         for layer in net.layers
     ]
     pairs = zip(net.layers, layers, strict=True)
@@ -145,7 +157,7 @@ def exchanged(net: Any, new: Mapping[int, Layer]) -> Any:
         changed = dataclasses.replace(net, nodes=tuple(nodes))
     else:
         changed = dataclasses.replace(net, layers=tuple(layers))
-    move(net, changed)
+    note(net, changed)
     return changed
 
 

@@ -721,6 +721,10 @@ def test_the_architecture_comes_back():
         assert again.output_shape == model.output_shape
         # Fresh weights, of the same seed.
         assert_trees_identical(again.params, model.params)
+    for again in (
+        jn.Sequential.from_config(model.get_config()),
+        load.clone_model(jn.Sequential(name="small")),
+    ):
         with raises_text(StateError, "the model is not compiled"):
             again.fit(X, Y)
 
@@ -731,6 +735,9 @@ def test_a_clone_has_new_weights():
     clone = load.clone_model(model)
     assert not np.array_equal(clone.get_weights()[0], model.get_weights()[0])
     assert_trees_identical(clone.params, network().params)
+    again = network()
+    histories = [one.fit(X, Y, verbose=0).history for one in (clone, again)]
+    assert histories[0] == histories[1]
 
 
 def test_architectures_without_a_shape_come_back():

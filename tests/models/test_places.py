@@ -21,6 +21,7 @@ from jaxnet_mini.layers import (
     ReLU,
     Softmax,
 )
+from jaxnet_mini.models import load
 
 
 class Listing:
@@ -57,7 +58,8 @@ def test_a_layer_of_another_model_is_added_once():
 @pytest.mark.parametrize("take", SHARED.values(), ids=SHARED)
 def test_layers_of_a_trained_model_bring_their_weights(take):
     model = trained()
-    for former in (model, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+    copies = copy.deepcopy(model), pickle.loads(pickle.dumps(model))
+    for former in (model, *copies, jn.models.clone_model(model)):
         new = jn.Sequential(take(former))
         number = len(new.get_weights())
         before = former.get_weights()
@@ -149,14 +151,39 @@ def test_where_it_is_not_clear_which_weights_are_meant_is_refused():
     gc.collect()
     with raises_text(LayerError, "the layer 'dense' of the model 'base'"):
         jn.Sequential(layers)
-    model = trained()
-    clone = jn.models.clone_model(model)
-    for layers in (model.layers, clone.layers):
+    model = jn.Sequential([Slotted(2)])
+    model.build((None, 2))
+    member = load.of_copied(model.net, (2,), "member", 1, like=model)
+    for layers in (model.layers, member.layers):
         with raises_text(LayerError, "of a copy of it with other weights"):
             jn.Sequential(layers)
-    del clone, layers
+    del member, layers
     gc.collect()
-    assert jn.Sequential(model.layers).get_weights()[0].any()
+    again = jn.Sequential([Input((2,)), *model.layers])
+    assert again.get_weights()[0].any()
+
+
+def test_layers_of_a_clone_bring_its_weights_and_no_others():
+    x = Input((2,))
+    model = jn.Model(x, Dense(3)(jn.graph({"own": (Slotted(2), "x")})(Dense(2)(x))))
+    before = model.get_weights()
+    clone = jn.models.clone_model(model)
+    clone.set_weights([weight + 1 for weight in before])
+    clone.layers[0].trainable = clone.layers[1].trainable = False
+    cut = jn.Sequential(clone.layers[:-1])
+    assert [layer.trainable for layer in cut.layers] == [False, True]
+    assert [layer.trainable for layer in model.layers] == [True] * 4
+    for mine, weight in zip(cut.get_weights(), before, strict=False):
+        np.testing.assert_array_equal(mine, weight + 1)
+    cut.set_weights([0 * weight for weight in cut.get_weights()])
+    assert not any(weight.any() for weight in clone.get_weights()[:3])
+    for mine, weight in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(mine, weight)
+    twice = Dense(2)
+    row = jn.Sequential([x, twice, twice])
+    for again in (jn.models.clone_model(row), jn.models.model_from_json(row.to_json())):
+        assert type(again) is jn.Sequential
+        assert [layer.name for layer in again.layers] == ["dense"]
 
 
 def test_inputs_of_another_shape_are_refused():
