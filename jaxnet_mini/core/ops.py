@@ -35,7 +35,7 @@ less_equal linspace log log10 log1p log2 logaddexp logical_and logical_not logic
 logical_xor matmul max maximum mean median meshgrid min minimum mod moveaxis multiply
 nan_to_num ndim negative not_equal ones ones_like outer pad power prod quantile ravel
 reciprocal repeat reshape roll round searchsorted select shape sign sin sinh size sort
-split sqrt square squeeze stack std subtract sum swapaxes take take_along_axis tan
+split sqrt square squeeze stack std subtract sum swapaxes take_along_axis tan
 tensordot tile trace transpose tri tril triu true_divide var vdot vstack where zeros
 zeros_like
 """
@@ -80,6 +80,15 @@ def top_k(x: Any, k: int, sorted: bool = True) -> Any:  # noqa: ARG001
     return jax.lax.top_k(jnp.asarray(x), k)
 
 
+def take(x: Any, indices: Any, axis: int | None = None) -> jax.Array:
+    """Return what stands at some places along an axis.
+
+    >>> take([5, 2, 7], [2, 0]).tolist()
+    [7, 5]
+    """
+    return jnp.take(jnp.asarray(x), jnp.asarray(indices), axis)
+
+
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[jax.Array]:
     """Return the arrays along an axis, in a list; ``num`` is their number."""
     x = jnp.moveaxis(jnp.asarray(x), axis, 0)
@@ -96,6 +105,7 @@ _HERE = (
     "convert_to_numpy",
     "convert_to_tensor",
     "get_item",
+    "take",
     "top_k",
     "unstack",
 )
@@ -123,6 +133,8 @@ def of_arrays(name: str) -> Callable[..., Any]:
 
 @functools.cache  # so that a function is the same each time it is asked for
 def __getattr__(name: str) -> Any:
+    if name == "abs":  # by which name Keras knows the step of a model
+        return __getattr__("absolute")
     function = of_arrays(name)
 
     def either(*given: Any, **named: Any) -> Any:

@@ -6,6 +6,7 @@ Keras counts the calls of each layer, its nodes; what a node takes stands beside
 Source: https://github.com/keras-team/keras, ``keras/src/models/functional.py``.
 """
 
+import dataclasses
 import graphlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -31,7 +32,7 @@ from jaxnet_mini.core.networks.sources import (
 )
 from jaxnet_mini.core.types import Shape
 from jaxnet_mini.errors import ArgumentError
-from jaxnet_mini.files import keras_operations, keras_steps
+from jaxnet_mini.files import keras_steps
 from jaxnet_mini.files.config import to_config
 from jaxnet_mini.files.keras_values import is_own
 
@@ -120,7 +121,6 @@ def nodes_of(
     entries = config.get("layers")
     if not isinstance(entries, list) or not entries:
         raise ArgumentError("a Functional has no layers.")
-    entries = [*map(keras_operations.as_layer, entries)]
     starts = input_names(config)
     several, ends = _giving_several(config), _places(config, "output_layers")
     calls = {
@@ -139,6 +139,7 @@ def nodes_of(
     # Of several calls of a layer the first in order is the one that has it.
     named: dict[str, str] = dict(zip(starts, starts, strict=True))
     numbers: dict[str, int] = {}
+    floats = {_name(entry): _is_float(entry) for entry in entries}
 
     def renamed(name: str) -> str:
         call, place = giver(name)
@@ -149,7 +150,13 @@ def nodes_of(
         own, (entry, of, training) = layers[name], calls[name]
         index = numbers[own] = numbers.get(own, -1) + 1
         named[name] = call_name(own, index)
-        inside = own if index else layer(entry)
+        floats[name] = all(floats[source] for source in sources[name])
+        if keras_steps.is_step(entry):
+            step = keras_steps.read(entry, lambda _: "")[0]
+            inside = to_config(dataclasses.replace(step, floats=floats[name]))
+            floats[name] = step.gives_floats
+        else:
+            inside = own if index else layer(entry)
         node = {"name": named[name], "layer": inside, "training": training}
         node["sources"] = to_config(encoded(filled(of, renamed), str))
         nodes.append({"class": "layers.Node", "config": node})
@@ -158,6 +165,13 @@ def nodes_of(
     pairs = [[key, own] for key, own in zip(ends, found, strict=True)]
     outputs = pairs if keyed else found if len(found) > 1 else found[0]
     return nodes, starts if len(starts) > 1 else starts[0], outputs
+
+
+def _is_float(entry: Json) -> bool:
+    """Tell whether the numbers that come to an input are taken as floats."""
+    config = entry.get("config") if isinstance(entry, dict) else None
+    dtype = config.get("dtype") if isinstance(config, dict) else None
+    return "int" not in str(dtype)
 
 
 def _check_order(sources: dict[str, tuple[str, ...]], starts: list[str]) -> None:
@@ -263,13 +277,17 @@ def _gives_several(entry: Json) -> bool:
     config = entry.get("config") if isinstance(entry, dict) else None
     ends = config.get("output_layers") if isinstance(config, dict) else None
     one = not isinstance(ends, dict | list) or _is_history(ends) or len(ends) == 1
-    return is_own(entry) or not one
+    return is_own(entry) or keras_steps.gives_several(entry) or not one
 
 
 def _calls(
     entry: Json, several: frozenset[str]
 ) -> Iterator[tuple[Sources, bool | None]]:
     """Yield for each call of a layer what it takes, by name, and ``training``."""
+    if keras_steps.is_step(entry):
+        _, names = keras_steps.read(entry, lambda value: _taken(value, several))
+        yield names if len(names) > 1 else names[0], None
+        return
     nodes = entry.get("inbound_nodes") if isinstance(entry, dict) else None
     for node in nodes if isinstance(nodes, list) else ():
         args: Any = node.get("args") if isinstance(node, dict) else None

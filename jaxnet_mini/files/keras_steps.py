@@ -6,10 +6,12 @@ what says how is an argument of the class.
 Source: https://github.com/keras-team/keras, ``keras/src/ops``.
 """
 
+import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from jaxnet_mini.base.plain_json import Json
+from jaxnet_mini.core import ops
 from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.operations import ARRAY, REST, SLICE, Operation
 from jaxnet_mini.errors import ArgumentError
@@ -54,7 +56,6 @@ numpy *x offset axis1 axis2: diagonal trace
 numpy *x pad_width mode *constant_values: pad
 numpy *x repeats axis: repeat
 numpy *x repeats: tile
-numpy *x shape: broadcast_to
 numpy *x shift axis: roll
 numpy *x source destination: moveaxis
 numpy *x x_min x_max: clip
@@ -63,7 +64,7 @@ numpy *x1 *x2 axis: append
 numpy *x1 *x2: add arctan2 divide dot equal floor_divide greater greater_equal inner
 numpy *x1 *x2: less less_equal logaddexp logical_and logical_or logical_xor matmul
 numpy *x1 *x2: maximum minimum mod multiply not_equal outer power subtract true_divide
-numpy *x: abs absolute arccos arccosh arcsin arcsinh arctan arctanh ceil copy cos cosh
+numpy *x: absolute arccos arccosh arcsin arcsinh arctan arctanh ceil copy cos cosh
 numpy *x: exp exp2 expm1 floor isfinite isinf isnan log log10 log1p log2 logical_not
 numpy *x: negative ravel reciprocal sign sin sinh sqrt square tan tanh
 numpy *xs axis: concatenate
@@ -93,6 +94,116 @@ FORMS: dict[str, Form] = {
 }
 """By the names of functions."""
 
+MODULE = "keras.src.ops."
+"""Where the classes of operations are; a file says so of each."""
+
+_FUNCTIONS = {
+    (MODULE + form.module, protocol.class_name(Operation(name))): name
+    for name, form in FORMS.items()
+}
+"""The names of functions, by modules and classes of Keras."""
+
+
+def is_step(entry: Json) -> bool:
+    """Tell whether an entry of a Functional is an operation, and no layer."""
+    return isinstance(entry, dict) and str(entry.get("module")).startswith(MODULE)
+
+
+def gives_several(entry: Json) -> bool:
+    """Tell whether an entry is an operation that gives several arrays."""
+    several = ("Split", "TopK", "Unstack")
+    return is_step(entry) and isinstance(entry, dict) and entry["class_name"] in several
+
+
+def read(entry: Any, name: Callable[[Json], str]) -> tuple[Operation, tuple[str, ...]]:
+    """Return an operation of Keras as the layer that does the same, and what it takes.
+
+    Args:
+        entry: as Keras writes it, of one call.
+        name: gives the name of what stands for an array.
+
+    Raises:
+        ArgumentError: there is no such layer.
+    """
+    kind, found = entry.get("class_name"), list[str]()
+    function = _FUNCTIONS.get((entry["module"], str(kind)))
+    config, nodes = entry.get("config"), entry.get("inbound_nodes")
+    try:
+        (node,) = nodes
+        called = [_plain(one, name, found) for one in node["args"]]
+        given = {n: _plain(v, name, found) for n, v in node["kwargs"].items()}
+        made = {n: _plain(v, name, found) for n, v in config.items() if n != "name"}
+        arguments, options = _as_ours(str(function), called, given | made)
+        name_here = "_".join(config["name"].split())
+        layer = Operation(str(function), arguments, options, name=name_here)
+        found[0]
+    except (TypeError, LookupError, ValueError, AttributeError):
+        raise ArgumentError(
+            f"{entry.get('name')!r} is the operation {kind} of Keras, called in a way "
+            "that no layer here has: build the model here, with "
+            "layers.Lambda(function)(x) in its place, and call model.load_weights."
+        ) from None
+    return layer, tuple(found)
+
+
+def _as_ours(
+    function: str, called: list[Any], given: dict[str, Any]
+) -> tuple[tuple[Any, ...], tuple[tuple[str, Any], ...]]:
+    """Return what our function is called with, by place and by name.
+
+    Raises:
+        KeyError, ValueError: there is no such function, or it does not take that.
+    """
+    form = FORMS[function]
+    ours = inspect.signature(ops.of_arrays(function)).parameters
+    by_place = [name for name in form.names if name[0] == "*"]
+    given |= dict(zip((name[1:] for name in by_place), called, strict=False))
+    arguments: list[Any] = []
+    options: list[tuple[str, Any]] = []
+    for place, name in enumerate(n.strip("*") for n in form.names):
+        if name not in given:
+            continue
+        value, own = given.pop(name), ours.get(name)
+        if own is not None and (type(value), value) == (type(own.default), own.default):
+            continue
+        named = own is None or own.kind is own.POSITIONAL_ONLY or form.takes(name)
+        if named and place == len(arguments):
+            arguments.append(value)
+        else:
+            options.append((name, value))
+    arguments += called[len(by_place) :]
+    if any(given.values()):
+        raise ValueError(f"{function} takes no {[*given]}")
+    return tuple(arguments), tuple(options)
+
+
+def _plain(value: Json, name: Callable[[Json], str], found: list[str]) -> Any:
+    """Return an argument as an operation has it; the way back from `_json`.
+
+    Raises:
+        TypeError, KeyError, ValueError: it is none.
+    """
+    if isinstance(value, list):
+        return tuple(_plain(entry, name, found) for entry in value)
+    if isinstance(value, str) and value[:1] == "{":
+        raise ValueError(value)
+    if not isinstance(value, dict):
+        return value
+    kind, config = value["class_name"], value["config"]
+    if kind == "__keras_tensor__":
+        found.append(name(value))
+        return f"{{{len(found) - 1}}}"
+    if kind == "__slice__":
+        ends = (config["start"], config["stop"], config["step"])
+        return (SLICE, *(_plain(end, name, found) for end in ends))
+    if kind == "__ellipsis__":
+        return REST
+    if kind not in ("__tuple__", "__numpy__", "__array__", "__tensor__"):
+        raise ValueError(kind)
+    own = _plain(config["value"], name, found)
+    arrays = kind != "__tuple__" and isinstance(own, tuple)
+    return (ARRAY, str(config["dtype"]), own) if arrays else own
+
 
 def written(layer: Operation, name: str) -> dict[str, Json]:
     """Return an operation as Keras writes it, but for its calls.
@@ -103,7 +214,7 @@ def written(layer: Operation, name: str) -> dict[str, Json]:
     form, _, config = _arguments(layer)
     kind = protocol.class_name(layer)
     return {
-        "module": f"keras.src.ops.{form.module}",
+        "module": MODULE + form.module,
         "class_name": kind,
         "config": {"name": name} | {n: _json(v, _none) for n, v in config.items()},
         "registered_name": kind,

@@ -13,6 +13,7 @@ from oracles import assert_close, named, raises_text, unchecked_types
 
 from jaxnet_mini import activations
 from jaxnet_mini.core.networks.last_activation import without_last_activation
+from jaxnet_mini.core.networks.operations import Operation
 from jaxnet_mini.core.networks.serial import check_layer, serial
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import Layer
@@ -160,6 +161,7 @@ def test_two_layers_of_one_own_name_are_refused():
             "sigmoid",
         ),
         (Softmax(), Identity(), "softmax"),
+        (Operation("softmax", options=(("axis", -1),)), Identity(), "softmax"),
         (
             Softmax(input_shape=(3,), name="head"),
             Identity(input_shape=(3,), name="head"),

@@ -15,7 +15,7 @@ from oracles import raises_text
 import jaxnet_mini as jn
 from jaxnet_mini.errors import ArgumentError, FileError, ShapeError, UnknownNameError
 from jaxnet_mini.files import config as configs
-from jaxnet_mini.files import keras_config, keras_graphs, keras_operations, keras_values
+from jaxnet_mini.files import keras_config, keras_graphs, keras_steps, keras_values
 from jaxnet_mini.models.load import load_model
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -768,7 +768,7 @@ def test_graphs_and_models_inside_models_come_back(tmp_path):
     assert names == ["an_input", "shared", "last"]
 
 
-def test_operations_come_back_as_layers(tmp_path):
+def test_operations_come_back(tmp_path):
     path, ours = tmp_path / "model.keras", tmp_path / "ours.keras"
     with keras_on_jax() as keras:
         keras.utils.clear_session()
@@ -787,43 +787,44 @@ def test_operations_come_back_as_layers(tmp_path):
     np.testing.assert_allclose(again, expected, rtol=1e-6, atol=1e-6)
 
 
-def test_operations_that_no_layer_does_are_named_with_a_way(tmp_path):
-    def mean(ops, x):
-        return ops.mean(x, axis=-1, keepdims=True)
+def test_operations_that_are_not_here_are_named_with_a_way(tmp_path):
+    def cleaned(ops, x):
+        return ops.nan_to_num(x)
 
     path = tmp_path / "model.keras"
     with keras_on_jax() as keras:
         x = keras.Input((3,))
-        theirs = keras.Model(x, mean(keras.ops, keras.layers.Dense(3)(x)))
+        theirs = keras.Model(x, cleaned(keras.ops, keras.layers.Dense(3)(x)))
         theirs.save(path)
         expected = np.asarray(theirs(X[:, 0]))
-    with raises_text(ArgumentError, "is the operation Mean of", "model.load_weights"):
+    with raises_text(
+        ArgumentError, "is the operation NanToNum of", "model.load_weights"
+    ):
         load_model(path)
     x = jn.Input((3,))
-    model = jn.Model(x, jn.layers.Lambda(lambda x: mean(jn.ops, x))(jn.Dense(3)(x)))
+    model = jn.Model(x, jn.layers.Lambda(lambda x: cleaned(jn.ops, x))(jn.Dense(3)(x)))
     model.load_weights(path)
     np.testing.assert_allclose(model(X[:, 0]), expected, rtol=1e-6, atol=1e-6)
 
 
-CALLED_OTHERWISE = {
-    "Add": [lambda ops, x: x + np.ones(3, np.float32), lambda ops, x: x + x[:, 0]],
-    "Maximum": [lambda ops, x: ops.maximum(x, 0.5)],
-    "TrueDivide": [lambda ops, x: 2.0 / x],
-    "Gelu": [lambda ops, x: ops.gelu(x)],
-}
-
-
-@pytest.mark.parametrize("kind", CALLED_OTHERWISE)
-def test_operations_called_as_no_layer_is_are_named(kind):
-    """Of ``x + x[:, 0]`` Keras's layer fills up another axis than the operation."""
-    for function in CALLED_OTHERWISE[kind]:
-        with keras_on_jax() as keras:
-            x = keras.Input((3, 3))
-            config = json.loads(keras.Model(x, function(keras.ops, x)).to_json())
-        layers = config["config"]["layers"]
-        own = next(entry for entry in layers if entry["class_name"] == kind)
-        with raises_text(ArgumentError, f"is the operation {kind} of Keras"):
-            keras_operations.as_layer(own)
+def test_operations_called_in_an_unknown_way_are_named():
+    with keras_on_jax() as keras:
+        x = keras.Input((3,))
+        config = json.loads(keras.Model(x, x + x).to_json())
+    step = config["config"]["layers"][1]
+    node = step["inbound_nodes"][0]
+    for broken in (
+        {"inbound_nodes": []},
+        {"inbound_nodes": [node | {"args": [1.0, 2.0]}]},
+        {"inbound_nodes": [node | {"args": ["{0}", *node["args"]]}]},
+        {"inbound_nodes": [node | {"kwargs": {"where": 3}}]},
+        {"config": {"name": "add", "axis": 1}},
+        {"config": None},
+        {"module": "keras.src.ops.math"},
+        {"class_name": "System"},
+    ):
+        with raises_text(ArgumentError, "is the operation", "of Keras, called"):
+            keras_steps.read(step | broken, lambda _: "x")
 
 
 UNSUPPORTED_SETTINGS = [

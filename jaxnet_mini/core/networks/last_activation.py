@@ -3,12 +3,16 @@
 import dataclasses
 
 from jaxnet_mini.core import activations
-from jaxnet_mini.core.layers import Activation, Identity, Softmax
+from jaxnet_mini.core.layers import Activation, Base, Identity, Softmax
 from jaxnet_mini.core.layers.dense import Dense
 from jaxnet_mini.core.networks.graph import Graph, names_in
+from jaxnet_mini.core.networks.operations import Operation
 from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.networks.sources import giver
 from jaxnet_mini.core.types import Layer
+
+_OF_UNITS = ((), (("axis", -1),))
+"""What such a function of `ops` is called with besides its input."""
 
 
 def without_last_activation(layer: Layer) -> tuple[Layer, activations.Activation]:
@@ -38,9 +42,12 @@ def without_last_activation(layer: Layer) -> tuple[Layer, activations.Activation
     if type(layer) is Dense or type(layer) is Activation:
         activation = activations.get(layer.activation)
         return dataclasses.replace(layer, activation=None), activation
-    if type(layer) is Softmax:
+    kind = "softmax" if type(layer) is Softmax else None
+    if type(layer) is Operation and layer.arguments == ("{0}",):
+        kind = layer.function if layer.options in _OF_UNITS else None
+    if kind in ("sigmoid", "softmax") and isinstance(layer, Base):
         place = Identity(input_shape=layer.input_shape, name=layer.name)
-        return place, activations.softmax
+        return place, activations.get(kind)
     return layer, activations.linear
 
 
