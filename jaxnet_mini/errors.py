@@ -116,7 +116,7 @@ def find(
 
 def short(value: Any) -> str:
     """Return what a message shows of a value, one line at most."""
-    text = repr(value)
+    text = " ".join(repr(value).split())
     return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 3]}..."
 
 

@@ -3,6 +3,7 @@
 ``True`` is no number here: where one is expected it is a slip.
 """
 
+import inspect
 import math
 import numbers
 import operator
@@ -68,6 +69,29 @@ def as_finite(value: Any) -> NDArray[np.float32] | None:
 def is_function(value: Any) -> bool:
     """Tell whether ``value`` can be called on arrays alone, which no layer can."""
     return callable(value) and not (hasattr(value, "init") and hasattr(value, "apply"))
+
+
+def parameters(function: Any) -> Mapping[str, inspect.Parameter]:
+    """Return the parameters of a function by name; ``{}`` where nobody knows them."""
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return {}
+
+
+def can_call(function: Any, *given: Any, **named: Any) -> bool:
+    """Tell whether a function takes such arguments; True where nobody knows.
+
+    >>> can_call(lambda y_true: 0.0, 1, 2), can_call(max, 1, 2)
+    (False, True)
+    """
+    try:
+        inspect.signature(function).bind(*given, **named)
+    except TypeError:
+        return False
+    except ValueError:  # one of Python's own
+        return True
+    return True
 
 
 def is_number(value: Any) -> TypeGuard[float]:

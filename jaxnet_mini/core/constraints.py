@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeAlias
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.base.arguments import as_integers
+from jaxnet_mini.base.arguments import as_integers, check_fits
 from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core import named
 from jaxnet_mini.core.fields import Checked, Strength, accepted
@@ -36,6 +36,14 @@ def _check_axis(argument: str, value: Any) -> int | tuple[int, ...]:
             f"{argument} must be an axis or a tuple of them, such as 0, not {value!r}."
         )
     return axes if isinstance(value, tuple | list) else axes[0]
+
+
+def _check_share(argument: str, value: Any) -> float:
+    return float(check_fits(argument, value, "a number in [0, 1]", _is_share))
+
+
+def _is_share(value: float) -> bool:
+    return 0.0 <= value <= 1.0
 
 
 Axes: TypeAlias = Annotated[int | Sequence[int], Checked(_check_axis)]
@@ -150,13 +158,13 @@ class MinMaxNorm(Constraint):
     Args:
         min_value: the smallest norm, at least 0.
         max_value: the largest.
-        rate: 1.0 for norms that lie there after each update, less for such that come
-            nearer.
+        rate: 1.0 for norms that lie there after each update, less, at least 0, for
+            such that come nearer.
         axis: along which norms are taken, or several.
 
     Raises:
-        ArgumentError: a number is none or below 0, ``min_value`` above ``max_value``,
-            or ``axis`` no axis.
+        ArgumentError: a number is none or below 0, ``rate`` above 1, ``min_value``
+            above ``max_value``, or ``axis`` no axis.
 
     Source: https://keras.io/api/layers/constraints/
 
@@ -167,7 +175,7 @@ class MinMaxNorm(Constraint):
 
     min_value: Strength = 0.0
     max_value: Strength = 1.0
-    rate: Strength = 1.0
+    rate: Annotated[float, Checked(_check_share)] = 1.0
     axis: Axes = 0
 
     def __post_init__(self) -> None:

@@ -24,12 +24,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from jaxnet_mini.base import seeds
-from jaxnet_mini.base.arguments import check_word
+from jaxnet_mini.base.arguments import as_integers, check_count, check_word
 from jaxnet_mini.core.types import RandomKey
-from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.errors import ArgumentError, short
 
 __all__ = [
     "SeedGenerator",
@@ -146,8 +147,74 @@ def drawn_as(number: int, key: RandomKey | None, owner: str) -> RandomKey:
     return jax.random.fold_in(key, number)
 
 
-def _dtype(dtype: Any) -> Any:
-    return jax.dtypes.canonicalize_dtype(float if dtype is None else dtype)
+def _dtype(dtype: Any, kind: Any = jnp.floating) -> Any:
+    """Return a dtype of floats, or of what ``kind`` says."""
+    try:
+        known = jnp.dtype(float if dtype is None else dtype)
+    except TypeError:
+        known = None
+    if known is None or not jnp.issubdtype(known, kind):
+        wanted = "floats" if kind is jnp.floating else "integers"
+        example = "float32" if kind is jnp.floating else "int32"
+        raise ArgumentError(
+            f'dtype must be one of {wanted}, such as "{example}", not {dtype!r}.'
+        )
+    return jax.dtypes.canonicalize_dtype(known)
+
+
+def _shape(shape: Any) -> tuple[int, ...]:
+    """Return a shape, of which an integer is one of one axis."""
+    found = None if shape is None else as_integers(shape)
+    if found is None or any(size < 0 for size in found):
+        raise ArgumentError(
+            f"shape must be a tuple of integers of at least 0, not {shape!r}."
+        )
+    return found
+
+
+def _numbers(argument: str, value: Any, words: str, fits: Callable[[Any], Any]) -> Any:
+    """Return a number or an array of them; those of a tracing are not looked at.
+
+    Raises:
+        ArgumentError: one does not fit what ``words`` say.
+    """
+    try:
+        known = np.asarray(value)
+        fit = known.dtype.kind not in "bcOSU" and bool(np.all(fits(known)))
+    except jax.errors.TracerArrayConversionError:
+        fit = True
+    except (TypeError, ValueError):  # rows of several lengths, or no numbers
+        fit = False
+    if not fit:
+        raise ArgumentError(f"{argument} must be {words}, not {short(value)}.")
+    return value
+
+
+_finite = functools.partial(_numbers, words="finite numbers", fits=np.isfinite)
+_above_0 = functools.partial(
+    _numbers, words="finite numbers above 0", fits=lambda v: np.isfinite(v) & (v > 0)
+)
+_not_negative = functools.partial(
+    _numbers,
+    words="finite numbers of at least 0",
+    fits=lambda v: np.isfinite(v) & (v >= 0),
+)
+
+
+def _limits(minval: Any, maxval: Any, least: int) -> tuple[Array, Array]:
+    """Return the bounds of what is drawn, ``least`` apart or more.
+
+    Raises:
+        ArgumentError: they are not.
+    """
+    limits = _finite("minval", minval), _finite("maxval", maxval)
+    with contextlib.suppress(jax.errors.TracerArrayConversionError):
+        if np.any(np.asarray(minval) + least > np.asarray(maxval)):
+            raise ArgumentError(
+                f"minval is {short(minval)} and maxval {short(maxval)}: give the "
+                "smaller one first; maxval itself is never drawn."
+            )
+    return jnp.asarray(limits[0]), jnp.asarray(limits[1])
 
 
 def normal(
@@ -158,9 +225,10 @@ def normal(
     seed: Any = None,
 ) -> Array:
     """Return normal numbers of a mean and a standard deviation."""
-    kind = _dtype(dtype)
-    drawn = jax.random.normal(next_key(seed), tuple(shape), kind)
-    return drawn * _as(stddev, kind) + _as(mean, kind)
+    kind, size = _dtype(dtype), _shape(shape)
+    width, middle = _not_negative("stddev", stddev), _finite("mean", mean)
+    drawn = jax.random.normal(next_key(seed), size, kind)
+    return drawn * _as(width, kind) + _as(middle, kind)
 
 
 def truncated_normal(
@@ -171,9 +239,10 @@ def truncated_normal(
     seed: Any = None,
 ) -> Array:
     """Return normal numbers, none further than 2 ``stddev`` from the mean."""
-    kind = _dtype(dtype)
-    drawn = jax.random.truncated_normal(next_key(seed), -2.0, 2.0, tuple(shape), kind)
-    return drawn * _as(stddev, kind) + _as(mean, kind)
+    kind, size = _dtype(dtype), _shape(shape)
+    width, middle = _not_negative("stddev", stddev), _finite("mean", mean)
+    drawn = jax.random.truncated_normal(next_key(seed), -2.0, 2.0, size, kind)
+    return drawn * _as(width, kind) + _as(middle, kind)
 
 
 def uniform(
@@ -184,16 +253,17 @@ def uniform(
     seed: Any = None,
 ) -> Array:
     """Return numbers in [minval, maxval), all as likely."""
-    limits = jnp.asarray(minval), jnp.asarray(maxval)
-    return jax.random.uniform(next_key(seed), tuple(shape), _dtype(dtype), *limits)
+    kind, size, limits = _dtype(dtype), _shape(shape), _limits(minval, maxval, 0)
+    return jax.random.uniform(next_key(seed), size, kind, *limits)
 
 
 def randint(
     shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: Any = None
 ) -> Array:
     """Return integers in [minval, maxval), all as likely."""
-    limits = jnp.asarray(minval), jnp.asarray(maxval)
-    return jax.random.randint(next_key(seed), tuple(shape), *limits, _dtype(dtype))
+    kind, size = _dtype(dtype, jnp.integer), _shape(shape)
+    limits = _limits(minval, maxval, 1)
+    return jax.random.randint(next_key(seed), size, *limits, kind)
 
 
 def categorical(
@@ -204,15 +274,15 @@ def categorical(
     Raises:
         ArgumentError: the logits have other axes.
     """
-    logits = jnp.asarray(logits)
-    if logits.ndim != 2:
+    axes, kind = np.shape(logits), _dtype(dtype, jnp.integer)
+    if len(axes) != 2:
         raise ArgumentError(
-            f"logits must be of shape (rows, classes), not {logits.shape}: a single "
-            "row is logits[None]."
+            f"logits must be of shape (rows, classes), not {axes}: a single row is "
+            "logits[None]."
         )
-    shape = (logits.shape[0], num_samples)
-    drawn = jax.random.categorical(next_key(seed), logits[..., None], 1, shape)
-    return drawn.astype(_dtype(dtype))
+    shape = (axes[0], check_count("num_samples", num_samples))
+    own = jnp.asarray(logits)[..., None]
+    return jax.random.categorical(next_key(seed), own, 1, shape).astype(kind)
 
 
 def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:
@@ -223,16 +293,36 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
         rate: the share, in [0, 1).
         noise_shape: 1 for each axis along which all are kept or none.
         seed: see `jaxnet_mini.random`.
+
+    Raises:
+        ArgumentError: ``rate`` is no such number, or ``noise_shape`` does not fit.
     """
-    inputs, kept = jnp.asarray(inputs), 1.0 - rate
-    asked = noise_shape or inputs.shape
-    shape = [own or size for own, size in zip(asked, inputs.shape, strict=True)]
+    kept = 1.0 - _numbers(
+        "rate", rate, "a number in [0, 1)", lambda v: (v >= 0.0) & (v < 1.0)
+    )
+    axes = np.shape(inputs)
+    asked = (None,) * len(axes) if noise_shape is None else tuple(noise_shape)
+    shape = [own or size for own, size in zip(asked, axes, strict=False)]
+    pairs = zip(shape, axes, strict=False)
+    if len(asked) != len(axes) or any(own not in (1, size) for own, size in pairs):
+        raise ArgumentError(
+            f"noise_shape must have 1 or the whole length for each axis of inputs of "
+            f"shape {axes}, not {noise_shape!r}."
+        )
+    inputs = jnp.asarray(inputs)
     keep = jax.random.bernoulli(next_key(seed), kept, shape)
     return jnp.where(keep, inputs / kept, jnp.zeros_like(inputs))
 
 
 def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Array:
-    """Return an array in another order along an axis."""
+    """Return an array in another order along an axis.
+
+    Raises:
+        ArgumentError: it has no such axis.
+    """
+    rank = np.ndim(x)
+    if not -rank <= check_count("axis", axis, -rank) < rank:
+        raise ArgumentError(f"axis is {axis}, and x has the shape {np.shape(x)}.")
     return jax.random.permutation(next_key(seed), jnp.asarray(x), axis)
 
 
@@ -240,22 +330,32 @@ def binomial(
     shape: Any, counts: Any, probabilities: Any, dtype: Any = None, seed: Any = None
 ) -> Array:
     """Return how many of ``counts`` trials of some probabilities succeed."""
-    given = _as(counts, _dtype(dtype)), _as(probabilities, _dtype(dtype))
-    return jax.random.binomial(next_key(seed), *given, tuple(shape), _dtype(dtype))
+    kind, size = _dtype(dtype), _shape(shape)
+    trials = _not_negative("counts", counts)
+    share = _numbers(
+        "probabilities",
+        probabilities,
+        "numbers in [0, 1]",
+        lambda v: (v >= 0.0) & (v <= 1.0),
+    )
+    given = _as(trials, kind), _as(share, kind)
+    return jax.random.binomial(next_key(seed), *given, size, kind)
 
 
 def beta(
     shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None
 ) -> Array:
     """Return numbers of the beta distribution."""
-    given = _as(alpha, _dtype(dtype)), _as(beta, _dtype(dtype))
-    return jax.random.beta(next_key(seed), *given, tuple(shape), _dtype(dtype))
+    kind, size = _dtype(dtype), _shape(shape)
+    given = _above_0("alpha", alpha), _above_0("beta", beta)
+    first, second = (_as(one, kind) for one in given)
+    return jax.random.beta(next_key(seed), first, second, size, kind)
 
 
 def gamma(shape: Any, alpha: Any, dtype: Any = None, seed: Any = None) -> Array:
     """Return numbers of the gamma distribution."""
-    own = _as(alpha, _dtype(dtype))
-    return jax.random.gamma(next_key(seed), own, tuple(shape), _dtype(dtype))
+    kind, size, own = _dtype(dtype), _shape(shape), _above_0("alpha", alpha)
+    return jax.random.gamma(next_key(seed), _as(own, kind), size, kind)
 
 
 def _as(value: Any, dtype: Any) -> Array:

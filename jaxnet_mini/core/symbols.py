@@ -10,7 +10,7 @@ import jax
 
 from jaxnet_mini.base.arguments import check_flag
 from jaxnet_mini.core.types import Layer, Shape, is_shape
-from jaxnet_mini.errors import LayerError, ShapeError
+from jaxnet_mini.errors import LayerError, ShapeError, short
 
 OPERATIONS: list[Any] = []
 """What makes layers of functions of symbols: `jaxnet_mini.core.networks.operations`,
@@ -125,6 +125,32 @@ def is_symbolic(x: Any) -> bool:
     return bool(entries) and all(hasattr(entry, "symbol") for entry in entries)
 
 
+def arrays_in(layer: Layer, x: Any) -> Any:
+    """Return what a layer is called with, several arrays as a tuple.
+
+    Raises:
+        LayerError: there is something else.
+        ShapeError: there are several, and the layer takes one.
+    """
+    x = tuple(x) if isinstance(x, list) else x
+    given = jax.tree.leaves(x, is_leaf=lambda one: one is None)
+    mixed = any(hasattr(one, "symbol") for one in given)
+    if mixed or not (given and all(hasattr(one, "dtype") for one in given)):
+        raise _refusal(layer, x)
+    if hasattr(layer, "check_number"):
+        layer.check_number(jax.tree.map(lambda one: one.shape[1:], x))
+    return x
+
+
+def _refusal(layer: Layer, x: Any) -> LayerError:
+    return LayerError(
+        f"{layer!r} is called with {short(x)}: call it with an array with an axis for "
+        "the batch, such as np.array([[1.0, 2.0]]), or with an Input or what another "
+        "layer's call returned; where it takes several, with a list of the one or of "
+        "the other."
+    )
+
+
 def called(layer: Layer, x: Any, training: bool | None = None) -> Any:
     """Return what a layer will give for symbols: a symbol, or a structure of them.
 
@@ -136,9 +162,13 @@ def called(layer: Layer, x: Any, training: bool | None = None) -> Any:
     Raises:
         ShapeError: the layer cannot take what comes to it.
         ArgumentError: ``training`` is no flag.
+        LayerError: one of several is None, and the layer takes arrays alone.
     """
     if training is not None:
         training = check_flag("training", training)
+    whole = jax.tree.leaves(x, is_leaf=lambda one: one is None)
+    if hasattr(layer, "check_number") and any(one is None for one in whole):
+        raise _refusal(layer, x)
     sources: Any = jax.tree.map(lambda entry: entry.symbol, x)
     sources = tuple(sources) if isinstance(sources, list) else sources
     taken = jax.tree.map(lambda symbol: symbol.output_shape, sources)

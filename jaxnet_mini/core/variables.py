@@ -48,8 +48,9 @@ class Spec:
 
     def first(self, key: RandomKey) -> Array:
         """Return its first value."""
-        value = initializers.get(self.initializer)(key, self.shape)
-        return jnp.asarray(value).astype(jax.dtypes.canonicalize_dtype(self.dtype))
+        what = f"the initializer of {self.name!r}"
+        value = initializers.drawn(what, self.initializer, key, self.shape)
+        return value.astype(jax.dtypes.canonicalize_dtype(self.dtype))
 
     def zeros(self) -> Array:
         """Return a value of its shape and dtype."""

@@ -12,7 +12,9 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxnet_mini.base import notices
 from jaxnet_mini.base.arguments import named_parts
+from jaxnet_mini.core.networks.composed import Composed, indexed
 from jaxnet_mini.core.networks.outline import NetOutline
 from jaxnet_mini.core.types import Shape
 from jaxnet_mini.data import tables
@@ -214,7 +216,8 @@ def as_inputs(
         An array; of several inputs a dictionary by name.
 
     Raises:
-        DataError: see `as_array`; or several differ in their rows.
+        DataError: see `as_array`; or several differ in their rows, or a layer of
+            categories does not know an index.
         ArgumentError: some of several are missing, or their names unknown.
         ShapeError: the rows have another shape.
     """
@@ -225,15 +228,31 @@ def as_inputs(
         array = with_column(convert(value, argument), expected)
         layer = f"layer {outline.parts[0].name!r}"
         check_features(value, array.shape, expected, layer, argument)
+        _check_indices(outline.net, array, {argument: array})
         return array
-    first = None
+    first, value = None, _without_more(value, expected, argument)
     parts = named_parts(argument, value, [*expected], "inputs")
     for name, (own, given) in parts.items():
         array = several[name] = with_column(convert(given, own), expected[name])
         check_features(given, array.shape, expected[name], f"the input {name!r}", own)
         first = first or (own, len(array))
         check_rows(first[1], array, own, first[0])
+    named = {own: several[name] for name, (own, _) in parts.items()}
+    _check_indices(outline.net, several, named)
     return several
+
+
+def _without_more(value: Any, names: Mapping[str, Any], argument: str) -> Any:
+    """Return inputs by their names without others, which a warning tells of."""
+    more = value.keys() - names.keys() if isinstance(value, Mapping) else ()
+    if not more or names.keys() - value.keys():
+        return value
+    notices.warn(
+        f"{argument} has {', '.join(map(repr, sorted(more, key=str)))}, which the "
+        f"model does not take, and it is left out: its inputs are "
+        f"{', '.join(map(repr, names))}."
+    )
+    return {name: value[name] for name in names}
 
 
 def with_column(array: Any, expected: Shape) -> Any:
@@ -245,6 +264,29 @@ def with_column(array: Any, expected: Shape) -> Any:
     if expected[-1:] != (1,) or not array.ndim or array.shape[1:] != expected[:-1]:
         return array
     return array[..., None]
+
+
+def _check_indices(net: Composed, inputs: Any, named: Mapping[str, Any]) -> None:
+    """Raise a DataError where a layer of categories gets an index that it has not.
+
+    Args:
+        net: the layers.
+        inputs: checked, of several a dictionary.
+        named: the arrays by what messages call them.
+    """
+    called = {id(array): argument for argument, array in named.items()}
+    for layer, array in indexed(net, net.named_inputs(inputs)):
+        if not isinstance(array, np.ndarray):
+            continue  # it may be traced
+        count: int = layer.categories
+        if np.min(array) > -1 and np.max(array) < count:  # floats are cut
+            continue
+        where, value = position(array, ~((array > -1) & (array < count)))
+        raise DataError(
+            f"{called[id(array)]} holds the index {value} at {where}, and {layer!r} "
+            f"knows the indices from 0 to {count - 1}: number categories from 0, and "
+            "make the layer with one more than the largest."
+        )
 
 
 def check_rows(rows: int, array: Any, argument: str, of: str = "x") -> None:

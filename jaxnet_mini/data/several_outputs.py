@@ -62,7 +62,7 @@ def several_examples(
     }
     weight = sample_weight
     if _is_by_output(weight):
-        parts = named_parts(f"{prefix}sample_weight", weight, own, "outputs", ())
+        parts = named_parts(f"{prefix}sample_weight", weight, own, "outputs", needed)
         weight = {
             name: None if value is None else checks.as_weights(value, rows, argument)
             for name, (argument, value) in parts.items()

@@ -128,6 +128,21 @@ def read_optimizer(
     return None if values[0] < 0 else values  # a count of steps
 
 
+def has_steps(path: FilePath) -> bool:
+    """Tell whether a file has an optimizer that has taken steps, as far as is known."""
+    with _opened(path) as (files, size):
+        walk = hdf5.Walk(os.fspath(path))
+        legacy = keras_legacy.is_legacy(path)
+        if legacy:
+            arrays = keras_legacy.optimizer_arrays(walk, files[0])
+        else:
+            arrays = _optimizer_arrays(walk, files)
+        if not arrays:
+            return legacy and walk.has(files[0], "optimizer_weights")
+        hdf5.check_stored({"optimizer/0": arrays[0]}, os.fspath(path), size)
+        return bool(np.all(np.asarray(arrays[0][()]) > 0))
+
+
 def _optimizer_arrays(walk: hdf5.Walk, files: Sequence[Any]) -> list[Any]:
     """Return the variables of the optimizer in files, numbered as they are there."""
     groups = [

@@ -72,6 +72,13 @@ class Blueprint:
     )
     is_copy: bool = dataclasses.field(default=False, compare=False, repr=False)
 
+    def __post_init__(self) -> None:
+        if "/" in self.name:
+            raise ArgumentError(
+                f"the name of a model must be a word without '/', not {self.name!r}: "
+                "it stands before those of its weights."
+            )
+
     @property
     def built(self) -> bool:
         """Whether the input shape, and with it every weight's, is known."""

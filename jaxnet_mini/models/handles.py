@@ -182,6 +182,8 @@ class Handle:
         x, training = sources.called_with(self.pure, given, named, training)
         if symbols.is_symbolic(x):
             return symbols.called(self.pure, x, training)
+        if hasattr(self.pure, "check_number"):  # of one's own any structure comes
+            x = symbols.arrays_in(self.pure, x)
         drawn = training or protocol.always_training(self.pure)
         key = self._model._held.next_key() if drawn else None
         variables = self._variables()

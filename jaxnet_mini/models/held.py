@@ -24,7 +24,7 @@ from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import Layer, RandomKey, Variables
 from jaxnet_mini.devices import programs
-from jaxnet_mini.errors import LayerError, ShapeError, StateError
+from jaxnet_mini.errors import LayerError, ShapeError, StateError, short
 from jaxnet_mini.models import places, standing
 from jaxnet_mini.models.blueprint import Blueprint
 from jaxnet_mini.models.places import Path, Place
@@ -206,12 +206,21 @@ class Held:
             holder._exchange(swapped)
 
     def adapt(self, path: Path, layer: Layer) -> None:
-        """Take what a `Normalization` was adapted to, for the one at a path."""
+        """Take what a `Normalization` was adapted to, for the one at a path.
+
+        Raises:
+            ShapeError: that does not fit what comes to it.
+        """
+        own: Any = layer
         if self.state is None and path in self._places:
+            swapped = {id(dict(places.within(self.blueprint.net))[path]): layer}
+            for holder in self._places[path].holders:
+                if holder.blueprint.built:  # an error comes before anything changes
+                    new = holder.blueprint.with_exchanged(swapped)
+                    new.shape_for(new.input_shape)
             self.exchange({path: layer})
             return
         old = places.at(self.untrained().variables, path).state
-        own: Any = layer
         mean, variance = (_like(old["mean"], one, layer) for one in own.adapted_to)
         at = "/".join(path)
         self.replace({f"{at}/mean": mean, f"{at}/variance": variance})
@@ -372,6 +381,14 @@ def _like(old: Array, new: Any, layer: Layer) -> Any:
 
 
 def of(model: Any) -> Held:
-    """Return what a model holds, for the rooms that work with it."""
-    held: Held = model._held
+    """Return what a model holds, for the rooms that work with it.
+
+    Raises:
+        LayerError: it is none.
+    """
+    held = getattr(model, "_held", None)
+    if not isinstance(held, Held):
+        raise LayerError(
+            f"a model is needed, such as Sequential([Dense(3)]), not {short(model)}."
+        )
     return held

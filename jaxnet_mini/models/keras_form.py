@@ -13,7 +13,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from jaxnet_mini.base import plain_json
+from jaxnet_mini.base import notices, plain_json
 from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.core import optimizers
 from jaxnet_mini.core.networks import outline as outlines
@@ -162,6 +162,13 @@ def load(held: Held, path: FilePath, begin: bool) -> None:
         begun = held.state is not None and held.state.optimizer_state is not None
         optimizer = _read_optimizer(held, path) if begin or begun else None
         held.replace(found)
+    if begin and held.is_compiled and optimizer is None and keras_files.has_steps(path):
+        notices.warn(
+            f"{os.fspath(path)!r}: the state of the optimizer is not read from this "
+            "file, and the optimizer begins afresh where training goes on; predictions "
+            "are the same. It is read of '.keras' files, of the optimizers that "
+            "Model.save names."
+        )
     if optimizer is not None:
         state = held.untrained()
         held.put(state._replace(optimizer_state=optimizer, step=_steps(optimizer)))

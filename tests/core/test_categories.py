@@ -11,7 +11,7 @@ from oracles import assert_close, raises_text, unchecked_types
 import jaxnet_mini as jn
 from jaxnet_mini.core.networks.protocol import acts_by_row
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.errors import ArgumentError, CallError, NonFiniteError, ShapeError
+from jaxnet_mini.errors import ArgumentError, CallError, DataError, ShapeError
 from jaxnet_mini.files import config
 from jaxnet_mini.layers import (
     Activation,
@@ -96,9 +96,31 @@ def test_a_model_of_categories_learns_and_refuses_what_it_does_not_know():
     assert model.count_params() == 6 * 4 + 8 * 2 + 2
     y_pred = model.predict(x)
     np.testing.assert_array_equal(y_pred, model.predict(x.astype(np.float32)))
-    x[5, 1] = 6
-    with pytest.raises(NonFiniteError):
-        built().fit(x, y, verbose=0)
+    bad = x.copy()
+    bad[5, 1] = 6
+    for call in (model.fit, model.evaluate):
+        with raises_text(DataError, "x holds the index 6 at row 5, position 1, and"):
+            call(bad, y, verbose=0)
+    for call in (model.predict, model):
+        with raises_text(DataError, "x holds the index -1.0 at row 0, position 0"):
+            call(np.full((1, 2), -1.0))
+    cut = np.where(x == 5, -0.9, x)  # to 0
+    np.testing.assert_array_equal(model.predict(cut), model.predict(np.trunc(cut)))
+
+
+def test_an_index_is_looked_up_where_an_input_comes_to_a_layer_as_it_is():
+    """Within networks too, by the name of its input; not behind another layer."""
+    inputs = {"a": jn.Input((1,)), "b": jn.Input((1,))}
+    inner = jn.Sequential([CategoryEncoding(9)])
+    doubled = CategoryEncoding(3)(inputs["a"] * 2)
+    outputs = [jn.layers.Add()([doubled, CategoryEncoding(3)(inputs["a"])])]
+    model = jn.Model(inputs, [*outputs, inner(inputs["b"])])
+    model.predict({"a": np.array([[1]]), "b": np.array([[8]])}, verbose=0)
+    for bad, name in (({"a": 3, "b": 8}, "a"), ({"a": 1, "b": 9}, "b")):
+        with raises_text(
+            DataError, f"x['{name}'] holds the index {bad[name]} at row 0"
+        ):
+            model.predict({n: np.array([[i]]) for n, i in bad.items()}, verbose=0)
 
 
 # Shapes

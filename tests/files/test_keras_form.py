@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import sys
+import warnings
 import zipfile
 
 import h5py
@@ -269,7 +270,11 @@ def test_a_state_of_another_optimizer_is_left_there(tmp_path):
     for case, change in changes.items():
         model.save(path)
         edited(path, change)
-        again = load_model(path)
+        with warnings.catch_warnings(record=True, action="always") as said:
+            again = load_model(path)
+        texts = [str(warning.message) for warning in said]
+        lost = [] if case == "a negative count" else ["the state of the optimizer"]
+        assert [text.split(": ")[1][:26] for text in texts] == lost, case
         assert_trees_identical(again.params, model.params)
         assert not begun(again), case
 

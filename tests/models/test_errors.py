@@ -24,7 +24,16 @@ from jax.sharding import PartitionSpec
 from oracles import unchecked_types
 
 import jaxnet_mini as jn
-from jaxnet_mini import activations, initializers, losses, metrics, optimizers
+from jaxnet_mini import (
+    activations,
+    constraints,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    optimizers,
+    random,
+)
 from jaxnet_mini.callbacks import (
     BackupAndRestore,
     Callback,
@@ -49,6 +58,7 @@ from jaxnet_mini.layers import (
     Flatten,
     Input,
     LayerNormalization,
+    Normalization,
     Rescaling,
 )
 from jaxnet_mini.models import held
@@ -145,6 +155,7 @@ MODELS: dict[str, Callable[[], jn.Sequential]] = {
     "no shape": lambda: stack(dense(3), loss=None),
     "no layers": lambda: stack(loss="mse"),
     "shaped": lambda: stack(dense(3, "softmax", input_shape=(4,))),
+    "normalized": lambda: stack(Normalization(input_shape=(4,)), dense(1), loss="mse"),
 }
 
 
@@ -1801,6 +1812,196 @@ both(
     f"a run cannot be kept in {__file__!r}",
     "Give checkpoint a folder that can be written",
 )
+
+# Parts of models
+
+IN = Input((4,))
+
+
+def refused(name, call, error, *words, fix):
+    """A row for what no model has to do with: ``fix`` is what the message advises."""
+    row(name, "trained", lambda m: call(), error, *words, fix=lambda m: fix())
+
+
+row(
+    "statistics of other features",
+    "normalized",
+    lambda m: m.layers[0].adapt(X[:, :3]),
+    ShapeError,
+    "layer 'normalization': Normalization(input_shape=(4,)) has statistics",
+    "got examples of shape (4,)",
+    fix=lambda m: (m.layers[0].adapt(X), m.fit(X, VALUES[:, None], verbose=0)),
+)
+for name, bad, words in (
+    ("dropout", lambda: random.dropout(X, 1.5), "rate must be a number in [0, 1)"),
+    ("dropout NaN", lambda: random.dropout(X, NAN), "not nan"),
+    ("noise_shape", lambda: random.dropout(X, 0.5, (4,)), "for each axis of inputs"),
+    ("randint", lambda: random.randint((3,), 5, 2), "minval is 5 and maxval 2"),
+    ("uniform", lambda: random.uniform((3,), 5, 2), "the smaller one first"),
+    ("uniform NaN", lambda: random.uniform((3,), NAN), "minval must be finite"),
+    ("normal", lambda: random.normal((3,), 0, -1), "stddev must be finite numbers"),
+    ("gamma", lambda: random.gamma((3,), -1.0), "alpha must be finite numbers"),
+    ("beta", lambda: random.beta((3,), 1.0, 0.0), "beta must be finite numbers"),
+    ("counts", lambda: random.binomial((3,), -1, 0.5), "counts must be finite"),
+    ("binomial", lambda: random.binomial((3,), 5, 1.5), "numbers in [0, 1], not"),
+    ("shape", lambda: random.normal((-3,)), "integers of at least 0, not (-3,)"),
+    ("floats", lambda: random.normal((3,), dtype="int32"), "must be one of floats"),
+    ("integers", lambda: random.randint((3,), 0, 2, "float32"), "of integers"),
+    ("samples", lambda: random.categorical(X, 0), "num_samples must be"),
+    ("shuffle", lambda: random.shuffle(X, 2), "axis is 2, and x has the shape"),
+):
+    refused(f"random {name}", bad, ArgumentError, words, fix=lambda: random.normal(()))
+refused(
+    "MinMaxNorm too far",
+    lambda: constraints.MinMaxNorm(rate=2),
+    ArgumentError,
+    "MinMaxNorm: rate must be a number in [0, 1], not 2",
+    fix=lambda: constraints.MinMaxNorm(rate=1),
+)
+for function in (jn.residual, jn.parallel):
+    refused(
+        f"{function.__name__} of nothing",
+        function,
+        ArgumentError,
+        f"{function.__name__} takes one layer or more and got none",
+        fix=lambda function=function: function(Dense(8), Dense(8)),
+    )
+refused(
+    "a slash in the name of a node",
+    lambda: jn.graph({"a/b": (Dense(1), "x")}),
+    ArgumentError,
+    "Node: name must be a word without '/' or spaces, not 'a/b'",
+    fix=lambda: jn.graph({"a_b": (Dense(1), "x")}),
+)
+refused(
+    "a slash in the name of a model",
+    lambda: jn.Sequential(name="a/b"),
+    ArgumentError,
+    "the name of a model must be a word without '/', not 'a/b'",
+    fix=lambda: jn.Sequential(name="a b"),
+)
+for given in ([IN, IN], [X, X]):
+    refused(
+        f"several for a layer of one, {type(given[0]).__name__}",
+        lambda given=given: Dense(3)(given),
+        ShapeError,
+        "Dense(3) takes one input and got 2: join them, as layers.Concatenate()",
+        fix=lambda given=given: layers.Concatenate()(given),
+    )
+row(
+    "several for a layer of a model",
+    "trained",
+    lambda m: m.layers[0]([X, X]),
+    ShapeError,
+    "takes one input and got 2",
+    fix=lambda m: m.layers[0](X),
+)
+for name, call in (
+    ("None", lambda: Dense(3)(None)),
+    ("a word", lambda: Dense(3)("x")),
+    ("no input", lambda: layers.add([])),
+    ("None to join", lambda: layers.concatenate(None)),
+    ("an array and a symbol", lambda: layers.add([IN, X])),
+    ("a symbol and None", lambda: layers.Add()([IN, None])),
+    ("arrays and None", lambda: layers.Add()([X, None])),
+):
+    refused(
+        f"a layer called with {name}",
+        call,
+        LayerError,
+        "is called with",
+        "call it with an array with an axis for the batch",
+        fix=lambda: (layers.add([IN, IN]), layers.add([X, X]), Dense(3)(X)),
+    )
+row(
+    "a layer of a model called with None",
+    "trained",
+    lambda m: m.layers[0](None),
+    LayerError,
+    "is called with None: call it with an array",
+    fix=lambda m: m.layers[0](X),
+)
+for given in (None, "x", (X, X)):
+    refused(
+        f"Lambda that returns {type(given).__name__}",
+        lambda given=given: layers.Lambda(lambda x: given)(IN),
+        ShapeError,
+        "Lambda(<lambda>) returned",
+        "its function must return one array",
+        fix=lambda: layers.Lambda(lambda x: x)(IN),
+    )
+for name, own in (
+    ("of one argument", lambda shape: jnp.ones(shape)),
+    ("of a number", lambda key, shape: 1.0),
+    ("of None", lambda shape, dtype: None),
+):
+    row(
+        f"initializer {name}",
+        "fresh",
+        lambda m, own=own: stack(Dense(3, kernel_initializer=own)).fit(X, Y),
+        ArgumentError if "argument" in name else ShapeError,
+        "Dense(3, kernel_initializer=<lambda>): kernel_initializer m",
+        "(key, shape)",
+        fix=lambda m: stack(
+            Dense(3, kernel_initializer=lambda key, shape: jnp.ones(shape))
+        ).build((None, 4)),
+    )
+for given in ("0.1", None, -1.0, NAN, True, np.ones(3)):
+    refused(
+        f"a schedule that gives {given!r}",
+        lambda given=given: optimizers.SGD(lambda step: given),
+        ArgumentError,
+        "SGD: learning_rate may be a schedule, called with the step",
+        "for one: write for example lambda step: 0.1 / (1 + step)",
+        fix=lambda: optimizers.SGD(lambda step: 0.1 / (1 + step)),
+    )
+refused(
+    "a schedule of nothing",
+    lambda: optimizers.SGD(lambda: 0.1),
+    ArgumentError,
+    "takes no step: write for example lambda step:",
+    fix=lambda: optimizers.SGD(lambda step: 0.1),
+)
+for given in (None, "0.1"):
+    row(
+        f"a loss of {given!r}",
+        "fresh",
+        lambda m, given=given: stack(dense(1), loss=lambda y, p: given).fit(X, VALUES),
+        ShapeError,
+        f"the loss returned {given!r} for a batch of 32: return one value per example",
+        fix=lambda m: stack(dense(1), loss=squares),
+    )
+    row(
+        f"a metric of {given!r}",
+        "fresh",
+        lambda m, given=given: stack(
+            dense(1), loss="mse", metrics=[lambda y, p: given]
+        ).fit(X, VALUES),
+        ShapeError,
+        f"the metric '<lambda>' returned {given!r} for a batch of 32",
+        fix=lambda m: stack(dense(1), loss="mse", metrics=[squares]),
+    )
+for what, settings in (
+    ("loss", {"loss": lambda y: y}),
+    ("metric", {"loss": "mse", "metrics": [lambda y, p, w: y]}),
+):
+    row(
+        f"a {what} of other arguments",
+        "trained",
+        lambda m, settings=settings: m.compile("sgd", **settings),
+        ArgumentError,
+        "must be a function of (y_true, y_pred), and",
+        "give it these two arguments",
+        fix=lambda m: m.compile("sgd", squares, [squares]),
+    )
+for given in (3, None, Dense(3), jn.Sequential):
+    refused(
+        f"clone_model {given!r}",
+        lambda given=given: jn.models.clone_model(given),
+        LayerError,
+        "a model is needed, such as Sequential([Dense(3)]), not",
+        fix=lambda: jn.models.clone_model(jn.Sequential([Dense(3)])),
+    )
 
 # The way on for each message that no row above has followed
 

@@ -167,11 +167,6 @@ def test_a_dictionary_of_inputs_and_of_one():
         ),
         ([WIDE], ArgumentError, "x is a list of 1, and the model has 2 inputs"),
         ({"wide": WIDE}, ArgumentError, "x is a dict of 'wide', and the model has 2"),
-        (
-            NAMED | {"tall": Y},
-            ArgumentError,
-            "x is a dict of 'deep', 'wide', 'tall'",
-        ),
         ([WIDE, WIDE], ShapeError, "x[1] has rows of shape (3,)"),
         (NAMED | {"wide": None}, DataError, "x['wide'] is None"),
         (NAMED | {"deep": DEEP[1:]}, DataError, "x['deep'] has 21 rows and"),
@@ -185,3 +180,12 @@ def test_other_inputs_are_said(x, kind, text):
         joined().predict(x)
     with raises_text(kind, f"validation {text}"):
         joined().fit(LISTED, Y, validation_data=(x, Y), verbose=0)
+
+
+def test_what_no_input_is_called_is_left_out_with_a_warning():
+    """As in Keras, which takes more than the inputs by their names."""
+    model = joined()
+    for call in (model.predict, model):
+        with pytest.warns(UserWarning, match="x has 'tall', which the model does not"):
+            found = call(NAMED | {"tall": Y})
+        np.testing.assert_array_equal(found, call(NAMED))

@@ -84,7 +84,7 @@ def test_targets_are_given_in_order_or_by_name(trained, y, more, tmp_path):
     model = forked(
         loss=dict(zip(["kind", "main"], LOSSES[::-1], strict=True)),
         metrics={"kind": "accuracy", "main": "mae"},
-        loss_weights={"kind": 0.5},
+        loss_weights={"kind": 0.5, "main": 1},
     )
     history = model.fit(X, y, **FIT | more).history
     if "validation_split" in more:
@@ -127,7 +127,7 @@ def written(weights, settings, keyed=False):
 BY_NAME = {
     "loss": dict(zip(["main", "kind"], LOSSES, strict=True)),
     "metrics": {"main": ["mae"], "kind": ["accuracy"]},
-    "loss_weights": {"kind": 0.5},
+    "loss_weights": {"kind": 0.5, "main": 1},
 }
 BY_PLACE = {
     "loss": LOSSES,
@@ -161,7 +161,7 @@ def test_a_class_of_ones_own_gives_several_too(keyed, tmp_path):
     assert type(outputs) is type(expected)
     for key in ("main", "kind") if keyed else (0, 1):
         np.testing.assert_allclose(outputs[key], expected[key], rtol=1e-6)
-    weight = [None, MAIN**2] if not keyed else {"kind": MAIN**2}
+    weight = [None, MAIN**2] if not keyed else {"kind": MAIN**2, "main": None}
     found, right = (
         one.evaluate(X, y, verbose=0, sample_weight=weight, return_dict=True)
         for one in (model, functional)
@@ -271,6 +271,10 @@ def test_a_pure_trainer_takes_tuples_of_targets(trained):
         ({"loss": "mse", "metrics": ["mae"]}, "metrics is a list of 1"),
         ({"loss": "mse", "metrics": {"mean": "mae"}}, "metrics is a dict of 'mean'"),
         ({"loss": "mse", "loss_weights": [1]}, "loss_weights is a list of 1"),
+        (
+            {"loss": "mse", "loss_weights": {"kind": 1}},
+            "loss_weights is a dict of 'kind', and the model has 2 outputs",
+        ),
         ({"loss": "mse", "loss_weights": ["1", 1]}, "loss_weights gives 'main' '1'"),
     ],
 )
@@ -289,7 +293,8 @@ def test_what_compile_is_given_by_output_is_checked(settings, text):
         (NAMED | {"kind": X}, None, ShapeError, "y['kind'] has shape (20, 3)"),
         (NAMED | {"main": MAIN * np.nan}, None, DataError, "y['main'] holds nan at"),
         (LISTED, [MAIN], ArgumentError, "sample_weight is a list of 1, and the model"),
-        (LISTED, {"main": X}, ShapeError, "sample_weight['main'] has shape (20, 3)"),
+        (LISTED, {"main": MAIN}, ArgumentError, "sample_weight is a dict of 'main'"),
+        (LISTED, [X, None], ShapeError, "sample_weight[0] has shape (20, 3)"),
     ],
 )
 def test_other_targets_and_weights_are_said(trained, y, weight, kind, text):

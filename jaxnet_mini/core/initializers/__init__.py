@@ -37,14 +37,19 @@ Sources: Glorot & Bengio 2010, He et al. 2015, LeCun et al. 1998, Saxe et al. 20
 
 from typing import Annotated, Any, TypeAlias
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from jaxnet_mini.base.arguments import can_call, parameters
 from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core import named
 from jaxnet_mini.core.fields import Checked
 from jaxnet_mini.core.initializers.base import *
 from jaxnet_mini.core.initializers.random import *
+from jaxnet_mini.core.types import RandomKey, Shape
+from jaxnet_mini.errors import ArgumentError, ShapeError, short
 
 __all__ = ["INITIALIZERS", "Initializer", "get"]
 __all__ += ["Constant", "Identity", "Ones", "Orthogonal", "Zeros"]
@@ -93,8 +98,9 @@ def get(initializer: Any) -> Drawing:
 
     Args:
         initializer: a name, such as ``"he_normal"`` or ``"HeNormal"``; a callable of a
-            key and a shape; one of the classes; an array for `Constant`; or None for
-            ``GlorotUniform()``, as Keras makes weights of which nothing is said.
+            key and a shape, or of ``shape`` and ``dtype`` as in Keras; one of the
+            classes; an array for `Constant`; or None for ``GlorotUniform()``, as Keras
+            makes weights of which nothing is said.
 
     Raises:
         UnknownNameError: no initializer has this name.
@@ -114,6 +120,45 @@ def get(initializer: Any) -> Drawing:
         initializer = _ALIASES.get(snake_case(initializer), initializer)
     words, example = "a name or a callable", 'kernel_initializer="he_normal"'
     return named.resolve(initializer, INITIALIZERS, Initializer, example, words)
+
+
+def drawn(what: str, initializer: Any, key: RandomKey, shape: Shape) -> Array:
+    """Return what an initializer gives for a weight.
+
+    Args:
+        what: what messages call it.
+        initializer: as `get` takes it. One of a user's own is called as
+            ``(key, shape)``, or in Keras's form, if its first argument is called
+            ``shape``, as ``(shape, dtype=dtype)``.
+        key: of the random numbers.
+        shape: of the weight.
+
+    Raises:
+        ArgumentError: it cannot be called so.
+        ShapeError: it does not give numbers of that shape.
+    """
+    function, floats = get(initializer), jax.dtypes.canonicalize_dtype(float)
+    given: tuple[Any, ...] = (key, shape)
+    named: dict[str, Any] = {}
+    if not isinstance(function, Initializer):
+        if [*parameters(function)][:1] == ["shape"]:
+            given, named = (shape,), {"dtype": floats}
+        if not can_call(function, *given, **named):
+            raise ArgumentError(
+                f"{what} must be a function of (key, shape), or in Keras's form of "
+                f"(shape, dtype), not {function!r}, which takes other arguments."
+            )
+    value = function(*given, **named)
+    if getattr(value, "shape", None) != shape:
+        came = getattr(value, "shape", None)
+        came = short(value) if came is None else f"an array of shape {came}"
+        raise ShapeError(
+            f"{what} made {came} for {shape}: it is called as (key, shape), and must "
+            "return an array of that shape."
+        )
+    found = jnp.asarray(value)
+    is_float = jnp.issubdtype(found.dtype, jnp.floating)
+    return found if is_float else found.astype(floats)
 
 
 def _check(_: str, value: Any) -> Any:

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.base.arguments import as_integer, check_positive
 from jaxnet_mini.base.policies import check_policy
 from jaxnet_mini.base.text import as_call
@@ -70,10 +71,15 @@ def along(axes: Shape, values: Array, x: Array) -> Array:
     return jnp.expand_dims(values, others)
 
 
-def _check_name(_: str, value: Any) -> str:
+def check_name(argument: str, value: Any) -> str:
+    """Return a name by which parameters go.
+
+    Raises:
+        ArgumentError: it is none.
+    """
     if not isinstance(value, str) or not re.fullmatch(r"[^/\s]+", value):
         raise ArgumentError(
-            f"name must be a word without '/' or spaces, not {value!r}."
+            f"{argument} must be a word without '/' or spaces, not {value!r}."
         )
     return value
 
@@ -161,13 +167,16 @@ class Base(Value):
     _: dataclasses.KW_ONLY
     input_shape: Annotated[Shape | None, Checked(_check_shape)] = None
     input_dim: dataclasses.InitVar[int | None] = None
-    name: Annotated[str, Checked(_check_name)] | None = None
+    name: Annotated[str, Checked(check_name)] | None = None
     trainable: Newer[Flag] = True
     dtype: Newer[Annotated[str, Checked(check_policy)] | None] = None
 
     _casts: ClassVar[str] = "inputs"
     """What is cast by `dtype`: ``"inputs"`` and parameters; ``"outputs"`` of what must
     see them as they are; ``"inner"`` of networks, each of whose layers is asked."""
+
+    _takes_several: ClassVar[bool] = False
+    """Whether several inputs, in a tuple or a dictionary, may come to it."""
 
     def __post_init__(self, input_dim: int | None) -> None:
         if input_dim is not None:
@@ -223,13 +232,9 @@ class Base(Value):
                 f"{', '.join([*map(repr, more), *named])}: call it with these alone, "
                 "several in a list, and with training=True or False."
             )
-        given = jax.tree.leaves(x)
-        if (
-            given
-            and all(hasattr(one, "dtype") for one in given)
-            and not (more or named)
-        ):
-            x = jax.tree.map(jnp.asarray, tuple(x) if isinstance(x, list) else x)
+        if not (more or named):
+            x = jax.tree.map(jnp.asarray, symbols.arrays_in(self, x))
+            given = jax.tree.leaves(x)
             shape = jax.tree.map(lambda one: one.shape[1:], x)
             params = self._shapes(shape)
             if not jax.tree.leaves(params):
@@ -295,10 +300,20 @@ class Base(Value):
                 "are not known: keep it out of the arguments, as in "
                 "jax.eval_shape(lambda key: net.init(key, (28, 28)), key)."
             )
+        self.check_number(input_shape)
         if self.input_shape is not None and self.input_shape != tuple(input_shape):
             raise ShapeError(
                 f"{self!r} expects inputs of shape {self.input_shape} and got "
                 f"{tuple(input_shape)}: change its input_shape or reshape the inputs."
+            )
+
+    def check_number(self, input_shape: Any) -> None:
+        """Raise a ShapeError for shapes of several inputs, where one is taken."""
+        several = any(isinstance(size, tuple | list | str) for size in input_shape)
+        if several and not self._takes_several and attributes.is_ours(type(self)):
+            raise ShapeError(
+                f"{self!r} takes one input and got {len(input_shape)}: join them, as "
+                "layers.Concatenate()([a, b]) does, or call it with each."
             )
 
     def init(self, key: RandomKey, input_shape: Any) -> tuple[Shape, Params]:
@@ -368,14 +383,9 @@ class Base(Value):
     def _initial(self, name: str, key: RandomKey, shape: Shape) -> Array:
         """Return a parameter as its initializer, the field of its name, makes it."""
         initializer = getattr(self, f"{name}_initializer")
-        value = initializers.get(initializer)(key, shape)
-        if jnp.shape(value) != shape:
-            raise ShapeError(
-                f"{self!r}: {name}_initializer made an array of shape "
-                f"{jnp.shape(value)} for {shape}: it is called as (key, shape), and "
-                "must return an array of that shape."
-            )
-        return value
+        return initializers.drawn(
+            f"{self!r}: {name}_initializer", initializer, key, shape
+        )
 
     def _of_parameters(self, end: str) -> dict[str, Any]:
         """Return the fields whose names end so, by the rest: names of parameters."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from jaxnet_mini.base.arguments import is_function
@@ -16,7 +17,7 @@ from jaxnet_mini.core.fields import Checked, Newer, NotNegative, Number, Positiv
 from jaxnet_mini.core.layers.base import Base, check_shape
 from jaxnet_mini.core.symbols import Symbol, Symbolic
 from jaxnet_mini.core.types import Params, Shape, as_float
-from jaxnet_mini.errors import ArgumentError, ShapeError
+from jaxnet_mini.errors import ArgumentError, ShapeError, short
 
 
 def _check_dtype(argument: str, value: Any) -> str:
@@ -236,7 +237,7 @@ class Lambda(Base):
     def _output_shape(self, input_shape: Shape) -> Shape:
         floats = jax.dtypes.canonicalize_dtype(float)
         batch = jax.ShapeDtypeStruct((EXAMPLES, *input_shape), floats)
-        shape = jax.eval_shape(self.function, batch).shape
+        shape = jax.eval_shape(functools.partial(self.forward, {}), batch).shape
         if shape[:1] != (EXAMPLES,):
             raise ShapeError(
                 f"{self!r} made an array of shape {shape} of {EXAMPLES} examples of "
@@ -245,7 +246,13 @@ class Lambda(Base):
         return tuple(shape[1:])
 
     def forward(self, params: Params, x: Array) -> Array:
-        return self.function(x)
+        y = self.function(x)
+        if not isinstance(y, np.ndarray | Array):
+            raise ShapeError(
+                f"{self!r} returned {short(y)} for a batch: its function must return "
+                "one array, whose first axis is that of the examples."
+            )
+        return jnp.asarray(y)
 
 
 @dataclass(frozen=True, repr=False)

@@ -1,8 +1,8 @@
 """Layers of categories: whole numbers from 0 on, as tables and texts have them.
 
-An index outside of what a layer knows gives NaN in its place: nothing can be checked
-within a program, and training refuses what is not finite. (JAX itself would take the
-nearest or the last, or leave it out.)
+Data that come to such a layer as they are given are checked before anything runs.
+Within a program nothing can be checked: there an index outside of what a layer knows
+gives NaN. (JAX itself would take the nearest or the last, or leave it out.)
 """
 
 import math
@@ -68,6 +68,11 @@ class Embedding(Base):
         # Of other layers it is short for an input_shape.
         super().__post_init__(None)
 
+    @property
+    def categories(self) -> int:
+        """How many indices are known, from 0 on."""
+        return self.input_dim
+
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
         self.check(input_shape)
         table = self._initial("embeddings", key, (self.input_dim, self.output_dim))
@@ -120,6 +125,11 @@ class CategoryEncoding(Base):
     _casts = "outputs"  # an index is none of bfloat16's few whole numbers
     num_tokens: Positive
     output_mode: Annotated[str, Checked(check_one_of, names=OUTPUT_MODES)] = "multi_hot"
+
+    @property
+    def categories(self) -> int:
+        """How many indices are known, from 0 on."""
+        return self.num_tokens
 
     def _output_shape(self, input_shape: Shape) -> Shape:
         if self.output_mode != "one_hot" and not input_shape:

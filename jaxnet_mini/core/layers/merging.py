@@ -34,10 +34,6 @@ class _OfSeveral(Base, abc.ABC):
     def merged(self, inputs: list[Array]) -> Array:
         """Return one array of several of one dtype."""
 
-    def check(self, input_shape: Any) -> None:
-        super().check(input_shape)
-        self._check_number(input_shape)
-
     def _output_shape(self, input_shape: Any) -> Shape:
         floats = jax.dtypes.canonicalize_dtype(float)
         batches = [jax.ShapeDtypeStruct((1, *shape), floats) for shape in input_shape]
@@ -58,7 +54,7 @@ class _OfSeveral(Base, abc.ABC):
 
     def _check_batches(self, given: Any) -> None:
         """Check that each input is an array, of as many rows as the others."""
-        self._check_number(given)
+        self.check_number(given)
         shapes = [getattr(one, "shape", None) for one in given]
         if not all(shapes):
             raise ShapeError(
@@ -71,7 +67,7 @@ class _OfSeveral(Base, abc.ABC):
                 f"{self!r} got batches of the shapes {listed}: give each as many rows."
             )
 
-    def _check_number(self, given: Any) -> None:
+    def check_number(self, given: Any) -> None:
         """Check that there are as many inputs, or shapes, as the layer takes."""
         inputs = given if isinstance(given, tuple | list) else None
         # Of one input alone the shape is a tuple of integers.

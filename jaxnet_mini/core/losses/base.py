@@ -12,12 +12,12 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.absent import attributes
-from jaxnet_mini.base.arguments import is_function
+from jaxnet_mini.base.arguments import can_call, is_function, parameters
 from jaxnet_mini.core import activations, inspection
 from jaxnet_mini.core.fields import Word, one_of
 from jaxnet_mini.core.inspection import Configured
 from jaxnet_mini.core.values import Value
-from jaxnet_mini.errors import ArgumentError, ShapeError
+from jaxnet_mini.errors import ArgumentError, ShapeError, short
 
 Targets: TypeAlias = Literal["classes", "probabilities", "values", "anything"]
 LossFunction: TypeAlias = Callable[[Array, Array], Array]
@@ -152,6 +152,11 @@ def check_function(argument: str, value: Any) -> Any:
         raise ArgumentError(
             f"{argument} must be a function of (y_true, y_pred), not {value!r}."
         )
+    if not can_call(value, None, None):
+        raise ArgumentError(
+            f"{argument} must be a function of (y_true, y_pred), and {value!r} takes "
+            f"({', '.join(parameters(value))}): give it these two arguments."
+        )
     return value
 
 
@@ -166,10 +171,14 @@ def check_per_example(what: str, values: Any, rows: int) -> Array:
     Raises:
         ShapeError: it is not one value, or one array, for each row.
     """
-    found: Array = jnp.asarray(values)
-    if found.shape[:1] != (rows,):
+    try:
+        found: Array | None = jnp.asarray(values)
+    except (TypeError, ValueError):  # None, or words
+        found = None
+    if found is None or found.shape[:1] != (rows,):
+        came = short(values) if found is None else f"shape {found.shape}"
         raise ShapeError(
-            f"{what} returned shape {found.shape} for a batch of {rows}: return one "
-            "value per example, without a mean over the batch."
+            f"{what} returned {came} for a batch of {rows}: return one value per "
+            "example, without a mean over the batch."
         )
     return found

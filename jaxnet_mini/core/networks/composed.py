@@ -193,6 +193,25 @@ class Composed(protocol._ByUpdate, abc.ABC):
         return {name: protocol.trainable_mask(layer, own) for name, layer, own in each}
 
 
+def indexed(net: Composed, inputs: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
+    """Yield layers of categories that take inputs as they are given, with these.
+
+    Args:
+        net: the layers, of which some may be networks.
+        inputs: what stands for each input, by name.
+    """
+    for call in net.calls:
+        names: list[str] = []
+        filled(call.sources, names.append)
+        if not {*names} <= inputs.keys():
+            continue
+        given = call.inputs(inputs)
+        if isinstance(call.layer, Composed):
+            yield from indexed(call.layer, call.layer.named_inputs(given))
+        elif hasattr(call.layer, "categories"):
+            yield call.layer, given
+
+
 def shaped(call: Call, key: RandomKey, input_shape: Any) -> tuple[Any, Params]:
     """Return what ``init`` does, with shapes for the parameters; nothing is computed.
 

@@ -11,8 +11,9 @@ from typing import Annotated, Any, TypeAlias
 
 from jaxnet_mini.core.fields import Checked, Flag, Newer
 from jaxnet_mini.core.layers import Add, Concatenate
+from jaxnet_mini.core.layers.base import check_name
 from jaxnet_mini.core.networks.composed import Call, Composed
-from jaxnet_mini.core.networks.serial import Serial, check_layers, serial
+from jaxnet_mini.core.networks.serial import Serial, check_layers, check_some, serial
 from jaxnet_mini.core.networks.sources import Sources, check_sources, filled, giver
 from jaxnet_mini.core.types import Layer
 from jaxnet_mini.core.values import Value
@@ -132,7 +133,7 @@ class Node(Value):
             for what the graph does.
     """
 
-    name: str
+    name: Annotated[str, Checked(check_name)]
     layer: Any
     sources: Annotated[Sources, Checked(check_sources)]
     training: Newer[Flag | None] = None
@@ -354,6 +355,9 @@ def residual(*layers: Layer, name: str | None = None) -> Graph:
         layers: the last gives the shape that the first takes.
         name: see `graph`.
 
+    Raises:
+        ArgumentError: there are no layers.
+
     Source: He et al. 2015, https://arxiv.org/abs/1512.03385
 
     >>> import jax
@@ -363,6 +367,7 @@ def residual(*layers: Layer, name: str | None = None) -> Graph:
     >>> net.apply(params, jax.numpy.array([[1.0, 2.0]]))
     Array([[1., 2.]], dtype=float32)
     """
+    check_some("residual", layers)
     body = layers[0] if len(layers) == 1 else serial(*layers)
     nodes: dict[str, Any] = {"body": (body, "x"), "add": (Add(), ("x", "body"))}
     return graph(nodes, name=name)
@@ -378,15 +383,18 @@ def parallel(
         merge: takes what they give, as a tuple; None for `Concatenate`.
         name: see `graph`.
 
+    Raises:
+        ArgumentError: there are no layers.
+
     >>> import jax
     >>> from jaxnet_mini.layers import Dense
     >>> net = parallel(Dense(3), Dense(2))
     >>> net.init(jax.random.key(0), (4,))[0]
     (5,)
     """
+    check_some("parallel", layers)
     names = serial(*layers).names
-    nodes: dict[str, Any] = {
-        own: (layer, "x") for own, layer in zip(names, layers, strict=True)
-    }
+    pairs = zip(names, layers, strict=True)
+    nodes: dict[str, Any] = {own: (layer, "x") for own, layer in pairs}
     nodes["merge"] = (Concatenate() if merge is None else merge, names)
     return graph(nodes, name=name)

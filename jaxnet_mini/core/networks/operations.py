@@ -61,7 +61,7 @@ class Operation(Base):
     options: tuple[tuple[str, Any], ...] = ()
     floats: Flag = True
 
-    gives_floats = False
+    gives_floats, _takes_several = False, True
 
     @property
     def _casts(self) -> str:  # type: ignore[override]

@@ -13,11 +13,12 @@ import jax
 from jax import Array
 
 from jaxnet_mini.base.absent import calls as absent_calls
-from jaxnet_mini.base.arguments import check_flag, check_positive, check_word
+from jaxnet_mini.base.arguments import check_flag, check_positive
 from jaxnet_mini.base.policies import COMPUTE_DTYPES, check_policy
 from jaxnet_mini.core import inspection, regularizers
 from jaxnet_mini.core.inspection import Configured
 from jaxnet_mini.core.layers.base import (
+    check_name,
     check_shape,
     constrained,
     remembers,
@@ -99,7 +100,7 @@ class Layer(Running, Alone, Configured, abc.ABC):
         if dtype is not None:
             self.dtype = check_policy("dtype", dtype)
         if name is not None:
-            self.name = check_word("name", name)
+            self.name = check_name("name", name)
         self.trainable = check_flag("trainable", trainable)
         if regularizers.get(activity_regularizer) is not None:
             self.activity_regularizer = activity_regularizer

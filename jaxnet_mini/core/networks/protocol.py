@@ -130,7 +130,7 @@ def check_stateless(layer: Layer) -> None:
 class _ByUpdate(layers.Base):
     """The base of layers that hold others, and compute by ``update`` alone."""
 
-    _casts = "inner"
+    _casts, _takes_several = "inner", True
 
     def apply(
         self,

@@ -83,6 +83,15 @@ def check_layers(layers: Any) -> None:
         check_layer(layer)
 
 
+def check_some(function: str, layers: tuple[Layer, ...]) -> None:
+    """Raise an ArgumentError where a function is given no layers."""
+    if not layers:
+        raise ArgumentError(
+            f"{function} takes one layer or more and got none: give them one by one, "
+            f"as in {function}(Dense(8), Dense(8))."
+        )
+
+
 @dataclasses.dataclass(frozen=True, repr=False)
 class Serial(Composed):
     """Layers one after another, itself a layer; see `serial`.

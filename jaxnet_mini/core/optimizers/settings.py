@@ -5,10 +5,15 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any, TypeAlias, TypeVar
 
+import jax
+import numpy as np
+
 from jaxnet_mini.base import arguments
-from jaxnet_mini.base.arguments import check_fits, check_number, check_word
+from jaxnet_mini.base.arguments import check_fits, check_number, check_word, is_number
 from jaxnet_mini.core.fields import Checked, Newer, above_0, facts
-from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.core.optimizers.schedules import Formula
+from jaxnet_mini.core.transformations import as_optax_computes
+from jaxnet_mini.errors import ArgumentError, short
 
 Schedule: TypeAlias = Callable[[Any], Any]
 """``step -> learning rate``, as optax makes them; steps count from 0."""
@@ -38,14 +43,41 @@ def _rate(argument: str, value: Any) -> Any:
             f"{argument} must be a number or a schedule, and {value.__name__} is a "
             f"class: write learning_rate={value.__name__}(...)."
         )
-    return value if callable(value) else check_learning_rate(value)
+    return _schedule(argument, value) or check_learning_rate(value)
+
+
+def _schedule(argument: str, value: Any) -> Any:
+    """Return a schedule; None for what is none.
+
+    Raises:
+        ArgumentError: it does not give a number for a step.
+    """
+    if not callable(value) or isinstance(value, Formula):
+        return value if callable(value) else None
+    found: list[Any] = []
+    if arguments.can_call(value, 0):
+        with as_optax_computes():
+            jax.eval_shape(lambda step: found.append(value(step)), np.int32(0))
+    (rate,) = found or [None]
+    if isinstance(rate, jax.Array):
+        is_rate = rate.shape == () and rate.dtype.kind in "fi"
+    else:
+        is_rate = is_number(rate) and math.isfinite(rate) and rate >= 0.0
+    if not is_rate:
+        came = f"gives {short(rate)} for one" if found else "takes no step"
+        raise ArgumentError(
+            f"{argument} may be a schedule, called with the step, which returns a "
+            f"number of at least 0, and {value!r} {came}: write for example "
+            "lambda step: 0.1 / (1 + step)."
+        )
+    return value
 
 
 def check_rate_or_number(argument: str, value: Any, below: float = math.inf) -> Any:
     """Return a number in ``[0, below)``, or a schedule of such numbers, as it is."""
-    if callable(value):
-        return value
-    return check_number(argument, value, least=0.0, below=below)
+    return _schedule(argument, value) or check_number(
+        argument, value, least=0.0, below=below
+    )
 
 
 def check_patterns(argument: str, value: Any) -> tuple[str, ...] | None:

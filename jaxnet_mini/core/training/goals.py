@@ -98,7 +98,8 @@ def resolved(
         words = loss if isinstance(loss, list | tuple) else (loss,) * len(names)
         chosen = tuple(map(_called, chosen, words))
     plain, others = zip(*pairs, strict=True)
-    own = chosen, plain, others, _weights(loss_weights, names)
+    trained = [name for name, one in zip(names, chosen, strict=True) if one is not None]
+    own = chosen, plain, others, _weights(loss_weights, names, trained)
     return dict(zip(ARGUMENTS, own, strict=True))
 
 
@@ -148,10 +149,12 @@ def listed(given: Any) -> tuple[Any, ...]:
     return tuple(given) if isinstance(given, list | tuple) else (given,)
 
 
-def _weights(given: Any, names: Sequence[str]) -> tuple[float, ...] | None:
+def _weights(
+    given: Any, names: Sequence[str], trained: Sequence[str]
+) -> tuple[float, ...] | None:
     if given is None or is_number(given):
         given = [given] * len(names)
-    found = _by_output("loss_weights", given, names, ())
+    found = _by_output("loss_weights", given, names, trained)
     weights = [1.0 if weight is None else weight for weight in found]
     for name, weight in zip(names, weights, strict=True):
         if not is_number(weight) or not math.isfinite(weight):
