@@ -143,9 +143,9 @@ class ModelOptimizer:
     @property
     def _lists(self) -> Lists:
         trainer, shapes = self._held.compiled(), self._held.blueprint.shapes
-        paths = (weight.path for weight in listed(self._held, shapes, True))
+        own = tuple(listed(self._held, shapes, True))
         params = trainer.trained(outlines.variables(shapes).params)
-        return Lists(trainer.optimizer, params, tuple(paths))
+        return Lists(trainer.optimizer, params, tuple(w.path for w in own), own)
 
     @property
     def variables(self) -> list[Any]:

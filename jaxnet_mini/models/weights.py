@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from jaxnet_mini.core.networks import protocol, weights
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.paths import by_path
-from jaxnet_mini.core.types import Shape
+from jaxnet_mini.core.types import Shape, Variables
 from jaxnet_mini.core.variables import Standing, plain
 from jaxnet_mini.data.contents import is_numeric
 from jaxnet_mini.devices import transfers
@@ -57,6 +57,18 @@ class Weight(Standing):
         """
         self._held.replace({self.path: plain(value)})
         return self.value
+
+    def constraint(self, value: Any) -> Array:
+        """Return what the layer brings a value of this weight back to after an update.
+
+        That is the value itself where there is no constraint.
+        """
+        params, _ = self._held.untrained().variables
+        own = by_path(params) | {self.path: value}
+        whole = weights.unflattened(Variables(params, {}), own).params
+        after = by_path(protocol.constrain(self._held.blueprint.net, whole))
+        array: Array = after.get(self.path, value)  # it may be what a layer remembers
+        return array
 
     def numpy(self) -> NDArray[Any]:
         """Return a copy as a NumPy array."""

@@ -19,7 +19,9 @@ def trained(library, as_given):
     """What a script prints, and the weights; the library is all that differs in it."""
     layers, constant = library.layers, library.initializers.Constant
     x = library.Input((5,))
-    first = layers.Dense(4, "relu", kernel_initializer=constant(FIRST))
+    first = layers.Dense(
+        4, "relu", kernel_initializer=constant(FIRST), kernel_constraint="non_neg"
+    )
     last = layers.Dense(
         3, kernel_initializer=constant(LAST), kernel_regularizer="l2", name="last"
     )

@@ -218,8 +218,6 @@ class Optimizer(Value):
     ) -> tuple[list[Array], list[Array]]:
         """Return what is trained and the `variables` after a step; a pure function.
 
-        Constraints of layers are not applied.
-
         Args:
             optimizer_variables: before the step.
             grads: the gradients, in the order of what was given to `build`.

@@ -23,11 +23,14 @@ class Lists(NamedTuple):
         optimizer: one of this library, or of optax.
         like: the tree of the parameters, or of their shapes and dtypes.
         paths: of the parameters in this tree, in the order of the lists.
+        variables: what has these paths; of one with a method ``constraint`` that is
+            what an update is brought back by.
     """
 
     optimizer: Any
     like: Params
     paths: tuple[str, ...]
+    variables: tuple[Any, ...]
 
     @classmethod
     def of(cls, optimizer: Any, variables: Sequence[Any]) -> "Lists":
@@ -37,7 +40,8 @@ class Lists(NamedTuple):
             paths = [f"{place}/{path}" for place, path in enumerate(paths)]
         arrays = [jnp.asarray(plain(variable)) for variable in variables]
         like = [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays]
-        return cls(optimizer, dict(zip(paths, like, strict=True)), tuple(paths))
+        tree = dict(zip(paths, like, strict=True))
+        return cls(optimizer, tree, tuple(paths), tuple(variables))
 
     def _tree(self, argument: str, values: Sequence[Any]) -> Params:
         if len(values) != len(self.paths):
@@ -81,7 +85,13 @@ class Lists(NamedTuple):
             lambda _: none[0],
         )
         found = by_path(optax.apply_updates(params, updates))
-        return [found[path] for path in self.paths], jax.tree.leaves(after)
+        trained = [
+            variable.constraint(found[path])
+            if hasattr(variable, "constraint")
+            else found[path]
+            for path, variable in zip(self.paths, self.variables, strict=True)
+        ]
+        return trained, jax.tree.leaves(after)
 
 
 def variables_of(state: Sequence[Array], owner: str) -> list[Variable]:
