@@ -235,7 +235,7 @@ def _check_columns(taken: Iterable[str], trainer: Trainer) -> None:
 
 
 def _numbers(optimizer: type[Optimizer]) -> list[str]:
-    options = options_of(optimizer)
+    options = {*options_of(optimizer)} - {"undecayed"}  # words, and no number
     return [
         f.name
         for f in dataclasses.fields(optimizer)
