@@ -7,6 +7,7 @@ array, on the same page of memory, and `FlatRows` says where the rows are.
 
 from typing import Any
 
+import jax
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +20,12 @@ that stay where they lie have one for each number of rows."""
 
 MOST_NUMBERS = np.iinfo(np.int32).max - ALIGNMENT
 """The compiled loop counts in ``int32``."""
+
+
+def are_large(arrays: Any) -> bool:
+    """Tell whether arrays together take as much as one that is not copied."""
+    total: int = sum(array.nbytes for array in jax.tree.leaves(arrays))
+    return total >= LEAST_BYTES
 
 
 def fits(array: NDArray[Any]) -> bool:

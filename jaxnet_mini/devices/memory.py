@@ -3,8 +3,10 @@
 And what gives back memory that nobody needs.
 """
 
+import ctypes
+import functools
 import gc
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,27 @@ def clear_session(free_memory: bool = True) -> None:
     """
     if check_flag("free_memory", free_memory):
         gc.collect()
+
+
+def give_back() -> None:
+    """Give back to the system what a compiler has left free, where glibc keeps it.
+
+    Each thread of a compiler has a heap of its own there; all of them together may hold
+    60 MB that nobody uses. It takes 20 ms after a program was compiled, else one.
+    """
+    trim = _trim()
+    if trim is not None:
+        trim(0)
+
+
+@functools.cache
+def _trim() -> Callable[[int], int] | None:
+    """Return glibc's ``malloc_trim``, None where there is none."""
+    try:
+        trim: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):
+        return None
+    return trim
 
 
 def available(device: Any = None) -> int | None:

@@ -21,8 +21,9 @@ from jaxnet_mini.core.training.finish import finished
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.sums import Point, Sums
 from jaxnet_mini.core.types import Variables
+from jaxnet_mini.data import in_place
 from jaxnet_mini.data.plan import Plan
-from jaxnet_mini.devices import processes, programs
+from jaxnet_mini.devices import memory, processes, programs
 from jaxnet_mini.devices.placement import at_home
 from jaxnet_mini.loops.evaluate import evaluate
 from jaxnet_mini.loops.feed import Piece
@@ -141,6 +142,9 @@ def train_epochs(call: Call, compiling: Stopwatch) -> None:
 
 def _run_nothing(call: Call) -> None:
     """Wait for the compiler: loops of no steps return at once."""
+    large = in_place.are_large(call.prepared.examples)
+    if large:
+        memory.give_back()  # what making the weights took, while the loop is compiled
     prepared, state = call.prepared, call.learner.state
     program, stacks = prepared.trainer.program(), prepared.held_out.stacks
     empty, none = prepared.feed.empty(call.plan), call.no_sums
@@ -149,6 +153,8 @@ def _run_nothing(call: Call) -> None:
         first = _first_held_out(prepared, state, stacks)
         results.append(programs.evaluate(program, *first))
     jax.block_until_ready(results)
+    if large:
+        memory.give_back()
 
 
 def _one_epoch(

@@ -1,6 +1,8 @@
 """Data that are larger than the device's memory, and how much of it there is."""
 
 import contextlib
+import ctypes
+from pathlib import Path
 from types import SimpleNamespace
 
 import jax
@@ -122,3 +124,34 @@ def test_this_machine_has_memory():
     if jax.default_backend() != "cpu" or not memory.MEMINFO.exists():
         pytest.skip("nobody knows here")
     assert 10**8 < memory.available() < 10**14
+
+
+def held():
+    """Bytes that this process holds."""
+    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * 4096
+
+
+def test_what_is_free_is_given_back():
+    if memory._trim() is None:
+        pytest.skip("no glibc here")
+    library = ctypes.CDLL(None)
+    library.malloc.restype = ctypes.c_void_p
+    library.free.argtypes = (ctypes.c_void_p,)
+    size = 100_000
+    pieces = [library.malloc(size) for _ in range(500)]
+    for piece in pieces:
+        ctypes.memset(piece, 1, size)
+    *pieces, last = pieces  # what lies above all others is given back by itself
+    for piece in pieces:
+        library.free(piece)
+    before = held()
+    memory.give_back()
+    library.free(last)
+    assert before - held() > 400 * size
+
+
+def test_where_nothing_can_be_given_back_nothing_is(monkeypatch):
+    memory._trim.cache_clear()
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: SimpleNamespace())
+    memory.give_back()
+    memory._trim.cache_clear()
