@@ -125,6 +125,7 @@ def run_through(
         else:
             if stacks.batches is None:
                 bar.count(done)
+        in_flight.clear()
         logs = work.end()
         bar.update(shown(done), bar.clock.elapsed, logs)
         callbacks.call(f"on_{work.hook}_end", logs)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from jaxnet_mini.base import interrupts
 from jaxnet_mini.callbacks import CallbackList, Logs
-from jaxnet_mini.core.training.state import Data
+from jaxnet_mini.core.training.state import Data, length
 from jaxnet_mini.core.types import RandomKey, Variables
 from jaxnet_mini.devices import programs, transfers
 from jaxnet_mini.devices.placement import Placement
@@ -104,12 +104,23 @@ class _Prediction:
         return {}
 
     def end(self) -> Logs:
-        flat = [_rows(*piece) for piece in self.pieces]
+        rows, outputs = sum(rows for *_, rows in self.pieces), self.pieces[0][0]
         self.outputs = jax.tree.map(
-            lambda *parts: parts[0] if len(parts) == 1 else np.concatenate(parts),
-            *flat,
+            lambda own: np.empty((rows, *own.shape[2:]), own.dtype), outputs
         )
+        del outputs
+        first = 0
+        while self.pieces:
+            # Each is let go of once it is copied, or all would be there twice.
+            first = _copy(_rows(*self.pieces.pop(0)), self.outputs, first)
         return {}
+
+
+def _copy(rows: Any, whole: Any, first: int) -> int:
+    """Copy rows into a whole from its row ``first`` on; return the one behind them."""
+    last = first + length(rows)
+    jax.tree.map(lambda own, all_: np.copyto(all_[first:last], own), rows, whole)
+    return last
 
 
 def _rows(outputs: Any, batches: slice, rows: int) -> Any:

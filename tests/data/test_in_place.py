@@ -11,6 +11,7 @@ import jaxnet_mini as jn
 from jaxnet_mini.data import in_place
 from jaxnet_mini.devices import memory
 from jaxnet_mini.errors import DataError
+from jaxnet_mini.loops import predict
 
 ROWS, FEATURES = 96, 12
 
@@ -152,3 +153,26 @@ def test_they_are_checked_first():
     with pytest.raises(DataError, match=r"^x holds nan at row 90, position 4: remove"):
         one.fit(x, Y, verbose=0)
     assert not one.built
+
+
+@pytest.mark.parametrize("rows", [5, 300, 5000])
+def test_what_is_predicted_is_the_users_own_and_there_once(rows, monkeypatch):
+    """Rows that fit into one stack were JAX's memory, which is read-only."""
+    left = []
+    one = jn.Sequential([jn.Input((FEATURES,)), jn.Dense(3), jn.Dense(FEATURES)])
+    x = at(0, rows=rows)
+    plain = one.predict_on_batch(x)
+    rows_of = predict._rows
+    monkeypatch.setattr(
+        predict, "_rows", lambda *piece: left.append(wide()) or rows_of(*piece)
+    )
+
+    def wide():
+        return sum(a.shape[2:] == (FEATURES,) for a in jax.live_arrays())
+
+    found = one.predict(x, verbose=0)
+    np.testing.assert_allclose(found, plain, rtol=1e-5)
+    assert found.flags.owndata
+    assert found.flags.writeable
+    assert left == sorted(left, reverse=True)
+    assert len(set(left)) == len(left)
