@@ -33,7 +33,7 @@ SETTINGS = {"JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 def here() -> bool:
     """Return whether the compiler for GPUs is installed."""
-    return importlib.util.find_spec("jax_plugins.xla_cuda13") is not None
+    return importlib.util.find_spec("jax_cuda13_plugin") is not None
 
 
 def cases(net: list[int], gpu: str) -> list[dict[str, Any]]:
