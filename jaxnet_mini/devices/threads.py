@@ -68,10 +68,15 @@ class Step(NamedTuple):
         return [self.rows * inputs * outputs for inputs, outputs in self.kernels]
 
     @property
+    def operations(self) -> int:
+        """How many multiplications and additions its products have."""
+        # Forward, and backward to the kernel and to the inputs.
+        return 3 * 2 * sum(self.sizes)
+
+    @property
     def seconds(self) -> float:
         """How long it takes on one thread, about."""
-        # Forward, and backward to the kernel and to the inputs.
-        return 3 * 2 * sum(self.sizes) / RATE
+        return self.operations / RATE
 
 
 def number() -> int | None:
@@ -133,7 +138,7 @@ def side_by_side(step: Step, jobs: int, seconds: float) -> list[Any]:
 
 def may_be_one(step: Step) -> bool:
     """Tell whether one thread may be in question, as far as it is known at once."""
-    if jax.device_count() > 1 or getattr(jax.config, "jax_default_device", None):
+    if jax.process_count() > 1 or getattr(jax.config, "jax_default_device", None):
         return False
     return (number() or 1) > 1 and bool(step.kernels) and step.rows <= MOST_ROWS
 

@@ -82,7 +82,8 @@ def fit(
     )
     first = data[:2] if opened is None else opened.first[:2]
     outline = held.outline_for(*first)
-    place = choose_place(place, outline, first[0], opened is not None, schedule)
+    if mesh is None and sharding is None and not placement.is_spread(held.state):
+        place = choose_place(place, outline, first[0], opened is not None, schedule)
     prepared = prepare.prepare(
         held.compiled(),
         outline,

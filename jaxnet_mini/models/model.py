@@ -709,8 +709,10 @@ class Model:
                 folder holds one run. See `callbacks.BackupAndRestore` to keep it more
                 often than that, and ``Callback.state_dict`` for callbacks of your own.
             mesh: a `jax.sharding.Mesh` of the devices to train on, whose axis ``data``
-                shares out the examples of each batch; by default all devices. How many
-                there are changes rounding and nothing else.
+                shares out the examples of each batch. By default where the weights
+                lie already over several, and else all GPUs or TPUs for steps of 10⁹
+                operations or more, one device for others. How many there are changes
+                rounding and nothing else.
             sharding: which weights are split over which axis of the mesh, by the end
                 of their paths, such as ``{"kernel": PartitionSpec(None, "model")}``
                 for kernels split by columns. The others, and those that the devices do

@@ -218,6 +218,18 @@ def pool_size():
     return sum((t / "comm").read_text().startswith("tf_XLAEigen") for t in tasks)
 
 
+def test_devices_share_a_step_where_that_pays(monkeypatch):
+    mesh = jax.make_mesh((1,), ("data",))
+    small, large = Step(32, ((784, 128),)), Step(8192, ((784, 128),))
+    for step in (small, large):
+        assert placement.for_steps(Placement(mesh), step, 1.0) == Placement()
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert placement.for_steps(Placement(mesh), small, 1.0) == Placement()
+    unknown = Step(32, ())
+    for step in (large, unknown):
+        assert placement.for_steps(Placement(mesh), step, 1.0) == Placement(mesh)
+
+
 def test_without_a_choice_nothing_is_moved():
     place = placement.for_steps(Placement(), STEP, 1.0)
     assert place == Placement()
