@@ -131,6 +131,19 @@ class Value:
         return self._keyed()[0]
 
 
+def refuse_fields(layer: Any, name: str, value: Any) -> None:
+    """Refuse to change a layer; plain classes that derive from it have more names."""
+    kind, own = type(layer), {field.name for field in dataclasses.fields(layer)}
+    if "__dataclass_fields__" not in vars(kind) and name not in own:
+        Value.__setattr__(layer, name, value)
+        return
+    raise dataclasses.FrozenInstanceError(
+        f"cannot assign to field {name!r} of {layer!r}, which is a value: write it "
+        f"where that is made, {kind.__name__}(..., {name}=...). What it is in a model "
+        "changes there: model.layers[0].trainable = False, layer.set_weights([...])."
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class Settings(Value):
     """Names with what they are set to, compared as what values hold."""

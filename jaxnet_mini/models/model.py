@@ -206,8 +206,7 @@ class Model:
         layers, and of no other; what functions of `jaxnet_mini.ops` compute is not.
         """
         listed = parts.listed(self._held.blueprint)
-        handles: list[Any] = [Handle(self, part.layer) for part in listed]
-        return handles
+        return parts.Listed(Handle(self, part.layer) for part in listed)
 
     @layers.setter
     def layers(self, _: Any) -> None:

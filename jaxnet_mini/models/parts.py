@@ -5,6 +5,7 @@ from typing import Any
 
 from jax import Array
 
+from jaxnet_mini.base import notices
 from jaxnet_mini.base.arguments import as_integer, check_word
 from jaxnet_mini.core.metrics import Mean
 from jaxnet_mini.core.networks import protocol
@@ -23,6 +24,41 @@ from jaxnet_mini.errors import ArgumentError, find, short
 from jaxnet_mini.models import subclass
 from jaxnet_mini.models.blueprint import Blueprint
 from jaxnet_mini.models.held import Held
+
+
+class Listed(list[Any]):
+    """The layers of a model in a list of its own: to change it changes no model."""
+
+    def append(self, layer: Any) -> None:
+        """Say so, and put a layer at the end of the list."""
+        _tell()
+        super().append(layer)
+
+    def extend(self, layers: Any) -> None:
+        """Likewise with several."""
+        _tell()
+        super().extend(layers)
+
+    def insert(self, place: Any, layer: Any) -> None:
+        """Likewise, somewhere else."""
+        _tell()
+        super().insert(place, layer)
+
+    def pop(self, place: Any = -1) -> Any:
+        """Say so, and take a layer from the list."""
+        _tell()
+        return super().pop(place)
+
+    def __reduce_ex__(self, _: Any) -> Any:
+        return list, (list(self),)
+
+
+def _tell() -> None:
+    notices.warn(
+        "model.layers is a new list each time, and changing it changes no model: "
+        "model.add(layer) and model.pop() do, and a new model may be made of "
+        "list(model.layers)."
+    )
 
 
 def listed(blueprint: Blueprint) -> list[LayerOutline]:

@@ -240,13 +240,14 @@ def expanded(outline: tuple[LayerOutline, ...]) -> tuple[LayerOutline, ...]:
     return tuple(
         LayerOutline(
             name,
-            looked.parts[name],
-            shape,
+            layer,
+            looked.shapes[name],
             looked.given[name],
             part.params[name],
             part.state.get(name, {}),
         )
-        for name, shape in looked.shapes.items()
+        for name, layer in looked.parts.items()
+        if name in looked.shapes
     )
 
 

@@ -1,5 +1,8 @@
 """What a model is made of, asked for one by one in Keras's words."""
 
+import copy
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -160,3 +163,67 @@ def test_freezing_a_model_freezes_what_the_models_within_it_have():
     model.trainable = True
     assert inner.trainable
     assert len(model.trainable_weights) == 6
+
+
+def test_what_changes_no_model_is_said():
+    """Lists of layers, and layers that are no model's."""
+    model = jn.Sequential([jn.Input((2,)), jn.Dense(2)])
+    for change in (
+        lambda layers: layers.append(jn.Dense(1)),
+        lambda layers: layers.extend([jn.Dense(1)]),
+        lambda layers: layers.insert(0, jn.Dense(1)),
+        lambda layers: layers.pop(),
+    ):
+        with pytest.warns(UserWarning, match=r"model.add\(layer\) and model.pop"):
+            change(model.layers)
+    assert model.layers == [jn.Dense(2)]
+    mine = [*list(model.layers), *copy.deepcopy(model.layers)]  # which is nothing lost
+    mine.append(jn.Dense(1))
+
+    class Own(jn.Dense):
+        def __init__(self, units):
+            super().__init__(units)
+            self.other = 3
+
+    for layer in (jn.Dense(2), Own(2)):
+        for name, value, *what in (
+            (
+                "trainable",
+                False,
+                "(..., trainable=...). What",
+                "model.layers[0].trainable =",
+            ),
+            ("units", 3, "(..., units=...)", "where that is made"),
+        ):
+            with raises_text(dataclasses.FrozenInstanceError, f"field '{name}'", *what):
+                setattr(layer, name, value)
+    layer.other = 4
+    dense = jn.Dense(2)
+    dense.build((None, 2))
+    with raises_text(dataclasses.FrozenInstanceError, "layer.set_weights([...])"):
+        dense.kernel = np.ones((2, 2))
+    dense.set_weights([np.ones((2, 2)), np.ones(2)])
+
+
+class Twice(jn.Model):
+    def __init__(self):
+        super().__init__()
+        self.second, self.first = jn.Dense(2, name="b"), jn.Dense(2, name="a")
+
+    def call(self, x):
+        return self.second(self.first(x))
+
+
+def test_models_of_one_class_are_numbered_and_list_layers_as_they_are_kept():
+    x = jn.Input((2,))
+    one, other = Twice(), Twice()
+    model = jn.Model(x, jn.layers.Add()([one(x), other(x)]))
+    names = ["input_layer", "twice", "twice_1", "add"]
+    assert [layer.name for layer in model.layers] == names
+    model.predict(np.ones((1, 2)), verbose=0)
+    for part in (one, other):
+        assert [layer.name for layer in part.layers] == ["b", "a"]
+        assert [weight.path.split("/")[1] for weight in part.weights[::2]] == ["b", "a"]
+    named = [jn.Sequential([jn.Dense(2)], name="same") for _ in range(2)]
+    with raises_text(ArgumentError, "two layers have the name 'same'"):
+        jn.Sequential(named)

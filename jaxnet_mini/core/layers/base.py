@@ -18,7 +18,7 @@ from jaxnet_mini.core import constraints, initializers, random, regularizers, sy
 from jaxnet_mini.core.fields import Checked, Flag, Newer, check_fields
 from jaxnet_mini.core.layers import called
 from jaxnet_mini.core.types import Params, RandomKey, Shape
-from jaxnet_mini.core.values import Value
+from jaxnet_mini.core.values import Value, refuse_fields
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError, StateError
 
 
@@ -185,6 +185,8 @@ class Base(Value):
             length = check_positive("input_dim", input_dim)
             object.__setattr__(self, "input_shape", (length,))
         check_fields(self)
+        if "__dataclass_fields__" in vars(type(self)):  # which makes it frozen
+            type(self).__setattr__ = refuse_fields  # type: ignore[method-assign, assignment]
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)

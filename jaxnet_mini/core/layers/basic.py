@@ -81,8 +81,6 @@ class InputLayer(Base, _ByPosition, Symbolic):
                 )
             object.__setattr__(self, "batch_size", batch_shape[0])
             shape = tuple(batch_shape[1:])
-        if shape is None:
-            raise ArgumentError("Input needs the shape of an example: Input((28, 28)).")
         shape = check_shape(shape, "shape")
         if batch_shape is not None and tuple(batch_shape) != (self.batch_size, *shape):
             raise ArgumentError(

@@ -211,4 +211,9 @@ def unique_names(
 def _own_name(layer: Layer) -> str | None:
     """Return the name that a layer was given; not that of a model without one."""
     name: str | None = getattr(layer, "name", None)
-    return None if isinstance(layer, Composed) and name in UNNAMED else name
+    if not isinstance(layer, Composed):
+        return name
+    only: Any = layer.layers[0] if len(layer.layers) == 1 else None
+    written = getattr(only, "written_as", None)  # the class of a model with call
+    unnamed = *UNNAMED, written and snake_case(written.__name__)
+    return None if name in unnamed else name
