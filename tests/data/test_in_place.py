@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 import jaxnet_mini as jn
+from jaxnet_mini.core.training.state import Data
 from jaxnet_mini.data import in_place
 from jaxnet_mini.devices import memory
+from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.errors import DataError
-from jaxnet_mini.loops import predict
+from jaxnet_mini.loops import feed, predict
 
 ROWS, FEATURES = 96, 12
 
@@ -66,6 +68,17 @@ def test_rows_are_read_from_the_memory_in_which_they_lie(start, dtype):
     assert placed.flat.nbytes == start + x.nbytes
     wanted = np.array([3, 0, ROWS - 1, 3])
     np.testing.assert_array_equal(jax.jit(lambda r: r.take(wanted))(placed), x[wanted])
+    # Members of a sweep share it, and it lives for as long as one of them looks there.
+    data = Data(rows, None, None, np.int32(ROWS))
+    shared = feed.Resident(data, Placement()).shared()
+    assert shared.x.flat.ctypes.data == begin
+    lying = weakref.ref(x.base)
+    del x, rows, data, placed
+    gc.collect()
+    assert lying() is not None
+    del shared
+    gc.collect()
+    assert lying() is None
 
 
 def test_only_large_arrays_that_are_as_the_device_has_them_stay_there():
