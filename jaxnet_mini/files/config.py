@@ -119,8 +119,8 @@ def to_config(
     """Return a value as plain JSON.
 
     Args:
-        value: None, a boolean, a number, a string, a tuple of values, a frozen
-            dataclass whose fields are values, or a function with a name.
+        value: None, a boolean, a number, a string, a tuple or a dictionary of values,
+            a frozen dataclass whose fields are values, or a function with a name.
         where: what messages call it.
         own: filled with the classes and functions met that are not of this library,
             by name.
@@ -146,6 +146,9 @@ def to_config(
         return number if math.isfinite(number) else {"float": str(number)}
     if type(value) is tuple:
         return [to_config(v, f"{where}[{i}]", own) for i, v in enumerate(value)]
+    if type(value) is dict and all(isinstance(key, str) for key in value):
+        pairs = value.items()
+        return {"dict": {k: to_config(v, f"{where}[{k!r}]", own) for k, v in pairs}}
     if isinstance(value, type):
         raise ArgumentError(
             f"{where} cannot be saved: {value!r} is a class, not a value; write "
@@ -163,8 +166,8 @@ def to_config(
     if callable(value):
         return {"function": _name(value, FUNCTIONS, where, own)}
     raise ArgumentError(
-        f"{where} cannot be saved: {value!r} is no number, string, tuple, frozen "
-        "dataclass or function."
+        f"{where} cannot be saved: {value!r} is no number, string, tuple, dictionary, "
+        "frozen dataclass or function."
     )
 
 
@@ -196,6 +199,8 @@ def _arguments(value: Any, where: str) -> dict[str, Any]:
 
 def _tuples(value: Any, kinds: Any) -> Any:
     """Return values of some kinds as tuples in tuples, all else as it is."""
+    if type(value) is dict:
+        return {name: _tuples(entry, kinds) for name, entry in value.items()}
     several: Any = isinstance(value, kinds) and getattr(value, "shape", True)
     return tuple(_tuples(entry, kinds) for entry in value) if several else value
 
@@ -274,7 +279,7 @@ def _foreign(config: Json) -> Iterator[str]:
         name = config.get("class", config.get("function"))
         if isinstance(name, str) and "." not in name:
             yield name
-        arguments = config.get("config")
+        arguments = config.get("config", config.get("dict"))
         if isinstance(arguments, dict):
             yield from _foreign(list(arguments.values()))
 
@@ -289,6 +294,9 @@ def _value(config: Json, own: CustomObjects, where: str) -> Any:
     if isinstance(config, dict):
         if config.keys() == {"float"} and config["float"] in list(NON_FINITE):
             return NON_FINITE[config["float"]]
+        if config.keys() == {"dict"} and isinstance(config["dict"], dict):
+            pairs = config["dict"].items()
+            return {k: _value(v, own, f"{where}[{k!r}]") for k, v in pairs}
         if config.keys() == {"function"} and isinstance(config["function"], str):
             with locating(where):
                 function = _looked_up(config["function"], FUNCTIONS, own)

@@ -69,7 +69,7 @@ def architecture(config: dict[str, Json], own: Collection[str]) -> dict[str, Jso
         return {
             "name": model["config"].get("name") or snake_case(model["class"]),
             "seed": seeds.default_seed(),
-            "input_shape": _row(built and built.get("input_shape")),
+            "input_shape": _rows(built and built.get("input_shape")),
             "layers": [model],
         }
     kind, arguments = class_of(config, "the model")
@@ -173,6 +173,9 @@ def _given(value: Json, own: Collection[str], within: str, where: str) -> Json:
         return short_float(value)
     room = str(value.get("module")).rpartition(".")[2]
     kind = value.get("class_name")
+    if kind is None:
+        pairs = value.items()
+        return {"dict": {n: _given(v, own, within, f"{where}.{n}") for n, v in pairs}}
     if kind == "function":
         return function(value, where, own, ())
     if (found := _own_object(value, own, within, where)) is not None:
@@ -184,6 +187,14 @@ def _given(value: Json, own: Collection[str], within: str, where: str) -> Json:
         return None if read is ... else read
     _, config = class_of(value, where)
     return instance(f"{room}.{kind}", config, where, own)
+
+
+def _rows(shape: Json) -> Json:
+    """Return the shape of one example of each input, in a list or a dictionary."""
+    if isinstance(shape, dict):
+        return {name: _row(own) for name, own in shape.items()}
+    several = isinstance(shape, list) and shape and isinstance(shape[0], list)
+    return [*map(_row, shape)] if several else _row(shape)
 
 
 def _row(shape: Json) -> list[int]:
@@ -291,10 +302,14 @@ def settings(config: dict[str, Json], own: Collection[str]) -> dict[str, Json] |
     def given(entry: str) -> Json:
         return keras_graphs.by_output(names, compiled.get(entry), entry)
 
-    functional = config.get("class_name") == "Functional"
     arguments: Any = config.get("config")
-    names = keras_graphs.output_names(arguments) if functional else []
-    names = names if len(names) > 1 else []
+    if config.get("class_name") == "Functional":
+        names = keras_graphs.output_names(arguments)
+        names = names if len(names) > 1 else []
+    else:  # what is said by name is of the outputs of a class with call
+        said = [compiled.get(n) for n in ("loss", "metrics", "weighted_metrics")]
+        keyed = (own for own in said if isinstance(own, dict))
+        names = sorted({n for own in keyed if "class_name" not in own for n in own})
     metric = functools.partial(part, "metrics", "a metric", metrics.METRICS)
     loss = functools.partial(part, "losses", "the loss", losses.LOSSES)
     weights, wanted = given("loss_weights"), given("loss")
@@ -308,7 +323,7 @@ def settings(config: dict[str, Json], own: Collection[str]) -> dict[str, Json] |
         found = given(entry) or []
         if not isinstance(found, list):
             raise ArgumentError(f"{entry} must be a list, not {short(found)}.")
-        if names:
+        if names or any(isinstance(one, list) for one in found):
             lists = (o if isinstance(o, list | None) else [o] for o in found)
             read[entry] = [[*map(metric, several or ())] for several in lists]
         else:

@@ -59,7 +59,9 @@ def is_own(entry: Json) -> bool:
     if not isinstance(entry, dict):
         return False
     name, module = entry.get("registered_name"), entry.get("module")
-    of_keras = module is None or str(module).split(".")[0] in ("keras", "builtins")
+    if module is None:  # as of what is written in a script itself
+        return name is not None
+    of_keras = str(module).split(".")[0] in ("keras", "builtins")
     return not of_keras or name not in (None, entry.get("class_name"))
 
 

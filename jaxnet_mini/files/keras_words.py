@@ -99,7 +99,10 @@ def architecture(
         written = _graph(whole, net, config["graph"]["config"], inputs=given)
     else:
         written = _sequential(config, layers, outline, input_shape)
-    shape = [None, *input_shape] if is_shape(input_shape) else None
+    shape: Any = [None, *input_shape] if is_shape(input_shape) else None
+    if shape is None and len(net.calls) == 1:
+        taken = net.calls[0].inputs(net.named_inputs(input_shape))
+        shape = jax.tree.map(lambda own: [None, *own], taken, is_leaf=is_shape)
     return written | {"build_config": {"input_shape": shape}}
 
 
@@ -201,11 +204,14 @@ def _graph(
     return written | {"registered_name": "Functional"}
 
 
-def settings(config: dict[str, Json], names: Sequence[str] = ()) -> dict[str, Json]:
+def settings(
+    config: dict[str, Json], names: Sequence[str] = (), keyed: bool = True
+) -> dict[str, Json]:
     """Return how a model is trained as Keras has it, its ``compile_config``.
 
     Args:
         names: of several outputs.
+        keyed: whether these are names to Keras, and not their places alone.
         config: what `jaxnet_mini.models.compile` makes of it.
 
     Raises:
@@ -220,23 +226,27 @@ def settings(config: dict[str, Json], names: Sequence[str] = ()) -> dict[str, Js
         loss = translated(loss, "the loss")
     else:
         losses = [own and translated(own, "the loss") for own in loss]
-        loss = dict(zip(names, losses, strict=True))
-        weights = weights and dict(zip(names, weights, strict=True))
+        loss = dict(zip(names, losses, strict=True)) if keyed else losses
+        if weights and keyed:
+            weights = dict(zip(names, weights, strict=True))
     return {
         "loss_weights": weights,
         "optimizer": optimizer,
         "loss": loss,
         **{
-            several: _metrics(names, config[several])
+            several: _metrics(names, config[several], keyed)
             for several in ("metrics", "weighted_metrics")
         },
     }
 
 
-def _metrics(names: Sequence[str], given: Sequence[Json]) -> Json:
+def _metrics(names: Sequence[str], given: Sequence[Json], keyed: bool = True) -> Json:
     """Return metrics as Keras has them, of several outputs by their names."""
     if not names:
         return [metric(entry) for entry in given]
+    if not keyed:
+        lists: list[Json] = [_metrics((), own) for own in given]
+        return lists if any(lists) else None
     pairs = zip(names, given, strict=True)
     return {name: _metrics((), own) for name, own in pairs if own} or None
 
@@ -279,6 +289,9 @@ def translated(value: Json, where: str, own: bool = False) -> Any:
         return [translated(entry, where, own) for entry in value]
     if not isinstance(value, dict):
         return value
+    if "dict" in value:
+        pairs = value["dict"].items()
+        return {name: translated(v, where, own) for name, v in pairs}
     if own and "." not in value.get("class", "."):
         return _own(value, where)
     if own and "." not in value.get("function", "."):

@@ -12,6 +12,7 @@ from jaxnet_mini.core.layers import check_shape
 from jaxnet_mini.core.networks.graph import Graph
 from jaxnet_mini.errors import ArgumentError, JaxnetError
 from jaxnet_mini.files import config as configs
+from jaxnet_mini.files import keras_groups
 from jaxnet_mini.files.config import CustomObjects
 from jaxnet_mini.models.blueprint import Blueprint
 
@@ -35,9 +36,13 @@ def config_of(blueprint: Blueprint, own: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ArgumentError: a layer holds what has no name to find it by.
     """
-    shape = _as_lists(blueprint.known_shape) if blueprint.built else None
-    named = {"name": blueprint.name, "seed": blueprint.seed, "input_shape": shape}
-    if isinstance(blueprint.net, Graph):  # which has its policy in it
+    net, shape = blueprint.net, blueprint.known_shape if blueprint.built else None
+    own_class = len(net.layers) == 1 and keras_groups.is_model(net.layers[0])
+    if own_class and shape is not None:
+        shape = net.calls[0].inputs(net.named_inputs(shape))
+    named = {"name": blueprint.name, "seed": blueprint.seed}
+    named["input_shape"] = _as_lists(shape)
+    if isinstance(net, Graph) and not own_class:  # which has its policy in it
         inputs = [configs.to_config(part.layer) for part in blueprint.inputs]
         graph = configs.to_config(blueprint.net, "the graph", own)
         return named | {"inputs": inputs, "graph": graph}
@@ -63,7 +68,11 @@ def model_of(
     Raises:
         UnknownNameError, ArgumentError, ShapeError: it describes no model.
     """
-    entries: dict[str, Any] = {"name": str, "seed": int, "input_shape": list | None}
+    entries: dict[str, Any] = {
+        "name": str,
+        "seed": int,
+        "input_shape": list | dict | None,
+    }
     if DTYPE in config:  # written where there is one
         entries[DTYPE] = str
     if "graph" in config:
@@ -80,7 +89,7 @@ def model_of(
         else:
             model = made(layers, config["name"], config["seed"])
         if config["input_shape"] is not None:
-            model.build((None, *config["input_shape"]))
+            model.build(_with_batch_axis(config["input_shape"]))
     built: Model = model
     return built
 
@@ -106,7 +115,18 @@ def _model_of_graph(
     return built
 
 
+def _with_batch_axis(listed: Any) -> Any:
+    """Return what was written of the shape of the inputs as `Model.build` takes it."""
+    if isinstance(listed, dict):
+        return {name: _with_batch_axis(own) for name, own in listed.items()}
+    if listed and isinstance(listed[0], list):
+        return [*map(_with_batch_axis, listed)]
+    return (None, *listed)
+
+
 def _as_lists(shape: Any) -> Any:
+    if isinstance(shape, dict):
+        return {name: _as_lists(own) for name, own in shape.items()}
     return [_as_lists(axis) for axis in shape] if isinstance(shape, tuple) else shape
 
 

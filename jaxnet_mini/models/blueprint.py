@@ -359,11 +359,13 @@ def with_batch_axis(shape: Any, rows: int | None = None) -> Any:
 def without_batch_axis(input_shape: Any) -> Any:
     """Return a shape as Keras writes it, ``(None, 28, 28)``, without its first axis.
 
-    Of several in a list a tuple of them.
+    Of several in a list a tuple of them, of those in a dictionary one.
 
     Raises:
         ArgumentError: it is no such shape.
     """
+    if isinstance(input_shape, dict) and input_shape:
+        return {name: without_batch_axis(own) for name, own in input_shape.items()}
     if not isinstance(input_shape, tuple | list) or not input_shape:
         raise ArgumentError(
             "input_shape must be a tuple that starts with the batch axis, such as "

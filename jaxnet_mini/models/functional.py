@@ -31,6 +31,20 @@ def as_layer(held: Held) -> Composed:
     return dataclasses.replace(blueprint.net, name=blueprint.name, input_shape=known)
 
 
+def build(held: Held, shape: Any) -> None:
+    """Let a model take a shape of the inputs; of a class with a ``call`` also several.
+
+    Raises:
+        ShapeError: a layer cannot take what comes to it, or another shape is known.
+    """
+    layers: Any = held.blueprint.net.layers
+    if is_shape(shape) or not (layers and hasattr(layers[0], "graph_for")):
+        held.build(held.blueprint.for_inputs(shape))
+        return
+    net, shapes = layers[0].graph_for(shape)
+    held.build(held.blueprint.for_inputs(shapes, net))
+
+
 def called(held: Held, x: Any, training: bool | None) -> Any:
     """Return what a model will give, as a layer of another one; see `Model.__call__`.
 

@@ -18,6 +18,7 @@ from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.core import optimizers
 from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks import weights
+from jaxnet_mini.core.networks.graph import names_are_given
 from jaxnet_mini.core.networks.paths import by_path
 from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import ArgumentError
@@ -109,7 +110,8 @@ def _settings(held: Held, trained: bool) -> dict[str, Json]:
     rate = _learning_rate(held) if trained else None
     if rate is not None:
         settings["optimizer"]["config"]["learning_rate"] = float(rate)
-    written: dict[str, Json] = keras_words.settings(settings, held.compiled().outputs)
+    outputs, keyed = held.compiled().outputs, names_are_given(held.blueprint.net)
+    written: dict[str, Json] = keras_words.settings(settings, outputs, keyed)
     return written
 
 

@@ -155,16 +155,16 @@ class Model:
     def seed(self, seed: int) -> None:
         self._held.rename(seed=check_seed(seed))
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
+    def build(self, input_shape: Any) -> None:
         """Fix the input shape, given with the batch axis as Keras does: (None, 28, 28).
+
+        Of a class with a ``call`` also several, in a list or a dictionary.
 
         Raises:
             ArgumentError: it is no such shape.
             ShapeError: a layer cannot take what comes to it, or another shape is fixed.
         """
-        self._held.build(
-            self._held.blueprint.for_inputs(without_batch_axis(input_shape))
-        )
+        functional.build(self._held, without_batch_axis(input_shape))
 
     def compute_output_shape(self, input_shape: Sequence[Any]) -> Any:
         """Return the shape of the outputs; both shapes have the batch axis.

@@ -100,13 +100,29 @@ class Called(Layer):
         rows = shapes[0][0] if several else arrays.rows_of(y)
         if not keyed and (one or rows == len(parts) != shapes[0][0]):
             return None
-        names = tuple(x) if keyed else tuple(f"input_{n + 1}" for n in range(len(x)))
+        shaped = zip(x, shapes, strict=True)
+        return self.graph_for(
+            {name: shape[1:] for name, shape in shaped}
+            if keyed
+            else tuple(shape[1:] for shape in shapes)
+        )
+
+    def graph_for(self, shapes: Any) -> tuple[Graph, Any]:
+        """Return the network for inputs of several shapes, by name or not, and these.
+
+        Args:
+            shapes: of one example each, in a tuple or a dictionary.
+        """
+        keyed = isinstance(shapes, Mapping)
+        names = tuple(
+            shapes if keyed else (f"input_{n + 1}" for n in range(len(shapes)))
+        )
+        taken: Any = dict(zip(names, names, strict=True)) if keyed else names
         own = str(self.name)
         while own in names:
             own += "_"
-        taken: Any = dict(zip(names, names, strict=True)) if keyed else names
         graph = Graph((Node(own, self, taken),), names, own)
-        return graph, tuple(shape[1:] for shape in shapes)
+        return graph, tuple(shapes.values() if keyed else shapes)
 
     @property
     def _attributes(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from conftest import keras_on_jax
 import jaxnet_mini as jn
 from jaxnet_mini.models import load_model
 
+ENDS = ("safetensors", "keras")
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 RNG = np.random.default_rng(0)
@@ -90,4 +91,56 @@ def test_it_is_called_in_all_forms_as_in_keras(tmp_path):
             np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
-ENDS = ("safetensors", "keras")
+EVALUATE = {"verbose": 0, "return_dict": True}
+
+
+def models_of(keras, keyed):
+    layers = keras.layers
+
+    class Two(keras.Model):
+        __module__ = "__main__"  # as in a script
+
+        def __init__(self, units, **kwargs):
+            super().__init__(**kwargs)
+            self.units = units
+            self.one = layers.Dense(units["one"])
+            self.more = layers.Dense(units["more"][0])
+
+        def call(self, inputs):
+            if keyed:
+                return {"p": self.one(inputs["a"]), "q": self.more(inputs["b"])}
+            return self.one(inputs[0]), self.more(inputs[1])
+
+        def get_config(self):
+            return {**super().get_config(), "units": self.units}
+
+    return {"Two": Two}
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+@pytest.mark.one_in(2)
+def test_models_of_several_go_both_ways(tmp_path, keyed):
+    """Made of a dictionary, with inputs and outputs in lists or dictionaries."""
+    x = dict(zip("ab", X, strict=True)) if keyed else X
+    y = dict(zip("pq", Y, strict=True)) if keyed else Y
+    metrics = {"p": ["mae"], "q": ["mse"]} if keyed else [["mae"], ["mse"]]
+    units = {"one": 2, "more": [3, None]}
+    with keras_on_jax() as keras:
+        own = models_of(keras, keyed)
+        theirs = own["Two"](units)
+        theirs.compile("sgd", "mse", metrics=metrics)
+        theirs.fit(x, y, epochs=1, verbose=0)
+        theirs.save(tmp_path / "theirs.keras")
+        expected = theirs.evaluate(x, y, **EVALUATE)
+    model = load_model(tmp_path / "theirs.keras", models_of(jn, keyed))
+    for end in ENDS:
+        model.save(tmp_path / f"ours.{end}")
+    loaded = [load_model(tmp_path / f"ours.{e}", models_of(jn, keyed)) for e in ENDS]
+    with keras_on_jax() as keras:
+        again = keras.models.load_model(tmp_path / "ours.keras", custom_objects=own)
+        found = [one.evaluate(x, y, **EVALUATE) for one in (again, model, *loaded)]
+    for own in found:
+        assert own["loss"] == pytest.approx(expected["loss"], rel=1e-5)
+    assert found[1] == pytest.approx(found[2])  # every metric by its name
+    assert found[1] == pytest.approx(found[3])
+    assert model.units == units | {"more": (3, None)}  # JSON has lists alone
