@@ -53,6 +53,8 @@ def parse(text: str | bytes) -> dict[str, Json]:
             raise ValueError("a key stands twice in one object")
         return found
 
+    if not isinstance(text, str | bytes):
+        raise ArgumentError(f"JSON must be a string, not {short(text)}.")
     try:
         # Bytes might be of another encoding, for which Python imports a module.
         decoded = text if isinstance(text, str) else text.decode()

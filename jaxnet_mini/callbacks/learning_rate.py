@@ -4,13 +4,18 @@ Setting one compiles nothing anew. A rate that is to change from step to step is
 schedule, optax's or any function ``step -> rate``, given to the optimizer itself.
 """
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from jaxnet_mini.base.arguments import check_count, check_level, check_number, is_number
+from jaxnet_mini.base.arguments import (
+    can_call,
+    check_count,
+    check_level,
+    check_number,
+    is_number,
+)
 from jaxnet_mini.callbacks.base import Callback, Logs, Real, say
 from jaxnet_mini.callbacks.monitor import MonitorCallback
 from jaxnet_mini.core.optimizers import check_learning_rate
@@ -35,14 +40,16 @@ class LearningRateScheduler(Callback):
     """
 
     def __init__(self, schedule: Callable[..., Any], verbose: int = 0) -> None:
-        if not callable(schedule):
+        if not (
+            callable(schedule) and (can_call(schedule, 0) or can_call(schedule, 0, 0.0))
+        ):
             raise ArgumentError(
                 "LearningRateScheduler: schedule must be a function of the epoch and, "
                 f"if it likes, of the learning rate, not {schedule!r}."
             )
         self.schedule = schedule
         self.verbose = check_level("LearningRateScheduler: verbose", verbose)
-        self._takes_rate = _takes_two(schedule)
+        self._takes_rate = can_call(schedule, 0, 0.0)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         optimizer = self.model.optimizer
@@ -65,16 +72,6 @@ class LearningRateScheduler(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if logs is not None:
             logs["learning_rate"] = float(self.model.optimizer.learning_rate)
-
-
-def _takes_two(function: Callable[..., Any]) -> bool:
-    try:
-        inspect.signature(function).bind(0, 0.0)
-    except TypeError:
-        return False
-    except ValueError:  # written in C, without a signature
-        return True
-    return True
 
 
 class ReduceLROnPlateau(MonitorCallback):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from jaxnet_mini.base.arguments import is_function
+from jaxnet_mini.base.arguments import can_call, is_function, parameters
 from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.errors import ArgumentError, find
 
@@ -16,6 +16,7 @@ def resolve(
     base: Any,
     example: str,
     words: str = "a name, a callable or None",
+    takes: int = 1,
 ) -> T:
     """Return the callable behind what was given; itself where it is one.
 
@@ -26,6 +27,7 @@ def resolve(
         base: the class of its kind, by whose name messages call it.
         example: what messages advise to write.
         words: what they say is taken.
+        takes: how many arguments the callable is given; 0 for who knows.
 
     Raises:
         UnknownNameError: no such name is in the table.
@@ -42,6 +44,11 @@ def resolve(
         raise ArgumentError(
             f"{article} {kind} must be {words}, not {given!r}: write for example "
             f"{example}."
+        )
+    if takes and not can_call(found, *(None,) * takes):
+        raise ArgumentError(
+            f"{given!r} takes ({', '.join(parameters(found))}), and a {kind} is called "
+            "with an array alone: leave the other arguments out, or give them defaults."
         )
     resolved: T = found
     return resolved

@@ -96,7 +96,14 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[jax.Array]:
 
 
 def get_item(x: Any, key: Any) -> Any:
-    """Return ``x[key]``."""
+    """Return ``x[key]``.
+
+    Raises:
+        IndexError: there is no such entry, which JAX itself would not say.
+    """
+    entries = key if isinstance(key, tuple) else (key,)
+    if all(isinstance(entry, int | slice | None) for entry in entries):
+        _ = np.broadcast_to(0, np.shape(x))[key]
     return x[key]
 
 

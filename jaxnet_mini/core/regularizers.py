@@ -6,15 +6,16 @@ calling it on an array of any shape returns a scalar.
 
 import dataclasses
 from collections.abc import Callable
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.base.arguments import check_float
+from jaxnet_mini.base.arguments import check_float, is_number
 from jaxnet_mini.core import named
 from jaxnet_mini.core.fields import Checked, accepted, check_fields
 from jaxnet_mini.core.values import Value
+from jaxnet_mini.errors import ShapeError, short
 
 __all__ = ["L1", "L1L2", "L2", "Regularizer", "l1", "l1_l2", "l2"]
 __all__ += ["REGULARIZERS", "get"]
@@ -144,6 +145,23 @@ def get(regularizer: str | type[Regularizer] | Penalty | None) -> Penalty | None
         return None
     example = "kernel_regularizer=L2(1e-4)"
     return named.resolve(regularizer, REGULARIZERS, Regularizer, example)
+
+
+def penalty(regularizer: Any, x: Array) -> Array | float:
+    """Return what a regularizer gives for an array.
+
+    Raises:
+        ShapeError: that is no number.
+    """
+    found: Any = named.resolve(regularizer, REGULARIZERS, Regularizer, "")(x)
+    if not is_number(found) and getattr(found, "shape", None) != ():
+        raise ShapeError(
+            f"the regularizer {regularizer!r} returned {short(found)} for an array of "
+            f"shape {x.shape}: it must return one number, such as "
+            "0.01 * jnp.sum(jnp.square(x))."
+        )
+    penalty: Array | float = found
+    return penalty
 
 
 Named: TypeAlias = Annotated[str | Penalty | None, Checked(accepted, by=get)]

@@ -184,6 +184,7 @@ class Handle:
             return symbols.called(self.pure, x, training)
         if hasattr(self.pure, "check_number"):  # of one's own any structure comes
             x = symbols.arrays_in(self.pure, x)
+        training = training is not None and check_flag("training", training)
         drawn = training or protocol.always_training(self.pure)
         key = self._model._held.next_key() if drawn else None
         variables = self._variables()
@@ -194,7 +195,7 @@ class Handle:
                 *variables,
                 x,
                 key=key,
-                training=bool(training),
+                training=training,
                 within=self._model.net.dtype,
             )[0]
 

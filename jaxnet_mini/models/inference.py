@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnet_mini.base.arguments import check_count
+from jaxnet_mini.base.arguments import check_count, check_flag
 from jaxnet_mini.callbacks import CallbackList, as_callbacks
 from jaxnet_mini.callbacks.base import Callback, watches_batches
 from jaxnet_mini.callbacks.progress_bar import check_verbose
@@ -190,8 +190,9 @@ def as_numeric(x: Any, argument: str) -> Any:
     return x if isinstance(x, jax.Array) else arrays.as_numeric(x, argument)
 
 
-def call(held: Held, x: Any, training: bool, key: RandomKey | None) -> Any:
+def call(held: Held, x: Any, training: bool | None, key: RandomKey | None) -> Any:
     """Return the outputs for a batch as a JAX array, see `Model.__call__`."""
+    training = training is not None and check_flag("training", training)
     held.take_several(x)
     if held.blueprint.net.layers and not held.blueprint.built:
         shape = np.shape(as_numeric(arrays.without_list(x), "x"))

@@ -448,7 +448,7 @@ class Model:
         """
         if symbols.is_symbolic(x):
             return functional.called(self._held, x, training)
-        return inference.call(self._held, x, bool(training), key)
+        return inference.call(self._held, x, training, key)
 
     def stateless_call(
         self,

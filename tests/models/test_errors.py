@@ -2003,6 +2003,81 @@ for given in (3, None, Dense(3), jn.Sequential):
         fix=lambda: jn.models.clone_model(jn.Sequential([Dense(3)])),
     )
 
+for name, settings in (
+    ("a regularizer", {"kernel_regularizer": lambda: 0.0}),
+    ("a constraint", {"bias_constraint": lambda x, most: x}),
+):
+    refused(
+        f"{name} of other arguments",
+        lambda settings=settings: Dense(3, **settings),
+        ArgumentError,
+        "is called with an array alone: leave the other arguments out",
+        fix=lambda: Dense(3, kernel_regularizer=jnp.sum, bias_constraint=jnp.abs),
+    )
+for given in (None, "much", np.ones(2)):
+    row(
+        f"a regularizer that gives {given!r}",
+        "fresh",
+        lambda m, given=given: stack(
+            dense(1, kernel_regularizer=lambda x: given), loss="mse"
+        ).fit(X, VALUES),
+        ShapeError,
+        "for an array of shape (4, 1): it must return one number",
+        fix=lambda m: stack(dense(1, kernel_regularizer=jnp.sum), loss="mse"),
+    )
+row(
+    "a constraint that gives None",
+    "fresh",
+    lambda m: stack(dense(1, kernel_constraint=lambda x: None), loss="mse").fit(
+        X, VALUES
+    ),
+    ShapeError,
+    "made None of kernel, float32(4, 1): it must keep both",
+    fix=lambda m: stack(dense(1, kernel_constraint=jnp.abs), loss="mse"),
+)
+for name, call in (
+    ("a model", lambda m: m(X, training="yes")),
+    ("a layer of a model", lambda m: m.layers[0](X, training="yes")),
+    ("a layer", lambda m: Dropout(0.5)(X, training="yes")),
+):
+    row(
+        f"training that is no flag, {name}",
+        "trained",
+        call,
+        ArgumentError,
+        "training must be True or False, not 'yes'",
+        fix=lambda m: m(X, training=False),
+    )
+refused(
+    "an entry that a symbol has not",
+    lambda: IN[:, 9],
+    ShapeError,
+    "ops.get_item does not take inputs of the shapes [(None, 4)]",
+    "index 9 is out of bounds",
+    fix=lambda: IN[:, 3],
+)
+refused(
+    "an input by a number",
+    lambda: jn.Model({3: IN}, Dense(3)(IN)),
+    ArgumentError,
+    "the keys of inputs are their names, strings, and 3 is none",
+    fix=lambda: jn.Model({"three": IN}, Dense(3)(IN)),
+)
+refused(
+    "rates of nothing",
+    lambda: jn.callbacks.LearningRateScheduler(lambda: 0.1),
+    ArgumentError,
+    "schedule must be a function of the epoch",
+    fix=lambda: jn.callbacks.LearningRateScheduler(lambda epoch: 0.1),
+)
+refused(
+    "JSON that is a number",
+    lambda: jn.models.model_from_json(3),
+    ArgumentError,
+    "JSON must be a string, not 3",
+    fix=lambda: jn.models.model_from_json(jn.Sequential([Dense(3)]).to_json()),
+)
+
 # The way on for each message that no row above has followed
 
 

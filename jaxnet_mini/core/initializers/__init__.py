@@ -119,7 +119,7 @@ def get(initializer: Any) -> Drawing:
     if isinstance(initializer, str):
         initializer = _ALIASES.get(snake_case(initializer), initializer)
     words, example = "a name or a callable", 'kernel_initializer="he_normal"'
-    return named.resolve(initializer, INITIALIZERS, Initializer, example, words)
+    return named.resolve(initializer, INITIALIZERS, Initializer, example, words, 0)
 
 
 def drawn(what: str, initializer: Any, key: RandomKey, shape: Shape) -> Array:

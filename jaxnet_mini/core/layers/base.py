@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.absent import attributes
-from jaxnet_mini.base.arguments import as_integer, check_positive
+from jaxnet_mini.base.arguments import as_integer, check_flag, check_positive
 from jaxnet_mini.base.policies import check_policy
 from jaxnet_mini.base.text import as_call
 from jaxnet_mini.core import constraints, initializers, random, regularizers, symbols
@@ -19,7 +19,7 @@ from jaxnet_mini.core.fields import Checked, Flag, Newer, check_fields
 from jaxnet_mini.core.layers import called
 from jaxnet_mini.core.types import Params, RandomKey, Shape
 from jaxnet_mini.core.values import Value, refuse_fields
-from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError, StateError
+from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError, StateError, short
 
 
 def check_shape(value: Any, argument: str) -> Shape:
@@ -90,9 +90,8 @@ def total_penalty(
     """Return the sum of what regularizers give for parameters of the same names."""
     total: Array | float = 0.0
     for name, regularizer in wanted.items():
-        penalize = regularizers.get(regularizer)
-        if penalize is not None and name in params:
-            total = total + penalize(params[name])
+        if regularizer is not None and name in params:
+            total = total + regularizers.penalty(regularizer, params[name])
     return total
 
 
@@ -107,9 +106,11 @@ def constrained(params: Params, wanted: Mapping[str, constraints.Named]) -> Para
         bring_back = constraints.get(constraint)
         if bring_back is not None and name in params:
             before, after = params[name], bring_back(params[name])
-            if (after.shape, after.dtype) != (before.shape, before.dtype):
+            kind = [getattr(after, n, None) for n in ("dtype", "shape")]
+            if kind != [before.dtype, before.shape]:
+                made = f"{kind[0]}{kind[1]}" if kind[0] else short(after)
                 raise ShapeError(
-                    f"the constraint {constraint!r} made {after.dtype}{after.shape} of "
+                    f"the constraint {constraint!r} made {made} of "
                     f"{name}, {before.dtype}{before.shape}: it must keep both."
                 )
             found[name] = after
@@ -235,6 +236,7 @@ class Base(Value):
                 "several in a list, and with training=True or False."
             )
         if not (more or named):
+            training = training is not None and check_flag("training", training)
             x = jax.tree.map(jnp.asarray, symbols.arrays_in(self, x))
             given = jax.tree.leaves(x)
             shape = jax.tree.map(lambda one: one.shape[1:], x)

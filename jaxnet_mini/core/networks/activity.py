@@ -88,9 +88,11 @@ def run(
     outputs, seen = outputs if observed else (outputs, (outputs,) * len(wanted))
     total: Array | float = 0.0
     for regularizer, given in zip(wanted.values(), seen, strict=True):
-        penalize = regularizers.get(regularizer)
-        for leaf in jax.tree.leaves(precision.widened(given)) if penalize else ():
-            total = total + penalize(without_padding(leaf, mask))  # type: ignore[misc]
+        given = precision.widened(given) if regularizer is not None else ()
+        for leaf in jax.tree.leaves(given):
+            total = total + regularizers.penalty(
+                regularizer, without_padding(leaf, mask)
+            )
     after, more = added.without_added(after)
     return outputs, after, total, more
 

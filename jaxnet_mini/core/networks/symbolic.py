@@ -150,6 +150,10 @@ def _input_names(given: Any, symbols: list[Symbol]) -> dict[int, str]:
     names: dict[int, str] = {}
     keys = list(given) if isinstance(given, Mapping) else [None] * len(symbols)
     for own, symbol in zip(keys, symbols, strict=True):
+        if not isinstance(own, str | None):
+            raise ArgumentError(
+                f"the keys of inputs are their names, strings, and {own!r} is none."
+            )
         is_input = symbol.sources == ()
         name = own or (getattr(symbol.layer, "name", None) if is_input else None)
         number = 0

@@ -26,7 +26,8 @@ def rehearse(trainer: Trainer, x: Any, y: Any) -> None:
         y: likewise of targets.
 
     Raises:
-        ShapeError: the loss or a metric does not return one value per example.
+        ShapeError: the loss or a metric does not return one value per example, or a
+            constraint makes another shape.
         ArgumentError: the optimizer cannot take a step.
         LayerError: a layer changes the shape or dtype of what it remembers.
     """
@@ -42,6 +43,7 @@ def _rehearse(trainer: Trainer, structure: Any, *leaves: Any) -> None:
         input_shape = jax.tree.map(lambda leaf: leaf.shape[1:], given[0])
         variables = protocol.init(trainer.net, key, input_shape)
         trained = trainer.trained(variables.params)
+        protocol.constrain(trainer.net, variables.params)
         transformations.check(trainer.optimizer, trainer.transformation, trained)
         batch = Batch(
             *jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), given)
