@@ -290,7 +290,7 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
 
     Args:
         inputs: an array.
-        rate: the share, in [0, 1).
+        rate: the share, in [0, 1]; 1 leaves zeros alone, as in Keras.
         noise_shape: 1 for each axis along which all are kept or none.
         seed: see `jaxnet_mini.random`.
 
@@ -298,7 +298,7 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
         ArgumentError: ``rate`` is no such number, or ``noise_shape`` does not fit.
     """
     kept = 1.0 - _numbers(
-        "rate", rate, "a number in [0, 1)", lambda v: (v >= 0.0) & (v < 1.0)
+        "rate", rate, "a number in [0, 1]", lambda v: (v >= 0.0) & (v <= 1.0)
     )
     axes = np.shape(inputs)
     asked = (None,) * len(axes) if noise_shape is None else tuple(noise_shape)

@@ -1833,7 +1833,7 @@ row(
     fix=lambda m: (m.layers[0].adapt(X), m.fit(X, VALUES[:, None], verbose=0)),
 )
 for name, bad, words in (
-    ("dropout", lambda: random.dropout(X, 1.5), "rate must be a number in [0, 1)"),
+    ("dropout", lambda: random.dropout(X, 1.5), "rate must be a number in [0, 1]"),
     ("dropout NaN", lambda: random.dropout(X, NAN), "not nan"),
     ("noise_shape", lambda: random.dropout(X, 0.5, (4,)), "for each axis of inputs"),
     ("randint", lambda: random.randint((3,), 5, 2), "minval is 5 and maxval 2"),
