@@ -46,6 +46,11 @@ MOST_ROWS, MOST_SIZE = 512, 2**27
 """With more rows the bits of a step depend on the number of threads; products of more
 multiplications are faster on the pool wherever its cores are."""
 
+MUCH = 0.8
+"""One thread is taken where it needs less than this share of the pool's time: between
+far cores it needs half, and where it does not, a wrong choice loses more than a right
+one gains."""
+
 _lock = threading.Lock()
 _known: dict["Step", bool] = {}
 _made: list[Any] = []
@@ -221,7 +226,7 @@ def _has_bits_of_the_pool(step: Step) -> bool:
 
 
 def _one_is_faster(step: Step) -> bool:
-    """Time the products on JAX's pool and on one thread, in turns.
+    """Tell whether one thread is faster by far: time both in turns.
 
     Where they differ by a bit, the pool is taken.
     """
@@ -230,9 +235,9 @@ def _one_is_faster(step: Step) -> bool:
         if not _are_equal(ways):
             return False
         count = np.int32(max(1, 2e-3 // step.seconds))
-        times = [[_seconds(way, count) for way in ways] for _ in range(8)]
+        times = [[_seconds(way, count) for way in ways] for _ in range(16)]
     pool_seconds, one_seconds = np.median(times, 0)
-    return bool(one_seconds < pool_seconds)
+    return bool(one_seconds < MUCH * pool_seconds)
 
 
 def _seconds(way: Any, count: Any) -> float:

@@ -42,7 +42,7 @@ NEEDED = {
     "filename": "log.csv",
     "filepath": "best.safetensors",
     "first_decay_steps": 10,
-    "fn": abs,
+    "fn": pow,
     "function": abs,
     "initial_learning_rate": 0.1,
     "input_dim": 3,
@@ -63,6 +63,9 @@ NEEDED = {
     "values": (0.1, 0.2),
 }
 """Something good for each argument without a default."""
+
+NEEDED_BESIDE = {"InputLayer": {"shape": (3,)}}
+"""Where one of two arguments with a default has to be there."""
 
 # What is of the wrong kind, by the kind that is asked for.
 ALWAYS = ([1], {"a": 1}, b"3", 1j, object())
@@ -120,14 +123,20 @@ def wrong_for(argument, annotation):
     return found + [None] * bool(kinds and types.NoneType not in allowed)
 
 
+def needed_by(kind):
+    """Return arguments by which a class is made."""
+    needed = {
+        p.name: NEEDED[p.name]
+        for p in inspect.signature(kind).parameters.values()
+        if p.default is p.empty and p.kind is not p.VAR_KEYWORD
+    }
+    return needed | NEEDED_BESIDE.get(kind.__name__, {})
+
+
 def cases():
     for kind in public_classes():
         parameters = inspect.signature(kind).parameters.values()
-        needed = {
-            p.name: NEEDED[p.name]
-            for p in parameters
-            if p.default is p.empty and p.kind is not p.VAR_KEYWORD
-        }
+        needed = needed_by(kind)
         for p in parameters:
             annotation = getattr(p.annotation, "type", p.annotation)  # of an InitVar
             wrong = wrong_for(p.name, annotation)
@@ -178,11 +187,7 @@ def integer_arguments():
     """The arguments that ask for an integer and for no other number."""
     for kind in public_classes():
         parameters = inspect.signature(kind).parameters.values()
-        needed = {
-            p.name: NEEDED[p.name]
-            for p in parameters
-            if p.default is p.empty and p.kind is not p.VAR_KEYWORD
-        }
+        needed = needed_by(kind)
         for p in parameters:
             kinds = kinds_of(getattr(p.annotation, "type", p.annotation))
             if int in kinds and float not in kinds:

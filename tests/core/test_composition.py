@@ -121,7 +121,7 @@ def test_it_is_a_layer_and_a_static_argument():
         ),
         ((Flatten(name="dense"), Dense(1)), ("dense", "dense_1")),
         ((serial(), serial(name="trunk"), serial()), ("serial", "trunk", "serial_1")),
-        ((LayerNormalization(), Input((3,))), ("layer_normalization", "input")),
+        ((LayerNormalization(), Input((3,))), ("layer_normalization", "input_layer")),
         ((), ()),
     ],
 )
@@ -316,7 +316,9 @@ def test_a_shape_error_names_the_layer_within_the_layers():
         "shape (5,) and got (12,): change its input_shape",
     ):
         net.init(KEY, (4, 3))
-    with raises_text(ShapeError, "layer 'input': Input((4, 3)) expects", "got (5,)"):
+    with raises_text(
+        ShapeError, "layer 'input_layer': Input((4, 3)) expects", "got (5,)"
+    ):
         DEEP.init(KEY, (5,))
     _, params = serial(Flatten(), Dense(3)).init(KEY, (4, 3))
     with raises_text(

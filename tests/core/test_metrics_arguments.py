@@ -47,7 +47,7 @@ def test_metrics_are_written_as_they_are_made():
             assert repr(kind(*needed)) == f"{name}({shown})"
             both = ", ".join([*map(repr, needed), "name='own'"])
             assert repr(kind(*needed, name="own")) == f"{name}({both})"
-    assert repr(metrics.MeanMetricWrapper(abs)) == "MeanMetricWrapper(abs, name='abs')"
+    assert repr(metrics.MeanMetricWrapper(pow)) == "MeanMetricWrapper(pow, name='pow')"
 
 
 def test_metrics_are_values():

@@ -192,11 +192,11 @@ def test_a_step_whose_bits_depend_on_threads_takes_the_pool(monkeypatch):
     assert not threads._one_is_faster(step)
 
 
-def test_the_faster_way_is_taken(monkeypatch):
-    for slow in (0, 1):
-        ways = iter([float(slow), 1.0 - slow] * 8)
+def test_one_thread_is_taken_where_it_is_faster_by_far(monkeypatch):
+    for pool, one in ((1.0, 2.2), (1.0, 0.9), (2.2, 1.0)):
+        ways = iter([pool, one] * 16)
         monkeypatch.setattr(threads, "_seconds", lambda *way, ways=ways: next(ways))
-        assert threads._one_is_faster(STEP) == (slow == 1)
+        assert threads._one_is_faster(STEP) == (pool == 2.2)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")

@@ -546,7 +546,7 @@ def test_rows_stay_on_the_device_between_epochs(monkeypatch):
     sent = []
     put = jax.device_put
     monkeypatch.setattr(
-        jax, "device_put", lambda value: sent.append(value) or put(value)
+        jax, "device_put", lambda value, to: sent.append(value) or put(value, to)
     )
     model.fit(x, y, epochs=4, verbose=0)
     sizes = [sum(leaf.nbytes for leaf in jax.tree.leaves(value)) for value in sent]

@@ -132,7 +132,7 @@ def test_every_argument_of_keras_is_here_or_is_answered():
                     call(*given, **{argument: NOTHING_KNOWN})
                 said = SENTENCE.match(str(caught.value))
                 assert said, f"{where}: {caught.value}"
-                assert said.groups() == (name, argument)
+                assert said.groups() == (call.__name__, argument)
                 default = wanted[argument].default
                 if isinstance(own, type) and default is not inspect.Parameter.empty:
                     with_default = call(*given, **{argument: default})

@@ -114,7 +114,6 @@ def test_what_is_compiled_is_told():
     by_name = model.evaluate(x, y, verbose=0, return_dict=True)
     in_order = model.evaluate(x, y, verbose=0)
     assert in_order == [by_name[name] for name in model.metrics_names]
-    assert not hasattr(mixed(), "compute_loss")
 
 
 def test_what_follows_from_the_rest_cannot_be_set():

@@ -139,8 +139,13 @@ def test_ctrl_c_ends_all(where, monkeypatch):
         ended.append(len(call.history.epoch))
 
     monkeypatch.setattr(epochs, "train_epochs", slow)
-    with pytest.raises(KeyboardInterrupt):
-        swept(epochs=50)
+    # Where tests are run in the background, nobody presses it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            swept(epochs=50)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert len(ended) <= threads.number()
     assert all(count < 50 for count in ended)
 

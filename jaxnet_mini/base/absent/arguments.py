@@ -44,6 +44,7 @@ ARGUMENTS: dict[str, dict[str, Absent]] = {
         "weights": Absent("give them to model.set_weights once the model is built"),
     },
     "InputLayer": {
+        "input_tensor": Absent("call the first layer on that"),
         "optional": Absent("all inputs of a model are needed", (False,)),
         "ragged": Absent("inputs are arrays: pad rows to one length", (None, False)),
         "sparse": Absent("inputs are arrays: give x.toarray()", (None, False)),
