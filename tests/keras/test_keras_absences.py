@@ -68,6 +68,7 @@ NEEDED = {
     "layers.GaussianDropout": (0.5,),
     "layers.GaussianNoise": (0.5,),
     "layers.Input": ((3,),),
+    "layers.InputLayer": ((3,),),
     "layers.Rescaling": (0.5,),
     "layers.Reshape": ((3,),),
     "losses.Loss": (),
