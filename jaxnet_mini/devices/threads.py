@@ -18,11 +18,14 @@ Sources: ``DefaultThreadPoolSize`` of XLA's ``pjrt/cpu/cpu_client.cc``;
 ``shardByInnerDim`` of Eigen's ``TensorContractionThreadPool.h``
 """
 
+import collections
+import contextlib
 import functools
 import os
 import re
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -54,6 +57,7 @@ one gains."""
 _lock = threading.Lock()
 _known: dict["Step", bool] = {}
 _made: list[Any] = []
+_taken: collections.Counter[int] = collections.Counter()
 
 
 class Step(NamedTuple):
@@ -103,7 +107,10 @@ def number() -> int | None:
 
 
 def fitting(step: Step, steps: float) -> Any:
-    """Return the device of one thread where it is faster; None for JAX's own.
+    """Return a device of one thread where it is faster; None for JAX's own.
+
+    Of several calls of ``fit`` at a time, each in a thread of Python, each is given
+    one of its own, as long as there are cores. It is to be `given_back`.
 
     Args:
         step: what each step computes.
@@ -117,7 +124,22 @@ def fitting(step: Step, steps: float) -> Any:
             if steps * step.seconds < SECONDS:
                 return None
             _known[step] = _one_is_faster(step)
-    return of_one_thread() if _known[step] else None
+        if not _known[step]:
+            return None
+        index = min(range(number() or 1), key=lambda index: _taken[index])
+        _taken[index] += 1
+        return of_one_thread(index)
+
+
+@contextlib.contextmanager
+def given_back(device: Any) -> Iterator[None]:
+    """Compute on what `fitting` has returned, and on it no longer afterwards."""
+    try:
+        yield
+    finally:
+        with _lock:
+            for index, own in enumerate(_made):
+                _taken[index] -= own is device
 
 
 def side_by_side(step: Step, jobs: int, seconds: float) -> list[Any]:

@@ -21,7 +21,7 @@ from jaxnet_mini.core.networks.outline import NetOutline
 from jaxnet_mini.core.types import Logs
 from jaxnet_mini.data import epoch_order, iterables, resident
 from jaxnet_mini.data.fit_arguments import FitData, FitSchedule
-from jaxnet_mini.devices import forks, placement, processes, transfers
+from jaxnet_mini.devices import forks, placement, processes, threads, transfers
 from jaxnet_mini.files.safetensors import FilePath
 from jaxnet_mini.loops import epochs, prepare, rehearsal, steps
 from jaxnet_mini.loops import logs as logging
@@ -84,17 +84,18 @@ def fit(
     outline = held.outline_for(*first)
     if mesh is None and sharding is None and not placement.is_spread(held.state):
         place = choose_place(place, outline, first[0], opened is not None, schedule)
-    prepared = prepare.prepare(
-        held.compiled(),
-        outline,
-        place,
-        data if opened is None else data._replace(x=opened),
-        schedule,
-        watched=watches_batches(hooks, "test"),
-        verbose=verbose,
-    )
-    warn_once(held, prepared.outline)
-    return train(model, prepared, hooks, verbose, seed)
+    with threads.given_back(place.device):
+        prepared = prepare.prepare(
+            held.compiled(),
+            outline,
+            place,
+            data if opened is None else data._replace(x=opened),
+            schedule,
+            watched=watches_batches(hooks, "test"),
+            verbose=verbose,
+        )
+        warn_once(held, prepared.outline)
+        return train(model, prepared, hooks, verbose, seed)
 
 
 def train(

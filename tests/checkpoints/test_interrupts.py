@@ -103,7 +103,7 @@ print(whole_epochs)
 
 
 def test_every_interrupt_leaves_a_model(amount):
-    interrupts = amount(quick=40, long=200)
+    interrupts = amount(quick=20, long=200)
     # They came at all sorts of moments.
     assert int(run("-c", SCRIPT, str(interrupts))) > interrupts // 2
 

@@ -1,7 +1,10 @@
 """Training with one thread of a CPU: the same bits, and nobody else notices."""
 
+import collections
+import concurrent.futures
 import os
 import sys
+import threading
 from pathlib import Path
 
 import jax
@@ -35,6 +38,7 @@ def choose(monkeypatch):
     def chosen(one):
         monkeypatch.setattr(threads, "SECONDS", 0.0)
         monkeypatch.setattr(threads, "_known", {})
+        monkeypatch.setattr(threads, "_taken", collections.Counter())
         monkeypatch.setattr(threads, "_one_is_faster", lambda step: one)
 
     return chosen
@@ -161,8 +165,12 @@ def test_a_short_fit_is_not_worth_a_choice_unless_it_was_made(choose, monkeypatc
     choose(True)
     monkeypatch.setattr(threads, "SECONDS", 1.0)
     assert threads.fitting(STEP, 1.0) is None
-    assert threads.fitting(STEP, 1e9) is threads.of_one_thread()
-    assert threads.fitting(STEP, 1.0) is threads.of_one_thread()
+    device = threads.of_one_thread()
+    for steps in (1e9, 1.0):
+        with threads.given_back(threads.fitting(STEP, steps)):
+            assert threads._taken[0] == 1
+        assert not threads._taken[0]
+    assert threads.own_of(jax.device_put(X, device)) is device
     assert threads.fitting(STEP._replace(rows=513), 1e9) is None
 
 
@@ -228,6 +236,34 @@ def test_devices_share_a_step_where_that_pays(monkeypatch):
     unknown = Step(32, ())
     for step in (large, unknown):
         assert placement.for_steps(Placement(mesh), step, 1.0) == Placement(mesh)
+
+
+def test_fits_at_the_same_time_have_threads_of_their_own(choose):
+    choose(True)
+    meet = threading.Barrier(2, timeout=60)
+
+    def trained(seed):
+        met, model = [], made()
+
+        def look(epoch, logs):
+            if not met:
+                meet.wait()  # both are within
+            met.append(threads.own_of(jax.tree.leaves(model.params)[0]))
+
+        look = jn.callbacks.LambdaCallback(on_epoch_end=look)
+        model.fit(X, Y, epochs=2, verbose=0, callbacks=look)
+        return model, met
+
+    alone = made()
+    alone.fit(X, Y, epochs=2, verbose=0)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(trained, range(2)))
+    devices = {device for _, met in both for device in met}
+    assert devices == {threads.of_one_thread(0), threads.of_one_thread(1)}
+    for model, _ in both:
+        assert_trees_identical(model.params, alone.params)
+    # Afterwards the first is free again.
+    assert threads.fitting(STEP, 1.0) is threads.of_one_thread(0)
 
 
 def test_without_a_choice_nothing_is_moved():

@@ -543,7 +543,7 @@ def test_each_lesson_says_what_is_true_and_saves_its_pictures(
     tmp_path: Path, amount
 ) -> None:
     """And they go on without matplotlib. Each fourth, or all of them with --long."""
-    scripts = SCRIPTS[amount(quick=1, long=0) :: amount(quick=4, long=1)]
+    scripts = SCRIPTS[amount(quick=1, long=0) :: amount(quick=6, long=1)]
     names = [str(script) for script in scripts]
     out = run("-W", "error", "-c", ALL, str(tmp_path), *names)
     *texts, without_pictures = json.loads(out.splitlines()[-1])
