@@ -36,7 +36,7 @@ def choose_place(
         steps = math.inf if is_batch else -(-length // size)
     epochs = schedule.epochs - schedule.initial_epoch
     return placement.for_steps(
-        place, step_of(outline, min(size, length)), epochs * steps
+        place, step_of(outline, min(size, length)), float(epochs * steps)
     )
 
 
