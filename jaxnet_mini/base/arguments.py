@@ -169,6 +169,16 @@ def check_fits(
     return value
 
 
+def check_share(argument: str, value: Any) -> Any:
+    """Return ``value``, a number in [0, 1], as it is."""
+    return check_fits(argument, value, "a number in [0, 1]", lambda v: 0.0 <= v <= 1.0)
+
+
+def check_training(training: Any) -> bool:
+    """Return what a call was told; None is no training."""
+    return training is not None and check_flag("training", training)
+
+
 def check_float(argument: str, value: Any, **limits: float) -> float:
     """Return what `check_number` takes as a float."""
     return float(check_number(argument, value, **limits))

@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeAlias
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.base.arguments import as_integers, check_fits
+from jaxnet_mini.base.arguments import as_integers, check_share
 from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core import named
 from jaxnet_mini.core.fields import Checked, Strength, accepted
@@ -39,11 +39,7 @@ def _check_axis(argument: str, value: Any) -> int | tuple[int, ...]:
 
 
 def _check_share(argument: str, value: Any) -> float:
-    return float(check_fits(argument, value, "a number in [0, 1]", _is_share))
-
-
-def _is_share(value: float) -> bool:
-    return 0.0 <= value <= 1.0
+    return float(check_share(argument, value))
 
 
 Axes: TypeAlias = Annotated[int | Sequence[int], Checked(_check_axis)]

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from numpy.typing import NDArray
 
-from jaxnet_mini.base.arguments import check_flag
+from jaxnet_mini.base.arguments import check_flag, check_training
 from jaxnet_mini.base.policies import DTypePolicy
 from jaxnet_mini.core import symbols
 from jaxnet_mini.core.layers import Input
@@ -184,7 +184,7 @@ class Handle:
             return symbols.called(self.pure, x, training)
         if hasattr(self.pure, "check_number"):  # of one's own any structure comes
             x = symbols.arrays_in(self.pure, x)
-        training = training is not None and check_flag("training", training)
+        training = check_training(training)
         drawn = training or protocol.always_training(self.pure)
         key = self._model._held.next_key() if drawn else None
         variables = self._variables()

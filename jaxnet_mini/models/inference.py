@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnet_mini.base.arguments import check_count, check_flag
+from jaxnet_mini.base.arguments import check_count, check_training
 from jaxnet_mini.callbacks import CallbackList, as_callbacks
 from jaxnet_mini.callbacks.base import Callback, watches_batches
 from jaxnet_mini.callbacks.progress_bar import check_verbose
@@ -185,6 +185,17 @@ def results(held: Held, logs: Logs, return_dict: bool) -> Any:
     return values if len(values) > 1 else values[0]
 
 
+def called_with(blueprint: Blueprint, x: Any) -> Any:
+    """Return what a call is given as arrays of JAX; those that are traced stay so.
+
+    Raises:
+        ArgumentError, DataError, ShapeError: the network does not take it.
+    """
+    x = arrays.as_inputs(x, blueprint.outline_for(x), "x", as_numeric)
+    with transfers.meant():
+        return jax.tree.map(jnp.asarray, x)
+
+
 def as_numeric(x: Any, argument: str) -> Any:
     """Return an array of any shape; one of JAX, which may be traced, as it is."""
     return x if isinstance(x, jax.Array) else arrays.as_numeric(x, argument)
@@ -192,17 +203,15 @@ def as_numeric(x: Any, argument: str) -> Any:
 
 def call(held: Held, x: Any, training: bool | None, key: RandomKey | None) -> Any:
     """Return the outputs for a batch as a JAX array, see `Model.__call__`."""
-    training = training is not None and check_flag("training", training)
+    training = check_training(training)
     held.take_several(x)
     if held.blueprint.net.layers and not held.blueprint.built:
         shape = np.shape(as_numeric(arrays.without_list(x), "x"))
         held.adopt(held.blueprint.outline_of(tuple(shape[1:])))
     blueprint = held.blueprint
     blueprint.check_shape_known()
-    x = arrays.as_inputs(x, blueprint.outline_for(x), "x", as_numeric)
-    variables = held.untrained().variables
+    x, variables = called_with(blueprint, x), held.untrained().variables
     with transfers.meant():
-        x = jax.tree.map(jnp.asarray, x)
         training_at_all = training or protocol.always_training(blueprint.net)
         if training_at_all and key is None:
             key = held.next_key()

@@ -10,7 +10,6 @@ from jaxnet_mini.core.networks import activity, protocol, weights
 from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.types import RandomKey, Variables
 from jaxnet_mini.core.variables import plain
-from jaxnet_mini.data import arrays
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.models import inference
 from jaxnet_mini.models.held import Held
@@ -42,7 +41,7 @@ def call(
         values |= {w.path: plain(v) for w, v in zip(own, given, strict=True)}
     like = outlines.variables(blueprint.shapes)
     params, state = weights.unflattened(like, values)
-    x = arrays.as_inputs(x, blueprint.outline_for(x), "x", inference.as_numeric)
+    x = inference.called_with(blueprint, x)
     key = random.within() if key is None else key
     net = blueprint.traced
     outputs, state, of_outputs, of_batch = activity.run(

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.absent import attributes
-from jaxnet_mini.base.arguments import as_integer, check_flag, check_positive
+from jaxnet_mini.base.arguments import as_integer, check_positive, check_training
 from jaxnet_mini.base.policies import check_policy
 from jaxnet_mini.base.text import as_call
 from jaxnet_mini.core import constraints, initializers, random, regularizers, symbols
@@ -236,7 +236,7 @@ class Base(Value):
                 "several in a list, and with training=True or False."
             )
         if not (more or named):
-            training = training is not None and check_flag("training", training)
+            training = check_training(training)
             x = jax.tree.map(jnp.asarray, symbols.arrays_in(self, x))
             given = jax.tree.leaves(x)
             shape = jax.tree.map(lambda one: one.shape[1:], x)

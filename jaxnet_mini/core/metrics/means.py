@@ -32,7 +32,8 @@ class _Stream(ByHand, Value):
     """What those share that take values, and no targets and outputs."""
 
     def _counted(self, values: Any, sample_weight: Any = None) -> Totals:
-        return self.totals(values, sample_weight)
+        # A number is a batch of one.
+        return self.totals(jnp.atleast_1d(jnp.asarray(values)), sample_weight)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,13 @@ import jax
 import numpy as np
 
 from jaxnet_mini.base import arguments
-from jaxnet_mini.base.arguments import check_fits, check_number, check_word, is_number
+from jaxnet_mini.base.arguments import (
+    check_fits,
+    check_number,
+    check_share,
+    check_word,
+    is_number,
+)
 from jaxnet_mini.core.fields import Checked, Newer, above_0, facts
 from jaxnet_mini.core.optimizers.schedules import Formula
 from jaxnet_mini.core.transformations import as_optax_computes
@@ -111,9 +117,7 @@ def check_undecayed(argument: str, value: Any) -> tuple[str, ...] | None:
 
 
 _CLIP = above_0("a finite number above 0 or None")
-MOMENTUM = Checked(
-    check_fits, words="a number in [0, 1]", fits=lambda v: 0.0 <= v <= 1.0
-)
+MOMENTUM = Checked(check_share)
 PERIOD = Checked(arguments.check_count)
 SEVERAL = Checked(arguments.check_count, least=2)
 
