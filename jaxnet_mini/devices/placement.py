@@ -67,7 +67,7 @@ class Placement:
         """What to say of that, if anything."""
         if self.device is None:
             return ""
-        return f" for one thread, as fast as the {threads.number()} that there are"
+        return f" for one thread, which is faster here than {threads.number()}"
 
     @property
     def here(self) -> "Placement":
@@ -123,15 +123,15 @@ class Placement:
 
         Without a rule, what lies on the devices already stays as it is.
         """
-        if self.mesh is None:
-            placed: T = self.everywhere(tree)
-            return placed
-        if not self.rule and _mesh_under(tree) == self.mesh:
+        if self.mesh is None and self.device is None:
             return tree
-        split: T = jax.tree_util.tree_map_with_path(
+        lies_there = self.mesh is not None and _mesh_under(tree) == self.mesh
+        if lies_there and not self.rule:
+            return tree
+        placed: T = jax.tree_util.tree_map_with_path(
             lambda path, leaf: self._put(leaf, self._spec(path, leaf)), tree
         )
-        return split
+        return placed
 
     def _over_data(self, axis: int) -> PartitionSpec:
         if self.shards == 1:

@@ -167,7 +167,7 @@ def may_be_one(step: Step) -> bool:
     """Tell whether one thread may be in question, as far as it is known at once."""
     if jax.process_count() > 1 or getattr(jax.config, "jax_default_device", None):
         return False
-    return (number() or 1) > 1 and bool(step.kernels) and step.rows <= MOST_ROWS
+    return (number() or 1) > 1 and step.operations > 0 and step.rows <= MOST_ROWS
 
 
 def of_one_thread(index: int = 0) -> Any:

@@ -1,10 +1,10 @@
 """Where the steps of a ``fit`` are computed, if nobody says where."""
 
-import math
+import sys
+from collections.abc import Mapping
 from typing import Any
 
 import jax
-import numpy as np
 
 from jaxnet_mini.core.networks.outline import NetOutline
 from jaxnet_mini.data import fit_arguments
@@ -26,14 +26,16 @@ def choose_place(
         is_batch: whether it is that.
         schedule: when to do what.
     """
-    rows = [np.shape(leaf)[:1] for leaf in jax.tree.leaves(x)]
-    if not rows or not rows[0]:
+    several = [*x.values()] if isinstance(x, Mapping) else x
+    first = several[0] if isinstance(several, list | tuple) and several else several
+    shape = getattr(first, "shape", ())
+    if not shape:  # of numbers in lists, which are not looked through for this
         return place
-    (length,) = rows[0]
+    length = shape[0]
     size = length if is_batch else schedule.batch_size or fit_arguments.BATCH_SIZE
-    steps: float | None = schedule.steps_per_epoch
+    steps = schedule.steps_per_epoch
     if steps is None:
-        steps = math.inf if is_batch else -(-length // size)
+        steps = sys.maxsize if is_batch else -(-length // size)
     epochs = schedule.epochs - schedule.initial_epoch
     return placement.for_steps(
         place, step_of(outline, min(size, length)), float(epochs * steps)

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cores import several_cores
 from oracles import assert_trees_identical
 
 import jaxnet_mini as jn
@@ -20,10 +21,7 @@ from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.devices.threads import Step
 from jaxnet_mini.errors import NonFiniteError
 
-pytestmark = pytest.mark.skipif(
-    jax.default_backend() != "cpu" or jax.device_count() > 1 or threads.number() == 1,
-    reason="there is no choice of threads here",
-)
+pytestmark = several_cores
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 20)).astype(np.float32)
@@ -264,6 +262,12 @@ def test_fits_at_the_same_time_have_threads_of_their_own(choose):
         assert_trees_identical(model.params, alone.params)
     # Afterwards the first is free again.
     assert threads.fitting(STEP, 1.0) is threads.of_one_thread(0)
+
+
+def test_numbers_in_lists_are_not_looked_through(choose):
+    choose(True)
+    history = made().fit(X.tolist(), Y.tolist(), verbose=0)
+    assert history.timing["threads"] == threads.number()
 
 
 def test_without_a_choice_nothing_is_moved():

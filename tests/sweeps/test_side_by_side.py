@@ -9,6 +9,7 @@ import time
 import jax
 import numpy as np
 import pytest
+from cores import several_cores
 from oracles import assert_trees_identical
 
 import jaxnet_mini as jn
@@ -18,10 +19,7 @@ from jaxnet_mini.devices.threads import Step
 from jaxnet_mini.loops import epochs
 from jaxnet_mini.sweeps import side_by_side
 
-pytestmark = pytest.mark.skipif(
-    jax.default_backend() != "cpu" or jax.device_count() > 1 or threads.number() == 1,
-    reason="there is one core, or no choice of them",
-)
+pytestmark = several_cores
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 20)).astype(np.float32)
