@@ -200,12 +200,9 @@ def page(results: dict[str, Any]) -> str:
 
 def write(folder: Path, results: dict[str, Any]) -> None:
     """Write the figures and the page."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{NAME}.json"
     results = report.rounded(results)
-    text = json.dumps(results, indent=1, ensure_ascii=False)
-    path.write_text(text + "\n", "utf-8")
-    path.with_suffix(".md").write_text(page(results), "utf-8")
+    report.keep(path, results, page(results))
     report.say(f"Written: {path} and {NAME}.md.")
 
 

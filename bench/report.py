@@ -165,6 +165,12 @@ def rounded(value: Any) -> Any:
 
 def write(path: Path, results: dict[str, Any], pictures: dict[str, str]) -> None:
     """Write the file of results and the page beside it."""
-    text = json.dumps(rounded(results), indent=1, ensure_ascii=False)
-    path.write_text(text + "\n", "utf-8")
-    path.with_suffix(".md").write_text(page(results, pictures, path.stem), "utf-8")
+    keep(path, results, page(results, pictures, path.stem))
+
+
+def keep(path: Path, results: dict[str, Any], text: str) -> None:
+    """Write a file of results, and what its page says beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = json.dumps(rounded(results), indent=1, ensure_ascii=False)
+    path.write_text(data + "\n", "utf-8")
+    path.with_suffix(".md").write_text(text, "utf-8")

@@ -69,7 +69,7 @@ class Resident:
         taken, self._host = self._host, None
         return taken
 
-    def shared(self) -> Data:
+    def on_host(self) -> Data:
         """Return them as arrays of the host that several devices of it may share."""
         # XLA's memory is aligned as it has to be for that.
         examples: Data = jax.tree.map(transfers.to_host, self._device)

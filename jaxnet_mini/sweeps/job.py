@@ -70,6 +70,11 @@ class Job:
         self.watch = Stopwatch()
         self.watch.start()
 
+    @property
+    def may_be_together(self) -> bool:
+        """Whether members may train at the same time, as far as callbacks know it."""
+        return all(type(callback) in TOGETHER for callback in self.callbacks)
+
     def at_once(
         self, candidates: Sequence[Candidate], prepared: Prepared, shards: int
     ) -> int:
@@ -111,8 +116,8 @@ class Job:
 
     def each(self, candidates: Sequence[Candidate], prepared: Prepared) -> None:
         """Train members one after another, or as many at a time as there are cores."""
-        together = all(type(callback) in TOGETHER for callback in self.callbacks)
-        places = side_by_side.places(prepared, len(candidates)) if together else []
+        count = len(candidates)
+        places = side_by_side.places(prepared, count) if self.may_be_together else []
         jobs = [functools.partial(self.alone, candidate) for candidate in candidates]
         if places:
             told = (

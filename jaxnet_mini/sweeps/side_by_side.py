@@ -43,11 +43,10 @@ def places(prepared: Prepared, members: int) -> list[Prepared]:
     devices = threads.side_by_side(step, members, seconds)
     if not devices:
         return []
-    examples = feed.shared()
-    own = [Placement(device=device) for device in devices]
+    examples = feed.on_host()
     return [
-        dataclasses.replace(prepared, place=place, feed=Resident(examples, place))
-        for place in own
+        dataclasses.replace(prepared, place=own, feed=Resident(examples, own))
+        for own in (Placement(device=device) for device in devices)
     ]
 
 

@@ -26,7 +26,7 @@ from jaxnet_mini.models import held as holding
 from jaxnet_mini.models import mismatches
 from jaxnet_mini.sweeps import space as spaces
 from jaxnet_mini.sweeps.group import Whole
-from jaxnet_mini.sweeps.job import TOGETHER, Job
+from jaxnet_mini.sweeps.job import Job
 from jaxnet_mini.sweeps.result import SweepResult
 from jaxnet_mini.sweeps.space import Candidate
 
@@ -164,7 +164,7 @@ def _train(
             verbose=job.verbose,
         )
 
-    together = all(type(callback) in TOGETHER for callback in job.callbacks)
+    together = job.may_be_together
     prepared = prepared_at(Whole(place.mesh) if together else place)
     mismatches.warn(prepared.trainer, prepared.outline)
     most = 1

@@ -70,7 +70,7 @@ def test_rows_are_read_from_the_memory_in_which_they_lie(start, dtype):
     np.testing.assert_array_equal(jax.jit(lambda r: r.take(wanted))(placed), x[wanted])
     # Members of a sweep share it, and it lives for as long as one of them looks there.
     data = Data(rows, None, None, np.int32(ROWS))
-    shared = feed.Resident(data, Placement()).shared()
+    shared = feed.Resident(data, Placement()).on_host()
     assert shared.x.flat.ctypes.data == begin
     lying = weakref.ref(x.base)
     del x, rows, data, placed
