@@ -4,7 +4,6 @@ Source: https://keras.io/api/utils/model_plotting_utils/
 """
 
 import importlib.util
-import itertools
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,10 +14,12 @@ import jax
 import jax.numpy as jnp
 
 from jaxnet_mini.base import arguments
+from jaxnet_mini.core.layers import Input
 from jaxnet_mini.core.networks import outline, protocol, serial
+from jaxnet_mini.core.networks.composed import Composed
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.repeat import Repeat
-from jaxnet_mini.core.networks.serial import Serial
+from jaxnet_mini.core.networks.sources import filled, results
 from jaxnet_mini.core.types import Params, State, is_shape
 from jaxnet_mini.errors import ArgumentError, MissingExtraError, find, import_extra
 from jaxnet_mini.views.summary import count
@@ -53,17 +54,20 @@ def model_to_dot(
 ) -> "pydot.Dot":
     """Return a model as a graph of pydot, a node a layer.
 
-    Where Graphviz is installed, ``.create(prog="dot", format="svg")`` draws it.
+    Edges show what takes what. Of a model with a ``call`` that is not known, and its
+    layers stand side by side. Where Graphviz is installed,
+    ``.create(prog="dot", format="svg")`` draws it.
 
     Args:
-        model: a `Sequential`; its shapes are ``?`` until it is built.
+        model: any; its shapes are ``?`` until it is built.
         show_shapes: whether to show the shapes of inputs and outputs and the number of
             parameters.
         show_dtype: whether to show the dtype of the outputs for floats.
         show_layer_names: whether to show names beside classes.
         rankdir: ``"TB"`` from top to bottom, ``"LR"`` from left to right, ``"BT"`` and
             ``"RL"`` the other way round.
-        expand_nested: whether to draw the layers within a `serial` or `repeat` too.
+        expand_nested: whether to draw the layers within a `serial`, `graph`, `repeat`
+            or another model too.
         dpi: dots an inch, of images.
         show_layer_activations: whether to show activations.
         show_trainable: whether to mark the layers that have parameters to train.
@@ -88,9 +92,16 @@ def model_to_dot(
         "trainable": show_trainable,
         "nested": expand_nested,
     }
-    nodes = _add_nodes(graph, "layer", parts, model.built, shown)
-    for source, target in itertools.pairwise(nodes):
-        graph.add_edge(library.Edge(source, target))
+    edges: dict[tuple[str, str], None] = {}
+    if parts and parts[0].sources != ():
+        shapes = model._held.blueprint.inputs_of_graph or {}
+        inputs = [LayerOutline(n, Input(s), s, s, {}) for n, s in shapes.items()]
+        _add_nodes(graph, "input", inputs, True, shown)
+        given = {name: f"input_{number}" for number, name in enumerate(shapes)}
+        _connect(model.net, parts, "layer", given, shown, edges)
+    _add_nodes(graph, "layer", parts, model.built, shown)
+    for ends in edges:
+        graph.add_edge(library.Edge(*ends))
     return graph
 
 
@@ -112,7 +123,7 @@ def plot_model(
     drawing, `drawing.svg`, which always shows everything, from top to bottom.
 
     Args:
-        model: a `Sequential`.
+        model: any.
         to_file: ends in ``.png``, ``.svg``, ``.pdf`` or ``.dot``.
         show_shapes: this and all others as in `model_to_dot`.
         show_dtype: likewise.
@@ -167,30 +178,78 @@ def _add_nodes(
     parts: Sequence[LayerOutline],
     built: bool,
     shown: Mapping[str, bool],
-) -> list[str]:
-    """Add a node a layer; return their names in the order of the layers."""
+) -> None:
+    """Add a node a layer, numbered in their order."""
     library = import_extra("pydot", "draw")
-    nodes = []
     for number, part in enumerate(parts):
-        name, layer, label = f"{prefix}_{number}", part.layer, part.name
-        if isinstance(layer, Repeat):
-            label = f"{label}, {layer.n} times"
-            layer = serial.serial(layer.layer)
-        if shown["nested"] and isinstance(layer, Serial) and layer.layers:
-            cluster = library.Cluster(
-                name,
-                label=f"<{escaped(label)}>",
-                fontname="Helvetica",
-                style="dashed",
-                labeljust="l",
-            )
-            inside = outline.inside(layer, part.input_shape if built else None)
-            nodes += _add_nodes(cluster, name, inside, built, shown)
-            graph.add_subgraph(cluster)
-        else:
+        name, label = f"{prefix}_{number}", part.name
+        opened = _opened(part, built, shown)
+        if opened is None:
             graph.add_node(library.Node(name, label=_label(part, built, shown)))
-            nodes.append(name)
-    return nodes
+            continue
+        if isinstance(part.layer, Repeat):
+            label = f"{label}, {part.layer.n} times"
+        cluster = library.Cluster(
+            name,
+            label=f"<{escaped(label)}>",
+            fontname="Helvetica",
+            style="dashed",
+            labeljust="l",
+        )
+        _add_nodes(cluster, name, opened[1], built, shown)
+        graph.add_subgraph(cluster)
+
+
+def _opened(
+    part: LayerOutline, built: bool, shown: Mapping[str, bool]
+) -> tuple[Composed, Sequence[LayerOutline]] | None:
+    """Return what is drawn in place of a layer, where that is the layers within it."""
+    layer = part.layer
+    if isinstance(layer, Repeat):
+        layer = serial.serial(layer.layer)
+    if not (shown["nested"] and isinstance(layer, Composed) and layer.layers):
+        return None
+    return layer, outline.inside(layer, part.input_shape if built else None)
+
+
+def _connect(
+    net: Composed,
+    parts: Sequence[LayerOutline],
+    prefix: str,
+    given: dict[str, Any],
+    shown: Mapping[str, bool],
+    edges: dict[tuple[str, str], None],
+) -> Any:
+    """Note the edges between the nodes of `_add_nodes`, each once.
+
+    Args:
+        net: the layers.
+        parts: their outline.
+        prefix: of their nodes.
+        given: the node that gives each input, by name; ``{}`` where none is drawn.
+        shown: what is.
+        edges: taken in here.
+
+    Returns:
+        The nodes that give the outputs, in the structure of these.
+    """
+    places = {part.name: (f"{prefix}_{n}", part) for n, part in enumerate(parts)}
+    values = dict(given)
+    for call in net.calls:
+        place, part = places[call.weights]
+        taken = filled(call.sources, values.get)
+        sources = jax.tree.leaves(taken)
+        opened = _opened(part, bool(part.output_shape), shown)
+        if opened is None:
+            y = jax.tree.map(
+                lambda _, own=place: own, part.output_shape, is_leaf=is_shape
+            )
+            edges |= dict.fromkeys((source, place) for source in sources)
+        else:
+            inputs = opened[0].named_inputs(taken) if sources else {}
+            y = _connect(*opened, place, inputs, shown, edges)
+        values |= results(call.name, y)
+    return net.outputs_of(values)
 
 
 def _label(part: LayerOutline, built: bool, shown: Mapping[str, bool]) -> str:

@@ -35,7 +35,9 @@ def svg(model: Any) -> str:
     """Draw a model as SVG: a box a layer, from the inputs down to the outputs.
 
     Each box holds the layer's name, class, activation, output shape and number of
-    parameters; the last two are left out until the model is built.
+    parameters; the last two are left out until the model is built. Where layers stand
+    in no row there are no arrows, and each box says what its layer takes; of a model
+    with a ``call`` that is not known.
 
     Args:
         model: a `Sequential`.
@@ -236,7 +238,7 @@ def _lines(
     """
     body = []
     calls: tuple[Any, ...] = () if in_a_row else (part, *part.again)
-    for call in calls:
+    for call in calls if part.sources else ():
         body += _folded(f"takes: {', '.join(names_in(call.sources))}")
     activation = activation_name(part.layer)
     if activation is not None:

@@ -7,6 +7,7 @@ import re
 from conftest import keras_on_jax
 from drawing_cases import ALL, digits_model, nodes_of, rows_in
 
+import jaxnet_mini as jn
 from jaxnet_mini import utils
 
 
@@ -52,3 +53,50 @@ def test_arguments_are_those_of_keras():
             assert list(ours) == [key for key in theirs if key not in absent]
             for key, parameter in ours.items():
                 assert parameter.default == theirs[key].default, key
+
+
+def edges_in(graph):
+    """Which layer leads to which, by name; what leads through inner inputs at once."""
+    names = {node.get_name(): rows_in(node)[0][0] for node in nodes_of(graph)}
+    graphs, edges = [graph], set()
+    while graphs:
+        own = graphs.pop()
+        graphs += own.get_subgraphs()
+        for edge in own.get_edges():
+            edges.add(
+                (names[str(edge.get_source())], names[str(edge.get_destination())])
+            )
+    for inner in [name for name in names.values() if name == "inner (InputLayer)"]:
+        before = [source for source, target in edges if target == inner]
+        after = [target for source, target in edges if source == inner]
+        edges = {edge for edge in edges if inner not in edge}
+        edges |= set(itertools.product(before, after))
+    return edges
+
+
+def branching(library):
+    """A graph with a shared layer, and another model within it."""
+    layers = library.layers
+    inner = layers.Input((4,), name="inner")
+    halves = [layers.Dense(3, name=name)(inner) for name in ("left", "right")]
+    block = library.Model(inner, layers.Add(name="sum")(halves), name="block")
+    a, b = (layers.Input((4,), name=name) for name in "ab")
+    shared = layers.Dense(4, name="shared")
+    taken = layers.Concatenate(name="both")([shared(a), shared(b)])
+    again = shared(layers.Dense(4, name="more")(taken))
+    return library.Model([a, b], [block(again), again])
+
+
+def test_edges_of_a_graph_are_those_of_keras():
+    with keras_on_jax() as keras:
+        for nested in (False, True):
+            theirs, ours = (
+                edges_in(own.utils.model_to_dot(branching(own), expand_nested=nested))
+                for own in (keras, jn)
+            )
+            ours = {
+                tuple(name.replace("(Graph)", "(Functional)") for name in edge)
+                for edge in ours
+            }
+            assert ours == theirs
+            assert len(ours) == (9 if nested else 6)

@@ -371,6 +371,37 @@ def test_edges_run_from_layer_to_layer(model):
     assert len(names) == len(model.outline)
 
 
+class Branches(jn.Model):
+    """One whose ``call`` alone knows what takes what."""
+
+    def __init__(self):
+        super().__init__()
+        self.left, self.right = jn.Dense(3), jn.Dense(3)
+
+    def call(self, x):
+        return self.left(x) + self.right(x)
+
+
+@pytest.mark.parametrize("built", [False, True])
+def test_of_a_call_no_order_is_drawn_that_it_may_not_have(built):
+    model = Branches()
+    if built:
+        model.build((None, 2))
+    graph = parsed(utils.model_to_dot(model, expand_nested=True))
+    assert len(nodes_of(graph)) == 2
+    assert graph.get_edges() == []
+    text = svg.svg(model)
+    assert "<path" not in text
+    assert "takes" not in text
+
+
+def test_branches_within_a_row_are_drawn_before_there_are_shapes():
+    model = jn.Sequential([jn.repeat(jn.residual(jn.Dense(3)), 2), jn.Dense(1)])
+    graph = parsed(utils.model_to_dot(model, expand_nested=True))
+    edges = [(edge.get_source(), edge.get_destination()) for edge in graph.get_edges()]
+    assert edges == [("layer_0_0_0", "layer_0_0_1"), ("layer_0_0_1", "layer_1")]
+
+
 def test_a_nested_composition_is_a_cluster_where_asked_for():
     graph = parsed(
         utils.model_to_dot(odd_model(), expand_nested=True, show_shapes=True)

@@ -34,7 +34,8 @@ class LayerOutline:
 
     ``params`` is the tree of its parameters with shapes and dtypes in their place, in
     the order in which the layer makes them, and ``state`` likewise what it remembers.
-    ``sources`` names what it takes, and ``again`` has its further calls.
+    ``sources`` names what it takes, () where that is not known, and ``again`` has its
+    further calls.
     """
 
     name: str
@@ -155,17 +156,30 @@ def output_shape(net: Composed, input_shape: Any, parts: Iterable[LayerOutline])
 
 
 def in_a_row(parts: Sequence[LayerOutline]) -> bool:
-    """Return whether each layer takes what the one before it gives, and that alone."""
+    """Return whether each layer takes what the one before it gives, and that alone.
+
+    So it is not of layers that a user's ``call`` calls, of which nothing is known.
+    """
     return not any(part.again for part in parts) and all(
-        after.sources in (before.name, ())
-        for before, after in itertools.pairwise(parts)
+        after.sources == before.name for before, after in itertools.pairwise(parts)
     )
 
 
 def unbuilt_outline(net: Composed) -> tuple[LayerOutline, ...]:
     """Return the outline of each layer where no shape is known: ``()``, no params."""
-    pairs = zip(net.names, net.layers, strict=True)
-    return tuple(LayerOutline(name, layer, (), (), {}) for name, layer in pairs)
+    again: dict[str, tuple[Again, ...]] = dict.fromkeys(net.names, ())
+    for call in net.calls:
+        if not call.owns:
+            again[call.weights] += (Again(call.name, (), call.sources),)
+    return tuple(
+        LayerOutline(
+            *(call.name, call.layer, (), (), {}),
+            sources=call.sources,
+            again=again[call.name],
+        )
+        for call in net.calls
+        if call.owns
+    )
 
 
 def inside(net: Composed, input_shape: Any) -> tuple[LayerOutline, ...]:
