@@ -23,6 +23,7 @@ from jaxnet_mini import (
     data,
     datasets,
     errors,
+    export,
     initializers,
     layers,
     losses,
@@ -61,8 +62,8 @@ from jaxnet_mini.sweeps.sweep import sweep
 __all__ = ["Activation", "Batch", "Dense", "Dropout", "Flatten", "Input", "Layer"]
 __all__ += ["LayerNormalization", "Model", "Rescaling", "Sequential", "SweepResult"]
 __all__ += ["TrainState", "Trainer", "__version__", "activations", "backend"]
-__all__ += ["callbacks", "constraints", "data", "datasets", "errors", "graph"]
-__all__ += ["initializers", "layers", "losses", "metrics", "mixed_precision"]
+__all__ += ["callbacks", "constraints", "data", "datasets", "errors", "export"]
+__all__ += ["graph", "initializers", "layers", "losses", "metrics", "mixed_precision"]
 __all__ += ["models", "ops", "optimizers", "parallel", "plotting", "predict", "random"]
 __all__ += ["regularizers", "repeat", "residual", "saving", "serial", "sweep", "utils"]
 

@@ -106,10 +106,13 @@ def part_of(name: str) -> str:
 
 
 def arrows(house: Mapping[str, Room]) -> dict[str, set[str]]:
-    """Return which parts each part imports, but for the package that gathers all."""
+    """Return which parts each part imports.
+
+    But for the package that gathers all, and for command lines, which are of it.
+    """
     found: dict[str, set[str]] = {part_of(name): set() for name in house if name}
     for name, room in house.items():
-        if name:
+        if name and not name.endswith(".__main__"):
             found[part_of(name)] |= {part_of(imported) for imported in room.imports}
     return {part: imported - {part} for part, imported in found.items()}
 

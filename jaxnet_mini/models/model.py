@@ -38,6 +38,7 @@ from jaxnet_mini.models import (
     weights,
 )
 from jaxnet_mini.models import compile as compiling
+from jaxnet_mini.models import export as exporting
 from jaxnet_mini.models import fit as fitting
 from jaxnet_mini.models import save as saving
 from jaxnet_mini.models.blueprint import Blueprint, with_batch_axis, without_batch_axis
@@ -1011,6 +1012,26 @@ class Model:
             FileError: the file cannot be written; what was there is there still.
         """
         saving.save(self._held, path, overwrite)
+
+    def export(self, path: FilePath, format: str | None = None, **options: Any) -> None:
+        """Write the model for programs that know nothing of this library.
+
+        What it predicts is written, for any number of rows: not how it is trained.
+
+        Args:
+            path: of the file, which is replaced if there is one.
+            format: ``"onnx"``; None for what the end of the name says.
+            options: for ONNX ``classes``, names of what outputs stand for, in order,
+                see `jaxnet_mini.export.to_onnx`.
+
+        Raises:
+            StateError: the input shape, and so the weights, are not known yet.
+            ArgumentError: there is no such format or option.
+            LayerError: a layer has no operator in ONNX, such as a function of your own.
+            MissingExtraError: onnx is not installed, for ONNX.
+            FileError: the file cannot be written; what was there is there still.
+        """
+        exporting.export(self._held, path, format, options)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

@@ -25,15 +25,16 @@ FLOORS = (
     {"devices", "plotting"}
     | {"activations", "initializers", "layers", "losses", "metrics", "optimizers"}
     | {"constraints", "mixed_precision", "ops", "random", "regularizers"},
-    {"callbacks", "data", "datasets", "files", "views"},
+    {"callbacks", "data", "datasets", "export", "files", "views"},
     {"backend", "checkpoints", "loops", "saving", "utils"},
     {"models"},
     {"sweeps"},
     {""},
 )
-MOST_ARROWS = 90
-MOST_ROOMS_AT_THE_TOP = 28
+MOST_ARROWS = 96
+MOST_ROOMS_AT_THE_TOP = 30
 MOST_LINES = 400
+MOST_WORDS = 420
 
 
 def module_of(path):
@@ -65,6 +66,8 @@ IMPORTS = {name: imports_of(name) for name in SOURCES}
 
 
 def part_of(name):
+    if name.endswith(".__main__"):
+        return ""  # a command line knows all, as the package does
     part = name.split(".")[0]
     return "base" if part == "errors" else part
 
@@ -179,10 +182,10 @@ def test_files_fit_on_a_few_screens(path):
     """All but the words of a model, whose documentation is most of the file."""
     text = path.read_text("utf-8")
     assert text.startswith('"""')
-    name = module_of(path)
+    name, most = module_of(path), MOST_LINES
     if name == "models.model":
-        text = ast.unparse(without_docstrings(TREES[name]))
-    assert len(text.splitlines()) <= MOST_LINES
+        text, most = ast.unparse(without_docstrings(TREES[name])), MOST_WORDS
+    assert len(text.splitlines()) <= most
 
 
 def without_docstrings(tree):

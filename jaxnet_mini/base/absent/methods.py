@@ -35,7 +35,6 @@ MODEL = {
     "dtype dtype_policy compute_dtype variable_dtype input_dtype autocast": (
         "Parameters are float32"
     ),
-    "export": "Use jax.export on model.net.apply, or model.save(path)",
     "get_state_tree set_state_tree": "Use model.state, a pytree",
     "fit_generator evaluate_generator predict_generator": (
         "Call fit, evaluate or predict, which take generators"

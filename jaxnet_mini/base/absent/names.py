@@ -158,6 +158,7 @@ NAMES: dict[str, dict[str, str]] = {
         "cifar10": "write sklearn.datasets.fetch_openml('CIFAR_10')",
         "cifar100": "take another loader, such as tensorflow_datasets or torchvision",
     },
+    "export": {"ExportArchive": "write model.export(path)"},
     "": {
         "preprocessing": "see utils.pad_sequences and utils.normalize, or plain NumPy",
         "version": "it is jaxnet_mini.__version__",
@@ -170,7 +171,6 @@ NAMES: dict[str, dict[str, str]] = {
         "distribution": "write fit(mesh=..., sharding=...)",
         "engine": _PURE,
         "estimator": "write sweep(model, ...) to try many models at once",
-        "export": "write model.save(path), or jax.export of model.net.apply",
         "legacy": "all there is stands in jaxnet_mini itself",
         "name_scope": "write with jax.named_scope(name)",
         "remat": "networks are small: jax.checkpoint in a layer of your own",

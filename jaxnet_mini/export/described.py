@@ -1,0 +1,97 @@
+"""What is exported: a network with its numbers, and what its inputs and outputs are."""
+
+from typing import Any, NamedTuple
+
+import jax
+
+from jaxnet_mini.core.networks import protocol
+from jaxnet_mini.core.networks.composed import Composed, indexed
+from jaxnet_mini.core.networks.graph import names_in, output_names
+from jaxnet_mini.core.networks.serial import INPUT, serial
+from jaxnet_mini.core.networks.symbolic import INPUT as UNNAMED
+from jaxnet_mini.core.types import Layer, Params, State, Variables
+
+
+class Described(NamedTuple):
+    """A network as it is when it predicts.
+
+    Args:
+        net: the layers.
+        variables: their parameters, and what they remember.
+        inputs: shape, without the batch axis, and dtype of each input, by name.
+        name: of the whole.
+    """
+
+    net: Composed
+    variables: Variables
+    inputs: dict[str, jax.ShapeDtypeStruct]
+    name: str
+
+    def batch(self, rows: Any) -> Any:
+        """Return what stands for a batch of inputs, as the network takes it.
+
+        Args:
+            rows: how many, which may be a symbol of `jax.export`.
+        """
+        given = [
+            jax.ShapeDtypeStruct((rows, *own.shape), own.dtype)
+            for own in self.inputs.values()
+        ]
+        several = isinstance(getattr(self.net, "inputs", ""), tuple)
+        return tuple(given) if several else given[0]
+
+    def predict(self, x: Any) -> Any:
+        """Return the outputs for a batch."""
+        return protocol.run(self.net, *self.variables, x)[0]
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of the outputs: of keys, or of the layers that give them.
+
+        They stand in the order in which `jax.tree.leaves` has the outputs.
+        """
+        own: Any = self.net
+        names = output_names(own)
+        if not names:
+            return names_in(getattr(own, "outputs", own.names[-1:]))
+        return tuple(sorted(names)) if isinstance(self._shapes(), dict) else names
+
+    def _shapes(self) -> Any:
+        return jax.eval_shape(self.predict, self.batch(1))
+
+
+def describe(
+    net: Layer,
+    params: Params,
+    input_shape: Any,
+    state: State,
+    dtypes: Any = None,
+    name: str | None = None,
+) -> Described:
+    """Return what `Described` holds.
+
+    Args:
+        net: any layer; one that is no network is put into one.
+        params: its parameters.
+        input_shape: of one example, of several inputs a tuple or a dictionary.
+        state: what it remembers.
+        dtypes: of inputs by name; by default int32 of those that layers of categories
+            take, and else the float of JAX.
+        name: of the whole; by default that of the network.
+    """
+    if not isinstance(net, Composed):
+        outer = serial(net)
+        (own,) = outer.names
+        net, params, state = outer, {own: params}, {own: state} if state else {}
+    shapes = net.named_inputs(
+        input_shape if isinstance(input_shape, dict) else tuple(input_shape)
+    )
+    names = {own: own for own in shapes}
+    categories = {given for _, given in indexed(net, names) if isinstance(given, str)}
+    inputs = {}
+    for own, shape in shapes.items():
+        dtype = (dtypes or {}).get(own) or ("int32" if own in categories else "float")
+        inputs[UNNAMED if own == INPUT else own] = jax.ShapeDtypeStruct(
+            tuple(shape), jax.dtypes.canonicalize_dtype(dtype)
+        )
+    return Described(net, Variables(params, state), inputs, name or net.name or "net")
