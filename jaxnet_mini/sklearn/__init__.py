@@ -1,0 +1,13 @@
+"""Dense networks in the words of scikit-learn."""
+
+from jaxnet_mini.errors import import_extra as _import_extra
+
+_import_extra("sklearn", "sklearn")
+
+from jaxnet_mini.sklearn.classifier import DenseClassifier  # noqa: E402
+from jaxnet_mini.sklearn.regressor import DenseRegressor  # noqa: E402
+
+__all__ = ["DenseClassifier", "DenseRegressor", "MLPClassifier", "MLPRegressor"]
+
+MLPClassifier = DenseClassifier
+MLPRegressor = DenseRegressor
