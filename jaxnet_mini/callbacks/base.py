@@ -38,6 +38,11 @@ class Callback:
     writes_files = False
     _counters: tuple[str, ...] = ()  # attributes that are kept with a run
 
+    @property
+    def _kind(self) -> str:
+        """What messages and files call it."""
+        return type(self).__name__
+
     def set_params(self, params: dict[str, Any]) -> None:
         """Receive the parameters of the call."""
         self.params = params
@@ -167,29 +172,6 @@ class CallbackList:
         """Call ``hook`` of every callback."""
         for callback in self.callbacks:
             getattr(callback, hook)(*arguments)
-
-
-def as_callbacks(callbacks: Any) -> list[Callback]:
-    """Return one callback or several as a list.
-
-    Raises:
-        ArgumentError: one of them is no `Callback`.
-    """
-    if callbacks is None:
-        return []
-    several = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
-    for callback in several:
-        if isinstance(callback, type):
-            raise ArgumentError(
-                f"callbacks holds the class {callback.__name__}: write "
-                f"{callback.__name__}(...) to make a callback of it."
-            )
-        if not isinstance(callback, Callback):
-            raise ArgumentError(
-                f"callbacks holds {callback!r}, which is no Callback: derive its class "
-                "from jaxnet_mini.callbacks.Callback."
-            )
-    return list(several)
 
 
 def batches_between(argument: str, value: int | str) -> int | None:

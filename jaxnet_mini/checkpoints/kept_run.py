@@ -338,6 +338,6 @@ def _named(callbacks: Iterable[Callback]) -> Iterator[tuple[str, Callback]]:
     """Yield callbacks with names that a later process gives them too."""
     seen: dict[str, int] = {}
     for callback in callbacks:
-        kind = type(callback).__name__
+        kind = callback._kind
         seen[kind] = seen.get(kind, -1) + 1
         yield f"{kind}/{seen[kind]}", callback

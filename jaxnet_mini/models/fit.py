@@ -12,6 +12,7 @@ from jaxnet_mini.callbacks import (
     CallbackList,
     History,
     as_callbacks,
+    made_for_keras,
 )
 from jaxnet_mini.callbacks.base import watches_batches
 from jaxnet_mini.callbacks.progress_bar import check_verbose
@@ -115,6 +116,8 @@ def train(
         seed: see `Model.fit`.
     """
     held, backup = of(model), BackupAndRestore.among(hooks)
+    if backup is not None:
+        made_for_keras.warn_of_forgetting(hooks)
     with _run(held, prepared, backup, verbose, seed) as run:
         held.adopt(prepared.outline)
         saving.check_checkpoints(held, hooks)

@@ -13,6 +13,7 @@ from jaxnet_mini.core.optimizers.lists import Lists, variables_of
 from jaxnet_mini.core.optimizers.settings import Patterns
 from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import ArgumentError, StateError
+from jaxnet_mini.files import config
 from jaxnet_mini.models.held import Held
 from jaxnet_mini.models.weights import Weight, listed
 
@@ -23,6 +24,7 @@ class LearningRate(float):
     """A learning rate of a model, a float that answers as Keras's variable does too."""
 
     _owner: "ModelOptimizer"
+    shape: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, owner: "ModelOptimizer", value: float) -> "LearningRate":
@@ -185,6 +187,18 @@ class ModelOptimizer:
                 "of this one, such as model.layers[0].bias."
             )
         return found[0] if found else weight
+
+    def get_config(self) -> dict[str, Any]:
+        """Return its name and settings as plain JSON, with the rate that it has now.
+
+        Raises:
+            ArgumentError: it has no name to find it by.
+        """
+        made: Any = config.to_config(self._held.compiled().optimizer, "the optimizer")
+        settings = {"name": made["class"].rpartition(".")[2], **made["config"]}
+        if isinstance(settings.get("learning_rate"), float):
+            settings["learning_rate"] = float(self.learning_rate)
+        return settings
 
     @property
     def iterations(self) -> int:

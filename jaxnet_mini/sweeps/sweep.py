@@ -185,7 +185,7 @@ def _check_callbacks(given: Iterable[Callback]) -> None:
     for callback in given:
         if callback.writes_files:
             raise ArgumentError(
-                f"{type(callback).__name__} writes a file, and the members of a sweep "
+                f"{callback._kind} writes a file, and the members of a sweep "
                 "would write over each other's: leave it out, and take what you need "
                 "from the result, such as result.best().save(path) or "
                 "result.to_pandas().to_csv(path)."

@@ -9,7 +9,7 @@ from classifier import data, ours
 from oracles import assert_trees_identical, raises_text
 
 from jaxnet_mini.callbacks import Callback, EarlyStopping, LambdaCallback
-from jaxnet_mini.errors import ArgumentError, UnknownNameError
+from jaxnet_mini.errors import ArgumentError, CallError, UnknownNameError
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -113,6 +113,19 @@ def test_a_lambda_callback_knows_a_hook_that_is_written_wrongly(wrong):
         UnknownNameError, repr(wrong), "did you mean 'on_epoch_", "Known: "
     ):
         LambdaCallback(**{wrong: print})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hook"),
+    [(3, "on_epoch_end"), (lambda epoch: 0, "on_epoch_begin"), (max, None)],
+)
+def test_a_lambda_callback_refuses_what_cannot_be_called_as_the_hook_is(wrong, hook):
+    if hook is None:
+        with raises_text(CallError, "LambdaCallback takes no arguments by position"):
+            LambdaCallback(wrong)
+    else:
+        with raises_text(ArgumentError, f"{hook} must be a function of (epoch, logs)"):
+            LambdaCallback(**{hook: wrong})
 
 
 # What is no callback

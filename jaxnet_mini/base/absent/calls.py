@@ -38,25 +38,29 @@ class Taken(NamedTuple):
     by_position: tuple[str, ...]
     by_name: frozenset[str]
     needed: tuple[str, ...]
-    anything: bool
+    more_by_position: bool
+    more_by_name: bool
 
     @classmethod
     def by(cls, function: Callable[..., Any]) -> "Taken":
         """Read it from a signature."""
         parameters = list(inspect.signature(function).parameters.values())
+        kinds = {p.kind for p in parameters}
+        more = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
+        parameters = [p for p in parameters if p.kind not in more]
         return cls(
             tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD),
             frozenset(p.name for p in parameters),
             tuple(p.name for p in parameters if p.default is p.empty),
-            any(p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in parameters),
+            *(kind in kinds for kind in more),
         )
 
     def fits(self, positional: tuple[Any, ...], named: Mapping[str, Any]) -> bool:
         """Tell whether a call would be understood."""
         given = self.by_position[: len(positional)]
-        return self.anything or (
-            len(positional) <= len(self.by_position)
-            and named.keys() <= self.by_name
+        return (
+            (self.more_by_position or len(positional) <= len(self.by_position))
+            and (self.more_by_name or named.keys() <= self.by_name)
             and named.keys().isdisjoint(given)
             and all(n in given or n in named for n in self.needed)
         )
@@ -98,14 +102,13 @@ def _understood(
     Raises:
         CallError: others than those that are taken, too many, or too few.
     """
-    for name in named.keys() - taken.by_name:
-        _check_absent(taken, owners, name, named[name])
-    owner = owners[0]
-    named = {name: value for name, value in named.items() if name in taken.by_name}
+    owner, named = owners[0], dict(named)
+    for name in () if taken.more_by_name else named.keys() - taken.by_name:
+        _check_absent(taken, owners, name, named.pop(name))
     order = [name for name in taken.by_position if name != "self"]
     given = taken.by_position[: len(positional)]
     surplus = len(positional) - len(taken.by_position)
-    if surplus > 0:
+    if surplus > 0 and not taken.more_by_position:
         raise CallError(
             f"{owner} takes {len(order) or 'no'} argument{'s'[len(order) == 1 :]} by "
             f"position and got {len(order) + surplus}. {_listed(taken)}"
@@ -147,6 +150,7 @@ def _check_absent(taken: Taken, owners: tuple[str, ...], name: str, value: Any) 
 def _listed(taken: Taken) -> str:
     others = sorted(taken.by_name - {*taken.by_position})
     names = [name for name in (*taken.by_position, *others) if name != "self"]
+    names += ["others by name"] * taken.more_by_name
     return f"It takes {', '.join(names) or 'none'}."
 
 

@@ -56,7 +56,6 @@ OPTIMIZER = {
     "lr": "It is learning_rate",
     "trainable_variables": "Use model.state.optimizer_state",
     "apply apply_gradients update_step": "Use model.trainer.step",
-    "get_config": "Use model.get_compile_config()",
 }
 
 
