@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from jaxnet_mini.base import plain_json
 from jaxnet_mini.base.arguments import check_flag, check_path
 from jaxnet_mini.devices import transfers
-from jaxnet_mini.errors import ArgumentError, FileError
+from jaxnet_mini.errors import ArgumentError, FileError, short
 
 FilePath: TypeAlias = str | os.PathLike[str]
 
@@ -125,6 +125,26 @@ def encoded(arrays: Mapping[str, Any], header: Header) -> bytes:
         FileError: an array has a dtype that no file holds, or there is more to describe
             than `read` reads.
     """
+    text = json.dumps(header | {"version": VERSION}, allow_nan=False)
+    # One entry: several would be written in an order of their own in each run.
+    contents = with_metadata(arrays, {"jaxnet_mini": text})
+    try:
+        plain_json.check_size(_header_of(contents))
+    except ArgumentError as error:
+        raise FileError(f"there are too many layers to be saved: {error}") from None
+    return contents
+
+
+def with_metadata(arrays: Mapping[str, Any], metadata: dict[str, str]) -> bytes:
+    """Return the contents of a file as any reader of the format takes them.
+
+    Args:
+        arrays: by name; of any memory layout.
+        metadata: one entry.
+
+    Raises:
+        FileError: an array has a dtype that no file holds.
+    """
     from safetensors.numpy import save
 
     tensors = {}
@@ -137,14 +157,7 @@ def encoded(arrays: Mapping[str, Any], header: Header) -> bytes:
                 f"{name!r} has the dtype {tensors[name].dtype} and cannot be saved: "
                 f"known are {', '.join(dtype.name for dtype in DTYPES.values())}."
             )
-    text = json.dumps(header | {"version": VERSION}, allow_nan=False)
-    # One entry: several would be written in an order of their own in each run.
-    contents = save(tensors, metadata={"jaxnet_mini": text})
-    try:
-        plain_json.check_size(_header_of(contents))
-    except ArgumentError as error:
-        raise FileError(f"there are too many layers to be saved: {error}") from None
-    return contents
+    return save(tensors, metadata=metadata)
 
 
 def _header_of(contents: bytes) -> bytes:
@@ -216,7 +229,7 @@ def decoded(data: bytes, path: FilePath) -> Contents:
     import safetensors
 
     try:
-        header, arrays = _contents(data)
+        header, arrays = _contents(data, path)
     except (ValueError, safetensors.SafetensorError) as error:
         raise FileError(
             f"{os.fspath(path)!r} is no intact safetensors file: {error}"
@@ -224,7 +237,9 @@ def decoded(data: bytes, path: FilePath) -> Contents:
     return Contents(None if header is None else _current(header, path), arrays)
 
 
-def _contents(data: bytes) -> tuple[Header | None, dict[str, NDArray[Any]]]:
+def _contents(
+    data: bytes, path: FilePath
+) -> tuple[Header | None, dict[str, NDArray[Any]]]:
     from safetensors import deserialize
 
     if len(data) < 8 or int.from_bytes(data[:8], "little") > len(data) - 8:
@@ -238,14 +253,27 @@ def _contents(data: bytes) -> tuple[Header | None, dict[str, NDArray[Any]]]:
     for name, tensor in tensors:
         dtype = DTYPES.get(tensor["dtype"])
         if dtype is None:
-            raise ArgumentError(f"{name!r} has the dtype {tensor['dtype']}.")
+            raise FileError(f"{os.fspath(path)!r}: {_unknown(name, tensor['dtype'])}")
         # Its own buffer: a copy would make three of each with that in the file.
         arrays[name] = np.ndarray(tensor["shape"], dtype, tensor["data"])
     own = metadata.get("jaxnet_mini")
     if own is None:
+        # Other libraries write arrays that are one once, and what else they are called.
+        tied = metadata.keys() - arrays.keys()
+        arrays |= {n: arrays[metadata[n]] for n in tied if metadata[n] in arrays}
         return None, arrays
     plain_json.check_size(own)
     return plain_json.parse(own), arrays
+
+
+def _unknown(name: str, dtype: str) -> str:
+    """Return what to say of an array of a dtype that is not read."""
+    if not dtype.startswith("F8"):
+        return f"{short(name)} has the dtype {dtype}, which is not read."
+    return (
+        f"{short(name)} is of 8-bit floats ({dtype}), no weights before they are "
+        "multiplied by scales that stand elsewhere: write them in bfloat16 or float32."
+    )
 
 
 def _current(header: Header, path: FilePath) -> Header:

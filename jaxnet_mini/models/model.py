@@ -942,6 +942,7 @@ class Model:
         path: FilePath,
         overwrite: bool = True,
         max_shard_size: float | None = None,
+        target: str | None = None,
     ) -> None:
         """Write all weights into a file, or into several.
 
@@ -953,17 +954,34 @@ class Model:
             max_shard_size: of each of several files as Keras 3 writes them, in GB;
                 ``path``, which then ends in ``.weights.json``, names them, and they lie
                 beside it.
+            target: ``"torch"`` for the names and the form of PyTorch, in a
+                ``.weights.safetensors`` file: what ``load_state_dict`` of an
+                ``nn.Sequential`` takes that has a module for each layer but `Input`,
+                and one more for the activation of a `layers.Dense`. In networks of
+                other shapes modules have the names of layers.
 
         Raises:
             StateError: the input shape, and so the weights, are not known yet.
             ArgumentError: ``max_shard_size`` is no number, an array alone is larger, or
-                it is given without such a name.
+                it is given without such a name; ``target`` is another word.
             MissingExtraError: h5py is not installed, for files of Keras.
             FileError: the file cannot be written; what was there is there still.
-        """
-        saving.save_weights(self._held, path, overwrite, max_shard_size)
 
-    def load_weights(self, path: FilePath) -> None:
+        >>> import tempfile
+        >>> import safetensors.numpy
+        >>> from jaxnet_mini import Sequential
+        >>> from jaxnet_mini.layers import Dense
+        >>> model = Sequential([Dense(3, "relu", input_dim=2), Dense(1)])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = f"{folder}/model.weights.safetensors"
+        ...     model.save_weights(file, target="torch")
+        ...     there = safetensors.numpy.load_file(file)
+        >>> {name: there[name].shape for name in sorted(there)}
+        {'0.bias': (3,), '0.weight': (3, 2), '2.bias': (1,), '2.weight': (1, 3)}
+        """
+        saving.save_weights(self._held, path, overwrite, max_shard_size, target)
+
+    def load_weights(self, path: FilePath, source: str | None = None) -> None:
         """Replace all weights by those in a file; the optimizer's state stays.
 
         As in Keras, that is replaced too where a file of Keras 3 holds one of its kind
@@ -974,16 +992,39 @@ class Model:
                 of Keras 3: ``.weights.h5``, ``.keras``, or the ``.weights.json`` of
                 several; or a legacy ``.h5`` file, whose layers are found by their
                 names.
+            source: whose names and form of weights a ``.safetensors`` file has, or the
+                ``.index.json`` of several: ``"torch"`` for what ``state_dict`` returns,
+                ``"flax"`` for variables of Linen or the state of NNX under names joined
+                by ``.`` or ``/``, ``"keras"`` for variables under their paths, and for
+                files of Keras; None for those of this library, and of Keras. Layers are
+                found by their names where these are the same, else by the order of the
+                numbers in the names there. A warning says where the layers would
+                compute other numbers than those of that library do by default.
 
         Raises:
             StateError: the input shape, and so the weights, are not known yet.
-            FileError: there is no such file, or it is damaged.
-            ShapeError: it holds the weights of other layers; the message says which
-                and how, and nothing has changed.
+            FileError: there is no such file, or it is damaged, or holds floats of 8
+                bits.
+            ArgumentError: ``source`` is another word.
+            ShapeError: it holds the weights of other layers, or their order is not
+                known; the message says which and how, and nothing has changed.
             DataError: a number is too large for the model's dtype. Floats of any width
                 (float16, bfloat16, float32, float64) are cast to it.
+
+        >>> import tempfile
+        >>> import numpy as np
+        >>> import safetensors.numpy
+        >>> from jaxnet_mini import Sequential
+        >>> from jaxnet_mini.layers import Dense
+        >>> there = {"0.weight": np.array([[1.0, 2.0]]), "0.bias": np.array([3.0])}
+        >>> model = Sequential([Dense(1, input_dim=2)])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     safetensors.numpy.save_file(there, f"{folder}/model.safetensors")
+        ...     model.load_weights(f"{folder}/model.safetensors", source="torch")
+        >>> model.predict(np.array([[10.0, 100.0]]), verbose=0)
+        array([[213.]], dtype=float32)
         """
-        saving.load_weights(self._held, path)
+        saving.load_weights(self._held, path, source)
 
     def save(self, path: FilePath, overwrite: bool = True) -> None:
         """Write the whole model into one file, for `models.load_model`.
