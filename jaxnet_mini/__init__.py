@@ -57,13 +57,15 @@ from jaxnet_mini.layers import (
 )
 from jaxnet_mini.models import Model, Sequential
 from jaxnet_mini.sweeps.result import SweepResult
+from jaxnet_mini.sweeps.rungs import Rungs
 from jaxnet_mini.sweeps.sweep import sweep
 
 __all__ = ["Activation", "Batch", "Dense", "Dropout", "Flatten", "Input", "Layer"]
-__all__ += ["LayerNormalization", "Model", "Rescaling", "Sequential", "SweepResult"]
-__all__ += ["TrainState", "Trainer", "__version__", "activations", "backend"]
-__all__ += ["callbacks", "constraints", "data", "datasets", "errors", "export"]
-__all__ += ["graph", "initializers", "layers", "losses", "metrics", "mixed_precision"]
+__all__ += ["LayerNormalization", "Model", "Rescaling", "Rungs", "Sequential"]
+__all__ += ["SweepResult", "TrainState", "Trainer", "__version__", "activations"]
+__all__ += ["backend", "callbacks", "constraints", "data", "datasets", "errors"]
+__all__ += ["export", "graph", "initializers", "layers", "losses", "metrics"]
+__all__ += ["mixed_precision"]
 __all__ += ["models", "ops", "optimizers", "parallel", "plotting", "predict", "random"]
 __all__ += ["regularizers", "repeat", "residual", "saving", "serial", "sweep", "utils"]
 

@@ -104,12 +104,15 @@ def _variables(prepared: Prepared, state: TrainState) -> Variables:
     return own
 
 
-def train_epochs(call: Call, compiling: Stopwatch) -> None:
-    """Run the epochs of one ``fit``.
+def train_epochs(call: Call, compiling: Stopwatch) -> Generator[int, None, None]:
+    """Run the epochs of one ``fit``, and wait after each.
 
     Args:
         call: what to run; its history receives the timing.
         compiling: what `compile_ahead` returned.
+
+    Yields:
+        How many are done. Who waits may end the training there, as callbacks do.
 
     Raises:
         NonFiniteError: the loss or a weight turned NaN or infinite, and no callback
@@ -133,7 +136,8 @@ def train_epochs(call: Call, compiling: Stopwatch) -> None:
         done = Point(epoch + 1, logs=logs, stopped=stopped)
         ended = stopped or epoch + 1 == plan.epochs
         run.keep(done, learner, callbacks.callbacks, ended)
-        if stopped:
+        yield epoch + 1
+        if learner.stop_training:
             break
     learner.state = finished(call.prepared.trainer, learner.state)
     callbacks.call("on_train_end", logs)

@@ -1,6 +1,6 @@
 """What a model learns: all of ``fit``, or one step."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 import jax
@@ -96,7 +96,15 @@ def fit(
             verbose=verbose,
         )
         warn_once(held, prepared.outline)
-        return train(model, prepared, hooks, verbose, seed)
+        return _to_the_end(train(model, prepared, hooks, verbose, seed), model)
+
+
+def _to_the_end(epochs: Generator[int, None, None], model: Any) -> History:
+    """Go through all epochs; return the history of the model."""
+    for _ in epochs:
+        pass
+    history: History = model.history
+    return history
 
 
 def train(
@@ -105,8 +113,8 @@ def train(
     hooks: list[Callback],
     verbose: int,
     seed: int | None,
-) -> History:
-    """Train on what has been checked and lies where it is to be.
+) -> Generator[int, None, None]:
+    """Train on what has been checked and lies where it is to be, epoch by epoch.
 
     Args:
         model: which.
@@ -114,6 +122,9 @@ def train(
         hooks: the callbacks.
         verbose: 0, 1 or 2.
         seed: see `Model.fit`.
+
+    Yields:
+        How many epochs are done, after each of them.
     """
     held, backup = of(model), BackupAndRestore.among(hooks)
     if backup is not None:
@@ -139,7 +150,7 @@ def train(
         model.stop_training = False
         try:
             call = epochs.Call(model, prepared, run, called, history, verbose)
-            epochs.train_epochs(call, compiling)
+            yield from epochs.train_epochs(call, compiling)
         except (ValueError, RuntimeError) as error:
             folder = None if backup is None else backup.backup_dir
             lost = processes.as_lost(error, folder)
@@ -148,7 +159,6 @@ def train(
             raise lost from error
         finally:
             held.put(placement.at_home(held.trained()))
-    return history
 
 
 def _run(

@@ -8,7 +8,7 @@ go on. With a mesh each device trains its own members, without a word to the oth
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import jax
@@ -143,8 +143,13 @@ class Group:
         self.states: TrainState = self._stack([m.model.state for m in self.members])
         self.none = self._stack([m.trainer.no_sums() for m in self.members])
 
-    def train(self) -> None:
-        """Run all epochs; then every model has its own state."""
+    def train(self) -> Generator[int, None, None]:
+        """Run all epochs; then every model has its own state.
+
+        Yields:
+            How many are done, after each. Who waits may end the training of members
+            there, as callbacks do.
+        """
         plan, running = self.members[0].plan, list(range(len(self.members)))
         watch = time.perf_counter()
         jax.block_until_ready(self._run(self._orders(None), 0, self.none, {}))
@@ -164,6 +169,7 @@ class Group:
             for index in running:
                 self.members[index].callbacks.call("on_epoch_end", epoch, new[index])
             logs |= new
+            yield epoch + 1
             running = [i for i in running if not self.members[i].model.stop_training]
             self.report((epoch + 1) / plan.epochs)
             if not running:

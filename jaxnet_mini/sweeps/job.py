@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -30,7 +30,9 @@ from jaxnet_mini.loops.prepare import Prepared
 from jaxnet_mini.models import fit as fitting
 from jaxnet_mini.models import held as holding
 from jaxnet_mini.sweeps import group, side_by_side
+from jaxnet_mini.sweeps.race import Race
 from jaxnet_mini.sweeps.result import Member, SweepResult, epoch_of
+from jaxnet_mini.sweeps.rungs import Rungs
 from jaxnet_mini.sweeps.space import Candidate
 from jaxnet_mini.views.summary import size
 
@@ -39,15 +41,42 @@ TOGETHER = (EarlyStopping, TerminateOnNaN)
 the end: members that have these alone can train together."""
 
 
-class _Ending(Callback):
-    """Ends the training of a member, and of no other, where it cannot go on."""
+class Watch(Callback):
+    """Ends the training of a member, and of no other, where it is not to go on.
 
-    def __init__(self, stop: threading.Event) -> None:
-        self.stop = stop
-        self.note = ""
+    Args:
+        monitor: the name of the value that members are compared by.
+        stop: is set where the whole sweep ends.
+        trial: of Optuna's, which says whether the member falls behind; or None.
+
+    Attributes:
+        note: why training ended early, or "".
+        value: the last one of what is monitored; NaN before the first.
+        pruned: whether the member fell behind.
+    """
+
+    def __init__(self, monitor: str, stop: threading.Event, trial: Any) -> None:
+        self.monitor, self.stop, self.trial = monitor, stop, trial
+        self.note, self.value, self.pruned = "", math.nan, False
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         if self.stop.is_set():
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        found = (logs or {}).get(self.monitor)
+        if found is None or np.ndim(found) or self.note:
+            return
+        self.value = float(found)
+        if self.trial is not None and math.isfinite(self.value):
+            self.trial.report(self.value, epoch)
+            if self.trial.should_prune():
+                self.prune(epoch + 1)
+
+    def prune(self, epochs: int) -> None:
+        """End the training of a member that is behind others after so many epochs."""
+        if not self.model.stop_training:
+            self.note, self.pruned = f"fell behind in epoch {epochs}", True
             self.model.stop_training = True
 
     def on_non_finite(self, error: NonFiniteError) -> None:
@@ -56,16 +85,69 @@ class _Ending(Callback):
         self.model.stop_training = True
 
 
+class Task:
+    """The training of a member, or of a group, which may wait after an epoch.
+
+    Args:
+        begin: begins it, with the examples where they are to be computed with.
+
+    Attributes:
+        prepared: these examples; None before it has begun.
+    """
+
+    def __init__(self, begin: Callable[[Prepared], Generator[int, None, None]]) -> None:
+        self._begin = begin
+        self._epochs: Generator[int, None, None] | None = None
+        self.prepared: Prepared | None = None
+
+    def go_on(self, until: int | None, prepared: Prepared) -> None:
+        """Train until so many epochs are done, None for all and what follows them."""
+        if self._epochs is None:
+            self.prepared, self._epochs = prepared, self._begin(prepared)
+        for done in self._epochs:
+            if done == until:
+                return
+
+
+@dataclasses.dataclass
+class Part:
+    """Members of a sweep that share a template, and what they learn from.
+
+    Args:
+        candidates: the members.
+        prepared: the examples.
+        most: how many train together.
+    """
+
+    candidates: Sequence[Candidate]
+    prepared: Prepared
+    most: int
+
+    def __post_init__(self) -> None:
+        self.tasks: list[Task] = []
+        self.places: list[Prepared] = []
+
+
 @dataclasses.dataclass
 class Job:
-    """What goes on through a sweep: who is done, and what the bar shows of it."""
+    """What goes on through a sweep: who is done, and what the bar shows of it.
+
+    Args:
+        callbacks: of which each member has copies.
+        bar: shows how many are done.
+        verbose: 0, 1 or 2.
+        race: what members are compared by.
+    """
 
     callbacks: list[Callback]
     bar: SweepBar
     verbose: int
+    race: Race
 
     def __post_init__(self) -> None:
+        self.candidates: list[Candidate] = []
         self.done: dict[int, Member] = {}
+        self.watches: dict[int, Watch] = {}
         self.stop, self._ending = threading.Event(), threading.Lock()
         self.watch = Stopwatch()
         self.watch.start()
@@ -88,58 +170,90 @@ class Job:
             self.bar.remark(told)
         return most
 
-    def run(
-        self, candidates: Sequence[Candidate], prepared: Prepared, most: int
-    ) -> None:
-        """Train members, at most so many together.
+    def run(self, part: Part, until: int | None) -> None:
+        """Train members that have not ended.
+
+        Args:
+            part: which.
+            until: how many epochs are to be done; None for all.
 
         Raises:
             DataError: what they learn would not fit into the memory.
         """
+        if not part.tasks:
+            self._begin(part)
+        tasks = part.tasks
+        if not part.places:
+            for task in tasks:
+                task.go_on(until, part.prepared)
+            return
+        jobs = [(task.prepared, functools.partial(task.go_on, until)) for task in tasks]
+        side_by_side.run(jobs, part.places, self.stop)
+
+    def _begin(self, part: Part) -> None:
+        """Find out who trains with whom, and where."""
+        candidates, prepared, most = part.candidates, part.prepared, part.most
         state = _start(candidates[0], prepared)
         kept = len(candidates) * size((state.variables, state.optimizer_state))
         shortage = memory.shortage([("weights and optimizers of all members", kept)])
         if shortage:
             raise DataError(f"{shortage}: go through fewer combinations at a time.")
-        if most == 1:
-            self.each(candidates, prepared)
-            return
-        alike: dict[Any, list[Candidate]] = {}
-        for candidate in candidates:
-            program = candidate.trainer(prepared.trainer).program()
-            alike.setdefault(jax.tree.structure(program), []).append(candidate)
-        for several in alike.values():
-            # All of one size, so that one program serves them.
-            each = math.ceil(len(several) / math.ceil(len(several) / most))
-            for first in range(0, len(several), each):
-                self.together(several[first : first + each], prepared, each)
-
-    def each(self, candidates: Sequence[Candidate], prepared: Prepared) -> None:
-        """Train members one after another, or as many at a time as there are cores."""
         count = len(candidates)
-        places = side_by_side.places(prepared, count) if self.may_be_together else []
-        jobs = [functools.partial(self.alone, candidate) for candidate in candidates]
-        if places:
-            told = (
-                f"{len(jobs)} members train {len(places)} at a time, one on each core."
-            )
-            self.bar.remark(told)
-            side_by_side.run(jobs, places, self.stop)
-            return
-        for job in jobs:
-            job(prepared)
+        if most == 1:
+            part.tasks = [Task(functools.partial(self._alone, c)) for c in candidates]
+            if self.may_be_together:
+                part.places = side_by_side.places(prepared, count)
+            if part.places:
+                places = len(part.places)
+                told = f"{count} members train {places} at a time, one on each core."
+                self.bar.remark(told)
+        else:
+            part.tasks = [
+                Task(functools.partial(self._together, members, places))
+                for members, places in _groups(candidates, prepared, most)
+            ]
 
-    def alone(self, candidate: Candidate, prepared: Prepared) -> None:
+    def ahead(
+        self, candidates: Sequence[Candidate], rungs: Rungs, epochs: int
+    ) -> list[Candidate]:
+        """End the training of members that are behind others; return those ahead.
+
+        Args:
+            candidates: those that were ahead until now.
+            rungs: say how many go on.
+            epochs: how many are done.
+        """
+        watches = [self.watches[id(candidate)] for candidate in candidates]
+        sign = self.race.sign(candidates[0].model)
+        values = [math.nan if w.note else sign * w.value for w in watches]
+        out = rungs.behind(values)
+        for index in out:
+            watches[index].prune(epochs)
+        return [c for index, c in enumerate(candidates) if index not in out]
+
+    def tell(self, candidates: Sequence[Candidate]) -> None:
+        """Tell a study how the members ended that it asked for."""
+        name, sampler = self.race.monitor, self.race.sampler
+        for candidate in candidates:
+            member, watch = self.done[id(candidate)], self.watches[id(candidate)]
+            value = math.nan if member.note else member.logs.get(name, math.nan)
+            if sampler is not None:
+                sampler.tell(candidate.trial, value, watch.pruned)
+
+    def _alone(
+        self, candidate: Candidate, prepared: Prepared
+    ) -> Generator[int, None, None]:
         """Train a member as ``fit`` does."""
-        candidate.model.state = _start(candidate, prepared)
-        ending, own = self._callbacks()
+        model = candidate.model
+        model.state = _start(candidate, prepared)
+        own = self._callbacks(candidate)
         mine = _prepared_for(candidate, prepared)
-        history = fitting.train(candidate.model, mine, own, 0, None)
-        self._end(candidate, history, own, ending)
+        yield from fitting.train(model, mine, own, 0, None)
+        self._end(candidate, own)
 
-    def together(
-        self, candidates: Sequence[Candidate], prepared: Prepared, places: int
-    ) -> None:
+    def _together(
+        self, candidates: Sequence[Candidate], places: int, prepared: Prepared
+    ) -> Generator[int, None, None]:
         """Train members in one stack of so many places."""
         members, endings = [], []
         for candidate in candidates:
@@ -147,44 +261,40 @@ class Job:
             holding.of(model).adopt(mine.outline)
             model.state = _start(candidate, prepared)
             plan = mine.plan((model.seed, 0))
-            ending, own = self._callbacks()
+            own = self._callbacks(candidate)
             history = model.history = History()
             parameters = {"epochs": plan.epochs, "steps": plan.steps, "verbose": 0}
             called = CallbackList([*own, history], model, parameters)
             members.append(group.Trainee(model, mine.trainer, plan, called, history))
-            endings.append((candidate, history, own, ending))
+            endings.append((candidate, own))
         before = len(self.done)
 
         def report(share: float) -> None:
             self._show(before + int(share * len(members)))
 
-        group.Group(members, prepared, report, places).train()
+        yield from group.Group(members, prepared, report, places).train()
         for ended in endings:
             self._end(*ended)
 
-    def _callbacks(self) -> tuple[_Ending, list[Callback]]:
+    def _callbacks(self, candidate: Candidate) -> list[Callback]:
+        watch = Watch(self.race.monitor, self.stop, candidate.trial)
+        self.watches[id(candidate)] = watch
         # A callback of an earlier fit knows its model, which need not be copied.
-        ending = _Ending(self.stop)
         own = [copy.deepcopy(c, {id(c.model): None}) for c in self.callbacks]
-        return ending, [*own, ending]
+        return [*own, watch]
 
-    def _end(
-        self,
-        candidate: Candidate,
-        history: History,
-        own: Sequence[Callback],
-        ending: _Ending,
-    ) -> None:
-        model, epoch = candidate.model, epoch_of(history, own)
+    def _end(self, candidate: Candidate, own: Sequence[Callback]) -> None:
+        model, note = candidate.model, self.watches[id(candidate)].note
+        history: Any = model.history
         member = Member(
-            candidate.settings, model, history, ending.note, epoch,
+            candidate.settings, model, history, note, epoch_of(history, own),
             candidate.template.net,
         )  # fmt: skip
         with self._ending:  # of several at a time
             self.done[id(candidate)] = member
             if self.verbose == 2:
                 told = [f"{name}={value}" for name, value in member.settings.items()]
-                notes = filter(None, [ending.note])
+                notes = filter(None, [note])
                 told = [", ".join(told), *named(member.logs), *notes]
                 self.bar.remark(" - ".join(told))
             self._show(len(self.done))
@@ -205,14 +315,29 @@ class Job:
         name = "val_loss" if validated else "loss"
         return {f"best {name}": min(finite)} if finite else {}
 
-    def result(self, candidates: Sequence[Candidate]) -> SweepResult:
+    def result(self) -> SweepResult:
         """Return the members in the order of the combinations."""
         self.bar.end(self._best())
-        return SweepResult([self.done[id(candidate)] for candidate in candidates])
+        return SweepResult([self.done[id(one)] for one in self.candidates])
 
     def close(self) -> None:
         """Leave the terminal in order."""
         self.bar.abandon()
+
+
+def _groups(
+    candidates: Sequence[Candidate], prepared: Prepared, most: int
+) -> Iterator[tuple[list[Candidate], int]]:
+    """Yield members that train in one stack, and for how many its program is made."""
+    alike: dict[Any, list[Candidate]] = {}
+    for candidate in candidates:
+        program = candidate.trainer(prepared.trainer).program()
+        alike.setdefault(jax.tree.structure(program), []).append(candidate)
+    for several in alike.values():
+        # All of one size, so that one program serves them.
+        each = math.ceil(len(several) / math.ceil(len(several) / most))
+        for first in range(0, len(several), each):
+            yield several[first : first + each], each
 
 
 def _start(candidate: Candidate, prepared: Prepared) -> TrainState:

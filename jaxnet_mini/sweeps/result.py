@@ -34,7 +34,8 @@ class Member:
         settings: its hyper-parameters, by name.
         model: fitted and compiled; ``fit`` goes on where it stopped.
         history: what ``fit`` would have returned.
-        note: why it ended early, where its loss or a weight turned NaN, else "".
+        note: why it ended early, where its loss or a weight turned NaN or it fell
+            behind others, else "".
         epoch: the index of the epoch whose weights it has, None where none ended.
         net: its layers, but for numbers that matter in training alone.
     """
@@ -105,7 +106,7 @@ class SweepResult(Sequence[Member]):
         return list(named)
 
     def ranked(self, monitor: str = "val_loss", mode: str = "auto") -> list[Member]:
-        """Return the members whose training went well, the best first.
+        """Return the members whose training went well to its end, the best first.
 
         Args:
             monitor: a loss or a metric, as the history has it, at the epoch whose
@@ -137,7 +138,7 @@ class SweepResult(Sequence[Member]):
             raise StateError(
                 f"{len(ranked)} of {len(self)} members ended with a finite "
                 f"{monitor!r}, and {k} are needed: see result.table(), and try smaller "
-                "learning rates."
+                "learning rates, or let fewer fall behind."
             )
         return ranked[:k]
 

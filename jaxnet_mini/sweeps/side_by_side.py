@@ -51,25 +51,33 @@ def places(prepared: Prepared, members: int) -> list[Prepared]:
 
 
 def run(
-    jobs: Iterable[Callable[[Prepared], None]],
+    jobs: Iterable[tuple[Prepared | None, Callable[[Prepared], None]]],
     places: Sequence[Prepared],
     stop: threading.Event,
 ) -> None:
     """Run jobs, each where there is room next.
 
     Args:
-        jobs: each takes the examples where it is to compute.
+        jobs: each takes the examples where it is to compute, one of ``places``, and
+            comes with those where it began; None where it did not.
         places: the examples, for each thread.
         stop: is set where one of them fails or Ctrl-C comes, which is raised when all
             have ended.
     """
-    left, taking = iter(jobs), threading.Lock()
+    left, taking = list(jobs), threading.Lock()
+
+    def next_for(own: Prepared) -> Callable[[Prepared], None] | None:
+        with taking:
+            for index, (where, job) in enumerate(left):
+                if where is None or where is own:
+                    del left[index]
+                    return job
+        return None
 
     def work(own: Prepared) -> None:
         with transfers.meant():
             while not stop.is_set():
-                with taking:
-                    job = next(left, None)
+                job = next_for(own)
                 if job is None:
                     return
                 job(own)
@@ -84,8 +92,9 @@ def run(
                 interrupts.let_in()
                 for future in done:
                     future.result()
-        finally:
+        except BaseException:
             stop.set()
+            raise
 
 
 def _alike() -> bool:

@@ -38,6 +38,7 @@ class Candidate:
         template: what it was made from; all of one template learn from the same data.
         places: where numbers stand in the layers that differ from the template's.
         numbers: these numbers.
+        trial: of Optuna's, whose settings they are; or None.
     """
 
     settings: dict[str, Any]
@@ -45,6 +46,7 @@ class Candidate:
     template: Model
     places: tuple[Place, ...]
     numbers: tuple[float, ...]
+    trial: Any = None
 
     def trainer(self, trainer: Trainer) -> Trainer:
         """Return a trainer of the template with this one's numbers, to be run."""
@@ -69,39 +71,83 @@ def candidates(model: Any, space: Space, x: Any, y: Any) -> list[Candidate]:
         ArgumentError, UnknownNameError: a name or a value that cannot be.
         StateError: the model is not compiled.
     """
-    values = _values(space)
-    taken = _parameters(model, values)
-    templates: dict[tuple[int, ...], Model] = {}
-    found, trace = [], origins.Trace()
-    for places in itertools.product(*map(range, map(len, values.values()))):
-        at = dict(zip(values, places, strict=True))
-        settings = {name: values[name][place] for name, place in at.items()}
+    values = {name: listed(name, given) for name, given in checked(space).items()}
+    made = Candidates(model, values, x, y)
+    return [
+        made.of(dict(zip(values, combination, strict=True)))
+        for combination in itertools.product(*values.values())
+    ]
+
+
+class Candidates:
+    """Makes candidates, of which those with the same layers share a template.
+
+    Args:
+        model: see `candidates`.
+        names: of the space.
+        x: see `candidates`.
+        y: likewise.
+    """
+
+    def __init__(self, model: Any, names: Iterable[str], x: Any, y: Any) -> None:
+        self._model, self._examples = model, (x, y)
+        self._taken = _parameters(model, names)
+        self._templates: dict[tuple[Any, ...], tuple[Model, dict[str, Any]]] = {}
+        self._trace = origins.Trace()
+
+    def of(self, settings: dict[str, Any], trial: Any = None) -> Candidate:
+        """Return the candidate of one combination.
+
+        Raises:
+            ArgumentError, UnknownNameError, StateError: see `candidates`.
+        """
+        taken = self._taken
         built = {name: value for name, value in settings.items() if name in taken}
-        key = tuple(place for name, place in at.items() if name in taken)
         own = {name: value for name, value in settings.items() if name not in taken}
-        with origins.within(trace):  # all of them share programs
-            if key not in templates:
-                templates[key] = _template(model, built, x, y)
-            found.append(_candidate(templates[key], settings, own, taken))
-    return found
+        key = tuple(map(_key, built.values()))
+        with origins.within(self._trace):  # all of them share programs
+            if key not in self._templates:
+                template = _template(self._model, built, *self._examples)
+                self._templates[key] = template, built  # whose identities stay theirs
+            template, _ = self._templates[key]
+            made = _candidate(template, settings, own, taken)
+        return dataclasses.replace(made, trial=trial)
 
 
-def _values(space: Any) -> dict[str, list[Any]]:
+def _key(value: Any) -> Any:
+    """Return what equal values have in common, as far as that is easily told."""
+    simple = isinstance(value, bool | int | float | str)
+    return (type(value), value) if simple else id(value)
+
+
+def checked(space: Any) -> Mapping[str, Any]:
+    """Return a space.
+
+    Raises:
+        ArgumentError: it is none.
+    """
     if not isinstance(space, Mapping) or not space:
         raise ArgumentError(
             "space maps names to the values to try, such as "
             '{"learning_rate": [1e-3, 1e-2], "seed": range(4)}, '
             f"not {_shown(space)}."
         )
-    return {name: _listed(name, values) for name, values in space.items()}
+    return space
 
 
-def _listed(name: str, values: Any) -> list[Any]:
+def listed(name: str, values: Any) -> list[Any]:
+    """Return the values of a name, as Python's where they are numbers.
+
+    Raises:
+        ArgumentError: there are none.
+    """
     advice = "put a single one in brackets."
     if hasattr(values, "__array__"):
         wrong, advice = np.ndim(values) != 1, "give it one axis, such as by .ravel()."
     elif isinstance(values, Set):
         wrong, advice = True, "a set has no order, so make a list of it."
+    elif type(values).__name__.endswith("Distribution"):
+        wrong, advice = True, "give the study that draws from it as sampler."
     else:
         single = isinstance(values, str | bytes | Mapping)
         wrong = single or not isinstance(values, Iterable)
@@ -110,15 +156,15 @@ def _listed(name: str, values: Any) -> list[Any]:
             f"space[{name!r}] must be a list of values to try, or an array of one "
             f"axis, not {_shown(values)}: {advice}"
         )
-    listed = [_plain(value) for value in values]
+    found = [_plain(value) for value in values]
     if name == SEED:  # others are refused by name, with the rest of their model
-        whole = [as_integer(value) for value in listed]
-        listed = [v if n is None else n for v, n in zip(listed, whole, strict=True)]
-    if not listed:
+        whole = [as_integer(value) for value in found]
+        found = [v if n is None else n for v, n in zip(found, whole, strict=True)]
+    if not found:
         raise ArgumentError(
             f"space[{name!r}] is empty: give it a value or leave it out."
         )
-    return listed
+    return found
 
 
 def _shown(value: Any) -> str:

@@ -6,12 +6,13 @@ have the same layers.
 """
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
 
 from jaxnet_mini.base import interrupts
+from jaxnet_mini.base.arguments import check_count
 from jaxnet_mini.callbacks import BackupAndRestore, Callback, as_callbacks
 from jaxnet_mini.callbacks.base import watches_batches
 from jaxnet_mini.callbacks.progress_bar import SweepBar, check_verbose
@@ -26,9 +27,12 @@ from jaxnet_mini.models import held as holding
 from jaxnet_mini.models import mismatches
 from jaxnet_mini.sweeps import space as spaces
 from jaxnet_mini.sweeps.group import Whole
-from jaxnet_mini.sweeps.job import Job
+from jaxnet_mini.sweeps.job import Job, Part
+from jaxnet_mini.sweeps.race import Race
 from jaxnet_mini.sweeps.result import SweepResult
+from jaxnet_mini.sweeps.rungs import Rungs
 from jaxnet_mini.sweeps.space import Candidate
+from jaxnet_mini.sweeps.study import Sampler
 
 
 @interrupts.held_back()
@@ -51,6 +55,11 @@ def sweep(
     validation_freq: int | Sequence[int] = 1,
     *,
     mesh: Any = None,
+    rungs: Rungs | None = None,
+    sampler: Any = None,
+    n_trials: int | None = None,
+    monitor: str = "val_loss",
+    mode: str = "auto",
 ) -> SweepResult:
     """Train a model with every combination of some hyper-parameters.
 
@@ -91,10 +100,20 @@ def sweep(
         validation_batch_size: examples to evaluate at a time.
         validation_freq: validate every so many epochs, or after those in a list.
         mesh: the devices to share the members out to; by default all.
+        rungs: successive halving, see `Rungs`: members that are behind others after
+            so many epochs end there, as a ``fit`` of these epochs would.
+        sampler: a study of Optuna that draws the members. Values in ``space`` may then
+            be distributions of Optuna. It is asked for 8 at a time, and told how they
+            ended; its pruner, asked after each epoch, may end a member.
+        n_trials: how many members to ask for.
+        monitor: the loss or metric by which rungs and a study compare members.
+        mode: ``"min"``, ``"max"`` or ``"auto"``, which goes by the name; a study
+            knows it.
 
     Returns:
         The members. One whose loss or a weight turned NaN or infinite ends there, with
-        its last finite weights, and its ``note`` says so; the others go on.
+        its last finite weights, and its ``note`` says so, as that of one that fell
+        behind; the others go on.
 
     Raises:
         ArgumentError, UnknownNameError, StateError, DataError, ShapeError: bad input,
@@ -126,21 +145,52 @@ def sweep(
         validation_freq=validation_freq,
     ).checked()
     _check_arrays(data)
-    candidates = spaces.candidates(model, space, x, y)
-    bar = SweepBar("Sweep", len(candidates), len(candidates), verbose)
-    job = Job(given, bar, verbose)
+    asked = _sampler(sampler, space, n_trials)
+    total, batches = _members(asked, model, space, x, y)
+    _check_processes(mesh)
+    race, place = Race(monitor, mode, rungs, asked), placement.of(mesh)
+    job = Job(given, SweepBar("Sweep", total, total, verbose), verbose, race)
+    with transfers.meant(), contextlib.closing(batches), contextlib.closing(job):
+        for candidates in batches:
+            race.check(candidates[0].model, data, schedule)
+            _train(job, candidates, data, schedule, place)
+        return job.result()
+
+
+def _members(
+    sampler: Sampler | None, model: Any, space: Any, x: Any, y: Any
+) -> tuple[int, Generator[list[Candidate], None, None]]:
+    """Return how many members there are to be, and what yields them, in batches."""
+    if sampler is not None:
+        return sampler.n_trials, sampler.batches(model, x, y)
+    found = spaces.candidates(model, space, x, y)
+    return len(found), (batch for batch in [found])
+
+
+def _check_processes(mesh: Any) -> None:
+    """Raise an ArgumentError where several processes would train the same members."""
     if mesh is None and processes.several():
         raise ArgumentError(
             "a sweep runs in one process, and jax.distributed has joined "
             f"{jax.process_count()}: give each a part of the space, and the mesh "
             'jax.sharding.Mesh(jax.local_devices(), ("data",)).'
         )
-    place = placement.of(mesh)
-    with transfers.meant(), contextlib.closing(job):
-        for template in {id(c.template): c.template for c in candidates}.values():
-            own = [c for c in candidates if c.template is template]
-            _train(job, own, data, schedule, place)
-        return job.result(candidates)
+
+
+def _sampler(sampler: Any, space: Any, n_trials: int | None) -> Sampler | None:
+    """Return who is asked for members, if not the space.
+
+    Raises:
+        ArgumentError: one of the arguments is missing or of another kind.
+    """
+    if sampler is not None:
+        return Sampler(sampler, space, check_count("n_trials", n_trials))
+    if n_trials is not None:
+        raise ArgumentError(
+            f"n_trials={n_trials!r} is how many members a study is asked for: give the "
+            "study as sampler, or leave n_trials out."
+        )
+    return None
 
 
 def _train(
@@ -150,7 +200,34 @@ def _train(
     schedule: FitSchedule,
     place: Placement,
 ) -> None:
-    """Train the members that share a template, together where that can be."""
+    """Train members, those that share a template together where that can be."""
+    alike: dict[int, list[Candidate]] = {}
+    for candidate in candidates:
+        alike.setdefault(id(candidate.template), []).append(candidate)
+    parts: Iterable[Part] = (
+        _part(job, own, data, schedule, place) for own in alike.values()
+    )
+    job.candidates += candidates
+    rungs, ahead = job.race.rungs, candidates
+    if rungs is not None:
+        parts = list(parts)  # which all have to wait for each other
+        for epochs in rungs.epochs(schedule.epochs):
+            for part in parts:
+                job.run(part, epochs)
+            ahead = job.ahead(ahead, rungs, epochs)
+    for part in parts:
+        job.run(part, None)
+    job.tell(candidates)
+
+
+def _part(
+    job: Job,
+    candidates: list[Candidate],
+    data: FitData,
+    schedule: FitSchedule,
+    place: Placement,
+) -> Part:
+    """Return members that share a template, with what they learn from."""
 
     def prepared_at(place: Placement) -> Prepared:
         template = holding.of(candidates[0].template)
@@ -172,7 +249,7 @@ def _train(
         most = job.at_once(candidates, prepared, place.shards)
     elif together:  # with streams, which members cannot share
         prepared = prepared_at(place)
-    job.run(candidates, prepared, most)
+    return Part(candidates, prepared, most)
 
 
 def _check_callbacks(given: Iterable[Callback]) -> None:

@@ -35,7 +35,7 @@ def where(monkeypatch):
 
     def noted(call, compiling):
         seen.append((threading.get_ident(), call.prepared.place.device))
-        train(call, compiling)
+        yield from train(call, compiling)
 
     monkeypatch.setattr(epochs, "train_epochs", noted)
     return seen
@@ -119,7 +119,7 @@ def test_an_error_of_one_ends_all_and_is_raised(where, monkeypatch):
         calls.append(call)
         if len(calls) == 2:
             raise OSError("no such disk")
-        train(call, compiling)
+        yield from train(call, compiling)
 
     monkeypatch.setattr(epochs, "train_epochs", broken)
     with pytest.raises(OSError, match="no such disk"):
@@ -134,7 +134,7 @@ def test_ctrl_c_ends_all(where, monkeypatch):
         if next(pressed) == 0:  # a second one would act at once
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.3)
-        train(call, compiling)
+        yield from train(call, compiling)
         ended.append(len(call.history.epoch))
 
     monkeypatch.setattr(epochs, "train_epochs", slow)
