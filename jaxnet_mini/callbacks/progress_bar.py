@@ -70,9 +70,11 @@ class Bar:
             from rich.console import Console
 
             self._console = Console(highlight=False)
-            drawable = self._console.is_terminal or self._console.is_jupyter
+            in_notebook = self._console.is_jupyter
+            self._console.is_jupyter = False  # lines are text there, not a page each
+            drawable = in_notebook or self._console.is_terminal
             if verbose == 1 and drawable and self._is_first():
-                self._draw()
+                self._draw(in_notebook)
 
     def _is_first(self) -> bool:
         """Tell whether no other bar is drawn; then this one is."""
@@ -81,9 +83,9 @@ class Bar:
                 _DRAWN.add(self)
             return first
 
-    def _draw(self) -> None:
+    def _draw(self, in_notebook: bool) -> None:
         start = self._render({})
-        if self._console.is_jupyter:
+        if in_notebook:
             self._live = _Cell(start)
         else:
             from rich.live import Live
@@ -108,7 +110,11 @@ class Bar:
             note: what else there is to say of what was compiled.
         """
         if self._console is not None and seconds >= 0.05:
-            self._console.print(f"Compiled in {seconds:.2f} s{note}.")
+            said = f"Compiled in {seconds:.2f} s{note}."
+            if isinstance(self._live, _Cell):
+                self._live.put_above(said)
+            else:
+                self._console.print(said)
 
     def count(self, steps: int | None) -> None:
         """Take note of how many steps there are, or that it is not known after all."""
@@ -220,8 +226,13 @@ class _Cell:
     """A bar in the output of a notebook's cell, drawn over itself."""
 
     def __init__(self, text: Text) -> None:
-        self._text = text
+        self._text, self._above = text, ""
         self._handle: Any = None
+
+    def put_above(self, line: str) -> None:
+        """Show a line above the bar, where a terminal would have it."""
+        self._above = f"{line}\n"
+        self._handle.update(self._content(), raw=True)
 
     def start(self) -> None:
         from IPython.display import display
@@ -239,7 +250,12 @@ class _Cell:
             self._handle.update(self._content(), raw=True)
 
     def _content(self) -> dict[str, str]:
-        return {"text/plain": self._text.plain}
+        from rich.text import Text
+
+        text = Text.assemble(self._above, self._text)
+        # Only colours tell what is done from what is left.
+        drawn = text._repr_mimebundle_((), ())["text/html"]
+        return {"text/plain": text.plain, "text/html": drawn}
 
 
 class SweepBar(Bar):

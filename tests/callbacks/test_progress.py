@@ -506,6 +506,7 @@ def test_a_notebook_sees_the_bar_move_within_an_epoch():
         model.compile("sgd", "mse")
         stepwise = LambdaCallback(on_train_batch_end=lambda batch, logs: None)
         model.fit(x, x, 1, callbacks=[ProgbarLogger(seconds=1e-9), stepwise])
+        model.fit(x, x, 1, epochs=2, verbose=2);
     """
     cell = nbformat.v4.new_code_cell(textwrap.dedent(source))
     notebook = nbformat.v4.new_notebook(cells=[cell])
@@ -514,16 +515,22 @@ def test_a_notebook_sees_the_bar_move_within_an_epoch():
     class Client(nbclient.NotebookClient):
         def process_message(self, message, *place):
             if message["msg_type"] in ("display_data", "update_display_data"):
-                seen.append(message["content"]["data"]["text/plain"])
+                seen.append(message["content"]["data"])
             return super().process_message(message, *place)
 
     Client(notebook, timeout=120, kernel_name="python3").execute()
+    texts = [data["text/plain"] for data in seen]
     for step in range(1, 9):
-        assert any(f" {step}/8 " in text for text in seen)
-    shown = [o for o in cell["outputs"] if o["output_type"] == "display_data"]
-    last = [
-        o["data"]["text/plain"] for o in shown if "Epoch" in o["data"]["text/plain"]
-    ]
-    assert len(last) == 1
-    assert "8/8 100%" in last[0]
-    assert "loss: " in last[0]
+        assert any(f" {step}/8 " in text for text in texts)
+    # What is done and what is left differ by colour alone.
+    half = next(d["text/html"] for d in seen if " 4/8 " in d["text/plain"])
+    assert [len(line) for line in re.findall("━+", half)] == [10, 10]
+    shown = [o["data"]["text/plain"] for o in cell["outputs"] if "data" in o]
+    assert len(shown) == 1
+    compiled, bar, figures = shown[0].splitlines()
+    assert compiled.startswith("Compiled in ")
+    assert "8/8 100%" in bar
+    assert "loss: " in figures
+    # Lines of epochs are text, and no displays of their own.
+    printed = "".join(o["text"] for o in cell["outputs"] if "text" in o)
+    assert [line[:9] for line in printed.splitlines()] == ["Epoch 1/2", "Epoch 2/2"]
