@@ -95,8 +95,7 @@ def of_model(
     if trainer.loss_weights is not None:
         weights = trainer.loss_weights
         found["loss_weights"] = [*weights] if trainer.outputs else weights
-    if trainer.train_step is not None:
-        found["train_step"] = described("train_step", trainer.train_step, lambda: None)
+    found |= _of_steps(trainer, described)
     policy: Any = getattr(net, "dtype", None)
     if trainer.compute_dtype is not None:
         found["compute_dtype"] = trainer.compute_dtype
@@ -111,6 +110,20 @@ def of_model(
     if programs:
         found[PROGRAMS] = {OF: fingerprints.versions()} | programs
     return found
+
+
+def _of_steps(trainer: Trainer, described: Callable[..., Any]) -> Json:
+    """Return what takes the place of the usual step and evaluation."""
+    functions = {"train_step": trainer.train_step} | {
+        method.word: getattr(method.call, "__func__", method.call)
+        for method in trainer.steps
+        if method is not None
+    }
+    return {
+        word: described(word, function, lambda: None)
+        for word, function in functions.items()
+        if function is not None
+    }
 
 
 def _wiring(net: Any) -> Json:

@@ -94,7 +94,7 @@ def _first_held_out(
 ) -> tuple[Any, ...]:
     """Return the arguments of an evaluation of no steps."""
     here = prepared.place.here
-    none = here.everywhere(prepared.trainer.no_sums())
+    none = here.everywhere(prepared.trainer.no_sums(training=False))
     return _variables(prepared, state), here.stack(stacks.stack(0)), 0, 0, none
 
 

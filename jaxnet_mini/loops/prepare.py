@@ -160,7 +160,7 @@ def prepare(
         sample = given = examples_for(trainer, outline, *data[:4])
         batch_size = usual
     given, held = _hold_out(trainer, outline, data, schedule, given)
-    try_out(trainer, sample, batch_size)
+    trainer = _tried(trainer, sample, batch_size, held)
     fits = True
     if given is not None:
         feed, rows, fits = choose_feed(
@@ -186,6 +186,17 @@ def prepare(
         held.examples,
         Validation(stacks, schedule),
     )
+
+
+def _tried(
+    trainer: Trainer, sample: Examples, batch_size: int, held: _HeldOut
+) -> Trainer:
+    """Return the trainer as `try_out` does, for training and for what is held out."""
+    trainer = try_out(trainer, sample, batch_size)
+    own = held.batches.first if isinstance(held.batches, BatchStacks) else held.examples
+    if own is None or trainer.own_method(training=False) is None:
+        return trainer
+    return try_out(trainer, own, min(batch_size, own.length), training=False)
 
 
 def _hold_out(

@@ -9,6 +9,7 @@ from jaxnet_mini.core.networks.graph import output_names
 from jaxnet_mini.core.networks.outline import NetOutline
 from jaxnet_mini.core.training import goals, rehearsal
 from jaxnet_mini.core.training.goals import names_in
+from jaxnet_mini.core.training.listed_step import Steps
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import Shape
 from jaxnet_mini.data import casting, checks, fit_arguments
@@ -45,7 +46,8 @@ def examples_for(
     inputs = as_inputs(x, outline, f"{prefix}x")
     name = getattr(outline.net, "outputs", None)
     y, sample_weight = (without_name(given, name) for given in (y, sample_weight))
-    if not any(goal.loss or names_in(goal) for goal in trainer.goals):
+    looks = y is not None and trainer.steps != Steps()
+    if not (looks or any(goal.loss or names_in(goal) for goal in trainer.goals)):
         return Examples(inputs, {}, None)  # layers add to the loss, and nothing else
     given, shape = (inputs, y, sample_weight, class_weight), outline.output_shape
     if not trainer.outputs:
@@ -93,8 +95,19 @@ def _for_units(trainer: Trainer, units: tuple[int | None, ...]) -> Trainer:
     return dataclasses.replace(trainer, metrics=plain, weighted_metrics=weighted)
 
 
-def try_out(trainer: Trainer, checked: Examples, batch_size: int) -> None:
+def try_out(
+    trainer: Trainer, checked: Examples, batch_size: int, training: bool = True
+) -> Trainer:
     """Let a loss or a metric that does not fit fail before anything changes.
+
+    Args:
+        trainer: what is run.
+        checked: examples.
+        batch_size: how many of them at a time.
+        training: whether they are to be learned, or evaluated.
+
+    Returns:
+        The trainer, see `jaxnet_mini.core.training.rehearsal.rehearse`.
 
     Raises:
         ShapeError: it does not return one value per example.
@@ -103,6 +116,8 @@ def try_out(trainer: Trainer, checked: Examples, batch_size: int) -> None:
     if trainer.acts_by_row(training=True):
         # Few show what many do, and one tracing then serves most sizes.
         rows = min(rows, fit_arguments.BATCH_SIZE)
-    rehearsal.rehearse(
-        trainer.program(), *casting.on_device(rows, (checked.x, checked.y))
-    )
+    x, y, weight = casting.on_device(rows, tuple(checked))
+    if trainer.own_method(training) is not None:
+        return rehearsal.rehearse(trainer, x, y, weight, training)
+    rehearsal.rehearse(trainer.program(), x, y)
+    return trainer

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxnet_mini.core.networks import weights
-from jaxnet_mini.core.training.state import TrainState
+from jaxnet_mini.core.training.state import NO_ROW, TrainState
 from jaxnet_mini.core.training.sums import Progress, Sums
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.devices import programs, transfers
@@ -70,6 +70,37 @@ def run_steps(
         error to raise. The learner then keeps the last state in which all weights were
         finite.
     """
+    if program.own_method(training=True) is not None:
+        *whole, last = _without_padding(piece)
+        for part in whole:
+            sums, error = _run(learner, program, part, sums, where)
+            if error is not None:
+                return sums, error
+            where = where[0], where[1] + part.last - part.first
+        piece = last
+    return _run(learner, program, piece, sums, where)
+
+
+def _without_padding(piece: Piece) -> list[Piece]:
+    """Return a piece in two where its last batch is filled up, that one by itself."""
+    with transfers.meant():
+        last = transfers.to_host(piece.order[piece.last - 1])
+        rows = int(np.sum(last != NO_ROW))
+        if rows == len(last) or piece.first == piece.last:
+            return [piece]
+        shorter = piece.order[piece.last - 1 : piece.last, :rows]
+    end = Piece(piece.examples, shorter, 0, 1)
+    before = piece._replace(last=piece.last - 1)
+    return [before, end] if before.last > before.first else [end]
+
+
+def _run(
+    learner: Learner,
+    program: Trainer,
+    piece: Piece,
+    sums: Sums,
+    where: tuple[int, int],
+) -> tuple[Sums, NonFiniteError | None]:
     before = learner.state
     after: Progress = programs.loop(program, before, *piece, sums)
     failed, finite = jax.device_get((after.failed, after.finite))

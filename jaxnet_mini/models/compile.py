@@ -14,6 +14,7 @@ from jaxnet_mini.core.networks import holding, protocol
 from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks.graph import Graph, names_in, output_names
 from jaxnet_mini.core.training.goals import listed
+from jaxnet_mini.core.training.listed_step import Steps
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.errors import ArgumentError, short
 from jaxnet_mini.files import config as configs
@@ -33,6 +34,7 @@ def trainer_of(
     weighted_metrics: Any,
     loss_weights: Any,
     train_step: Any,
+    steps: Steps = Steps(),  # noqa: B008  (never changed)
 ) -> Trainer | None:
     """Return the trainer that the arguments of ``compile`` describe.
 
@@ -43,7 +45,7 @@ def trainer_of(
         ArgumentError, UnknownNameError: one of them is none, or the optimizer does not
             suit the weights.
     """
-    if loss is None and not _may_add(blueprint.net):
+    if loss is None and steps.train is None and not _may_add(blueprint.net):
         raise ArgumentError(
             'compile needs a loss: for example loss="sparse_categorical_crossentropy".'
         )
@@ -59,9 +61,9 @@ def trainer_of(
         metrics, weighted_metrics = map(listed, (metrics, weighted_metrics))
         loss, loss_weights = _only(loss), _loss_weight(_only(loss_weights))
     chosen = loss, optimizer, metrics, weighted_metrics
-    trace = origins.trace_for(net, *chosen, train_step)
+    trace = origins.trace_for(net, *chosen, train_step, *steps)
     how = {"loss_weights": loss_weights, "train_step": train_step, "trace": trace}
-    trainer = Trainer(net, *chosen, **how)
+    trainer = Trainer(net, *chosen, **how, steps=steps)
     _check_precision(net)
     if blueprint.built:
         trained = trainer.trained(outlines.variables(blueprint.shapes).params)

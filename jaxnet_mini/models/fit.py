@@ -83,6 +83,7 @@ def fit(
     )
     first = data[:2] if opened is None else opened.first[:2]
     outline = held.outline_for(*first)
+    _adopt_early(held, outline)
     if mesh is None and sharding is None and not placement.is_spread(held.state):
         place = choose_place(place, outline, first[0], opened is not None, schedule)
     with threads.given_back(place.device):
@@ -105,6 +106,12 @@ def _to_the_end(epochs: Generator[int, None, None], model: Any) -> History:
         pass
     history: History = model.history
     return history
+
+
+def _adopt_early(held: Held, outline: NetOutline) -> None:
+    """Take the shapes before the first trace where lists of variables go by them."""
+    if held.compiled().own_method(training=True) is not None:
+        held.adopt(outline)
 
 
 def train(
@@ -210,10 +217,11 @@ def train_on_batch(
     held.check_compiled()
     outline = held.outline_for(*triple[:2])
     trainer = rehearsal.trainer_for(held.compiled(), outline)
+    _adopt_early(held, outline)
     examples = rehearsal.examples_for(trainer, outline, *triple, class_weight)
     rows = examples.length
     placed = resident.resident(examples, rows)
-    rehearsal.try_out(trainer, examples, rows)
+    trainer = rehearsal.try_out(trainer, examples, rows)
     warn_once(held, outline)
     held.adopt(outline)
     order = epoch_order.order((0,), 0, rows, rows, shuffle=False)

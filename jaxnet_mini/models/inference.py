@@ -23,7 +23,6 @@ from jaxnet_mini.loops import evaluate as evaluation
 from jaxnet_mini.loops import predict as prediction
 from jaxnet_mini.loops import prepare, rehearsal
 from jaxnet_mini.loops.forward import Source
-from jaxnet_mini.models import parts
 from jaxnet_mini.models.blueprint import Blueprint
 from jaxnet_mini.models.held import Held, of
 
@@ -82,11 +81,12 @@ def evaluate(model: Any, triple: tuple[Any, Any, Any], asked: Asked) -> Logs:
         by_row = trainer.averages_rows(examples.weight is not None)
         watched = watches_batches(hooks, "test")
         size = rows_at_once(batch_size, by_row, watched, place.shards)
-        rehearsal.try_out(trainer, examples, size)
+        trainer = rehearsal.try_out(trainer, examples, size, training=False)
         stacks: Source = stacking.cut(*examples, size)
     else:
         stacks = BatchStacks(Checked(opened, rehearsal.checking(trainer, outline)))
-        rehearsal.try_out(trainer, stacks.first, stacks.first.length)
+        size = stacks.first.length
+        trainer = rehearsal.try_out(trainer, stacks.first, size, training=False)
         steps = stacks.batches
     called = _called(hooks, model, steps, verbose)
     variables = place.params(held.untrained().variables)
@@ -177,11 +177,13 @@ def inputs(blueprint: Blueprint, x: Any) -> Any:
     return arrays.as_inputs(x, blueprint.outline_for(x), "x")
 
 
-def results(held: Held, logs: Logs, return_dict: bool) -> Any:
+def results(model: Any, logs: Logs, return_dict: bool) -> Any:
     """Return logs as the methods return them: in order, one alone, or by name."""
     if return_dict:
         return logs
-    values = [logs[metric.name] for metric in parts.metrics(held)]
+    known = [metric.name for metric in model.metrics if metric.name in logs]
+    others = sorted(logs.keys() - {*known})  # of a test_step of one's own
+    values = [logs[name] for name in [*known, *others]]
     return values if len(values) > 1 else values[0]
 
 

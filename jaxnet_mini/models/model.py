@@ -32,6 +32,7 @@ from jaxnet_mini.models import (
     architecture,
     functional,
     inference,
+    own_steps,
     parts,
     stateless,
     subclass,
@@ -119,6 +120,7 @@ class Model:
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
         attributes.check_methods(cls, "model" if cls._is_stack else "called model")
+        attributes.check_methods(cls, "step")
         subclass.keep_arguments(cls)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -584,6 +586,7 @@ class Model:
             weighted_metrics=weighted_metrics,
             loss_weights=loss_weights,
             train_step=train_step,
+            steps=own_steps.steps_of(self, train_step),
         )
         self._held.compile(make)
 
@@ -774,7 +777,7 @@ class Model:
         They are those of the batch before the step.
         """
         logs = fitting.train_on_batch(self, (x, y, sample_weight), class_weight)
-        return inference.results(self._held, logs, return_dict)
+        return inference.results(self, logs, return_dict)
 
     # Inference
 
@@ -821,7 +824,7 @@ class Model:
         """
         asked = inference.Asked(batch_size, steps, verbose, callbacks, mesh)
         logs = inference.evaluate(self, (x, y, sample_weight), asked)
-        return inference.results(self._held, logs, return_dict)
+        return inference.results(self, logs, return_dict)
 
     def predict(
         self,

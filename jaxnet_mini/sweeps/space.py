@@ -108,10 +108,22 @@ class Candidates:
         with origins.within(self._trace):  # all of them share programs
             if key not in self._templates:
                 template = _template(self._model, built, *self._examples)
+                _check_step(template)
                 self._templates[key] = template, built  # whose identities stay theirs
             template, _ = self._templates[key]
             made = _candidate(template, settings, own, taken)
         return dataclasses.replace(made, trial=trial)
+
+
+def _check_step(template: Model) -> None:
+    """Raise an ArgumentError where a class has a step that knows its own model."""
+    if template.trainer.own_method(training=True) is not None:
+        raise ArgumentError(
+            f"{type(template).__name__} has a train_step of its own, which goes by one "
+            "model's lists of variables, and members of a sweep train together: give "
+            "compile a pure train_step(step, state, batch), or fit the models one by "
+            "one."
+        )
 
 
 def _key(value: Any) -> Any:

@@ -58,7 +58,7 @@ def test_how_to_add_a_thing_runs():
         for block in blocks:
             exec(compile(block, "adding.md", "exec"), names)
     # Of each section one thing, all of them trained together.
-    assert len(blocks) == 13
+    assert len(blocks) == 14
     assert np.isfinite(names["value"])
     assert set(names["history"].history) == {"accuracy", "loss", "spread", "surest"}
     assert names["history"].history["spread"][0] > 0.0

@@ -251,7 +251,7 @@ def test_what_cannot_be_is_told(one, tmp_path):
     with raises_text(ArgumentError, "Model has no call: derive a class from Model"):
         jn.Model()
     for base, name, words in (
-        (jn.Model, "train_step", "give compile(train_step=...) a pure"),
+        (jn.Model, "predict_step", "write train_step(self, state, data) and"),
         (jn.Model, "build", "make the layers in __init__"),
         (jn.Sequential, "call", "derive the class from Model"),
     ):

@@ -23,7 +23,11 @@ MODEL = {
     "add_weight add_variable": OWN_LAYER,
     "input output inputs outputs": "They follow from the layers",
     "call": "Call model(x), or override a layer's apply",
-    "train_step test_step predict_step make_train_function make_test_function "
+    "train_step test_step": (
+        "A class of your own may have it: def train_step(self, state, data), see "
+        "docs/adding.md"
+    ),
+    "predict_step make_train_function make_test_function "
     "make_predict_function stateless_compute_loss": (
         "Write a loop of your own over trainer.step, see examples/functional.py; "
         "model.trainer has the pure functions"
@@ -125,19 +129,23 @@ METHODS: dict[str, tuple[str, dict[str, str]]] = {
         "",
         {
             "call": "derive the class from Model, where call is what is computed",
-            "train_step": (
-                "give compile(train_step=...) a pure function train_step(step, state, "
-                "batch): see docs/adding.md"
-            ),
-            "test_step predict_step make_train_function "
-            "make_test_function make_predict_function compute_loss compute_metrics "
-            "compute_loss_and_updates stateless_compute_loss": (
-                "give compile a loss and metrics of your own, or write a loop over "
+            "predict_step make_train_function make_test_function "
+            "make_predict_function stateless_compute_loss": (
+                "write train_step(self, state, data) and test_step, or a loop over "
                 "model.trainer.step: see examples/functional.py"
             ),
         },
     ),
 }
+METHODS["step"] = (
+    "train_step",
+    {
+        "compute_loss compute_metrics compute_loss_and_updates": (
+            "give compile a loss and metrics of your own, or write train_step(self, "
+            "state, data), which calls it"
+        )
+    },
+)
 METHODS["called model"] = (
     "",
     {names: said for names, said in METHODS["model"][1].items() if names != "call"}

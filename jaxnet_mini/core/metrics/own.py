@@ -39,9 +39,15 @@ class Folded(Value):
     metric: Any
     name: str
     default_name = ""  # the user's class has named it
+    is_carried = True  # from batch to batch, and not added up
 
     def __repr__(self) -> str:
         return repr(self.metric)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.metric, name)  # its variables, and Keras's pure words
 
     def renamed(self, name: str) -> "Folded":
         """Return the same metric by another name."""

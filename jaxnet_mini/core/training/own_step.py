@@ -1,5 +1,6 @@
 """Steps of a user's own: a pure function in place of gradient and update."""
 
+import contextlib
 import functools
 import inspect
 import itertools
@@ -102,10 +103,15 @@ def check(train_step: Any) -> None:
         ) from None
 
 
+def drawing(key: RandomKey) -> contextlib.AbstractContextManager[None]:
+    """Let a function draw random numbers from the key of its step."""
+    numbers = itertools.count(FIRST_KEY)
+    return random.drawing(lambda: jax.random.fold_in(key, next(numbers)))
+
+
 def run(trainer: Any, state: TrainState, batch: Batch) -> tuple[TrainState, Any]:
     """Return the next state and the sums of a batch, by the trainer's function."""
-    key, numbers = _key(state), itertools.count(FIRST_KEY)
-    with random.drawing(lambda: jax.random.fold_in(key, next(numbers))):
+    with drawing(_key(state)):
         made = trainer.train_step(Step(trainer), state, batch)
     good = isinstance(made, tuple) and len(made) == 2 and isinstance(made[1], Seen)
     if not (good and isinstance(made[0], TrainState)):

@@ -1,5 +1,6 @@
 """A first look at what is to be trained: traced on shapes, before anything changes."""
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 from jaxnet_mini.core import transformations
 from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.paths import by_path
-from jaxnet_mini.core.training import own_step
+from jaxnet_mini.core.training import listed_step, own_step
 from jaxnet_mini.core.training.state import Batch
 from jaxnet_mini.core.training.totals import totals_of
 from jaxnet_mini.core.training.trainer import Trainer
@@ -17,13 +18,20 @@ from jaxnet_mini.core.types import State
 from jaxnet_mini.errors import LayerError
 
 
-def rehearse(trainer: Trainer, x: Any, y: Any) -> None:
+def rehearse(
+    trainer: Trainer, x: Any, y: Any, weight: Any = None, training: bool = True
+) -> Trainer:
     """Trace network, loss and metrics on a batch, so that errors come before changes.
 
     Args:
         trainer: what is to be trained.
         x: shapes and dtypes of a batch of inputs.
         y: likewise of targets.
+        weight: likewise of weights, which steps of a user's class may look at.
+        training: whether a step is to be taken, or a batch to be evaluated.
+
+    Returns:
+        The trainer; one with steps of a user's class knows what these log.
 
     Raises:
         ShapeError: the loss or a metric does not return one value per example, or a
@@ -31,8 +39,38 @@ def rehearse(trainer: Trainer, x: Any, y: Any) -> None:
         ArgumentError: the optimizer cannot take a step.
         LayerError: a layer changes the shape or dtype of what it remembers.
     """
+    if trainer.own_method(training) is not None:
+        leaves, structure = jax.tree.flatten((x, y, weight))
+        known: Trainer = _with_logs(trainer, training, structure, *leaves)
+        return known
     leaves, structure = jax.tree.flatten((x, y))
     _rehearse(trainer, structure, *leaves)
+    return trainer
+
+
+# The same one every time, or its programs would be compiled anew.
+@functools.lru_cache(maxsize=256)
+def _with_logs(trainer: Trainer, training: bool, structure: Any, *leaves: Any) -> Any:
+    """Return the trainer whose own method, which is traced here, knows its logs."""
+    method: Any = trainer.own_method(training)
+
+    def logs() -> Any:
+        batch = Batch(
+            *jax.tree.map(
+                lambda leaf: jnp.zeros(leaf.shape, leaf.dtype),
+                jax.tree.unflatten(structure, leaves),
+            )
+        )
+        input_shape = jax.tree.map(lambda leaf: leaf.shape[1:], batch.x)
+        state = trainer.init(jax.random.key(0), input_shape)
+        if training:
+            return trainer.step(state, batch)[1]
+        new = listed_step.evaluated(method, state.variables, 0, batch, None)
+        return trainer.logs(new)
+
+    method = dataclasses.replace(method, logs=jax.eval_shape(logs))
+    side = "train" if training else "test"
+    return dataclasses.replace(trainer, steps=trainer.steps._replace(**{side: method}))
 
 
 @functools.lru_cache(maxsize=256)

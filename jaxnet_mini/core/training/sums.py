@@ -13,7 +13,6 @@ from jax import Array
 from jax.tree_util import Partial
 
 from jaxnet_mini.core import metrics
-from jaxnet_mini.core.metrics.own import Folded
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.types import Bool, Int, Logs, Shape
 from jaxnet_mini.errors import ArgumentError
@@ -67,7 +66,7 @@ class Sums:
             return {name: metrics.zeros(2) for name in losses} | own
 
         sums = cls.zeros(jax.eval_shape(zeros))
-        carried = [metric for metric in asked if isinstance(metric, Folded)]
+        carried = [metric for metric in asked if getattr(metric, "is_carried", False)]
         if carried:
             with jax.ensure_compile_time_eval():
                 first = {m.name: jax.device_get(m.zeros()) for m in carried}

@@ -7,7 +7,6 @@ compose with ``jax.jit``, ``jax.grad`` and ``jax.vmap``.
 
 import dataclasses
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -21,8 +20,9 @@ from jaxnet_mini.core.metrics import Metric
 from jaxnet_mini.core.networks import activity, protocol, serial
 from jaxnet_mini.core.networks.graph import names_are_given, output_names
 from jaxnet_mini.core.origins import Trace
-from jaxnet_mini.core.training import frozen, goals, own_step
+from jaxnet_mini.core.training import frozen, goals, in_pieces, listed_step, own_step
 from jaxnet_mini.core.training.goals import Goal
+from jaxnet_mini.core.training.listed_step import NAME, Method, Steps
 from jaxnet_mini.core.training.state import (
     Batch,
     Data,
@@ -30,7 +30,7 @@ from jaxnet_mini.core.training.state import (
     all_finite,
     batch_of,
 )
-from jaxnet_mini.core.training.sums import Progress, Sums, added_up, finished
+from jaxnet_mini.core.training.sums import Progress, Sums, finished
 from jaxnet_mini.core.training.totals import Task, task_of, totals_of
 from jaxnet_mini.core.types import (
     Float,
@@ -65,6 +65,9 @@ class Trainer(Value):
         compute_dtype: ``"bfloat16"`` for layers that say nothing else by their
             ``dtype``, in training and evaluation; parameters, gradients, optimizer,
             loss and sums stay in float32. None for what the network says.
+        steps: what a class in Keras's form does in place of the usual step, and of the
+            usual evaluation, see `jaxnet_mini.core.training.listed_step`; then no batch
+            may have padding.
         trace: makes an equal trainer another one, whose programs are traced anew; see
             `jaxnet_mini.core.origins`.
 
@@ -87,6 +90,7 @@ class Trainer(Value):
     loss_weights: Any = dataclasses.field(default=None, kw_only=True)
     train_step: Any = dataclasses.field(default=None, kw_only=True)
     compute_dtype: str | None = dataclasses.field(default=None, kw_only=True)
+    steps: Steps = dataclasses.field(default=Steps(), kw_only=True, repr=False)
     trace: Trace | None = dataclasses.field(default=None, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
@@ -152,9 +156,13 @@ class Trainer(Value):
         Args:
             training: whether in training, or else in an evaluation.
         """
-        usual = not (training and self.train_step)
+        usual = not (self.own_method(training) or (training and self.train_step))
         of_goals = usual and goals.act_by_row(self.goals)
         return of_goals and protocol.acts_by_row(self.net, training)
+
+    def own_method(self, training: bool) -> Method | None:
+        """Return what takes the place of the usual step or evaluation, if anything."""
+        return self.steps.train if training else self.steps.test
 
     def averages_rows(self, weighted: bool) -> bool:
         """Return whether an evaluation is the same however the rows are cut.
@@ -183,7 +191,7 @@ class Trainer(Value):
         self, state: TrainState, batch: Batch | tuple[Any, ...]
     ) -> tuple[TrainState, dict[str, Array]]:
         """Take one step; return the new state, and loss and metrics of the batch."""
-        state, totals = self._step(state, Batch(*batch))
+        state, totals = self._step(state, Batch(*batch), None)
         return state, self.logs(totals)
 
     def loop(
@@ -215,7 +223,8 @@ class Trainer(Value):
         """
         steps, piece_rows = order.shape[0], order.shape[-1]
         pieces = order.reshape(steps, -1, piece_rows).shape[1]
-        if pieces > 1 and (self.train_step or protocol.has_state(self.net)):
+        own = self.train_step or self.steps.train
+        if pieces > 1 and (own or protocol.has_state(self.net)):
             raise ArgumentError(
                 f"order has {pieces} pieces a step, and a layer of the net remembers "
                 "whole batches, or train_step looks at them: give it the shape (steps, "
@@ -236,10 +245,10 @@ class Trainer(Value):
         ) -> tuple[Array, Array, TrainState, Sums]:
             index, _, state, sums = carry
             if pieces == 1:
-                state, new = self._step(state, batch(index))
+                state, new = self._step(state, batch(index), sums)
             else:
-                state, new = self._step_in_pieces(state, batch, index, pieces)
-            loss = new["loss"][0].astype(sums.total.dtype)
+                state, new = in_pieces.step(self, state, batch, index, pieces)
+            loss = listed_step.loss_in(new).astype(sums.total.dtype)
             return index + 1, loss, state, sums.add(new)
 
         sums = self.no_sums() if sums is None else sums
@@ -269,7 +278,7 @@ class Trainer(Value):
         """
         batch_size = jax.tree.leaves(batches.x)[0].shape[1]
 
-        def sums_of(index: Array | int) -> dict[str, Any]:
+        def sums_of(index: Array | int, sums: Sums) -> dict[str, Any]:
             x, y, weight = jax.tree.map(
                 lambda array: jax.lax.dynamic_index_in_dim(
                     array, index, keepdims=False
@@ -280,19 +289,27 @@ class Trainer(Value):
             mask = places < batches.rows
             batch = Batch(x, y, weight, mask)
             own, key = Variables.of(variables), protocol.known_key(self.net, index)
+            method = self.own_method(training=False)
+            if method is not None:
+                return listed_step.evaluated(method, own, index, batch, sums)
             return totals_of(self._task, own, batch, key, False)[2]
 
         result: Sums = jax.lax.fori_loop(
             first,
             last,
-            lambda index, sums: sums.add(sums_of(index)),
-            self.no_sums() if sums is None else sums,
+            lambda index, sums: sums.add(sums_of(index, sums)),
+            self.no_sums(training=False) if sums is None else sums,
         )
         return result
 
-    def no_sums(self) -> Sums:
-        """Return the sums of no batch, on the host."""
-        return self._no_sums
+    def no_sums(self, training: bool = True) -> Sums:
+        """Return the sums of no batch, on the host.
+
+        Args:
+            training: whether of a training, or else of an evaluation.
+        """
+        own = self.own_method(training)
+        return self._no_sums if own is None else own.no_sums
 
     @functools.cached_property
     def _no_sums(self) -> Sums:
@@ -301,12 +318,18 @@ class Trainer(Value):
     def logs(self, totals: dict[str, Any] | Sums) -> dict[str, Any]:
         """Return loss and metrics from their sums, by name in alphabetical order."""
         totals = finished(totals)
+        if NAME in totals:
+            return dict(sorted(totals[NAME]["logs"].items()))
         sums = {name: totals[name] for name in self.loss_names}
         logs = {name: total / rows for name, (total, rows) in sums.items()}
         logs |= {m.name: m.result(totals[m.name]) for m in self.all_metrics}
         return dict(sorted(logs.items()))
 
-    def _step(self, state: TrainState, batch: Batch) -> tuple[TrainState, Any]:
+    def _step(
+        self, state: TrainState, batch: Batch, sums: Sums | None
+    ) -> tuple[TrainState, Any]:
+        if self.steps.train is not None:
+            return listed_step.trained(self.steps.train, state, batch, sums)
         if self.train_step is not None:
             return own_step.run(self, state, batch)
         key = jax.random.fold_in(state.key, state.step)
@@ -316,40 +339,6 @@ class Trainer(Value):
         )
         state = own_step.updated(self, state, gradients, totals, loss)
         return state._replace(layer_state=remembered), totals
-
-    def _step_in_pieces(
-        self,
-        state: TrainState,
-        batch: Callable[..., Batch],
-        index: Array,
-        pieces: int,
-    ) -> tuple[TrainState, Any]:
-        """Take a step whose batch comes in pieces.
-
-        What a piece computes stays in the cache where that of a large batch does not.
-        """
-        key = jax.random.fold_in(state.key, state.step)
-        entire = batch(index, pieces)
-        whole: Any = entire.mask, entire.weight
-
-        def piece(number: Array) -> tuple[Batch, RandomKey]:
-            return batch(index * pieces + number), jax.random.fold_in(key, number)
-
-        def sums_of(number: Array) -> tuple[Params, Any]:
-            # Nothing is remembered: a layer that does looks at its whole batch.
-            return self._gradients(state.variables, *piece(number), whole)[:2]
-
-        def loss(trained: Params) -> Float[Array, ""]:
-            def add(number: Array, total: Array) -> Array:
-                part, key = piece(number)
-                return total + self._loss(trained, state.variables, part, key, whole)
-
-            none = jnp.zeros((), jax.dtypes.canonicalize_dtype(float))
-            total: Array = jax.lax.fori_loop(0, pieces, add, none)
-            return total
-
-        gradients, totals = added_up(sums_of, pieces)
-        return own_step.updated(self, state, gradients, totals, loss), totals
 
     def _loss(
         self,

@@ -1,0 +1,57 @@
+"""What a model's class has in place of the usual steps, in Keras's form."""
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array
+
+from jaxnet_mini.core.training.listed_step import Method, Steps
+from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.models.held import Held
+from jaxnet_mini.models.weights import listed
+
+
+def steps_of(model: Any, train_step: Any) -> Steps:
+    """Return the steps that a model's class defines, in Keras's form.
+
+    Args:
+        model: which.
+        train_step: what `Model.compile` was given by that name, or None.
+
+    Raises:
+        ArgumentError: both are given.
+    """
+    train, test = (_method(model, word) for word in ("train_step", "test_step"))
+    if train is not None and train_step is not None:
+        raise ArgumentError(
+            f"compile was given train_step, and {type(model).__name__} has a method of "
+            "that name: leave one of them out."
+        )
+    return Steps(train, test)
+
+
+def _method(model: Any, word: str) -> Method | None:
+    if not callable(getattr(type(model), word, None)):
+        return None
+    # No closures: these go with the model where it is copied.
+    lists = functools.partial(_lists, model._held)
+    return Method(getattr(model, word), word, lists, functools.partial(_begun, model))
+
+
+def _lists(held: Held) -> tuple[Sequence[str], Sequence[str]]:
+    shapes = held.blueprint.shapes
+    trained, others = (
+        [weight.path for weight in listed(held, shapes, trainable)]
+        for trainable in (True, False)
+    )
+    return trained, others
+
+
+def _begun(model: Any) -> list[Array]:
+    return [
+        jnp.asarray(value)
+        for metric in model.metrics
+        for value in metric.stateless_reset_state()
+    ]
