@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description="Write a saved model for programs without this library.",
     )
     parser.add_argument("model", help="a .safetensors, .keras or .h5 file")
-    parser.add_argument("target", help="a file whose name ends in .onnx")
+    parser.add_argument("target", help="a file whose name ends in .onnx or .stablehlo")
     parser.add_argument("--format", help="where the name ends otherwise")
     given = parser.parse_args(arguments)
     try:

@@ -211,13 +211,21 @@ def read(path: FilePath) -> Contents:
     Raises:
         FileError: it is none, it is damaged, or newer than this library.
     """
+    return decoded(contents_of(path), path)
+
+
+def contents_of(path: FilePath) -> bytes:
+    """Return the bytes of a file.
+
+    Raises:
+        ArgumentError, FileError: there is no such file, or it cannot be read.
+    """
     file = readable(path)
     try:
-        data = file.read_bytes()
+        return file.read_bytes()
     except (OSError, MemoryError) as error:
         why = str(error) or "it is larger than the memory"
         raise FileError(f"{os.fspath(path)!r} cannot be read: {why}.") from None
-    return decoded(data, path)
 
 
 def decoded(data: bytes, path: FilePath) -> Contents:

@@ -1064,15 +1064,18 @@ class Model:
 
         Args:
             path: of the file, which is replaced if there is one.
-            format: ``"onnx"``; None for what the end of the name says.
-            options: for ONNX ``classes``, names of what outputs stand for, in order,
-                see `jaxnet_mini.export.to_onnx`.
+            format: ``"onnx"`` or ``"stablehlo"``, which JAX runs without this library;
+                None for what the end of the name says.
+            options: ``classes``, names of what outputs stand for, in order; and what
+                else `jaxnet_mini.export.to_onnx` and
+                `jaxnet_mini.export.to_stablehlo` take, such as ``batch_size``.
 
         Raises:
             StateError: the input shape, and so the weights, are not known yet.
             ArgumentError: there is no such format or option.
-            LayerError: a layer has no operator in ONNX, such as a function of your own.
-            MissingExtraError: onnx is not installed, for ONNX.
+            LayerError: a layer has no operator in ONNX, such as a function of your own,
+                or JAX cannot write what it computes.
+            MissingExtraError: onnx is not installed, or flatbuffers for StableHLO.
             FileError: the file cannot be written; what was there is there still.
         """
         exporting.export(self._held, path, format, options)
