@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from jaxnet_mini.base import notices
 from jaxnet_mini.base.arguments import named_parts
 from jaxnet_mini.core.networks.composed import Composed, indexed
+from jaxnet_mini.core.networks.graph import names_in
 from jaxnet_mini.core.networks.outline import NetOutline
 from jaxnet_mini.core.types import Shape
 from jaxnet_mini.data import tables
 from jaxnet_mini.data.contents import advice, is_numeric
-from jaxnet_mini.errors import DataError, ShapeError, short
+from jaxnet_mini.errors import ArgumentError, DataError, ShapeError, short
 
 Convert: TypeAlias = Callable[[Any, str], Any]
 """Makes an array of what is called by a name."""
@@ -206,8 +207,8 @@ def as_inputs(
     """Return inputs as numeric arrays, with rows that the network takes.
 
     Args:
-        value: what a user gave: an array; of several inputs a list, or a dictionary by
-            their names.
+        value: what a user gave: an array; of several inputs a list, where their order
+            is known, or a dictionary by their names.
         outline: of the network.
         argument: what messages call them.
         convert: makes an array of one.
@@ -218,7 +219,8 @@ def as_inputs(
     Raises:
         DataError: see `as_array`; or several differ in their rows, or a layer of
             categories does not know an index.
-        ArgumentError: some of several are missing, or their names unknown.
+        ArgumentError: some of several are missing, their names unknown, or not given
+            where there is no order.
         ShapeError: the rows have another shape.
     """
     expected, several = outline.inputs, {}
@@ -230,6 +232,7 @@ def as_inputs(
         check_features(value, array.shape, expected, layer, argument)
         _check_indices(outline.net, array, {argument: array})
         return array
+    check_by_name(outline.net, argument, value)
     first, value = None, _without_more(value, expected, argument)
     parts = named_parts(argument, value, [*expected], "inputs")
     for name, (own, given) in parts.items():
@@ -240,6 +243,18 @@ def as_inputs(
     named = {own: several[name] for name, (own, _) in parts.items()}
     _check_indices(outline.net, several, named)
     return several
+
+
+def check_by_name(net: Any, argument: str, given: Any) -> None:
+    """Raise an ArgumentError for inputs in an order that the network does not have."""
+    inputs = getattr(net, "inputs", "")
+    keyed = not isinstance(inputs, str) and not isinstance(inputs[0], str)
+    if keyed and isinstance(given, list | tuple):
+        raise ArgumentError(
+            f"{argument} is a {type(given).__name__}, and the inputs have names and no "
+            "order: give a dictionary with the keys "
+            f"{', '.join(map(repr, names_in(inputs)))}."
+        )
 
 
 def _without_more(value: Any, names: Mapping[str, Any], argument: str) -> Any:

@@ -15,12 +15,11 @@ from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.core.networks.graph import (
     Graph,
     call_name,
-    in_keras_order,
     names_in,
     put_together,
 )
 from jaxnet_mini.core.networks.operations import Operation
-from jaxnet_mini.core.networks.order import by_depth
+from jaxnet_mini.core.networks.order import by_depth, in_keras_order
 from jaxnet_mini.core.networks.sources import (
     Arguments,
     Constant,
@@ -164,6 +163,9 @@ def nodes_of(
     found = [*map(renamed, ends.values())]
     pairs = [[key, own] for key, own in zip(ends, found, strict=True)]
     outputs = pairs if keyed else found if len(found) > 1 else found[0]
+    by_name = isinstance(_given(config, "input_layers"), dict)
+    if by_name and [*_places(config, "input_layers")] != sorted(starts):
+        return nodes, [[own, own] for own in starts], outputs
     return nodes, starts if len(starts) > 1 else starts[0], outputs
 
 

@@ -13,6 +13,7 @@ from jaxnet_mini.core.networks.composed import Composed
 from jaxnet_mini.core.networks.sources import as_inputs
 from jaxnet_mini.core.networks.symbolic import Written
 from jaxnet_mini.core.types import is_shape
+from jaxnet_mini.data.arrays import check_by_name
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.models import places
 from jaxnet_mini.models.blueprint import Blueprint
@@ -55,6 +56,7 @@ def called(held: Held, x: Any, training: bool | None) -> Any:
         symbols.called(as_layer(held), x, training)  # an error before it is built
         shape = jax.tree.map(lambda own: own.symbol.output_shape, as_inputs(x))
         held.build(held.blueprint.for_inputs(shape))
+    check_by_name(held.blueprint.net, "inputs", x)
     if held.called is None or held.called[0] is not held.blueprint:
         held.called = held.blueprint, as_layer(held)
     return symbols.called(held.called[1], x, training)

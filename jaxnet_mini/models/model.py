@@ -546,7 +546,8 @@ class Model:
                 ``(y_true, y_pred) -> per-example loss``. Of several outputs one for
                 all, a list in their order or a dictionary by their names, in which None
                 stands for an output that is not trained. Outputs in a dictionary are in
-                the order of their keys, as in Keras. None where layers add to the
+                the order of their keys, as in Keras, and one of losses may leave out
+                some of them. None where layers add to the
                 loss by themselves, by ``add_loss`` or an ``activity_regularizer``:
                 ``fit`` then needs no ``y``.
             metrics: one or a list of names, metrics or callables; of several outputs a

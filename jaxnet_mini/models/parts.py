@@ -10,13 +10,12 @@ from jaxnet_mini.base.arguments import as_integer, check_word
 from jaxnet_mini.core.metrics import Mean
 from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.graph import (
-    in_keras_order,
     names_are_given,
     names_in,
     outputs_are_keyed,
 )
 from jaxnet_mini.core.networks.operations import Operation
-from jaxnet_mini.core.networks.order import by_depth
+from jaxnet_mini.core.networks.order import by_depth, in_keras_order
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.types import Layer
 from jaxnet_mini.devices import transfers

@@ -121,7 +121,7 @@ class Called(Layer):
         own = str(self.name)
         while own in names:
             own += "_"
-        graph = Graph((Node(own, self, taken),), names, own)
+        graph = Graph((Node(own, self, taken),), taken, own)
         return graph, tuple(shapes.values() if keyed else shapes)
 
     @property

@@ -178,7 +178,8 @@ class SweepResult(Sequence[Member]):
         net: Any = Serial((layer,))
         inputs = getattr(chosen[0].net, "inputs", "")
         if isinstance(inputs, tuple):
-            net = Graph((Node("ensemble", layer, inputs),), inputs, "ensemble")
+            taken: Any = inputs if isinstance(inputs[0], str) else dict(inputs)
+            net = Graph((Node("ensemble", layer, taken),), inputs, "ensemble")
         model = of_copied(net, shape, "ensemble", None, like=None)
         model.compile(
             trainer.optimizer,

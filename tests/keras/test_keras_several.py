@@ -150,3 +150,37 @@ def test_files_go_both_ways(keys, tmp_path):
     found = read.evaluate(x, y, verbose=0, return_dict=True)
     assert found == pytest.approx(expected, abs=1e-5)
     ours.load_weights(tmp_path / "theirs.weights.h5")
+
+
+def test_what_is_paired_by_name_and_what_is_refused():
+    """A list for a dictionary of inputs, and losses for some of the outputs."""
+    x, y = {"wide": WIDE, "deep": DEEP}, {"main": MAIN, "kind": KIND}
+
+    def written(library, names, keyed=True):
+        inputs = {name: library.Input((x[name].shape[1],), name=name) for name in names}
+        both = library.layers.Concatenate()([inputs["wide"], inputs["deep"]])
+        heads = {
+            name: library.layers.Dense(size, name=name, kernel_initializer="ones")(both)
+            for name, size in (("main", 1), ("kind", 3))
+        }
+        model = library.Model(inputs, heads if keyed else [*heads.values()])
+        loss = {"main": "mae"}
+        model.compile("sgd", loss, metrics={"kind": "accuracy"})
+        return model
+
+    with keras_on_jax() as keras:
+        logs = []
+        for library in (keras, jn):
+            with pytest.raises(ValueError, match=r"structure of `inputs`|no order"):
+                written(library, ["wide", "deep"]).predict([WIDE, DEEP], verbose=0)
+            model = written(library, ["deep", "wide"])
+            if library is jn:  # and Keras warns of it
+                outputs = model.predict([DEEP, WIDE], verbose=0)
+                np.testing.assert_array_equal(
+                    outputs["main"], model.predict(x, verbose=0)["main"]
+                )
+            logs.append(model.evaluate(x, y, verbose=0, return_dict=True))
+            with pytest.raises(ValueError, match=r"Expected keys|loss is a dict of"):
+                written(library, ["deep", "wide"], False).evaluate(x, [MAIN, KIND])
+    assert list(logs[1]) == list(logs[0]) == ["kind_accuracy", "loss"]
+    np.testing.assert_allclose([*logs[1].values()], [*logs[0].values()], rtol=1e-5)

@@ -147,14 +147,56 @@ def test_a_run_is_kept_and_swept(tmp_path):
     )
 
 
+def keyed(*names):
+    """A model whose inputs are in a dictionary, in this order."""
+    inputs = {name: jn.Input((NAMED[name].shape[1],)) for name in names}
+    both = layers.Concatenate()([inputs["wide"], inputs["deep"]])
+    model = jn.Model(inputs, jn.Dense(1)(both), seed=3)
+    model.compile("sgd", "mse")
+    return model
+
+
 def test_a_dictionary_of_inputs_and_of_one():
-    wide, deep = jn.Input((3,)), jn.Input((2,))
-    given = {"wide": wide, "deep": deep}
-    model = jn.Model(given, jn.Dense(1)(layers.Concatenate()([wide, deep])))
-    np.testing.assert_array_equal(model.predict(NAMED), model.predict(LISTED))
+    model = keyed("deep", "wide")
+    np.testing.assert_array_equal(model.predict(NAMED), model.predict([DEEP, WIDE]))
+    wide = jn.Input((3,))
     one = jn.Model({"wide": wide}, [jn.Dense(2)(wide)])
     np.testing.assert_array_equal(one.predict({"wide": WIDE}), one.predict([WIDE]))
     assert one.input_shape == (None, 3)
+
+
+class Own(jn.Model):
+    def __init__(self):
+        super().__init__()
+        self.last = jn.Dense(1)
+
+    def call(self, inputs):
+        return self.last(layers.concatenate([inputs["wide"], inputs["deep"]]))
+
+
+def test_inputs_whose_order_says_nothing_come_by_name(tmp_path):
+    """As in Keras, where only a dictionary that is in order is as good as a list."""
+    model, own = keyed("wide", "deep"), Own()
+    expected = model.predict(NAMED)
+    np.testing.assert_array_equal(expected, keyed("deep", "wide").predict(NAMED))
+    own.predict(NAMED)
+    others = [own, model]
+    for path in (tmp_path / "model.safetensors", tmp_path / "model.keras"):
+        model.save(path)
+        others.append(jn.models.load_model(path))
+        np.testing.assert_array_equal(others[-1].predict(NAMED), expected)
+    ensemble = jn.sweep(model, {"seed": [3, 4]}, NAMED, Y, **FIT).ensemble(2, "loss")
+    assert ensemble.predict(NAMED).shape == (22, 1)
+    for other in (*others, ensemble):
+        for give in (other.predict, other):
+            with raises_text(ArgumentError, "the inputs have names and no order: give"):
+                give(LISTED)
+    with raises_text(ArgumentError, "dictionary with the keys 'wide', 'deep'."):
+        model.fit(LISTED, Y)
+    with raises_text(ArgumentError, "inputs is a list, and the inputs have names"):
+        model([jn.Input((3,)), jn.Input((2,))])
+    inside = model({name: jn.Input((own.shape[1],)) for name, own in NAMED.items()})
+    assert inside.shape == (None, 1)
 
 
 @pytest.mark.parametrize(

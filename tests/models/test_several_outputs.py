@@ -100,6 +100,25 @@ def test_targets_are_given_in_order_or_by_name(trained, y, more, tmp_path):
         swept.ensemble(2, "loss")
 
 
+def test_a_dictionary_of_losses_leaves_out_what_is_not_trained():
+    """Where outputs come in a dictionary: of a list it says too little, as in Keras."""
+    keys = ("main", "kind")
+    models = [
+        forked(keys, loss=loss, metrics={"kind": "accuracy"})
+        for loss in ({"main": "mse"}, {"main": "mse", "kind": None})
+    ]
+    logs = [model.evaluate(X, NAMED, 20, 0, return_dict=True) for model in models]
+    assert logs[0] == logs[1]
+    assert list(logs[0]) == ["kind_accuracy", "loss"]
+    text = "loss is a dict of 'main', and the model has 2 outputs, 'main', 'kind'"
+    with raises_text(ArgumentError, text):
+        forked(loss={"main": "mse"})
+    with raises_text(ArgumentError, "loss is a dict of 'other', and the model has 2"):
+        forked(keys, loss={"other": "mse"})
+    with raises_text(ArgumentError, "loss is None for all outputs: give it for one"):
+        forked(keys, loss={})
+
+
 class Forked(jn.Model):
     """The layers of `forked`, in a class."""
 

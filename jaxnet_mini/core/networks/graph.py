@@ -23,8 +23,8 @@ Names: TypeAlias = str | tuple[Any, ...]
 """One name, several, or pairs of a key and a name, which stand for a dictionary."""
 
 
-def _check_names(argument: str, value: Any, keys: bool = True) -> Names:
-    """Return one name, or a tuple of names or, with ``keys``, of pairs."""
+def _check_names(argument: str, value: Any) -> Names:
+    """Return one name, or a tuple of names or of pairs."""
     if isinstance(value, str):
         return value
     entries: tuple[Any, ...] = ()
@@ -34,9 +34,11 @@ def _check_names(argument: str, value: Any, keys: bool = True) -> Names:
         entries = tuple(value)
     pairs = [isinstance(e, tuple) and list(map(type, e)) == [str, str] for e in entries]
     names = all(isinstance(entry, str) for entry in entries)
-    if not entries or not (names or (keys and all(pairs))):
-        form = ", a tuple of names or a dictionary of names" if keys else " or several"
-        raise ArgumentError(f"{argument} must be a name{form}, not {value!r}.")
+    if not entries or not (names or all(pairs)):
+        raise ArgumentError(
+            f"{argument} must be a name, a tuple of names or a dictionary of names, "
+            f"not {value!r}."
+        )
     return entries
 
 
@@ -96,19 +98,6 @@ def call_name(name: str, number: int) -> str:
     return name if number == 0 else f"{name}_call_{number}"
 
 
-def in_keras_order(outputs: Any) -> list[Any]:
-    """Return several outputs as Keras goes through them: a dictionary's by their keys.
-
-    >>> in_keras_order((("wide", "a"), ("deep", "b"))), in_keras_order(("b", "a"))
-    (['b', 'a'], ['b', 'a'])
-    """
-    if isinstance(outputs, str):
-        return [outputs]
-    if isinstance(outputs[0], str):
-        return [*outputs]
-    return [own for _, own in sorted(outputs, key=lambda pair: pair[0])]
-
-
 def put_together(names: Names, values: Mapping[str, Any]) -> Any:
     """Return values as names stand for them: one, a tuple of them or a dictionary."""
     if isinstance(names, str):
@@ -153,12 +142,13 @@ class Graph(Composed):
 
     Args:
         nodes: in an order in which each comes after what it takes.
-        inputs: the name of the input, or of several.
-        outputs: likewise.
+        inputs: the name of the input, or of several; pairs of each name with itself
+            where their order says nothing.
+        outputs: likewise, pairs being of a key and a name.
     """
 
     nodes: Annotated[tuple[Node, ...], Checked(_check_nodes)]
-    inputs: Annotated[str | tuple[str, ...], Checked(_check_names, keys=False)]
+    inputs: Annotated[Any, Checked(_check_names)]
     outputs: Annotated[Any, Checked(_check_names)]
 
     def __post_init__(self, input_dim: int | None) -> None:
@@ -247,6 +237,11 @@ def _check_graph(net: Graph) -> None:
         if name in known:
             raise ArgumentError(f"two inputs have the name {name!r}: rename one.")
         known[name] = True
+    for key, name in (own for own in net.inputs if isinstance(own, tuple)):
+        if key != name:
+            raise ArgumentError(
+                f"the input {name!r} has the key {key!r}: write {{{name!r}: {name!r}}}."
+            )
     for node in net.nodes:
         if node.name in known:
             raise ArgumentError(
@@ -306,7 +301,8 @@ def graph(
             or False may follow: whether the layer acts as in training, whatever is
             asked of the graph.
         inputs: a name, or a tuple of names: ``x`` then is a tuple in this order, or a
-            dictionary by name.
+            dictionary by name. A dictionary of names by themselves lets models take
+            them by name alone.
         outputs: the name of a node; of several a tuple, or a dictionary for outputs
             that are one. None for the last node.
         name: in place of ``graph``, ``graph_1`` and so on, in another network.

@@ -1,7 +1,7 @@
 """The order that Keras has of calls, and with it of layers and their weights."""
 
 from collections.abc import Hashable, Iterable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -48,3 +48,16 @@ def by_depth(
         for source in sources[call]:
             depths[source] = max(depth + 1, depths.get(source, 0))
     return sorted(order, key=lambda call: (-depths[call], met[layers[call]]))
+
+
+def in_keras_order(outputs: Any) -> list[Any]:
+    """Return several outputs as Keras goes through them: a dictionary's by their keys.
+
+    >>> in_keras_order((("wide", "a"), ("deep", "b"))), in_keras_order(("b", "a"))
+    (['b', 'a'], ['b', 'a'])
+    """
+    if isinstance(outputs, str):
+        return [outputs]
+    if isinstance(outputs[0], str):
+        return [*outputs]
+    return [own for _, own in sorted(outputs, key=lambda pair: pair[0])]

@@ -119,6 +119,9 @@ def graph_of(
             )
         )
     start = _like(None, [names[symbol.key] for symbol in ins])
+    if isinstance(inputs, Mapping) and [*inputs] != sorted(inputs):
+        # In which order a list would have to be, JAX and a reader would not agree.
+        start = {name: name for name in inputs}
     net = Graph(tuple(nodes), start, _like(outputs, [*map(name, outs)]))
     by_name: dict[str, Any] = {names[symbol.key]: symbol for symbol in ins}
     by_name |= {names[key]: between[key].given for key in owners}

@@ -55,6 +55,7 @@ def resolved(
     loss_weights: Any,
     *,
     named: bool = True,
+    keyed: bool = False,
 ) -> dict[str, Any]:
     """Return the arguments of a trainer, for several outputs as tuples in their order.
 
@@ -66,6 +67,8 @@ def resolved(
         weighted: the weighted ones, likewise.
         loss_weights: a number for all losses, or a list or a dictionary.
         named: whether the outputs have names in the logs.
+        keyed: whether they come in a dictionary: one of losses may then leave out what
+            is not trained, as in Keras.
 
     Raises:
         ArgumentError, UnknownNameError: one of them is none of these.
@@ -81,7 +84,9 @@ def resolved(
             "dictionary of outputs, whose keys tell them apart."
         )
     several = isinstance(loss, list | tuple | Mapping)
-    chosen = _by_output("loss", loss, names) if several else (loss,) * len(names)
+    chosen = (loss,) * len(names)
+    if several:
+        chosen = _by_output("loss", loss, names, () if keyed else None)
     chosen = tuple(None if own is None else losses.get(own) for own in chosen)
     if several and not any(chosen):
         raise ArgumentError("loss is None for all outputs: give it for one at least.")

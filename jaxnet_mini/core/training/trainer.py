@@ -17,8 +17,7 @@ from jax import Array
 from jaxnet_mini.base import policies
 from jaxnet_mini.core import optimizers, transformations
 from jaxnet_mini.core.metrics import Metric
-from jaxnet_mini.core.networks import activity, protocol, serial
-from jaxnet_mini.core.networks.graph import names_are_given, output_names
+from jaxnet_mini.core.networks import activity, graph, protocol, serial
 from jaxnet_mini.core.origins import Trace
 from jaxnet_mini.core.training import frozen, goals, in_pieces, listed_step, own_step
 from jaxnet_mini.core.training.goals import Goal
@@ -97,8 +96,9 @@ class Trainer(Value):
         serial.check_layer(self.net)
         activity.check(self.net)
         own = self.loss, self.metrics, self.weighted_metrics, self.loss_weights
-        named = names_are_given(self.net)
-        for name, value in goals.resolved(self.outputs, *own, named=named).items():
+        how = {"named": graph.names_are_given(self.net)}
+        how["keyed"] = graph.outputs_are_keyed(self.net)
+        for name, value in goals.resolved(self.outputs, *own, **how).items():
             object.__setattr__(self, name, value)
         object.__setattr__(self, "optimizer", optimizers.get(self.optimizer))
         goals.check_reductions(self.goals)
@@ -111,13 +111,13 @@ class Trainer(Value):
 
         Of a class with ``call`` they are those that were known when this was made.
         """
-        return output_names(self.net)
+        return graph.output_names(self.net)
 
     @functools.cached_property
     def goals(self) -> tuple[Goal, ...]:
         """What is asked of each output."""
         given = self.loss, self.metrics, self.weighted_metrics, self.loss_weights
-        named = names_are_given(self.net)
+        named = graph.names_are_given(self.net)
         return goals.goals_of(self.outputs, *given, named=named)
 
     @property
