@@ -134,7 +134,7 @@ def _inside(layer: Any, own: Variables, here: Module) -> Iterator[Module]:
             yield from _inside(layer.layer, one, again._replace(at=at))
         return
     if type(layer) not in NETWORKS:
-        yield from _of_layer(own, here)
+        yield from _of_layer(layer, own, here)
         return
     number = 0
     for call in layer.calls:
@@ -154,10 +154,10 @@ def _length(layer: Any) -> int:
     return 1 + activated
 
 
-def _of_layer(own: Variables, here: Module) -> Iterator[Module]:
+def _of_layer(layer: Any, own: Variables, here: Module) -> Iterator[Module]:
     """Yield what has weights in a layer that is no network: it, or parts of it."""
     found: dict[str, Shapes] = defaultdict(dict)
-    part = LayerOutline("", None, (), (), *own)  # type: ignore[arg-type]
+    part = LayerOutline("", layer, (), (), *own)
     for path, like in weights.shapes([part]).items():
         within, _, word = path.removeprefix("/").rpartition("/")
         found[within][word] = tuple(like.shape)

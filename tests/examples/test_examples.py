@@ -87,6 +87,15 @@ def check_own_layer(printed: str, folder: Path) -> None:
     assert float(re.search(r"Test accuracy ([\d.]+)", printed).group(1)) > 0.9
 
 
+def test_from_torch_example_goes_there_and_back(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    printed = strict(str(ROOT / "examples/from_torch.py"), folder=tmp_path)
+    there, after, back = re.findall(r"test accuracy ([\d.]+)", printed)
+    assert float(there) > 0.9
+    assert after == back
+    assert float(re.search(r"but for (\S+) at most", printed).group(1)) < 1e-6
+
+
 @pytest.mark.long
 def test_fashion_mnist_example_reaches_what_keras_reaches(
     tmp_path: Path, fashion_mnist_folder: Path
