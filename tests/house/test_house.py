@@ -6,6 +6,7 @@ import importlib
 import importlib.metadata
 import inspect
 import re
+import tomllib
 import types
 from pathlib import Path
 
@@ -259,6 +260,18 @@ def test_no_debugging_is_left(name):
     assert not calls_of(TREES[name], "breakpoint")
     text = SOURCES[name].read_text("utf-8")
     assert not re.search(r"\b(TODO|FIXME|XXX|HACK)\b|jax\.debug", text)
+
+
+def test_extras_that_errors_name_can_be_installed():
+    text = (PACKAGE.parent / "pyproject.toml").read_text("utf-8")
+    extras = tomllib.loads(text)["project"]["optional-dependencies"]
+    named = {
+        call.args[1].value
+        for tree in TREES.values()
+        for call in calls_of(tree, "import_extra")
+        if isinstance(call.args[1], ast.Constant)
+    }
+    assert {"onnx", "plot", "stablehlo"} <= named <= {*extras}
 
 
 # What an import costs
