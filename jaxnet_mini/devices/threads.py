@@ -19,6 +19,7 @@ Sources: ``DefaultThreadPoolSize`` of XLA's ``pjrt/cpu/cpu_client.cc``;
 """
 
 import collections
+import concurrent.futures
 import contextlib
 import functools
 import os
@@ -58,6 +59,7 @@ _lock = threading.Lock()
 _known: dict["Step", bool] = {}
 _made: list[Any] = []
 _taken: collections.Counter[int] = collections.Counter()
+_shared_out = 0
 
 
 class Step(NamedTuple):
@@ -120,15 +122,34 @@ def fitting(step: Step, steps: float) -> Any:
         return None
     with _lock:
         # What was once chosen stays: a device has compiled programs of its own.
-        if step not in _known:
+        if not _shared_out and step not in _known:
             if steps * step.seconds < SECONDS:
                 return None
             _known[step] = _one_is_faster(step)
-        if not _known[step]:
+        if not (_has_bits_of_the_pool(step) if _shared_out else _known[step]):
             return None
         index = min(range(number() or 1), key=lambda index: _taken[index])
         _taken[index] += 1
         return of_one_thread(index)
+
+
+@contextlib.contextmanager
+def one_each() -> Iterator[int]:
+    """Give each fit a thread of its own, in whichever thread of Python, meanwhile.
+
+    Yields:
+        How many may train at a time: one for each core, and one alone on another
+        device, or where settings of JAX hold in this thread alone.
+    """
+    global _shared_out
+    count = (number() or 1) if are_alike() else 1
+    with _lock:
+        _shared_out += count > 1
+    try:
+        yield count
+    finally:
+        with _lock:
+            _shared_out -= count > 1
 
 
 @contextlib.contextmanager
@@ -161,6 +182,25 @@ def side_by_side(step: Step, jobs: int, seconds: float) -> list[Any]:
         if count < 2 or not _has_bits_of_the_pool(step):
             return []
         return [of_one_thread(index) for index in range(count)]
+
+
+def are_alike() -> bool:
+    """Tell whether another thread would compute with the settings of this one.
+
+    ``with jax.enable_x64(True):`` and its kin hold in one thread.
+    """
+    own = _settings()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        return own == pool.submit(_settings).result()
+
+
+def _settings() -> dict[str, Any]:
+    guards = "jax_transfer_guard"  # which `transfers.meant` sees to
+    return {
+        name: getattr(jax.config, name, None)
+        for name in jax.config.values
+        if not name.startswith(guards)
+    }
 
 
 def may_be_one(step: Step) -> bool:

@@ -6,8 +6,10 @@ _import_extra("sklearn", "sklearn")
 
 from jaxnet_mini.sklearn.classifier import DenseClassifier  # noqa: E402
 from jaxnet_mini.sklearn.regressor import DenseRegressor  # noqa: E402
+from jaxnet_mini.sklearn.search import SweepSearchCV  # noqa: E402
 
 __all__ = ["DenseClassifier", "DenseRegressor", "MLPClassifier", "MLPRegressor"]
+__all__ += ["SweepSearchCV"]
 
 MLPClassifier = DenseClassifier
 MLPRegressor = DenseRegressor

@@ -7,9 +7,6 @@ import concurrent.futures
 import dataclasses
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
-
-import jax
 
 from jaxnet_mini.base import interrupts
 from jaxnet_mini.data.plan import Plan
@@ -35,7 +32,7 @@ def places(prepared: Prepared, members: int) -> list[Prepared]:
         settings of JAX that hold in this thread alone.
     """
     feed, place = prepared.feed, prepared.place
-    if type(feed) is not Resident or place.mesh is not None or not _alike():
+    if type(feed) is not Resident or place.mesh is not None or not threads.are_alike():
         return []
     plan: Plan = prepared.plan((0,))
     step = step_of(prepared.outline, min(prepared.batch_size, prepared.rows))
@@ -95,22 +92,3 @@ def run(
         except BaseException:
             stop.set()
             raise
-
-
-def _alike() -> bool:
-    """Tell whether another thread would compute with the settings of this one.
-
-    ``with jax.enable_x64(True):`` and its kin hold in one thread.
-    """
-    own = _settings()
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        return own == pool.submit(_settings).result()
-
-
-def _settings() -> dict[str, Any]:
-    guards = "jax_transfer_guard"  # which `transfers.meant` sees to
-    return {
-        name: getattr(jax.config, name, None)
-        for name in jax.config.values
-        if not name.startswith(guards)
-    }

@@ -17,7 +17,6 @@ from jaxnet_mini.callbacks import EarlyStopping
 from jaxnet_mini.devices import threads
 from jaxnet_mini.devices.threads import Step
 from jaxnet_mini.loops import epochs
-from jaxnet_mini.sweeps import side_by_side
 
 pytestmark = several_cores
 
@@ -90,17 +89,9 @@ def test_callbacks_of_a_user_are_called_in_one_thread(where):
 
 def test_settings_of_this_thread_alone_hold_for_all(where, monkeypatch):
     with jax.default_matmul_precision("bfloat16"):
-        assert side_by_side._settings() != in_another_thread(side_by_side._settings)
+        assert not threads.are_alike()
         swept(epochs=1)
     assert {device for _, device in where} == {None}
-
-
-def in_another_thread(job):
-    found = []
-    thread = threading.Thread(target=lambda: found.append(job()))
-    thread.start()
-    thread.join()
-    return found[0]
 
 
 def test_examples_are_not_copied_for_each_core():
