@@ -6,10 +6,10 @@ import jax
 
 from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.composed import Composed, indexed
-from jaxnet_mini.core.networks.graph import names_in, output_names
+from jaxnet_mini.core.networks.graph import graph, names_in, output_names
 from jaxnet_mini.core.networks.serial import INPUT, serial
 from jaxnet_mini.core.networks.symbolic import INPUT as UNNAMED
-from jaxnet_mini.core.types import Layer, Params, State, Variables
+from jaxnet_mini.core.types import Layer, Params, State, Variables, is_shape
 
 
 class Described(NamedTuple):
@@ -80,9 +80,9 @@ def describe(
         name: of the whole; by default that of the network.
     """
     if not isinstance(net, Composed):
-        outer = serial(net)
-        (own,) = outer.names
-        net, params, state = outer, {own: params}, {own: state} if state else {}
+        net = _network_of(net, input_shape)
+        (own,) = net.names
+        params, state = {own: params}, {own: state} if state else {}
     shapes = net.named_inputs(
         input_shape if isinstance(input_shape, dict) else tuple(input_shape)
     )
@@ -95,3 +95,13 @@ def describe(
             tuple(shape), jax.dtypes.canonicalize_dtype(dtype)
         )
     return Described(net, Variables(params, state), inputs, name or net.name or "net")
+
+
+def _network_of(layer: Layer, input_shape: Any) -> Composed:
+    """Return a network of one layer."""
+    alone = serial(layer)
+    if is_shape(tuple(input_shape)):
+        return alone
+    (own,) = alone.names
+    names = tuple(f"input_{number}" for number in range(1, len(input_shape) + 1))
+    return graph({own: (layer, names)}, inputs=names)

@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
+import jax
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
@@ -34,10 +35,9 @@ class Tensor:
         """The number of axes, with that of the batch."""
         return len(self.shape) + 1
 
-    @property
-    def is_float(self) -> bool:
-        """Whether its numbers are floats."""
-        return self.dtype.kind == "f"
+    def like(self) -> jax.ShapeDtypeStruct:
+        """Return what stands for a batch of it, of two rows."""
+        return jax.ShapeDtypeStruct((2, *self.shape), self.dtype)
 
 
 class Nodes:
@@ -86,12 +86,13 @@ class Nodes:
         """Return the name of numbers that are the same for all who ask for them."""
         array = np.asarray(value, dtype)
         key = array.dtype.str, array.shape, array.tobytes()
-        return self._shared.setdefault(key, "") or self._store("constant", array, key)
+        return self._shared.get(key) or self._store("constant", array, key)
 
     def weight(self, name: str, value: Any) -> str:
         """Return the name of an array of the layer that is being written."""
         path = f"{self.path}/{name}"
-        return self._shared.setdefault(path, "") or self._store(path, value, path)
+        key = path, np.shape(value)
+        return self._shared.get(key) or self._store(path, value, key)
 
     def _store(self, name: str, value: Any, key: Any) -> str:
         array: NDArray[Any] = np.asarray(value, order="C")
@@ -104,13 +105,13 @@ class Nodes:
         wanted = np.dtype(dtype)
         if x.dtype == wanted:
             return x
-        return Tensor(self.add("Cast", x.name, to=self._kind(wanted)), x.shape, wanted)
+        return Tensor(self.add("Cast", x.name, to=self.kind(wanted)), x.shape, wanted)
 
     def info(self, x: Tensor) -> Any:
         """Return what says of an input or output which kind it is."""
         shape = [ROWS, *x.shape]
         make = self._onnx.helper.make_tensor_value_info
-        return make(x.name, self._kind(x.dtype), shape)
+        return make(x.name, self.kind(x.dtype), shape)
 
     def output(self, name: str, x: Tensor) -> Tensor:
         """Return an output of the graph of a reserved name."""
@@ -125,8 +126,9 @@ class Nodes:
         self._outputs.add(name)
         return Tensor(name, x.shape, x.dtype)
 
-    def _kind(self, dtype: np.dtype[Any]) -> int:
-        kind: int = self._onnx.helper.np_dtype_to_tensor_dtype(dtype)
+    def kind(self, dtype: Any) -> int:
+        """Return the number of a dtype in ONNX."""
+        kind: int = self._onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
         return kind
 
     def _unique(self, name: str) -> str:

@@ -3,7 +3,6 @@
 Source: https://onnx.ai/onnx/operators/.
 """
 
-import functools
 import json
 import operator
 from collections.abc import Sequence
@@ -12,18 +11,22 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxnet_mini.base.arguments import check_flag
 from jaxnet_mini.base.version import __version__
 from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.composed import Composed
 from jaxnet_mini.core.networks.ensemble import Ensemble
 from jaxnet_mini.core.networks.graph import NETWORKS
+from jaxnet_mini.core.networks.operations import Operation
 from jaxnet_mini.core.networks.repeat import Repeat
 from jaxnet_mini.core.networks.sources import results
 from jaxnet_mini.core.types import Layer, Params, State, Variables
-from jaxnet_mini.errors import LayerError, import_extra
+from jaxnet_mini.errors import ArgumentError, LayerError, import_extra
 from jaxnet_mini.export.described import Described, describe
-from jaxnet_mini.export.nodes import Nodes, Tensor
-from jaxnet_mini.export.onnx_layers import WRITERS, Written, refused
+from jaxnet_mini.export.nodes import ROWS, Nodes, Tensor
+from jaxnet_mini.export.onnx_functions import refused
+from jaxnet_mini.export.onnx_layers import WRITERS, Written
+from jaxnet_mini.export.onnx_operations import operation
 
 OPSET = 20
 """The version of the operators: the first with `Gelu`; ONNX Runtime has it from 1.17
@@ -38,6 +41,7 @@ def to_onnx(
     *,
     name: str | None = None,
     classes: Sequence[str] = (),
+    trace: bool = False,
 ) -> Any:
     """Return a network as an ``onnx.ModelProto``, for any number of rows.
 
@@ -53,11 +57,14 @@ def to_onnx(
         state: what it remembers.
         name: of the graph.
         classes: what outputs stand for, in order; kept in the metadata.
+        trace: whether jax2onnx traces the whole, functions of your own too, and chooses
+            the operators, which then are many small ones.
 
     Raises:
         LayerError: a layer computes what no operator of the standard does, such as a
-            function of your own.
-        MissingExtraError: onnx is not installed.
+            function of your own, and nothing is to be traced.
+        ArgumentError: ``classes`` is a text, or ``trace`` no flag.
+        MissingExtraError: onnx is not installed, or to trace jax2onnx.
 
     >>> import jaxnet_mini as jn
     >>> net = jn.serial(jn.Dense(8, "relu"), jn.Dense(3, "softmax"))
@@ -67,11 +74,46 @@ def to_onnx(
     ['Gemm', 'Relu', 'Gemm', 'Softmax']
     """
     described = describe(net, params, input_shape, state, name=name)
-    return proto(described, classes)
+    return proto(described, classes, trace)
 
 
-def proto(model: Described, classes: Sequence[str] = ()) -> Any:
+def proto(model: Described, classes: Sequence[str] = (), trace: bool = False) -> Any:
     """Return the ``onnx.ModelProto`` of what is described; see `to_onnx`."""
+    onnx = import_extra("onnx", "onnx")
+    if isinstance(classes, str):
+        raise ArgumentError(f"classes must be a list of names, not {classes!r}.")
+    made = (_traced if check_flag("trace", trace) else _of_layers)(model)
+    metadata = {"jaxnet_mini": __version__}
+    if len(classes):
+        metadata["classes"] = json.dumps([str(own) for own in classes])
+    made.producer_name, made.producer_version = "jaxnet_mini", __version__
+    onnx.helper.set_model_props(made, metadata)
+    return made
+
+
+def encoded(
+    model: Described, classes: Sequence[str] = (), trace: bool = False
+) -> bytes:
+    """Return a file's contents."""
+    contents: bytes = proto(model, classes, trace).SerializeToString()
+    return contents
+
+
+def _traced(model: Described) -> Any:
+    jax2onnx = import_extra("jax2onnx", "jax2onnx")
+    given = [
+        jax.ShapeDtypeStruct((ROWS, *own.shape), own.dtype)
+        for own in model.inputs.values()
+    ]
+
+    def run(*x: Any) -> Any:
+        return jax.tree.leaves(model.predict(x if len(x) > 1 else x[0]))
+
+    named = {"input_names": [*model.inputs], "output_names": [*model.outputs]}
+    return jax2onnx.to_onnx(run, given, model_name=model.name, opset=OPSET, **named)
+
+
+def _of_layers(model: Described) -> Any:
     onnx = import_extra("onnx", "onnx")
     nodes = Nodes((*model.inputs, *model.outputs))
     inputs = [
@@ -90,24 +132,8 @@ def proto(model: Described, classes: Sequence[str] = ()) -> Any:
         nodes.constants,
     )
     opsets = [onnx.helper.make_opsetid("", OPSET)]
-    made = onnx.helper.make_model(
-        graph,
-        opset_imports=opsets,
-        ir_version=onnx.helper.find_min_ir_version_for(opsets),
-        producer_name="jaxnet_mini",
-        producer_version=__version__,
-    )
-    metadata = {"jaxnet_mini": __version__}
-    if classes:
-        metadata["classes"] = json.dumps([str(own) for own in classes])
-    onnx.helper.set_model_props(made, metadata)
-    return made
-
-
-def encoded(model: Described, classes: Sequence[str] = ()) -> bytes:
-    """Return a file's contents."""
-    contents: bytes = proto(model, classes).SerializeToString()
-    return contents
+    version = onnx.helper.find_min_ir_version_for(opsets)
+    return onnx.helper.make_model(graph, opset_imports=opsets, ir_version=version)
 
 
 def _written(nodes: Nodes, layer: Any, own: Variables, x: Any, training: bool) -> Any:
@@ -122,8 +148,9 @@ def _written(nodes: Nodes, layer: Any, own: Variables, x: Any, training: bool) -
         return x
     if type(layer) is Ensemble:
         return _mean(nodes, layer, own, x)
-    if type(layer) not in WRITERS:
-        raise refused(nodes, layer)
+    write = operation if type(layer) is Operation else WRITERS.get(type(layer))
+    if write is None:
+        raise refused(nodes, repr(layer))
     if training and (protocol.has_state(layer) or hasattr(layer, "strength")):
         raise LayerError(
             f"layer {nodes.path!r}: {layer!r} is called with training=True, and acts "
@@ -131,14 +158,14 @@ def _written(nodes: Nodes, layer: Any, own: Variables, x: Any, training: bool) -
             "no operator does: call it without."
         )
     params, state = own
-    given = jax.tree.map(
-        lambda one: jax.ShapeDtypeStruct((2, *one.shape), one.dtype), x
-    )
-    if protocol.has_state(layer):
-        y = jax.eval_shape(lambda x: layer.update(params, state, x)[0], given)
-    else:
-        y = jax.eval_shape(functools.partial(layer.apply, params), given)
-    name = WRITERS[type(layer)](Written(nodes, layer, {**params, **state}), x)
+
+    def run(x: Any) -> Any:  # in the dtype of the parameters, whatever a policy says
+        if protocol.has_state(layer):
+            return layer.update(params, state, x)[0]
+        return layer.apply(params, x)
+
+    y = jax.eval_shape(run, jax.tree.map(Tensor.like, x))
+    name = write(Written(nodes, layer, {**params, **state}, y), x)
     return Tensor(name, y.shape[1:], np.dtype(y.dtype))
 
 

@@ -1069,7 +1069,8 @@ class Model:
                 None for what the end of the name says.
             options: ``classes``, names of what outputs stand for, in order; and what
                 else `jaxnet_mini.export.to_onnx` and
-                `jaxnet_mini.export.to_stablehlo` take, such as ``batch_size``.
+                `jaxnet_mini.export.to_stablehlo` take, such as ``trace`` or
+                ``batch_size``.
 
         Raises:
             StateError: the input shape, and so the weights, are not known yet.

@@ -1,15 +1,24 @@
 """Exported to ONNX, a net gives elsewhere what it gives here."""
 
+import dataclasses
 import json
 
+import jax.numpy as jnp
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from in_onnx import compare, in_onnxruntime, variables
 
 import jaxnet_mini as jn
-from jaxnet_mini.errors import ArgumentError, UnknownNameError
+from jaxnet_mini import layers
+from jaxnet_mini.core.networks.ensemble import Ensemble
+from jaxnet_mini.errors import ArgumentError, LayerError, StateError, UnknownNameError
+from jaxnet_mini.export import to_onnx
 from jaxnet_mini.export.__main__ import main
+from jaxnet_mini.layers import Dense
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
 def model():
@@ -52,4 +61,149 @@ def test_what_cannot_be_meant_is_refused(tmp_path):
         model().export(tmp_path / "small.bin", format="onn")
     with pytest.raises(ArgumentError, match=r"no option 'clases'.*classes"):
         model().export(tmp_path / "small.onnx", clases=["a"])
+    with pytest.raises(ArgumentError, match=r"classes must be a list.*'ab'"):
+        model().export(tmp_path / "small.onnx", classes="ab")
+    with pytest.raises(StateError, match="the input shape is not known"):
+        jn.Sequential([Dense(2)]).export(tmp_path / "small.onnx")
     assert not list(tmp_path.iterdir())
+
+
+class Twice(layers.Layer):
+    def call(self, x):
+        return x + x
+
+
+class Wider(Dense):
+    """More than a Dense, it might be."""
+
+
+class Whole(jn.Model):
+    def __init__(self):
+        super().__init__()
+        self.last = Dense(2)
+
+    def call(self, x):
+        return self.last(x)
+
+
+def of_own_class():
+    own = Whole()
+    own.build((None, 4))
+    return own
+
+
+def stacked(*own):
+    return jn.Sequential([layers.Input((4,)), *own])
+
+
+def in_training(layer):
+    x = layers.Input((4,))
+    return jn.Model(x, layer(x, training=True))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (
+            lambda: stacked(Dense(2, lambda x: x)),
+            r"'dense'.*function <function .*lambda",
+        ),
+        (lambda: stacked(layers.Activation(jnp.sin)), "'activation'.*function"),
+        (lambda: stacked(Twice()), "'twice'.*no operator for Twice"),
+        (lambda: stacked(Wider(2)), r"'wider'.*Wider\(2\)"),
+        (lambda: stacked(jn.residual(Twice())), "'graph/body'.*Twice"),
+        (of_own_class, r"'whole'.*Whole\(\)"),
+        (lambda: in_training(layers.Dropout(0.5)), "'dropout'.*training=True"),
+        (lambda: in_training(layers.BatchNormalization()), "training=True"),
+    ],
+)
+def test_what_no_operator_does_is_refused_by_name(make, words, tmp_path):
+    with pytest.raises(LayerError, match=words):
+        make().export(tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_layer_is_one_operator_and_its_weights_go_by_their_paths():
+    block = jn.serial(Dense(4, "gelu"), layers.BatchNormalization(), name="block")
+    shared = Dense(4, "relu", trainable=False)
+    x, z = layers.Input((4,), name="x"), layers.Input((4,), name="z")
+    both = layers.Concatenate(name="both")([shared(x), shared(z)])
+    deep = layers.LayerNormalization(name="deep")(both)
+    last = jn.Dense(2, "softmax", name="last")(layers.Dropout(0.5)(deep))
+    model = jn.Model([x, z], {"wide": both, "p": last})
+    params, _ = variables(model.net, ((4,), (4,)), np.random.default_rng(0))
+    found = to_onnx(model.net, params, ((4,), (4,)))
+    assert [own.name for own in found.graph.input] == ["x", "z"]
+    assert [own.name for own in found.graph.output] == ["p", "wide"]
+    assert [own.op_type for own in found.graph.node] == [
+        *("Gemm", "Relu", "Gemm", "Relu", "Concat"),
+        *("LayerNormalization", "Gemm", "Softmax"),
+    ]
+    assert sorted(own.name for own in found.graph.initializer) == [
+        *("deep/beta", "deep/gamma", "dense/bias", "dense/kernel"),
+        *("last/bias", "last/kernel"),
+    ]
+    net = jn.serial(block, jn.repeat(block, 2))
+    params, state = variables(net, (4,), np.random.default_rng(0))
+    found = to_onnx(net, params, (4,), state)
+    operators = [own.op_type for own in found.graph.node]
+    assert operators == ["Gemm", "Gelu", "BatchNormalization"] * 3
+    names = {own.name for own in found.graph.initializer}
+    assert {"block/dense/kernel", "repeat/1/dense/kernel"} < names
+    assert found.graph.output[0].name == "repeat"
+
+
+def test_what_is_given_out_twice_or_passed_on_has_a_name_of_its_own():
+    net = jn.graph({"same": (layers.Identity(), "x")}, outputs=("same", "same"))
+    x = np.ones((1000, 2), np.float32)
+    found = compare(net, (2,), x, np.random.default_rng(0))
+    assert [own.name for own in found.graph.output] == ["same", "same_call_1"]
+
+
+def test_an_ensemble_answers_as_one():
+    nets = jn.serial(Dense(2, "tanh")), jn.serial(Dense(3), Dense(2))
+    x = np.random.default_rng(0).normal(size=(1000, 4)).astype(np.float32)
+    compare(Ensemble(nets, (2, 1)), (4,), x, np.random.default_rng(0))
+
+
+def test_inputs_are_of_the_dtype_that_is_declared_or_of_categories(tmp_path):
+    pixels = layers.Input((4,), name="pixels", dtype="uint8")
+    word = layers.Input((1,), name="word")
+    code = layers.Flatten()(layers.Embedding(5, 2)(word))
+    y = Dense(2)(layers.Concatenate()([layers.Rescaling(1 / 255)(pixels), code]))
+    model, path = jn.Model([pixels, word], y), tmp_path / "model.onnx"
+    model.export(path)
+    session = onnxruntime.InferenceSession(path)
+    types = {own.name: own.type for own in session.get_inputs()}
+    assert types == {"pixels": "tensor(uint8)", "word": "tensor(int32)"}
+    rng = np.random.default_rng(0)
+    x = {
+        "pixels": rng.integers(0, 256, (7, 4)).astype(np.uint8),
+        "word": rng.integers(0, 5, (7, 1)).astype(np.int32),
+    }
+    (found,) = session.run(None, x)
+    np.testing.assert_allclose(found, model.predict(x), rtol=1e-6, atol=1e-6)
+
+
+def test_what_computes_in_bfloat16_here_computes_in_float32_there():
+    net = jn.serial(Dense(8, "relu"), Dense(2), dtype="mixed_bfloat16")
+    params, _ = variables(net, (4,), np.random.default_rng(0))
+    x = np.random.default_rng(0).normal(size=(7, 4)).astype(np.float32)
+    (found,) = in_onnxruntime(to_onnx(net, params, (4,)))({"input_layer": x})
+    assert found.dtype == np.float32
+    wide = dataclasses.replace(net, dtype=None).apply(params, x)
+    np.testing.assert_allclose(found, wide, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.long
+def test_functions_of_a_users_own_are_traced_where_that_is_asked(tmp_path):
+    """And a softmax is one operator or many by how it was imported."""
+    pytest.importorskip("jax2onnx")
+    model = stacked(Dense(3, "relu"), layers.Lambda(jnp.sin), Dense(2, "softmax"))
+    model.export(tmp_path / "model.onnx", trace=True, classes=["no", "yes"])
+    found = onnx.load(tmp_path / "model.onnx")
+    onnx.checker.check_model(found, full_check=True)
+    x = np.random.default_rng(0).normal(size=(7, 4)).astype(np.float32)
+    (y,) = in_onnxruntime(found)({"input_layer": x})
+    np.testing.assert_allclose(y, model.predict(x), rtol=1e-6, atol=1e-6)
+    assert len(found.graph.node) > 8

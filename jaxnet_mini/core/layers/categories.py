@@ -148,6 +148,7 @@ class CategoryEncoding(Base):
         outside = jnp.expand_dims(index >= self.num_tokens, -1)
         hot = jnp.where(outside, math.nan, hot)
         if self.output_mode != "one_hot":
-            several = jnp.sum if self.output_mode == "count" else jnp.max
-            hot = several(hot, axis=-2)
+            hot = jnp.sum(hot, axis=-2)
+        if self.output_mode == "multi_hot":
+            hot = jnp.sign(hot)  # the largest of many loses NaN on a CPU
         return hot.reshape(x.shape[0], *shape)
