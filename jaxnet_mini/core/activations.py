@@ -48,7 +48,8 @@ from jax import Array
 
 from jaxnet_mini.base.arguments import is_function
 from jaxnet_mini.core.fields import Checked
-from jaxnet_mini.errors import ArgumentError, find
+from jaxnet_mini.core.types import Shape
+from jaxnet_mini.errors import ArgumentError, ShapeError, find, short
 
 __all__ = ["celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid"]
 __all__ += ["hard_silu", "hard_tanh", "leaky_relu", "linear", "log_sigmoid"]
@@ -216,6 +217,30 @@ def get(activation: str | Activation | None) -> Activation:
         f"activation must be a name, a callable or None, not {activation!r}: "
         'write for example activation="relu".'
     )
+
+
+def applied(layer: Any, function: Activation, x: Array) -> Array:
+    """Return what an activation of a layer makes of a batch.
+
+    Raises:
+        ShapeError: that is of another shape, or no array.
+    """
+    y = function(x)
+    if getattr(y, "shape", None) != x.shape:
+        made = short(y) if y is None or not hasattr(y, "shape") else f"shape {y.shape}"
+        raise ShapeError(
+            f"the activation of {layer!r} made {made} of a batch of shape {x.shape}, "
+            "and must keep the shape: put what changes it into layers.Lambda(function)."
+        )
+    return y
+
+
+def check_shape(layer: Any, activation: Any, shape: Shape) -> None:
+    """Raise a ShapeError where a user's activation will not keep a shape."""
+    if callable(activation):
+        batch = jax.ShapeDtypeStruct((2, *shape), jnp.result_type(float))
+        function = functools.partial(applied, layer, get(activation))
+        jax.eval_shape(function, batch)
 
 
 def _given(_: str, value: Any) -> Any:

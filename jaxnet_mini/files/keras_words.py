@@ -162,6 +162,7 @@ def _layer(part: LayerOutline, config: Json, within: str) -> dict[str, Json]:
     else:
         written = translated(config, where)
         kept = {"trainable": True, "dtype": within} | written["config"]
+        kept.pop("broadcasts", None)  # which changes no shape that has been
         written["config"] = named | kept | named
     if part.params or part.state:
         shapes = {"input_shape": [None, *part.input_shape]}

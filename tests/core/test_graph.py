@@ -138,6 +138,8 @@ def test_residual_and_parallel():
     _, params = net.init(KEY, (3,))
     inner = jn.serial(Dense(8, "relu"), Dense(3))
     assert_close(net.apply(params, A), A + inner.apply(params["body"], A))
+    with raises_text(ShapeError, "inputs of the shapes (3,), (1,) are added, which"):
+        jn.residual(Dense(1)).init(KEY, (3,))  # which would be repeated
     sides = jn.parallel(Dense(2), Dense(4), name="sides")
     shape, params = sides.init(KEY, (3,))
     parts = [Dense(n).apply(params[k], A) for n, k in ((2, "dense"), (4, "dense_1"))]

@@ -237,3 +237,23 @@ def test_a_model_without_weights_can_be_fit():
     history = model.fit(x, x, epochs=2, batch_size=4, verbose=0).history
     expected = np.mean(np.minimum(x, 0) ** 2)
     np.testing.assert_allclose(history["loss"], [expected, expected], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("function", "made"),
+    [
+        (lambda x: None, "None"),
+        (lambda x: 1.0, "1.0"),
+        (lambda x: x.sum(-1), "shape (2,)"),
+        (jn.activations.glu, "shape (2, 2)"),
+    ],
+)
+def test_an_activation_keeps_the_shape(function, made):
+    """Else a row of losses would be repeated, or None come to the next layer."""
+    for layer in (jn.Dense(4, function), jn.Activation(function)):
+        text = f"made {made} of a batch of shape (2, 4), and must keep the shape: put"
+        with raises_text(ShapeError, text):
+            jn.Sequential([layer]).build((None, 4))
+    _, params = jn.Dense(4).init(KEY, (4,))
+    with raises_text(ShapeError, "and must keep the shape"):
+        jn.Dense(4, function).apply(params, jnp.ones((2, 4)))

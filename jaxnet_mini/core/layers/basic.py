@@ -134,8 +134,13 @@ class _Activating(Base):
         own = {name: getattr(self, name) for name in fields}
         return functools.partial(type(self).formula, **own)
 
+    def _output_shape(self, input_shape: Shape) -> Shape:
+        own = getattr(self, "activation", None)
+        activations.check_shape(self, own, input_shape)
+        return input_shape
+
     def forward(self, params: Params, x: Array) -> Array:
-        return self.function(as_float(x))
+        return activations.applied(self, self.function, as_float(x))
 
 
 @dataclass(frozen=True, repr=False)
@@ -149,6 +154,7 @@ class Activation(_Activating):
     Raises:
         UnknownNameError: no activation has this name.
         ArgumentError: neither a name nor a function.
+        ShapeError: the function does not keep the shape.
 
     Source: https://keras.io/api/layers/core_layers/activation/
 

@@ -36,8 +36,9 @@ class Dense(Base):
 
     Raises:
         ArgumentError: one is none of these, or a name is unknown.
-        ShapeError: ``init`` for examples without an axis, and ``apply`` to others than
-            those that the kernel was made for.
+        ShapeError: ``init`` for examples without an axis or an activation that does
+            not keep the shape, and ``apply`` to others than those that the kernel was
+            made for.
 
     Source: https://keras.io/api/layers/core_layers/dense/
 
@@ -65,7 +66,9 @@ class Dense(Base):
         params = {"kernel": self._initial("kernel", kernel_key, (features, self.units))}
         if self.use_bias:
             params["bias"] = self._initial("bias", bias_key, (self.units,))
-        return (*input_shape[:-1], self.units), params
+        output_shape = (*input_shape[:-1], self.units)
+        activations.check_shape(self, self.activation, output_shape)
+        return output_shape, params
 
     def forward(self, params: Params, x: Array) -> Array:
         kernel = params["kernel"]
@@ -77,4 +80,4 @@ class Dense(Base):
         y = jnp.dot(x.astype(kernel.dtype), kernel)
         if self.use_bias:
             y = y + along((y.ndim - 1,), params["bias"], y)
-        return activations.get(self.activation)(y)
+        return activations.applied(self, activations.get(self.activation), y)

@@ -8,7 +8,7 @@ that of the result.
 import abc
 import functools
 import operator
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Annotated, Any, ClassVar
 
 import jax
@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.arguments import as_integer
-from jaxnet_mini.core.fields import Checked, Flag
+from jaxnet_mini.core.fields import Checked, Flag, Newer
 from jaxnet_mini.core.layers.base import Base
 from jaxnet_mini.core.types import Params, Shape, as_alike
 from jaxnet_mini.errors import ArgumentError, ShapeError, short
@@ -99,10 +99,14 @@ class _Merge(_OfSeveral):
         return merged
 
 
+@dataclass(frozen=True, repr=False)
 class Add(_Merge):
     """The sum of the inputs, element by element: ``x[0] + x[1] + ...``.
 
     Inputs: a tuple of arrays ``(batch, ...)`` whose shapes go together, see above.
+
+    Args:
+        broadcasts: False for inputs that must be of one shape.
 
     Raises:
         ShapeError: one array alone, or shapes that do not fit together.
@@ -113,7 +117,20 @@ class Add(_Merge):
     Array([[4., 7.]], dtype=float32)
     """
 
+    _: KW_ONLY
+    broadcasts: Newer[Flag] = True
+
     combine = operator.add
+
+    def _output_shape(self, input_shape: Any) -> Shape:
+        shapes = dict.fromkeys(map(tuple, input_shape))
+        if len(shapes) > 1 and not self.broadcasts:
+            raise ShapeError(
+                f"inputs of the shapes {', '.join(map(str, shapes))} are added, which "
+                "must be one: let the last of the layers give the shape that the first "
+                "takes."
+            )
+        return super()._output_shape(input_shape)
 
 
 class Subtract(_Merge):

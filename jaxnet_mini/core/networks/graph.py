@@ -353,6 +353,7 @@ def residual(*layers: Layer, name: str | None = None) -> Graph:
 
     Raises:
         ArgumentError: there are no layers.
+        ShapeError: ``init``, where the last gives another shape.
 
     Source: He et al. 2015, https://arxiv.org/abs/1512.03385
 
@@ -365,8 +366,8 @@ def residual(*layers: Layer, name: str | None = None) -> Graph:
     """
     check_some("residual", layers)
     body = layers[0] if len(layers) == 1 else serial(*layers)
-    nodes: dict[str, Any] = {"body": (body, "x"), "add": (Add(), ("x", "body"))}
-    return graph(nodes, name=name)
+    add = Add(broadcasts=False)
+    return graph({"body": (body, "x"), "add": (add, ("x", "body"))}, name=name)
 
 
 def parallel(
