@@ -46,9 +46,10 @@ SECONDS = 1.0
 RATE = 1e11
 """Floating point operations of a core in a second, about, for that estimate."""
 
-MOST_ROWS, MOST_SIZE = 512, 2**27
-"""With more rows the bits of a step depend on the number of threads; products of more
-multiplications are faster on the pool wherever its cores are."""
+MOST_ROWS, LEAST_SIZE, MOST_SIZE = 512, 2**13, 2**27
+"""With more rows the bits of a step depend on the number of threads. Products of fewer
+multiplications are never handed out (where Eigen's cost is below ``kStartupCycles``),
+and those of more are faster on the pool wherever its cores are."""
 
 MUCH = 0.8
 """One thread is taken where it needs less than this share of the pool's time: between
@@ -118,7 +119,7 @@ def fitting(step: Step, steps: float) -> Any:
         step: what each step computes.
         steps: how many there will be, about.
     """
-    if not may_be_one(step) or max(step.sizes) > MOST_SIZE:
+    if not may_be_one(step) or not LEAST_SIZE <= max(step.sizes) <= MOST_SIZE:
         return None
     with _lock:
         # What was once chosen stays: a device has compiled programs of its own.

@@ -170,6 +170,8 @@ def test_a_short_fit_is_not_worth_a_choice_unless_it_was_made(choose, monkeypatc
         assert not threads._taken[0]
     assert threads.own_of(jax.device_put(X, device)) is device
     assert threads.fitting(STEP._replace(rows=513), 1e9) is None
+    # Batches without an end are no reason to time what is never handed out.
+    assert threads.fitting(Step(31, ((16, 16), (8, 8))), 1e18) is None
 
 
 def differs(step):
