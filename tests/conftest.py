@@ -24,7 +24,7 @@ import pytest
 # A program of its own, for an environment with atheris.
 collect_ignore = ["fuzz/fuzz_files.py"]
 
-pytest_plugins = ["conformance.plugin"]
+pytest_plugins = ["compiling", "conformance.plugin"]
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -138,21 +138,6 @@ def amount(request: pytest.FixtureRequest) -> Callable[..., int]:
         return long if request.config.getoption("--long") else quick
 
     return chosen
-
-
-@pytest.fixture(scope="module")
-def quick_compilation() -> Iterator[None]:
-    """Programs that are compiled quickly rather than well, for a whole file.
-
-    For what is compared with an oracle to a tolerance: nearly all the time there is
-    that of compiling. No program of such a file is left to others, which may look at
-    bits, and it takes none of theirs.
-    """
-    jax.clear_caches()
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-    jax.clear_caches()
 
 
 @contextlib.contextmanager
