@@ -43,8 +43,9 @@ NPROC = "NPROC"
 SECONDS = 1.0
 """What takes less, by our estimate, is not worth a choice, which takes 0.2."""
 
-RATE = 1e11
-"""Floating point operations of a core in a second, about, for that estimate."""
+RATE, BESIDES = 1e11, 1e-6
+"""Floating point operations of a core in a second, and what a product takes besides,
+about, for that estimate: of the smallest that is nearly all."""
 
 MOST_ROWS, LEAST_SIZE, MOST_SIZE = 512, 2**13, 2**27
 """With more rows the bits of a step depend on the number of threads. Products of fewer
@@ -88,7 +89,7 @@ class Step(NamedTuple):
     @property
     def seconds(self) -> float:
         """How long it takes on one thread, about."""
-        return self.operations / RATE
+        return self.operations / RATE + 3 * len(self.kernels) * BESIDES
 
 
 def number() -> int | None:
