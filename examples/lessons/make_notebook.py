@@ -130,7 +130,7 @@ def plain(outputs: list[Any]) -> list[Any]:
     for output in outputs:
         if "<pre " in output.get("data", {}).get("text/html", ""):
             text = re.sub(r"\x1b\[[\d;]*m", "", output.data["text/plain"])
-            output = new_output("stream", name="stdout", text=text)
+            output = new_output("stream", name="stdout", text=f"{text.rstrip()}\n")
         if kept and kept[-1].get("name") == output.get("name", "no stream"):
             kept[-1].text += output.text
             continue

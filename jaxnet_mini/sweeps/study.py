@@ -77,8 +77,10 @@ class Sampler:
                     trials.append(self.study.ask(self._distributions))
                 yield [made.of(trial.params, trial) for trial in trials]
             finally:
+                known = self.study.get_trials(deepcopy=False)
                 for trial in trials:
-                    self.study.tell(trial, state=_states().FAIL, skip_if_finished=True)
+                    if not known[trial.number].state.is_finished():
+                        self.study.tell(trial, state=_states().FAIL)
 
     def tell(self, trial: Any, value: float, pruned: bool) -> None:
         """Tell the study how a member ended.

@@ -4,6 +4,7 @@ One process answers for all that it can: the examples on one device run in it as
 programs, one after another, and so do the blocks of the README.
 """
 
+import importlib.util
 import json
 import re
 from pathlib import Path
@@ -55,6 +56,8 @@ COMMANDS = (
     "data_parallel --digits",
     "streaming --rows 90000 --epochs 2 --file kept.npy",
 )
+if importlib.util.find_spec("optuna"):  # an extra
+    COMMANDS += ("optuna_sweep --trials 12 --epochs 5",)
 
 
 def test_examples_on_one_device(tmp_path: Path) -> None:
@@ -161,6 +164,24 @@ def test_data_parallel_example_agrees_on_eight_virtual_devices(tmp_path: Path) -
     held = "dense/kernel is (64, 512), and each device holds (64, 256)"
     assert held in printed
     assert "virtual" not in printed
+
+
+def check_optuna_sweep(printed: str, folder: Path) -> None:
+    check_study(printed)
+    assert printed.count("fell behind in epoch") >= 1
+
+
+def check_study(printed: str) -> None:
+    summary, best = printed.splitlines()[-2:]
+    assert re.fullmatch(r"12 trials, [1-5] of them ended early", summary)
+    assert float(best.rpartition(" ")[2]) > 0.8
+
+
+@pytest.mark.long
+def test_optuna_prunes_fits_as_it_does_for_keras(tmp_path: Path) -> None:
+    pytest.importorskip("optuna_integration")
+    command = (str(ROOT / "examples" / "optuna_sweep.py"), "--fits", "--trials", "12")
+    check_study(run(*command, "--epochs", "5", folder=tmp_path))
 
 
 def check_data_parallel(printed: str, folder: Path) -> None:
