@@ -7,9 +7,14 @@ _import_extra("sklearn", "sklearn")
 from jaxnet_mini.sklearn.classifier import DenseClassifier  # noqa: E402
 from jaxnet_mini.sklearn.regressor import DenseRegressor  # noqa: E402
 from jaxnet_mini.sklearn.search import SweepSearchCV  # noqa: E402
+from jaxnet_mini.sklearn.wrap import (  # noqa: E402
+    ModelClassifier,
+    ModelRegressor,
+    wrap,
+)
 
 __all__ = ["DenseClassifier", "DenseRegressor", "MLPClassifier", "MLPRegressor"]
-__all__ += ["SweepSearchCV"]
+__all__ += ["ModelClassifier", "ModelRegressor", "SweepSearchCV", "wrap"]
 
 MLPClassifier = DenseClassifier
 MLPRegressor = DenseRegressor
