@@ -69,6 +69,7 @@ def check_equal(theirs, ours, X=X):
         np.testing.assert_allclose(own, other, atol=2e-4)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", CASES)
 def test_fits_are_those_of_scikit_learn(name):
     y, options = CASES[name]
@@ -80,6 +81,7 @@ def test_fits_are_those_of_scikit_learn(name):
         np.testing.assert_allclose(ours.predict_proba(X), probabilities, atol=1e-4)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("y", [DIGITS, DIGITS % 2, VALUES], ids=["10", "2", "values"])
 def test_weights_are_those_of_scikit_learn(y):
     """But for the penalty, which their scale must not change."""

@@ -80,6 +80,7 @@ def test_searches_reach_into_the_model():
 LOGITS = jn.losses.CategoricalCrossentropy(from_logits=True)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("y", "options"),
     [
