@@ -115,7 +115,7 @@ def test_the_picture_shows_every_part_above_what_it_imports():
     floors = house.floors(arrows)
     assert floors["base"] == 0
     assert floors["core"] == 1
-    assert max(floors.values()) == floors["sweeps"]
+    assert max(floors.values()) == floors["sklearn"]
     picture = house.picture(rooms)
     for part, imported in arrows.items():
         assert f'href="#{part}"' in picture
