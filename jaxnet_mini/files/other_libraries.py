@@ -17,11 +17,13 @@ from jaxnet_mini.core.layers import Dense, InputLayer
 from jaxnet_mini.core.networks import weights
 from jaxnet_mini.core.networks.graph import NETWORKS
 from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.networks.own_layers import is_own
 from jaxnet_mini.core.networks.repeat import Repeat
 from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.types import Variables
 from jaxnet_mini.errors import FileError, short
 from jaxnet_mini.files import safetensors
+from jaxnet_mini.files.keras_groups import is_model
 from jaxnet_mini.files.safetensors import FilePath
 
 Arrays: TypeAlias = dict[str, NDArray[Any]]
@@ -94,6 +96,8 @@ class Module(NamedTuple):
         at: which repetition it is, of arrays that have all of them.
         shapes: of its weights, in order, without the axes of repetitions.
         owns: whether it is the first with these weights.
+        called: whether the order is that of the calls; within a class of a user's own
+            it is that of the attributes.
     """
 
     name: str
@@ -101,7 +105,8 @@ class Module(NamedTuple):
     path: str
     at: tuple[int, ...]
     shapes: Shapes
-    owns: bool
+    owns: bool = True
+    called: bool = True
 
     def inner(self, name: str, place: str, path: str, owns: bool = True) -> "Module":
         """Return one within this one, by what is added to its names."""
@@ -120,7 +125,13 @@ def modules(net: Any, variables: Variables) -> list[Module]:
         net: the network.
         variables: shapes and dtypes of its weights.
     """
-    return list(_inside(net, variables, Module("", "", "", (), {}, owns=True)))
+    here = Module("", "", "", (), {})
+    if len(net.calls) == 1 and is_model(net.calls[0].layer):
+        # All that a model of a user's own class is, whose attributes begin the names.
+        (call,) = net.calls
+        inner = Variables(*(tree.get(call.weights, {}) for tree in variables))
+        return list(_inside(call.layer, inner, here.inner("", "", call.weights)))
+    return list(_inside(net, variables, here))
 
 
 def _inside(layer: Any, own: Variables, here: Module) -> Iterator[Module]:
@@ -132,6 +143,9 @@ def _inside(layer: Any, own: Variables, here: Module) -> Iterator[Module]:
             again = here.inner(str(number), str(number), "")
             at = (*here.at, number)
             yield from _inside(layer.layer, one, again._replace(at=at))
+        return
+    if is_own(layer):
+        yield from _of_attributes(layer, own, here)
         return
     if type(layer) not in NETWORKS:
         yield from _of_layer(layer, own, here)
@@ -163,6 +177,36 @@ def _of_layer(layer: Any, own: Variables, here: Module) -> Iterator[Module]:
         found[within][word] = tuple(like.shape)
     for within, shapes in found.items():
         yield here.inner(within, within, within)._replace(shapes=shapes)
+
+
+def _of_attributes(layer: Any, own: Variables, here: Module) -> Iterator[Module]:
+    """Yield the modules of a class in Keras's form, by the names of its attributes."""
+    looked = layer._looked
+    alone = (
+        {name: leaf for name, leaf in tree.items() if name not in looked.parts}
+        for tree in own
+    )
+    yield from _of_layer(layer, Variables(*alone), here)
+    places = defaultdict(list)
+    for name, path in _places(looked.places, ""):
+        places[name].append(path)
+    here = here._replace(called=False)
+    for name in own.params:
+        inner = Variables(*(tree.get(name, {}) for tree in own))
+        for path in places[name]:
+            there = here.inner(path, path, name, owns=path == places[name][0])
+            yield from _inside(looked.parts[name], inner, there)
+
+
+def _places(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Yield parts that stand in an attribute, each with where, as in ``blocks/0``."""
+    if isinstance(value, str):
+        yield value, path
+    elif isinstance(value, dict):
+        for name, entry in value.items():
+            yield from _places(entry, joined(path, str(name)))
+    elif isinstance(value, list | tuple):
+        yield from _places(dict(enumerate(value)), path)
 
 
 def joined(*parts: str) -> str:

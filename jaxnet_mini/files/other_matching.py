@@ -10,7 +10,7 @@ do not either, nothing is guessed.
 import itertools
 import math
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -121,23 +121,43 @@ def _names(
         by_name = dict(zip(theirs, found, strict=True))
         names = [by_name[name] for name in ours]
         return names if [found[name] for name in names] == wanted else None
-    if _is_ordered([*found]):
+    called = all(module.called for module in own)
+    if called and _is_ordered([*found]):
         return [*found] if [*found.values()] == wanted else None
-    alike: dict[Any, list[str]] = defaultdict(list)
+    alike, here = defaultdict(list), defaultdict(list)
     for name, shapes in found.items():
         alike[_key(shapes)].append(name)
-    if Counter(map(_key, wanted)) != Counter({k: len(n) for k, n in alike.items()}):
+    for place, shapes in enumerate(wanted):
+        here[_key(shapes)].append(place)
+    if {key: len(names) for key, names in alike.items()} != {
+        key: len(places) for key, places in here.items()
+    }:
         return None
-    for names in alike.values():
-        if not _is_ordered(names):
-            raise ShapeError(
-                f"{where} has {', '.join(map(short, names[:MOST_ROWS]))}, each of "
-                f"{_shown(found[names[0]])}, and does not say in which order: give all "
-                "layers of the model the names that they have there, as in "
-                f"Dense(8, name={short(names[0].rpartition('/')[2])})."
-            )
-    waiting = {key: iter(names) for key, names in alike.items()}
-    return [next(waiting[_key(shapes)]) for shapes in wanted]
+    of_each = dict[int, str]()
+    for key, names in alike.items():
+        # Attributes may be called in any order.
+        places = sorted(here[key], key=lambda n: called or _natural(own[n].name))
+        known = called or _is_ordered([own[place].name for place in places])
+        if not known or not _is_ordered(names):
+            raise _unknown_order(names, found[names[0]], called, where)
+        of_each |= zip(places, names, strict=True)
+    return [of_each[place] for place in range(len(own))]
+
+
+def _unknown_order(
+    names: list[str], shapes: Shapes, called: bool, where: str
+) -> ShapeError:
+    name = short(names[0].rpartition("/")[2])
+    mend = (
+        f"all layers of the model the names that they have there, as in Dense(8, "
+        f"name={name})"
+        if called
+        else "the attributes of the model the names that modules have there"
+    )
+    return ShapeError(
+        f"{where} has {', '.join(map(short, names[:MOST_ROWS]))}, each of "
+        f"{_shown(shapes)}, and which is which is not known: give {mend}."
+    )
 
 
 def _key(shapes: Shapes) -> Any:

@@ -125,7 +125,7 @@ def test_an_order_that_nothing_says_is_not_guessed(path):
     with raises_text(
         ShapeError,
         "has 'model/decoder', 'model/encoder', each of weight (4, 4), bias (4,), and "
-        "does not say in which order",
+        "which is which is not known",
         "Dense(8, name='decoder')",
     ):
         model.load_weights(path, source="torch")
@@ -136,10 +136,72 @@ def test_an_order_that_nothing_says_is_not_guessed(path):
     np.testing.assert_array_equal(kernel, state["model.encoder.weight"].T)
 
 
+class Two(jn.Model):
+    """Its layers come in another order than that of the alphabet."""
+
+    def __init__(self):
+        super().__init__()
+        self.last = Dense(4)
+        self.blocks = [Dense(4, "relu"), Dense(4, "relu")]
+
+    def call(self, x):
+        for block in self.blocks:
+            x = block(x)
+        return self.last(x)
+
+
+def test_a_class_has_the_names_of_its_attributes(path):
+    model = Two()
+    model(X)
+    state = linear("last", "blocks.0", "blocks.1")
+    safetensors.numpy.save_file(state, path)
+    model.load_weights(path, source="torch")
+    np.testing.assert_array_equal(model.last.kernel, state["last.weight"].T)
+    np.testing.assert_array_equal(model.blocks[1].kernel, state["blocks.1.weight"].T)
+    # Its own order is that of its attributes, and not that of the calls.
+    safetensors.numpy.save_file(linear(1, 2, 3), path)
+    with raises_text(ShapeError, "'1', '2', '3', each of", "the attributes of the"):
+        model.load_weights(path, source="torch")
+    written = path.with_suffix(".weights.safetensors")
+    model.save_weights(written, target="torch")
+    assert {*safetensors.numpy.load_file(written)} == {*state}
+
+
+def test_a_state_of_every_kind_of_layer_computes_what_numpy_does(path):
+    """The table is square, as is the kernel without bias, which has its name too."""
+    ones = ("2.weight", "2.bias", "2.running_mean", "2.running_var")
+    ones += ("3.weight", "3.bias")
+    state = {name: np.abs(drawn(4)) for name in ones}
+    state |= {"0.weight": drawn(4, 4), "1.weight": drawn(4, 4)}
+    safetensors.numpy.save_file(
+        state | {"2.num_batches_tracked": np.ones((), "i8")}, path
+    )
+    model = jn.Sequential(
+        [
+            Embedding(4, 4, input_shape=(2,)),
+            Dense(4, use_bias=False),
+            BatchNormalization(epsilon=1e-5),
+            LayerNormalization(epsilon=1e-5),
+        ]
+    )
+    model.load_weights(path, source="torch")
+    wide = {name: array.astype(np.float64) for name, array in state.items()}
+    x = np.array([[0, 3], [2, 1]])
+    y = wide["0.weight"][x] @ wide["1.weight"].T
+    y = (y - wide["2.running_mean"]) / np.sqrt(wide["2.running_var"] + 1e-5)
+    y = y * wide["2.weight"] + wide["2.bias"]
+    y = y - y.mean(-1, keepdims=True)
+    y = y / np.sqrt((y**2).mean(-1, keepdims=True) + 1e-5)
+    expected = y * wide["3.weight"] + wide["3.bias"]
+    np.testing.assert_allclose(
+        model.predict(x, verbose=0), expected, rtol=1e-5, atol=1e-5
+    )
+
+
 # Files
 
 
-def test_what_is_tied_is_there_once_and_named_by_the_metadata(path, torch):
+def test_what_pytorch_has_tied_computes_the_same(path, torch):
     from safetensors.torch import save_model
 
     layer = torch.nn.Linear(4, 4)
@@ -154,6 +216,15 @@ def test_what_is_tied_is_there_once_and_named_by_the_metadata(path, torch):
     for model in (apart, tied):
         model.load_weights(path, source="torch")
         assert_close(model.predict(X, verbose=0), expected)
+
+
+def test_names_of_what_is_tied_are_in_the_metadata(path):
+    state, tied = linear("0"), {"1.weight": "0.weight", "1.bias": "0.bias"}
+    safetensors.numpy.save_file(state, path, metadata=tied | {"format": "pt"})
+    model = small()
+    model.load_weights(path, source="torch")
+    for kernel in model.get_weights()[::2]:
+        np.testing.assert_array_equal(kernel, state["0.weight"].T)
 
 
 def test_a_layer_that_is_called_twice_has_one_set_of_numbers(path):
