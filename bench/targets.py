@@ -13,6 +13,7 @@ KERAS = "Keras"
 BAR = f"{OURS}, progress bar drawn"
 NET = "784-128-10"
 SEVERAL = "32 members, 3 epochs of Fashion-MNIST, whole process"
+SEARCH = "search of 20 candidates and 5 folds of the digits, whole process"
 MANY = "256 members, 50 epochs of the digits, whole process"
 STREAMED = f"{OURS}, streamed"
 HELD = "GB held beyond the page cache, training on 20 GB"
@@ -190,6 +191,11 @@ ON_A_CPU = [
         "compiling 128 equal hidden layers against 4",
         2.0,
         largest("jit", "compile 128 layers against 4, repeat"),
+    ),
+    at_most(
+        "SweepSearchCV, 20 candidates and 5 folds, against GridSearchCV(n_jobs=2)",
+        0.2,
+        inverse(quickest("sklearn", SEARCH)),
     ),
     at_most(
         "sweep of 32 on Fashion-MNIST, whole process, against Keras fits in turn",

@@ -18,6 +18,7 @@ from bench.probes.larger import SAMPLE_SECONDS, Watch, memory
 from bench.processes import PeerError, Peers, peers_of, probe
 from bench.settings import LEFT_OUT, Settings
 from bench.suites import SUITES, growth, stream, sweep
+from bench.suites import sklearn as search
 from bench.turns import Turns, ratio, ratios
 
 NET = "784-128-10"
@@ -509,6 +510,7 @@ class TestStream:
 
 def test_targets_read_what_the_suites_call_their_ratios():
     assert [work.title for work in sweep.WORKS] == [targets.SEVERAL, targets.MANY]
+    assert search.TITLE == targets.SEARCH
     assert (stream.STREAMED, stream.HELD, stream.NAMED) == (
         targets.STREAMED,
         targets.HELD,
