@@ -20,10 +20,11 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxnet_mini.base.arguments import parameters
 from jaxnet_mini.core import activations, symbols
 from jaxnet_mini.core.symbols import Symbolic
 from jaxnet_mini.core.variables import plain
-from jaxnet_mini.errors import AbsentNameError
+from jaxnet_mini.errors import AbsentNameError, CallError, short
 
 _OF_NUMPY = """
 abs absolute add all amax amin any append arange arccos arccosh arcsin arcsinh arctan
@@ -138,6 +139,24 @@ def of_arrays(name: str) -> Callable[..., Any]:
     return lambda x, *given, **named: function(jnp.asarray(x), *given, **named)
 
 
+def _check(name: str, function: Any, given: tuple[Any, ...]) -> None:
+    """Raise a CallError for what was given in place of an array, if anything was."""
+    asked = [] if name == "einsum" else [*parameters(function).values()]
+    if asked and asked[0].kind is asked[0].VAR_POSITIONAL:
+        asked = asked[:1] * len(given)
+    for parameter, value in zip(asked, given, strict=False):
+        kinds = (
+            getattr(leaf, "dtype", np.asarray(leaf).dtype).kind
+            for leaf in jax.tree.leaves(value, is_leaf=lambda leaf: leaf is None)
+            if not callable(leaf)
+        )
+        if parameter.default is parameter.empty and {*kinds} & {*"OSU"}:
+            raise CallError(
+                f"ops.{name}: {parameter.name} must be an array of numbers, not "
+                f"{short(value)}."
+            ) from None
+
+
 @functools.cache  # so that a function is the same each time it is asked for
 def __getattr__(name: str) -> Any:
     if name == "abs":  # by which name Keras knows the step of a model
@@ -147,7 +166,11 @@ def __getattr__(name: str) -> Any:
     def either(*given: Any, **named: Any) -> Any:
         leaves = jax.tree.leaves((given, named))
         if not any(isinstance(leaf, Symbolic) for leaf in leaves):
-            return function(*given, **named)
+            try:
+                return function(*given, **named)
+            except (AttributeError, NotImplementedError, TypeError, ValueError):
+                _check(name, function, given)
+                raise
         return symbols.operation(name, *given, **named)
 
     functools.update_wrapper(either, function)

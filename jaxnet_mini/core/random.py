@@ -29,7 +29,7 @@ from jax import Array
 
 from jaxnet_mini.base import seeds
 from jaxnet_mini.base.arguments import as_integers, check_count, check_word
-from jaxnet_mini.core.types import RandomKey
+from jaxnet_mini.core.types import RandomKey, as_array
 from jaxnet_mini.errors import ArgumentError, short
 
 __all__ = [
@@ -281,7 +281,7 @@ def categorical(
             "logits[None]."
         )
     shape = (axes[0], check_count("num_samples", num_samples))
-    own = jnp.asarray(logits)[..., None]
+    own = as_array("logits", logits)[..., None]
     return jax.random.categorical(next_key(seed), own, 1, shape).astype(kind)
 
 
@@ -309,7 +309,7 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
             f"noise_shape must have 1 or the whole length for each axis of inputs of "
             f"shape {axes}, not {noise_shape!r}."
         )
-    inputs = jnp.asarray(inputs)
+    inputs = as_array("inputs", inputs)
     keep = jax.random.bernoulli(next_key(seed), kept, shape)
     return jnp.where(keep, inputs / kept, jnp.zeros_like(inputs))
 
@@ -320,10 +320,11 @@ def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Array:
     Raises:
         ArgumentError: it has no such axis.
     """
+    x = as_array("x", x)
     rank = np.ndim(x)
     if not -rank <= check_count("axis", axis, -rank) < rank:
         raise ArgumentError(f"axis is {axis}, and x has the shape {np.shape(x)}.")
-    return jax.random.permutation(next_key(seed), jnp.asarray(x), axis)
+    return jax.random.permutation(next_key(seed), x, axis)
 
 
 def binomial(

@@ -15,6 +15,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxnet_mini.errors import CallError, short
+
 if TYPE_CHECKING or "jaxtyping" in sys.modules:
     from jaxtyping import Bool as Bool
     from jaxtyping import Float as Float
@@ -122,6 +124,20 @@ def is_key(leaf: Any) -> bool:
 def without_key(leaf: Any) -> Any:
     """Return of an array of JAX's keys the numbers in them, all else as it is."""
     return jax.random.key_data(leaf) if is_key(leaf) else leaf
+
+
+def as_array(argument: str, value: Any) -> Array:
+    """Return what was given by hand as an array.
+
+    Raises:
+        CallError: it is no array of numbers.
+    """
+    try:
+        return jnp.asarray(value)
+    except (TypeError, ValueError):
+        raise CallError(
+            f"{argument} must be an array of numbers, not {short(value)}."
+        ) from None
 
 
 def as_float(x: Array) -> Array:

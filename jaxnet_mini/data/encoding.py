@@ -7,7 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini.base.arguments import as_integer, check_one_of, check_positive
+from jaxnet_mini.base.arguments import (
+    as_integer,
+    check_fits,
+    check_one_of,
+    check_positive,
+)
 from jaxnet_mini.data.arrays import as_array, position
 from jaxnet_mini.errors import ArgumentError, DataError, short
 
@@ -84,6 +89,7 @@ def normalize(
             f"axis must be an integer from {-array.ndim} to {array.ndim - 1} for x of "
             f"shape {array.shape}, not {axis!r}."
         )
+    check_fits("order", order, "a number or np.inf", lambda order: order == order)
     floats = array if array.dtype.kind == "f" else array.astype(np.float32)
     norm = np.linalg.norm(floats, order, along, keepdims=True)
     normalized = floats / np.where(norm == 0, np.ones_like(norm), norm)

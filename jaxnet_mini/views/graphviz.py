@@ -142,7 +142,7 @@ def plot_model(
         MissingExtraError: Graphviz or pydot is not installed and the file no ``.svg``.
         ArgumentError: another ending, or as `model_to_dot`.
     """
-    path = Path(to_file)
+    path = Path(arguments.check_path("to_file", to_file))
     kind = path.suffix.lower().removeprefix(".")
     if kind not in ("png", "svg", "pdf", "dot"):
         raise ArgumentError(

@@ -2439,3 +2439,66 @@ def test_a_schedule_cannot_be_set_by_hand():
     model.compile(optimizers.SGD(0.01), "sparse_categorical_crossentropy")
     model.optimizer.learning_rate = 0.1
     assert model.optimizer.learning_rate == pytest.approx(0.1)
+
+
+NAN = float("nan")
+GIVEN: dict[str, tuple[Callable[[], Any], str]] = {
+    "ops": (
+        lambda: jn.ops.relu(None),
+        "ops.relu: x must be an array of numbers, not None.",
+    ),
+    "ops of two": (
+        lambda: jn.ops.maximum(1.0, "a"),
+        "ops.maximum: args must be an array of numbers, not 'a'.",
+    ),
+    "ops of a list": (
+        lambda: jn.ops.concatenate([X, None]),
+        "ops.concatenate: arrays must be an array of numbers, not [array(",
+    ),
+    "order": (
+        lambda: jn.utils.normalize(X, order="a"),
+        "order must be a number or np.inf, not 'a'.",
+    ),
+    "order of NaN": (
+        lambda: jn.utils.normalize(X, order=NAN),
+        "order must be a number or np.inf, not nan.",
+    ),
+    "shuffle": (
+        lambda: jn.random.shuffle(None),
+        "x must be an array of numbers, not None.",
+    ),
+    "dropout": (
+        lambda: jn.random.dropout("a", 0.5),
+        "inputs must be an array of numbers, not 'a'.",
+    ),
+    "a loss": (
+        lambda: jn.losses.mean_squared_error(None, X),
+        "y_true must be an array of numbers, not None.",
+    ),
+    "a loss of a class": (
+        lambda: jn.losses.MeanSquaredError()(X, [[1], [2, 3]]),
+        "y_pred must be an array of numbers, not [[1], [2, 3]].",
+    ),
+    "a metric": (
+        lambda: jn.metrics.MeanSquaredError().update_state(X, "a"),
+        "y_pred must be an array of numbers, not 'a'.",
+    ),
+    "a name": (lambda: jn.metrics.AUC(name=X), "name must be a string, not array("),
+    "a file": (
+        lambda: jn.utils.plot_model(fresh(), 3),
+        "to_file must be a path, a string or a pathlib.Path, not 3.",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_what_is_given_by_hand_is_named(name):
+    """In place of what Python, NumPy or JAX would say somewhere within."""
+    call, text = GIVEN[name]
+    with pytest.raises(ArgumentError, match=re.escape(text)):
+        call()
+
+
+def test_ops_say_what_jax_says_of_arrays_that_do_not_fit():
+    with pytest.raises(TypeError, match="incompatible shapes"):
+        jn.ops.add(np.ones(2, np.float32), np.ones(3, np.float32))

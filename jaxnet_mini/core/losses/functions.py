@@ -17,7 +17,7 @@ import optax
 from jax import Array
 
 from jaxnet_mini.base.absent import calls
-from jaxnet_mini.core.types import as_float
+from jaxnet_mini.core.types import as_array, as_float
 from jaxnet_mini.errors import ShapeError
 
 EPSILON = 1e-7
@@ -29,8 +29,8 @@ def aligned(y_true: Any, y_pred: Any) -> tuple[Array, Array]:
     Raises:
         ShapeError: they differ by more than a last axis of size 1.
     """
-    y_pred = as_float(jnp.asarray(y_pred))
-    y_true = jnp.asarray(y_true).astype(y_pred.dtype)
+    y_pred = as_float(as_array("y_pred", y_pred))
+    y_true = as_array("y_true", y_true).astype(y_pred.dtype)
     if y_true.shape == (*y_pred.shape, 1):
         y_pred = y_pred[..., None]
     elif y_pred.shape == (*y_true.shape, 1):
@@ -50,7 +50,7 @@ def classes_of(y_true: Any, y_pred: Array) -> Array:
         ShapeError: they have neither the shape of ``y_pred`` without its last axis nor
             the same with a last axis of size 1.
     """
-    classes = jnp.asarray(y_true)
+    classes = as_array("y_true", y_true)
     if classes.shape == (*y_pred.shape[:-1], 1):
         classes = classes[..., 0]
     if classes.shape != y_pred.shape[:-1]:
@@ -86,7 +86,7 @@ def sparse_categorical_crossentropy(
     Returns:
         ``(batch, ...)``, without the axis of classes.
     """
-    y_pred = as_float(jnp.asarray(y_pred))
+    y_pred = as_float(as_array("y_pred", y_pred))
     index = classes_of(y_true, y_pred)[..., None]
     log_probabilities = _log_probabilities(y_pred, from_logits)
     own: Array = jax.lax.platform_dependent(

@@ -11,7 +11,7 @@ from jaxnet_mini.core.fields import Number, Positive
 from jaxnet_mini.core.losses.base import OfFunction
 from jaxnet_mini.core.losses.functions import aligned, classes_of
 from jaxnet_mini.core.metrics.means import FunctionMean, _OfFunction
-from jaxnet_mini.core.types import as_float
+from jaxnet_mini.core.types import as_array, as_float
 
 
 def _equality(y_true: Any, y_pred: Any) -> Array:
@@ -41,7 +41,7 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Array:
 
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Array:
     """Return 1 where the largest output is that of the integer class, else 0."""
-    y_pred = jnp.asarray(y_pred)
+    y_pred = as_array("y_pred", y_pred)
     answer = jnp.argmax(y_pred, axis=-1).astype(jnp.int32)
     return (classes_of(y_true, y_pred) == answer).astype(jnp.float32)
 
@@ -55,7 +55,7 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> A
         y_pred: ``(batch, ..., classes)``.
         k: how many outputs the class may be among.
     """
-    y_pred = as_float(jnp.asarray(y_pred))
+    y_pred = as_float(as_array("y_pred", y_pred))
     index = classes_of(y_true, y_pred)[..., None]
     own = jnp.take_along_axis(y_pred, index, axis=-1)
     # Nothing exceeds NaN, and yet it is not the largest.

@@ -19,7 +19,7 @@ from jaxnet_mini.core import inspection
 from jaxnet_mini.core.fields import Check, check_fields
 from jaxnet_mini.core.inspection import Configured
 from jaxnet_mini.core.metrics.by_hand import ByHand
-from jaxnet_mini.core.types import Float
+from jaxnet_mini.core.types import Float, as_array
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.core.variables import Variable, spec_of
 from jaxnet_mini.errors import ArgumentError
@@ -48,7 +48,7 @@ def as_batch(
         sample_weight: a number, ``(batch,)``, ``(batch, 1)`` or one weight per output;
             None stands for 1.
     """
-    y_true, y_pred = jnp.asarray(y_true), jnp.asarray(y_pred)
+    y_true, y_pred = as_array("y_true", y_true), as_array("y_pred", y_pred)
     dtype = jax.dtypes.canonicalize_dtype(float)
     weight = jnp.asarray(1.0 if sample_weight is None else sample_weight, dtype)
     if weight.ndim == y_pred.ndim > 1 and weight.shape[-1] == 1:
@@ -84,7 +84,7 @@ class Metric(ByHand, Configured, Value, abc.ABC):
         Raises:
             ArgumentError: the name is no word, or a flag neither True nor False.
         """
-        if self.name == "":
+        if isinstance(self.name, str) and not self.name:
             object.__setattr__(self, "name", self.default_name)
         check_fields(self, f"{type(self).__name__}: ", _otherwise)
 

@@ -13,13 +13,13 @@ from jaxnet_mini.core.losses.base import OfFunction, check_function, check_per_e
 from jaxnet_mini.core.metrics.arrays import mean_per_row, over, weighed, zeros
 from jaxnet_mini.core.metrics.base import Metric, MetricFunction, Totals, Weight
 from jaxnet_mini.core.metrics.by_hand import ByHand
-from jaxnet_mini.core.types import as_float
+from jaxnet_mini.core.types import as_array, as_float
 from jaxnet_mini.core.values import Value
 
 
 def _numbers(values: Any, weight: Any) -> tuple[Array, Array]:
     """Return values and weights as arrays of one float dtype; None stands for ones."""
-    values = as_float(jnp.asarray(values))
+    values = as_float(as_array("values", values))
     ones = jnp.ones(values.shape[:1], jnp.float32)
     weight = as_float(jnp.asarray(ones if weight is None else weight))
     if weight.shape == (*values.shape, 1):
@@ -33,7 +33,7 @@ class _Stream(ByHand, Value):
 
     def _counted(self, values: Any, sample_weight: Any = None) -> Totals:
         # A number is a batch of one.
-        return self.totals(jnp.atleast_1d(jnp.asarray(values)), sample_weight)
+        return self.totals(jnp.atleast_1d(as_array("values", values)), sample_weight)
 
 
 @dataclasses.dataclass(frozen=True)
