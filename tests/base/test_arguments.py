@@ -145,27 +145,40 @@ def cases():
                 yield pytest.param(kind, needed, p.name, wrong, id=where)
 
 
-@pytest.mark.parametrize(("kind", "needed", "argument", "wrong"), list(cases()))
-def test_what_is_of_another_kind_is_refused_at_once(
-    kind, needed, argument, wrong, tmp_path, monkeypatch
-):
+CASES = list(cases())
+
+
+@pytest.mark.parametrize("room", sorted({room_of(kind) for kind in public_classes()}))
+def test_what_is_of_another_kind_is_refused_at_once(room, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    words = [*argument.split("_"), "unknown"]
-    for value in wrong:
-        with unchecked_types(), pytest.raises(JaxnetError) as raised:
-            kind(**{**needed, argument: value})
-        message = str(raised.value)
-        assert isinstance(raised.value, ArgumentError | UnknownNameError), message
-        assert any(word in message for word in words), message
-        # Where the class is named, that is the first word.
-        firsts = (kind.__name__, "checkpoint, or backup_dir of")
-        assert message.startswith(firsts) or kind.__name__ not in message
+    own = [case.values for case in CASES if case.id.startswith(f"{room}.")]
+    for kind, needed, argument, wrong in own:
+        words = [*argument.split("_"), "unknown"]
+        for value in wrong:
+            given = f"{kind.__name__}({argument}={value!r})"
+            with unchecked_types():
+                try:
+                    kind(**{**needed, argument: value})
+                except JaxnetError as error:
+                    raised = error
+                else:
+                    raise AssertionError(f"{given} was taken")
+            message = str(raised)
+            assert isinstance(raised, ArgumentError | UnknownNameError), given
+            assert any(word in message for word in words), f"{given}: {message}"
+            # Where the class is named, that is the first word.
+            firsts = (kind.__name__, "checkpoint, or backup_dir of")
+            assert message.startswith(firsts) or kind.__name__ not in message, given
     assert not list(tmp_path.iterdir())
+
+
+def test_arguments_of_nearly_all_classes_are_tried():
+    assert len(CASES) > 600
 
 
 @pytest.mark.parametrize(
     ("kind", "needed", "argument"),
-    [pytest.param(*c.values[:3], id=c.id) for c in cases() if 2 in c.values[3]],
+    [pytest.param(*c.values[:3], id=c.id) for c in CASES if 2 in c.values[3]],
 )
 def test_0_and_1_are_as_good_as_flags(kind, needed, argument, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
