@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.composed import Composed, indexed
@@ -94,7 +95,8 @@ def describe(
         inputs[UNNAMED if own == INPUT else own] = jax.ShapeDtypeStruct(
             tuple(shape), jax.dtypes.canonicalize_dtype(dtype)
         )
-    return Described(net, Variables(params, state), inputs, name or net.name or "net")
+    variables = Variables(*jax.tree.map(jnp.asarray, (params, state)))
+    return Described(net, variables, inputs, name or net.name or "net")
 
 
 def _network_of(layer: Layer, input_shape: Any) -> Composed:

@@ -157,15 +157,15 @@ def _written(nodes: Nodes, layer: Any, own: Variables, x: Any, training: bool) -
             "so in every prediction, at random or by the other rows of a batch, which "
             "no operator does: call it without."
         )
-    params, state = own
 
-    def run(x: Any) -> Any:  # in the dtype of the parameters, whatever a policy says
+    def run(params: Params, state: State, x: Any) -> Any:
+        # In the dtype of the parameters, whatever a policy says.
         if protocol.has_state(layer):
             return layer.update(params, state, x)[0]
         return layer.apply(params, x)
 
-    y = jax.eval_shape(run, jax.tree.map(Tensor.like, x))
-    name = write(Written(nodes, layer, {**params, **state}, y), x)
+    y = jax.eval_shape(run, *own, jax.tree.map(Tensor.like, x))
+    name = write(Written(nodes, layer, {**own.params, **own.state}, y), x)
     return Tensor(name, y.shape[1:], np.dtype(y.dtype))
 
 

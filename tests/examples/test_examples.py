@@ -54,6 +54,7 @@ COMMANDS = (
     "own_layer",
     "sweep --digits --rates 3 --seeds 2 --epochs 8 --batch-size 32",
     "data_parallel --digits",
+    "export_onnx",
     "streaming --rows 90000 --epochs 2 --file kept.npy",
 )
 if importlib.util.find_spec("optuna"):  # an extra
@@ -76,6 +77,14 @@ def check_quickstart(printed: str, folder: Path) -> None:
     assert accuracy > 0.9
     assert "9,610" in printed  # 64 * 128 + 128 + 128 * 10 + 10
     assert (folder / "quickstart.png").read_bytes().startswith(b"\x89PNG")
+
+
+def check_export_onnx(printed: str, folder: Path) -> None:
+    """The second process has said that it imports no JAX, or failed."""
+    assert float(re.search(r"accuracy there: ([\d.]+)", printed).group(1)) > 0.9
+    assert float(re.search(r"difference: ([\d.e-]+)", printed).group(1)) < 1e-6
+    assert re.search(r"a row by predict: \d+ microseconds", printed)
+    assert np.load(folder / "answers.npy").shape == (297, 10)
 
 
 def check_functional(printed: str, folder: Path) -> None:
