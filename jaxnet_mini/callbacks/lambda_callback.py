@@ -1,6 +1,5 @@
 """A callback made of functions."""
 
-from collections.abc import Callable
 from typing import Any
 
 from jaxnet_mini.base.arguments import can_call
@@ -28,7 +27,7 @@ class LambdaCallback(Callback):
     Source: https://keras.io/api/callbacks/lambda_callback/
     """
 
-    def __init__(self, **hooks: Callable[..., Any] | None) -> None:
+    def __init__(self, **hooks: Any) -> None:
         known = {name: name for name in dir(Callback) if name.startswith("on_")}
         for name, function in hooks.items():
             if name.startswith("on_") or f"on_{name}" in known:

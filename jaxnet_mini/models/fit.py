@@ -166,6 +166,7 @@ def train(
             raise lost from error
         finally:
             held.put(placement.at_home(held.trained()))
+            model.history = history  # where one of Keras puts itself
 
 
 def _run(

@@ -98,6 +98,16 @@ def test_every_hook_is_called_as_keras_calls_it(hooks, keras_calls):
                 assert type(value) is float
 
 
+def test_a_callback_made_for_keras_is_called_as_keras_calls_it(keras_calls):
+    calls, hooks = [], [*RUN_HOOKS, *EPOCH_HOOKS, *BATCH_HOOKS]
+    with keras_on_jax() as keras:
+        callback = recorder(keras.callbacks.Callback, hooks, calls)
+    jobs(ours(), callback)
+    assert [(*call[:2], list(call[2]), call[3]) for call in calls] == [
+        (*call[:2], list(call[2]), call[3]) for call in keras_calls
+    ]
+
+
 def test_a_lambda_callback_calls_its_functions_as_keras_does(keras_calls):
     hooks = [*EPOCH_HOOKS, "on_train_begin", "on_train_end", *BATCH_HOOKS[:2]]
     calls = []

@@ -74,6 +74,7 @@ def test_callbacks_made_for_keras_do_what_they_do_in_keras(tmp_path):
         np.testing.assert_allclose(
             kept.predict(data()[0], verbose=0), other_at(keras, tmp_path), rtol=1e-5
         )
+    assert type(model.history) is jn.callbacks.History
     (history, notes, seen, weights), (their_history, their_notes, *rest) = stories
     assert (seen, len(history["loss"])) == (rest[0], len(their_history["loss"]))
     assert len(set(history["learning_rate"])) > 2
