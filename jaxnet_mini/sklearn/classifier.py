@@ -241,3 +241,7 @@ class DenseClassifier(ClassifierMixin, DenseEstimator):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+class MLPClassifier(DenseClassifier):
+    """`DenseClassifier` by scikit-learn's name, by which pipelines call their steps."""

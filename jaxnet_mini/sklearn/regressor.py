@@ -175,3 +175,7 @@ class DenseRegressor(RegressorMixin, DenseEstimator):  # type: ignore[misc]
         """
         outputs = self._outputs(self._checked(X))
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+
+
+class MLPRegressor(DenseRegressor):
+    """`DenseRegressor` by scikit-learn's name, by which pipelines call their steps."""

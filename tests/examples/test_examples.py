@@ -55,6 +55,7 @@ COMMANDS = (
     "sweep --digits --rates 3 --seeds 2 --epochs 8 --batch-size 32",
     "data_parallel --digits",
     "export_onnx",
+    "sklearn_pipeline",
     "streaming --rows 90000 --epochs 2 --file kept.npy",
 )
 if importlib.util.find_spec("optuna"):  # an extra
@@ -92,6 +93,13 @@ def check_functional(printed: str, folder: Path) -> None:
     eight = re.search(r"eight models: \[([^]]+)\]", printed).group(1).split()
     assert len(eight) == 8
     assert min(map(float, eight)) > 0.9
+
+
+def check_sklearn_pipeline(printed: str, folder: Path) -> None:
+    assert "best {'mlpclassifier__learning_rate_init': 0.01}" in printed
+    assert float(re.search(r"test accuracy ([\d.]+)", printed).group(1)) > 0.9
+    assert float(re.search(r"wrapped ([\d.]+)", printed).group(1)) > 0.9
+    assert "the same from the file: True" in printed
 
 
 def check_own_layer(printed: str, folder: Path) -> None:
