@@ -20,7 +20,7 @@ from jaxnet_mini.core.networks.graph import Graph, Node
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.own_layers import Layer
 from jaxnet_mini.core.networks.serial import unique_names
-from jaxnet_mini.core.types import Params, RandomKey, Shape, State, is_shape
+from jaxnet_mini.core.types import Params, RandomKey, State, is_shape
 from jaxnet_mini.core.values import MADE_OF, mapped
 from jaxnet_mini.data import arrays
 from jaxnet_mini.errors import ArgumentError, ShapeError
@@ -141,12 +141,12 @@ class Called(Layer):
         config: dict[str, Any] = self._written.get_config()
         return config
 
-    def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
+    def init(self, key: RandomKey, input_shape: Any) -> tuple[Any, Params]:
         shape, params = super().init(key, input_shape)
         trained = {name: state.params for name, state in self._trained().items()}
         return shape, params | {n: v for n, v in trained.items() if n in params}
 
-    def init_state(self, input_shape: Shape) -> State:
+    def init_state(self, input_shape: Any) -> State:
         state = super().init_state(input_shape)
         trained = {name: own.layer_state for name, own in self._trained().items()}
         return state | {n: v for n, v in trained.items() if n in state}

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from oracles import raises_text
+from oracles import raises_text, unchecked_types
 
 import jaxnet_mini as jn
 from jaxnet_mini import layers
@@ -174,6 +174,7 @@ class Own(jn.Model):
         return self.last(layers.concatenate([inputs["wide"], inputs["deep"]]))
 
 
+@unchecked_types()
 def test_inputs_whose_order_says_nothing_come_by_name(tmp_path):
     """As in Keras, where only a dictionary that is in order is as good as a list."""
     model, own = keyed("wide", "deep"), Own()

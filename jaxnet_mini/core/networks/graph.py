@@ -14,7 +14,7 @@ from jaxnet_mini.core.layers import Add, Concatenate
 from jaxnet_mini.core.layers.base import check_name
 from jaxnet_mini.core.networks.composed import Call, Composed
 from jaxnet_mini.core.networks.serial import Serial, check_layers, check_some, serial
-from jaxnet_mini.core.networks.sources import Sources, check_sources, filled, giver
+from jaxnet_mini.core.networks.sources import check_sources, filled, giver
 from jaxnet_mini.core.types import Layer
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError, ShapeError
@@ -124,7 +124,7 @@ class Node(Value):
 
     name: Annotated[str, Checked(check_name)]
     layer: Any
-    sources: Annotated[Sources, Checked(check_sources)]
+    sources: Annotated[Any, Checked(check_sources)]
     training: Newer[Flag | None] = None
 
 

@@ -202,7 +202,7 @@ class Layer(Running, Alone, Configured, abc.ABC):
 
     # What every layer is asked
 
-    def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
+    def init(self, key: RandomKey, input_shape: Any) -> tuple[Any, Params]:
         """Return the output shape and the parameters; see `jaxnet_mini.core.types`."""
         looked, own = self._look(input_shape), alone.of(self)
         if own is not None:  # it was called by itself, and brings its weights
@@ -261,7 +261,7 @@ class Layer(Running, Alone, Configured, abc.ABC):
         parts = map(protocol.always_training, looked.parts.values())
         return looked.always_training or any(parts)
 
-    def init_state(self, input_shape: Shape) -> State:
+    def init_state(self, input_shape: Any) -> State:
         """Return what it remembers before its first batch."""
         own = alone.of(self)
         if own is not None or not self.has_state:
