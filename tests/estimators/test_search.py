@@ -79,7 +79,12 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+LONG = {name: pytest.mark.long for name in CASES if name.startswith("values")}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=LONG.get(name, ())) for name in CASES]
+)
 def test_what_is_found_is_what_grid_search_finds(name, where):
     kind, y, options, call = CASES[name]
     fit = {"sample_weight": WEIGHT} if kind is DenseRegressor else {}

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cores import several_cores
 from oracles import assert_trees_identical, raises_text, unchecked_types
 from test_sweep import CALL, X, Y, model
 from test_sweep_running import in_groups_of
@@ -84,6 +85,8 @@ def test_members_of_groups_fall_behind_others(monkeypatch):
     assert_beginnings(result, full)
 
 
+@pytest.mark.long
+@several_cores
 def test_members_side_by_side_wait_where_they_began(monkeypatch):
     call = LONG | {"rungs": jn.Rungs(2)}
     monkeypatch.setattr(threads, "SECONDS", 1e9)
