@@ -74,6 +74,15 @@ def to_stablehlo(
         ArgumentError: ``batch_size`` is no positive integer.
         LayerError: JAX cannot write what a layer computes.
         MissingExtraError: flatbuffers is not installed.
+
+    >>> import jaxnet_mini as jn
+    >>> net = jn.serial(jn.Dense(8, "relu"), jn.Dense(3, "softmax"))
+    >>> _, params = net.init(jax.random.key(0), (4,))
+    >>> loaded = Loaded(to_stablehlo(net, params, (4,)))
+    >>> loaded.metadata["inputs"]
+    {'input_layer': {'shape': [None, 4], 'dtype': 'float32'}}
+    >>> loaded(np.ones((5, 4), np.float32)).shape
+    (5, 3)
     """
     described = describe(net, params, input_shape, state)
     return encoded(described, batch_size=batch_size, classes=classes)
