@@ -3,8 +3,8 @@
 #
 # Guess: the probability for logits of -20 is 2.06e-9, as NumPy, JAX and PyTorch have it
 #   in float32, which knows numbers down to 1e-38.
-# Seen: -17 has twice its probability, -20 has 0.0, so that its logarithm is -inf, and scores below are no longer ranked.
-#   Softplus and Softmax of the same logits are right.
+# Seen: -17 has twice its probability, and -20 has 0.0, so that its logarithm is -inf,
+#   and what lies below is no longer ranked. Softmax of the same logits is right.
 # So: where small probabilities are compared or go into a logarithm, give out logits.
 set -euo pipefail
 folder=$(mktemp -d)
