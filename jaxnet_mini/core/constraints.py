@@ -16,7 +16,7 @@ from jax import Array
 from jaxnet_mini.base.arguments import as_integers, check_share
 from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core import named
-from jaxnet_mini.core.fields import Checked, Strength, accepted
+from jaxnet_mini.core.fields import Checked, Strength, WithConfig, accepted
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError, ShapeError
 
@@ -61,7 +61,7 @@ def _norm(of: Any, x: Array) -> Array:
 
 
 @dataclasses.dataclass(frozen=True)
-class Constraint(Value):
+class Constraint(WithConfig, Value):
     """The base of the constraints: a frozen, hashable value that changes nothing.
 
     A subclass defines ``__call__`` and may be a frozen dataclass.

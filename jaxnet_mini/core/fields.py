@@ -17,7 +17,7 @@ import functools
 import math
 import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 from jaxnet_mini.base.arguments import (
@@ -35,6 +35,7 @@ Check: TypeAlias = Callable[[str, Any], Any]
 """``(argument, value) -> what to hold``."""
 
 T = TypeVar("T")
+Made = TypeVar("Made")
 
 
 class Checked(functools.partial[Any]):
@@ -95,6 +96,19 @@ def written(value: Any) -> list[str]:
         for f in dataclasses.fields(value)
         if f.init and not (f.name in newer and getattr(value, f.name) == f.default)
     ]
+
+
+class WithConfig:
+    """What is made of its fields, and says them by Keras's word."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make such an object again, by name."""
+        return {name: getattr(self, name) for name in written(self)}
+
+    @classmethod
+    def from_config(cls: type[Made], config: Mapping[str, Any]) -> Made:
+        """Return an object made of what `get_config` returned."""
+        return cls(**config)
 
 
 def accepted(_: str, value: Any, by: Callable[[Any], Any]) -> Any:

@@ -4,12 +4,12 @@ import dataclasses
 import functools
 import inspect
 import types
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.base.text import as_call
-from jaxnet_mini.core.fields import written
+from jaxnet_mini.core.fields import WithConfig, written
 from jaxnet_mini.core.values import MADE_OF
 from jaxnet_mini.errors import ArgumentError
 
@@ -36,10 +36,7 @@ def keeping_arguments(init: Callable[..., None]) -> Callable[..., None]:
     return called
 
 
-Made = TypeVar("Made")
-
-
-class Configured:
+class Configured(WithConfig):
     """The base of what users derive classes from that have an ``__init__``.
 
     An object of such a class knows what it was made of; one of a dataclass has that in
@@ -74,11 +71,6 @@ class Configured:
             if dataclasses.is_dataclass(self):
                 names = tuple(written(self))
         return {name: getattr(self, name) for name in names}
-
-    @classmethod
-    def from_config(cls: type[Made], config: Mapping[str, Any]) -> Made:
-        """Return an object made of what `get_config` returned."""
-        return cls(**config)
 
 
 def parameters_of(kind: Any, method: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from jax import Array
 
 from jaxnet_mini.base.arguments import check_float, is_number
 from jaxnet_mini.core import named
-from jaxnet_mini.core.fields import Checked, accepted, check_fields
+from jaxnet_mini.core.fields import Checked, WithConfig, accepted, check_fields
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ShapeError, short
 
@@ -26,7 +26,7 @@ _STRENGTH = Checked(check_float, least=0.0)
 
 
 @dataclasses.dataclass(frozen=True)
-class Regularizer(Value):
+class Regularizer(WithConfig, Value):
     """The base of the regularizers: a frozen, hashable value.
 
     A subclass defines ``__call__`` and may be a frozen dataclass: each of its fields is

@@ -58,7 +58,7 @@ def test_methods_that_nothing_would_call_are_refused_where_they_are_defined():
         (jn.metrics.AUC, "reset_state", "zeros(self), totals(self, y_true"),
         (jn.regularizers.L2, "call", "write __call__(self, x)"),
         (jn.optimizers.SGD, "update_step", "a factory = staticmethod(function)"),
-        (jn.Sequential, "test_step", "a loop over model.trainer.step"),
+        (jn.Sequential, "predict_step", "a loop over model.trainer.step"),
     ):
         with raises_text(ArgumentError, f"Mine defines {name}()", words):
             type("Mine", (base,), {name: method})

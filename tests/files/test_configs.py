@@ -287,8 +287,21 @@ def test_every_loss_and_metric_by_name_comes_back():
         assert through_json(metrics.get(metric)) == metrics.get(metric)
 
 
-def test_losses_and_metrics_return_all_that_they_are_made_of():
+def test_values_return_all_that_they_are_made_of():
     """As in Keras, also where nothing is written to a file."""
+    rate = jn.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5, staircase=True)
+    for value in (
+        jn.Dense(3, "relu", kernel_regularizer="l2", input_dim=4, trainable=False),
+        jn.layers.BatchNormalization(momentum=0.5, name="own"),
+        jn.optimizers.SGD(rate, momentum=0.9, clipnorm=1.0),
+        jn.initializers.RandomNormal(stddev=0.5, seed=1),
+        jn.regularizers.L1L2(0.1, 0.2),
+        jn.constraints.MaxNorm(2.0, axis=1),
+    ):
+        config = value.get_config()
+        assert type(value).from_config(config) == value
+        assert type(value)(**config) == value
+    assert config == {"max_value": 2.0, "axis": 1}
     chosen = [
         losses.Huber(0.5, name="own"),
         losses.BinaryCrossentropy(label_smoothing=0.25, reduction="sum"),

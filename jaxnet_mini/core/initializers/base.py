@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 
 from jaxnet_mini.base.arguments import as_finite, check_number
-from jaxnet_mini.core.fields import AsFloat, Checked
+from jaxnet_mini.core.fields import AsFloat, Checked, WithConfig
 from jaxnet_mini.core.types import RandomKey, Shape
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError, ShapeError
@@ -19,7 +19,7 @@ Drawing: TypeAlias = Callable[..., Array]
 
 
 @dataclasses.dataclass(frozen=True)
-class Initializer(Value):
+class Initializer(WithConfig, Value):
     """The base of the initializers: a frozen, hashable value.
 
     A subclass defines ``__call__(key, shape, dtype=float)``, which returns an array of

@@ -15,7 +15,7 @@ from jaxnet_mini.base.arguments import as_integer, check_positive, check_trainin
 from jaxnet_mini.base.policies import check_policy
 from jaxnet_mini.base.text import as_call
 from jaxnet_mini.core import constraints, initializers, random, regularizers, symbols
-from jaxnet_mini.core.fields import Checked, Flag, Newer, check_fields
+from jaxnet_mini.core.fields import Checked, Flag, Newer, WithConfig, check_fields
 from jaxnet_mini.core.layers import called
 from jaxnet_mini.core.types import Params, RandomKey, Shape
 from jaxnet_mini.core.values import Value, refuse_fields
@@ -130,7 +130,7 @@ OF_A_MODEL |= {"embeddings"}
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class Base(Value):
+class Base(WithConfig, Value):
     """What all layers here share: a declared input shape, a name, a short ``repr``.
 
     On its own it passes its input on and has no parameters. A layer of a user's own is

@@ -16,7 +16,7 @@ from jaxnet_mini.base.arguments import (
     is_number,
 )
 from jaxnet_mini.core import fields
-from jaxnet_mini.core.fields import Checked, Flag, facts
+from jaxnet_mini.core.fields import Checked, Flag, WithConfig, facts
 from jaxnet_mini.core.optimizers import lists
 from jaxnet_mini.core.optimizers.options import decaying_in_part, with_options
 from jaxnet_mini.core.optimizers.rates import formula_of, from_state
@@ -56,7 +56,7 @@ def _otherwise(field: dataclasses.Field[Any]) -> fields.Check | None:
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class Optimizer(Value):
+class Optimizer(WithConfig, Value):
     """The base of the optimizers: a frozen, hashable value.
 
     A subclass is a frozen dataclass whose ``factory`` takes its fields by name and

@@ -21,7 +21,7 @@ from jax import Array
 
 from jaxnet_mini.base.arguments import check_number, check_word, is_number
 from jaxnet_mini.base.text import as_call
-from jaxnet_mini.core.fields import Checked, Flag, NotNegative, above_0
+from jaxnet_mini.core.fields import Checked, Flag, NotNegative, WithConfig, above_0
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError
 
@@ -43,7 +43,7 @@ Numbers: TypeAlias = Annotated[tuple[float | int, ...], Checked(_numbers)]
 Name: TypeAlias = Annotated[str, Checked(check_word)] | None
 
 
-class LearningRateSchedule(Value, abc.ABC):
+class LearningRateSchedule(WithConfig, Value, abc.ABC):
     """The base of the schedules: a frozen, hashable value, called with the step.
 
     One of your own is a frozen dataclass that overrides ``__call__``: saved with its
