@@ -57,7 +57,7 @@ MUCH = 0.8
 far cores it needs half, and where it does not, a wrong choice loses more than a right
 one gains."""
 
-_lock = threading.Lock()
+_lock, _environment = threading.Lock(), threading.RLock()
 _known: dict["Step", bool] = {}
 _made: list[Any] = []
 _taken: collections.Counter[int] = collections.Counter()
@@ -100,7 +100,8 @@ def number() -> int | None:
     """
     if jax.default_backend() != "cpu":
         return None
-    told = os.environ.get(NPROC, "")
+    with _environment:  # which `_new` changes for a moment
+        told = os.environ.get(NPROC, "")
     if re.fullmatch(r"\s*[+-]?\d+\s*", told):
         wanted = int(told)
     elif hasattr(os, "sched_getaffinity"):
@@ -221,14 +222,15 @@ def of_one_thread(index: int = 0) -> Any:
 
 def _new() -> Any:
     # XLA reads the variable when the client is made.
-    before = os.environ.get(NPROC)
-    os.environ[NPROC] = "1"
-    try:
-        client: Any = xla_client.make_cpu_client()
-    finally:
-        del os.environ[NPROC]
-        if before is not None:
-            os.environ[NPROC] = before
+    with _environment:
+        before = os.environ.get(NPROC)
+        os.environ[NPROC] = "1"
+        try:
+            client: Any = xla_client.make_cpu_client()
+        finally:
+            del os.environ[NPROC]
+            if before is not None:
+                os.environ[NPROC] = before
     return client.local_devices()[0]
 
 

@@ -291,3 +291,25 @@ def test_the_smallest_products_are_timed_for_as_short_as_others(monkeypatch):
     threads._one_is_faster(STEP)
     assert len(counts) == 64
     assert max(counts) <= 1000
+
+
+def test_a_thread_that_is_being_made_is_not_taken_for_all_there_are(monkeypatch):
+    """XLA is told its number by an environment variable, which others read too."""
+    making, read = threading.Event(), []
+    usual = threads.xla_client.make_cpu_client
+
+    def slowly():
+        making.set()
+        asking.join(0.2)  # which waits for the variable to be as it was
+        return usual()
+
+    monkeypatch.setattr(threads.xla_client, "make_cpu_client", slowly)
+    expected = threads.number()
+    asking = threading.Thread(
+        target=lambda: (making.wait(), read.append(threads.number()))
+    )
+    asking.start()
+    threads._new()
+    asking.join()
+    assert read == [expected]
+    assert expected > 1
