@@ -59,7 +59,7 @@ class Symbolic:
             "what computes with arrays into a layer, layers.Lambda(function)(x)."
         )
 
-    __array__ = _refuse
+    __array__ = __bool__ = _refuse
     __iter__: Any = None
 
 
@@ -113,7 +113,7 @@ class Symbol(Symbolic):
         """The same for symbols that stand for the same array."""
         return id(self.layer) if self.sources == () else id(self)
 
-    __bool__ = __iter__ = Symbolic._refuse
+    __iter__ = Symbolic._refuse
 
     def __repr__(self) -> str:
         return f"<Symbol shape={self.shape}, of {self.layer!r}>"

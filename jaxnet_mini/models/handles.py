@@ -1,6 +1,7 @@
 """Handles: a layer as it stands in a model, with the weights that it has there."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +9,12 @@ import jax
 import jax.numpy as jnp
 from numpy.typing import NDArray
 
-from jaxnet_mini.base.arguments import check_flag, check_training
+from jaxnet_mini.base.arguments import (
+    as_integer,
+    check_flag,
+    check_training,
+    check_word,
+)
 from jaxnet_mini.base.policies import DTypePolicy
 from jaxnet_mini.core import symbols
 from jaxnet_mini.core.layers import Input
@@ -18,7 +24,7 @@ from jaxnet_mini.core.networks.graph import NETWORKS
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.types import Layer, Variables
 from jaxnet_mini.devices import transfers
-from jaxnet_mini.errors import LayerError, StateError
+from jaxnet_mini.errors import ArgumentError, LayerError, StateError, find, short
 from jaxnet_mini.models import functional, places, weights
 from jaxnet_mini.models.places import Path
 from jaxnet_mini.models.weights import Weight
@@ -67,6 +73,10 @@ class Handle:
             raise AttributeError(name)
         if name == "adapt" and self._model.built:
             return self._adapt
+        if name == "layers" and type(self.pure) in NETWORKS:
+            return [Handle(self._model, layer) for layer in self.pure.layers]
+        if name == "get_layer" and type(self.pure) in NETWORKS:
+            return functools.partial(layer_of, self.layers, [*self.pure.names])
         if self._model.built and not hasattr(type(self.pure), name):
             for own in self._variables():
                 if name in own:
@@ -153,6 +163,11 @@ class Handle:
     def output(self) -> Any:
         """What stands for its outputs, likewise."""
         found = functional.written(self._model._held).by_name
+        if len(self._place[0]) > 1:
+            raise LayerError(
+                f"{self!r} stands within a model of {self._model!r}, and has input and "
+                "output in that one: ask the inner model's own layer."
+            )
         return found[self.name]
 
     # Its weights
@@ -244,6 +259,41 @@ class Handle:
         own = weights.in_order([self._place[1]], arrays)
         prefix = "".join(f"{name}/" for name in self._place[0][:-1])
         self._model._held.replace({prefix + path: own[path] for path in own})
+
+
+def layer_of(
+    layers: list[Layer],
+    names: list[str],
+    name: str | None = None,
+    index: int | None = None,
+) -> Layer:
+    """Return one of the layers, see `Model.get_layer`.
+
+    Args:
+        layers: all of them.
+        names: theirs.
+        name: of the one that is wanted, or None.
+        index: its place, or None.
+
+    Raises:
+        ArgumentError, UnknownNameError: none is, or not exactly one is asked for.
+    """
+    if (name is None) == (index is None):
+        raise ArgumentError(
+            "get_layer takes either a name, such as "
+            f'get_layer("{names[0] if names else "dense"}"), or a place, as in '
+            "get_layer(index=0)."
+        )
+    if name is not None:
+        named = dict(zip(names, layers, strict=True))
+        return find(named, check_word("name", name), "layer")
+    place = as_integer(index)
+    if place is None or not -len(layers) <= place < len(layers):
+        raise ArgumentError(
+            f"index must be an integer below {len(layers)}, the number of layers, not "
+            f"{short(index)}."
+        )
+    return layers[place]
 
 
 def freeze(model: Any, handles: Sequence[Handle], trainable: bool) -> None:

@@ -43,7 +43,7 @@ from jaxnet_mini.models import export as exporting
 from jaxnet_mini.models import fit as fitting
 from jaxnet_mini.models import save as saving
 from jaxnet_mini.models.blueprint import Blueprint, with_batch_axis, without_batch_axis
-from jaxnet_mini.models.handles import Handle, freeze
+from jaxnet_mini.models.handles import Handle, freeze, layer_of
 from jaxnet_mini.models.held import Held
 from jaxnet_mini.models.optimizer import ModelOptimizer
 from jaxnet_mini.models.weights import Weight
@@ -234,7 +234,7 @@ class Model:
         Dense(8)
         """
         names = [part.name for part in parts.listed(self._held.blueprint)]
-        return parts.layer(self.layers, names, name, index)
+        return layer_of(self.layers, names, name, index)
 
     @property
     def output_names(self) -> list[str]:

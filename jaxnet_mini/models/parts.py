@@ -6,7 +6,6 @@ from typing import Any
 from jax import Array
 
 from jaxnet_mini.base import notices
-from jaxnet_mini.base.arguments import as_integer, check_word
 from jaxnet_mini.core.metrics import Mean
 from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.graph import (
@@ -17,9 +16,7 @@ from jaxnet_mini.core.networks.graph import (
 from jaxnet_mini.core.networks.operations import Operation
 from jaxnet_mini.core.networks.order import by_depth, in_keras_order
 from jaxnet_mini.core.networks.outline import LayerOutline
-from jaxnet_mini.core.types import Layer
 from jaxnet_mini.devices import transfers
-from jaxnet_mini.errors import ArgumentError, find, short
 from jaxnet_mini.models import subclass
 from jaxnet_mini.models.blueprint import Blueprint
 from jaxnet_mini.models.held import Held
@@ -94,38 +91,6 @@ def output_names(blueprint: Blueprint) -> list[str]:
     net: Any = blueprint.net
     owners = {call.name: call.weights for call in net.calls}
     return [owners[name] for name in in_keras_order(net.outputs)]
-
-
-def layer(
-    layers: list[Layer], names: list[str], name: str | None, index: int | None
-) -> Layer:
-    """Return one of the layers, see `Model.get_layer`.
-
-    Args:
-        layers: all of them.
-        names: theirs.
-        name: of the one that is wanted, or None.
-        index: its place, or None.
-
-    Raises:
-        ArgumentError, UnknownNameError: none is, or not exactly one is asked for.
-    """
-    if (name is None) == (index is None):
-        raise ArgumentError(
-            "get_layer takes either a name, such as "
-            f'get_layer("{names[0] if names else "dense"}"), or a place, as in '
-            "get_layer(index=0)."
-        )
-    if name is not None:
-        named = dict(zip(names, layers, strict=True))
-        return find(named, check_word("name", name), "layer")
-    place = as_integer(index)
-    if place is None or not -len(layers) <= place < len(layers):
-        raise ArgumentError(
-            f"index must be an integer below {len(layers)}, the number of layers, not "
-            f"{short(index)}."
-        )
-    return layers[place]
 
 
 def penalties(held: Held) -> list[Array]:

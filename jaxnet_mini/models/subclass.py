@@ -8,6 +8,7 @@ import functools
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
+import jax
 import numpy as np
 
 from jaxnet_mini.base import seeds
@@ -15,8 +16,9 @@ from jaxnet_mini.base.arguments import check_word
 from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core import inspection
 from jaxnet_mini.core.networks import calls
+from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks.composed import Composed
-from jaxnet_mini.core.networks.graph import Graph, Node
+from jaxnet_mini.core.networks.graph import NETWORKS, Graph, Node
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.own_layers import Layer
 from jaxnet_mini.core.networks.serial import unique_names
@@ -272,12 +274,18 @@ def located(
 ) -> Iterator[tuple[tuple[str, ...], LayerOutline]]:
     """Yield what `expanded` returns, each with its path in the model's weights.
 
-    Each `Input` comes first, as a layer without weights.
+    Each `Input` comes first, as a layer without weights, and those within models last.
     """
     outline = blueprint.outline
     parts = expanded(outline)
     within = () if parts is outline else (outline[0].name,)
     for part in blueprint.inputs:
         yield (part.name,), part
-    for part in parts:
-        yield (*within, part.name), part
+    at = [((*within, part.name), part) for part in parts]
+    for path, part in at:  # more and more of them
+        yield path, part
+        layer: Any = part.layer
+        if type(layer) in NETWORKS:
+            built = jax.tree.leaves(part.params) or part.output_shape
+            inner = outlines.inside(layer, part.input_shape if built else None)
+            at += [((*path, one.name), one) for one in inner]

@@ -90,6 +90,45 @@ def test_a_layer_is_found_by_name_and_by_place():
             model.get_layer(**arguments)
 
 
+@pytest.mark.parametrize("within", ["stack", "graph", "twice"])
+def test_layers_of_a_model_within_a_model_have_their_weights_there(within):
+    inner = jn.Sequential([Dense(3, "relu", input_dim=4), Dense(2)], name="inner")
+    if within == "graph":
+        x = jn.Input((4,))
+        model = jn.Model(x, Dense(1)(inner(x)))
+    else:
+        model = jn.Sequential([jn.Input((4,)), inner, Dense(1)])
+    outer, place = model, model.layers[-2]
+    if within == "twice":
+        outer = jn.Sequential([jn.Input((4,)), model])
+        place = outer.layers[0].layers[-2]
+    first, last = place.layers
+    assert (first, last) == tuple(inner.layers)
+    for handle, own in zip(place.layers, inner.layers, strict=True):
+        np.testing.assert_array_equal(handle.kernel, own.kernel)
+    assert last.kernel.path.endswith("inner/dense_1/kernel")
+    assert place.get_layer("dense_1") == last == place.get_layer(index=-1)
+    with raises_text(UnknownNameError, "unknown layer 'c'", "dense, dense_1"):
+        place.get_layer("c")
+    last.set_weights([np.ones((3, 2)), np.ones(2)])
+    hidden = first(np.ones((1, 4)))
+    expected = np.sum(np.asarray(hidden)) + 1.0
+    np.testing.assert_allclose(inner(np.ones((1, 4))), [[expected] * 2], rtol=1e-6)
+    trained = len(outer.trainable_weights)
+    for layer in place.layers[:1]:
+        layer.trainable = False
+    assert len(outer.trainable_weights) == trained - 2
+    assert [layer.trainable for layer in inner.layers] == [False, True]
+    with raises_text(jn.errors.LayerError, "stands within a model of"):
+        _ = first.output
+
+
+def test_what_stands_for_an_input_is_neither_true_nor_false():
+    for symbol in (jn.Input((3,)), Dense(2)(jn.Input((3,)))):
+        with raises_text(jn.errors.LayerError, "has no numbers"):
+            bool(symbol)
+
+
 def test_penalties_are_listed_by_layer():
     model = mixed()
     weights = {weight.path: weight.numpy() for weight in model.weights}
