@@ -116,8 +116,7 @@ def _of_steps(trainer: Trainer, described: Callable[..., Any]) -> Json:
     """Return what takes the place of the usual step and evaluation."""
     functions = {"train_step": trainer.train_step} | {
         method.word: getattr(method.call, "__func__", method.call)
-        for method in trainer.steps
-        if method is not None
+        for method in trainer.steps.methods
     }
     return {
         word: described(word, function, lambda: None)

@@ -320,11 +320,11 @@ def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Array:
     Raises:
         ArgumentError: it has no such axis.
     """
-    x = as_array("x", x)
-    rank = np.ndim(x)
+    x = x if isinstance(x, np.ndarray) else as_array("x", x)
+    rank = np.ndim(x)  # asked before anything is computed
     if not -rank <= check_count("axis", axis, -rank) < rank:
         raise ArgumentError(f"axis is {axis}, and x has the shape {np.shape(x)}.")
-    return jax.random.permutation(next_key(seed), x, axis)
+    return jax.random.permutation(next_key(seed), as_array("x", x), axis)
 
 
 def binomial(

@@ -9,7 +9,6 @@ from jaxnet_mini.core.networks.graph import output_names
 from jaxnet_mini.core.networks.outline import NetOutline
 from jaxnet_mini.core.training import goals, rehearsal
 from jaxnet_mini.core.training.goals import names_in
-from jaxnet_mini.core.training.listed_step import Steps
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import Shape
 from jaxnet_mini.data import casting, checks, fit_arguments
@@ -46,7 +45,7 @@ def examples_for(
     inputs = as_inputs(x, outline, f"{prefix}x")
     name = getattr(outline.net, "outputs", None)
     y, sample_weight = (without_name(given, name) for given in (y, sample_weight))
-    looks = y is not None and trainer.steps != Steps()
+    looks = y is not None and trainer.steps.methods
     if not (looks or any(goal.loss or names_in(goal) for goal in trainer.goals)):
         return Examples(inputs, {}, None)  # layers add to the loss, and nothing else
     given, shape = (inputs, y, sample_weight, class_weight), outline.output_shape

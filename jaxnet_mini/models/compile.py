@@ -14,7 +14,7 @@ from jaxnet_mini.core.networks import holding, protocol
 from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks.graph import Graph, names_in, output_names
 from jaxnet_mini.core.training.goals import listed
-from jaxnet_mini.core.training.listed_step import Steps
+from jaxnet_mini.core.training.listed_step import NO_STEPS, Steps
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.errors import ArgumentError, short
 from jaxnet_mini.files import config as configs
@@ -34,7 +34,7 @@ def trainer_of(
     weighted_metrics: Any,
     loss_weights: Any,
     train_step: Any,
-    steps: Steps = Steps(),  # noqa: B008  (never changed)
+    steps: Steps = NO_STEPS,
 ) -> Trainer | None:
     """Return the trainer that the arguments of ``compile`` describe.
 
@@ -61,7 +61,7 @@ def trainer_of(
         metrics, weighted_metrics = map(listed, (metrics, weighted_metrics))
         loss, loss_weights = _only(loss), _loss_weight(_only(loss_weights))
     chosen = loss, optimizer, metrics, weighted_metrics
-    trace = origins.trace_for(net, *chosen, train_step, *steps)
+    trace = origins.trace_for(net, *chosen, train_step, steps.methods)
     how = {"loss_weights": loss_weights, "train_step": train_step, "trace": trace}
     trainer = Trainer(net, *chosen, **how, steps=steps)
     _check_precision(net)

@@ -135,10 +135,11 @@ class SweepResult(Sequence[Member]):
     def _first(self, k: int, monitor: str, mode: str) -> list[Member]:
         ranked = self.ranked(monitor, mode)
         if len(ranked) < k:
+            raced = any("fell behind" in member.note for member in self)
             raise StateError(
                 f"{len(ranked)} of {len(self)} members ended with a finite "
                 f"{monitor!r}, and {k} are needed: see result.table(), and try smaller "
-                "learning rates, or let fewer fall behind."
+                f"learning rates{', or let fewer fall behind' if raced else ''}."
             )
         return ranked[:k]
 

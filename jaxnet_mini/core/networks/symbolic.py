@@ -49,9 +49,7 @@ def written(net: Composed, input_shape: Any, given: Mapping[str, Any]) -> Writte
         given: each `Input` that there is, by its name.
     """
     inputs = {
-        name: (
-            given[name] if name in given else Input(shape, name=name or None)
-        ).symbol
+        name: (given[name] if name in given else Input(shape, name=name or None)).symbol
         for name, shape in net.named_inputs(input_shape).items()
     }
     values = dict(inputs)

@@ -9,7 +9,7 @@ metrics are otherwise.
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,7 @@ from jaxnet_mini.core.training import own_step
 from jaxnet_mini.core.training.state import Batch, TrainState
 from jaxnet_mini.core.training.sums import Sums
 from jaxnet_mini.core.types import Variables
+from jaxnet_mini.core.values import Value
 from jaxnet_mini.core.variables import plain
 from jaxnet_mini.errors import ArgumentError
 
@@ -125,7 +126,8 @@ class Method:
         return {name: jnp.asarray(plain(v)) for name, v in logs.items()}, after
 
 
-class Steps(NamedTuple):
+@dataclasses.dataclass(frozen=True, repr=False)
+class Steps(Value):
     """What a user's class does in place of the usual step and evaluation.
 
     Args:
@@ -135,6 +137,11 @@ class Steps(NamedTuple):
 
     train: Method | None = None
     test: Method | None = None
+
+    @property
+    def methods(self) -> list[Method]:
+        """Those that there are."""
+        return [own for own in (self.train, self.test) if own is not None]
 
 
 def trained(
@@ -175,6 +182,9 @@ def loss_in(new: Mapping[str, Any]) -> Array:
 
 def _before(sums: Sums | None) -> Any:
     return None if sums is None else sums.value()[NAME]
+
+
+NO_STEPS = Steps()
 
 
 def _data(batch: Batch) -> Any:

@@ -70,7 +70,8 @@ def _with_logs(trainer: Trainer, training: bool, structure: Any, *leaves: Any) -
 
     method = dataclasses.replace(method, logs=jax.eval_shape(logs))
     side = "train" if training else "test"
-    return dataclasses.replace(trainer, steps=trainer.steps._replace(**{side: method}))
+    steps = dataclasses.replace(trainer.steps, **{side: method})
+    return dataclasses.replace(trainer, steps=steps)
 
 
 @functools.lru_cache(maxsize=256)

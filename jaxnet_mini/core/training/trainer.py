@@ -21,7 +21,7 @@ from jaxnet_mini.core.networks import activity, graph, protocol, serial
 from jaxnet_mini.core.origins import Trace
 from jaxnet_mini.core.training import frozen, goals, in_pieces, listed_step, own_step
 from jaxnet_mini.core.training.goals import Goal
-from jaxnet_mini.core.training.listed_step import NAME, Method, Steps
+from jaxnet_mini.core.training.listed_step import NAME, NO_STEPS, Method, Steps
 from jaxnet_mini.core.training.state import (
     Batch,
     Data,
@@ -89,7 +89,7 @@ class Trainer(Value):
     loss_weights: Any = dataclasses.field(default=None, kw_only=True)
     train_step: Any = dataclasses.field(default=None, kw_only=True)
     compute_dtype: str | None = dataclasses.field(default=None, kw_only=True)
-    steps: Steps = dataclasses.field(default=Steps(), kw_only=True, repr=False)
+    steps: Steps = dataclasses.field(default=NO_STEPS, kw_only=True, repr=False)
     trace: Trace | None = dataclasses.field(default=None, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
