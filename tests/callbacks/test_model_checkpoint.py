@@ -11,6 +11,8 @@ from oracles import raises_text
 from jaxnet_mini.callbacks import CallbackList, LearningRateScheduler, ModelCheckpoint
 from jaxnet_mini.errors import ArgumentError, UnknownNameError
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

@@ -11,6 +11,8 @@ from jaxnet_mini import layers, optimizers, regularizers
 from jaxnet_mini.errors import LayerError
 from jaxnet_mini.layers import Dense, Dropout, Input
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 X = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
 
 

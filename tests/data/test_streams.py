@@ -21,6 +21,8 @@ from jaxnet_mini.errors import DataError
 from jaxnet_mini.loops import choose_feed
 from jaxnet_mini.loops import stream as streams
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 ROWS, FEATURES, CLASSES = 500, 6, 3
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.random((ROWS, FEATURES), np.float32)

@@ -7,7 +7,10 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from jaxnet_mini.sklearn import DenseClassifier, DenseRegressor
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.usefixtures("quick_compilation"),
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+]
 
 X, DIGITS = load_digits(return_X_y=True)
 X, DIGITS = X[:300] / 16.0, DIGITS[:300]

@@ -12,6 +12,8 @@ import jaxnet_mini as jn
 from jaxnet_mini.errors import ArgumentError, DataError, UnknownNameError
 from jaxnet_mini.sklearn import wrap
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 X, CLASSES = load_iris(return_X_y=True)
 NAMES = np.array(["setosa", "versicolor", "virginica"])[CLASSES]
 

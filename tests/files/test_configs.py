@@ -36,6 +36,8 @@ from jaxnet_mini.core.networks import operations
 from jaxnet_mini.errors import ArgumentError, UnknownNameError
 from jaxnet_mini.files import config as configs
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 def through_json(value, custom_objects=None):
     """The value after a trip through text."""

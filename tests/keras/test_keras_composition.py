@@ -14,6 +14,8 @@ from jaxnet_mini.layers import (
     LayerNormalization,
 )
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 KEY = jax.random.key(0)
 
 

@@ -11,6 +11,8 @@ from jaxnet_mini.callbacks import (
     CSVLogger,
 )
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 CALL = {"batch_size": 8, "shuffle": False, "verbose": 0}
 
 

@@ -8,6 +8,8 @@ from model_checkpoint_cases import drive_batches, saved
 
 from jaxnet_mini.callbacks import ModelCheckpoint
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 NAME = "{epoch:02d}-{loss:.3f}"
 
 

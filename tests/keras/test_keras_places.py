@@ -4,6 +4,7 @@ import copy
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 from conftest import keras_on_jax
 from oracles import assert_close
 from places_cases import Slotted, X, trained
@@ -16,6 +17,8 @@ from jaxnet_mini.layers import (
     PReLU,
     Softmax,
 )
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
 class Named(NamedTuple):

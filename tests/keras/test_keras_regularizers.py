@@ -10,6 +10,8 @@ import jaxnet_mini as jn
 from jaxnet_mini.layers import Dense
 from jaxnet_mini.regularizers import L1, L1L2, L2
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 VALUES = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
 
 

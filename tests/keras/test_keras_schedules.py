@@ -2,10 +2,13 @@
 
 import jax
 import numpy as np
+import pytest
 from conftest import keras_on_jax
 
 from jaxnet_mini.core.optimizers.rates import from_state
 from jaxnet_mini.optimizers import schedules
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 CASES = [
     ("ExponentialDecay", (0.1, 8, 0.9), {}),

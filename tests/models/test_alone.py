@@ -13,6 +13,8 @@ import jaxnet_mini as jn
 from jaxnet_mini.errors import LayerError
 from jaxnet_mini.layers import BatchNormalization, Dense, Dropout, Input
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 X = np.array([[1.0, -2.0], [0.5, 3.0]], np.float32)
 
 

@@ -23,6 +23,8 @@ from jaxnet_mini.layers import (
 )
 from jaxnet_mini.models import load
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 class Listing:
     """A layer that keeps others in a list in a dictionary."""

@@ -26,6 +26,8 @@ from jaxnet_mini.errors import (
     UnknownNameError,
 )
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 SCHEDULED = jn.optimizers.Adam(optax.exponential_decay(0.1, 10, 0.9))
 LAYERS = [jn.Dense(3, "softmax")]
 

@@ -11,6 +11,8 @@ import jaxnet_mini as jn
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.views import summary
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 def text_of(model):
     texts = []
