@@ -1,6 +1,7 @@
 """One fit of an estimator: what it starts from, and its epochs in the compiled loop."""
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -86,10 +87,18 @@ def start(trainer: Ridge, params: Any, kept: Any = None) -> TrainState:
         params: the weights, by the names of the layers.
         kept: the leaves of an optimizer's state to go on from; None for a fresh one.
     """
-    state = init(trainer.optimizer, params)
+    # On the host: what computes it would be compiled for longer than a short fit takes.
+    like = jax.eval_shape(functools.partial(init, trainer.optimizer), params)
     if kept is not None:
-        state = jax.tree.unflatten(jax.tree.structure(state), kept)
-    return TrainState(params, state, jax.random.key(0), jnp.zeros((), jnp.int32))
+        state = jax.tree.unflatten(jax.tree.structure(like), kept)
+    else:
+        state = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), like)
+        numbers = {
+            name: np.asarray(getattr(trainer.optimizer, name), leaf.dtype)
+            for name, leaf in like.hyperparams.items()
+        }
+        state = state._replace(hyperparams=numbers)
+    return TrainState(params, state, jax.random.key(0), jnp.asarray(np.int32(0)))
 
 
 def data_of(x: NDArray[Any], y: NDArray[Any], weight: Any, batch_size: int) -> Data:

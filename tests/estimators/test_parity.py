@@ -1,11 +1,13 @@
 """Estimators against those of scikit-learn: the same losses, weights and scores."""
 
+import jax
 import numpy as np
 import pytest
+from oracles import assert_trees_identical
 from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from jaxnet_mini.sklearn import DenseClassifier, DenseRegressor
+from jaxnet_mini.sklearn import DenseClassifier, DenseRegressor, parameters, training
 
 pytestmark = [
     pytest.mark.usefixtures("quick_compilation"),
@@ -108,3 +110,17 @@ def test_warm_starts_go_on_as_those_of_scikit_learn():
         model.fit(X, DIGITS)
         assert len(model.loss_curve_) == 6
     check_equal(*both)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"solver": "sgd"}, {"solver": "sgd", "momentum": 0.0, "alpha": 0.5}],
+)
+def test_the_first_state_is_that_of_the_optimizer(options):
+    given = DenseClassifier((3,), **options).get_params()
+    trainer = parameters.trainer(given, 2, "softmax")
+    state = trainer.init(jax.random.key(0), (4,))
+    begun = training.start(trainer, state.params)
+    assert_trees_identical(
+        jax.device_get(begun.optimizer_state), jax.device_get(state.optimizer_state)
+    )
