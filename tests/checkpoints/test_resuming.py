@@ -122,7 +122,7 @@ def until_done(folder, cuts, save_freq="epoch", make=model_of, **options):
 
 @pytest.mark.parametrize("save_freq", ["epoch", 1, 3, 7])
 @pytest.mark.parametrize("steps", [1, 4, 5, 6, 11, 19])
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 def test_the_bits_are_those_of_a_run_without_a_break(tmp_path, save_freq, steps):
     """Five steps an epoch; the power fails within an epoch, and between two."""
     expected, expected_own = model_of(), hooks()
@@ -185,7 +185,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 def test_every_model_is_resumed(tmp_path, make):
     def fit(model, own):
         # A schedule of the optimizer's own leaves no rate to reduce.

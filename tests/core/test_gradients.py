@@ -235,7 +235,7 @@ def objectives():
 
 
 @pytest.mark.parametrize("activation", NAMES)
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 def test_every_layer_activation_and_loss(objectives, activation):
     arguments, derivatives, several = objectives
     number = np.int32(NAMES.index(activation))
@@ -336,7 +336,7 @@ def two_sums(y):
 
 
 @pytest.mark.parametrize(("layer", "input_shape"), LAYERS, ids=named)
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 def test_each_layer_alone(layer, input_shape):
     x = examples(input_shape, np.random.default_rng(11))
     with x64():
@@ -390,7 +390,7 @@ MASK = np.array([1, 0, 1, 1, 0])
 
 
 @pytest.mark.parametrize("training", [True, False])
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 def test_a_graph_by_every_weight_and_input(training):
     net, rows = a_graph(), np.flatnonzero(MASK)
     with x64():
@@ -457,7 +457,7 @@ def batch_for(loss):
 
 
 @pytest.mark.parametrize(("head", "loss"), [*FUSED, *NOT_FUSED], ids=named)
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 def test_the_step_subtracts_the_gradient_of_its_loss(head, loss):
     trainer = Trainer(several_layers("tanh", Dense(CLASSES, head)), loss, SGD(1.0))
     with x64():
@@ -509,7 +509,7 @@ def test_the_step_of_a_graph():
 
 
 @pytest.mark.parametrize(("head", "loss"), FUSED, ids=named)
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 def test_fused_and_unfused_gradients_agree(head, loss):
     """In float64 and off the clipping they are one function."""
     net = several_layers("tanh", Dense(CLASSES, head))

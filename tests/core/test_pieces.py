@@ -62,7 +62,7 @@ def epoch(trainer, y, weight, pieces):
 @pytest.mark.parametrize(
     "reduction", ["sum_over_batch_size", "sum", "mean_with_sample_weight"]
 )
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 def test_pieces_add_up_to_the_batch(net, reduction, weighted, pieces):
     loss = SparseCategoricalCrossentropy(from_logits=True, reduction=reduction)
     trainer = Trainer(net, loss, SGD(0.01), ("accuracy",), ("accuracy",))

@@ -33,7 +33,7 @@ OPTIMIZERS = [
 @pytest.mark.parametrize(
     ("optimizer", "update"), OPTIMIZERS, ids=[str(one) for one, _ in OPTIMIZERS]
 )
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 def test_a_hundred_steps_are_those_of_float64(optimizer, update, weighted):
     trainer = Trainer(NET, LOSS, optimizer)
     state = trainer.init(KEY, (FEATURES,))
@@ -89,7 +89,7 @@ OPTAX = {
 
 
 @pytest.mark.parametrize("name", OPTAX)
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 def test_optax_transformations_go_in_unchanged(name):
     transformation = OPTAX[name]
     trainer = Trainer(NET, LOSS, transformation)

@@ -69,7 +69,7 @@ pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
 @pytest.mark.parametrize("rows", [ROWS, 61, BATCH, 3])
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 def test_the_loop_is_the_step_over_and_over(rows):
     trainer = Trainer(DROPPING, LOSS, "adam", metrics=("accuracy",))
     state = trainer.init(KEY, (FEATURES,))

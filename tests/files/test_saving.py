@@ -280,7 +280,7 @@ OPTIMIZERS = [
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 def test_training_goes_on_bit_for_bit(path, optimizer):
     """With the model's own seed, as if the model had never been away."""
     model = network(optimizer=optimizer)

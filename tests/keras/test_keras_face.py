@@ -371,7 +371,7 @@ ADDED = {
 
 
 @pytest.mark.parametrize("layer", ADDED.values(), ids=ADDED)
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 def test_adding_and_popping_keeps_the_weights_of_the_others(layer):
     x, y = np.random.default_rng(0).normal(size=(2, 8, 4)).astype(np.float32)
     model = small(jn.Dense(4, input_shape=(4,)), jn.Dense(4))
@@ -434,7 +434,7 @@ def weighted(rows):
 
 
 @every_problem
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 def test_evaluate_and_predict_agree_with_keras(problem):
     model, other = twins(problem)
     largest = 0.0
@@ -494,7 +494,7 @@ def test_predict_returns_every_row_in_order():
     ],
     ids=PROBLEMS,
 )
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 def test_single_batches_agree_with_keras(kind, weight):
     problem = PROBLEMS[kind]
     model, other = twins(problem)
@@ -530,7 +530,7 @@ def test_single_batches_agree_with_keras(kind, weight):
     ],
     ids=["SGD", "Nesterov", "Adam"],
 )
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 def test_a_hundred_steps_of_fit_agree_with_keras(name, arguments):
     problem = PROBLEMS["sparse"]
     with keras_on_jax() as keras:
@@ -923,7 +923,7 @@ def run_everything(x, y):
 
 
 @pytest.mark.parametrize(("x", "change"), INPUTS.values(), ids=INPUTS)
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 def test_inputs_of_every_kind_give_the_result_of_float32(x, change, tmp_path):
     y = np.arange(40) % 3
     expected = run_everything(x, y)

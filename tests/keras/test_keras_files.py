@@ -283,6 +283,7 @@ def test_layers_without_kernels_come_back(tmp_path):
 
 
 @pytest.mark.parametrize("name", BOTH)
+@pytest.mark.one_in(3)
 def test_each_layer_without_a_kernel_predicts_as_in_keras(tmp_path, name):
     kind, given = BOTH[name]
     path, expected = written(
@@ -316,6 +317,7 @@ KEPT = ["GlorotNormal", "HeUniform", "Orthogonal", "Zeros", "RandomNormal"]
 
 
 @pytest.mark.parametrize("kind", KEPT)
+@pytest.mark.one_in(3)
 def test_initializers_come_back(tmp_path, kind):
     path, expected = written(
         tmp_path,
@@ -396,6 +398,7 @@ def optimizer_of(name):
 @pytest.mark.parametrize(
     "name", ["Adam", "AdamW", "Muon", "SGD", "RMSprop", "Adagrad", "Lion", "Nadam"]
 )
+@pytest.mark.one_in(3)
 def test_optimizers_come_back(tmp_path, name):
     path, _ = written(tmp_path, small, optimizer_of(name))
     optimizer = load_model(path).trainer.optimizer
@@ -443,6 +446,7 @@ LOSSES = {
 
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("form", ["name", "value"])
+@pytest.mark.one_in(3)
 def test_losses_come_back(tmp_path, name, form):
     def compiled(keras):
         loss = keras.losses.get(name) if form == "value" else name

@@ -83,7 +83,7 @@ def rates_of(callback, model, **call):
     ],
     ids=["epoch", "epoch and rate", "default", "star", "partial", "float32"],
 )
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 def test_a_schedule_is_called_as_keras_calls_it(schedule):
     with keras_on_jax() as keras:
         other = theirs(ours().get_weights())

@@ -146,7 +146,7 @@ EXCLUDING = [
 ]  # fmt: skip
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize(("optimizer", "names"), EXCLUDING, ids=named)
 def test_what_decays_is_what_decays_in_keras(optimizer, names):
     """And that is another course than the one where all decays."""

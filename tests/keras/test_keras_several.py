@@ -40,7 +40,7 @@ SETTINGS = {
 }
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("several", [True, False])
 def test_it_learns_in_100_steps_what_keras_learns(several, tmp_path):
     x = {"wide": WIDE, "deep": DEEP} if several else [WIDE, DEEP]
@@ -115,7 +115,7 @@ def test_lists_for_a_dictionary_of_outputs_go_by_its_keys():
                 np.testing.assert_allclose(own, other, rtol=1e-4)
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("keys", [("b", "a"), None])
 def test_files_go_both_ways(keys, tmp_path):
     x, names = [WIDE, WIDE * 2], keys or ("main", "kind")

@@ -499,7 +499,7 @@ TRANSFORMATIONS = {
 
 
 @pytest.mark.parametrize("name", TRANSFORMATIONS)
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 def test_any_optax_transformation_trains(name):
     transformation = TRANSFORMATIONS[name]
     model = jn.Sequential([jn.Dense(2, input_shape=(FEATURES,))])
@@ -675,7 +675,7 @@ def test_random_layers_draw_anew_at_every_step_and_never_in_evaluation():
 
 
 @pytest.mark.parametrize("loss", ["mse", "binary_crossentropy", "own"])
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 def test_flat_targets_stand_for_a_column_and_are_never_broadcast(loss):
     """The trap of (N,) against (N, 1): broadcast, they would train on nonsense."""
 

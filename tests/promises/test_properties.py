@@ -31,8 +31,8 @@ pytestmark = pytest.mark.usefixtures("quick_compilation")
 FEATURES, CLASSES, BATCH = 4, 3, 8
 SPARSE = "sparse_categorical_crossentropy"
 LONG = settings.default.max_examples // 100
-many = settings(max_examples=10 * LONG)
-few = settings(max_examples=4 * LONG)
+many = settings(max_examples=6 * LONG)
+few = settings(max_examples=3 * LONG)
 
 seeds = st.integers(0, 2**32 - 1)
 # Two batches of 8, the second of which has any number of rows: one program for all.
