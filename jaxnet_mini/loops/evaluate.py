@@ -39,6 +39,12 @@ def evaluate(
     Raises:
         DataError: see `jaxnet_mini.loops.forward.run_through`.
     """
+    method = trainer.own_method(training=False)
+    if processes.several() and method is not None:
+        raise ArgumentError(
+            f"{method.word} goes on from batch to batch, and several processes "
+            "evaluate at once: leave it out, or evaluate in one process."
+        )
     for metric in trainer.all_metrics:
         if processes.several() and isinstance(metric, Folded):
             raise ArgumentError(

@@ -11,6 +11,7 @@ from oracles import raises_text
 
 import jaxnet_mini as jn
 from jaxnet_mini.errors import AbsentNameError, ArgumentError
+from jaxnet_mini.loops import evaluate as evaluation
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -163,6 +164,13 @@ def test_a_test_step_is_asked_by_evaluate_and_by_validation():
         model.evaluate(Batches(), verbose=0),
     ):
         np.testing.assert_allclose(found, [rmse, 10.0], rtol=1e-5)
+
+
+def test_several_processes_would_add_up_what_goes_on(monkeypatch):
+    trainer = model_of(Evaluated).trainer
+    monkeypatch.setattr(evaluation.processes, "several", lambda: True)
+    with raises_text(ArgumentError, "test_step goes on from batch to batch, and"):
+        evaluation.evaluate(trainer, *[None] * 4)
 
 
 def wrong(returned):
