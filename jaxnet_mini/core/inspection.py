@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.base.text import as_call
-from jaxnet_mini.core.fields import WithConfig, written
+from jaxnet_mini.core.fields import WithConfig
 from jaxnet_mini.core.values import MADE_OF
 from jaxnet_mini.errors import ArgumentError
 
@@ -64,13 +64,13 @@ class Configured(WithConfig):
 
         A class that overrides it adds its own to those of ``super().get_config()``.
         """
-        made_of, names = vars(self).get(MADE_OF), self.given_to_all
+        made_of = vars(self).get(MADE_OF)
         if type(self).get_config is Configured.get_config:
             if made_of is not None:
                 return dict(made_of)
             if dataclasses.is_dataclass(self):
-                names = tuple(written(self))
-        return {name: getattr(self, name) for name in names}
+                return super().get_config()
+        return {name: getattr(self, name) for name in self.given_to_all}
 
 
 def parameters_of(kind: Any, method: str) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """What is exported: a network with its numbers, and what its inputs and outputs are."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +12,7 @@ from jaxnet_mini.core.networks.graph import graph, names_in, output_names
 from jaxnet_mini.core.networks.serial import INPUT, serial
 from jaxnet_mini.core.networks.symbolic import INPUT as UNNAMED
 from jaxnet_mini.core.types import Layer, Params, State, Variables, is_shape
+from jaxnet_mini.errors import ArgumentError
 
 
 class Described(NamedTuple):
@@ -97,6 +99,17 @@ def describe(
         )
     variables = Variables(*jax.tree.map(jnp.asarray, (params, state)))
     return Described(net, variables, inputs, name or net.name or "net")
+
+
+def class_names(classes: Sequence[str]) -> list[str]:
+    """Return what outputs stand for, as files keep it.
+
+    Raises:
+        ArgumentError: it is one text.
+    """
+    if isinstance(classes, str):
+        raise ArgumentError(f"classes must be a list of names, not {classes!r}.")
+    return [str(own) for own in classes]
 
 
 def _network_of(layer: Layer, input_shape: Any) -> Composed:

@@ -21,8 +21,8 @@ from jaxnet_mini.core.networks.operations import Operation
 from jaxnet_mini.core.networks.repeat import Repeat
 from jaxnet_mini.core.networks.sources import results
 from jaxnet_mini.core.types import Layer, Params, State, Variables
-from jaxnet_mini.errors import ArgumentError, LayerError, import_extra
-from jaxnet_mini.export.described import Described, describe
+from jaxnet_mini.errors import LayerError, import_extra
+from jaxnet_mini.export.described import Described, class_names, describe
 from jaxnet_mini.export.nodes import ROWS, Nodes, Tensor
 from jaxnet_mini.export.onnx_functions import refused
 from jaxnet_mini.export.onnx_layers import WRITERS, Written
@@ -80,12 +80,11 @@ def to_onnx(
 def proto(model: Described, classes: Sequence[str] = (), trace: bool = False) -> Any:
     """Return the ``onnx.ModelProto`` of what is described; see `to_onnx`."""
     onnx = import_extra("onnx", "onnx")
-    if isinstance(classes, str):
-        raise ArgumentError(f"classes must be a list of names, not {classes!r}.")
+    names = class_names(classes)
     made = (_traced if check_flag("trace", trace) else _of_layers)(model)
     metadata = {"jaxnet_mini": __version__}
-    if len(classes):
-        metadata["classes"] = json.dumps([str(own) for own in classes])
+    if names:
+        metadata["classes"] = json.dumps(names)
     made.producer_name, made.producer_version = "jaxnet_mini", __version__
     onnx.helper.set_model_props(made, metadata)
     return made
@@ -101,10 +100,7 @@ def encoded(
 
 def _traced(model: Described) -> Any:
     jax2onnx = import_extra("jax2onnx", "jax2onnx")
-    given = [
-        jax.ShapeDtypeStruct((ROWS, *own.shape), own.dtype)
-        for own in model.inputs.values()
-    ]
+    given = jax.tree.leaves(model.batch(ROWS))
 
     def run(*x: Any) -> Any:
         return jax.tree.leaves(model.predict(x if len(x) > 1 else x[0]))

@@ -34,7 +34,7 @@ from jaxnet_mini.errors import (
     import_extra,
     short,
 )
-from jaxnet_mini.export.described import Described, describe
+from jaxnet_mini.export.described import Described, class_names, describe
 from jaxnet_mini.files import safetensors
 
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -71,7 +71,7 @@ def to_stablehlo(
         classes: what outputs stand for, in order; kept beside.
 
     Raises:
-        ArgumentError: ``batch_size`` is no positive integer.
+        ArgumentError: ``batch_size`` is no positive integer, or ``classes`` a text.
         LayerError: JAX cannot write what a layer computes.
         MissingExtraError: flatbuffers is not installed.
 
@@ -94,6 +94,7 @@ def encoded(
     """Return a file's contents; see `to_stablehlo`."""
     import_extra("flatbuffers", "stablehlo")
     rows = None if batch_size is None else check_count("batch_size", batch_size)
+    names = class_names(classes)
     metadata: dict[str, Any] = {
         "jaxnet_mini": __version__,
         "jax": jax.__version__,
@@ -108,8 +109,8 @@ def encoded(
         name: {"shape": [rows, *own.shape[1:]], "dtype": str(own.dtype)}
         for name, own in zip(model.outputs, exported.out_avals, strict=True)
     }
-    if classes:
-        metadata["classes"] = [str(own) for own in classes]
+    if names:
+        metadata["classes"] = names
     data = bytes(exported.serialize())
     metadata["sha256"] = hashlib.sha256(data).hexdigest()
     return data + f"\n{json.dumps(metadata)}\n".encode()

@@ -17,7 +17,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from jaxnet_mini.base import plain_json
 from jaxnet_mini.errors import ArgumentError, FileError, short
 from jaxnet_mini.files import safetensors
 from jaxnet_mini.files.keras_writer import Arrays, hdf5
@@ -36,11 +35,7 @@ def paths(index: FilePath) -> list[Path]:
         ArgumentError: its JSON is none.
     """
     source = readable(index)
-    with source.open("rb") as file:
-        text = file.read(plain_json.MOST_BYTES + 1)
-    with plain_json.locating(repr(os.fspath(index))):
-        plain_json.check_size(text)
-        places = plain_json.parse(text).get("weight_map")
+    places = safetensors.weight_map(index)
     several = [*places.values()] if isinstance(places, dict) else []
     names = [n for one in several for n in (one if isinstance(one, list) else [one])]
     # Nothing but what Keras calls them: no folder, and no file of another kind.

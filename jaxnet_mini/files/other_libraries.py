@@ -10,7 +10,6 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini.base import plain_json
 from jaxnet_mini.base.arguments import check_path
 from jaxnet_mini.core import activations
 from jaxnet_mini.core.layers import Dense, InputLayer
@@ -265,11 +264,7 @@ def _sharded(index: FilePath) -> Arrays:
     """Return the arrays in several files, each from that in which an index has it."""
     source = safetensors.readable(index)
     where = repr(os.fspath(index))
-    with source.open("rb") as file:
-        text = file.read(plain_json.MOST_BYTES + 1)
-    with plain_json.locating(where):
-        plain_json.check_size(text)
-        places = plain_json.parse(text).get("weight_map")
+    places = safetensors.weight_map(index)
     if not isinstance(places, dict) or not places:
         raise FileError(f"{where} has no weight_map that says which file has what.")
     for name in places.values():

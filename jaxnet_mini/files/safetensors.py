@@ -214,6 +214,19 @@ def read(path: FilePath) -> Contents:
     return decoded(contents_of(path), path)
 
 
+def weight_map(index: FilePath) -> Any:
+    """Return what an index of several files says: which of them has what.
+
+    Raises:
+        ArgumentError, FileError: there is no such index, or its JSON is none.
+    """
+    with readable(index).open("rb") as file:
+        text = file.read(plain_json.MOST_BYTES + 1)
+    with plain_json.locating(repr(os.fspath(index))):
+        plain_json.check_size(text)
+        return plain_json.parse(text).get("weight_map")
+
+
 def contents_of(path: FilePath) -> bytes:
     """Return the bytes of a file.
 

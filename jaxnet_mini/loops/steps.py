@@ -70,15 +70,31 @@ def run_steps(
         error to raise. The learner then keeps the last state in which all weights were
         finite.
     """
-    if program.own_method(training=True) is not None:
-        *whole, last = _without_padding(piece)
-        for part in whole:
-            sums, error = _run(learner, program, part, sums, where)
-            if error is not None:
-                return sums, error
-            where = where[0], where[1] + part.last - part.first
-        piece = last
-    return _run(learner, program, piece, sums, where)
+    epoch, done = where
+    own = program.own_method(training=True)
+    for part in [piece] if own is None else _without_padding(piece):
+        before = learner.state
+        after: Progress = programs.loop(program, before, *part, sums)
+        failed, finite = jax.device_get((after.failed, after.finite))
+        if failed >= 0 or not finite.all():
+            end = part.last if failed < 0 else int(failed)
+            whole = part._replace(last=end)
+            step, state, culprit = _last_finite(program, before, whole)
+            learner.state = state
+            return after.sums, _error(culprit, epoch, done + step - part.first)
+        learner.state, sums = after.state, after.sums
+        done += part.last - part.first
+    return sums, None
+
+
+def _error(culprit: str, epoch: int, batch: int) -> NonFiniteError:
+    error = NonFiniteError(
+        f"{culprit} turned NaN or infinite in epoch {epoch + 1} at step {batch + 1}: "
+        "the model keeps the weights from before. Try a smaller learning rate, or clip "
+        "gradients with optax.chain(optax.clip_by_global_norm(1.0), ...)."
+    )
+    error.batch = batch
+    return error
 
 
 def _without_padding(piece: Piece) -> list[Piece]:
@@ -92,33 +108,6 @@ def _without_padding(piece: Piece) -> list[Piece]:
     end = Piece(piece.examples, shorter, 0, 1)
     before = piece._replace(last=piece.last - 1)
     return [before, end] if before.last > before.first else [end]
-
-
-def _run(
-    learner: Learner,
-    program: Trainer,
-    piece: Piece,
-    sums: Sums,
-    where: tuple[int, int],
-) -> tuple[Sums, NonFiniteError | None]:
-    before = learner.state
-    after: Progress = programs.loop(program, before, *piece, sums)
-    failed, finite = jax.device_get((after.failed, after.finite))
-    if failed < 0 and finite.all():
-        learner.state = after.state
-        return after.sums, None
-    end = piece.last if failed < 0 else int(failed)
-    step, state, culprit = _last_finite(program, before, piece._replace(last=end))
-    learner.state = state
-    epoch, done = where
-    batch = done + step - piece.first
-    error = NonFiniteError(
-        f"{culprit} turned NaN or infinite in epoch {epoch + 1} at step {batch + 1}: "
-        "the model keeps the weights from before. Try a smaller learning rate, or clip "
-        "gradients with optax.chain(optax.clip_by_global_norm(1.0), ...)."
-    )
-    error.batch = batch
-    return after.sums, error
 
 
 def _last_finite(

@@ -7,10 +7,10 @@ from typing import Any
 import jax
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_is_fitted,
@@ -25,6 +25,31 @@ from jaxnet_mini.sklearn.forward import forward
 from jaxnet_mini.sklearn.training import Run
 
 FLOATS = (np.float64, np.float32)
+
+TABLES = {"accept_sparse": ["csr", "csc"], "dtype": FLOATS}
+"""What inputs of rows and features may be, for scikit-learn's checks."""
+
+
+def validated(
+    estimator: Any, X: Any, y: Any, first: bool, **taken: Any
+) -> tuple[Any, NDArray[Any]]:
+    """Return inputs and targets as arrays, a column of these as ``(rows,)``.
+
+    Args:
+        estimator: for which they are.
+        X: inputs.
+        y: targets.
+        first: whether it takes their features, or has known them before.
+        taken: what ``validate_data`` is told besides.
+
+    Raises:
+        ValueError: bad input, in scikit-learn's words.
+    """
+    taken |= {"multi_output": True, "y_numeric": is_regressor(estimator)}
+    X, y = validate_data(estimator, X, y, reset=first, **taken)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
+    return X, y
 
 
 class DenseEstimator(BaseEstimator):  # type: ignore[misc]
@@ -282,9 +307,7 @@ class DenseEstimator(BaseEstimator):  # type: ignore[misc]
         # Of such a one nothing else would be asked, at ten times the price.
         if plain and np.isfinite(X.sum()):
             return X
-        return validate_data(
-            self, X, accept_sparse=["csr", "csc"], dtype=FLOATS, reset=False
-        )
+        return validate_data(self, X, reset=False, **TABLES)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import label_binarize
-from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.utils import compute_sample_weight
 from sklearn.utils.multiclass import type_of_target, unique_labels
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight
 
 from jaxnet_mini.errors import ArgumentError, DataError
-from jaxnet_mini.sklearn.base import FLOATS, DenseEstimator
+from jaxnet_mini.sklearn.base import TABLES, DenseEstimator, validated
 
 
 class DenseClassifier(ClassifierMixin, DenseEstimator):  # type: ignore[misc]
@@ -156,17 +156,7 @@ class DenseClassifier(ClassifierMixin, DenseEstimator):  # type: ignore[misc]
     def _validated(
         self, X: Any, y: Any, incremental: bool, first: bool
     ) -> tuple[Any, NDArray[Any]]:
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            dtype=FLOATS,
-            reset=first,
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+        X, y = validated(self, X, y, first, **TABLES)
         found = unique_labels(y)
         if first and not incremental:
             self.classes_ = found

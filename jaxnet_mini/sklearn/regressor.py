@@ -6,12 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils import column_or_1d
-from sklearn.utils.validation import validate_data
 
 from jaxnet_mini.base.arguments import check_one_of
 from jaxnet_mini.errors import DataError
-from jaxnet_mini.sklearn.base import FLOATS, DenseEstimator
+from jaxnet_mini.sklearn.base import TABLES, DenseEstimator, validated
 
 _LAST_OF_LOSS = {"squared_error": "identity", "poisson": "exp"}
 """The activation of the last layer that a loss goes with."""
@@ -142,18 +140,7 @@ class DenseRegressor(RegressorMixin, DenseEstimator):  # type: ignore[misc]
         self, X: Any, y: Any, incremental: bool, first: bool
     ) -> tuple[Any, NDArray[Any]]:
         check_one_of("loss", self.loss, _LAST_OF_LOSS)
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            y_numeric=True,
-            dtype=FLOATS,
-            reset=first,
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+        X, y = validated(self, X, y, first, **TABLES)
         if self.loss == "poisson" and np.any(y < 0):
             raise DataError(
                 "y has values below 0, and loss='poisson' is of counts: take "

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.preprocessing import label_binarize
-from sklearn.utils import check_random_state, column_or_1d, compute_sample_weight
+from sklearn.utils import check_random_state, compute_sample_weight
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -19,6 +19,7 @@ from jaxnet_mini.base.arguments import is_function, parameters
 from jaxnet_mini.core.losses import BinaryCrossentropy
 from jaxnet_mini.errors import ArgumentError, DataError, find, short
 from jaxnet_mini.models.model import Model
+from jaxnet_mini.sklearn.base import validated
 from jaxnet_mini.sweeps.space import SEED, candidates
 
 
@@ -159,17 +160,7 @@ class WrappedModel(BaseEstimator):  # type: ignore[misc]
         *,
         classes: Any = None,
     ) -> Any:
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            allow_nd=True,
-            multi_output=True,
-            y_numeric=isinstance(self, RegressorMixin),
-            reset=first,
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+        X, y = validated(self, X, y, first, allow_nd=True)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X)
         weight = self._weights(y, sample_weight)

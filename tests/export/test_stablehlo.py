@@ -154,6 +154,10 @@ def test_the_last_line_says_what_the_file_is():
     }
     assert metadata["outputs"] == {"dense": {"shape": [None, 3], "dtype": "float32"}}
     assert Loaded(data).metadata == metadata
+    with pytest.raises(
+        ArgumentError, match="classes must be a list of names, not 'abc'"
+    ):
+        dense(classes="abc")
 
 
 def test_a_file_holds_no_path_and_is_the_same_each_time():
