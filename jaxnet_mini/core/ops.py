@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxnet_mini.base.arguments import parameters
-from jaxnet_mini.core import activations, symbols
+from jaxnet_mini.core import activations
 from jaxnet_mini.core.symbols import Symbolic
 from jaxnet_mini.core.variables import plain
 from jaxnet_mini.errors import AbsentNameError, CallError, short
@@ -164,14 +164,14 @@ def __getattr__(name: str) -> Any:
     function = of_arrays(name)
 
     def either(*given: Any, **named: Any) -> Any:
-        leaves = jax.tree.leaves((given, named))
-        if not any(isinstance(leaf, Symbolic) for leaf in leaves):
-            try:
-                return function(*given, **named)
-            except (AttributeError, NotImplementedError, TypeError, ValueError):
-                _check(name, function, given)
-                raise
-        return symbols.operation(name, *given, **named)
+        for leaf in jax.tree.leaves((given, named)):
+            if isinstance(leaf, Symbolic):
+                return leaf.operation(name, given, named)
+        try:
+            return function(*given, **named)
+        except (AttributeError, NotImplementedError, TypeError, ValueError):
+            _check(name, function, given)
+            raise
 
     functools.update_wrapper(either, function)
     # What a layer takes for its activation, see `activations.Named`.

@@ -12,26 +12,26 @@ from jaxnet_mini.base.arguments import check_flag
 from jaxnet_mini.core.types import Layer, Shape, is_shape
 from jaxnet_mini.errors import LayerError, ShapeError, short
 
-OPERATIONS: list[Any] = []
-"""What makes layers of functions of symbols: `jaxnet_mini.core.networks.operations`,
-which needs layers and puts itself here, for layers need symbols."""
-
-
-def operation(name: str, /, *given: Any, **named: Any) -> Any:
-    """Return what stands for what a function of `jaxnet_mini.ops` will give."""
-    return OPERATIONS[0](name, given, named)
-
 
 def _operator(name: str) -> Any:
-    return lambda self, other: operation(name, self, other)
+    return lambda self, other: self.operation(name, (self, other), {})
 
 
 def _reflected(name: str) -> Any:
-    return lambda self, other: operation(name, other, self)
+    return lambda self, other: self.operation(name, (other, self), {})
 
 
 class Symbolic:
-    """What can be computed with where a model is written: a symbol, or an `Input`."""
+    """What can be computed with where a model is written: a symbol, or an `Input`.
+
+    Attributes:
+        operation: returns what stands for what a function of `jaxnet_mini.ops` gives,
+            for its name, arguments and arguments by name. An `Input` brings it along,
+            and each symbol has it from those before: it makes layers, which come after
+            symbols.
+    """
+
+    operation: Any
 
     # Before arrays of NumPy, which would ask for numbers.
     __array_priority__ = 1000
@@ -47,10 +47,10 @@ class Symbolic:
     __getitem__ = _operator("get_item")
 
     def __neg__(self) -> Any:
-        return operation("negative", self)
+        return self.operation("negative", (self,), {})
 
     def __abs__(self) -> Any:
-        return operation("absolute", self)
+        return self.operation("absolute", (self,), {})
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise LayerError(
@@ -94,6 +94,8 @@ class Symbol(Symbolic):
         self.given: Any = self
         self.layer, self.sources, self.output_shape = layer, sources, output_shape
         self.training = training
+        before: Any = jax.tree.leaves(sources) or [layer]
+        self.operation = before[0].operation
         self.is_float = bool(getattr(layer, "gives_floats", True)) and all(
             source.is_float for source in jax.tree.leaves(sources)
         )

@@ -15,7 +15,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.errors import CallError, short
+from jaxnet_mini.base.arguments import as_integer, check_positive
+from jaxnet_mini.errors import ArgumentError, CallError, short
 
 if TYPE_CHECKING or "jaxtyping" in sys.modules:
     from jaxtyping import Bool as Bool
@@ -113,6 +114,22 @@ class Layer(Hashable, Protocol):
 def is_shape(value: Any) -> bool:
     """Return whether a value is the shape of one array, and not those of several."""
     return isinstance(value, tuple) and all(isinstance(size, int) for size in value)
+
+
+def check_shape(value: Any, argument: str) -> Shape:
+    """Return ``value`` as a shape without the batch axis.
+
+    Raises:
+        ArgumentError: no tuple of positive integers.
+    """
+    if as_integer(value) is not None:
+        value = (value,)
+    if not isinstance(value, tuple | list):
+        raise ArgumentError(
+            f"{argument} must be a tuple of positive integers without the batch axis, "
+            f"such as (28, 28), not {value!r}."
+        )
+    return tuple(check_positive(f"every axis of {argument}", size) for size in value)
 
 
 def is_key(leaf: Any) -> bool:

@@ -17,8 +17,7 @@ from jax import Array
 
 from jaxnet_mini.base.arguments import check_flag, check_word
 from jaxnet_mini.core import constraints, initializers, regularizers
-from jaxnet_mini.core.layers.base import check_shape
-from jaxnet_mini.core.types import RandomKey, Shape
+from jaxnet_mini.core.types import RandomKey, Shape, check_shape
 from jaxnet_mini.errors import ArgumentError, LayerError
 
 DTYPES = ("float32", "int32", "bool", "float64", "uint32", "int64", "float16")

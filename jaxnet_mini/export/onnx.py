@@ -17,9 +17,9 @@ from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.composed import Composed
 from jaxnet_mini.core.networks.ensemble import Ensemble
 from jaxnet_mini.core.networks.graph import NETWORKS
-from jaxnet_mini.core.networks.operations import Operation
 from jaxnet_mini.core.networks.repeat import Repeat
 from jaxnet_mini.core.networks.sources import results
+from jaxnet_mini.core.operations import Operation
 from jaxnet_mini.core.types import Layer, Params, State, Variables
 from jaxnet_mini.errors import LayerError, import_extra
 from jaxnet_mini.export.described import Described, class_names, describe

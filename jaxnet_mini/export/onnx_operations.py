@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnet_mini.core import ops
-from jaxnet_mini.core.networks.operations import _filled
+from jaxnet_mini.core.operations import _filled
 from jaxnet_mini.errors import LayerError
 from jaxnet_mini.export.nodes import Tensor
 from jaxnet_mini.export.onnx_functions import FUNCTIONS, refused

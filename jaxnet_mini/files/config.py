@@ -31,7 +31,7 @@ from jaxnet_mini.core import (
 from jaxnet_mini.core.fields import written
 from jaxnet_mini.core.metrics.own import Folded
 from jaxnet_mini.core.networks import ensemble, graph, own_layers, repeat, serial
-from jaxnet_mini.core.networks.operations import Operation
+from jaxnet_mini.core.operations import Operation
 from jaxnet_mini.core.optimizers import schedules
 from jaxnet_mini.errors import ArgumentError, UnknownNameError, find, short
 from jaxnet_mini.files.registered import name_of, with_registered

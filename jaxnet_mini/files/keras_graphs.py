@@ -18,7 +18,6 @@ from jaxnet_mini.core.networks.graph import (
     names_in,
     put_together,
 )
-from jaxnet_mini.core.networks.operations import Operation
 from jaxnet_mini.core.networks.order import by_depth, in_keras_order
 from jaxnet_mini.core.networks.sources import (
     Arguments,
@@ -29,6 +28,7 @@ from jaxnet_mini.core.networks.sources import (
     filled,
     giver,
 )
+from jaxnet_mini.core.operations import Operation
 from jaxnet_mini.core.types import Shape
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.files import keras_steps

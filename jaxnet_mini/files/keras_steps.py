@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from jaxnet_mini.base.plain_json import Json
 from jaxnet_mini.core import ops
 from jaxnet_mini.core.networks import protocol
-from jaxnet_mini.core.networks.operations import ARRAY, REST, SLICE, Operation
+from jaxnet_mini.core.operations import ARRAY, REST, SLICE, Operation
 from jaxnet_mini.errors import ArgumentError
 
 _TABLE = """

@@ -25,10 +25,10 @@ from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks import own_layers, running
 from jaxnet_mini.core.networks.composed import Composed, shaped
 from jaxnet_mini.core.networks.graph import Graph, names_in
-from jaxnet_mini.core.networks.operations import Operation
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.networks.sources import results
+from jaxnet_mini.core.operations import Operation
 from jaxnet_mini.core.optimizers import Optimizer
 from jaxnet_mini.core.types import Shape, is_shape
 from jaxnet_mini.errors import ArgumentError

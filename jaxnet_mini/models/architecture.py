@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from jaxnet_mini.base import plain_json, policies, seeds
 from jaxnet_mini.base.arguments import check_word
 from jaxnet_mini.base.plain_json import Json
-from jaxnet_mini.core.layers import check_shape
 from jaxnet_mini.core.networks.graph import Graph
+from jaxnet_mini.core.types import check_shape
 from jaxnet_mini.errors import ArgumentError, JaxnetError
 from jaxnet_mini.files import config as configs
 from jaxnet_mini.files import keras_groups

@@ -7,7 +7,7 @@ from typing import Any
 
 from jaxnet_mini.base import policies
 from jaxnet_mini.core import origins
-from jaxnet_mini.core.layers import Base, Input, check_shape
+from jaxnet_mini.core.layers import Base, Input
 from jaxnet_mini.core.networks import outline as outlines
 from jaxnet_mini.core.networks import serial
 from jaxnet_mini.core.networks.composed import Composed
@@ -19,7 +19,7 @@ from jaxnet_mini.core.networks.outline import (
 )
 from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.networks.symbolic import INPUT
-from jaxnet_mini.core.types import Layer, Shape, is_shape
+from jaxnet_mini.core.types import Layer, Shape, check_shape, is_shape
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.data import arrays
 from jaxnet_mini.errors import ArgumentError, ShapeError, StateError

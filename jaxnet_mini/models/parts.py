@@ -13,9 +13,9 @@ from jaxnet_mini.core.networks.graph import (
     names_in,
     outputs_are_keyed,
 )
-from jaxnet_mini.core.networks.operations import Operation
 from jaxnet_mini.core.networks.order import by_depth, in_keras_order
 from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.operations import Operation
 from jaxnet_mini.devices import transfers
 from jaxnet_mini.models import subclass
 from jaxnet_mini.models.blueprint import Blueprint

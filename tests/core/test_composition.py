@@ -13,8 +13,8 @@ from oracles import assert_close, named, raises_text, unchecked_types
 
 from jaxnet_mini import activations
 from jaxnet_mini.core.networks.last_activation import without_last_activation
-from jaxnet_mini.core.networks.operations import Operation
 from jaxnet_mini.core.networks.serial import check_layer, serial
+from jaxnet_mini.core.operations import Operation
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import Layer
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError

@@ -30,9 +30,9 @@ from jaxnet_mini import (
     regularizers,
 )
 from jaxnet_mini.base import plain_json as plain
+from jaxnet_mini.core import operations
 from jaxnet_mini.core.layers import merging as merges
 from jaxnet_mini.core.networks import graph as graphs
-from jaxnet_mini.core.networks import operations
 from jaxnet_mini.errors import ArgumentError, UnknownNameError
 from jaxnet_mini.files import config as configs
 

@@ -164,6 +164,49 @@ def assert_pure(name):
         assert not calls_of(TREES[name], word), f"{name} calls {word}"
 
 
+CHANGING = {"add", "append", "clear", "discard", "extend", "insert", "pop", "remove"}
+CHANGING |= {"popitem", "setdefault", "update", "__setitem__"}
+
+
+def tables_of(tree):
+    """The names that a module gives to what could be changed."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = getattr(node, "targets", None) or [node.target]
+            # A literal of numbers, words or a tuple is a constant.
+            if not isinstance(node.value, ast.Constant | ast.Tuple):
+                yield from (ast.unparse(target) for target in targets)
+
+
+def changes_of(tree):
+    """What code changes where it stands, and how: ``table.append`` and ``table[]``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in CHANGING:
+            yield ast.unparse(node.value), f".{node.attr}"
+        elif isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            yield ast.unparse(node.value), "[]"
+        elif isinstance(node, ast.Global):
+            yield from ((name, " is global") for name in node.names)
+
+
+def test_the_core_keeps_nothing_in_its_modules():
+    """Its tables are constants: no code fills or changes one after it is written.
+
+    But for what finds the weights of a layer that is called by itself: words for these
+    are the models', and classes of layers are the core's.
+    """
+    core = {n: {*tables_of(TREES[n])} for n in SOURCES if part_of(n) == "core"}
+    shared = {table for own in core.values() for table in own if table[0] != "_"}
+    assert {"ACTIVATIONS", "OPTIMIZERS"} <= shared
+    changed = {
+        f"{name}: {table}{how}"
+        for name in SOURCES
+        for table, how in changes_of(TREES[name])
+        if table in core.get(name, ()) or table.rpartition(".")[2] in shared
+    }
+    assert changed == {"models.alone: base.ALONE.append"}
+
+
 def test_imports_have_no_cycle():
     done: set[str] = set()
 

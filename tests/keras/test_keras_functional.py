@@ -10,7 +10,7 @@ from conftest import keras_on_jax
 
 import jaxnet_mini as jn
 from jaxnet_mini.core.networks import protocol
-from jaxnet_mini.core.networks.operations import Operation
+from jaxnet_mini.core.operations import Operation
 from jaxnet_mini.files import keras_steps
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")

@@ -25,6 +25,7 @@ from jaxnet_mini.core.layers.noise import *
 from jaxnet_mini.core.layers.normalization import *
 from jaxnet_mini.core.layers.reshaping import *
 from jaxnet_mini.core.layers.standardization import *
+from jaxnet_mini.core.types import check_shape
 
 __all__ = ["Base", "Input", "InputLayer", "check_shape"]
 __all__ += ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]

@@ -11,31 +11,15 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.absent import attributes
-from jaxnet_mini.base.arguments import as_integer, check_positive, check_training
+from jaxnet_mini.base.arguments import check_positive, check_training
 from jaxnet_mini.base.policies import check_policy
 from jaxnet_mini.base.text import as_call
 from jaxnet_mini.core import constraints, initializers, random, regularizers, symbols
 from jaxnet_mini.core.fields import Checked, Flag, Newer, WithConfig, check_fields
 from jaxnet_mini.core.layers import called
-from jaxnet_mini.core.types import Params, RandomKey, Shape
+from jaxnet_mini.core.types import Params, RandomKey, Shape, check_shape
 from jaxnet_mini.core.values import Value, refuse_fields
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError, StateError, short
-
-
-def check_shape(value: Any, argument: str) -> Shape:
-    """Return ``value`` as a shape without the batch axis.
-
-    Raises:
-        ArgumentError: no tuple of positive integers.
-    """
-    if as_integer(value) is not None:
-        value = (value,)
-    if not isinstance(value, tuple | list):
-        raise ArgumentError(
-            f"{argument} must be a tuple of positive integers without the batch axis, "
-            f"such as (28, 28), not {value!r}."
-        )
-    return tuple(check_positive(f"every axis of {argument}", size) for size in value)
 
 
 def _check_shape(argument: str, value: Any) -> Shape:

@@ -14,9 +14,10 @@ from jax import Array
 from jaxnet_mini.base.arguments import is_function
 from jaxnet_mini.core import activations, regularizers
 from jaxnet_mini.core.fields import Checked, Newer, NotNegative, Number, Positive
-from jaxnet_mini.core.layers.base import Base, check_shape
+from jaxnet_mini.core.layers.base import Base
+from jaxnet_mini.core.operations import EXAMPLES, operation
 from jaxnet_mini.core.symbols import Symbol, Symbolic
-from jaxnet_mini.core.types import Params, Shape, as_float
+from jaxnet_mini.core.types import Params, Shape, as_float, check_shape
 from jaxnet_mini.errors import ArgumentError, ShapeError, short
 
 
@@ -70,6 +71,8 @@ class InputLayer(Base, _ByPosition, Symbolic):
     """
 
     dtype: _Noted = None
+
+    operation = staticmethod(operation)
 
     def __post_init__(self, batch_shape: Any, input_dim: int | None) -> None:
         shape = self.input_shape if self.shape is None else self.shape
@@ -206,11 +209,6 @@ def _check_function(argument: str, value: Any) -> Any:
             "example jnp.square."
         )
     return value
-
-
-EXAMPLES = 1009
-"""How many a function is shown of which the shape of the outputs is asked: a number
-that no axis of features has by chance."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -6,9 +6,9 @@ from jaxnet_mini.core import activations
 from jaxnet_mini.core.layers import Activation, Base, Identity, Softmax
 from jaxnet_mini.core.layers.dense import Dense
 from jaxnet_mini.core.networks.graph import Graph, names_in
-from jaxnet_mini.core.networks.operations import Operation
 from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.networks.sources import giver
+from jaxnet_mini.core.operations import Operation
 from jaxnet_mini.core.types import Layer
 
 _OF_UNITS = ((), (("axis", -1),))

@@ -19,7 +19,6 @@ from jaxnet_mini.core import inspection, regularizers
 from jaxnet_mini.core.inspection import Configured
 from jaxnet_mini.core.layers.base import (
     check_name,
-    check_shape,
     constrained,
     remembers,
     total_penalty,
@@ -27,7 +26,7 @@ from jaxnet_mini.core.layers.base import (
 from jaxnet_mini.core.networks import added, alone, calls, holding, protocol
 from jaxnet_mini.core.networks.alone import Alone
 from jaxnet_mini.core.networks.running import Running
-from jaxnet_mini.core.types import Params, RandomKey, Shape, State
+from jaxnet_mini.core.types import Params, RandomKey, Shape, State, check_shape
 from jaxnet_mini.errors import ArgumentError, LayerError
 
 

@@ -16,10 +16,13 @@ from jaxnet_mini.base.arguments import check_one_of
 from jaxnet_mini.core import ops, symbols
 from jaxnet_mini.core.fields import Checked, Flag
 from jaxnet_mini.core.layers.base import Base
-from jaxnet_mini.core.layers.basic import EXAMPLES
 from jaxnet_mini.core.symbols import Symbol, Symbolic
 from jaxnet_mini.core.types import Params, as_alike, is_shape
 from jaxnet_mini.errors import ArgumentError, ShapeError, short
+
+EXAMPLES = 1009
+"""How many a function is shown of which the shape of the outputs is asked: a number
+that no axis of features has by chance."""
 
 SLICE, ARRAY, REST = "{slice}", "{array}", "{...}"
 """What stands first in a tuple for a slice or an array, and for an ellipsis."""
@@ -184,6 +187,3 @@ def operation(name: str, given: Any, named: Any) -> Any:
     layer = Operation(name, arguments, options, floats=floats)
     sources = tuple(found) if len(found) > 1 else found[0]
     return symbols.called(layer, sources)
-
-
-symbols.OPERATIONS.append(operation)
