@@ -16,6 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxnet_mini.core.training import epochs as several_epochs
 from jaxnet_mini.core.training import predict as predictions
 from jaxnet_mini.core.training import start
 from jaxnet_mini.core.training.trainer import Trainer
@@ -185,6 +186,7 @@ with_optimizer = ProgramForOnce(start.with_optimizer, static_argnums=(0,))
 # Its programs take a trainer as an argument that is no array.
 jax.tree_util.register_static(Trainer)
 loop = Program(Trainer.loop, cpu_options=FAST)
+epochs = Program(several_epochs.loop, cpu_options=FAST)
 evaluate = Program(Trainer.evaluate)
 predict = Program(predictions.predict, static_argnums=(0,))
 apply = Program(predictions.apply, static_argnums=(0,))

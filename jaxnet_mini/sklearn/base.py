@@ -135,6 +135,7 @@ class DenseEstimator(BaseEstimator):  # type: ignore[misc]
             self._rows_in_batch(len(y)),
             1 if incremental else self.max_iter,
             rng if self.shuffle else None,
+            self._sure_epochs(),
         )
         self.n_iter_ = 0
         X = X if isinstance(X, np.ndarray) else X.toarray()
@@ -234,6 +235,11 @@ class DenseEstimator(BaseEstimator):  # type: ignore[misc]
         self.intercepts_ = [np.array(layer["bias"], dtype) for layer in layers]
 
     def _end_epoch(self, run: Run, loss: float) -> None:
+        """Take note of an epoch, and tell how many follow for sure."""
+        self._take_note(run, loss)
+        run.sure = self._sure_epochs()
+
+    def _take_note(self, run: Run, loss: float) -> None:
         """Take note of an epoch, and tell whether it was the last."""
         self.n_iter_ += 1
         self.t_ += len(run.rows)
@@ -263,6 +269,13 @@ class DenseEstimator(BaseEstimator):  # type: ignore[misc]
             return
         say(self.verbose, f"{told} Stopping.")
         run.stop_training = True
+
+    def _sure_epochs(self) -> int:
+        """Return how many epochs follow without a look at the state between them."""
+        rate_changes = self.solver == "sgd" and self.learning_rate == "invscaling"
+        if self.early_stopping or rate_changes:
+            return 1
+        return int(min(self.n_iter_no_change - self._unimproved + 1, self.max_iter))
 
     def _validate(self, run: Run) -> bool:
         """Score what is held out, keep the best weights; return whether it improved."""

@@ -13,16 +13,23 @@ from numpy.typing import NDArray
 
 from jaxnet_mini.base import interrupts
 from jaxnet_mini.core.optimizers.rates import set_learning_rate
+from jaxnet_mini.core.training.epochs import Epochs
 from jaxnet_mini.core.training.state import NO_ROW, Data, TrainState
 from jaxnet_mini.core.training.sums import Sums
 from jaxnet_mini.core.transformations import init
 from jaxnet_mini.data import epoch_order, resident
 from jaxnet_mini.data.checks import Examples
-from jaxnet_mini.devices import forks, threads, transfers
+from jaxnet_mini.devices import forks, programs, threads, transfers
 from jaxnet_mini.devices.threads import Step
 from jaxnet_mini.loops.feed import Piece
 from jaxnet_mini.loops.steps import QUIET_SECONDS, Pace, run_steps
 from jaxnet_mini.sklearn.ridge import Ridge
+
+SHORT_SECONDS = 0.1
+"""Epochs that take less, by our estimate, are taken together."""
+
+MOST_EPOCHS, MOST_PLACES = 16, 2**20
+"""So many together at most, with so many rows in all, whose order is made before."""
 
 
 @dataclasses.dataclass
@@ -37,6 +44,7 @@ class Run:
         batch_size: examples in a step.
         epochs: at most.
         rng: shuffles the rows; None leaves them as they are.
+        sure: how many more epochs it takes whatever their losses are, at least one.
     """
 
     trainer: Ridge
@@ -45,6 +53,7 @@ class Run:
     batch_size: int
     epochs: int
     rng: np.random.RandomState | None
+    sure: int = 1
     stop_training: bool = False
 
     def next_order(self) -> NDArray[Any]:
@@ -126,16 +135,74 @@ def train(run: Run, data: Data, ended: Callable[[float], None]) -> None:
     kernels = tuple(
         leaf.shape for leaf in jax.tree.leaves(run.state.params) if leaf.ndim == 2
     )
-    device = threads.fitting(
-        Step(run.batch_size, kernels), float(run.steps * run.epochs)
-    )
+    step = Step(run.batch_size, kernels)
+    device = threads.fitting(step, float(run.steps * run.epochs))
+    together = _together(run, step)
     with threads.given_back(device), transfers.meant(), interrupts.held_back():
         run.state, data = jax.device_put((run.state, data), device)
-        pace = Pace(QUIET_SECONDS)
-        for epoch in range(run.epochs):
-            ended(run.mean_loss(_epoch(run, data, epoch, pace)))
-            if run.stop_training:
-                break
+        pace, epoch = Pace(QUIET_SECONDS), 0
+        while epoch < run.epochs and not run.stop_training:
+            if together == 1:
+                all_sums = [_epoch(run, data, epoch, pace)]
+            else:
+                count = min(together, run.epochs - epoch, run.sure)
+                all_sums = _epochs(run, data, (epoch, count, together), pace)
+            for sums in all_sums:
+                ended(run.mean_loss(sums))
+            epoch += len(all_sums)
+
+
+def _together(run: Run, step: Step) -> int:
+    """Return how many epochs are taken in one program, at most.
+
+    A power of two, so that fits share programs.
+    """
+    if step.seconds * run.steps > SHORT_SECONDS:
+        return 1
+    rows = run.steps * run.batch_size
+    most = min(MOST_EPOCHS, run.epochs, run.sure, MOST_PLACES // rows)
+    return 1 << (max(1, most).bit_length() - 1)
+
+
+def _epochs(
+    run: Run, data: Data, which: tuple[int, int, int], pace: Pace
+) -> list[Sums]:
+    """Run several epochs at once, and return the sums of each.
+
+    Args:
+        run: the fit.
+        data: its examples, on the device.
+        which: the index of the first, how many at most, and how many a program takes.
+        pace: of epochs.
+    """
+    interrupts.let_in()
+    first, most, together = which
+    count = min(most, pace.steps(most))
+    watch = time.perf_counter()
+    own = [run.next_order() for _ in range(count)]
+    orders = np.stack(own + [own[-1]] * (together - count))
+    before, program = run.state, run.trainer.program()
+    after: Epochs = programs.epochs(program, before, data, orders, run.steps, count)
+    after = after._replace(**jax.device_get({"sums": after.sums, "whole": after.whole}))
+    if not after.whole[:count].all():
+        _find_failure(run, data, own, first)
+    run.state = after.state
+    pace.ran(count, time.perf_counter() - watch)
+    return [after.sums_of(epoch) for epoch in range(count)]
+
+
+def _find_failure(run: Run, data: Data, orders: list[NDArray[Any]], first: int) -> None:
+    """Take epochs again, one by one, up to the step of which the error tells.
+
+    Raises:
+        NonFiniteError: always: the loop is deterministic.
+    """
+    program, none = run.trainer.program(), run.trainer.no_sums()
+    for epoch, order in enumerate(orders, first):
+        piece = Piece(data, order, 0, run.steps)
+        _, failure = run_steps(run, program, piece, none, (epoch, 0))
+        if failure is not None:
+            raise failure
 
 
 def _epoch(run: Run, data: Data, epoch: int, pace: Pace) -> Sums:
