@@ -23,8 +23,9 @@ from jaxnet_mini.checkpoints.callback_state import packed, unpacked
 from jaxnet_mini.checkpoints.folder import RunFolder
 from jaxnet_mini.checkpoints.identity import Subject
 from jaxnet_mini.core.networks import weights
+from jaxnet_mini.core.training.point import Point
 from jaxnet_mini.core.training.state import TrainState
-from jaxnet_mini.core.training.sums import Point, Sums
+from jaxnet_mini.core.training.sums import Sums
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.data.plan import Plan

@@ -18,8 +18,9 @@ from jaxnet_mini.base import interrupts
 from jaxnet_mini.callbacks import CallbackList, History, Logs, ProgbarLogger
 from jaxnet_mini.callbacks.progress_bar import Bar, Stopwatch
 from jaxnet_mini.core.training.finish import finished
+from jaxnet_mini.core.training.point import Point
 from jaxnet_mini.core.training.state import TrainState
-from jaxnet_mini.core.training.sums import Point, Sums
+from jaxnet_mini.core.training.sums import Sums
 from jaxnet_mini.core.types import Variables
 from jaxnet_mini.data import in_place
 from jaxnet_mini.data.plan import Plan

@@ -19,7 +19,7 @@ class Piece(NamedTuple):
 
     Args:
         examples: rows.
-        order: which of them goes where, see `jaxnet_mini.data.order`.
+        order: which of them goes where, see `jaxnet_mini.data.epoch_order`.
         first: the first step to take of that order.
         last: the step before which to stop.
     """

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Any, Protocol, runtime_checkable
 
 from jaxnet_mini.callbacks.base import Callback
+from jaxnet_mini.core.training.point import Point
 from jaxnet_mini.core.training.state import TrainState
-from jaxnet_mini.core.training.sums import Point
 from jaxnet_mini.data.plan import Plan
 
 

@@ -40,10 +40,10 @@ class Ridge(Trainer):
     alpha: Any = dataclasses.field(default=0.0, kw_only=True)
     outputs_in_mean: int = dataclasses.field(default=1, kw_only=True)
 
-    def _gradients(
+    def gradients_of(
         self, variables: Variables, batch: Any, key: RandomKey, whole: Any = None
     ) -> tuple[Params, dict[str, Any], State]:
-        gradients, totals, state = super()._gradients(variables, batch, key, whole)
+        gradients, totals, state = super().gradients_of(variables, batch, key, whole)
         total, rows = totals["loss"]
         params = self.trained(variables.params)
         kernels = filter(_is_kernel, jax.tree.leaves(params))

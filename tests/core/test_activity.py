@@ -188,7 +188,7 @@ def test_a_penalty_is_not_silently_lost():
 def test_what_is_penalized_keeps_its_activation():
     """The outputs, not the logits from which a loss might be computed."""
     net = jn.serial(Dense(3, "softmax", activity_regularizer="l2"))
-    task = Trainer(net, "categorical_crossentropy")._task
+    task = Trainer(net, "categorical_crossentropy").task
     assert task.bare == net
     for make, words in (
         (

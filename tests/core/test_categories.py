@@ -200,7 +200,7 @@ def test_a_layer_is_an_activation():
 def test_a_softmax_that_is_a_layer_is_fused_into_the_loss():
     loss = SparseCategoricalCrossentropy()
     tasks = [
-        Trainer(jn.serial(Dense(3, activation)), loss)._task
+        Trainer(jn.serial(Dense(3, activation)), loss).task
         for activation in ("softmax", Softmax(), Activation("softmax"))
     ]
     assert all(task.bare == jn.serial(Dense(3)) for task in tasks)

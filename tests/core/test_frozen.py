@@ -123,7 +123,7 @@ def test_where_all_is_trained_the_program_has_no_word_of_it():
     trainer = Trainer(serial(Plain(), Dense(2)), "mse", "adam")
     params = trainer.init(KEY, (4,)).params
     assert trainer.trained(params) is params
-    assert trainer._split(params) == (params, None)
+    assert trainer.split(params) == (params, None)
 
 
 def test_regularizers_of_what_is_frozen_count_nothing():

@@ -9,11 +9,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.tree_util import Partial
 
-from jaxnet_mini.core.training import own_step
 from jaxnet_mini.core.training.state import Batch, TrainState
-from jaxnet_mini.core.training.sums import added_up
+from jaxnet_mini.core.training.update import step_key, updated
 from jaxnet_mini.core.types import Float, Params, RandomKey
+from jaxnet_mini.errors import ArgumentError
 
 
 def step(
@@ -32,7 +33,7 @@ def step(
         index: of the step.
         pieces: how many it has.
     """
-    key = jax.random.fold_in(state.key, state.step)
+    key = step_key(state)
     entire = batch(index, pieces)
     whole: Any = entire.mask, entire.weight
 
@@ -41,7 +42,7 @@ def step(
 
     def sums_of(number: Array) -> tuple[Params, Any]:
         # Nothing is remembered: a layer that does looks at its whole batch.
-        gradients, totals, _ = trainer._gradients(
+        gradients, totals, _ = trainer.gradients_of(
             state.variables, *piece(number), whole
         )
         return gradients, totals
@@ -49,11 +50,34 @@ def step(
     def loss(trained: Params) -> Float[Array, ""]:
         def add(number: Array, total: Array) -> Any:
             part, key = piece(number)
-            return total + trainer._loss(trained, state.variables, part, key, whole)
+            return total + trainer.loss_of(trained, state.variables, part, key, whole)
 
         none = jnp.zeros((), jax.dtypes.canonicalize_dtype(float))
         total: Array = jax.lax.fori_loop(0, pieces, add, none)
         return total
 
-    gradients, totals = added_up(sums_of, pieces)
-    return own_step.updated(trainer, state, gradients, totals, loss), totals
+    gradients, totals = _added_up(sums_of, pieces)
+    return updated(trainer, state, gradients, totals, loss), totals
+
+
+def _added_up(function: Callable[[Array], Any], n: int) -> Any:
+    """Return the sum of the trees that a function returns for 0 to ``n - 1``.
+
+    Raises:
+        ArgumentError: one has a batch for a metric, which is asked for whole ones.
+    """
+    like = jax.eval_shape(function, jnp.int32(0))
+    for entry in jax.tree.leaves(like, is_leaf=lambda leaf: isinstance(leaf, Partial)):
+        if isinstance(entry, Partial):
+            folded: Any = entry.func
+            raise ArgumentError(
+                f"order has {n} pieces a step, and the metric "
+                f"{folded.__self__.name!r} goes by whole batches in its update_state: "
+                "give order the shape (steps, batch)."
+            )
+    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
+
+    def add(number: Array, total: Any) -> Any:
+        return jax.tree.map(jnp.add, total, function(number))
+
+    return jax.lax.fori_loop(0, n, add, zeros)

@@ -20,6 +20,7 @@ from jaxnet_mini.core.networks import weights
 from jaxnet_mini.core.training import own_step
 from jaxnet_mini.core.training.state import Batch, TrainState
 from jaxnet_mini.core.training.sums import Sums
+from jaxnet_mini.core.training.update import step_key
 from jaxnet_mini.core.types import Variables
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.core.variables import plain
@@ -149,7 +150,7 @@ def trained(
 ) -> tuple[TrainState, dict[str, Any]]:
     """Return the state after a step, and its sums, given those before it."""
     optimizer, structure = jax.tree.flatten(state.optimizer_state)
-    with own_step.drawing(jax.random.fold_in(state.key, state.step)):
+    with own_step.drawing(step_key(state)):
         variables, optimizer, new = method(
             state.variables, optimizer, batch, _before(sums)
         )

@@ -7,16 +7,13 @@ import itertools
 from typing import Any, NamedTuple
 
 import jax
-import optax
 from jax import Array
 
-from jaxnet_mini.core import random, transformations
-from jaxnet_mini.core.networks import protocol
+from jaxnet_mini.core import random
 from jaxnet_mini.core.networks.paths import by_path
-from jaxnet_mini.core.training import frozen
 from jaxnet_mini.core.training.state import Batch, TrainState
 from jaxnet_mini.core.training.totals import totals_of
-from jaxnet_mini.core.transformations import Loss
+from jaxnet_mini.core.training.update import step_key, updated
 from jaxnet_mini.core.types import Float, Params, RandomKey, State
 from jaxnet_mini.errors import ArgumentError
 
@@ -61,7 +58,7 @@ class Step(NamedTuple):
         """
         variables = state.variables._replace(params=params)
         total, rows, totals, remembered = totals_of(
-            self.trainer._task, variables, batch, _key(state), True
+            self.trainer.task, variables, batch, step_key(state), True
         )
         return total / rows, Seen(totals, remembered, batch)
 
@@ -75,12 +72,12 @@ class Step(NamedTuple):
             gradients: a tree like ``state.params``.
             seen: of the loss that is to be logged.
         """
-        trained, _ = self.trainer._split(gradients)
+        trained, _ = self.trainer.split(gradients)
         loss = functools.partial(
-            self.trainer._loss,
+            self.trainer.loss_of,
             variables=state.variables,
             batch=seen.batch,
-            key=_key(state),
+            key=step_key(state),
         )
         after = updated(self.trainer, state, trained, seen.totals, loss)
         return after._replace(layer_state=seen.layer_state), seen
@@ -111,7 +108,7 @@ def drawing(key: RandomKey) -> contextlib.AbstractContextManager[None]:
 
 def run(trainer: Any, state: TrainState, batch: Batch) -> tuple[TrainState, Any]:
     """Return the next state and the sums of a batch, by the trainer's function."""
-    with drawing(_key(state)):
+    with drawing(step_key(state)):
         made = trainer.train_step(Step(trainer), state, batch)
     good = isinstance(made, tuple) and len(made) == 2 and isinstance(made[1], Seen)
     if not (good and isinstance(made[0], TrainState)):
@@ -131,38 +128,3 @@ def run(trainer: Any, state: TrainState, batch: Batch) -> tuple[TrainState, Any]
             "shapes and dtypes of the one that it is given."
         )
     return after, seen.totals
-
-
-def updated(
-    trainer: Any, state: TrainState, gradients: Params, totals: Any, loss: Loss
-) -> TrainState:
-    """Return a state after the optimizer's step; what layers remember is as it was.
-
-    Args:
-        trainer: whose optimizer it is.
-        state: before it.
-        gradients: of what is trained.
-        totals: the sums of the batch.
-        loss: of other parameters.
-    """
-    trained, rest = trainer._split(state.params)
-    updates, optimizer_state = transformations.update(
-        trainer.transformation,
-        gradients,
-        state.optimizer_state,
-        trained,
-        totals["loss"],
-        loss,
-    )
-    new = frozen.merged(optax.apply_updates(trained, updates), rest)
-    # What is frozen stays, whatever a layer makes of it.
-    trained, _ = trainer._split(protocol.constrain(trainer.net, new))
-    return state._replace(
-        params=frozen.merged(trained, rest),
-        optimizer_state=optimizer_state,
-        step=state.step + 1,
-    )
-
-
-def _key(state: TrainState) -> RandomKey:
-    return jax.random.fold_in(state.key, state.step)

@@ -87,7 +87,7 @@ def _rehearse(trainer: Trainer, structure: Any, *leaves: Any) -> None:
         batch = Batch(
             *jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), given)
         )
-        *_, totals, after = totals_of(trainer._task, variables, batch, key, True)
+        *_, totals, after = totals_of(trainer.task, variables, batch, key, True)
         _check_state(variables.state, after)
         if trainer.train_step is not None:
             own_step.run(trainer, trainer.init(key, input_shape), batch)

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -14,8 +14,7 @@ from jax.tree_util import Partial
 
 from jaxnet_mini.core import metrics
 from jaxnet_mini.core.training.state import TrainState
-from jaxnet_mini.core.types import Bool, Int, Logs, Shape
-from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.core.types import Bool, Int, Shape
 
 
 @functools.partial(
@@ -141,29 +140,6 @@ def finished(totals: "dict[str, Any] | Sums") -> dict[str, Any]:
     }
 
 
-def added_up(function: Callable[[Array], Any], n: int) -> Any:
-    """Return the sum of the trees that a function returns for 0 to ``n - 1``.
-
-    Raises:
-        ArgumentError: one has a batch for a metric, which is asked for whole ones.
-    """
-    like = jax.eval_shape(function, jnp.int32(0))
-    for entry in jax.tree.leaves(like, is_leaf=lambda leaf: isinstance(leaf, Partial)):
-        if isinstance(entry, Partial):
-            folded: Any = entry.func
-            raise ArgumentError(
-                f"order has {n} pieces a step, and the metric "
-                f"{folded.__self__.name!r} goes by whole batches in its update_state: "
-                "give order the shape (steps, batch)."
-            )
-    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
-
-    def add(number: Array, total: Any) -> Any:
-        return jax.tree.map(jnp.add, total, function(number))
-
-    return jax.lax.fori_loop(0, n, add, zeros)
-
-
 class Progress(NamedTuple):
     """What a loop returns.
 
@@ -176,21 +152,3 @@ class Progress(NamedTuple):
     sums: Sums
     failed: Int[Array, ""]
     finite: Bool[Array, " leaves"]
-
-
-class Point(NamedTuple):
-    """How far a call of ``fit`` is.
-
-    Args:
-        epoch: the index of the epoch.
-        step: how many of its steps are done; 0 stands before ``on_epoch_begin``.
-        sums: of these steps; None where there are none.
-        logs: of the last whole epoch.
-        stopped: whether training is to end here.
-    """
-
-    epoch: int
-    step: int = 0
-    sums: Sums | None = None
-    logs: Logs = {}  # noqa: RUF012  (never changed)
-    stopped: bool = False

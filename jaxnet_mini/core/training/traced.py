@@ -140,14 +140,14 @@ class Traced(Trainer):
     @classmethod
     def tree_unflatten(cls, template: "Traced", numbers: Sequence[Any]) -> "Traced":
         """Return the trainer with numbers that may be tracers."""
-        places, task = template.places, template._task
+        places, task = template.places, template.task
         filled: Traced = _unchecked(
             template,
             net=replaced(template.net, places, numbers, _unchecked),
             numbers=tuple(numbers),
         )
         # Layers with tracers cannot be taken apart, as they cannot be hashed.
-        vars(filled)["_task"] = task._replace(
+        vars(filled)["task"] = task._replace(
             net=filled.net, bare=replaced(task.bare, places, numbers, _unchecked)
         )
         vars(filled)["_template"] = template

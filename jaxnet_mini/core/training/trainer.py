@@ -31,6 +31,7 @@ from jaxnet_mini.core.training.state import (
 )
 from jaxnet_mini.core.training.sums import Progress, Sums, finished
 from jaxnet_mini.core.training.totals import Task, task_of, totals_of
+from jaxnet_mini.core.training.update import step_key, updated
 from jaxnet_mini.core.types import (
     Float,
     Int,
@@ -182,9 +183,9 @@ class Trainer(Value):
 
     def trained(self, params: Params) -> Params:
         """Return the parameters that are trained, None for those that are frozen."""
-        return self._split(params)[0]
+        return self.split(params)[0]
 
-    def _split(self, params: Params) -> tuple[Params, Params]:
+    def split(self, params: Params) -> tuple[Params, Params]:
         return frozen.split(params, protocol.trainable_mask(self.net, params))
 
     def step(
@@ -208,7 +209,7 @@ class Trainer(Value):
         Args:
             state: where to start.
             data: the examples, ``(rows, ...)``, on the device.
-            order: which row goes where in the epoch, see `jaxnet_mini.data.order`:
+            order: which row goes where, see `jaxnet_mini.data.epoch_order`:
                 ``(steps, batch)``, or ``(steps, pieces, rows)`` for steps whose
                 gradients are added up over pieces of their batch. That is the same
                 step where layers and loss treat each example by itself, which layers
@@ -292,7 +293,7 @@ class Trainer(Value):
             method = self.own_method(training=False)
             if method is not None:
                 return listed_step.evaluated(method, own, index, batch, sums)
-            return totals_of(self._task, own, batch, key, False)[2]
+            return totals_of(self.task, own, batch, key, False)[2]
 
         result: Sums = jax.lax.fori_loop(
             first,
@@ -332,15 +333,15 @@ class Trainer(Value):
             return listed_step.trained(self.steps.train, state, batch, sums)
         if self.train_step is not None:
             return own_step.run(self, state, batch)
-        key = jax.random.fold_in(state.key, state.step)
-        gradients, totals, remembered = self._gradients(state.variables, batch, key)
+        key = step_key(state)
+        gradients, totals, remembered = self.gradients_of(state.variables, batch, key)
         loss = functools.partial(
-            self._loss, variables=state.variables, batch=batch, key=key
+            self.loss_of, variables=state.variables, batch=batch, key=key
         )
-        state = own_step.updated(self, state, gradients, totals, loss)
+        state = updated(self, state, gradients, totals, loss)
         return state._replace(layer_state=remembered), totals
 
-    def _loss(
+    def loss_of(
         self,
         trained: Params,
         variables: Variables,
@@ -357,12 +358,12 @@ class Trainer(Value):
             key: likewise.
             whole: likewise.
         """
-        _, rest = self._split(variables.params)
+        _, rest = self.split(variables.params)
         variables = variables._replace(params=frozen.merged(trained, rest))
-        total, rows, *_ = totals_of(self._task, variables, batch, key, True, whole)
+        total, rows, *_ = totals_of(self.task, variables, batch, key, True, whole)
         return total / rows
 
-    def _gradients(
+    def gradients_of(
         self,
         variables: Variables,
         batch: Batch,
@@ -370,12 +371,12 @@ class Trainer(Value):
         whole: tuple[Array, Array | None] | None = None,
     ) -> tuple[Params, dict[str, Any], State]:
         """Return gradients, all sums, and what is remembered, see `totals_of`."""
-        trained, rest = self._split(variables.params)
+        trained, rest = self.split(variables.params)
 
         def loss_of(trained: Params) -> tuple[Array, Any]:
             params = frozen.merged(trained, rest)
             own = variables._replace(params=params)
-            total, *others = totals_of(self._task, own, batch, key, True, whole)
+            total, *others = totals_of(self.task, own, batch, key, True, whole)
             return total, others
 
         # Divided afterwards: devices then add up rows and gradients at once.
@@ -384,6 +385,6 @@ class Trainer(Value):
         return jax.tree.map(lambda leaf: leaf / rows, gradients), totals, remembered
 
     @functools.cached_property
-    def _task(self) -> Task:
+    def task(self) -> Task:
         policy = policies.computing_in(self.compute_dtype)
         return task_of(self.net, self.goals, policy)
