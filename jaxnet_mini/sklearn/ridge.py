@@ -43,6 +43,14 @@ class Ridge(Trainer):
     def gradients_of(
         self, variables: Variables, batch: Any, key: RandomKey, whole: Any = None
     ) -> tuple[Params, dict[str, Any], State]:
+        """Return those with the penalty, see `Trainer.gradients_of`.
+
+        Args:
+            variables: this and the following as there.
+            batch: likewise.
+            key: likewise.
+            whole: likewise.
+        """
         gradients, totals, state = super().gradients_of(variables, batch, key, whole)
         total, rows = totals["loss"]
         params = self.trained(variables.params)

@@ -186,6 +186,7 @@ class Trainer(Value):
         return self.split(params)[0]
 
     def split(self, params: Params) -> tuple[Params, Params]:
+        """Return what is trained and what is frozen, None for the other's."""
         return frozen.split(params, protocol.trainable_mask(self.net, params))
 
     def step(
@@ -370,7 +371,14 @@ class Trainer(Value):
         key: RandomKey,
         whole: tuple[Array, Array | None] | None = None,
     ) -> tuple[Params, dict[str, Any], State]:
-        """Return gradients, all sums, and what is remembered, see `totals_of`."""
+        """Return gradients, all sums, and what is remembered.
+
+        Args:
+            variables: where they are computed.
+            batch: this and the following as `totals_of` takes them.
+            key: likewise.
+            whole: likewise.
+        """
         trained, rest = self.split(variables.params)
 
         def loss_of(trained: Params) -> tuple[Array, Any]:
@@ -386,5 +394,6 @@ class Trainer(Value):
 
     @functools.cached_property
     def task(self) -> Task:
+        """What is asked of each batch."""
         policy = policies.computing_in(self.compute_dtype)
         return task_of(self.net, self.goals, policy)
