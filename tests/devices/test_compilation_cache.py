@@ -25,11 +25,13 @@ from jaxnet_mini.errors import ArgumentError
 
 PACKAGE = Path(jn.__file__).parent
 
-# Without the settings that the tests share their programs by.
+# Without the settings that the tests share their programs by. Most of the time is that
+# of compiling, and bits are compared with those of the same programs.
 CACHE = ("JAX_COMPILATION_CACHE", "JAX_PERSISTENT_CACHE")
 WITHOUT_CACHE = {
     name: value for name, value in os.environ.items() if not name.startswith(CACHE)
 }
+WITHOUT_CACHE["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 
 ENABLE = "jn.utils.enable_compilation_cache({folder!r})"
 

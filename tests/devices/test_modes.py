@@ -20,6 +20,11 @@ from oracles import unchecked_types
 import jaxnet_mini as jn
 from jaxnet_mini.models import held
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
+# Other processes do as this one, whose bits they are compared with.
+QUICKLY = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+
 SAME = (
     "jax_debug_key_reuse=true",
     "jax_transfer_guard=disallow",
@@ -50,7 +55,7 @@ ALONE = (
 OTHER_NUMBERS = (
     "jax_default_prng_impl=rbg",
     "jax_default_prng_impl=unsafe_rbg",
-    "jax_disable_most_optimizations=true",
+    "jax_disable_most_optimizations=false",
     "jax_enable_x64=true",
     "jax_threefry_partitionable=false",
 )
@@ -61,7 +66,7 @@ def lived(*options):
     """What comes of the options that this version of JAX has."""
     known = [option for option in options if option.split("=")[0] in jax.config.values]
     assert known
-    return json.loads(run("tests/support/modes.py", *known))
+    return json.loads(run("tests/support/modes.py", *known, **QUICKLY))
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +122,7 @@ def test_a_fit_that_fails_while_its_programs_are_compiled_ends_with_its_error():
         [sys.executable, "-c", FAILING],
         cwd=ROOT,
         # What another process has compiled would be there at once.
-        env={**os.environ, "JAX_ENABLE_COMPILATION_CACHE": "false"},
+        env={**os.environ, **QUICKLY, "JAX_ENABLE_COMPILATION_CACHE": "false"},
         capture_output=True,
         text=True,
         timeout=300,

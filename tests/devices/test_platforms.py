@@ -13,6 +13,8 @@ from jaxnet_mini.data import resident as data
 from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.devices import programs
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 PLATFORMS = ("cpu", "cuda", "tpu")
 ROWS, SIZE = 20, 8
 X = np.random.default_rng(0).integers(0, 256, (ROWS, 2, 3)).astype(np.uint8)
