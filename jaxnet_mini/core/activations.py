@@ -40,15 +40,16 @@ Array([-0.5 ,  0.  ,  0.75], dtype=float32)
 
 import functools
 from collections.abc import Callable
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.arguments import is_function
+from jaxnet_mini.core.explained import explained
 from jaxnet_mini.core.fields import Checked
-from jaxnet_mini.core.types import Shape
+from jaxnet_mini.core.types import Shape, as_array
 from jaxnet_mini.errors import ArgumentError, ShapeError, find, short
 
 __all__ = ["celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid"]
@@ -58,6 +59,33 @@ __all__ += ["soft_shrink", "softmax", "softplus", "softsign", "sparse_plus"]
 __all__ += ["sparse_sigmoid", "sparsemax", "squareplus", "tanh", "tanh_shrink"]
 
 Activation: TypeAlias = Callable[[Array], Array]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+_STEPS = {"exponential": "exp"}
+"""What `jaxnet_mini.ops` calls otherwise."""
+
+
+def _of_arrays(function: Function, name: str | None = None) -> Function:
+    """Return a function that takes what NumPy makes an array of, and names what not."""
+    what = name or function.__name__
+
+    @functools.wraps(function)
+    def called(x: Any, *given: Any, **named: Any) -> Any:
+        if hasattr(x, "operation"):  # a step of a model that is being written
+            return x.operation(_STEPS.get(what, what), (x, *given), named)
+        return function(as_array(f"activations.{what}: x", x), *given, **named)
+
+    made: Any = explained("activations", what)(called)
+    return made  # type: ignore[no-any-return]
+
+
+def _of_jax(name: str, function: Function) -> Function:
+    """Return one of JAX's functions as one of these."""
+    ours: Any = _of_arrays(function, name)
+    ours.__module__, ours.__name__, ours.__qualname__ = __name__, name, name
+    ours.of_jax = function
+    return ours  # type: ignore[no-any-return]
 
 
 def linear(x: Array) -> Array:
@@ -69,6 +97,7 @@ def linear(x: Array) -> Array:
     return x
 
 
+@_of_arrays
 def hard_shrink(x: Array, threshold: float = 0.5) -> Array:
     """Return ``x`` where it is further from 0 than ``threshold``, else 0.
 
@@ -78,6 +107,7 @@ def hard_shrink(x: Array, threshold: float = 0.5) -> Array:
     return jnp.where(jnp.abs(x) > threshold, x, 0.0)
 
 
+@_of_arrays
 def relu(
     x: Array,
     negative_slope: float = 0.0,
@@ -104,6 +134,7 @@ def relu(
     return y if max_value is None else jnp.minimum(y, max_value)
 
 
+@_of_arrays
 def soft_shrink(x: Array, threshold: float = 0.5) -> Array:
     """Return ``x`` brought nearer to 0 by ``threshold``, and 0 within it.
 
@@ -113,6 +144,7 @@ def soft_shrink(x: Array, threshold: float = 0.5) -> Array:
     return jnp.sign(x) * jnp.maximum(jnp.abs(x) - threshold, 0.0)
 
 
+@_of_arrays
 def sparsemax(x: Array, axis: int = -1) -> Array:
     """Return the nearest probabilities to ``x``, many of which are 0.
 
@@ -129,6 +161,7 @@ def sparsemax(x: Array, axis: int = -1) -> Array:
     return jnp.maximum(x - at / size.astype(at.dtype), 0.0)
 
 
+@_of_arrays
 def tanh_shrink(x: Array) -> Array:
     """Return ``x - tanh(x)``.
 
@@ -138,6 +171,7 @@ def tanh_shrink(x: Array) -> Array:
     return x - jnp.tanh(x)
 
 
+@_of_arrays
 def threshold(x: Array, threshold: float, default_value: float) -> Array:
     """Return ``x`` where it is above ``threshold``, else ``default_value``.
 
@@ -152,31 +186,53 @@ def threshold(x: Array, threshold: float, default_value: float) -> Array:
     return jnp.where(x > threshold, x, default_value)
 
 
-celu = jax.nn.celu
-elu = jax.nn.elu
-exponential = jnp.exp
-# Keras computes the exact form, JAX by default the approximation with tanh.
-gelu = functools.partial(jax.nn.gelu, approximate=False)
-glu = jax.nn.glu
-hard_sigmoid = jax.nn.hard_sigmoid
-hard_silu = jax.nn.hard_silu
-hard_tanh = jax.nn.hard_tanh
-# Keras's slope is 0.2, JAX's 0.01.
-leaky_relu = functools.partial(jax.nn.leaky_relu, negative_slope=0.2)
-log_sigmoid = jax.nn.log_sigmoid
-log_softmax = jax.nn.log_softmax
-mish = jax.nn.mish
-relu6 = jax.nn.relu6
-selu = jax.nn.selu
-sigmoid = jax.nn.sigmoid
-silu = jax.nn.silu
-softmax = jax.nn.softmax
-softplus = jax.nn.softplus
-softsign = jax.nn.soft_sign
-sparse_plus = jax.nn.sparse_plus
-sparse_sigmoid = jax.nn.sparse_sigmoid
-squareplus = jax.nn.squareplus
-tanh = jnp.tanh
+@_of_arrays
+def leaky_relu(x: Array, negative_slope: float = 0.2) -> Array:
+    """Return ``x`` above 0, else ``negative_slope`` times it; JAX's default is 0.01.
+
+    >>> leaky_relu(jnp.array([-1.0, 2.0]))
+    Array([-0.2,  2. ], dtype=float32)
+    """
+    return jax.nn.leaky_relu(x, negative_slope)
+
+
+@_of_arrays
+def gelu(x: Array, approximate: bool = False) -> Array:
+    """Return ``x Phi(x)``; JAX's default is the approximation with tanh.
+
+    >>> gelu(jnp.array([0.0, 2.0])).round(4)
+    Array([0.    , 1.9545], dtype=float32)
+    """
+    return jax.nn.gelu(x, approximate=approximate)
+
+
+celu = _of_jax("celu", jax.nn.celu)
+elu = _of_jax("elu", jax.nn.elu)
+exponential = _of_jax("exponential", jnp.exp)
+glu = _of_jax("glu", jax.nn.glu)
+hard_sigmoid = _of_jax("hard_sigmoid", jax.nn.hard_sigmoid)
+hard_silu = _of_jax("hard_silu", jax.nn.hard_silu)
+hard_tanh = _of_jax("hard_tanh", jax.nn.hard_tanh)
+log_sigmoid = _of_jax("log_sigmoid", jax.nn.log_sigmoid)
+log_softmax = _of_jax("log_softmax", jax.nn.log_softmax)
+mish = _of_jax("mish", jax.nn.mish)
+relu6 = _of_jax("relu6", jax.nn.relu6)
+selu = _of_jax("selu", jax.nn.selu)
+sigmoid = _of_jax("sigmoid", jax.nn.sigmoid)
+silu = _of_jax("silu", jax.nn.silu)
+softmax = _of_jax("softmax", jax.nn.softmax)
+softplus = _of_jax("softplus", jax.nn.softplus)
+softsign = _of_jax("softsign", jax.nn.soft_sign)
+sparse_plus = _of_jax("sparse_plus", jax.nn.sparse_plus)
+sparse_sigmoid = _of_jax("sparse_sigmoid", jax.nn.sparse_sigmoid)
+squareplus = _of_jax("squareplus", jax.nn.squareplus)
+tanh = _of_jax("tanh", jnp.tanh)
+
+_LISTED: list[Any] = [globals()[name] for name in __all__]
+OF_JAX: dict[Any, Any] = {
+    ours.of_jax: ours for ours in _LISTED if hasattr(ours, "of_jax")
+}
+"""By JAX's functions those above that are the same."""
 
 # Without ``threshold``, which needs two more arguments, and without ``glu``, which
 # halves the axis that a layer has promised.
@@ -201,7 +257,7 @@ def get(activation: str | Activation | None) -> Activation:
         UnknownNameError: no activation has this name.
         ArgumentError: neither a name nor a callable.
 
-    >>> get("tanh") is jnp.tanh
+    >>> get(jnp.tanh) is get("tanh") is tanh
     True
     """
     if activation is None:
@@ -209,7 +265,8 @@ def get(activation: str | Activation | None) -> Activation:
     if isinstance(activation, str):
         return find(ACTIVATIONS, activation, "activation")
     if is_function(activation):
-        return activation
+        # One of these is known by name, in files and by what is exact on logits.
+        return next((OF_JAX[f] for f in OF_JAX if f is activation), activation)
     of_layer: Any = getattr(activation, "function", None)
     if not isinstance(activation, type) and is_function(of_layer):
         return of_layer  # type: ignore[no-any-return]
@@ -245,7 +302,9 @@ def check_shape(layer: Any, activation: Any, shape: Shape) -> None:
 
 def _given(_: str, value: Any) -> Any:
     """Return what is accepted by `get`; of `jaxnet_mini.ops` what stands here."""
-    get(value)
+    found = get(value)
+    if getattr(found, "of_jax", None) is value:
+        return found
     return getattr(value, "of_arrays", value)
 
 

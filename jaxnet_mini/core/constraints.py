@@ -17,6 +17,7 @@ from jaxnet_mini.base.arguments import as_integers, check_share
 from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core import named
 from jaxnet_mini.core.fields import Checked, Strength, WithConfig, accepted
+from jaxnet_mini.core.types import as_array
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError, ShapeError
 
@@ -45,19 +46,20 @@ def _check_share(argument: str, value: Any) -> float:
 Axes: TypeAlias = Annotated[int | Sequence[int], Checked(_check_axis)]
 
 
-def _norm(of: Any, x: Array) -> Array:
-    """Return the norms along the axis of a constraint.
+def _with_norm(of: Any, given: Any) -> tuple[Array, Array]:
+    """Return an array, and the norms along the axis of a constraint.
 
     Raises:
-        ShapeError: ``x`` has no such axis.
+        ShapeError: it has no such axis.
     """
+    x = as_array("x", given)
     axes = of.axis if isinstance(of.axis, tuple) else (of.axis,)
     if not all(-x.ndim <= axis < x.ndim for axis in axes):
         raise ShapeError(
             f"{of!r} got a weight of shape {x.shape}, which has no such axis: give "
             f"axis a number below {x.ndim}."
         )
-    return jnp.sqrt(jnp.sum(jnp.square(x), axis=axes, keepdims=True))
+    return x, jnp.sqrt(jnp.sum(jnp.square(x), axis=axes, keepdims=True))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +107,7 @@ class MaxNorm(Constraint):
     axis: Axes = 0
 
     def __call__(self, x: Array) -> Array:
-        norm = _norm(self, x)
+        x, norm = _with_norm(self, x)
         return x * (jnp.minimum(norm, self.max_value) / (EPSILON + norm))
 
 
@@ -119,7 +121,7 @@ class NonNeg(Constraint):
     """
 
     def __call__(self, x: Array) -> Array:
-        return jnp.maximum(x, 0.0)
+        return jnp.maximum(as_array("x", x), 0.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,7 +144,8 @@ class UnitNorm(Constraint):
     axis: Axes = 0
 
     def __call__(self, x: Array) -> Array:
-        return x / (EPSILON + _norm(self, x))
+        x, norm = _with_norm(self, x)
+        return x / (EPSILON + norm)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,7 +186,7 @@ class MinMaxNorm(Constraint):
             )
 
     def __call__(self, x: Array) -> Array:
-        norm = _norm(self, x)
+        x, norm = _with_norm(self, x)
         within = jnp.clip(norm, self.min_value, self.max_value)
         wanted = self.rate * within + (1.0 - self.rate) * norm
         return x * (wanted / (EPSILON + norm))

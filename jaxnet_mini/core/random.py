@@ -28,8 +28,8 @@ import numpy as np
 from jax import Array
 
 from jaxnet_mini.base import seeds
-from jaxnet_mini.base.arguments import as_integers, check_count, check_word
-from jaxnet_mini.core.types import RandomKey, as_array
+from jaxnet_mini.base.arguments import check_count, check_word
+from jaxnet_mini.core.types import RandomKey, as_array, as_dtype, as_sizes
 from jaxnet_mini.errors import ArgumentError, short
 
 __all__ = [
@@ -147,36 +147,26 @@ def drawn_as(number: int, key: RandomKey | None, owner: str) -> RandomKey:
     return jax.random.fold_in(key, number)
 
 
-def _dtype(dtype: Any, kind: Any = jnp.floating) -> Any:
-    """Return a dtype of floats, or of what ``kind`` says."""
-    try:
-        known = jnp.dtype(float if dtype is None else dtype)
-    except TypeError:
-        known = None
-    if known is None or not jnp.issubdtype(known, kind):
-        wanted = "floats" if kind is jnp.floating else "integers"
-        example = "float32" if kind is jnp.floating else "int32"
-        raise ArgumentError(
-            f'dtype must be one of {wanted}, such as "{example}", not {dtype!r}.'
-        )
-    return jax.dtypes.canonicalize_dtype(known)
-
-
-def _shape(shape: Any) -> tuple[int, ...]:
-    """Return a shape, of which an integer is one of one axis."""
-    found = None if shape is None else as_integers(shape)
-    if found is None or any(size < 0 for size in found):
-        raise ArgumentError(
-            f"shape must be a tuple of integers of at least 0, not {shape!r}."
-        )
-    return found
-
-
-def _numbers(argument: str, value: Any, words: str, fits: Callable[[Any], Any]) -> Any:
+def _numbers(
+    argument: str,
+    value: Any,
+    shape: tuple[int, ...],
+    dtype: Any,
+    words: str,
+    fits: Callable[[Any], Any],
+) -> Array:
     """Return a number or an array of them; those of a tracing are not looked at.
 
+    Args:
+        argument: what messages call it.
+        value: what was given.
+        shape: what it is to broadcast with.
+        dtype: of what is returned; None for its own.
+        words: what messages say of it.
+        fits: whether it, or each of them, is as they say.
+
     Raises:
-        ArgumentError: one does not fit what ``words`` say.
+        ArgumentError: one does not fit, or they do not broadcast.
     """
     try:
         known = np.asarray(value)
@@ -187,7 +177,14 @@ def _numbers(argument: str, value: Any, words: str, fits: Callable[[Any], Any]) 
         fit = False
     if not fit:
         raise ArgumentError(f"{argument} must be {words}, not {short(value)}.")
-    return value
+    try:
+        np.broadcast_shapes(np.shape(value), shape)
+    except ValueError:
+        raise ArgumentError(
+            f"{argument} is of shape {np.shape(value)}, and numbers of shape {shape} "
+            "are asked for: give one number, or one for each."
+        ) from None
+    return as_array(argument, value) if dtype is None else jnp.asarray(value, dtype)
 
 
 _finite = functools.partial(_numbers, words="finite numbers", fits=np.isfinite)
@@ -199,22 +196,34 @@ _not_negative = functools.partial(
     words="finite numbers of at least 0",
     fits=lambda v: np.isfinite(v) & (v >= 0),
 )
+_shares = functools.partial(
+    _numbers, words="numbers in [0, 1]", fits=lambda v: (v >= 0.0) & (v <= 1.0)
+)
 
 
-def _limits(minval: Any, maxval: Any, least: int) -> tuple[Array, Array]:
+def _is_share(value: Any) -> bool:
+    return bool(value.ndim == 0 and 0.0 <= value <= 1.0)
+
+
+def _limits(
+    minval: Any, maxval: Any, shape: tuple[int, ...], dtype: Any, least: int
+) -> tuple[Array, Array]:
     """Return the bounds of what is drawn, ``least`` apart or more.
 
     Raises:
         ArgumentError: they are not.
     """
-    limits = _finite("minval", minval), _finite("maxval", maxval)
+    limits = (
+        _finite("minval", minval, shape, dtype),
+        _finite("maxval", maxval, shape, dtype),
+    )
     with contextlib.suppress(jax.errors.TracerArrayConversionError):
         if np.any(np.asarray(minval) + least > np.asarray(maxval)):
             raise ArgumentError(
                 f"minval is {short(minval)} and maxval {short(maxval)}: give the "
                 "smaller one first; maxval itself is never drawn."
             )
-    return jnp.asarray(limits[0]), jnp.asarray(limits[1])
+    return limits
 
 
 def normal(
@@ -225,10 +234,11 @@ def normal(
     seed: Any = None,
 ) -> Array:
     """Return normal numbers of a mean and a standard deviation."""
-    kind, size = _dtype(dtype), _shape(shape)
-    width, middle = _not_negative("stddev", stddev), _finite("mean", mean)
+    kind, size = as_dtype(dtype), as_sizes(shape)
+    width = _not_negative("stddev", stddev, size, kind)
+    middle = _finite("mean", mean, size, kind)
     drawn = jax.random.normal(next_key(seed), size, kind)
-    return drawn * _as(width, kind) + _as(middle, kind)
+    return drawn * width + middle
 
 
 def truncated_normal(
@@ -239,10 +249,11 @@ def truncated_normal(
     seed: Any = None,
 ) -> Array:
     """Return normal numbers, none further than 2 ``stddev`` from the mean."""
-    kind, size = _dtype(dtype), _shape(shape)
-    width, middle = _not_negative("stddev", stddev), _finite("mean", mean)
+    kind, size = as_dtype(dtype), as_sizes(shape)
+    width = _not_negative("stddev", stddev, size, kind)
+    middle = _finite("mean", mean, size, kind)
     drawn = jax.random.truncated_normal(next_key(seed), -2.0, 2.0, size, kind)
-    return drawn * _as(width, kind) + _as(middle, kind)
+    return drawn * width + middle
 
 
 def uniform(
@@ -253,7 +264,8 @@ def uniform(
     seed: Any = None,
 ) -> Array:
     """Return numbers in [minval, maxval), all as likely."""
-    kind, size, limits = _dtype(dtype), _shape(shape), _limits(minval, maxval, 0)
+    kind, size = as_dtype(dtype), as_sizes(shape)
+    limits = _limits(minval, maxval, size, kind, 0)
     return jax.random.uniform(next_key(seed), size, kind, *limits)
 
 
@@ -261,8 +273,8 @@ def randint(
     shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: Any = None
 ) -> Array:
     """Return integers in [minval, maxval), all as likely."""
-    kind, size = _dtype(dtype, jnp.integer), _shape(shape)
-    limits = _limits(minval, maxval, 1)
+    kind, size = as_dtype(dtype, jnp.integer), as_sizes(shape)
+    limits = _limits(minval, maxval, size, None, 1)
     return jax.random.randint(next_key(seed), size, *limits, kind)
 
 
@@ -274,15 +286,15 @@ def categorical(
     Raises:
         ArgumentError: the logits have other axes.
     """
-    axes, kind = np.shape(logits), _dtype(dtype, jnp.integer)
-    if len(axes) != 2:
+    kind, given = as_dtype(dtype, jnp.integer), as_array("logits", logits)
+    if given.ndim != 2:
         raise ArgumentError(
-            f"logits must be of shape (rows, classes), not {axes}: a single row is "
-            "logits[None]."
+            f"logits must be of shape (rows, classes), not {given.shape}: a single row "
+            "is logits[None]."
         )
-    shape = (axes[0], check_count("num_samples", num_samples))
-    own = as_array("logits", logits)[..., None]
-    return jax.random.categorical(next_key(seed), own, 1, shape).astype(kind)
+    shape = (len(given), check_count("num_samples", num_samples))
+    drawn = jax.random.categorical(next_key(seed), given[..., None], 1, shape)
+    return drawn.astype(kind)
 
 
 def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:
@@ -297,19 +309,18 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
     Raises:
         ArgumentError: ``rate`` is no such number, or ``noise_shape`` does not fit.
     """
-    kept = 1.0 - _numbers(
-        "rate", rate, "a number in [0, 1]", lambda v: (v >= 0.0) & (v <= 1.0)
-    )
-    axes = np.shape(inputs)
-    asked = (None,) * len(axes) if noise_shape is None else tuple(noise_shape)
-    shape = [own or size for own, size in zip(asked, axes, strict=False)]
-    pairs = zip(shape, axes, strict=False)
-    if len(asked) != len(axes) or any(own not in (1, size) for own, size in pairs):
+    inputs = as_array("inputs", inputs)
+    _numbers("rate", rate, (), None, "a number in [0, 1]", _is_share)
+    kept = 1.0 - rate
+    asked = inputs.shape if noise_shape is None else noise_shape
+    asked = asked if isinstance(asked, tuple | list) else ()
+    pairs = [*zip(asked, inputs.shape, strict=False)]
+    if len(asked) != inputs.ndim or any(own not in (1, None, n) for own, n in pairs):
         raise ArgumentError(
             f"noise_shape must have 1 or the whole length for each axis of inputs of "
-            f"shape {axes}, not {noise_shape!r}."
+            f"shape {inputs.shape}, not {noise_shape!r}."
         )
-    inputs = as_array("inputs", inputs)
+    shape = [own or size for own, size in pairs]
     keep = jax.random.bernoulli(next_key(seed), kept, shape)
     return jnp.where(keep, inputs / kept, jnp.zeros_like(inputs))
 
@@ -331,33 +342,24 @@ def binomial(
     shape: Any, counts: Any, probabilities: Any, dtype: Any = None, seed: Any = None
 ) -> Array:
     """Return how many of ``counts`` trials of some probabilities succeed."""
-    kind, size = _dtype(dtype), _shape(shape)
-    trials = _not_negative("counts", counts)
-    share = _numbers(
-        "probabilities",
-        probabilities,
-        "numbers in [0, 1]",
-        lambda v: (v >= 0.0) & (v <= 1.0),
-    )
-    given = _as(trials, kind), _as(share, kind)
-    return jax.random.binomial(next_key(seed), *given, size, kind)
+    kind, size = as_dtype(dtype), as_sizes(shape)
+    trials = _not_negative("counts", counts, size, kind)
+    share = _shares("probabilities", probabilities, size, kind)
+    return jax.random.binomial(next_key(seed), trials, share, size, kind)
 
 
 def beta(
     shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None
 ) -> Array:
     """Return numbers of the beta distribution."""
-    kind, size = _dtype(dtype), _shape(shape)
-    given = _above_0("alpha", alpha), _above_0("beta", beta)
-    first, second = (_as(one, kind) for one in given)
+    kind, size = as_dtype(dtype), as_sizes(shape)
+    first = _above_0("alpha", alpha, size, kind)
+    second = _above_0("beta", beta, size, kind)
     return jax.random.beta(next_key(seed), first, second, size, kind)
 
 
 def gamma(shape: Any, alpha: Any, dtype: Any = None, seed: Any = None) -> Array:
     """Return numbers of the gamma distribution."""
-    kind, size, own = _dtype(dtype), _shape(shape), _above_0("alpha", alpha)
-    return jax.random.gamma(next_key(seed), _as(own, kind), size, kind)
-
-
-def _as(value: Any, dtype: Any) -> Array:
-    return jnp.asarray(value).astype(dtype)
+    kind, size = as_dtype(dtype), as_sizes(shape)
+    own = _above_0("alpha", alpha, size, kind)
+    return jax.random.gamma(next_key(seed), own, size, kind)

@@ -14,6 +14,7 @@ from jax import Array
 from jaxnet_mini.base.arguments import check_float, is_number
 from jaxnet_mini.core import named
 from jaxnet_mini.core.fields import Checked, WithConfig, accepted, check_fields
+from jaxnet_mini.core.types import as_array
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ShapeError, short
 
@@ -70,7 +71,7 @@ class L1(Regularizer):
     l1: float = 0.01
 
     def __call__(self, x: Array) -> Array:
-        return self.l1 * jnp.sum(jnp.abs(x))
+        return self.l1 * jnp.sum(jnp.abs(as_array("x", x)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +93,7 @@ class L2(Regularizer):
     l2: float = 0.01
 
     def __call__(self, x: Array) -> Array:
-        return self.l2 * jnp.sum(jnp.square(x))
+        return self.l2 * jnp.sum(jnp.square(as_array("x", x)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,6 +117,7 @@ class L1L2(Regularizer):
     l2: float = 0.0
 
     def __call__(self, x: Array) -> Array:
+        x = as_array("x", x)
         return self.l1 * jnp.sum(jnp.abs(x)) + self.l2 * jnp.sum(jnp.square(x))
 
 

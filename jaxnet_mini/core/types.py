@@ -15,8 +15,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.base.arguments import as_integer, check_positive
-from jaxnet_mini.errors import ArgumentError, CallError, short
+from jaxnet_mini.base.arguments import as_integer, as_integers, check_positive
+from jaxnet_mini.errors import ArgumentError, CallError, ShapeError, short
 
 if TYPE_CHECKING or "jaxtyping" in sys.modules:
     from jaxtyping import Bool as Bool
@@ -152,9 +152,64 @@ def as_array(argument: str, value: Any) -> Array:
     try:
         return jnp.asarray(value)
     except (TypeError, ValueError):
-        raise CallError(
-            f"{argument} must be an array of numbers, not {short(value)}."
+        which = "numbers"
+    except OverflowError:
+        which = "numbers, and integers of at most 32 bits"
+    raise CallError(f"{argument} must be an array of {which}, not {short(value)}.")
+
+
+def broadcast(argument: str, value: Array, shape: Shape) -> Array:
+    """Return an array broadcast to a shape.
+
+    Raises:
+        ShapeError: it cannot be.
+    """
+    try:
+        return jnp.broadcast_to(value, shape)
+    except ValueError:
+        raise ShapeError(
+            f"{argument} is of shape {value.shape}, and what it goes with of {shape}: "
+            "give one number, or as many."
         ) from None
+
+
+def as_dtype(dtype: Any, kind: Any = jnp.floating) -> Any:
+    """Return a dtype as JAX has it, by default the one of its floats.
+
+    Args:
+        dtype: what was given, None for floats.
+        kind: what it must be one of: ``jnp.floating``, ``jnp.integer`` or
+            ``jnp.number``, which here stands for those and booleans.
+
+    Raises:
+        ArgumentError: it is none.
+    """
+    kinds = (jnp.floating, jnp.integer, bool) if kind is jnp.number else (kind,)
+    try:
+        known = jnp.dtype(float if dtype is None else dtype)
+    except TypeError:
+        known = None
+    if known is None or not any(jnp.issubdtype(known, one) for one in kinds):
+        wanted = {jnp.floating: "floats", jnp.integer: "integers"}.get(kind, "numbers")
+        example = "int32" if kind is jnp.integer else "float32"
+        raise ArgumentError(
+            f'dtype must be one of {wanted}, such as "{example}", not {dtype!r}.'
+        )
+    return jax.dtypes.canonicalize_dtype(known)
+
+
+def as_sizes(shape: Any) -> Shape:
+    """Return the shape of what is made, of which an integer is one of one axis.
+
+    Raises:
+        ArgumentError: it is none.
+    """
+    found = None if shape is None else as_integers(shape)
+    if found is None or any(size < 0 for size in found):
+        raise ArgumentError(
+            f"shape must be a tuple of integers of at least 0, not {shape!r}."
+        )
+    return found
 
 
 def as_float(x: Array) -> Array:

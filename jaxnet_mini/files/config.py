@@ -102,6 +102,8 @@ FUNCTIONS: dict[str, Any] = {
 _NAMES: dict[int, str] = {}
 for _known, _value_of_ours in (*CLASSES.items(), *FUNCTIONS.items()):
     _NAMES.setdefault(id(_value_of_ours), _known)
+for _of_jax, _value_of_ours in activations.OF_JAX.items():
+    _NAMES.setdefault(id(_of_jax), _NAMES[id(_value_of_ours)])
 
 
 def public_name(value: Any) -> str | None:

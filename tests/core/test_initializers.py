@@ -184,3 +184,40 @@ def test_errors():
     for initializer in (initializers.Identity(), initializers.Orthogonal()):
         with raises_text(ShapeError, "makes matrices", "of shape (3,)"):
             initializer(KEY, (3,))
+
+
+def test_in_keras_s_form_the_shape_comes_first():
+    """As Keras's pages have it; the numbers are those of its seed."""
+    draw = initializers.HeNormal(seed=3)
+    expected = draw(KEY, (4, 2))
+    for called in (
+        lambda: draw((4, 2)),
+        lambda: draw(shape=(4, 2)),
+        lambda: draw([4, 2], "float32"),
+        lambda: draw((4, 2), dtype="float32"),
+    ):
+        np.testing.assert_array_equal(called(), expected)
+    assert initializers.Zeros()(3, "int32").dtype == "int32"
+    drawn = initializers.HeNormal()
+    assert not np.array_equal(drawn((4, 2)), drawn((4, 2)))
+
+    class Mine(initializers.Initializer):
+        def __call__(self, shape, dtype=None):
+            return jnp.full(shape, 3.0, dtype)
+
+    _, params = Dense(2, kernel_initializer=Mine()).init(KEY, (1,))
+    np.testing.assert_array_equal(params["kernel"], [[3.0, 3.0]])
+
+
+def test_what_is_no_key_or_dtype_or_shape_is_named():
+    for call, words in (
+        (lambda: initializers.HeNormal()(np.ones(2), (2,)), "key must be one of jax"),
+        (lambda: initializers.Zeros()(KEY, (2, -1)), "shape must be a tuple"),
+        (
+            lambda: initializers.HeNormal()(KEY, (2,), "int32"),
+            "dtype must be one of fl",
+        ),
+        (lambda: initializers.Ones()((2,), "words"), "dtype must be one of numbers"),
+    ):
+        with pytest.raises(ArgumentError, match=words):
+            call()

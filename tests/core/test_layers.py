@@ -23,6 +23,7 @@ from layers_cases import (
 )
 from oracles import assert_close, named, raises_text, unchecked_types, x64
 
+import jaxnet_mini as jn
 from jaxnet_mini import activations, initializers
 from jaxnet_mini.core.networks.serial import serial
 from jaxnet_mini.core.types import Layer, as_float
@@ -166,6 +167,25 @@ def test_trap_gelu_is_exact_and_leaky_relu_has_the_slope_of_keras():
     assert float(activations.get("leaky_relu")(x)[0]) == pytest.approx(-0.2)
     exact = -(1 + math.erf(-1 / math.sqrt(2))) / 2
     assert float(activations.get("gelu")(x)[0]) == pytest.approx(exact, abs=1e-7)
+
+
+def test_a_function_of_jax_is_known_as_the_activation_that_it_is():
+    for function in (jax.nn.softmax, jnp.tanh, jnp.exp, jax.nn.soft_sign):
+        layer = Dense(2, function)
+        assert layer == Dense(2, activations.get(layer.activation))
+        assert layer.activation in activations.ACTIVATIONS.values()
+    assert activations.get(jax.nn.relu) is jax.nn.relu  # which has fewer arguments
+
+
+def test_activations_take_lists_symbols_and_their_arguments_by_position():
+    np.testing.assert_array_equal(activations.relu([-1.0, 2.0]), [0.0, 2.0])
+    assert_close(activations.leaky_relu(jnp.array([-1.0]), 0.1), [-0.1])
+    exact, near = (activations.gelu(jnp.array([1.0]), flag) for flag in (False, True))
+    assert float(exact[0]) != float(near[0])
+    x = Input((2,))
+    steps = activations.exponential(activations.relu(x, 0.5, max_value=1.0))
+    given = np.array([[-2.0, 3.0]], np.float32)
+    assert_close(jn.Model(x, steps)(given), np.exp([[-1.0, 1.0]]))
 
 
 def test_a_callable_is_an_activation_and_none_is_linear():

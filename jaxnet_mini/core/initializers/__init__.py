@@ -140,14 +140,14 @@ def drawn(what: str, initializer: Any, key: RandomKey, shape: Shape) -> Array:
     function, floats = get(initializer), jax.dtypes.canonicalize_dtype(float)
     given: tuple[Any, ...] = (key, shape)
     named: dict[str, Any] = {}
-    if not isinstance(function, Initializer):
-        if [*parameters(function)][:1] == ["shape"]:
-            given, named = (shape,), {"dtype": floats}
-        if not can_call(function, *given, **named):
-            raise ArgumentError(
-                f"{what} must be a function of (key, shape), or in Keras's form of "
-                f"(shape, dtype), not {function!r}, which takes other arguments."
-            )
+    if [*parameters(function)][:1] == ["shape"]:
+        given, named = (shape,), {"dtype": floats}
+    known = isinstance(function, Initializer)
+    if not known and not can_call(function, *given, **named):
+        raise ArgumentError(
+            f"{what} must be a function of (key, shape), or in Keras's form of "
+            f"(shape, dtype), not {function!r}, which takes other arguments."
+        )
     value = function(*given, **named)
     if getattr(value, "shape", None) != shape:
         came = getattr(value, "shape", None)

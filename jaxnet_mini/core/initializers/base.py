@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +10,7 @@ from jax import Array
 
 from jaxnet_mini.base.arguments import as_finite, check_number
 from jaxnet_mini.core.fields import AsFloat, Checked, WithConfig
-from jaxnet_mini.core.types import RandomKey, Shape
+from jaxnet_mini.core.types import RandomKey, Shape, as_dtype, as_sizes
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError, ShapeError
 
@@ -23,17 +23,41 @@ class Initializer(WithConfig, Value):
     """The base of the initializers: a frozen, hashable value.
 
     A subclass defines ``__call__(key, shape, dtype=float)``, which returns an array of
-    that shape.
+    that shape, or in Keras's form ``__call__(shape, dtype=None)``.
     """
 
-    def __call__(self, key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
+    _kind: ClassVar[Any] = jnp.number
+    """What the dtypes are one of that it makes arrays of."""
+
+    def __call__(self, key: Any = None, shape: Any = None, dtype: Any = None) -> Array:
         """Return an array of ``shape``.
+
+        In Keras's form, ``(shape, dtype)``, there is no key: what draws then draws
+        from its seed, or as `jaxnet_mini.random` does where there is none.
 
         Args:
             key: of ``jax.random.key``.
             shape: of what is drawn.
             dtype: a float type, by default JAX's default one.
+
+        Raises:
+            ArgumentError: one is none of these.
+
+        >>> import jax
+        >>> from jaxnet_mini.initializers import Constant
+        >>> bool((Constant(0.5)(jax.random.key(0), (2,)) == Constant(0.5)((2,))).all())
+        True
         """
+        if not isinstance(key, Array | np.ndarray | None):
+            key, shape, dtype = None, key, dtype if shape is None else shape
+        size, dtype = as_sizes(shape), as_dtype(dtype, self._kind)
+        return self.draw(self._key(key), size, dtype)
+
+    def _key(self, key: RandomKey | None) -> RandomKey | None:
+        return key
+
+    def draw(self, key: Any, shape: Shape, dtype: Any) -> Array:
+        """Return what `__call__` does, of arguments that are checked."""
         raise NotImplementedError
 
 
@@ -78,7 +102,7 @@ class Constant(Initializer):
         shown = f"<an array of shape {there}>" if there else f"value={self.value!r}"
         return f"Constant({shown})"
 
-    def __call__(self, key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
+    def draw(self, key: Any, shape: Shape, dtype: Any) -> Array:
         there = np.shape(self.value)
         padded = (1,) * (len(shape) - len(there)) + there
         if len(padded) > len(shape) or any(
@@ -86,7 +110,7 @@ class Constant(Initializer):
         ):
             raise ShapeError(
                 f"Constant has values of shape {there} for weights of shape "
-                f"{tuple(shape)}: give it an array of that shape."
+                f"{shape}: give it an array of that shape."
             )
         return jnp.full(shape, self.value, dtype)
 
@@ -101,7 +125,7 @@ class Zeros(Initializer):
     Array([0., 0.], dtype=float32)
     """
 
-    def __call__(self, key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
+    def draw(self, key: Any, shape: Shape, dtype: Any) -> Array:
         return jnp.zeros(shape, dtype)
 
 
@@ -115,7 +139,7 @@ class Ones(Initializer):
     Array([1., 1.], dtype=float32)
     """
 
-    def __call__(self, key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
+    def draw(self, key: Any, shape: Shape, dtype: Any) -> Array:
         return jnp.ones(shape, dtype)
 
 
@@ -140,10 +164,10 @@ class Identity(Initializer):
 
     gain: AsFloat = 1.0
 
-    def __call__(self, key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
+    def draw(self, key: Any, shape: Shape, dtype: Any) -> Array:
         if len(shape) != 2:
             raise ShapeError(
                 f"{self!r} makes matrices, and was asked for weights of shape "
-                f"{tuple(shape)}: take another initializer for them."
+                f"{shape}: take another initializer for them."
             )
         return self.gain * jnp.eye(*shape, dtype=dtype)

@@ -10,14 +10,16 @@ from collections.abc import Callable
 from typing import Annotated, Any, ClassVar
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 from jax.nn import initializers
 
 from jaxnet_mini.base.arguments import check_one_of
 from jaxnet_mini.core.fields import Above0, AsFloat, Checked, Seed, Strength
 from jaxnet_mini.core.initializers.base import Drawing, Initializer
-from jaxnet_mini.core.types import RandomKey, Shape
-from jaxnet_mini.errors import ArgumentError, ShapeError
+from jaxnet_mini.core.random import next_key
+from jaxnet_mini.core.types import RandomKey, Shape, is_key
+from jaxnet_mini.errors import ArgumentError, ShapeError, short
 
 TRUNCATION = 0.87962566103423978
 """The standard deviation of what is left of a normal distribution of deviation 1 within
@@ -34,14 +36,19 @@ class Random(Initializer):
 
     seed: int | None
 
-    def __call__(self, key: RandomKey, shape: Shape, dtype: Any = float) -> Array:
-        if self.seed is not None:
-            key = jax.random.key(self.seed, impl=jax.random.key_impl(key))
-        return self.draw(key, tuple(shape), dtype)
+    _kind = jnp.floating
 
-    def draw(self, key: RandomKey, shape: Shape, dtype: Any) -> Array:
-        """Return random numbers of a shape."""
-        raise NotImplementedError
+    def _key(self, key: RandomKey | None) -> RandomKey:
+        if key is None:
+            key = next_key() if self.seed is None else jax.random.key(0)
+        if not (is_key(key) or key.dtype == jnp.uint32):
+            raise ArgumentError(
+                f"key must be one of jax.random.key, not {short(key)}: write "
+                "jax.random.key(0)."
+            )
+        if self.seed is None:
+            return key
+        return jax.random.key(self.seed, impl=jax.random.key_impl(key))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,7 +16,7 @@ from jaxnet_mini.base.arguments import can_call, is_function, parameters
 from jaxnet_mini.core import activations, inspection
 from jaxnet_mini.core.fields import Word, one_of
 from jaxnet_mini.core.inspection import Configured
-from jaxnet_mini.core.types import as_array
+from jaxnet_mini.core.types import as_array, broadcast
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError, ShapeError, short
 
@@ -112,11 +112,11 @@ class Loss(Configured, Value, abc.ABC):
         values = jnp.asarray(self.per_example(*given))
         weight = None
         if sample_weight is not None:
-            weight = jnp.asarray(sample_weight, values.dtype)
+            weight = as_array("sample_weight", sample_weight).astype(values.dtype)
             if weight.shape == (*values.shape, 1):
                 weight = weight[..., 0]
             spread = weight.reshape(weight.shape + (1,) * (values.ndim - weight.ndim))
-            values = values * jnp.broadcast_to(spread, values.shape)
+            values = values * broadcast("sample_weight", spread, values.shape)
         if self.reduction in (None, "none"):
             return values
         mean: Array = jnp.mean(values) * self.reduction_factor(values.size, weight)

@@ -17,10 +17,23 @@ import optax
 from jax import Array
 
 from jaxnet_mini.base.absent import calls
+from jaxnet_mini.core.explained import explained
 from jaxnet_mini.core.types import as_array, as_float
 from jaxnet_mini.errors import ShapeError
 
 EPSILON = 1e-7
+
+
+def as_outputs(y_pred: Any) -> Array:
+    """Return outputs as an array of one axis at least.
+
+    Raises:
+        ShapeError: it is one number.
+    """
+    outputs = as_array("y_pred", y_pred)
+    if not outputs.ndim:
+        raise ShapeError("y_pred is one number, and must have an axis for the batch.")
+    return outputs
 
 
 def aligned(y_true: Any, y_pred: Any) -> tuple[Array, Array]:
@@ -29,7 +42,7 @@ def aligned(y_true: Any, y_pred: Any) -> tuple[Array, Array]:
     Raises:
         ShapeError: they differ by more than a last axis of size 1.
     """
-    y_pred = as_float(as_array("y_pred", y_pred))
+    y_pred = as_float(as_outputs(y_pred))
     y_true = as_array("y_true", y_true).astype(y_pred.dtype)
     if y_true.shape == (*y_pred.shape, 1):
         y_pred = y_pred[..., None]
@@ -72,6 +85,7 @@ def _log_probabilities(y_pred: Array, from_logits: bool) -> Array:
     return jnp.log(_probability(y_pred / jnp.sum(y_pred, axis=-1, keepdims=True)))
 
 
+@explained("losses")
 @calls.of("sparse_categorical_crossentropy", "losses")
 def sparse_categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False
@@ -86,7 +100,7 @@ def sparse_categorical_crossentropy(
     Returns:
         ``(batch, ...)``, without the axis of classes.
     """
-    y_pred = as_float(as_array("y_pred", y_pred))
+    y_pred = as_float(as_outputs(y_pred))
     index = classes_of(y_true, y_pred)[..., None]
     log_probabilities = _log_probabilities(y_pred, from_logits)
     own: Array = jax.lax.platform_dependent(
@@ -106,6 +120,7 @@ def _own_by_place(values: Array, index: Array) -> Array:
     return jnp.where((index >= 0) & (index < values.shape[-1]), own, jnp.nan)
 
 
+@explained("losses")
 @calls.of("categorical_crossentropy", "losses")
 def categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0
@@ -129,6 +144,7 @@ def categorical_crossentropy(
     return -jnp.sum(y_true * _log_probabilities(y_pred, from_logits), axis=-1)
 
 
+@explained("losses")
 @calls.of("binary_crossentropy", "losses")
 def binary_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0
@@ -204,6 +220,7 @@ def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Array:
     return jnp.mean(jnp.square(logs[0] - logs[1]), axis=-1)
 
 
+@explained("losses")
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Array:
     """Return Huber's loss, averaged over the last axis.
 

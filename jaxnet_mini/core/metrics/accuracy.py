@@ -7,9 +7,10 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.absent import calls
+from jaxnet_mini.core.explained import explained
 from jaxnet_mini.core.fields import Number, Positive
 from jaxnet_mini.core.losses.base import OfFunction
-from jaxnet_mini.core.losses.functions import aligned, classes_of
+from jaxnet_mini.core.losses.functions import aligned, as_outputs, classes_of
 from jaxnet_mini.core.metrics.means import FunctionMean, _OfFunction
 from jaxnet_mini.core.types import as_array, as_float
 
@@ -19,6 +20,7 @@ def _equality(y_true: Any, y_pred: Any) -> Array:
     return jnp.equal(y_true, y_pred).astype(jnp.float32)
 
 
+@explained("metrics")
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Array:
     """Return 1 where an output is on the right side of ``threshold``, else 0.
 
@@ -39,13 +41,15 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Array:
     return right.astype(jnp.float32)
 
 
+@explained("metrics")
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Array:
     """Return 1 where the largest output is that of the integer class, else 0."""
-    y_pred = as_array("y_pred", y_pred)
+    y_pred = as_outputs(y_pred)
     answer = jnp.argmax(y_pred, axis=-1).astype(jnp.int32)
     return (classes_of(y_true, y_pred) == answer).astype(jnp.float32)
 
 
+@explained("metrics")
 @calls.of("sparse_top_k_categorical_accuracy", "metrics")
 def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Array:
     """Return 1 where fewer than ``k`` outputs exceed that of the class, else 0.
@@ -55,7 +59,7 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> A
         y_pred: ``(batch, ..., classes)``.
         k: how many outputs the class may be among.
     """
-    y_pred = as_float(as_array("y_pred", y_pred))
+    y_pred = as_float(as_outputs(y_pred))
     index = classes_of(y_true, y_pred)[..., None]
     own = jnp.take_along_axis(y_pred, index, axis=-1)
     # Nothing exceeds NaN, and yet it is not the largest.
@@ -63,6 +67,7 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> A
     return (jnp.sum((y_pred > own), axis=-1) < k).astype(jnp.float32)
 
 
+@explained("metrics")
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Array:
     """Return the same for one-hot targets.
 
@@ -76,15 +81,16 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Array:
     return sparse_top_k_categorical_accuracy(classes, y_pred, k)
 
 
-def accuracy(y_true: Array, y_pred: Array) -> Array:
+def accuracy(y_true: Any, y_pred: Any) -> Array:
     """Return the accuracy that the shapes call for, as Keras resolves the bare word.
 
     Binary for a single output, sparse where targets are integer classes, else that of
     one-hot targets.
     """
-    if y_pred.shape[-1] == 1:
+    y_true, y_pred = as_array("y_true", y_true), as_array("y_pred", y_pred)
+    if y_pred.shape[-1:] == (1,):
         return binary_accuracy(y_true, y_pred)
-    if y_true.ndim < y_pred.ndim or y_true.shape[-1] == 1:
+    if y_true.ndim < y_pred.ndim or y_true.shape[-1:] == (1,):
         return sparse_categorical_accuracy(y_true, y_pred)
     return categorical_accuracy(y_true, y_pred)
 

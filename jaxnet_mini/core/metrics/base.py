@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any, ClassVar, TypeAlias
 
 import jax
-import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.absent import attributes
@@ -18,8 +17,9 @@ from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core import inspection
 from jaxnet_mini.core.fields import Check, check_fields
 from jaxnet_mini.core.inspection import Configured
+from jaxnet_mini.core.losses.functions import as_outputs
 from jaxnet_mini.core.metrics.by_hand import ByHand
-from jaxnet_mini.core.types import Float, as_array
+from jaxnet_mini.core.types import Float, as_array, broadcast
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.core.variables import Variable, spec_of
 from jaxnet_mini.errors import ArgumentError
@@ -48,13 +48,14 @@ def as_batch(
         sample_weight: a number, ``(batch,)``, ``(batch, 1)`` or one weight per output;
             None stands for 1.
     """
-    y_true, y_pred = as_array("y_true", y_true), as_array("y_pred", y_pred)
+    y_true, y_pred = as_array("y_true", y_true), as_outputs(y_pred)
     dtype = jax.dtypes.canonicalize_dtype(float)
-    weight = jnp.asarray(1.0 if sample_weight is None else sample_weight, dtype)
+    given = 1.0 if sample_weight is None else sample_weight
+    weight = as_array("sample_weight", given).astype(dtype)
     if weight.ndim == y_pred.ndim > 1 and weight.shape[-1] == 1:
         weight = weight[..., 0]
     shape = y_pred.shape[: max(1, weight.ndim)]
-    return y_true, y_pred, jnp.broadcast_to(weight, shape)
+    return y_true, y_pred, broadcast("sample_weight", weight, shape)
 
 
 class Metric(ByHand, Configured, Value, abc.ABC):

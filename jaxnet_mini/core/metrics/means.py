@@ -13,7 +13,7 @@ from jaxnet_mini.core.losses.base import OfFunction, check_function, check_per_e
 from jaxnet_mini.core.metrics.arrays import mean_per_row, over, weighed, zeros
 from jaxnet_mini.core.metrics.base import Metric, MetricFunction, Totals, Weight
 from jaxnet_mini.core.metrics.by_hand import ByHand
-from jaxnet_mini.core.types import as_array, as_float
+from jaxnet_mini.core.types import as_array, as_float, broadcast
 from jaxnet_mini.core.values import Value
 
 
@@ -21,7 +21,7 @@ def _numbers(values: Any, weight: Any) -> tuple[Array, Array]:
     """Return values and weights as arrays of one float dtype; None stands for ones."""
     values = as_float(as_array("values", values))
     ones = jnp.ones(values.shape[:1], jnp.float32)
-    weight = as_float(jnp.asarray(ones if weight is None else weight))
+    weight = as_float(as_array("sample_weight", ones if weight is None else weight))
     if weight.shape == (*values.shape, 1):
         weight = weight[..., 0]
     # The weights' dtype: values may be of a short one, in which counts would not fit.
@@ -30,6 +30,16 @@ def _numbers(values: Any, weight: Any) -> tuple[Array, Array]:
 
 class _Stream(ByHand, Value):
     """What those share that take values, and no targets and outputs."""
+
+    def __call__(self, values: Any, sample_weight: Any = None) -> Any:
+        """Return the metric of one batch.
+
+        Args:
+            values: a number, or ``(batch, ...)``.
+            sample_weight: see `totals`.
+        """
+        own: Any = self
+        return own.result(self._counted(values, sample_weight))
 
     def _counted(self, values: Any, sample_weight: Any = None) -> Totals:
         # A number is a batch of one.
@@ -65,7 +75,7 @@ class Mean(_Stream):
         """
         values, weight = _numbers(values, weight)
         values = jnp.mean(values, axis=tuple(range(weight.ndim, values.ndim)))
-        weight = jnp.broadcast_to(weight, values.shape)
+        weight = broadcast("sample_weight", weight, values.shape)
         total = jnp.sum(mean_per_row(weighed(values, weight)))
         return total, jnp.sum(mean_per_row(weight))
 
@@ -96,7 +106,8 @@ class Sum(_Stream):
         """Return the sum of values times weights, which are as those of a `Mean`."""
         values, weight = _numbers(values, weight)
         axes = tuple(range(weight.ndim, values.ndim))
-        return (jnp.sum(weighed(values, jnp.expand_dims(weight, axes))),)
+        own = broadcast("sample_weight", jnp.expand_dims(weight, axes), values.shape)
+        return (jnp.sum(weighed(values, own)),)
 
     def result(self, totals: Totals) -> Any:
         """Return the sum."""

@@ -11,17 +11,19 @@ from jaxnet_mini.core.losses import functions
 from jaxnet_mini.core.losses.classes import Smoothing
 from jaxnet_mini.core.metrics.base import Totals
 from jaxnet_mini.core.metrics.means import _OfFunction
+from jaxnet_mini.core.types import as_array
 
 
-def crossentropy(y_true: Array, y_pred: Array) -> Array:
+def crossentropy(y_true: Any, y_pred: Any) -> Array:
     """Return the cross-entropy that the shapes call for, of probabilities.
 
     Binary for a single output, sparse where targets are integer classes, else that of
     one-hot targets.
     """
-    if y_pred.shape[-1] == 1:
+    y_true, y_pred = as_array("y_true", y_true), as_array("y_pred", y_pred)
+    if y_pred.shape[-1:] == (1,):
         return functions.binary_crossentropy(y_true, y_pred)
-    if y_true.ndim < y_pred.ndim or y_true.shape[-1] == 1:
+    if y_true.ndim < y_pred.ndim or y_true.shape[-1:] == (1,):
         return functions.sparse_categorical_crossentropy(y_true, y_pred)
     return functions.categorical_crossentropy(y_true, y_pred)
 
