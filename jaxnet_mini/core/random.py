@@ -151,17 +151,15 @@ def _numbers(
     argument: str,
     value: Any,
     shape: tuple[int, ...],
-    dtype: Any,
     words: str,
     fits: Callable[[Any], Any],
-) -> Array:
+) -> Any:
     """Return a number or an array of them; those of a tracing are not looked at.
 
     Args:
         argument: what messages call it.
         value: what was given.
         shape: what it is to broadcast with.
-        dtype: of what is returned; None for its own.
         words: what messages say of it.
         fits: whether it, or each of them, is as they say.
 
@@ -184,7 +182,7 @@ def _numbers(
             f"{argument} is of shape {np.shape(value)}, and numbers of shape {shape} "
             "are asked for: give one number, or one for each."
         ) from None
-    return as_array(argument, value) if dtype is None else jnp.asarray(value, dtype)
+    return value
 
 
 _finite = functools.partial(_numbers, words="finite numbers", fits=np.isfinite)
@@ -201,6 +199,14 @@ _shares = functools.partial(
 )
 
 
+def _axes(argument: str, value: Any) -> tuple[int, ...]:
+    """Return the shape of an array before anything is computed."""
+    try:
+        return np.shape(value)
+    except ValueError:  # rows of several lengths
+        return as_array(argument, value).shape
+
+
 def _is_share(value: Any) -> bool:
     return bool(value.ndim == 0 and 0.0 <= value <= 1.0)
 
@@ -213,17 +219,20 @@ def _limits(
     Raises:
         ArgumentError: they are not.
     """
-    limits = (
-        _finite("minval", minval, shape, dtype),
-        _finite("maxval", maxval, shape, dtype),
-    )
+    limits = _finite("minval", minval, shape), _finite("maxval", maxval, shape)
     with contextlib.suppress(jax.errors.TracerArrayConversionError):
         if np.any(np.asarray(minval) + least > np.asarray(maxval)):
             raise ArgumentError(
                 f"minval is {short(minval)} and maxval {short(maxval)}: give the "
                 "smaller one first; maxval itself is never drawn."
             )
-    return limits
+    first, last = (_as(limit, dtype) for limit in limits)
+    return first, last
+
+
+def _as(value: Any, dtype: Any) -> Array:
+    """Return what is checked as an array; after all checks, which compute nothing."""
+    return as_array("maxval", value) if dtype is None else jnp.asarray(value, dtype)
 
 
 def normal(
@@ -235,10 +244,10 @@ def normal(
 ) -> Array:
     """Return normal numbers of a mean and a standard deviation."""
     kind, size = as_dtype(dtype), as_sizes(shape)
-    width = _not_negative("stddev", stddev, size, kind)
-    middle = _finite("mean", mean, size, kind)
+    width = _not_negative("stddev", stddev, size)
+    middle = _finite("mean", mean, size)
     drawn = jax.random.normal(next_key(seed), size, kind)
-    return drawn * width + middle
+    return drawn * _as(width, kind) + _as(middle, kind)
 
 
 def truncated_normal(
@@ -250,10 +259,10 @@ def truncated_normal(
 ) -> Array:
     """Return normal numbers, none further than 2 ``stddev`` from the mean."""
     kind, size = as_dtype(dtype), as_sizes(shape)
-    width = _not_negative("stddev", stddev, size, kind)
-    middle = _finite("mean", mean, size, kind)
+    width = _not_negative("stddev", stddev, size)
+    middle = _finite("mean", mean, size)
     drawn = jax.random.truncated_normal(next_key(seed), -2.0, 2.0, size, kind)
-    return drawn * width + middle
+    return drawn * _as(width, kind) + _as(middle, kind)
 
 
 def uniform(
@@ -286,13 +295,14 @@ def categorical(
     Raises:
         ArgumentError: the logits have other axes.
     """
-    kind, given = as_dtype(dtype, jnp.integer), as_array("logits", logits)
-    if given.ndim != 2:
+    kind, axes = as_dtype(dtype, jnp.integer), _axes("logits", logits)
+    if len(axes) != 2:
         raise ArgumentError(
-            f"logits must be of shape (rows, classes), not {given.shape}: a single row "
-            "is logits[None]."
+            f"logits must be of shape (rows, classes), not {axes}: a single row is "
+            "logits[None]."
         )
-    shape = (len(given), check_count("num_samples", num_samples))
+    shape = (axes[0], check_count("num_samples", num_samples))
+    given = as_array("logits", logits)
     drawn = jax.random.categorical(next_key(seed), given[..., None], 1, shape)
     return drawn.astype(kind)
 
@@ -309,17 +319,17 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
     Raises:
         ArgumentError: ``rate`` is no such number, or ``noise_shape`` does not fit.
     """
-    inputs = as_array("inputs", inputs)
-    _numbers("rate", rate, (), None, "a number in [0, 1]", _is_share)
-    kept = 1.0 - rate
-    asked = inputs.shape if noise_shape is None else noise_shape
+    _numbers("rate", rate, (), "a number in [0, 1]", _is_share)
+    kept, axes = 1.0 - rate, _axes("inputs", inputs)
+    asked = axes if noise_shape is None else noise_shape
     asked = asked if isinstance(asked, tuple | list) else ()
-    pairs = [*zip(asked, inputs.shape, strict=False)]
-    if len(asked) != inputs.ndim or any(own not in (1, None, n) for own, n in pairs):
+    pairs = [*zip(asked, axes, strict=False)]
+    if len(asked) != len(axes) or any(own not in (1, None, n) for own, n in pairs):
         raise ArgumentError(
             f"noise_shape must have 1 or the whole length for each axis of inputs of "
-            f"shape {inputs.shape}, not {noise_shape!r}."
+            f"shape {axes}, not {noise_shape!r}."
         )
+    inputs = as_array("inputs", inputs)
     shape = [own or size for own, size in pairs]
     keep = jax.random.bernoulli(next_key(seed), kept, shape)
     return jnp.where(keep, inputs / kept, jnp.zeros_like(inputs))
@@ -343,9 +353,10 @@ def binomial(
 ) -> Array:
     """Return how many of ``counts`` trials of some probabilities succeed."""
     kind, size = as_dtype(dtype), as_sizes(shape)
-    trials = _not_negative("counts", counts, size, kind)
-    share = _shares("probabilities", probabilities, size, kind)
-    return jax.random.binomial(next_key(seed), trials, share, size, kind)
+    trials = _not_negative("counts", counts, size)
+    share = _shares("probabilities", probabilities, size)
+    given = _as(trials, kind), _as(share, kind)
+    return jax.random.binomial(next_key(seed), *given, size, kind)
 
 
 def beta(
@@ -353,13 +364,14 @@ def beta(
 ) -> Array:
     """Return numbers of the beta distribution."""
     kind, size = as_dtype(dtype), as_sizes(shape)
-    first = _above_0("alpha", alpha, size, kind)
-    second = _above_0("beta", beta, size, kind)
-    return jax.random.beta(next_key(seed), first, second, size, kind)
+    first = _above_0("alpha", alpha, size)
+    second = _above_0("beta", beta, size)
+    given = _as(first, kind), _as(second, kind)
+    return jax.random.beta(next_key(seed), *given, size, kind)
 
 
 def gamma(shape: Any, alpha: Any, dtype: Any = None, seed: Any = None) -> Array:
     """Return numbers of the gamma distribution."""
     kind, size = as_dtype(dtype), as_sizes(shape)
-    own = _above_0("alpha", alpha, size, kind)
-    return jax.random.gamma(next_key(seed), own, size, kind)
+    own = _above_0("alpha", alpha, size)
+    return jax.random.gamma(next_key(seed), _as(own, kind), size, kind)

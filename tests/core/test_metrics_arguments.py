@@ -50,6 +50,12 @@ def test_metrics_are_written_as_they_are_made():
     assert repr(metrics.MeanMetricWrapper(pow)) == "MeanMetricWrapper(pow, name='pow')"
 
 
+def test_none_stands_for_the_name_by_default_as_in_keras():
+    with unchecked_types():
+        for kind in (metrics.Mean, metrics.Sum, AUC, metrics.MeanSquaredError):
+            assert kind(name=None) == kind()
+
+
 def test_metrics_are_values():
     for name, needed in KINDS.items():
         metric = getattr(metrics, name)(*needed)

@@ -80,12 +80,13 @@ class Metric(ByHand, Configured, Value, abc.ABC):
     """Another name that Keras has for it, if any."""
 
     def __post_init__(self) -> None:
-        """Check the fields; a name of no letters stands for the default one.
+        """Check the fields; None and "" stand for the default name.
 
         Raises:
             ArgumentError: the name is no word, or a flag neither True nor False.
         """
-        if isinstance(self.name, str) and not self.name:
+        own: Any = self.name
+        if own is None or own == "":
             object.__setattr__(self, "name", self.default_name)
         check_fields(self, f"{type(self).__name__}: ", _otherwise)
 

@@ -31,6 +31,14 @@ def _numbers(values: Any, weight: Any) -> tuple[Array, Array]:
 class _Stream(ByHand, Value):
     """What those share that take values, and no targets and outputs."""
 
+    name: str
+
+    def __post_init__(self) -> None:
+        own: Any = self.name
+        if own is None:  # as in Keras
+            object.__setattr__(self, "name", type(self).name)
+        super().__post_init__()
+
     def __call__(self, values: Any, sample_weight: Any = None) -> Any:
         """Return the metric of one batch.
 
