@@ -39,6 +39,7 @@ Array([-0.5 ,  0.  ,  0.75], dtype=float32)
 """
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Annotated, Any, TypeAlias, TypeVar
 
@@ -46,7 +47,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.base.arguments import is_function
+from jaxnet_mini.base.arguments import is_function, parameters
 from jaxnet_mini.core.explained import explained
 from jaxnet_mini.core.fields import Checked
 from jaxnet_mini.core.types import Shape, as_array
@@ -80,11 +81,24 @@ def _of_arrays(function: Function, name: str | None = None) -> Function:
     return made  # type: ignore[no-any-return]
 
 
+_ARGS = """
+Args:
+    x: any float array.
+    axis: along which it is computed.
+    where: of what is computed, booleans; None for all.
+"""
+
+
 def _of_jax(name: str, function: Function) -> Function:
     """Return one of JAX's functions as one of these."""
     ours: Any = _of_arrays(function, name)
     ours.__module__, ours.__name__, ours.__qualname__ = __name__, name, name
     ours.of_jax = function
+    # In place of JAX's own examples, which are JAX's to run.
+    what = (inspect.getdoc(function) or "").partition("\n")[0]
+    args = _ARGS if "where" in parameters(function) else ""
+    example = f">>> {name}([0.5, 1.0]).dtype\ndtype('float32')\n"
+    ours.__doc__ = f"{what}\n{args}\n{example}"
     return ours  # type: ignore[no-any-return]
 
 
