@@ -97,7 +97,9 @@ def start(trainer: Ridge, params: Any, kept: Any = None) -> TrainState:
         kept: the leaves of an optimizer's state to go on from; None for a fresh one.
     """
     # On the host: what computes it would be compiled for longer than a short fit takes.
-    like = jax.eval_shape(functools.partial(init, trainer.optimizer), params)
+    leaves, structure = jax.tree.flatten(params)
+    shapes = tuple((leaf.shape, leaf.dtype) for leaf in leaves)
+    like = _optimizer_state(trainer.transformation, structure, shapes)
     if kept is not None:
         state = jax.tree.unflatten(jax.tree.structure(like), kept)
     else:
@@ -108,6 +110,17 @@ def start(trainer: Ridge, params: Any, kept: Any = None) -> TrainState:
         }
         state = state._replace(hyperparams=numbers)
     return TrainState(params, state, jax.random.key(0), jnp.asarray(np.int32(0)))
+
+
+# Of all candidates of a search it is the same, and each would trace it anew.
+@functools.lru_cache(maxsize=64)
+def _optimizer_state(
+    transformation: Any, structure: Any, shapes: tuple[tuple[Any, Any], ...]
+) -> Any:
+    """Return shapes and dtypes of the state of an optimizer, for such parameters."""
+    leaves = [jax.ShapeDtypeStruct(*own) for own in shapes]
+    params = jax.tree.unflatten(structure, leaves)
+    return jax.eval_shape(functools.partial(init, transformation), params)
 
 
 def data_of(x: NDArray[Any], y: NDArray[Any], weight: Any, batch_size: int) -> Data:
