@@ -6,6 +6,7 @@ holds the state and hands everything on; none of them computes.
 """
 
 import dataclasses
+import functools
 import itertools
 import json
 import pkgutil
@@ -112,10 +113,18 @@ class Value:
         return cls(**config)
 
 
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def called(layer, training, params, state, x, key, mask):
+    """What comes out, the next state and the penalty of what comes out, if any."""
+    how = {"key": key, "training": training, "mask": mask}
+    y, state, penalty, _ = activity.run(layer, params, state, x, **how)
+    return y, state, penalty if isinstance(penalty, jax.Array) else None
+
+
 class LayerWithWeights(Value):
     """A layer of its own, as Keras's are: a model of one layer."""
 
-    of_outputs = 0.0
+    of_outputs = None
 
     def __init__(self, *args, **kwargs):
         random = issubclass(self.kind, Random)
@@ -132,9 +141,8 @@ class LayerWithWeights(Value):
         if not self.model.built:
             self.model.build(x.shape)
         key = jax.random.key(*self._seed_generators or [0]) if training else None
-        how = {"key": key, "training": training, "mask": mask}
-        y, state, self.of_outputs, _ = activity.run(
-            self.frozen, self.params, self.state, jnp.asarray(x), **how
+        y, state, self.of_outputs = called(
+            self.frozen, training, self.params, self.state, jnp.asarray(x), key, mask
         )
         if self.state:
             (name,) = self.model.layer_state
@@ -267,9 +275,10 @@ class Metric(Value):
     def update_state(self, y_true, y_pred, sample_weight=None):
         batch = as_batch(y_true, y_pred, sample_weight)
         self.frozen = self.frozen.for_outputs(batch[1].shape[-1])
-        self.add(self.frozen.totals(*batch))
+        self.add(batch)
 
-    def add(self, new):
+    def add(self, batch):
+        new = self.frozen.totals(*batch)
         self.seen = jax.tree.map(jnp.add, self.totals, new)
 
     def result(self):
@@ -284,10 +293,42 @@ class Stream(Metric):
     """`Mean` or `Sum`, whose values are no outputs."""
 
     def update_state(self, values, sample_weight=None):
-        self.add(self.frozen.totals(values, sample_weight))
+        self.add((values, sample_weight))
 
 
-class Counts(Metric):
+@functools.partial(jax.jit, static_argnums=0)
+def counted(metric, totals, batch):
+    return jax.tree.map(jnp.add, totals, metric.totals(*batch))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def result_of(metric, totals):
+    return metric.result(totals)
+
+
+class Traced(Metric):
+    """A metric of many operations: one program, where each of them would be one."""
+
+    def add(self, batch):
+        self.seen = counted(self.frozen, self.totals, batch)
+
+    def result(self):
+        return result_of(self.frozen, self.totals)
+
+
+AT_THRESHOLDS = (
+    "TruePositives",
+    "TrueNegatives",
+    "FalsePositives",
+    "FalseNegatives",
+    "PrecisionAtRecall",
+    "RecallAtPrecision",
+    "SensitivityAtSpecificity",
+    "SpecificityAtSensitivity",
+)
+
+
+class Counts(Traced):
     """A metric of counts: its totals tell what Keras keeps too."""
 
     @property
@@ -548,6 +589,7 @@ FACES = {
         AUC=Counts,
         Precision=Counts,
         Recall=Counts,
+        **dict.fromkeys(AT_THRESHOLDS, Traced),
     ),
     "models": Models(),
     "optimizers.schedules": jn.optimizers.schedules,
