@@ -438,7 +438,8 @@ def weighted(rows):
 def test_evaluate_and_predict_agree_with_keras(problem):
     model, other = twins(problem)
     largest = 0.0
-    for rows, weight in ((64, None), (45, None), (45, weighted(45))):
+    # The last batch holds 9 rows, as elsewhere: fewer programs to compile.
+    for rows, weight in ((64, None), (41, None), (41, weighted(41))):
         x, y = problem.data(rows, seed=rows)
         values = model.evaluate(x, y, verbose=0, sample_weight=weight)
         with keras_on_jax():
@@ -488,9 +489,9 @@ def test_predict_returns_every_row_in_order():
     ("kind", "weight"),
     [
         ("sparse", None),
-        ("one_hot", weighted(10)),
+        ("one_hot", weighted(9)),
         ("binary", None),
-        ("regression", weighted(10)),
+        ("regression", weighted(9)),
     ],
     ids=PROBLEMS,
 )
@@ -499,7 +500,7 @@ def test_single_batches_agree_with_keras(kind, weight):
     problem = PROBLEMS[kind]
     model, other = twins(problem)
     for step in range(3):
-        x, y = problem.data(10, seed=step)
+        x, y = problem.data(9, seed=step)
         values = model.train_on_batch(x, y, sample_weight=weight)
         named = model.test_on_batch(x, y, sample_weight=weight, return_dict=True)
         with keras_on_jax():
@@ -592,9 +593,10 @@ def test_sample_weight_means_what_it_means_in_keras(problem):
 def test_sample_weights_follow_their_rows_into_training_and_validation():
     problem = PROBLEMS["sparse"]
     model, other = twins(problem)
-    x, y = problem.data(50)
-    call = {"sample_weight": weighted(50), "epochs": 2, "shuffle": False}
-    call |= {"verbose": 0, "validation_split": 0.3, "validation_batch_size": 4}
+    x, y = problem.data(48)
+    call = {"sample_weight": weighted(48), "epochs": 2, "shuffle": False}
+    call |= {"batch_size": 16, "verbose": 0}
+    call |= {"validation_split": 1 / 3, "validation_batch_size": 8}
     history = model.fit(x, y, **call)
     with keras_on_jax():
         expected = other.fit(x, y, **call)
