@@ -18,7 +18,7 @@ from jaxnet_mini.devices import threads
 from jaxnet_mini.devices.threads import Step
 from jaxnet_mini.loops import epochs
 
-pytestmark = several_cores
+pytestmark = [several_cores, pytest.mark.usefixtures("quick_compilation")]
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 20)).astype(np.float32)
