@@ -27,7 +27,7 @@ assert np.isfinite(model.evaluate(batches.to_iter_dataset(), verbose=0))
 """,
     "keras": """
 model.save("net.keras")
-again = jn.load_model("net.keras")
+again = jn.models.load_model("net.keras")
 np.testing.assert_array_equal(again.predict(x), model.predict(x))
 """,
     "onnx": """
