@@ -225,7 +225,8 @@ def as_inputs(
     """
     expected, several = outline.inputs, {}
     if not isinstance(expected, dict):
-        value = without_name(value, getattr(outline.net, "inputs", None))
+        name = outline.input_name or getattr(outline.net, "inputs", None)
+        value = without_name(value, name)
         value = without_list(value, row=expected)
         array = with_column(convert(value, argument), expected)
         layer = f"layer {outline.parts[0].name!r}"

@@ -1,15 +1,16 @@
 """What is exported: a network with its numbers, and what its inputs and outputs are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from jaxnet_mini.core.layers import Input
 from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.composed import Composed, indexed
 from jaxnet_mini.core.networks.graph import graph, names_in, output_names
-from jaxnet_mini.core.networks.serial import INPUT, serial
+from jaxnet_mini.core.networks.serial import INPUT, Serial, serial
 from jaxnet_mini.core.networks.symbolic import INPUT as UNNAMED
 from jaxnet_mini.core.types import Layer, Params, State, Variables, is_shape
 from jaxnet_mini.errors import ArgumentError
@@ -68,7 +69,7 @@ def describe(
     params: Params,
     input_shape: Any,
     state: State,
-    dtypes: Any = None,
+    declared: Mapping[str, Input] = {},
     name: str | None = None,
 ) -> Described:
     """Return what `Described` holds.
@@ -78,14 +79,18 @@ def describe(
         params: its parameters.
         input_shape: of one example, of several inputs a tuple or a dictionary.
         state: what it remembers.
-        dtypes: of inputs by name; by default int32 of those that layers of categories
-            take, and else the float of JAX.
+        declared: what says the dtype of an input, by the name of the network for it,
+            and another name where it has none; by default it is int32 of those that
+            layers of categories take, and else the float of JAX.
         name: of the whole; by default that of the network.
     """
     if not isinstance(net, Composed):
         net = _network_of(net, input_shape)
         (own,) = net.names
         params, state = {own: params}, {own: state} if state else {}
+    first = next(iter(net.layers), None) if isinstance(net, Serial) else None
+    if isinstance(first, Input):
+        declared = {INPUT: first}
     shapes = net.named_inputs(
         input_shape if isinstance(input_shape, dict) else tuple(input_shape)
     )
@@ -93,8 +98,10 @@ def describe(
     categories = {given for _, given in indexed(net, names) if isinstance(given, str)}
     inputs = {}
     for own, shape in shapes.items():
-        dtype = (dtypes or {}).get(own) or ("int32" if own in categories else "float")
-        inputs[UNNAMED if own == INPUT else own] = jax.ShapeDtypeStruct(
+        layer = declared.get(own, Input(shape))
+        dtype = layer.dtype or ("int32" if own in categories else "float")
+        called = layer.name or UNNAMED if own == INPUT else own
+        inputs[called] = jax.ShapeDtypeStruct(
             tuple(shape), jax.dtypes.canonicalize_dtype(dtype)
         )
     variables = Variables(*jax.tree.map(jnp.asarray, (params, state)))

@@ -19,6 +19,7 @@ from jaxnet_mini.base.policies import COMPUTE_DTYPES
 from jaxnet_mini.base.text import snake_case
 from jaxnet_mini.core import losses, metrics
 from jaxnet_mini.core.layers import Base, Input
+from jaxnet_mini.core.networks.symbolic import INPUT as UNNAMED
 from jaxnet_mini.errors import ArgumentError, short
 from jaxnet_mini.files import keras_graphs
 from jaxnet_mini.files.config import CLASSES, COMPOSED, to_config
@@ -100,18 +101,24 @@ def architecture(config: dict[str, Json], own: Collection[str]) -> dict[str, Jso
         "name": arguments.get("name"),
         "seed": seeds.default_seed(),
         "input_shape": rows if len(rows) > 1 else rows[0],
-        **(_called(network, rows, found) if layers is None else {"layers": layers}),
+        **_called(network, rows, found),
     }
 
 
 def _called(network: Json, rows: list[list[int]], given: list[Any]) -> dict[str, Json]:
-    """Return a graph with its inputs, of which Keras wrote what is ``given``."""
+    """Return layers with their inputs, of which Keras wrote what is ``given``."""
     dtypes = [own.get("dtype") for own in given]
     inputs = [
         Input(tuple(row), dtype=None if dtype == "float32" else dtype)
         for row, dtype in zip(rows, dtypes, strict=True)
     ]
-    return {"graph": network, "inputs": [*map(to_config, inputs)]}
+    layers = network["config"].get("layers")
+    if layers is None:
+        return {"graph": network, "inputs": [*map(to_config, inputs)]}
+    name = re.sub(r"\s", "_", str(given[0].get("name", UNNAMED)))
+    first = inputs[0] if name == UNNAMED else dataclasses.replace(inputs[0], name=name)
+    says_more = first != Input(first.shape)
+    return {"layers": layers} | ({"input": to_config(first)} if says_more else {})
 
 
 def _network(

@@ -28,6 +28,7 @@ from jaxnet_mini.core.networks.graph import Graph, names_in
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.serial import Serial
 from jaxnet_mini.core.networks.sources import results
+from jaxnet_mini.core.networks.symbolic import INPUT as UNNAMED
 from jaxnet_mini.core.operations import Operation
 from jaxnet_mini.core.optimizers import Optimizer
 from jaxnet_mini.core.types import Shape, is_shape
@@ -94,7 +95,8 @@ def architecture(
         written = _own(layers[0], f"the model {config['name']!r}")
     elif isinstance(net, Graph):
         whole = LayerOutline(config["name"], net, input_shape, (), {})
-        dtypes = [own["config"].get("dtype") for own in config["inputs"]]
+        inputs = config["inputs"] or [config.get("input", {"config": {}})]
+        dtypes = [own["config"].get("dtype") for own in inputs]
         given = dict(zip(names_in(net.inputs), dtypes, strict=False))
         written = _graph(whole, net, config["graph"]["config"], inputs=given)
     else:
@@ -115,13 +117,14 @@ def _sequential(
 ) -> dict[str, Json]:
     """Return layers in a row, of the name, policy and whether trained of ``named``."""
     names = {part.name for part in outline}
-    name = "input_layer"
+    first: Any = named.get("input", {"config": {}})
+    name = first["config"].get("name") or UNNAMED
     while name in names:
         name += "_"
     pairs = zip(outline, layers, strict=True)
     policy = named.get("dtype") or within
     own = [_layer(*pair, policy) for pair in pairs]
-    written = [_input(name, input_shape), *own]
+    written = [_input(name, input_shape, {name: first["config"].get("dtype")}), *own]
     arguments = {"name": named["name"], "trainable": named.get("trainable", True)}
     arguments |= {"dtype": policy, "layers": written}
     arguments["build_input_shape"] = [None, *input_shape]

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from jaxnet_mini.base import plain_json, policies, seeds
 from jaxnet_mini.base.arguments import check_word
 from jaxnet_mini.base.plain_json import Json
+from jaxnet_mini.core.layers import Input
 from jaxnet_mini.core.networks.graph import Graph
 from jaxnet_mini.core.types import check_shape
 from jaxnet_mini.errors import ArgumentError, JaxnetError
@@ -20,6 +21,9 @@ Model = TypeVar("Model")
 
 DTYPE = "dtype"
 """The entry of the policy of all layers, where there is one."""
+
+FIRST = "input"
+"""The entry of the `Input` before layers in a row, where it says more than a shape."""
 
 MOST_LAYERS = 1000
 """In a file. Each takes half a millisecond to build, whatever it then turns out to be;
@@ -42,6 +46,9 @@ def config_of(blueprint: Blueprint, own: dict[str, Any]) -> dict[str, Any]:
         shape = net.calls[0].inputs(net.named_inputs(shape))
     named = {"name": blueprint.name, "seed": blueprint.seed}
     named["input_shape"] = _as_lists(shape)
+    first = blueprint.first
+    if blueprint.built and first is not None and first != Input(first.shape):
+        named[FIRST] = configs.to_config(first)
     if isinstance(net, Graph) and not own_class:  # which has its policy in it
         inputs = [configs.to_config(part.layer) for part in blueprint.inputs]
         graph = configs.to_config(blueprint.net, "the graph", own)
@@ -75,6 +82,8 @@ def model_of(
     }
     if DTYPE in config:  # written where there is one
         entries[DTYPE] = str
+    if FIRST in config:
+        entries[FIRST] = dict
     if "graph" in config:
         return _model_of_graph(kind, config, entries, custom_objects)
     plain_json.check_keys(config, entries | {"layers": list}, "the architecture")
@@ -87,6 +96,8 @@ def model_of(
             model: Any = layers[0]
             model.name, model.seed = config["name"], config["seed"]
         else:
+            first = _first_of(config)
+            layers = layers if first is None else [first, *layers]
             model = made(layers, config["name"], config["seed"])
         if config["input_shape"] is not None:
             model.build(_with_batch_axis(config["input_shape"]))
@@ -111,8 +122,28 @@ def _model_of_graph(
             raise ArgumentError(f"graph must be layers.Graph, not {net!r}.")
         shape = _as_shape(net, config["input_shape"])
         named = check_word("name", config["name"]), seeds.check_seed(config["seed"])
-        built: Model = made.of_blueprint(Blueprint(*named).with_net(net, shape, inputs))
+        blueprint = Blueprint(*named, first=_first_of(config))
+        built: Model = made.of_blueprint(blueprint.with_net(net, shape, inputs))
     return built
+
+
+def _first_of(config: Mapping[str, Any]) -> Input | None:
+    """Return the `Input` before layers in a row, if one was written.
+
+    Raises:
+        ArgumentError: it is another layer, or of another shape.
+    """
+    if FIRST not in config:
+        return None
+    first, shape = (
+        configs.from_config(config[FIRST], None, FIRST),
+        config["input_shape"],
+    )
+    if not isinstance(first, Input) or _as_lists(first.shape) != shape:
+        raise ArgumentError(
+            f"{FIRST} must be layers.Input of the shape {shape}, not {first!r}."
+        )
+    return first
 
 
 def _with_batch_axis(listed: Any) -> Any:

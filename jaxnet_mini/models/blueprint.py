@@ -46,6 +46,7 @@ class Blueprint:
         shapes: one outline a layer; none until the input shape is known.
         inputs: the outline of each `Input` that layers were called on; none where
             layers were given in a row, and of a class with ``call``.
+        first: the `Input` before layers in a row; None where there is none.
         family: what a model shares with its copies, see `places`; None for a model of
             layers from several.
         is_copy: whether its layers have weights of their own, wherever else they stand.
@@ -67,6 +68,7 @@ class Blueprint:
     inputs: tuple[LayerOutline, ...] = dataclasses.field(
         default=(), compare=False, repr=False
     )
+    first: Input | None = dataclasses.field(default=None, compare=False, repr=False)
     family: object = dataclasses.field(
         default_factory=object, compare=False, repr=False
     )
@@ -127,6 +129,13 @@ class Blueprint:
         in_row = net.inputs == net.calls[0].sources and outlines.in_a_row(self.shapes)
         return None if in_row else net.named_inputs(self.input_shape)
 
+    @property
+    def declared(self) -> dict[str, Any]:
+        """Each `Input` that was given, by the name that the network has for it."""
+        if self.first is not None:
+            return dict.fromkeys(self.net.named_inputs(self.first.shape), self.first)
+        return {part.name: part.layer for part in self.inputs}
+
     def shape_for(self, input_shape: Any) -> Any:
         """Return the shape of the outputs for inputs of a shape; nothing is built.
 
@@ -143,26 +152,31 @@ class Blueprint:
 
         Raises:
             LayerError: one is no layer, or has weights and stands in a model already.
-            ArgumentError: an `Input` after the first place.
+            ArgumentError: an `Input` after the first place, or of a layer's name.
             ShapeError: a layer cannot take what comes to it.
         """
         # All at once: one by one, the time would grow as the square of their number.
         shape, layers = self.input_shape, [call.layer for call in self.net.calls]
+        first = self.first
         for layer in added:
             if isinstance(layer, Input):
                 if layers or shape:
                     raise ArgumentError(
                         f"{layer!r} stands after other layers: Input comes first, once."
                     )
-                shape = layer.shape
+                shape, first = layer.shape, layer
                 continue
             serial.check_layer(layer)
             if not layers and shape is None:
                 shape = getattr(layer, "input_shape", None)
             layers.append(layer)
-        return self._changed(
-            in_a_row(layers, self.net.dtype), shape, len(self.net.layers)
-        )
+        net = in_a_row(layers, self.net.dtype, first)
+        if first is not None and first.name in net.names:
+            raise ArgumentError(
+                f"two layers have the name {first.name!r}: give each a name of its own."
+            )
+        own = dataclasses.replace(self, first=first)
+        return own._changed(net, shape, len(self.net.layers))
 
     def with_net(
         self, net: Composed, shape: Any, given: Sequence[Any] | None
@@ -195,7 +209,8 @@ class Blueprint:
         """
         if not self.net.layers:
             raise ArgumentError("there is no layer to pop: the model has none.")
-        net = in_a_row([call.layer for call in self.net.calls[:-1]], self.net.dtype)
+        layers = [call.layer for call in self.net.calls[:-1]]
+        net = in_a_row(layers, self.net.dtype, self.first)
         return self._changed(net, self.input_shape, len(net.layers))
 
     def of_copied(
@@ -214,6 +229,7 @@ class Blueprint:
         )
         of = family and family.family
         own = dataclasses.replace(self, inputs=inputs, family=of, is_copy=True)
+        own = dataclasses.replace(own, first=getattr(family, "first", None))
         layers = places.within(net)
         # Of a user's own, which may be equal to themselves alone, all are the same.
         values = {
@@ -292,7 +308,8 @@ class Blueprint:
         """
         self.check_layers()
         if self.shapes:
-            return NetOutline(self.net, self.input_shape, self.shapes)
+            name = getattr(self.first, "name", None)
+            return NetOutline(self.net, self.input_shape, self.shapes, name)
         return self.outline_of(arrays.row_shape(x, y))
 
     def outline_of(self, shape: Shape) -> NetOutline:
@@ -314,7 +331,9 @@ def _of_input(name: str, shape: Shape, layer: Any) -> LayerOutline:
     return LayerOutline(name, layer, (), shape, {})
 
 
-def in_a_row(layers: Sequence[Layer], dtype: str | None) -> Composed:
+def in_a_row(
+    layers: Sequence[Layer], dtype: str | None, first: Input | None
+) -> Composed:
     """Return layers one after another; one that comes twice has its weights once.
 
     What surely has no weights, such as `ReLU`, is called by another name each time.
@@ -322,25 +341,27 @@ def in_a_row(layers: Sequence[Layer], dtype: str | None) -> Composed:
     Args:
         layers: in order.
         dtype: of those that say nothing else.
+        first: the `Input` before them.
     """
-    first: dict[int, Layer] = {}
+    once: dict[int, Layer] = {}
     for layer in layers:
         free = getattr(type(layer), "init", None) is Base.init
-        first[-len(first) - 1 if free else id(layer)] = layer
-    if len(first) == len(layers):
+        once[-len(once) - 1 if free else id(layer)] = layer
+    if len(once) == len(layers):
         return Serial(tuple(layers), dtype=dtype)
-    owners = serial.unique_names(first.values(), [INPUT])
-    names, new = dict(zip(first, owners, strict=True)), iter(owners)
+    start = getattr(first, "name", None) or INPUT
+    owners = serial.unique_names(once.values(), [start])
+    names, new = dict(zip(once, owners, strict=True)), iter(owners)
     nodes: list[Node] = []
     numbers: dict[str, int] = {}
     for layer in layers:
         again = names.get(id(layer)) in numbers
         own = names[id(layer)] if again else next(new)
         numbers[own] = numbers.get(own, -1) + 1
-        before = nodes[-1].name if nodes else INPUT
+        before = nodes[-1].name if nodes else start
         name = call_name(own, numbers[own])
         nodes.append(Node(name, own if again else layer, before))
-    return Graph(tuple(nodes), INPUT, nodes[-1].name, dtype=dtype)
+    return Graph(tuple(nodes), start, nodes[-1].name, dtype=dtype)
 
 
 def with_batch_axis(shape: Any, rows: int | None = None) -> Any:

@@ -32,12 +32,9 @@ def export(held: Held, path: FilePath, format: Any, options: dict[str, Any]) -> 
 def described(held: Held) -> Described:
     """Return what is exported of a model."""
     blueprint = held.blueprint
-    inputs = blueprint.inputs
-    dtypes = {part.name: getattr(part.layer, "dtype", None) for part in inputs}
     params, state = held.untrained().variables
-    return describe(
-        blueprint.net, params, blueprint.input_shape, state, dtypes, blueprint.name
-    )
+    shape, declared = blueprint.input_shape, blueprint.declared
+    return describe(blueprint.net, params, shape, state, declared, blueprint.name)
 
 
 def _format_of(path: FilePath) -> str:

@@ -70,9 +70,8 @@ def written(held: Held) -> Written:
     """
     if held.written is None or held.written.net is not held.blueprint.net:
         blueprint = held.blueprint
-        given = {part.name: part.layer for part in blueprint.inputs}
         shape = blueprint.known_shape
-        held.written = symbolic.written(blueprint.net, shape, given)
+        held.written = symbolic.written(blueprint.net, shape, blueprint.declared)
     return held.written
 
 

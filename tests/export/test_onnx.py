@@ -186,6 +186,33 @@ def test_inputs_are_of_the_dtype_that_is_declared_or_of_categories(tmp_path):
     np.testing.assert_allclose(found, model.predict(x), rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("pure", [False, True])
+@pytest.mark.parametrize("times", [1, 2])
+def test_layers_in_a_row_have_the_input_that_stands_before_them(pure, times, tmp_path):
+    first, dense = layers.Input((4,), name="pixels", dtype="uint8"), Dense(4)
+    x = np.random.default_rng(0).integers(0, 5, (7, 4)).astype(np.uint8)
+    model, path = jn.Sequential([first, *[dense] * times]), tmp_path / "model.onnx"
+    model.export(path)
+    written = onnx.load(path)
+    if pure:
+        net = jn.serial(first, *[Dense(4)] * times)
+        params, _ = variables(net, (4,), np.random.default_rng(0))
+        written = to_onnx(net, params, (4,))
+    (only,) = written.graph.input
+    assert (only.name, only.type.tensor_type.elem_type) == ("pixels", 2)  # uint8
+    (y,) = in_onnxruntime(written)({"pixels": x})
+    expected = (
+        net.apply(params, jnp.asarray(x)) if pure else model.predict({"pixels": x})
+    )
+    np.testing.assert_allclose(y, expected, rtol=1e-6, atol=1e-5)
+    model.save(tmp_path / "model.safetensors")
+    jn.models.load_model(tmp_path / "model.safetensors").export(path, "stablehlo")
+    loaded = jn.export.load_stablehlo(path)
+    expected = {"pixels": {"shape": [None, 4], "dtype": "uint8"}}
+    assert loaded.metadata["inputs"] == expected
+    np.testing.assert_allclose(loaded(x), model.predict(x), rtol=1e-6, atol=1e-5)
+
+
 def test_what_computes_in_bfloat16_here_computes_in_float32_there():
     net = jn.serial(Dense(8, "relu"), Dense(2), dtype="mixed_bfloat16")
     params, _ = variables(net, (4,), np.random.default_rng(0))

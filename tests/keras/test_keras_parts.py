@@ -5,6 +5,7 @@ import pytest
 from conftest import keras_on_jax
 
 import jaxnet_mini as jn
+from jaxnet_mini.errors import ArgumentError
 
 
 @pytest.mark.usefixtures("quick_compilation")
@@ -103,3 +104,63 @@ def test_a_weight_says_does_and_learns_what_that_of_keras_does():
     assert said == expected
     for own, its in zip(numbers, theirs, strict=True):
         np.testing.assert_allclose(own, its, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.usefixtures("quick_compilation")
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+@pytest.mark.parametrize("options", [{"name": "pixels", "dtype": "uint8"}, {}])
+def test_layers_in_a_row_keep_the_input_before_them_as_in_keras(
+    options, ending, tmp_path
+):
+    x = np.random.default_rng(0).integers(0, 5, (3, 4)).astype(np.uint8)
+    path, again = tmp_path / f"theirs.{ending}", tmp_path / f"ours.{ending}"
+    ours = jn.Sequential([jn.Input((4,), **options), jn.Dense(2)])
+    with keras_on_jax() as keras:
+        layers = [keras.Input((4,), **options), keras.layers.Dense(2)]
+        theirs = keras.Sequential(layers)
+        theirs.set_weights(ours.get_weights())
+        name, dtype = theirs.inputs[0].name, theirs.inputs[0].dtype
+        # Its own are numbered through all models.
+        assert said(ours) == ((name, dtype) if options else (None, "float32"))
+        ours.pop()
+        theirs.pop()
+        ours.add(jn.Dense(2, name="last"))
+        theirs.add(keras.layers.Dense(2, name="last"))
+        theirs.set_weights(ours.get_weights())
+        given = {name: x} if options else x
+        y = ours.predict(given)
+        np.testing.assert_allclose(y, theirs.predict(given, verbose=0), rtol=1e-6)
+        for models in (jn.models, keras.models):
+            clone, own = models.clone_model, ours if models is jn.models else theirs
+            assert said(clone(own))[1] == dtype
+        theirs.save(path)
+        ours.save(again)
+        back = keras.models.load_model(again)
+        assert back.inputs[0].dtype == dtype
+        assert back.inputs[0].name == options.get("name", "input_layer")
+        np.testing.assert_allclose(back.predict(x, verbose=0), y, rtol=1e-6)
+    found = jn.models.load_model(path)
+    assert found.inputs[0].layer.dtype == options.get("dtype")
+    assert found.inputs[0].layer.name
+    for other in (found, jn.models.load_model(again)):
+        assert said(other)[1] == dtype
+        np.testing.assert_allclose(other.predict(x), y, rtol=1e-6)
+    if options:
+        assert said(found) == said(jn.models.load_model(again)) == ("pixels", "uint8")
+
+
+def said(model):
+    """The name and the dtype of the only input."""
+    (only,) = model.inputs
+    own = getattr(only, "layer", only)
+    return own.name, own.dtype or "float32"
+
+
+def test_an_input_has_no_name_of_a_layer_as_in_keras():
+    said = "two layers have the name 'same': give each a name of its own"
+    with pytest.raises(ArgumentError, match=said):
+        jn.Sequential([jn.Input((4,), name="same"), jn.Dense(2, name="same")])
+    with keras_on_jax() as keras:
+        layers = keras.Input((4,), name="same"), keras.layers.Dense(2, name="same")
+        with pytest.raises(ValueError, match=r"unique names.*'same'"):
+            keras.Sequential(layers)

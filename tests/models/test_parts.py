@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import pickle
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +15,11 @@ import jaxnet_mini as jn
 from jaxnet_mini.errors import (
     AbsentNameError,
     ArgumentError,
+    DataError,
     ShapeError,
     UnknownNameError,
 )
+from jaxnet_mini.files import config as configs
 from jaxnet_mini.layers import Dense, Dropout
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -265,3 +268,33 @@ def test_models_of_one_class_are_numbered_and_list_layers_as_they_are_kept():
     named = [jn.Sequential([jn.Dense(2)], name="same") for _ in range(2)]
     with raises_text(ArgumentError, "two layers have the name 'same'"):
         jn.Sequential(named)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_layers_in_a_row_keep_the_input_before_them(times, tmp_path):
+    first, dense = jn.Input((4,), name="pixels", dtype="int32"), Dense(4)
+    model, path = jn.Sequential([first, *[dense] * times]), tmp_path / "model.pickle"
+    path.write_bytes(pickle.dumps(model))
+    config = model.get_config()
+    for other in (
+        model,
+        copy.deepcopy(model),
+        pickle.loads(path.read_bytes()),
+        jn.models.clone_model(model),
+        jn.Sequential.from_config(config),
+        jn.models.model_from_json(model.to_json()),
+        jn.Model(model.inputs, model.outputs),
+    ):
+        (only,) = other.inputs
+        assert only.layer == first
+        x = np.arange(8).reshape(2, 4)
+        y = other.predict({"pixels": x})
+        np.testing.assert_array_equal(y, other.predict(x))
+        with raises_text(DataError, "give x['other']"):
+            other.predict({"other": x})
+    plain = jn.Sequential([jn.Input((4,)), Dense(2)]).get_config()
+    assert "input" not in plain
+    for wrong in (jn.Input((3,)), Dense(4)):
+        config["input"] = configs.to_config(wrong)
+        with raises_text(ArgumentError, "input must be layers.Input of the shape [4]"):
+            jn.Sequential.from_config(config)

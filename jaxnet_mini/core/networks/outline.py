@@ -65,11 +65,13 @@ class NetOutline(NamedTuple):
         net: the layers.
         input_shape: of one example; of several inputs a tuple.
         parts: the outline of each layer.
+        input_name: of the only input, where layers in a row begin with a name for it.
     """
 
     net: Composed
     input_shape: Any
     parts: tuple[LayerOutline, ...]
+    input_name: str | None = None
 
     @property
     def inputs(self) -> Any:
