@@ -25,6 +25,7 @@ from jaxnet_mini.errors import (
     ShapeError,
 )
 from jaxnet_mini.export import Loaded, load_stablehlo, to_stablehlo
+from jaxnet_mini.export.__main__ import main
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -194,6 +195,27 @@ def test_one_number_of_rows():
         loaded(normal(3, 4))
     with pytest.raises(ArgumentError, match=r"batch_size must be .* not 0"):
         dense(batch_size=0)
+
+
+def test_the_command_line_takes_the_options_of_the_method(tmp_path):
+    small, source = classifier(), str(tmp_path / "small.safetensors")
+    small.save(source)
+    names, target = ["a", "b", "c"], tmp_path / "small.stablehlo"
+    given = ["--batch-size", "2", "--classes", *names]
+    main([source, str(target), *given])
+    small.export(tmp_path / "expected", "stablehlo", batch_size=2, classes=names)
+    assert target.read_bytes() == (tmp_path / "expected").read_bytes()
+    assert load_stablehlo(target).metadata["classes"] == names
+    for wrong in ("0", "-1", "two", "1.5"):
+        said = f"batch_size must be an integer of at least 1, not '?{wrong}"
+        with pytest.raises(SystemExit, match=said):
+            main([source, str(tmp_path / "wrong.stablehlo"), f"--batch-size={wrong}"])
+    said = "no option 'batch_size' for this format: known are classes, trace"
+    with pytest.raises(SystemExit, match=said):
+        main([source, str(tmp_path / "wrong.onnx"), *given])
+    with pytest.raises(SystemExit, match="no option 'trace'"):
+        main([source, str(tmp_path / "wrong.stablehlo"), "--trace"])
+    assert not list(tmp_path.glob("wrong*"))
 
 
 def test_several_inputs_are_of_as_many_rows(tmp_path):
