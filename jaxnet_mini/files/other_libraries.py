@@ -14,7 +14,7 @@ from jaxnet_mini.base.arguments import check_path
 from jaxnet_mini.core import activations
 from jaxnet_mini.core.layers import Dense, InputLayer
 from jaxnet_mini.core.networks import weights
-from jaxnet_mini.core.networks.graph import NETWORKS
+from jaxnet_mini.core.networks.graph import NETWORKS, names_in
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.own_layers import is_own
 from jaxnet_mini.core.networks.repeat import Repeat
@@ -97,6 +97,8 @@ class Module(NamedTuple):
         owns: whether it is the first with these weights.
         called: whether the order is that of the calls; within a class of a user's own
             it is that of the attributes.
+        after: the names of calls that come before it, in whatever order a graph has
+            its branches.
     """
 
     name: str
@@ -106,6 +108,7 @@ class Module(NamedTuple):
     shapes: Shapes
     owns: bool = True
     called: bool = True
+    after: frozenset[str] = _NONE
 
     def inner(self, name: str, place: str, path: str, owns: bool = True) -> "Module":
         """Return one within this one, by what is added to its names."""
@@ -115,6 +118,11 @@ class Module(NamedTuple):
             path=joined(self.path, path),
             owns=self.owns and owns,
         )
+
+    def comes_after(self, other: "Module") -> bool:
+        """Tell whether it takes, however indirectly, what another one gives."""
+        parts = other.name.split("/")
+        return any(joined(*parts[:n]) in self.after for n in range(1, len(parts) + 1))
 
 
 def modules(net: Any, variables: Variables) -> list[Module]:
@@ -141,7 +149,10 @@ def _inside(layer: Any, own: Variables, here: Module) -> Iterator[Module]:
         for number in range(layer.n):
             again = here.inner(str(number), str(number), "")
             at = (*here.at, number)
-            yield from _inside(layer.layer, one, again._replace(at=at))
+            # All have the same modules: those of one before are enough.
+            after = here.after | {joined(here.name, str(number - 1))}
+            again = again._replace(at=at, after=after)
+            yield from _inside(layer.layer, one, again)
         return
     if is_own(layer):
         yield from _of_attributes(layer, own, here)
@@ -149,11 +160,16 @@ def _inside(layer: Any, own: Variables, here: Module) -> Iterator[Module]:
     if type(layer) not in NETWORKS:
         yield from _of_layer(layer, own, here)
         return
-    number = 0
+    number, before = 0, dict[str, frozenset[str]]()
     for call in layer.calls:
+        taken = {name.partition("/")[0] for name in names_in(call.sources)}
+        known = (before.get(name, _NONE) for name in taken)
+        before[call.name] = frozenset(taken).union(*known)
         inner = Variables(*(tree.get(call.weights, {}) for tree in own))
         place = str(number) if type(layer) is Serial else call.name
         there = here.inner(call.name, place, call.weights, owns=call.owns)
+        after = here.after.union(joined(here.name, name) for name in before[call.name])
+        there = there._replace(after=after)
         yield from _inside(call.layer, inner, there)
         number += _length(call.layer)
 

@@ -116,14 +116,19 @@ def _names(
     Raises:
         ShapeError: they fit, and which is which is not known.
     """
-    ours, theirs = _bare([module.name for module in own]), _bare([*found])
-    if {*ours} == {*theirs}:
-        by_name = dict(zip(theirs, found, strict=True))
-        names = [by_name[name] for name in ours]
-        return names if [found[name] for name in names] == wanted else None
+    by_name = dict(zip(_bare([*found]), found, strict=True))
+    of_modules = ([module.name for module in own], [module.place for module in own])
+    for ours in map(_bare, of_modules):
+        if {*ours} == {*by_name}:
+            names = [by_name[name] for name in ours]
+            return names if [found[name] for name in names] == wanted else None
     called = all(module.called for module in own)
+    unlinked = _unlinked(own, wanted)
     if called and _is_ordered([*found]):
-        return [*found] if [*found.values()] == wanted else None
+        if [*found.values()] != wanted:
+            return None
+        if not unlinked:
+            return [*found]
     alike, here = defaultdict(list), defaultdict(list)
     for name, shapes in found.items():
         alike[_key(shapes)].append(name)
@@ -137,11 +142,29 @@ def _names(
     for key, names in alike.items():
         # Attributes may be called in any order.
         places = sorted(here[key], key=lambda n: called or _natural(own[n].name))
-        known = called or _is_ordered([own[place].name for place in places])
+        known = _is_ordered([own[place].name for place in places])
+        if called:
+            known = key not in unlinked
         if not known or not _is_ordered(names):
             raise _unknown_order(names, found[names[0]], called, where)
         of_each |= zip(places, names, strict=True)
     return [of_each[place] for place in range(len(own))]
+
+
+def _unlinked(own: Sequence[Module], wanted: list[Shapes]) -> set[Any]:
+    """Return the shapes of modules of which neither comes after the other.
+
+    In which order a graph has its branches says nothing of that in the file.
+    """
+    last, found = dict[Any, Module](), set[Any]()
+    for module, shapes in zip(own, wanted, strict=True):
+        key = _key(shapes)
+        before = last.get(key, module)
+        last[key] = module
+        same = (module.path, module.at) == (before.path, before.at)
+        if not (same or module.comes_after(before)):
+            found.add(key)
+    return found
 
 
 def _unknown_order(

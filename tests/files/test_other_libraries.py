@@ -136,6 +136,51 @@ def test_an_order_that_nothing_says_is_not_guessed(path):
     np.testing.assert_array_equal(kernel, state["model.encoder.weight"].T)
 
 
+def branches(first, second, swapped):
+    """Two layers of one shape, and which of them the graph has first."""
+    ours = jn.Input((4,))
+    outputs = [Dense(4, name=first)(ours), Dense(4, name=second)(ours)]
+    if swapped:
+        outputs.reverse()
+    return jn.Model(ours, jn.layers.Subtract()(outputs))
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("names", [("0", "2"), ("fc1", "fc2")])
+def test_branches_of_a_graph_have_no_order(names, swapped, path):
+    state = linear(*names)
+    safetensors.numpy.save_file(state, path)
+    model = branches(None, None, swapped)
+    before = model.get_weights()
+    with raises_text(
+        ShapeError,
+        f"has '{names[0]}', '{names[1]}', each of weight (4, 4), bias (4,), and which",
+        f"Dense(8, name='{names[0]}')",
+    ):
+        model.load_weights(path, source="torch")
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+    named = branches(*names, swapped)  # as the message says
+    named.load_weights(path, source="torch")
+    first, second = (X @ state[f"{n}.weight"].T + state[f"{n}.bias"] for n in names)
+    expected = second - first if swapped else first - second
+    assert_close(named.predict(X, verbose=0), expected)
+
+
+def test_layers_of_a_graph_that_take_each_other_are_in_order(path):
+    """With a way around them; and repetitions, and what is there in another shape."""
+    inner = jn.residual(Dense(4), Dense(4))
+    repeated = jn.repeat(jn.residual(Dense(4)), 2)
+    other = jn.parallel(Dense(4), Dense(3))
+    state = linear("0", "2", "4", "6", "8") | linear("9", units=3)
+    safetensors.numpy.save_file(state, path)
+    model = jn.Sequential([jn.Input((4,)), inner, repeated, other])
+    model.load_weights(path, source="torch")
+    kernels = [np.asarray(weight) for weight in model.get_weights()[::2]]
+    kernels[2:3] = kernels[2]
+    for kernel, name in zip(kernels, "024689", strict=True):
+        np.testing.assert_array_equal(kernel, state[f"{name}.weight"].T)
+
+
 class Two(jn.Model):
     """Its layers come in another order than that of the alphabet."""
 
@@ -634,6 +679,20 @@ def test_repeated_layers_are_modules_of_their_own(tmp_path):
     again.set_weights([0 * array for array in again.get_weights()])
     again.load_weights(path, source="torch")
     np.testing.assert_array_equal(again.get_weights()[0], kernels)
+
+
+def test_branches_within_layers_in_a_row_come_back(tmp_path):
+    branches = jn.parallel(Dense(4), Dense(4))
+    model = jn.Sequential([jn.Input((4,)), Dense(4, "relu"), branches])
+    path = tmp_path / "a.weights.safetensors"
+    model.save_weights(path, target="torch")
+    names = {"0", "2.dense", "2.dense_1"}
+    assert {n.rpartition(".")[0] for n in safetensors.numpy.load_file(path)} == names
+    again = jn.models.clone_model(model)
+    again.set_weights([0 * array for array in again.get_weights()])
+    again.load_weights(path, source="torch")
+    for array, same in zip(again.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(array, same)
 
 
 def test_networks_of_other_shapes_are_written_by_the_names_of_layers(tmp_path):
