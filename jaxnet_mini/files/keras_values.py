@@ -194,6 +194,7 @@ def function(
         return value
     name = value.get("config") if isinstance(value, dict) else None
     if isinstance(name, str) and value.get("class_name") == "function":
+        name = name.rpartition(">")[2]  # without the package that it is registered in
         if name in own or name not in known:
             return {"function": name}
         # By a name Keras may know another: cosine_similarity has the other sign.

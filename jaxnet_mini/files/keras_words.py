@@ -4,7 +4,8 @@ What `jaxnet_mini.files.config` writes is translated into what Keras 3.0 writes,
 into what Keras 3.4 does; all later versions read both. Names of classes and arguments
 are Keras's already, so that only what differs stands here: a new class or argument
 needs nothing. What has no equal in Keras is an error that names it; layers and models
-of a user's own classes stand there by name.
+of a user's own classes stand there by name, and so do a user's own activations, losses
+and metrics that are functions.
 
 Source: https://keras.io/guides/serialization_and_saving/.
 """
@@ -33,7 +34,7 @@ from jaxnet_mini.core.operations import Operation
 from jaxnet_mini.core.optimizers import Optimizer
 from jaxnet_mini.core.types import Shape, is_shape
 from jaxnet_mini.errors import ArgumentError
-from jaxnet_mini.files import keras_graphs, keras_steps
+from jaxnet_mini.files import keras_functions, keras_graphs, keras_steps
 from jaxnet_mini.files.config import CLASSES, COMPOSED, NON_FINITE, to_config
 from jaxnet_mini.files.keras_groups import is_model
 from jaxnet_mini.files.registered import in_package
@@ -227,9 +228,9 @@ def settings(
     weights, loss = config.get("loss_weights"), config["loss"]
     if not names:
         weights = None if weights is None else [weights]
-        loss = translated(loss, "the loss")
+        loss = _loss(loss)
     else:
-        losses = [own and translated(own, "the loss") for own in loss]
+        losses = [own and _loss(own) for own in loss]
         loss = dict(zip(names, losses, strict=True)) if keyed else losses
         if weights and keyed:
             weights = dict(zip(names, weights, strict=True))
@@ -242,6 +243,15 @@ def settings(
             for several in ("metrics", "weighted_metrics")
         },
     }
+
+
+def _loss(config: Json) -> Any:
+    """Return a loss as Keras writes it; a user's own function as itself."""
+    given: Any = config["config"]
+    function = given.get("function")
+    if config["class"] == "losses.FunctionLoss" and keras_functions.is_own(function):
+        return keras_functions.own(function, "the loss")
+    return translated(config, "the loss")
 
 
 def _metrics(names: Sequence[str], given: Sequence[Json], keyed: bool = True) -> Json:
@@ -298,8 +308,8 @@ def translated(value: Json, where: str, own: bool = False) -> Any:
         return {name: translated(v, where, own) for name, v in pairs}
     if own and "." not in value.get("class", "."):
         return _own(value, where)
-    if own and "." not in value.get("function", "."):
-        return _function(value["function"])
+    if own and keras_functions.is_own(value):
+        return keras_functions.named(in_package(value["function"]))
     if "float" in value:
         return NON_FINITE[value["float"]]
     if "function" in value:
@@ -314,7 +324,7 @@ def translated(value: Json, where: str, own: bool = False) -> Any:
         if argument not in DROPPED and (argument, given) != ("name", None)
     }
     kind, name = _known(value["class"], where)
-    if name == "Lambda":
+    if name == "Lambda" and isinstance(config["function"], str):
         # A Lambda of one of Keras's own functions is read by no Keras.
         name, config["activation"] = "Activation", config.pop("function")
     return _object(MODULES.get(kind, f"keras.{kind}"), name, config)
@@ -322,6 +332,8 @@ def translated(value: Json, where: str, own: bool = False) -> Any:
 
 def _argument(argument: str, value: Json, where: str) -> Json:
     """Return the value of an argument, whose name may tell what a word stands for."""
+    if argument in ("activation", "function") and keras_functions.is_own(value):
+        return keras_functions.own(value, where)
     if isinstance(value, str):
         for end, get in BY_NAME.items():
             if argument.endswith(end):
@@ -348,10 +360,6 @@ def _known(name: str, where: str) -> tuple[str, str]:
     )
 
 
-def _function(name: str) -> dict[str, Json]:
-    return _object("builtins", "function", name) | {"registered_name": name}
-
-
 def metric(config: Json) -> Json:
     """Return a metric as Keras writes it."""
     where = f"the metric {config['config'].get('name') or config['class']!r}"
@@ -368,8 +376,11 @@ def metric(config: Json) -> Json:
             f"'accuracy': give that in its place, or the file a name that ends in "
             "'.safetensors'."
         )
-    _, own = _known(function["function"], where)
-    written = _function(own)
+    if keras_functions.is_own(function):
+        own, written = function["function"], keras_functions.own(function, where)
+    else:
+        _, own = _known(function["function"], where)
+        written = keras_functions.named(own)
     if own == name:
         return written
     return _object("keras.metrics", "MeanMetricWrapper", {"name": name, "fn": written})

@@ -101,12 +101,24 @@ def test_a_checkpoint_may_be_keras_s(tmp_path):
     assert int(last.state.step) == 2
 
 
-def own_activation(x):
+def relu(x):
     return 2.0 * x
 
 
-def own_loss(y_true, y_pred):
+@dataclasses.dataclass(frozen=True)
+class Scaled:
+    factor: float
+
+    def __call__(self, x):
+        return self.factor * x
+
+
+def mse(y_true, y_pred):
     return y_pred[..., 0]
+
+
+def own_initializer(key, shape, dtype=None):
+    return np.zeros(shape, np.float32)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,7 +153,8 @@ class Counted(jn.metrics.Metric):
 
 ACCURACY = jn.metrics.MeanMetricWrapper(jn.metrics.accuracy, "share")
 NOT_KERAS_S = {
-    "activation": ([jn.Dense(2, own_activation)], {}, "own_activation, of your own"),
+    "activation": ([jn.Dense(2, Scaled(2.0))], {}, "it is Scaled, of your own"),
+    "its name": ([jn.Dense(2, relu)], {}, "has another function of that name"),
     "layer": ([OwnLayer(), jn.Dense(2)], {}, "it is OwnLayer, of your own"),
     "repeat": (
         [jn.repeat(jn.Dense(3), 2)],
@@ -149,8 +162,13 @@ NOT_KERAS_S = {
         "the layer 'repeat' cannot be written as Keras does: it is a Repeat, which",
     ),
     "inside": ([jn.serial(OwnLayer(), jn.Dense(2))], {}, "OwnLayer, of your own"),
-    "loss": ([jn.Dense(2)], {"loss": own_loss}, "own_loss, of your own"),
-    "metric": ([jn.Dense(2)], {"metrics": [own_loss]}, "the metric 'own_loss'"),
+    "initializer": (
+        [jn.Dense(2, kernel_initializer=own_initializer)],
+        {},
+        "own_initializer, of your own",
+    ),
+    "loss": ([jn.Dense(2)], {"loss": mse}, "the loss cannot be written"),
+    "metric": ([jn.Dense(2)], {"metrics": [mse]}, "the metric 'mse'"),
     "class": ([jn.Dense(2)], {"metrics": [Counted()]}, "the metric 'Counted' cannot"),
     "name": ([jn.Dense(2)], {"metrics": [ACCURACY]}, "whose name for it is 'accuracy'"),
     "word": ([jn.Dense(2)], {"metrics": ["crossentropy"]}, "a crossentropy, which"),
@@ -189,8 +207,8 @@ def test_checkpoints_that_could_not_be_written_fail_before_training(tmp_path):
         with raises_text(ArgumentError, words):
             model.fit(X, Y, callbacks=[told, saving], verbose=0)
 
-    refused("own_activation, of your own", ".keras", own_activation)
-    refused("the metric 'own_loss'", ".keras", metrics=[own_loss])
+    refused("Scaled, of your own", ".keras", Scaled(2.0))
+    refused("the metric 'mse'", ".keras", metrics=[mse])
     refused("lambda", ".safetensors", lambda x: x)
     assert not begun
     assert not list(tmp_path.iterdir())

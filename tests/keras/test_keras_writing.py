@@ -142,6 +142,84 @@ def test_graphs_and_rows_inside_are_read_by_keras(tmp_path):
     np.testing.assert_array_equal(load_model(path).predict(X[:, 0]), expected)
 
 
+def my_function(x):
+    return x**2 / 3.0
+
+
+def doubled(x):
+    return jnp.concatenate([x, -x], axis=-1)
+
+
+def my_loss(y_true, y_pred):
+    return ((y_true - y_pred) ** 2).mean(-1) * 3.0
+
+
+@jn.saving.register_keras_serializable("mine")
+def registered(x):
+    return x * 5.0
+
+
+def test_own_functions_are_read_by_keras(tmp_path):
+    """By name, as Keras writes them; in a row, within it, and in a graph."""
+    ours, theirs = tmp_path / "ours.keras", tmp_path / "theirs.keras"
+    own = {"my_function": my_function, "my_loss": my_loss, "doubled": doubled}
+    y = RNG.normal(size=(7, 2)).astype(np.float32)
+
+    def layers_of(layers):
+        return [
+            layers.Input((3,)),
+            layers.Dense(4, activation=my_function),
+            layers.Activation(my_function),
+            layers.Lambda(doubled),
+            layers.Dense(2, activation=registered),
+        ]
+
+    inner = jn.serial(jn.Dense(3, my_function))
+    model = jn.Sequential(layers_of(jn.layers))
+    metrics = [my_loss, jn.metrics.MeanMetricWrapper(my_loss, "again")]
+    model.compile("sgd", my_loss, metrics)
+    model.save(ours)
+    x = jn.Input((3,))
+    graph = jn.Model(x, jn.layers.Add()([inner(x), jn.Dense(3, my_function)(x)]))
+    graph.save(tmp_path / "graph.keras")
+    with keras_on_jax() as keras:
+        keras.saving.register_keras_serializable("mine")(registered)
+        read = keras.models.load_model(ours, custom_objects=own)
+        np.testing.assert_allclose(read(X[:, 0]), model.predict(X[:, 0]), rtol=1e-5)
+        np.testing.assert_allclose(
+            read.evaluate(X[:, 0], y, verbose=0),
+            model.evaluate(X[:, 0], y, verbose=0),
+            rtol=1e-5,
+        )
+        other = keras.models.load_model(tmp_path / "graph.keras", custom_objects=own)
+        np.testing.assert_allclose(other(X[:, 0]), graph.predict(X[:, 0]), rtol=1e-5)
+        wrapped = keras.metrics.MeanMetricWrapper(my_loss, "again")
+        again = keras.Sequential(layers_of(keras.layers))
+        again.compile("sgd", my_loss, metrics=[my_loss, wrapped])
+        again.save(theirs)
+        expected = again.predict(X[:, 0], verbose=0)
+    assert functions_in(config_in(ours)) == functions_in(config_in(theirs))
+    assert len(functions_in(config_in(ours))) == 7
+    for path in (ours, theirs):
+        back = load_model(path, own)
+        assert back.trainer.loss == jn.losses.FunctionLoss(my_loss)
+        wanted = model.predict(X[:, 0]) if path is ours else expected
+        np.testing.assert_allclose(back.predict(X[:, 0]), wanted, rtol=1e-5)
+
+
+def config_in(path):
+    return json.loads(zipfile.ZipFile(path).read("config.json"))
+
+
+def functions_in(config):
+    """All functions that a configuration names, in their order."""
+    if isinstance(config, dict) and config.get("class_name") == "function":
+        return [{n: v for n, v in config.items() if n != "shared_object_id"}]
+    entries = config.values() if isinstance(config, dict) else config
+    several = isinstance(config, dict | list)
+    return [f for entry in entries for f in functions_in(entry)] if several else []
+
+
 def test_the_layout_is_that_of_keras(tmp_path):
     """The same groups and arrays as in a file that Keras writes of the same model."""
     ours, theirs = tmp_path / "ours.keras", tmp_path / "theirs.keras"
