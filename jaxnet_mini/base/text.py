@@ -18,6 +18,12 @@ def snake_case(name: str) -> str:
     return re.sub(border, "_", name).lower()
 
 
+def held(value: Any, name: str) -> Any:
+    """Return what an object holds by a name, whatever it shows by it."""
+    own = getattr(value, "__dict__", {})
+    return own[name] if name in own else getattr(value, name)
+
+
 def as_call(value: Any) -> str:
     """Return a dataclass's value as the call that makes it, without defaults.
 
@@ -41,7 +47,7 @@ def as_call(value: Any) -> str:
     shown = []
     # Positional arguments first, as Python wants them.
     for field in sorted(dataclasses.fields(value), key=lambda f: bool(f.kw_only)):
-        argument = getattr(value, field.name)
+        argument = held(value, field.name)
         if field.default is dataclasses.MISSING:
             shown.append(write(argument))
         elif field.repr and np.any(argument != field.default):

@@ -216,10 +216,9 @@ class Description:
 
 def _fields(value: Any) -> list[tuple[str, Any]]:
     """Return the fields of a dataclass or a named tuple, with what they hold."""
-    names: Iterable[str] = getattr(value, "_fields", ())
     if dataclasses.is_dataclass(value):
-        names = written(value)
-    return [(name, getattr(value, name)) for name in names]
+        return [*written(value).items()]
+    return [(name, getattr(value, name)) for name in getattr(value, "_fields", ())]
 
 
 def digest(array: Any) -> Json:

@@ -29,6 +29,7 @@ from jaxnet_mini.base.arguments import (
     check_positive,
     check_word,
 )
+from jaxnet_mini.base.text import held as held_by
 from jaxnet_mini.errors import find
 
 Check: TypeAlias = Callable[[str, Any], Any]
@@ -87,15 +88,15 @@ def facts(kind: Any) -> dict[str, tuple[Any, ...]]:
     return {f.name: _said(f.type) for f in fields}
 
 
-def written(value: Any) -> list[str]:
-    """Return the names of the fields by which a dataclass is written and told apart."""
+def written(value: Any) -> dict[str, Any]:
+    """Return the fields by which a dataclass is written and told apart, by name."""
     kind: Any = type(value)
     newer = {name for name, said in facts(kind).items() if NEWER in said}
-    return [
-        f.name
+    return {
+        f.name: held_by(value, f.name)
         for f in dataclasses.fields(value)
         if f.init and not (f.name in newer and getattr(value, f.name) == f.default)
-    ]
+    }
 
 
 class WithConfig:
@@ -103,7 +104,7 @@ class WithConfig:
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make such an object again, by name."""
-        return {name: getattr(self, name) for name in written(self)}
+        return written(self)
 
     @classmethod
     def from_config(cls: type[Made], config: Mapping[str, Any]) -> Made:
@@ -163,7 +164,7 @@ def check_fields(
         check = next((fact for fact in said if isinstance(fact, Checked)), None)
         if check is None and otherwise is not None:
             check = otherwise(kind.__dataclass_fields__[name])
-        given = getattr(value, name)
+        given = held_by(value, name)
         if check is None or (given is None and _OPTIONAL in said):
             continue
         held = check(f"{prefix}{name}", given)

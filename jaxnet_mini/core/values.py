@@ -21,6 +21,7 @@ import numpy as np
 from jax import Array
 
 from jaxnet_mini.base.absent import attributes
+from jaxnet_mini.base.text import held as held_by
 from jaxnet_mini.core.fields import check_fields
 from jaxnet_mini.core.types import is_key
 from jaxnet_mini.errors import ArgumentError
@@ -225,7 +226,7 @@ def held(value: Any) -> dict[str, Any]:
     kept, slots = _names(kind)
     names = {*getattr(value, "__dict__", ()), *slots} - kept
     return {
-        name: getattr(value, name) for name in sorted(names) if hasattr(value, name)
+        name: held_by(value, name) for name in sorted(names) if hasattr(value, name)
     }
 
 

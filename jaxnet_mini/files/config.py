@@ -185,7 +185,7 @@ def _arguments(value: Any, where: str) -> dict[str, Any]:
         ArgumentError: its ``get_config`` returns something else.
     """
     if not _by_config(type(value)):
-        arguments = {field: getattr(value, field) for field in written(value)}
+        arguments = written(value)
         # Classes of ours take lists where they hold arrays.
         of_arrays = np.ndarray if public_name(type(value)) in CLASSES else ()
         return {field: _tuples(held, of_arrays) for field, held in arguments.items()}

@@ -17,7 +17,7 @@ from jaxnet_mini.base.arguments import (
 )
 from jaxnet_mini.base.policies import DTypePolicy
 from jaxnet_mini.core import symbols
-from jaxnet_mini.core.layers import Input
+from jaxnet_mini.core.layers import Input, Normalization
 from jaxnet_mini.core.layers.base import OF_A_MODEL
 from jaxnet_mini.core.networks import protocol, sources
 from jaxnet_mini.core.networks.graph import NETWORKS
@@ -73,6 +73,8 @@ class Handle:
             raise AttributeError(name)
         if name == "adapt" and self._model.built:
             return self._adapt
+        if name in ("mean", "variance") and isinstance(self.pure, Normalization):
+            return self._statistic(name)
         if name == "layers" and type(self.pure) in NETWORKS:
             return [Handle(self._model, layer) for layer in self.pure.layers]
         if name == "get_layer" and type(self.pure) in NETWORKS:
@@ -176,6 +178,13 @@ class Handle:
         """See `Normalization.adapt`; of this model, and those that share the layer."""
         pure: Any = self.pure
         self._model._held.adapt(self._place[0], pure.adapted(data))
+
+    def _statistic(self, name: str) -> Any:
+        """Return a mean or variance of a `Normalization` as Keras shows it."""
+        if not (self._model.built and self.pure.has_state):
+            return getattr(self.pure, name)
+        rank = len(self._place[1].input_shape) + 1
+        return self.pure.shown(self._variables().state[name], rank)
 
     def _variables(self) -> Variables:
         if not self._model.built:

@@ -11,7 +11,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax import Array
 
 from jaxnet_mini.base.turns import Turn
 from jaxnet_mini.core import origins
@@ -24,8 +23,8 @@ from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import Layer, RandomKey, Variables
 from jaxnet_mini.devices import programs
-from jaxnet_mini.errors import LayerError, ShapeError, StateError, short
-from jaxnet_mini.models import places, standing
+from jaxnet_mini.errors import LayerError, StateError, short
+from jaxnet_mini.models import adapting, places, standing
 from jaxnet_mini.models.blueprint import Blueprint
 from jaxnet_mini.models.places import Path, Place
 from jaxnet_mini.models.weights import fitting
@@ -99,7 +98,9 @@ class Held:
                 holder._lend(place)
         for path, layer in places.within(self.blueprint.net):
             if isinstance(layer, Normalization) and path in self._places:
-                vars(layer)["_tell"] = functools.partial(_adapt, self._places[path])
+                place = self._places[path]
+                vars(layer)["_tell"] = functools.partial(adapting.adapt, place)
+                vars(layer)["_ask"] = functools.partial(adapting.statistics, place)
 
     @property
     def _is_new(self) -> bool:
@@ -221,7 +222,9 @@ class Held:
             self.exchange({path: layer})
             return
         old = places.at(self.untrained().variables, path).state
-        mean, variance = (_like(old["mean"], one, layer) for one in own.adapted_to)
+        mean, variance = (
+            adapting.like(old["mean"], one, layer) for one in own.adapted_to
+        )
         at = "/".join(path)
         self.replace({f"{at}/mean": mean, f"{at}/variance": variance})
 
@@ -358,26 +361,6 @@ class Held:
         """Return what the first state is made of, see `programs.fresh`."""
         blueprint = self.blueprint
         return self.compiled(), blueprint.known_shape, np.uint32(blueprint.seed)
-
-
-def _adapt(place: Place, layer: Layer) -> bool:
-    """Let models that share a layer take what it is adapted to; False if none does."""
-    holders = sorted(place.holders, key=lambda holder: holder.state is None)
-    for holder in holders[:1]:  # what one has, all have
-        path = next(path for path, own in holder._places.items() if own is place)
-        holder.adapt(path, layer)
-    return bool(holders)
-
-
-def _like(old: Array, new: Any, layer: Layer) -> Any:
-    """Return statistics of the shape of others, which they may be broadcast to."""
-    try:
-        return np.broadcast_to(new, old.shape)
-    except ValueError:
-        raise ShapeError(
-            f"{layer!r} was adapted to data with statistics of shape {new.shape}, and "
-            f"in the model they are of {old.shape}: adapt it to what comes to it there."
-        ) from None
 
 
 def of(model: Any) -> Held:

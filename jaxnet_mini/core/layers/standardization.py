@@ -53,6 +53,34 @@ def _check_adapted(argument: str, value: Any) -> NDArray[np.float32]:
     return found
 
 
+class Statistic(np.ndarray[Any, np.dtype[np.float32]]):
+    """A mean or a variance as Keras shows it: with as many axes as a batch."""
+
+    def numpy(self) -> NDArray[np.float32]:
+        """Return it as a plain NumPy array."""
+        return np.array(self)
+
+
+class _Shown:
+    """A field that shows what a layer was adapted to where nothing was given.
+
+    Files, comparisons and copies go by what the field holds.
+    """
+
+    def __set_name__(self, kind: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, layer: Any, kind: Any) -> Any:
+        if layer is None:
+            return None  # the default of the field
+        given = vars(layer)[self.name]
+        found = layer._statistics() if given is None else None
+        return given if found is None else layer.shown(found[self.name])
+
+    def __set__(self, layer: Any, value: Any) -> None:
+        vars(layer)[self.name] = value
+
+
 Numbers: TypeAlias = Annotated[Any, Checked(_check_numbers)]
 Adapted: TypeAlias = Annotated[Any, Checked(_check_adapted)]
 
@@ -66,7 +94,9 @@ class Normalization(_Normalizing):
     they are 0 and 1. Training does not change them.
 
     Where they are not given, the layer remembers ``mean`` and ``variance``, of the
-    sizes of ``axis``, and ``count``, 0, which stands in Keras's files.
+    sizes of ``axis``, and ``count``, 0, which stands in Keras's files. Its attributes
+    ``mean`` and ``variance`` are None before it is adapted, and then what was found,
+    with as many axes as the batches had.
 
     Args:
         axis: an axis, or several, each entry of which has a mean of its own; -1 is the
@@ -90,29 +120,60 @@ class Normalization(_Normalizing):
     """
 
     axis: Annotated[int | Sequence[int], Checked(_check_axis)] | None = -1
-    mean: Numbers | None = None
-    variance: Numbers | None = None
+    mean: Numbers | None = _Shown()
+    variance: Numbers | None = _Shown()
     invert: Flag = False
     _: dataclasses.KW_ONLY
     adapted_to: Adapted | None = dataclasses.field(default=None, repr=False)
 
     def __post_init__(self, input_dim: int | None) -> None:
+        if self.adapted_to is not None:  # shown, and given by what copies the layer
+            vars(self).update(mean=None, variance=None)
         super().__post_init__(input_dim)
-        if (self.mean is None) != (self.variance is None):
+        mean, variance = (vars(self)[name] for name in ("mean", "variance"))
+        if (mean is None) != (variance is None):
             raise ArgumentError("mean and variance must be given both, or neither.")
-        if self.mean is not None and (
-            np.shape(self.mean) != np.shape(self.variance)
-            or np.any(np.asarray(self.variance) < 0.0)
+        if mean is not None and (
+            np.shape(mean) != np.shape(variance) or np.any(np.asarray(variance) < 0.0)
         ):
             raise ArgumentError(
                 f"mean and variance must be of one shape, and no variance below 0; "
-                f"they are of {np.shape(self.mean)} and {np.shape(self.variance)}."
+                f"they are of {np.shape(mean)} and {np.shape(variance)}."
             )
 
     @property
     def has_state(self) -> bool:
         """Whether the statistics are remembered, and not given."""
-        return self.mean is None
+        return vars(self)["mean"] is None
+
+    def _statistics(self) -> Mapping[str, Any] | None:
+        """Return the mean and variance that were found, here or in a model, if any."""
+        if self._ask is not None and (found := self._ask()) is not None:
+            return found  # type: ignore[no-any-return]
+        return self.found
+
+    @property
+    def found(self) -> Mapping[str, Any] | None:
+        """The mean and variance that it was adapted to, None where it was not."""
+        if self.adapted_to is None:
+            return None
+        return dict(zip(("mean", "variance"), self.adapted_to, strict=True))
+
+    def shown(self, found: Any, rank: int | None = None) -> Statistic:
+        """Return a mean or variance as Keras shows it.
+
+        Args:
+            found: of the sizes of ``axis``.
+            rank: of a batch; None for that of the data, or where it is not known as
+                few axes as fit.
+        """
+        axis: Any = () if self.axis is None else self.axis
+        own = (axis,) if isinstance(axis, int) else axis
+        least = max([2, *(a + 1 if a > 0 else 1 - a for a in own)])
+        rank = rank or self._rank or least
+        axes = {a % rank for a in own}
+        others = tuple(a for a in range(rank) if a not in axes)
+        return np.expand_dims(np.asarray(found), others).view(Statistic)
 
     def init(self, key: RandomKey, input_shape: Shape) -> tuple[Shape, Params]:
         self.check(input_shape)
@@ -173,7 +234,10 @@ class Normalization(_Normalizing):
             ArgumentError: there is nothing in it, or mean and variance are given.
             ShapeError: batches are of several shapes.
         """
-        return dataclasses.replace(self, adapted_to=self._found(data))
+        found, rank = self._found(data)
+        layer = dataclasses.replace(self, adapted_to=found)
+        vars(layer)["_rank"] = rank
+        return layer
 
     def adapt(self, data: Any) -> None:
         """Find mean and variance of data in place, as Keras has it.
@@ -188,6 +252,7 @@ class Normalization(_Normalizing):
         """
         new = self.adapted(data)
         if self._tell is not None and self._tell(new):
+            vars(self)["_rank"] = new._rank
             return
         if _KEY in vars(self):
             raise LayerError(
@@ -195,19 +260,31 @@ class Normalization(_Normalizing):
                 "layers are: adapt the layer first, and then build the network with it."
             )
         object.__setattr__(self, "adapted_to", new.adapted_to)
+        vars(self)["_rank"] = new._rank
 
     @functools.cached_property
     def _tell(self) -> Any:  # passed over by what compares layers
         """What has a model adapted in which it stands, if one is there; put by it."""
         return None
 
-    def _found(self, data: Any) -> NDArray[np.float32]:
-        if self.mean is not None:
+    @functools.cached_property
+    def _ask(self) -> Any:  # likewise
+        """What returns the statistics that it has in a model, if one is there."""
+        return None
+
+    @functools.cached_property
+    def _rank(self) -> int | None:  # likewise
+        """How many axes the batches had that it was adapted to."""
+        return None
+
+    def _found(self, data: Any) -> tuple[NDArray[np.float32], int]:
+        """Return mean and variance of data, and how many axes these have."""
+        if not self.has_state:
             raise ArgumentError(
                 "mean and variance are given, and adapt would change nothing: leave "
                 "them out, or do not adapt."
             )
-        count, mean, squares = 0, np.zeros(()), np.zeros(())
+        count, mean, squares, rank = 0, np.zeros(()), np.zeros(()), 0
         for batch in _batches(data):
             axes = self.axes(batch.shape[1:])
             others = tuple(a for a in range(batch.ndim) if a not in axes)
@@ -222,10 +299,10 @@ class Normalization(_Normalizing):
             apart, total = own - mean, count + number
             squares = squares + np.var(batch, axis=others) * number
             squares = squares + apart**2 * (count * number / total)
-            mean, count = mean + apart * (number / total), total
+            mean, count, rank = mean + apart * (number / total), total, batch.ndim
         if not count:
             raise ArgumentError("adapt got no rows: give it an array, or batches.")
-        return np.stack([mean, squares / count]).astype(np.float32)
+        return np.stack([mean, squares / count]).astype(np.float32), rank
 
 
 def _as_floats(numbers: Any) -> NDArray[np.float64]:

@@ -238,7 +238,7 @@ class Optimizer(WithConfig, Value):
         return own.apply(optimizer_variables, grads, trainable_variables)
 
     def __repr__(self) -> str:
-        shown = (f"{name}={getattr(self, name)!r}" for name in fields.written(self))
+        shown = (f"{name}={own!r}" for name, own in fields.written(self).items())
         return f"{type(self).__qualname__}({', '.join(shown)})"
 
     def _used(self) -> dict[str, Any]:
