@@ -423,6 +423,7 @@ def test_one_output_may_come_without_its_axis():
             (y_true[:, None], y_pred),
             (y_true, y_pred[:, None]),
         ):
+            metric.reset_state()
             np.testing.assert_array_equal(metric(*pair, weight), column)
 
 
@@ -479,6 +480,7 @@ def test_accuracies_take_lists_and_integers(name):
 def test_equal_values_whatever_their_dtypes():
     exact = metrics.Accuracy()
     assert float(exact([1, 2, 3, 4], [0.0, 2.0, 3.0, 4.0])) == 0.75
+    exact.reset_state()
     assert float(exact([[1], [2]], [1, 3])) == 0.5
     values = exact.per_example(jnp.array([1, 2]), jnp.array([[1], [3]]))
     assert values.tolist() == [[1.0], [0.0]]

@@ -185,6 +185,73 @@ def test_metrics_by_hand_take_what_keras_takes():
             assert_close(actual[case], expected[case], 2e-6)
 
 
+def test_calls_by_hand_count_as_in_keras():
+    """Each returns the metric of all so far; programs of JAX keep nothing."""
+    halves = slice(0, 7), slice(7, ROWS)
+    weight = RNG.uniform(size=ROWS).astype(np.float32)
+
+    def counted(kinds):
+        values = []
+        for kind in ("MeanSquaredError", "AUC", "Precision", "F1Score"):
+            metric = getattr(kinds, kind)()
+            for rows in halves:
+                batch = BINARY[rows], PROBABILITIES[rows]
+                values.append(metric(*batch, sample_weight=weight[rows]))
+            values.append(metric.result())
+            metric.reset_state()
+            values += [metric(BINARY, PROBABILITIES), metric.result()]
+        mean, largest = kinds.Mean(), largest_of(kinds)()
+        values += [mean(3.0), mean([5.0, 6.0]), mean(1.0, 2.0), mean.result()]
+        values += [largest(*pair) for pair in (([1.0], [9.0]), ([4.0], [2.0]))]
+        return [*values, largest.result()]
+
+    ours = counted(metrics)
+    with keras_on_jax() as keras:
+        theirs = [np.asarray(value) for value in counted(keras.metrics)]
+    for number, (actual, expected) in enumerate(zip(ours, theirs, strict=True)):
+        with naming(number):
+            assert_close(actual, expected, 2e-6)
+
+
+def largest_of(kinds):
+    """A metric of a user's own, of either library."""
+
+    class Largest(kinds.Metric):
+        def __init__(self):
+            super().__init__(name="largest")
+            self.value = self.add_variable(shape=(), initializer="zeros", name="value")
+
+        def update_state(self, y_true, y_pred):
+            error = jnp.max(jnp.abs(jnp.asarray(y_true) - jnp.asarray(y_pred)))
+            self.value.assign(jnp.maximum(jnp.asarray(self.value), error))
+
+        def result(self):
+            return self.value + 0.0
+
+    return Largest
+
+
+def test_a_program_of_jax_keeps_nothing_in_a_metric():
+    """Not even of numbers that stand in it; it computes the metric of one batch."""
+    pairs = ([1.0], [9.0]), ([4.0], [2.0])
+    pairs = [tuple(np.array(side, np.float32)[:, None] for side in p) for p in pairs]
+    for metric, alone, all_so_far in (
+        (metrics.MeanSquaredError(), (64.0, 4.0), 34.0),
+        (largest_of(metrics)(), (8.0, 2.0), 8.0),
+    ):
+        before = metric == metric.renamed(metric.name)
+        for pair, expected in zip(pairs, alone, strict=True):
+            assert float(jax.jit(metric.__call__)(*pair)) == expected
+            assert float(jax.jit(lambda m=metric, p=pair: m(*p))()) == expected
+            assert float(metric.result()) == 0.0
+        for pair in pairs:
+            value = metric(*pair)
+        assert float(value) == all_so_far
+        assert float(jax.jit(metric.__call__)(*pairs[1])) == alone[1]
+        assert float(metric.result()) == all_so_far
+        assert (metric == metric.renamed(metric.name)) == before
+
+
 def test_streams_of_values_are_weighted_as_in_keras():
     for ours, kind in ((Mean(), "Mean"), (Sum(), "Sum")):
         for weight in (None, RNG.uniform(size=ROWS), RNG.uniform(size=VALUES.shape)):

@@ -201,14 +201,18 @@ class Metric(ByHand, Configured, Value, abc.ABC):
         return other
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Return the metric of one batch.
+        """Count one more batch, and return the metric of all that was counted.
+
+        So does Keras. In a program that JAX compiles nothing is kept, and it is the
+        metric of this batch alone.
 
         Args:
             y_true: targets, ``(batch, ...)``.
             y_pred: outputs, ``(batch, ...)``.
             sample_weight: one weight per example or per output, or None for ones.
         """
-        return self.result(self._counted(y_true, y_pred, sample_weight))
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return self._called(y_true, y_pred, **weights)
 
 
 def _otherwise(field: dataclasses.Field[Any]) -> Check | None:

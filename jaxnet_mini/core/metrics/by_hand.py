@@ -50,8 +50,28 @@ class ByHand:
             batch: what the metric takes when it is called.
             named: likewise, such as ``sample_weight``.
         """
+        self._count(self._counted(*batch, **named))
+
+    def _count(self, new: Any) -> None:
+        before = vars(self).get(SO_FAR)
+        more = new if before is None else jax.tree.map(jnp.add, before, new)
+        vars(self)[SO_FAR] = more
+
+    def _called(self, *batch: Any, **named: Any) -> Any:
+        """Count one more batch, and return the metric of all that was counted.
+
+        What JAX traces is not to be kept: there it is that of the batch alone.
+        """
+        own: Any = self
+        if type(own).update_state is not ByHand.update_state:  # a user's
+            own = copied(self) if _is_traced((batch, named, jnp.zeros(()))) else self
+            own.update_state(*batch, **named)
+            return own.result()
         new = self._counted(*batch, **named)
-        vars(self)[SO_FAR] = jax.tree.map(jnp.add, self._so_far, new)
+        if _is_traced(new):
+            return own.result(new)
+        self._count(new)
+        return own.result()
 
     def reset_state(self) -> None:
         """Forget what was counted by `update_state`."""
@@ -119,6 +139,10 @@ class ByHand:
                 " or variables."
             )
         return jax.tree.unflatten(structure, map(plain, metric_variables))
+
+
+def _is_traced(tree: Any) -> bool:
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
 
 
 class Counted(Standing):

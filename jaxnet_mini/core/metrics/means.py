@@ -40,14 +40,14 @@ class _Stream(ByHand, Value):
         super().__post_init__()
 
     def __call__(self, values: Any, sample_weight: Any = None) -> Any:
-        """Return the metric of one batch.
+        """Count one more batch, and return the metric of all that was counted.
 
         Args:
             values: a number, or ``(batch, ...)``.
             sample_weight: see `totals`.
         """
         own: Any = self
-        return own.result(self._counted(values, sample_weight))
+        return own._called(values, sample_weight)
 
     def _counted(self, values: Any, sample_weight: Any = None) -> Totals:
         # A number is a batch of one.
