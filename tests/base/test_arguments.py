@@ -120,7 +120,9 @@ def wrong_for(argument, annotation):
         and not (isinstance(value, list) and collections.abc.Sequence in allowed)
         and not (argument == "verbose" and value is True)
     ]
-    return found + [None] * bool(kinds and types.NoneType not in allowed)
+    # None stands for the default name of a metric, as in Keras.
+    none_is_wrong = kinds and types.NoneType not in allowed and argument != "name"
+    return found + [None] * bool(none_is_wrong)
 
 
 def needed_by(kind):

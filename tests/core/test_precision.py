@@ -113,7 +113,7 @@ def test_products_are_of_bfloat16_and_all_that_is_kept_is_of_float32():
         assert {leaf.dtype.name for leaf in logs.values()} == {"float32"}
     # What the step is made of, and an evaluation.
     gradients, totals, _ = jax.eval_shape(
-        by_net._gradients, state.variables, batch, KEY
+        by_net.gradients_of, state.variables, batch, KEY
     )
     data = jn.data.Data(X[None], Y[None], None, np.int32(6))
     sums = jax.eval_shape(by_net.evaluate, state.variables, data, 0, 1)

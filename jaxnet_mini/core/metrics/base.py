@@ -86,7 +86,7 @@ class Metric(ByHand, Configured, Value, abc.ABC):
             ArgumentError: the name is no word, or a flag neither True nor False.
         """
         own: Any = self.name
-        if own is None or own == "":
+        if own is None or (isinstance(own, str) and not own):
             object.__setattr__(self, "name", self.default_name)
         check_fields(self, f"{type(self).__name__}: ", _otherwise)
 
