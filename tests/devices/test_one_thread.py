@@ -72,6 +72,7 @@ WAYS = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("way", WAYS)
 def test_one_thread_ends_with_the_bits_of_the_pool(choose, way):
     ends = []

@@ -113,6 +113,7 @@ def test_a_half_is_a_no_by_default(target):
     np.testing.assert_array_equal(resolved, actual)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("rows", [1, 2, 3, 6])
 def test_areas_of_few_rows_are_those_of_keras(rows):
     """Where counts are 0, 1 and less than 1."""

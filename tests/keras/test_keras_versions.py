@@ -38,6 +38,7 @@ def interpreter(folder, version, long):
     return python
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("version", [OLDEST, "3.8.0", NEWEST])
 def test_training_goes_on_in_every_version_and_here(tmp_path, version, amount):
     python = interpreter(tmp_path / "venv", version, amount(quick=False, long=True))

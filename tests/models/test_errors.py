@@ -2237,6 +2237,7 @@ def test_names_of_rows_are_unique():
     assert len({case.name for case in TABLE}) == len(TABLE)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "case", [case for case in TABLE if case.fix], ids=lambda case: case.name
 )
