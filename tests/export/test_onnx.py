@@ -197,6 +197,7 @@ def test_layers_in_a_row_have_the_input_that_stands_before_them(pure, times, tmp
     if pure:
         net = jn.serial(first, *[Dense(4)] * times)
         params, _ = variables(net, (4,), np.random.default_rng(0))
+        params = jax.tree.map(jnp.asarray, params)
         written = to_onnx(net, params, (4,))
     (only,) = written.graph.input
     assert (only.name, only.type.tensor_type.elem_type) == ("pixels", 2)  # uint8

@@ -1,7 +1,7 @@
 """Several epochs in one program, where nobody looks in between."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -53,7 +53,7 @@ def loop(
     """
     none = trainer.no_sums()
 
-    def stacked(vector: Array) -> Array:
+    def stacked(vector: Any) -> Array:
         return jnp.zeros((orders.shape[0], *vector.shape), vector.dtype)
 
     def take_epoch(index: Array, before: Epochs) -> Epochs:
