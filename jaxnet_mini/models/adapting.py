@@ -9,22 +9,20 @@ from jax import Array
 from jaxnet_mini.core.types import Layer
 from jaxnet_mini.errors import ShapeError
 from jaxnet_mini.models import places
-from jaxnet_mini.models.places import Place
+from jaxnet_mini.models.places import Path, Place
 
 
 def adapt(place: Place, layer: Layer) -> bool:
     """Let models that share a layer take what it is adapted to; False if none does."""
-    holders = sorted(place.holders, key=lambda holder: holder.state is None)
-    for holder in holders[:1]:  # what one has, all have
-        path = next(path for path, own in holder._places.items() if own is place)
+    for holder, path in _holder(place):
         holder.adapt(path, layer)
-    return bool(holders)
+        return True
+    return False
 
 
 def statistics(place: Place) -> Mapping[str, Any] | None:
     """Return what a `Normalization` has in models, None where it has nothing there."""
-    for holder in sorted(place.holders, key=lambda holder: holder.state is None):
-        path = next(path for path, own in holder._places.items() if own is place)
+    for holder, path in _holder(place):
         if holder.state is None:
             layer: Any = dict(places.within(holder.blueprint.net))[path]
             found: Mapping[str, Any] | None = layer.found
@@ -32,6 +30,18 @@ def statistics(place: Place) -> Mapping[str, Any] | None:
         state: Mapping[str, Any] = places.at(holder.untrained().variables, path).state
         return state
     return None
+
+
+def _holder(place: Place) -> list[tuple[Any, Path]]:
+    """Return a model that has the layer, one with weights if any, and where it is.
+
+    None where no model has it; what one has, all have.
+    """
+    holders = sorted(place.holders, key=lambda holder: holder.state is None)
+    return [
+        (holder, next(path for path, own in holder._places.items() if own is place))
+        for holder in holders[:1]
+    ]
 
 
 def like(old: Array, new: Any, layer: Layer) -> Any:

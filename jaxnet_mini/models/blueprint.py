@@ -228,8 +228,10 @@ class Blueprint:
             for part in (family.inputs if family else ())
         )
         of = family and family.family
-        own = dataclasses.replace(self, inputs=inputs, family=of, is_copy=True)
-        own = dataclasses.replace(own, first=getattr(family, "first", None))
+        first = getattr(family, "first", None)
+        own = dataclasses.replace(
+            self, inputs=inputs, first=first, family=of, is_copy=True
+        )
         layers = places.within(net)
         # Of a user's own, which may be equal to themselves alone, all are the same.
         values = {
