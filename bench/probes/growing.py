@@ -1,10 +1,6 @@
 """One point of a curve: seconds of an epoch and memory at one size."""
 
-import re
-import resource
 import statistics
-import sys
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -14,6 +10,7 @@ import psutil
 import jaxnet_mini as jn
 from bench.peers.jaxnet import Timer
 from bench.probes import answer
+from bench.probes.holding import peak
 from bench.probes.ours import CLASSES
 
 
@@ -57,18 +54,6 @@ def measure(
         "resident_mb": (resident - before) / 1e6,
         "device_peak_mb": stats.get("peak_bytes_in_use", 0) / 1e6,
     }
-
-
-def peak() -> int:
-    """Return the most bytes that this process has held."""
-    # On Linux, ru_maxrss starts with what the parent held.
-    status = Path("/proc/self/status")
-    if status.exists():
-        found = re.search(r"^VmHWM:\s*(\d+) kB", status.read_text("utf-8"), re.M)
-        if found:
-            return int(found[1]) * 1024
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
 
 
 if __name__ == "__main__":
