@@ -12,8 +12,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 
 TRIPS, BLOCK = 200_000, 1_000
+
+NEAR, FAR = "near", "far"
+FAR_NANOSECONDS = 200
+RULE = (
+    f"Cores are far where the slowest cache line measured beside took over "
+    f"{FAR_NANOSECONDS} ns there and back."
+)
 
 ANSWER = """
 import mmap, os, sys
@@ -62,6 +70,17 @@ def nanoseconds(trips: int = TRIPS) -> float | None:
                 os.sched_setaffinity(0, cores)
     # Each of the two writes and reads once a trip, one after another.
     return max(0.0, both - 2 * alone) * 1e9
+
+
+def state(lines: Iterable[float | None]) -> str:
+    """Return whether cores were near or far by what was measured beside, "" if nothing.
+
+    One of these that was slow is enough: what is measured between takes either state.
+    """
+    known = [line for line in lines if line is not None]
+    if not known:
+        return ""
+    return FAR if max(known) > FAR_NANOSECONDS else NEAR
 
 
 def _seconds(line: memoryview, trips: int, sign: int) -> float:

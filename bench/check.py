@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bench.settings import LEFT_OUT, UNSEEN
+
 TOLERANCE = 0.15
 
 
@@ -26,7 +28,7 @@ def compare(kept: dict[str, Any], found: dict[str, Any]) -> list[Line]:
 
     A ratio is worse where it moved by more than `TOLERANCE` to the side that is not
     ``better``; moving to the other side is no failure. What ``--quick`` leaves out is
-    not missing.
+    not missing, nor what belongs to cores near or far that were not so now.
     """
     lines = []
     for suite, result in found.items():
@@ -40,7 +42,8 @@ def compare(kept: dict[str, Any], found: dict[str, Any]) -> list[Line]:
 def judged(kept: dict[str, Any], value: float | None, absent: str) -> str:
     """Return what to say of a ratio."""
     if value is None:
-        return absent if "--quick" in absent else f"missing: {absent}"
+        excused = absent in (LEFT_OUT, UNSEEN)
+        return absent if excused else f"missing: {absent}"
     factor = value / kept["value"]
     if kept["better"] == "less":
         factor = 1 / factor
@@ -59,7 +62,7 @@ def reason(name: str, result: dict[str, Any]) -> str:
 
 def main(path: Path, results: dict[str, Any]) -> int:
     """Print what is compared; return the exit status."""
-    from bench import report, tables
+    from bench import cache_line, report, tables
 
     if not path.exists():
         report.say(f"Nothing to compare with: there is no {path}.")
@@ -75,6 +78,13 @@ def main(path: Path, results: dict[str, Any]) -> int:
     for what in ("processor", "cores", "versions"):
         if kept["about"][what] != results["about"][what]:
             report.say(f"The {what} are not the same as then.")
+    for suite, result in results["suites"].items():
+        then, now = (
+            cache_line.state(taken["taken"].get("cache_line", []))
+            for taken in (kept["suites"].get(suite, result), result)
+        )
+        if then and now and then != now:
+            report.say(f"Suite {suite}: cores were {then} then, and are {now} now.")
     failed = sum(line.failed for line in lines)
     report.say(f"{len(lines)} ratios compared, {failed} worse or missing.")
     return 1 if failed else 0

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
+from bench import cache_line
 from bench.peers import OURS
 from bench.probes import breakdown
 
@@ -36,7 +37,7 @@ def draw(results: dict[str, Any], path: Path) -> dict[str, str]:
     A suite that has nothing to show has none.
     """
     drawings = {"jit": jit, "limit": limit, "growth": growth}
-    drawings |= {"sweep": sweep, "stream": stream}
+    drawings |= {"sweep": sweep, "stream": stream, "cores": cores}
     names = {}
     for suite, result in results["suites"].items():
         figure = drawings.get(suite, bars)(result)
@@ -246,3 +247,27 @@ def stream(result: dict[str, Any]) -> Figure | None:
     """Draw how fast rows are streamed, which is what two of its tables are about."""
     timed = [t for t in result["tables"] if t["columns"][0][0].startswith("median")]
     return bars({"tables": timed})
+
+
+def cores(result: dict[str, Any]) -> Figure | None:
+    """Draw the ratio of each pair, by how far the cores were from each other."""
+    pairs = result["data"]["pairs"]
+    if not pairs:
+        return None
+    figure, (axis,) = figure_of(1, 1, (10.0, 0.28 * len(pairs) + 1.0))
+    colours = {cache_line.NEAR: OURS_COLOUR, cache_line.FAR: COLOURS[1]}
+    for state, colour in colours.items():
+        points = [
+            (seconds / against, place)
+            for place, values in enumerate(pairs.values())
+            for seconds, against, line in values
+            if cache_line.state([line]) == state
+        ]
+        xs, ys = zip(*points, strict=True) if points else ((), ())
+        axis.scatter(xs, ys, s=14, color=colour, alpha=0.7, label=f"{state} cores")
+    axis.axvline(1.0, color="#475569", linewidth=0.8)
+    axis.set_yticks(range(len(pairs)), list(pairs))
+    axis.invert_yaxis()
+    axis.legend(fontsize=7, frameon=False)
+    finish(axis, "each pair", "time as a multiple of what it is compared with")
+    return figure

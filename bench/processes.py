@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -181,12 +181,30 @@ def whole_process(command: list[str], **variables: str) -> tuple[float, str]:
     return seconds, done.stdout
 
 
-def probe(module: str, **arguments: Any) -> Any:
+@contextlib.contextmanager
+def on_one_core() -> Iterator[None]:
+    """Start processes on the first core that this one may use, and on no other."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+def probe(
+    module: str, variables: Mapping[str, str] | None = None, **arguments: Any
+) -> Any:
     """Run ``bench.probes.MODULE`` in a process of its own; return what it found.
+
+    Args:
+        module: its name.
+        variables: of the environment.
+        arguments: of the probe.
 
     Raises:
         PeerError: it failed.
     """
     command = ["-m", f"bench.probes.{module}", json.dumps(arguments)]
-    _, said = whole_process(command)
+    _, said = whole_process(command, **(variables or {}))
     return json.loads(said.splitlines()[-1])

@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 LEFT_OUT = "left out by --quick"
+UNSEEN = "the cores were not in this state"
 
 QUICK_WITHOUT = (
     "Keras on JAX, steps_per_execution",

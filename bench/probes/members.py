@@ -11,14 +11,18 @@ from bench.worker import Worker
 
 
 def measure(
-    scratch: str, data: str, counts: list[int], epochs: int, rounds: int
+    scratch: str,
+    data: str,
+    counts: list[int],
+    epochs: int,
+    rounds: int,
+    batch_size: int = 256,
 ) -> list[list[float]]:
     """Return the seconds of a call of ``sweep`` with each number of members.
 
-    They train at batch 256, each with a seed of its own. The first round compiles and
-    is not counted.
+    Each has a seed of its own. The first round compiles and is not counted.
     """
-    task = Worker(OURS, Path(scratch)).task(data, [128], 256)
+    task = Worker(OURS, Path(scratch)).task(data, [128], batch_size)
     model = Model(task).model
 
     def seconds(members: int) -> float:
