@@ -110,10 +110,15 @@ class Program:
         """Return shapes and dtypes of what a call would return."""
         return self.jitted.eval_shape(*arguments)
 
-    def compile_ahead(self, *arguments: Any) -> None:
+    def compile_ahead(
+        self, *arguments: Any, first: Callable[[], None] | None = None
+    ) -> None:
         """Start to compile in another thread what a call will find compiled.
 
-        Only shapes and dtypes of the arguments count; ``jax.ShapeDtypeStruct`` will do.
+        Args:
+            arguments: only their shapes and dtypes count; ``jax.ShapeDtypeStruct``
+                will do.
+            first: what that thread does before, such as to `wait` for another program.
         """
         if _nothing_is_compiled():
             return
@@ -134,6 +139,8 @@ class Program:
         def finish() -> None:
             # Where it fails, the call fails too, and where it can be handled.
             with contextlib.suppress(Exception):
+                if first is not None:
+                    first()
                 lowered.compile()
 
         # No daemon: Python ends the process once it is done. One that is within the
@@ -143,15 +150,19 @@ class Program:
         with self._lock:
             self._compiling += (thread,)
 
-    def _be_ready(self) -> None:
-        forks.check("computing")
-        transfers.check("computing")
+    def wait(self) -> None:
+        """Wait until what is compiled ahead is there."""
         if compiling := self._compiling:
-            # All who call meanwhile wait, or each would compile for itself.
             for thread in compiling:
                 thread.join()
             with self._lock:
                 self._compiling = tuple(t for t in self._compiling if t.is_alive())
+
+    def _be_ready(self) -> None:
+        forks.check("computing")
+        transfers.check("computing")
+        # All who call meanwhile wait, or each would compile for itself.
+        self.wait()
 
     def _variables(self, arguments: tuple[Any, ...]) -> list[Any]:
         return [a for index, a in enumerate(arguments) if index not in self._static]

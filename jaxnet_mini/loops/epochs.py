@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import functools
 import math
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import jax
@@ -71,6 +71,10 @@ class Call:
 def compile_ahead(prepared: Prepared, state: TrainState, plan: Plan) -> Stopwatch:
     """Start to compile what `train_epochs` will run.
 
+    The compiler takes 1 MB for each kernel of a program, some 70 for a loop. Beside
+    large examples programs are compiled one after another, and what the one took is
+    given back before the next: no two of them are in memory at a time.
+
     Args:
         prepared: what to learn.
         state: the state as it will be, or its shapes and dtypes.
@@ -83,11 +87,24 @@ def compile_ahead(prepared: Prepared, state: TrainState, plan: Plan) -> Stopwatc
     compiling.start()
     program, none = prepared.trainer.program(), prepared.trainer.no_sums()
     sums, shapes = prepared.place.everywhere(none), prepared.feed.shapes(plan)
-    programs.loop.compile_ahead(program, state, *shapes, 0, 0, sums)
+    large = in_place.are_large(prepared.examples)
+
+    def behind(other: programs.Program) -> Callable[[], None] | None:
+        return functools.partial(_have_room, other) if large else None
+
+    arguments = program, state, *shapes, 0, 0, sums
+    programs.loop.compile_ahead(*arguments, first=behind(programs.fresh))
     if prepared.held_out.stacks is not None:
-        first = _first_held_out(prepared, state, prepared.held_out.stacks)
-        programs.evaluate.compile_ahead(program, *first)
+        held_out = _first_held_out(prepared, state, prepared.held_out.stacks)
+        behind_loop = behind(programs.loop)
+        programs.evaluate.compile_ahead(program, *held_out, first=behind_loop)
     return compiling
+
+
+def _have_room(other: programs.Program) -> None:
+    """Wait until a program is compiled, and give back what that took."""
+    other.wait()
+    memory.give_back()
 
 
 def _first_held_out(
@@ -147,9 +164,6 @@ def train_epochs(call: Call, compiling: Stopwatch) -> Generator[int, None, None]
 
 def _run_nothing(call: Call) -> None:
     """Wait for the compiler: loops of no steps return at once."""
-    large = in_place.are_large(call.prepared.examples)
-    if large:
-        memory.give_back()  # what making the weights took, while the loop is compiled
     prepared, state = call.prepared, call.learner.state
     program, stacks = prepared.trainer.program(), prepared.held_out.stacks
     empty, none = prepared.feed.empty(call.plan), call.no_sums
@@ -158,7 +172,7 @@ def _run_nothing(call: Call) -> None:
         first = _first_held_out(prepared, state, stacks)
         results.append(programs.evaluate(program, *first))
     jax.block_until_ready(results)
-    if large:
+    if in_place.are_large(prepared.examples):
         memory.give_back()
 
 

@@ -20,9 +20,16 @@ from jaxnet_mini.checkpoints import kept_run
 from jaxnet_mini.checkpoints.identity import Subject
 from jaxnet_mini.core.networks.outline import NetOutline
 from jaxnet_mini.core.types import Logs
-from jaxnet_mini.data import epoch_order, iterables, resident
+from jaxnet_mini.data import epoch_order, in_place, iterables, resident
 from jaxnet_mini.data.fit_arguments import FitData, FitSchedule
-from jaxnet_mini.devices import forks, placement, processes, threads, transfers
+from jaxnet_mini.devices import (
+    forks,
+    memory,
+    placement,
+    processes,
+    threads,
+    transfers,
+)
 from jaxnet_mini.files.safetensors import FilePath
 from jaxnet_mini.loops import epochs, prepare, rehearsal, steps
 from jaxnet_mini.loops import logs as logging
@@ -143,6 +150,8 @@ def train(
         if run.state is not None:
             run.state = place.params(run.state)
             held.put(run.state)
+        if in_place.are_large(prepared.examples):
+            memory.give_back()  # what it took to choose a place
         # Compiled while the weights are made and the examples are placed.
         compiling = epochs.compile_ahead(prepared, place.params(held.ahead()), run.plan)
         state = held.trained()

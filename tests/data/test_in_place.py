@@ -1,6 +1,8 @@
 """Large arrays stay where they lie, once, and nobody but their owner changes them."""
 
 import gc
+import threading
+import time
 import weakref
 
 import jax
@@ -106,6 +108,34 @@ def test_the_bits_are_those_of_a_copy(monkeypatch, x):
     for own, other in zip(copied, trained(x), strict=True):
         np.testing.assert_array_equal(own, other)
     assert trims
+
+
+@pytest.mark.parametrize(("least", "units"), [(1, 5), (1 << 40, 6)])
+def test_beside_large_arrays_one_program_is_compiled_at_a_time(
+    monkeypatch, least, units
+):
+    """Each takes 30 to 70 MB; the compiler's memory is given back between them."""
+    monkeypatch.setattr(in_place, "LEAST_BYTES", least)
+    begun, ended, trims, compiled = [], [], [], jax.stages.Lowered.compile
+
+    def compile_slowly(self, *arguments, **options):
+        if threading.current_thread() is threading.main_thread():
+            return compiled(self, *arguments, **options)  # what is known by then
+        begun.append((len(ended), len(trims)))
+        time.sleep(0.3)
+        try:
+            return compiled(self, *arguments, **options)
+        finally:
+            ended.append(None)
+
+    monkeypatch.setattr(jax.stages.Lowered, "compile", compile_slowly)
+    monkeypatch.setattr(memory, "give_back", lambda: trims.append(None))
+    one = jn.Sequential([jn.Dense(units), jn.Dense(3, activation="softmax")])
+    one.compile("adam", "sparse_categorical_crossentropy")
+    one.fit(at(16), Y, verbose=0, validation_split=0.25)
+    # The weights, then the loop, then the evaluation.
+    assert begun == ([(0, 1), (1, 2), (2, 3)] if least == 1 else [(0, 0)] * 3)
+    assert len(trims) == (4 if least == 1 else 0)
 
 
 class Looking(jn.callbacks.Callback):
