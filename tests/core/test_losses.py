@@ -583,20 +583,28 @@ def test_the_factor_of_every_reduction():
         assert loss.reduction_factor(3, weight) == weighted
 
 
-def test_a_gpu_takes_what_belongs_to_a_class_to_the_same_bits():
-    """By its place and not by a gather, whose gradient is a pass of its own."""
+def test_what_belongs_to_a_class_is_taken_by_its_place_to_the_bits_of_a_gather():
+    """Forward on a GPU, and backward everywhere: a scatter is a pass of its own."""
+
+    def gathered(values, index):
+        return jnp.take_along_axis(values, index, axis=-1)[..., 0]
 
     def found(own, index):
         values = jax.random.normal(jax.random.key(0), (2, 3, 4))
         taken, back = jax.vjp(lambda values: own(values, index), values)
-        return taken, *back(taken)
+        return taken, *back(jnp.arange(6.0).reshape(2, 3))
 
     run = jax.jit(found, static_argnums=0)
     index = jax.random.randint(jax.random.key(1), (2, 3, 1), 0, 4)
     for classes in (index, jnp.full_like(index, 4)):
-        one = run(functions._own, classes)
-        two = run(functions._own_by_place, classes)
-        jax.tree.map(np.testing.assert_array_equal, one[:1], two[:1])
-    assert np.isnan(two[0]).all()
-    gradients = [run(w, index)[1] for w in (functions._own, functions._own_by_place)]
-    np.testing.assert_array_equal(*gradients)
+        expected = run(gathered, classes)
+        for way in (functions._own, functions._own_by_place):
+            jax.tree.map(np.testing.assert_array_equal, run(way, classes), expected)
+    assert np.isnan(expected[0]).all()
+    assert not expected[1].any()
+
+    def operations(way):
+        return str(jax.make_jaxpr(found, static_argnums=0)(way, index))
+
+    assert "scatter" in operations(gathered)
+    assert "scatter" not in operations(functions._own)

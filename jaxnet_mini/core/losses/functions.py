@@ -103,21 +103,37 @@ def sparse_categorical_crossentropy(
     y_pred = as_float(as_outputs(y_pred))
     index = classes_of(y_true, y_pred)[..., None]
     log_probabilities = _log_probabilities(y_pred, from_logits)
-    own: Array = jax.lax.platform_dependent(
-        log_probabilities, index, cuda=_own_by_place, default=_own
-    )
-    return -own[..., 0]
+    return -_own(log_probabilities, index)
 
 
+@jax.custom_jvp
 def _own(values: Array, index: Array) -> Array:
-    return jnp.take_along_axis(values, index, axis=-1)
+    """Return the value of each row's own class; NaN where there is no such class."""
+    own: Array = jax.lax.platform_dependent(
+        values, index, cuda=_own_by_place, default=_own_by_gathering
+    )
+    return own
+
+
+@_own.defjvp
+def _(primals: Any, tangents: Any) -> tuple[Array, Array]:
+    # Linear in the values, by place: the gradient of a gather is a scatter, which is
+    # five small programs of a processor, or two launches of a GPU, where this is none.
+    return _own(*primals), _masked(tangents[0], primals[1])
+
+
+def _own_by_gathering(values: Array, index: Array) -> Array:
+    return jnp.take_along_axis(values, index, axis=-1)[..., 0]
 
 
 def _own_by_place(values: Array, index: Array) -> Array:
-    """Return the same on a GPU: the gradient of `_own` is a scatter, two launches."""
+    inside = (index >= 0) & (index < values.shape[-1])
+    return jnp.where(inside[..., 0], _masked(values, index), jnp.nan)
+
+
+def _masked(values: Array, index: Array) -> Array:
     places = jax.lax.broadcasted_iota(jnp.int32, values.shape, values.ndim - 1)
-    own = jnp.sum(jnp.where(places == index, values, 0.0), axis=-1, keepdims=True)
-    return jnp.where((index >= 0) & (index < values.shape[-1]), own, jnp.nan)
+    return jnp.sum(jnp.where(places == index, values, 0.0), axis=-1)
 
 
 @explained("losses")

@@ -123,7 +123,8 @@ def _in_one(vectors: list[Array]) -> Array:
     """
     if any(vector.size > 1 for vector in vectors):
         return jnp.concatenate(vectors)
-    places = jnp.arange(len(vectors), dtype=jnp.int32)
+    # The host's: what picks a place is then a constant, and nothing to be computed.
+    places = np.arange(len(vectors))
     chosen = jnp.broadcast_to(vectors[-1], places.shape)
     for place, vector in enumerate(vectors[:-1]):
         chosen = jnp.where(places == place, vector[0], chosen)
