@@ -163,10 +163,13 @@ def _copy(
         check_block(source, cast, first_row + first, argument)
 
 
-def check(array: NDArray[Any], argument: str) -> None:
-    """Raise a DataError where an array of the device's dtype is not finite."""
-    for first, block in _blocks(array):
-        check_block(block, block, first, argument)
+def check(array: NDArray[Any], argument: str, first_row: int = 0) -> None:
+    """Raise a DataError where `fill` would, and copy no more than a block."""
+    dtype = device_dtype(array.dtype)
+    for first, source in _blocks(array):
+        with np.errstate(over="ignore", invalid="ignore"):
+            cast = source.astype(dtype, copy=False)
+        check_block(source, cast, first_row + first, argument)
 
 
 def _blocks(array: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:

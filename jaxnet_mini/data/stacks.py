@@ -1,6 +1,7 @@
 """Stacks of batches, for an evaluation or a prediction: of arrays, or as they come."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Generator, Iterator
 from threading import Event
 from typing import Any
@@ -164,10 +165,19 @@ class Stacks:
             else:
                 yield stack, 0, last
 
-    def placed(self, put: Callable[[Data], Data] = jax.device_put) -> "Stacks":
-        """Return the same with all stacks made, once, and put on the device."""
-        stacks = [put(self.stack(number)) for number in range(len(self))]
-        return dataclasses.replace(self, stack=stacks.__getitem__)
+    def placed(self, put: Callable[[Data], Data] = jax.device_put) -> "PlacedStacks":
+        """Return the same with each stack made once, and put on the device."""
+        made = functools.cache(lambda number: put(self.stack(number)))
+        return PlacedStacks(self.rows, self.batch_size, self.steps, made)
+
+
+class PlacedStacks(Stacks):
+    """Stacks that stay once they are made."""
+
+    def make(self) -> None:
+        """Make all of them."""
+        for number in range(len(self)):
+            self.stack(number)
 
 
 def cut(

@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any
 
 import jax
@@ -87,23 +87,20 @@ def compile_ahead(prepared: Prepared, state: TrainState, plan: Plan) -> Stopwatc
     compiling.start()
     program, none = prepared.trainer.program(), prepared.trainer.no_sums()
     sums, shapes = prepared.place.everywhere(none), prepared.feed.shapes(plan)
-    large = in_place.are_large(prepared.examples)
-
-    def behind(other: programs.Program) -> Callable[[], None] | None:
-        return functools.partial(_have_room, other) if large else None
-
     arguments = program, state, *shapes, 0, 0, sums
-    programs.loop.compile_ahead(*arguments, first=behind(programs.fresh))
+    if in_place.are_large(prepared.examples):
+        programs.loop.compile_ahead(*arguments, first=_weights_are_there)
+        return compiling
+    programs.loop.compile_ahead(*arguments)
     if prepared.held_out.stacks is not None:
         held_out = _first_held_out(prepared, state, prepared.held_out.stacks)
-        behind_loop = behind(programs.loop)
-        programs.evaluate.compile_ahead(program, *held_out, first=behind_loop)
+        programs.evaluate.compile_ahead(program, *held_out)
     return compiling
 
 
-def _have_room(other: programs.Program) -> None:
-    """Wait until a program is compiled, and give back what that took."""
-    other.wait()
+def _weights_are_there() -> None:
+    """Wait until what makes the weights is compiled, and give back what that took."""
+    programs.fresh.wait()
     memory.give_back()
 
 
@@ -166,14 +163,17 @@ def _run_nothing(call: Call) -> None:
     """Wait for the compiler: loops of no steps return at once."""
     prepared, state = call.prepared, call.learner.state
     program, stacks = prepared.trainer.program(), prepared.held_out.stacks
+    large = in_place.are_large(prepared.examples)
     empty, none = prepared.feed.empty(call.plan), call.no_sums
-    results: list[Any] = [programs.loop(program, state, *empty, 0, 0, none)]
+    jax.block_until_ready(programs.loop(program, state, *empty, 0, 0, none))
+    if large:
+        memory.give_back()
     if stacks is not None:
         first = _first_held_out(prepared, state, stacks)
-        results.append(programs.evaluate(program, *first))
-    jax.block_until_ready(results)
-    if in_place.are_large(prepared.examples):
-        memory.give_back()
+        jax.block_until_ready(programs.evaluate(program, *first))
+        if large:
+            memory.give_back()
+    prepared.held_out.make()
 
 
 def _one_epoch(

@@ -8,14 +8,21 @@ import jax
 
 from jaxnet_mini.core.networks.outline import NetOutline
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.data import casting, checks, epoch_order, fit_arguments, iterables
+from jaxnet_mini.data import (
+    casting,
+    checks,
+    epoch_order,
+    fit_arguments,
+    in_place,
+    iterables,
+)
 from jaxnet_mini.data import stacks as stacking
 from jaxnet_mini.data.checked_batches import Checked
 from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.data.fit_arguments import FitData, FitSchedule
 from jaxnet_mini.data.iterables import ONE_PASS, VALIDATION, Batches, Door
 from jaxnet_mini.data.plan import Plan
-from jaxnet_mini.data.stacks import BatchStacks, Stacks, rows_at_once
+from jaxnet_mini.data.stacks import BatchStacks, PlacedStacks, Stacks, rows_at_once
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.loops.choose_feed import choose_feed
@@ -33,6 +40,11 @@ class Validation(NamedTuple):
 
     stacks: Source | None
     schedule: FitSchedule
+
+    def make(self) -> None:
+        """Copy to the device what was left for later, and has been checked."""
+        if isinstance(self.stacks, PlacedStacks):
+            self.stacks.make()
 
     def due(self, epoch: int) -> bool:
         """Tell whether to evaluate after an epoch, counted from 1."""
@@ -115,12 +127,27 @@ class _HeldOut(NamedTuple):
     first: int = 0
     size: int | None = None
 
-    def stacked(self, examples: Examples, size: int, here: Placement | None) -> Stacks:
-        """Return the examples as stacks of batches, put where they are to be."""
+    def stacked(
+        self, examples: Examples, size: int, here: Placement | None, later: bool
+    ) -> Stacks:
+        """Return the examples as stacks of batches, put where they are to be.
+
+        Args:
+            examples: those held out.
+            size: how many are in a batch.
+            here: where to put them; None leaves them on the host.
+            later: whether to check them now, and to copy them by `Validation.make`.
+        """
         stacks = stacking.cut(*examples, size, self.prefix, self.first)
         if here is None:
             return stacks
-        return stacks.placed(lambda stack: here.put(here.stack(stack)))
+        placed = stacks.placed(lambda stack: here.put(here.stack(stack)))
+        if not later:
+            placed.make()
+            return placed
+        for name, array in examples.named():
+            casting.check(array, self.prefix + name, self.first)
+        return placed
 
 
 def prepare(
@@ -171,7 +198,9 @@ def prepare(
         here = place.here
         by_row = trainer.averages_rows(held.examples.weight is not None)
         size = rows_at_once(held.size, by_row, watched, here.shards, usual=usual)
-        stacks = held.stacked(held.examples, size, here if fits else None)
+        # Beside large examples the compiler needs the room first.
+        later = in_place.are_large(given)
+        stacks = held.stacked(held.examples, size, here if fits else None, later)
     return Prepared(
         trainer,
         outline,

@@ -249,6 +249,7 @@ def _part(
         most = job.at_once(candidates, prepared, place.shards)
     elif together:  # with streams, which members cannot share
         prepared = prepared_at(place)
+    prepared.held_out.make()
     return Part(candidates, prepared, most)
 
 

@@ -643,10 +643,13 @@ def test_stacks_are_values_and_those_placed_are_made_once():
         stacks.rows = 3
     assert len(stacks) == 3
     placed = stacks.placed()
-    assert made == [0, 1, 2]
+    assert made == []
+    placed.stack(1)
+    placed.make()
+    assert made == [1, 0, 2]
     assert isinstance(placed.stack(1).x, jax.Array)
     assert placed.stack(1) is placed.stack(1)
-    assert made == [0, 1, 2]
+    assert made == [1, 0, 2]
     again = stacks.placed(lambda stack: stack._replace(rows="put"))
     assert again.stack(2).rows == "put"
     assert (placed.rows, placed.batch_size, placed.steps) == (20, 4, 2)

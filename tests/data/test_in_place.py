@@ -11,8 +11,8 @@ import pytest
 
 import jaxnet_mini as jn
 from jaxnet_mini.core.training.state import Data
-from jaxnet_mini.data import in_place
-from jaxnet_mini.devices import memory
+from jaxnet_mini.data import in_place, stacks
+from jaxnet_mini.devices import memory, programs
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.errors import DataError
 from jaxnet_mini.loops import feed, predict
@@ -116,7 +116,8 @@ def test_beside_large_arrays_one_program_is_compiled_at_a_time(
 ):
     """Each takes 30 to 70 MB; the compiler's memory is given back between them."""
     monkeypatch.setattr(in_place, "LEAST_BYTES", least)
-    begun, ended, trims, compiled = [], [], [], jax.stages.Lowered.compile
+    begun, ended, trims, later = [], [], [], []
+    compiled, called = jax.stages.Lowered.compile, programs.Program.__call__
 
     def compile_slowly(self, *arguments, **options):
         if threading.current_thread() is threading.main_thread():
@@ -128,14 +129,31 @@ def test_beside_large_arrays_one_program_is_compiled_at_a_time(
         finally:
             ended.append(None)
 
+    def call(self, *arguments):
+        if self is programs.evaluate:
+            later.append((len(ended), len(trims)))
+        return called(self, *arguments)
+
+    def make(self):
+        later.append("made")
+
     monkeypatch.setattr(jax.stages.Lowered, "compile", compile_slowly)
+    monkeypatch.setattr(programs.Program, "__call__", call)
     monkeypatch.setattr(memory, "give_back", lambda: trims.append(None))
     one = jn.Sequential([jn.Dense(units), jn.Dense(3, activation="softmax")])
     one.compile("adam", "sparse_categorical_crossentropy")
-    one.fit(at(16), Y, verbose=0, validation_split=0.25)
-    # The weights, then the loop, then the evaluation.
-    assert begun == ([(0, 1), (1, 2), (2, 3)] if least == 1 else [(0, 0)] * 3)
-    assert len(trims) == (4 if least == 1 else 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(stacks.PlacedStacks, "make", make)
+        one.fit(at(16), Y, verbose=0, validation_split=0.25)
+    if least == 1:
+        # The weights, then the loop, then the evaluation, then the stacks.
+        assert begun == [(0, 1), (1, 2)]
+        assert later[:3] == [(2, 3), "made", (2, 4)]
+        assert len(trims) == 4
+    else:
+        assert begun == [(0, 0)] * 3
+        assert later[0] == "made"  # before anything is compiled
+        assert not trims
 
 
 class Looking(jn.callbacks.Callback):
@@ -196,6 +214,55 @@ def test_they_are_checked_first():
     with pytest.raises(DataError, match=r"^x holds nan at row 90, position 4: remove"):
         one.fit(x, Y, verbose=0)
     assert not one.built
+
+
+@pytest.mark.usefixtures("all_large")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_is_held_out_is_checked_first_as_well(dtype):
+    x = at(16, dtype)
+    x[90, 4] = np.inf
+    one = model()
+    with pytest.raises(DataError, match=r"^x holds inf at row 90, position 4: remove"):
+        one.fit(x, Y, verbose=0, validation_split=0.25)
+    bad = np.ones(ROWS)
+    bad[7] = np.nan
+    held_out = at(16), Y, bad
+    with pytest.raises(
+        DataError, match=r"^validation sample_weight holds nan at row 7"
+    ):
+        one.fit(at(16), Y, verbose=0, validation_data=held_out)
+    assert not one.built
+
+
+class Overwriting(jn.callbacks.Callback):
+    """Overwrites arrays as soon as the training begins."""
+
+    def __init__(self, *arrays):
+        self.arrays = arrays
+
+    def on_train_begin(self, logs=None):
+        for array in self.arrays:
+            array[...] = 0
+
+
+@pytest.mark.usefixtures("all_large")
+def test_what_is_held_out_is_what_it_was_when_fit_was_called(monkeypatch):
+    monkeypatch.setattr(stacks, "STACK_STEPS", 1)
+
+    def histories(*hooks):
+        x, y, held_out = at(16), Y.copy(), (at(0)[:40], Y[:40].copy())
+        split = [hook(x[72:], y[72:]) for hook in hooks]
+        data = [hook(*held_out) for hook in hooks]
+        options = {"verbose": 0, "epochs": 2, "validation_batch_size": 8}
+        return [
+            model().fit(x, y, **options, callbacks=own, **more).history
+            for own, more in (
+                (data, {"validation_data": held_out}),
+                (split, {"validation_split": 0.25}),
+            )
+        ]
+
+    assert histories(Overwriting) == histories()
 
 
 @pytest.mark.parametrize("rows", [5, 300, 5000])
