@@ -20,7 +20,7 @@ from jaxnet_mini.core.training import epochs as several_epochs
 from jaxnet_mini.core.training import predict as predictions
 from jaxnet_mini.core.training import start
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.devices import forks, threads, transfers
+from jaxnet_mini.devices import forks, memory, threads, transfers
 
 FAST = {"xla_cpu_prefer_vector_width": 512}
 """On a CPU, for training: vectors of AVX-512's full width, where the compiler by itself
@@ -112,16 +112,19 @@ class Program:
 
     def compile_ahead(
         self, *arguments: Any, first: Callable[[], None] | None = None
-    ) -> None:
+    ) -> bool:
         """Start to compile in another thread what a call will find compiled.
 
         Args:
             arguments: only their shapes and dtypes count; ``jax.ShapeDtypeStruct``
                 will do.
             first: what that thread does before, such as to `wait` for another program.
+
+        Returns:
+            Whether there was anything to start.
         """
         if _nothing_is_compiled():
-            return
+            return False
         constants = tuple(arguments[index] for index in self._static)
         leaves, structure = jax.tree.flatten(self._variables(arguments))
         shapes = tuple(
@@ -131,7 +134,7 @@ class Program:
         key = (constants, structure, shapes)
         with self._lock:
             if key in self._begun:
-                return
+                return False
             self._begun.add(key)
         # Tracing needs this thread; compiling leaves Python to others meanwhile.
         lowered = self.jitted.lower(*arguments)
@@ -149,6 +152,13 @@ class Program:
         thread.start()
         with self._lock:
             self._compiling += (thread,)
+        return True
+
+    def compile_with_room(self, *arguments: Any) -> None:
+        """Compile what a call will find compiled, and give back what that took."""
+        if self.compile_ahead(*arguments):
+            self.wait()
+            memory.give_back()
 
     def wait(self) -> None:
         """Wait until what is compiled ahead is there."""

@@ -69,9 +69,12 @@ class _Evaluation:
         self.variables, self.placement = variables, placement
         self.sums: Sums = placement.everywhere(trainer.no_sums(training=False))
 
-    def compile(self, stack: Data) -> Any:
+    def compile(self, stack: Data, room: bool) -> Any:
         placed = self.placement.stack(stack)
-        return programs.evaluate(self.program, self.variables, placed, 0, 0, self.sums)
+        arguments = self.program, self.variables, placed, 0, 0, self.sums
+        if room:
+            programs.evaluate.compile_with_room(*arguments)
+        return programs.evaluate(*arguments)
 
     def take(self, stack: Data, first: int, last: int) -> Any:
         placed = self.placement.stack(stack)

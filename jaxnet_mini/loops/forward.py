@@ -8,6 +8,7 @@ import jax
 
 from jaxnet_mini.base import interrupts
 from jaxnet_mini.callbacks import CallbackList, Logs, ProgbarLogger
+from jaxnet_mini.callbacks.progress_bar import Bar
 from jaxnet_mini.core.training.state import Data
 
 Job: TypeAlias = Literal["test", "predict"]
@@ -15,6 +16,9 @@ Job: TypeAlias = Literal["test", "predict"]
 
 IN_FLIGHT = 2
 """How many stacks wait to be computed, at most, besides the one that is copied."""
+
+LEAST_BYTES = 4 << 20
+"""Beside smaller stacks it is not worth while to give back what compiling took."""
 
 
 @runtime_checkable
@@ -50,8 +54,13 @@ class Work(Protocol):
     hook: Job
     flag: str
 
-    def compile(self, stack: Data) -> Any:
-        """Compile what `take` runs, and return what is there once that is done."""
+    def compile(self, stack: Data, room: bool) -> Any:
+        """Compile what `take` runs, and return what is there once that is done.
+
+        Args:
+            stack: one of them.
+            room: whether to give back what compiling took.
+        """
 
     def take(self, stack: Data, first: int, last: int) -> Any:
         """Begin to compute batches of a stack; return what is there in the end."""
@@ -101,10 +110,7 @@ def run_through(
 
     bar = progbar.bar(work.label, counted, stacks.rows, verbose)
     try:
-        if verbose:
-            jax.block_until_ready(work.compile(begun[0]))
-            bar.compiled(bar.clock.elapsed)
-            bar.clock.start()
+        _compile(work, begun[0], verbose, bar)
         setattr(callbacks.model, work.flag, False)
         callbacks.call(f"on_{work.hook}_begin", {})
         done, in_flight = 0, list[Any]()
@@ -134,3 +140,12 @@ def run_through(
         runs.close()
         bar.abandon()
     return logs
+
+
+def _compile(work: Work, stack: Data, verbose: int, bar: Bar) -> None:
+    """Compile before anything is computed, if somebody waits or memory is short."""
+    room = sum(leaf.nbytes for leaf in jax.tree.leaves(stack)) >= LEAST_BYTES
+    if verbose or room:
+        jax.block_until_ready(work.compile(stack, room))
+        bar.compiled(bar.clock.elapsed)
+        bar.clock.start()

@@ -75,18 +75,21 @@ class _Prediction:
         self.pieces: list[tuple[Any, slice, int]] = []
         self.outputs: Any = None
 
-    def compile(self, stack: Data) -> Any:
-        return self._outputs(stack, 0, 0)
+    def compile(self, stack: Data, room: bool) -> Any:
+        arguments = self._arguments(stack, 0, 0)
+        if room:
+            programs.predict.compile_with_room(*arguments)
+        return programs.predict(*arguments)
 
-    def _outputs(self, stack: Data, first: int, last: int) -> Any:
+    def _arguments(self, stack: Data, first: int, last: int) -> tuple[Any, ...]:
         inputs = self.placement.stack(stack.x)
         drawn: tuple[Any, ...] = ()
         if self.key is not None:
             drawn = ((jax.random.fold_in(self.key, len(self.pieces)), stack.rows),)
-        return programs.predict(self.net, self.variables, inputs, first, last, *drawn)
+        return self.net, self.variables, inputs, first, last, *drawn
 
     def take(self, stack: Data, first: int, last: int) -> Any:
-        outputs = self._outputs(stack, first, last)
+        outputs = programs.predict(*self._arguments(stack, first, last))
         size = jax.tree.leaves(stack.x)[0].shape[1]
         rows = min(int(stack.rows) - first * size, (last - first) * size)
         self.pieces.append((outputs, slice(first, last), rows))

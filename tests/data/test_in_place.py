@@ -15,7 +15,7 @@ from jaxnet_mini.data import in_place, stacks
 from jaxnet_mini.devices import memory, programs
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.errors import DataError
-from jaxnet_mini.loops import feed, predict
+from jaxnet_mini.loops import feed, forward, predict
 
 ROWS, FEATURES = 96, 12
 
@@ -263,6 +263,35 @@ def test_what_is_held_out_is_what_it_was_when_fit_was_called(monkeypatch):
         ]
 
     assert histories(Overwriting) == histories()
+
+
+def test_what_compiling_took_is_given_back_before_rows_are_copied(monkeypatch):
+    """Once for each program, beside stacks of some size; they follow one another."""
+    seen, fill = [], stacks.fill
+    monkeypatch.setattr(memory, "give_back", lambda: seen.append("room"))
+    monkeypatch.setattr(stacks, "fill", lambda *a: seen.append("stack") or fill(*a))
+    monkeypatch.setattr(stacks, "STACK_STEPS", 1)
+    one = jn.Sequential([jn.Input((FEATURES,)), jn.Dense(7), jn.Dense(2)])
+    one.compile("sgd", "mse")
+    x = at(0, rows=1000)
+
+    def evaluate():
+        one.evaluate(x, x[:, :2], verbose=0)
+
+    def predict():
+        one.predict(x, verbose=0)
+
+    evaluate()
+    predict()
+    assert "room" not in seen
+    monkeypatch.setattr(forward, "LEAST_BYTES", 1)
+    for job, arrays in ((evaluate, 2), (predict, 1)):
+        seen.clear()
+        job()
+        assert seen.index("room") == arrays  # after the first of four stacks
+        assert len(seen) == 1 + 4 * arrays
+        job()
+        assert seen.count("room") == 1
 
 
 @pytest.mark.parametrize("rows", [5, 300, 5000])
