@@ -20,7 +20,7 @@ from jaxnet_mini.core.training import epochs as several_epochs
 from jaxnet_mini.core.training import predict as predictions
 from jaxnet_mini.core.training import start
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.devices import forks, memory, threads, transfers
+from jaxnet_mini.devices import forks, memory, threads, transfers, uncompiled
 
 FAST = {"xla_cpu_prefer_vector_width": 512}
 """On a CPU, for training: vectors of AVX-512's full width, where the compiler by itself
@@ -179,9 +179,9 @@ class Program:
 
 
 class ProgramForOnce(Program):
-    """A program that makes a start: compiled quickly rather than well.
+    """A program that makes a start: not compiled, or quickly rather than well.
 
-    One operation at a time would be one small compilation each.
+    One operation of JAX at a time would be one small compilation each.
     """
 
     def __init__(
@@ -196,9 +196,23 @@ class ProgramForOnce(Program):
         if _nothing_is_compiled():
             return super().__call__(*arguments)
         self._be_ready()
+        traced = self.jitted.trace(*arguments)
         with transfers.meant():
-            compiled = self.jitted.lower(*arguments).compile()
-            return compiled(*self._variables(arguments))
+            found = uncompiled.computed(traced, self._leaves(arguments))
+            if found is not None:
+                return found
+            return traced.lower().compile()(*self._variables(arguments))
+
+    def at_once(self, *arguments: Any) -> Any:
+        """Return what a call returns; None where that has to be compiled first."""
+        if _nothing_is_compiled():
+            return None
+        traced = self.jitted.trace(*arguments)
+        with transfers.meant():
+            return uncompiled.computed(traced, self._leaves(arguments))
+
+    def _leaves(self, arguments: tuple[Any, ...]) -> list[Any]:
+        return jax.tree.leaves(self._variables(arguments))
 
 
 untrained = ProgramForOnce(start.untrained, static_argnums=(0, 1))

@@ -327,12 +327,15 @@ class Held:
 
         What makes it is then being compiled.
         """
-        if not self._is_new:
-            return self.trained()
-        start = self._start()
-        programs.fresh.compile_ahead(*start)
-        shapes: TrainState = programs.fresh.shapes(*start)
-        return shapes
+        with self.turn.making:
+            if self._is_new:
+                start = self._start()
+                self.state = programs.fresh.at_once(*start)
+                if self.state is None:
+                    programs.fresh.compile_ahead(*start)
+                    shapes: TrainState = programs.fresh.shapes(*start)
+                    return shapes
+        return self.trained()
 
     def put(self, state: TrainState) -> None:
         """Take another state, or raise a StateError while another thread trains."""

@@ -42,8 +42,8 @@ class Cost(NamedTuple):
 
 
 JOBS = {
-    # The weights with the optimizer's state, and training.
-    "first fit": ["fresh", "loop"],
+    # NumPy draws the weights.
+    "first fit": ["loop"],
     # This is the program of validation as well.
     "first evaluate": ["evaluate"],
     "first predict of many batches": ["predict"],
