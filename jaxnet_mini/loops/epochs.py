@@ -165,14 +165,16 @@ def _run_nothing(call: Call) -> None:
     program, stacks = prepared.trainer.program(), prepared.held_out.stacks
     large = in_place.are_large(prepared.examples)
     empty, none = prepared.feed.empty(call.plan), call.no_sums
-    jax.block_until_ready(programs.loop(program, state, *empty, 0, 0, none))
+    results: list[Any] = [programs.loop(program, state, *empty, 0, 0, none)]
     if large:
+        jax.block_until_ready(results)
         memory.give_back()
     if stacks is not None:
         first = _first_held_out(prepared, state, stacks)
-        jax.block_until_ready(programs.evaluate(program, *first))
-        if large:
-            memory.give_back()
+        results.append(programs.evaluate(program, *first))
+    jax.block_until_ready(results)
+    if large and stacks is not None:
+        memory.give_back()
     prepared.held_out.make()
 
 
