@@ -140,7 +140,9 @@ def test_beside_large_arrays_one_program_is_compiled_at_a_time(
     monkeypatch.setattr(jax.stages.Lowered, "compile", compile_slowly)
     monkeypatch.setattr(programs.Program, "__call__", call)
     monkeypatch.setattr(memory, "give_back", lambda: trims.append(None))
-    one = jn.Sequential([jn.Dense(units), jn.Dense(3, activation="softmax")])
+    # Normal numbers are made by a compiled program, others by NumPy at once.
+    normal = jn.Dense(units, kernel_initializer="he_normal")
+    one = jn.Sequential([normal, jn.Dense(3, activation="softmax")])
     one.compile("adam", "sparse_categorical_crossentropy")
     with monkeypatch.context() as patch:
         patch.setattr(stacks.PlacedStacks, "make", make)
