@@ -29,7 +29,7 @@ class Sequential(Model):
     >>> (x_train, y_train), (x_test, y_test) = digits.load_data()
     >>> model = Sequential([Flatten(), Dense(32, "relu"), Dense(10, "softmax")])
     >>> model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
-    >>> history = model.fit(x_train / 16, y_train, epochs=10, verbose=0)
+    >>> history = model.fit(x_train / 16, y_train, epochs=20, verbose=0)
     >>> loss, accuracy = model.evaluate(x_test / 16, y_test, verbose=0)
     >>> accuracy > 0.9
     True
