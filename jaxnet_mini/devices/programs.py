@@ -108,7 +108,8 @@ class Program:
 
     def shapes(self, *arguments: Any) -> Any:
         """Return shapes and dtypes of what a call would return."""
-        return self.jitted.eval_shape(*arguments)
+        with transfers.meant():
+            return self.jitted.eval_shape(*arguments)
 
     def compile_ahead(
         self, *arguments: Any, first: Callable[[], None] | None = None
@@ -137,7 +138,8 @@ class Program:
                 return False
             self._begun.add(key)
         # Tracing needs this thread; compiling leaves Python to others meanwhile.
-        lowered = self.jitted.lower(*arguments)
+        with transfers.meant():
+            lowered = self.jitted.lower(*arguments)
 
         def finish() -> None:
             # Where it fails, the call fails too, and where it can be handled.
@@ -196,8 +198,8 @@ class ProgramForOnce(Program):
         if _nothing_is_compiled():
             return super().__call__(*arguments)
         self._be_ready()
-        traced = self.jitted.trace(*arguments)
         with transfers.meant():
+            traced = self.jitted.trace(*arguments)
             found = uncompiled.computed(traced, self._leaves(arguments))
             if found is not None:
                 return found
@@ -207,8 +209,8 @@ class ProgramForOnce(Program):
         """Return what a call returns; None where that has to be compiled first."""
         if _nothing_is_compiled():
             return None
-        traced = self.jitted.trace(*arguments)
         with transfers.meant():
+            traced = self.jitted.trace(*arguments)
             return uncompiled.computed(traced, self._leaves(arguments))
 
     def _leaves(self, arguments: tuple[Any, ...]) -> list[Any]:
