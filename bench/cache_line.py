@@ -45,7 +45,8 @@ def nanoseconds(trips: int = TRIPS) -> float | None:
     """Return what a round trip takes, without what Python takes for it.
 
     Two processes, each on a core of its own, write to one line in turns. None where a
-    process may use one core only, or the system cannot tell cores apart.
+    process may use one core only, where the system cannot tell cores apart, and where
+    Python took more than the whole trip, as it may where a machine is not quiet.
     """
     if not hasattr(os, "sched_setaffinity"):
         return None
@@ -68,8 +69,19 @@ def nanoseconds(trips: int = TRIPS) -> float | None:
                 both, alone = _seconds(line, trips, 1), _seconds(line, trips, -1)
             finally:
                 os.sched_setaffinity(0, cores)
-    # Each of the two writes and reads once a trip, one after another.
-    return max(0.0, both - 2 * alone) * 1e9
+    return _without_python(both, alone)
+
+
+def _without_python(both: float, alone: float) -> float | None:
+    """Return the nanoseconds of a trip; None where nothing is left of it.
+
+    Args:
+        both: the seconds of a trip. Each of the two processes writes and reads once,
+            one after another.
+        alone: those of one that waits for nobody.
+    """
+    left = (both - 2 * alone) * 1e9
+    return left if left > 0.0 else None
 
 
 def state(lines: Iterable[float | None]) -> str:

@@ -255,7 +255,7 @@ def cores(result: dict[str, Any]) -> Figure | None:
     if not pairs:
         return None
     figure, (axis,) = figure_of(1, 1, (10.0, 0.28 * len(pairs) + 1.0))
-    colours = {cache_line.NEAR: OURS_COLOUR, cache_line.FAR: COLOURS[1]}
+    colours = {cache_line.NEAR: OURS_COLOUR, cache_line.FAR: COLOURS[1], "": "#94a3b8"}
     for state, colour in colours.items():
         points = [
             (seconds / against, place)
@@ -264,7 +264,8 @@ def cores(result: dict[str, Any]) -> Figure | None:
             if cache_line.state([line]) == state
         ]
         xs, ys = zip(*points, strict=True) if points else ((), ())
-        axis.scatter(xs, ys, s=14, color=colour, alpha=0.7, label=f"{state} cores")
+        label = f"{state} cores" if state else "cache line not known"
+        axis.scatter(xs, ys, s=14, color=colour, alpha=0.7, label=label)
     axis.axvline(1.0, color="#475569", linewidth=0.8)
     axis.set_yticks(range(len(pairs)), list(pairs))
     axis.invert_yaxis()

@@ -278,7 +278,9 @@ def table(pairs: dict[str, list[Pair]], absent: dict[str, str]) -> dict[str, Any
                 min(values),
                 max(values),
                 len(some),
-                " and ".join(sorted({pair.cores for pair in some}, reverse=True)),
+                " and ".join(
+                    sorted({pair.cores for pair in some} - {""}, reverse=True)
+                ),
                 " to ".join(f"{line:.0f}" for line in bounds(some)),
             ]
     return tables.table(TITLE, COLUMNS, rows, absent, cache_line.RULE)

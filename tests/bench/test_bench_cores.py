@@ -254,7 +254,11 @@ class TestCores:
         (axis,) = pictures.cores(result).axes
         # Of two turns of epochs the first, whose process on all cores was beside 390.
         points = [len(part.get_offsets()) for part in axis.collections]
-        assert points == [10, 6]
+        assert points == [10, 6, 0]
+        pairs = {"unknown": [[1.3, 1.0, None], [1.1, 1.0, 80.0]]}
+        (axis,) = pictures.cores({"data": {"pairs": pairs}}).axes
+        points = [len(part.get_offsets()) for part in axis.collections]
+        assert points == [1, 0, 1]
 
     @TWO_CORES
     def test_a_place_is_what_the_process_starts_with(self, monkeypatch):
