@@ -199,8 +199,7 @@ class ProgramForOnce(Program):
             return super().__call__(*arguments)
         self._be_ready()
         with transfers.meant():
-            traced = self.jitted.trace(*arguments)
-            found = uncompiled.computed(traced, self._leaves(arguments))
+            traced, found = self._by_numpy(arguments)
             if found is not None:
                 return found
             return traced.lower().compile()(*self._variables(arguments))
@@ -210,11 +209,13 @@ class ProgramForOnce(Program):
         if _nothing_is_compiled():
             return None
         with transfers.meant():
-            traced = self.jitted.trace(*arguments)
-            return uncompiled.computed(traced, self._leaves(arguments))
+            return self._by_numpy(arguments)[1]
 
-    def _leaves(self, arguments: tuple[Any, ...]) -> list[Any]:
-        return jax.tree.leaves(self._variables(arguments))
+    def _by_numpy(self, arguments: tuple[Any, ...]) -> tuple[Any, Any]:
+        """Return the function as it is traced, and what it returns if NumPy may say."""
+        traced = self.jitted.trace(*arguments)
+        leaves = jax.tree.leaves(self._variables(arguments))
+        return traced, uncompiled.computed(traced, leaves)
 
 
 untrained = ProgramForOnce(start.untrained, static_argnums=(0, 1))

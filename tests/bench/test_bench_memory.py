@@ -13,13 +13,6 @@ from bench.suites import memory
 MISSED = ["≤ 0.75", pytest.approx(0.8), "missed", "Keras on JAX, steps_per_execution"]
 
 
-@pytest.fixture(scope="module")
-def scratch(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("memory")
-    arrays.write_digits(folder)
-    return folder
-
-
 class TestMemory:
     def test_the_peak_stays_when_the_memory_is_given_back(self):
         before = holding.peak()
@@ -29,9 +22,10 @@ class TestMemory:
         del held
         assert holding.peak() > size
 
-    def test_a_script_says_what_it_held(self, scratch):
+    def test_a_script_says_what_it_held(self, tmp_path):
+        arrays.write_digits(tmp_path)
         told = {"data": "digits", "hidden": [32], "batch_size": 32, "epochs": 20}
-        found = probe("holding", name=OURS, scratch=str(scratch), **told)
+        found = probe("holding", name=OURS, scratch=str(tmp_path), **told)
         assert 50 < found["loaded_mb"] <= found["peak_mb"] < 2000
         assert found["accuracy"] > 0.85
 
