@@ -5,7 +5,6 @@ Used by the table of hostile files and by the fuzzer alike.
 
 import contextlib
 import ctypes
-import functools
 import json
 import os
 import sys
@@ -26,10 +25,10 @@ DOCUMENTED = (
     errors.StateError,
 )
 
-MOST_SECONDS = 1.0
-"""On a machine, and with a Python, that counts to `COUNTED` in `USUAL_SECONDS`."""
+MOST_SECONDS = 8.0
+"""Of one thread. The most that is read, 4,000 groups of HDF5, takes h5py half a second
+to two, as the machine is; what is no longer bounded takes minutes."""
 
-COUNTED, USUAL_SECONDS = 200_000, 0.015
 MOST_EXTRA_BYTES = 64 * 2**20
 """Beside twice the size of the file."""
 
@@ -115,19 +114,6 @@ def forget_memory():
     Path("/proc/self/clear_refs").write_text("5")
 
 
-@functools.cache
-def slowness():
-    """Return how much longer than usual this machine and this Python take."""
-
-    def counting():
-        start, total = time.thread_time(), 0
-        for number in range(COUNTED):
-            total += number % 7
-        return time.thread_time() - start
-
-    return max(1.0, min(counting() for _ in range(5)) / USUAL_SECONDS)
-
-
 def faults(path, watch, calls):
     """Read a file in all ways; return what is wrong with how it went."""
     path = Path(path)
@@ -151,7 +137,7 @@ def faults(path, watch, calls):
             continue  # where it can be read, a program may be compiled
         if str(path) not in str(error):
             yield f"{name}: the message names no file: {error}"
-        if seconds > MOST_SECONDS * slowness():
+        if seconds > MOST_SECONDS:
             yield f"{name}: took {seconds:.2f} s"
         if taken > 2 * size + MOST_EXTRA_BYTES:
             yield f"{name}: took {taken} bytes for a file of {size}"
