@@ -4,11 +4,10 @@ The host looks in between two runs of it, and where a run turned NaN or infinite
 finds the last state that was whole.
 """
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import jax
 import numpy as np
-from numpy.typing import NDArray
 
 from jaxnet_mini.core.networks import weights
 from jaxnet_mini.core.training.state import NO_ROW, TrainState
@@ -76,7 +75,7 @@ def run_steps(
         before = learner.state
         after: Progress = programs.loop(program, before, *part, sums)
         failed, finite = jax.device_get((after.failed, after.finite))
-        if failed >= 0 or not finite.all():
+        if failed >= 0 or not finite:
             end = part.last if failed < 0 else int(failed)
             whole = part._replace(last=end)
             step, state, culprit = _last_finite(program, before, whole)
@@ -119,20 +118,25 @@ def _last_finite(
     """
     none = program.no_sums()
 
-    def run(last: int) -> tuple[TrainState, NDArray[Any]]:
+    def run(last: int) -> tuple[TrainState, bool]:
         after = programs.loop(program, before, *piece._replace(last=last), none)
-        return after.state, transfers.to_host(after.finite)
+        return after.state, bool(transfers.to_host(after.finite))
 
     state, finite = run(piece.last)
-    if finite.all():
+    if finite:
         return piece.last, state, "the loss"
     good, bad = piece.first, piece.last
     while bad - good > 1:
         middle = (good + bad) // 2
-        if run(middle)[1].all():
+        if run(middle)[1]:
             good = middle
         else:
             bad = middle
-    _, finite = run(bad)
-    paths = list(weights.of(before.variables))
-    return good, run(good)[0], f"the weight {paths[int(np.argmin(finite))]!r}"
+    after = weights.of(run(bad)[0].variables)
+    broken = (
+        path
+        for path, array in after.items()
+        if not np.isfinite(transfers.to_host(array)).all()
+    )
+    culprit = next(broken)
+    return good, run(good)[0], f"the weight {culprit!r}"

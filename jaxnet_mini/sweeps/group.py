@@ -199,7 +199,7 @@ class Group:
                 pace.ran(length, time.perf_counter() - since)
                 seconds += time.perf_counter() - since
                 for index in sorted(going):
-                    if ended[index] < 0 and finite[index].all():
+                    if ended[index] < 0 and finite[index]:
                         continue
                     piece = Piece(self.data, orders[index], step, step + length)
                     start = _one(before, index), _one(sums_before, index)

@@ -61,7 +61,7 @@ def loop(
         sums = jax.tree.map(
             lambda all_, own: all_.at[index].set(own), before.sums, after.sums
         )
-        whole = (after.failed < 0) & after.finite.all()
+        whole = (after.failed < 0) & after.finite
         return Epochs(after.state, sums, before.whole.at[index].set(whole))
 
     start = Epochs(

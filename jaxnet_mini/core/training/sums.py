@@ -146,10 +146,10 @@ class Progress(NamedTuple):
 
     ``failed`` is the index of the first step whose loss was not finite, where the loop
     ended at once and ``state`` is of no use; -1 where all went well. ``finite`` tells
-    for each parameter, in the order of ``jax.tree.leaves``, if all of it is finite.
+    whether all parameters, and all that layers remember, are finite.
     """
 
     state: TrainState
     sums: Sums
     failed: Int[Array, ""]
-    finite: Bool[Array, " leaves"]
+    finite: Bool[Array, ""]
