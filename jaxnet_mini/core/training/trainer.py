@@ -390,7 +390,10 @@ class Trainer(Value):
         # Divided afterwards: devices then add up rows and gradients at once.
         gradients, (rows, *others) = jax.grad(loss_of, has_aux=True)(trained)
         totals, remembered = others
-        return jax.tree.map(lambda leaf: leaf / rows, gradients), totals, remembered
+        # By a product, which the optimizer's own sums take in: a quotient that several
+        # use is computed by itself, and written to memory.
+        share = 1.0 / rows
+        return jax.tree.map(lambda leaf: leaf * share, gradients), totals, remembered
 
     @functools.cached_property
     def task(self) -> Task:
