@@ -79,12 +79,11 @@ class Handle:
             return [Handle(self._model, layer) for layer in self.pure.layers]
         if name == "get_layer" and type(self.pure) in NETWORKS:
             return functools.partial(layer_of, self.layers, [*self.pure.names])
-        if self._model.built and not hasattr(type(self.pure), name):
-            for own in self._variables():
-                if name in own:
-                    path = "/".join((*self._place[0], name))
-                    named = {weight.path: weight for weight in self.weights}
-                    return named.get(path, own[name])
+        if self.has_weights and not hasattr(type(self.pure), name):
+            looked = vars(self.pure).get("_looked")  # of a class in Keras's form
+            found = self.weight(looked.attributes.get(name, name) if looked else name)
+            if found is not None:
+                return found
         if name in OF_A_MODEL:  # which the layer itself would ask this for
             what = f"{self!r} has no {name}, or none before it is built."
             raise AttributeError(what, name=name)
@@ -174,6 +173,33 @@ class Handle:
 
     # Its weights
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether they are known in the model."""
+        return bool(self._model.built)
+
+    def variables_there(self) -> Variables:
+        """Return the parameters, and what is remembered, as they are in the model.
+
+        Raises:
+            StateError: there are none yet.
+        """
+        if not self.has_weights:
+            raise StateError(
+                f"{self.pure!r} has no weights yet in {self._model!r}: call the model "
+                "on data, model(x), or fit it, before a part of it."
+            )
+        return places.at(self._model._held.untrained().variables, self._place[0])
+
+    def weight(self, name: str) -> Any:
+        """Return a weight, or a dictionary of those of a part; None of another name."""
+        for own in self.variables_there():
+            if name in own:
+                path = "/".join((*self._place[0], name))
+                named = {weight.path: weight for weight in self.weights}
+                return named.get(path, own[name])
+        return None
+
     def _adapt(self, data: Any) -> None:
         """See `Normalization.adapt`; of this model, and those that share the layer."""
         pure: Any = self.pure
@@ -184,15 +210,7 @@ class Handle:
         if not (self._model.built and self.pure.has_state):
             return getattr(self.pure, name)
         rank = len(self._place[1].input_shape) + 1
-        return self.pure.shown(self._variables().state[name], rank)
-
-    def _variables(self) -> Variables:
-        if not self._model.built:
-            raise StateError(
-                f"{self.pure!r} has no weights yet in {self._model!r}: call the model "
-                "on data, model(x), or fit it, before a part of it."
-            )
-        return places.at(self._model._held.untrained().variables, self._place[0])
+        return self.pure.shown(self.variables_there().state[name], rank)
 
     def __call__(self, *given: Any, training: bool | None = None, **named: Any) -> Any:
         """Return the layer's outputs for a batch, or what stands for them.
@@ -211,7 +229,7 @@ class Handle:
         training = check_training(training)
         drawn = training or protocol.always_training(self.pure)
         key = self._model._held.next_key() if drawn else None
-        variables = self._variables()
+        variables = self.variables_there()
         with transfers.meant():
             x = jax.tree.map(jnp.asarray, x)
             return protocol.run(
@@ -225,7 +243,7 @@ class Handle:
 
     def _weights(self, trainable: bool | None = None) -> list[Weight]:
         if not isinstance(self.pure, Input):
-            self._variables()  # an error where there are none yet
+            self.variables_there()  # an error where there are none yet
         path, part = self._place
         within = "".join(f"{name}/" for name in path[:-1])
         return weights.listed(self._model._held, [part], trainable, within)

@@ -1,6 +1,7 @@
 """Layers in Keras's form: what they compute, what stays as it is, what is said."""
 
 import copy
+import gc
 
 import jax
 import jax.numpy as jnp
@@ -216,8 +217,37 @@ def test_called_by_itself_it_has_weights_of_its_own():
     np.testing.assert_allclose(model(X), y, rtol=1e-5)
     model.compile("sgd", "mse")
     model.train_on_batch(X, Y)
-    np.testing.assert_array_equal(block.kernel, kernels[0])
-    assert np.any(model.get_weights()[0] != kernels[0])
+    # The layer answers for its model's weights, and trains and is set with them.
+    assert np.any(np.asarray(block.kernel) != kernels[0])
+    for mine, one in zip(block.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, one)
+    np.testing.assert_array_equal(block(X), model(X))
+    block.set_weights([np.zeros((2, 3)), 1.0, np.zeros((3, 1))])
+    np.testing.assert_array_equal(model(X), np.zeros((10, 1)))
+    assert block.count_params() == model.count_params() == 10
+    assert set(block.linear) == {"kernel"}
+    del model
+    gc.collect()
+    with raises_text(AttributeError, "which is gone"):
+        block.kernel  # noqa: B018
+    with raises_text(LayerError, "which is gone"):
+        block(X)
+
+
+def test_the_weights_of_one_called_by_itself_can_be_set():
+    layer = Counting(Linear(3))
+    assert layer.weights == layer.get_weights() == []
+    layer(X)
+    before = layer.get_weights()
+    assert [array.shape for array in before] == [(2, 3), ()]
+    with raises_text(ArgumentError, "has 2 weights, and set_weights was given 1"):
+        layer.set_weights(before[:1])
+    with raises_text(ShapeError, "set_weights was given [(3, 2), ()]"):
+        layer.set_weights([before[0].T, before[1]])
+    np.testing.assert_allclose(layer(X), X @ before[0], rtol=1e-5, atol=1e-6)
+    layer.set_weights([2 * before[0], 7])
+    np.testing.assert_allclose(layer(X), 2 * X @ before[0], rtol=1e-5, atol=1e-6)
+    assert float(layer.weights[1]) == 7
 
 
 class Costly(jn.Layer):

@@ -137,3 +137,31 @@ def test_weights_within_a_model_come_layer_by_layer():
     np.testing.assert_allclose(ours.predict(np.eye(4)), expected, rtol=1e-5)
     for own, other in zip(ours.get_weights(), weights, strict=True):
         np.testing.assert_array_equal(own, other)
+
+
+def test_a_class_called_by_itself_shares_its_weights_with_a_later_model():
+    """The layer, the layer of the model and the model are one, before and after."""
+
+    def seen_of(faces):
+        class Linear(faces.layers.Layer):
+            def build(self, input_shape):
+                self.kernel = self.add_weight(
+                    shape=(input_shape[-1], 1), initializer="ones", name="kernel"
+                )
+
+            def call(self, x):
+                return x @ self.kernel
+
+        layer, x = Linear(), np.array([[1.0, -2.0], [0.5, 3.0]], np.float32)
+        layer(x)
+        model = faces.Sequential([faces.layers.Input((2,)), layer])
+        model.compile(faces.optimizers.SGD(0.1), "mse")
+        model.fit(x, np.ones((2, 1)), epochs=3, verbose=0)
+        seen = [layer(x), model(x), layer.get_weights()[0], layer.kernel]
+        layer.set_weights([np.full((2, 1), 3.0)])
+        return [*map(np.asarray, [*seen, model(x)])]
+
+    with keras_on_jax() as keras:
+        expected = seen_of(keras)
+    for mine, theirs in zip(seen_of(jn), expected, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-6)

@@ -1,19 +1,26 @@
 """Layers in Keras's form that are called by themselves, outside of any model.
 
 Then alone an object has weights of its own: they are drawn at the first call, and are
-the first ones of the model in which the layer stands afterwards.
+the first ones of the model in which the layer stands afterwards. From then on it
+answers for the weights there, as the layers of this library do.
 """
 
 import functools
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
+from numpy.typing import NDArray
 
 from jaxnet_mini.core import random, symbols
+from jaxnet_mini.core.layers import base
 from jaxnet_mini.core.networks import added, protocol, sources
 from jaxnet_mini.core.types import Layer, Variables
+from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError, StateError
 
 ALONE, LOSS = "_alone", "_alone_loss"
 """Where such an object has its weights, and what its last call added to the loss."""
@@ -31,11 +38,11 @@ class Alone:
         return None
 
     def __call__(self, *given: Any, training: bool | None = None, **named: Any) -> Any:
-        """Return the outputs for a batch, by weights that belong to no model.
+        """Return the outputs for a batch, by the weights of the layer's model.
 
-        They are drawn at the first call, others for each layer, and stay as they are;
-        what the layer remembers goes on from call to call. A model in which the layer
-        stands later begins with them, and trains its own.
+        One that stands in no model has weights of its own. They are drawn at the first
+        call, others for each layer, and stay as they are; what the layer remembers goes
+        on from call to call. A model in which the layer stands later begins with them.
 
         Args:
             *given: what ``call`` takes: inputs, ``(batch, ...)``, in any structure; or
@@ -46,18 +53,24 @@ class Alone:
             **named: what ``call`` takes by name.
 
         Raises:
-            LayerError: ``call`` takes other arguments.
+            LayerError: ``call`` takes other arguments; or the weights are those of a
+                model that is gone, or that has the layer within another one.
         """
         layer: Any = self
         x, training = sources.called_with(layer, given, named, training)
         if symbols.is_symbolic(x):
             return symbols.called(layer, x, training)
+        in_model = self._in_model()
+        if in_model is not None:
+            return in_model(*given, training=training, **named)
         x = jax.tree.map(jnp.asarray, x)
-        if self._alone is None:
+        weights = self._alone
+        if weights is None:
             shape = jax.tree.map(lambda leaf: leaf.shape[1:], x)
             with jax.ensure_compile_time_eval():
-                vars(self)[ALONE] = protocol.init(layer, random.next_key(), shape)
-        params, state = self._weights_alone()
+                weights = protocol.init(layer, random.next_key(), shape)
+            vars(self)[ALONE] = weights
+        params, state = weights
         own = random.next_key() if protocol.always_training(layer) else None
         y, after = protocol.run(
             layer, params, state, x, key=own, training=bool(training)
@@ -69,63 +82,134 @@ class Alone:
             vars(self)[LOSS] = loss
         return y
 
-    def _weights_alone(self) -> Variables:
-        if self._alone is None:
-            raise AttributeError(
-                f"{self!r} has no weights of its own: they are those of a model, such "
-                "as model.get_weights(), or come with the first call of the layer.",
-                name="weights",
-            )
-        return self._alone
+    def _in_model(self) -> Any:
+        """Return the layer as it stands in a model with weights; None in none.
+
+        Raises:
+            LayerError: the weights are not to be had there.
+        """
+        layer: Any = self
+        try:
+            found = base.ALONE[0](layer)
+        except StateError:
+            return None
+        return found if found.has_weights else None
 
     @property
-    def weights(self) -> list[Array]:
-        """The weights with which it is called by itself, the trained ones first."""
+    def weights(self) -> list[Any]:
+        """Those of its model, or else its own, the trained ones first.
+
+        None before the first call and out of any model, as in Keras.
+        """
         return [*self.trainable_weights, *self.non_trainable_weights]
 
     @property
-    def trainable_weights(self) -> list[Array]:
+    def trainable_weights(self) -> list[Any]:
         """Those that gradients would change."""
-        return self._chosen(True)
+        in_model = self._in_model()
+        return self._own(True) if in_model is None else in_model.trainable_weights
 
     @property
-    def non_trainable_weights(self) -> list[Array]:
+    def non_trainable_weights(self) -> list[Any]:
         """The others, and what the layer remembers."""
-        return [*self._chosen(False), *jax.tree.leaves(self._weights_alone().state)]
+        in_model = self._in_model()
+        if in_model is None:
+            state = {} if self._alone is None else self._alone.state
+            return [*self._own(False), *jax.tree.leaves(state)]
+        found: list[Any] = in_model.non_trainable_weights
+        return found
 
     variables = weights
     trainable_variables = trainable_weights
     non_trainable_variables = non_trainable_weights
 
+    def get_weights(self) -> list[NDArray[Any]]:
+        """Return copies of `weights` as NumPy arrays."""
+        return [np.array(weight) for weight in self.weights]
+
+    def set_weights(self, arrays: Sequence[Any]) -> None:
+        """Replace its `weights`, given in their order.
+
+        Raises:
+            ArgumentError: there are more or fewer.
+            ShapeError: one is of another shape.
+        """
+        in_model = self._in_model()
+        if in_model is not None:
+            in_model.set_weights(arrays)
+            return
+        here = self.weights
+        if len(arrays) != len(here):
+            raise ArgumentError(
+                f"{self!r} has {len(here)} weights, and set_weights was given "
+                f"{len(arrays)}: give as many as get_weights() returns."
+            )
+        shapes = [np.shape(array) for array in arrays]
+        if shapes != [weight.shape for weight in here]:
+            raise ShapeError(
+                f"{self!r} has weights of the shapes {[w.shape for w in here]}, and "
+                f"set_weights was given {shapes}: give them in the order of "
+                "get_weights()."
+            )
+        new = {
+            id(weight): jnp.asarray(array, weight.dtype)
+            for weight, array in zip(here, arrays, strict=True)
+        }
+        vars(self)[ALONE] = jax.tree.map(lambda leaf: new[id(leaf)], self._alone)
+
+    def count_params(self) -> int:
+        """Return the number of numbers in all `weights`."""
+        return sum(math.prod(weight.shape) for weight in self.weights)
+
     @property
     def losses(self) -> list[Array]:
         """What its last call by itself gave to ``add_loss``, and its penalty."""
+        in_model = self._in_model()
+        there = self._alone if in_model is None else in_model.variables_there()
+        if there is None:
+            return []
+        layer: Any = self
+        found = self._alone_loss, protocol.penalty(layer, there.params)
+        return [loss for loss in found if isinstance(loss, Array)]
+
+    def _own(self, trainable: bool) -> list[Array]:
         if self._alone is None:
             return []
         layer: Any = self
-        found = self._alone_loss, protocol.penalty(layer, self._alone.params)
-        return [loss for loss in found if isinstance(loss, Array)]
-
-    def _chosen(self, trainable: bool) -> list[Array]:
-        layer: Any = self
-        params = self._weights_alone().params
+        params = self._alone.params
         mask = _leaves(protocol.trainable_mask(layer, params), params)
         pairs = zip(_leaves(params, params), mask, strict=True)
         return [leaf for leaf, trained in pairs if trained == trainable]
 
     def __getattr__(self, name: str) -> Any:
-        alone = vars(self).get(ALONE)
-        if alone is None or name.startswith("_"):
-            raise AttributeError(
-                f"{type(self).__name__!r} object has no attribute {name!r}. A weight "
-                "has a value within call(), and once the layer is called by itself.",
-                name=name,
-            )
-        own = vars(self)["_looked"].attributes.get(name, name)
-        for there in alone:
-            if own in there:
-                return there[own]
-        raise AttributeError(f"{self!r} has no attribute {name!r}.", name=name)
+        looked = vars(self).get("_looked")
+        own = name if looked is None else looked.attributes.get(name, name)
+        if looked is not None and (own in looked.specs or own in looked.shapes):
+            found = self._weight(name, own)
+            if found is not None:
+                return found
+        raise AttributeError(
+            f"{type(self).__name__!r} object has no attribute {name!r}. A weight "
+            "has a value within call(), and once the layer is called by itself or "
+            "stands in a model with weights.",
+            name=name,
+        )
+
+    def _weight(self, name: str, own: str) -> Any:
+        """Return a weight, or those of a part; None where there are none yet.
+
+        Args:
+            name: of the attribute, for messages.
+            own: of the weight.
+        """
+        try:
+            in_model = self._in_model()
+        except LayerError as error:
+            raise AttributeError(f"{name}: {error}", name=name) from None
+        if in_model is not None:
+            return in_model.weight(own)
+        there: Any = vars(self).get(ALONE)
+        return next((part[own] for part in there or () if own in part), None)
 
 
 def _leaves(tree: Any, like: Any) -> list[Any]:

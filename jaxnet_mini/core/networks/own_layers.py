@@ -46,7 +46,8 @@ class Layer(Running, Alone, Configured, abc.ABC):
 
     Weights belong to a model, and have values within ``call``: the object itself stays
     as it is, and is equal to itself alone. Called by itself, ``layer(x)``, it has
-    weights of its own, which a model then begins with. Change it before ``compile``.
+    weights of its own, which a model then begins with; from then on it is called with
+    that model's, and answers for them. Change it before ``compile``.
 
     Args:
         name: a word without ``/``; by default the class in snake case.

@@ -390,9 +390,7 @@ class Trainer(Value):
         # Divided afterwards: devices then add up rows and gradients at once.
         gradients, (rows, *others) = jax.grad(loss_of, has_aux=True)(trained)
         totals, remembered = others
-        # By a product, which the optimizer's own sums take in: a quotient that several
-        # use is computed by itself, and written to memory.
-        share = 1.0 / rows
+        share = 1.0 / rows  # a quotient would be a pass of its own over all gradients
         return jax.tree.map(lambda leaf: leaf * share, gradients), totals, remembered
 
     @functools.cached_property
