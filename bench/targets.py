@@ -27,6 +27,9 @@ ON_DEVICES = [
     for count in (2, 4)
 ]
 FITS = "two fits at once in threads, against one after the other"
+NETS = [
+    f"{net}, batch 32" for net in ("784-128-normalized-10", "wide and deep, 2 x 256")
+]
 JOBS = "GridSearchCV(n_jobs=2) of 4 candidates and 2 folds, against n_jobs=1"
 
 
@@ -209,6 +212,15 @@ ON_A_CPU = [
             largest("limit", f"step against the floor, batch {size}"),
         )
         for size, bound in ((32, 1.5), (1024, 1.3))
+    ),
+    *(
+        Target(
+            f"{net}, against the fastest Keras setting: times as fast",
+            True,
+            1.5,
+            quickest("nets", net, KERAS),
+        )
+        for net in NETS
     ),
     at_most(
         "start to 5 epochs trained and evaluated, against the fastest Keras setting",

@@ -39,8 +39,11 @@ class Worker:
         x = np.load(self.folder / f"{data}-{part}-x.npy")
         return x, np.load(self.folder / f"{data}-{part}-y.npy")
 
-    def task(self, data: str, hidden: list[int], batch_size: int) -> Task:
-        return Task(*self.arrays(data, "train"), tuple(hidden), batch_size)
+    def task(
+        self, data: str, hidden: list[int], batch_size: int, kind: str = "dense"
+    ) -> Task:
+        arrays = self.arrays(data, "train")
+        return Task(*arrays, tuple(hidden), batch_size, kind=kind)
 
     def about(self) -> dict[str, str]:
         """Say which version this is and on what it runs."""
@@ -62,6 +65,7 @@ class Worker:
         data: str,
         hidden: list[int],
         batch_size: int,
+        kind: str = "dense",
         options: dict[str, Any] | None = None,
         trial: bool = True,
     ) -> dict[str, Any]:
@@ -70,7 +74,7 @@ class Worker:
         Without a trial it is the first, usually the best. Returns the setting and the
         seconds of an epoch.
         """
-        task = self.task(data, hidden, batch_size)
+        task = self.task(data, hidden, batch_size, kind)
         best, *others = self.peer.settings(task)
         if others and trial:
             best = self.best(task, [best, *others])

@@ -36,13 +36,17 @@ OURS = "jaxnet_mini"
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What a model is trained on: arrays in memory, layers and batch size."""
+    """What a model is trained on: arrays in memory, layers and batch size.
+
+    Nets of another kind than ``"dense"`` are those of `bench.peers.in_keras_words`.
+    """
 
     x: np.ndarray
     y: np.ndarray
     hidden: tuple[int, ...]
     batch_size: int
     classes: int = 10
+    kind: str = "dense"
 
     @property
     def sizes(self) -> tuple[int, ...]:

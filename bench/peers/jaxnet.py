@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import jaxnet_mini as jn
-from bench.peers import Task, epoch_seconds
+from bench.peers import Task, epoch_seconds, in_keras_words
 
 
 class Timer(epoch_seconds.EpochSeconds, jn.callbacks.Callback):
@@ -43,15 +43,8 @@ class Model:
     """A model; ``verbose=1`` draws the bar and adds a callback."""
 
     def __init__(self, task: Task, setting: Any = None, verbose: int = 0) -> None:
-        features, *hidden, classes = task.sizes
         self.task, self.verbose = task, verbose
-        self.model = jn.Sequential(
-            [
-                jn.Input((features,)),
-                *(jn.Dense(units, activation="relu") for units in hidden),
-                jn.Dense(classes, activation="softmax"),
-            ]
-        )
+        self.model = in_keras_words.built(jn, task)
         self.model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
 
     def epochs(self, count: int) -> list[float]:

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from bench.peers import Task, epoch_seconds
+from bench.peers import Task, epoch_seconds, in_keras_words
 
 
 class Timer(epoch_seconds.EpochSeconds, keras.callbacks.Callback):
@@ -18,15 +18,8 @@ class Timer(epoch_seconds.EpochSeconds, keras.callbacks.Callback):
 
 class Model:
     def __init__(self, task: Task, setting: int | None = None) -> None:
-        features, *hidden, classes = task.sizes
         self.task = task
-        self.model = keras.Sequential(
-            [
-                keras.layers.Input((features,)),
-                *(keras.layers.Dense(units, activation="relu") for units in hidden),
-                keras.layers.Dense(classes, activation="softmax"),
-            ]
-        )
+        self.model = in_keras_words.built(keras, task)
         self.model.compile(
             "adam",
             "sparse_categorical_crossentropy",

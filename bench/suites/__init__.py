@@ -6,4 +6,4 @@ with, a key are not there.
 """
 
 SUITES = ("fit", "cold", "small", "jit", "limit", "growth", "keep", "sweep", "stream")
-SUITES += ("sklearn", "cores", "memory")
+SUITES += ("sklearn", "cores", "memory", "nets")

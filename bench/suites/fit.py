@@ -5,7 +5,8 @@ first epoch of a turn is not counted, so that placing the data is left out. What
 progress bar costs is the median over turns of the ratio to the silent turn before.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from bench import tables
@@ -20,6 +21,8 @@ BAR = f"{OURS}, progress bar drawn"
 COMPILED = "PyTorch, torch.compile"
 COMPILED_FOR = {("784-128-10", 32), ("784-128-10", 1024)}
 """Compiling takes PyTorch half a minute, so that it takes part in these alone."""
+
+NOT_COMPILED = "measured at batch 32 and 1024 of 784-128-10 alone"
 
 OURS_SECONDS = 1.0
 """Our turns are longer: what the bar costs is a small difference of two of them."""
@@ -36,7 +39,12 @@ def run(settings: Settings) -> dict[str, Any]:
         for work in sorted(works, key=lambda work: work not in COMPILED_FOR):
             if work not in COMPILED_FOR:
                 peers.end(COMPILED)
-            table, found = measure(settings, peers, *work)
+            net, size = work
+            task = {"data": "fashion", "hidden": NETS[net], "batch_size": size}
+            left_out = {} if work in COMPILED_FOR else {COMPILED: NOT_COMPILED}
+            table, found = measure(
+                settings, peers, title_of(*work), task, PEERS, left_out, BAR
+            )
             result["tables"].append(table)
             result["ratios"] |= found
         result["left_out"] |= {f"| {n}": why for n, why in peers.absent.items()}
@@ -53,16 +61,30 @@ def title_of(net: str, batch_size: int) -> str:
 
 
 def measure(
-    settings: Settings, peers: Peers, net: str, batch_size: int
+    settings: Settings,
+    peers: Peers,
+    key: str,
+    task: Mapping[str, Any],
+    names: Iterable[str],
+    left_out: Mapping[str, str] = MappingProxyType({}),
+    bar: str | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Let all peers take turns at one network and batch size."""
+    """Let peers take turns at one network and batch size.
+
+    Args:
+        settings: how to measure.
+        peers: their processes.
+        key: what the table is called.
+        task: see `bench.worker.Worker.task`.
+        names: of those that take part.
+        left_out: of these, which do not, and why.
+        bar: what our turns with the progress bar drawn are called; None for none.
+    """
     turns = Turns(settings)
-    key = title_of(net, batch_size)
-    task = {"data": "fashion", "hidden": NETS[net], "batch_size": batch_size}
     remarks: dict[str, str] = {}
-    for name in PEERS:
-        if name == COMPILED and (net, batch_size) not in COMPILED_FOR:
-            turns.absent[name] = "measured at batch 32 and 1024 of 784-128-10 alone"
+    for name in names:
+        if name in left_out:
+            turns.absent[name] = left_out[name]
             continue
         process = peers.get(name)
         if process is None:
@@ -76,22 +98,22 @@ def measure(
             turns.add(name, epochs_of(process, key, count), (count + 1) * seconds)
             if prepared["setting"] is not None:
                 remarks[name] = remark(name, prepared["setting"])
-            if name == OURS:
+            if name == OURS and bar:
                 drawn = {"verbose": 1}
                 process("prepare", key=f"{key}, bar", options=drawn, **task)
                 turn = epochs_of(process, f"{key}, bar", count)
-                turns.add(BAR, turn, (count + 1) * seconds)
+                turns.add(bar, turn, (count + 1) * seconds)
         except PeerError as error:
             peers.fail(name, error)
             turns.absent[name] = peers.absent[name]
     turns.run()
-    for name in PEERS:
+    for name in names:
         process = peers.get(name) if name in turns.values else None
         if process is None:
             continue
         try:
             process("forget", key=key)
-            if name == OURS:
+            if name == OURS and bar:
                 process("forget", key=f"{key}, bar")
         except PeerError as error:
             # Its turns are measured; from now on it is absent.
@@ -99,9 +121,9 @@ def measure(
     spreads = turns.spreads()
     found = ratios(key, spreads, OURS)
     own = {}
-    if BAR in spreads:
-        own = {BAR: turns.paired(BAR, OURS)}
-        found[f"{key} | {BAR}"] = ratio(own[BAR], better="less")
+    if bar in spreads:
+        own = {bar: turns.paired(bar, OURS)}
+        found[f"{key} | {bar}"] = ratio(own[bar], better="less")
     table = tables.timings(
         key, spreads, turns.absent, rows=60_000, remarks=remarks, ratios=own
     )

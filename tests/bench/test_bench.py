@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 import bench.__main__ as command
+import jaxnet_mini as jn
 from bench import arrays, cache_line, check, pictures, report, tables, targets
-from bench.peers import OURS, PEERS
+from bench.peers import OURS, PEERS, Task, in_keras_words
 from bench.probes import breakdown
 from bench.probes.larger import SAMPLE_SECONDS, Watch, memory
 from bench.processes import PeerError, Peers, peers_of, probe
 from bench.settings import LEFT_OUT, Settings
-from bench.suites import SUITES, growth, stream, sweep
+from bench.suites import SUITES, growth, nets, stream, sweep
 from bench.suites import sklearn as search
 from bench.turns import Turns, ratio, ratios
 
@@ -508,8 +509,24 @@ class TestStream:
                   epochs=1, rounds=1, batch_size=256)  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("kind", "hidden", "numbers"),
+    [
+        ("dense", (4, 5), 36 + 25 + 18),
+        ("normalized", (4,), 36 + 4 * 4 + 15),
+        ("wide and deep", (4, 4), 36 + 20 + (8 + 4 + 1) * 3),
+    ],
+)
+def test_a_net_of_each_kind_has_the_weights_that_it_should(kind, hidden, numbers):
+    x, y = np.zeros((6, 8), np.float32), np.zeros(6, np.int64)
+    model = in_keras_words.built(jn, Task(x, y, hidden, 2, classes=3, kind=kind))
+    assert model.count_params() == numbers
+    np.testing.assert_allclose(model.predict(x, verbose=0).sum(axis=1), 1, rtol=1e-6)
+
+
 def test_targets_read_what_the_suites_call_their_ratios():
     assert [work.title for work in sweep.WORKS] == [targets.SEVERAL, targets.MANY]
+    assert [f"{net}, batch {nets.BATCH_SIZE}" for net in nets.NETS] == targets.NETS
     assert search.TITLE == targets.SEARCH
     assert (stream.STREAMED, stream.HELD, stream.NAMED) == (
         targets.STREAMED,
