@@ -66,6 +66,22 @@ def jit(
     return jax.jit(function, compiler_options=chosen or None, **options)
 
 
+def default_generator() -> str:
+    """Return the name of the generator of which JAX makes new keys now."""
+    option = "jax_default_prng_impl"
+    return str(getattr(jax.config, option))
+
+
+def _another(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that is the same and another one to JAX."""
+
+    @functools.wraps(function)
+    def called(*arguments: Any) -> Any:
+        return function(*arguments)
+
+    return called
+
+
 def _nothing_is_compiled() -> bool:
     option = "jax_disable_jit"
     return bool(getattr(jax.config, option))
@@ -86,20 +102,30 @@ class Program:
         self._begun: set[Any] = set()
         self._compiling: tuple[threading.Thread, ...] = ()
         self._lock = threading.Lock()
-        self._jitted: Any = None
+        self._jitted: dict[str, Any] = {}
 
     @property
     def jitted(self) -> Any:
-        """The function under ``jax.jit``."""
-        # Made when first called: importing must not start a device. And made once:
-        # another would compile anew.
-        if self._jitted is None:
+        """The function under ``jax.jit``, by the generator of JAX's new keys.
+
+        JAX knows no trace by its ``jax_default_prng_impl``: where that was changed, or
+        is another for a while, the keys made in a program would be those of before.
+        """
+        generator = default_generator()
+        found = self._jitted.get(generator)
+        if found is None:
+            # Made when first called: importing must not start a device. And made once:
+            # another would compile anew.
             with self._lock:
-                if self._jitted is None:
-                    self._jitted = jit(
-                        self._function, self._cpu_options, static_argnums=self._static
-                    )
-        return self._jitted
+                found = self._jitted.setdefault(
+                    generator,
+                    jit(
+                        _another(self._function),
+                        self._cpu_options,
+                        static_argnums=self._static,
+                    ),
+                )
+        return found
 
     def __call__(self, *arguments: Any) -> Any:
         self._be_ready()
@@ -132,7 +158,7 @@ class Program:
             (np.shape(leaf), getattr(leaf, "dtype", type(leaf)), threads.own_of(leaf))
             for leaf in leaves
         )
-        key = (constants, structure, shapes)
+        key = (constants, structure, shapes, default_generator())
         with self._lock:
             if key in self._begun:
                 return False

@@ -733,3 +733,23 @@ def test_a_compiler_that_does_not_know_how_is_not_told(on_a_gpu, monkeypatch, un
 
 def test_a_cpu_has_options_of_its_own():
     assert programs.compiler_options(programs.FAST) == programs.FAST
+
+
+def test_weights_are_those_of_the_generator_that_jax_has_now(width):
+    """Also after an equal model: JAX knows no trace by its generator."""
+
+    def drawn():
+        model = jn.Sequential([jn.Input((width,)), Dropout(0.5), Dense(2)], seed=3)
+        expected = model.net.init(jax.random.key(np.uint32(3)), (width,))[1]
+        model.compile("sgd", "mse")
+        weights = model.get_weights()[0]
+        np.testing.assert_array_equal(weights, expected["dense"]["kernel"])
+        model.fit(np.ones((4, width)), np.ones((4, 2)), verbose=0)
+        return weights, model.state.key.dtype
+
+    first, key = drawn()
+    with jax.default_prng_impl("rbg"):
+        other, other_key = drawn()
+    assert other_key != key
+    assert not np.array_equal(first, other)
+    np.testing.assert_array_equal(drawn()[0], first)
