@@ -3,6 +3,8 @@
 python examples/functional.py
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -58,7 +60,7 @@ def main() -> None:
 
     # Everything composes: vmap over the state trains eight models in one program.
     keys = jax.random.split(jax.random.key(1), 8)
-    states = jax.vmap(lambda key: trainer.init(key, (8, 8)))(keys)
+    states = jax.jit(jax.vmap(lambda key: trainer.init(key, (8, 8))))(keys)
     loops = jax.jit(jax.vmap(trainer.loop, in_axes=(0, None, None, None, None)))
     for epoch in range(EPOCHS):
         places = order([0], epoch, rows, BATCH_SIZE)
@@ -67,6 +69,7 @@ def main() -> None:
     print("eight models:", np.asarray(every(states.params)).round(3))
 
 
+@functools.partial(jax.jit, static_argnames="net")
 def accuracy(net: jn.Layer, params: dict, x: np.ndarray, y: np.ndarray) -> jax.Array:
     """Return the share of images whose largest probability is the label's."""
     return jnp.mean(jnp.argmax(net.apply(params, x), axis=-1) == y)
