@@ -48,7 +48,7 @@ def points(line):
 
 def check_readable(figure):
     """Nothing leaves the figure, and no title runs into another."""
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     (x0, y0), (x1, y1) = figure.get_tightbbox().get_points()
     width, height = figure.get_size_inches()
     assert 0.0 <= x0 < x1 <= width

@@ -2,7 +2,7 @@
 
 import pytest
 from oracles import assert_trees_identical, raises_text
-from test_sweep import CALL, X, Y, model
+from test_sweep import CALL, X, Y, model, momentum
 
 import jaxnet_mini as jn
 from jaxnet_mini.devices import programs
@@ -42,7 +42,7 @@ def test_a_study_draws_members_and_is_told_how_they_ended():
     best = own.best_trial
     assert best.value == result.ranked("val_accuracy")[0].logs["val_accuracy"]
     rate, units = best.params["learning_rate"], best.params["units"]
-    alone = model(units=units, optimizer=jn.optimizers.Adam(rate))
+    alone = model(units=units, optimizer=momentum(rate))
     alone.fit(X, Y, **CALL)
     assert_trees_identical(result[best.number].model.state, alone.state)
 

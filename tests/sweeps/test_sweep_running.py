@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 from oracles import assert_trees_close, assert_trees_identical, raises_text
-from test_sweep import CALL, X, Y, model, solo
+from test_sweep import CALL, X, Y, model, momentum, solo
 
 import jaxnet_mini as jn
 from jaxnet_mini.callbacks import Callback, EarlyStopping
@@ -51,7 +51,8 @@ def assert_is_its_own_fit(member, own):
 @pytest.mark.parametrize("most", [4, 100])
 def test_members_of_groups_are_fits_of_their_own(monkeypatch, most):
     in_groups_of(monkeypatch, most)
-    for member in jn.sweep(model(), SPACE, X, Y, **CALL):
+    template = model(optimizer=jn.optimizers.Adam())
+    for member in jn.sweep(template, SPACE, X, Y, **CALL):
         optimizer = jn.optimizers.Adam(member.settings["learning_rate"])
         own = solo(seed=member.settings["seed"], optimizer=optimizer)
         assert_is_its_own_fit(member, own)
@@ -103,7 +104,7 @@ def test_a_member_of_a_group_stops_when_it_would_alone(monkeypatch, restore):
     space = {"learning_rate": [1e-4, 0.03, 0.3]}
     lengths = set()
     for member in jn.sweep(model(), space, X, Y, callbacks=stopping(), **call):
-        own = model(optimizer=jn.optimizers.Adam(member.settings["learning_rate"]))
+        own = model(optimizer=momentum(member.settings["learning_rate"]))
         own.fit(X, Y, callbacks=stopping(), **call)
         assert_is_its_own_fit(member, own)
         lengths.add(len(member.history.epoch))
@@ -113,11 +114,10 @@ def test_a_member_of_a_group_stops_when_it_would_alone(monkeypatch, restore):
 def test_a_member_of_a_group_that_turns_nan_ends_alone(monkeypatch):
     in_groups_of(monkeypatch, 3)
     space = {"learning_rate": [0.001, 1e30, 0.01]}
-    template = model(optimizer=jn.optimizers.SGD())
-    first, bad, last = jn.sweep(template, space, X, Y, **CALL)
+    first, bad, last = jn.sweep(model(), space, X, Y, **CALL)
     for member in (first, last):
         rate = member.settings["learning_rate"]
-        assert_is_its_own_fit(member, solo(optimizer=jn.optimizers.SGD(rate)))
+        assert_is_its_own_fit(member, solo(optimizer=momentum(rate)))
         assert member.note == ""
     assert re.fullmatch(r".* turned NaN or infinite in epoch 1", bad.note)
     assert np.isnan(bad.logs["loss"])
@@ -173,9 +173,8 @@ def test_silent(capsys):
 @pytest.mark.parametrize("most", [1, 4])
 def test_a_line_for_each_member(monkeypatch, capsys, most):
     in_groups_of(monkeypatch, most)
-    template = model(optimizer=jn.optimizers.SGD())
     space = {"learning_rate": [0.01, 1e30], "seed": range(2)}
-    result = jn.sweep(template, space, X, Y, **CALL | {"verbose": 2})
+    result = jn.sweep(model(), space, X, Y, **CALL | {"verbose": 2})
     lines = [one for one in capsys.readouterr().out.splitlines() if " - " in one]
     *each, end = lines
     assert len(each) == 4
