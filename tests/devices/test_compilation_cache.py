@@ -59,7 +59,7 @@ def lived(code):
         exec(code, globals())
         layers = [jn.Dense(8, "relu"), jn.Dropout(0.2), jn.Dense(2, "softmax")]
         model = jn.Sequential(layers)
-        model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+        model.compile("sgd", "sparse_categorical_crossentropy", ["accuracy"])
         history = model.fit(x, y, epochs=2, validation_split=0.2, verbose=0)
         results = [history.history, model.evaluate(x, y, verbose=0)]
         arrays = [model.predict(x), *model.get_weights()]
