@@ -20,6 +20,7 @@ os.environ["COLUMNS"] = "80"
 import hypothesis
 import jax
 import pytest
+from first_weights import drawn_by_numpy
 
 # A program of its own, for an environment with atheris.
 collect_ignore = ["fuzz/fuzz_files.py"]
@@ -141,10 +142,13 @@ def amount(request: pytest.FixtureRequest) -> Callable[..., int]:
 
 
 @contextlib.contextmanager
-def keras_on_jax() -> Iterator[Any]:
+def keras_on_jax(*, own_draws: bool = False) -> Iterator[Any]:
     """Give Keras, under the settings that its own code needs.
 
     Whatever calls Keras stands in this block; JAX is strict again after it.
+
+    Args:
+        own_draws: whether Keras draws the first weights itself, and not by NumPy.
     """
     with (
         warnings.catch_warnings(),
@@ -154,7 +158,8 @@ def keras_on_jax() -> Iterator[Any]:
         warnings.simplefilter("ignore")
         import keras
 
-        yield keras
+        with contextlib.nullcontext() if own_draws else drawn_by_numpy():
+            yield keras
 
 
 @pytest.fixture(scope="session")
