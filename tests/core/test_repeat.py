@@ -26,7 +26,7 @@ from oracles import (
 import jaxnet_mini as jn
 from jaxnet_mini.core.networks import last_activation, outline, serial
 from jaxnet_mini.core.networks.repeat import Repeat, repeat
-from jaxnet_mini.core.training.state import Data
+from jaxnet_mini.core.training.state import Data, TrainState
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import Layer
 from jaxnet_mini.data import epoch_order
@@ -376,15 +376,31 @@ def training(layer, optimizer):
     return Trainer(net, "sparse_categorical_crossentropy", optimizer, ("accuracy",))
 
 
+def began(trainer, params):
+    """The state before the first step, of these weights."""
+    optimizer_state = jax.jit(trainer.optimizer.init)(params)
+    return TrainState(params, optimizer_state, KEY, jnp.zeros((), jnp.int32))
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.one_in(4)
-def test_a_step_is_that_of_serial(optimizer):
+def test_a_step_is_that_of_serial(optimizer, starts):
     ours = training(repeat(BLOCK, 2, name="middle"), optimizer)
     many = dataclasses.replace(row(BLOCK, 2), name="middle")
     theirs = training(many, optimizer)
-    batch = (jnp.asarray(X), jnp.arange(7, dtype=jnp.int32) % 3)
-    start = jax.jit(ours.init, static_argnums=1)(KEY, (FEATURES,))
-    expected = jax.jit(theirs.init, static_argnums=1)(KEY, (FEATURES,))
+    batch = (jnp.asarray(X), np.arange(7, dtype=np.int32) % 3)
+    rng = np.random.default_rng(5)
+    kernels = {
+        name: {
+            "kernel": jnp.asarray(rng.normal(size=(FEATURES, n)), jnp.float32),
+            "bias": jnp.zeros(n),
+        }
+        for name, n in (("first", FEATURES), ("dense", 3))
+    }
+    start, expected = (
+        began(trainer, kernels | {"middle": params["block"]})
+        for trainer, params in zip((ours, theirs), starts, strict=True)
+    )
     step, expected_step = jax.jit(ours.step), jax.jit(theirs.step)
     for _ in range(3):
         start, logs = step(start, batch)
