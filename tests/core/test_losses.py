@@ -286,9 +286,9 @@ def test_an_own_loss_is_given_the_outputs_that_it_is_written_for():
     _, params = net.init(jax.random.key(0), (3,))
     x, y = LOGITS[:, :3].astype(np.float32), np.ones((len(LOGITS), 1), np.float32)
     batch = Batch(jnp.asarray(x), jnp.asarray(y))
-    _, logs = Trainer(net, Focal(), "sgd").step(
-        Trainer(net, Focal(), "sgd").init(jax.random.key(0), (3,)), batch
-    )
+    trainer = Trainer(net, Focal(), "sgd")
+    state = trainer.init(jax.random.key(0), (3,))
+    _, logs = jax.jit(trainer.step)(state, batch)
     z = x.astype(np.float64) @ np.asarray(params["dense"]["kernel"], np.float64)
     p = 1.0 / (1.0 + np.exp(-z))
     assert_close(logs["loss"], np.mean(-((1.0 - p) ** 2) * np.log(p)), 1e-5)
@@ -343,7 +343,7 @@ def test_trap_a_subclass_of_dense_keeps_its_activation():
     trainer = Trainer(layer, "categorical_crossentropy", "sgd")
     state = trainer.init(jax.random.key(0), (2,))
     x, y = jnp.ones((4, 2)), jnp.full((4, 3), 1 / 3)
-    _, logs = trainer.step(state, (x, y))
+    _, logs = jax.jit(trainer.step)(state, (x, y))
     expected = trainer.loss(y, layer.apply(state.params, x))
     assert_close(logs["loss"], np.asarray(expected))
 
