@@ -60,14 +60,16 @@ class Placement:
     @property
     def threads(self) -> int | None:
         """How many threads compute steps of training; None elsewhere than on a CPU."""
-        return threads.number() if self.device is None else 1
+        return threads.number_of(self.device)
 
     @property
     def note(self) -> str:
         """What to say of that, if anything."""
         if self.device is None:
             return ""
-        return f" for one thread, which is faster here than {threads.number()}"
+        if self.threads == 1:
+            return f" for one thread, which is faster here than {threads.number()}"
+        return f" for {self.threads} threads, as many as there are cores"
 
     @property
     def here(self) -> "Placement":

@@ -8,7 +8,9 @@ one. Nothing tells which cores are near, and it may differ from process to proce
 products of a network are timed, once in a process, in both ways.
 
 One thread is a second CPU client of JAX beside the first: it computes the same
-programs, and what else the process computes with JAX stays as it is.
+programs, and what else the process computes with JAX stays as it is. So is a pool of as
+many threads as there are cores, where JAX's has more: it has one at least for each
+device, and several virtual ones of a machine of two cores make it wait for itself.
 
 The gradient of a kernel is a sum over the batch, and XLA cuts a large one by the number
 of threads. The last bits of such steps depend on it (and not on the number of cores),
@@ -60,6 +62,7 @@ one gains."""
 _lock, _environment = threading.Lock(), threading.RLock()
 _known: dict["Step", bool] = {}
 _made: list[Any] = []
+_of_all_cores: dict[int, Any] = {}
 _taken: collections.Counter[int] = collections.Counter()
 _shared_out = 0
 
@@ -100,22 +103,33 @@ def number() -> int | None:
     """
     if jax.default_backend() != "cpu":
         return None
+    return max(_cores(), jax.local_device_count())
+
+
+def _cores() -> int:
+    """Return how many threads there should be: as `number`, whatever the devices."""
     with _environment:  # which `_new` changes for a moment
         told = os.environ.get(NPROC, "")
     if re.fullmatch(r"\s*[+-]?\d+\s*", told):
-        wanted = int(told)
-    elif hasattr(os, "sched_getaffinity"):
-        wanted = len(os.sched_getaffinity(0))
-    else:
-        wanted = os.cpu_count() or 1
-    return max(wanted, jax.local_device_count())
+        return int(told)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def number_of(device: Any) -> int | None:
+    """Return how many threads compute on a device of `fitting`; None as `number`."""
+    if device is None:
+        return number()
+    return 1 if device in _made else _cores()
 
 
 def fitting(step: Step, steps: float) -> Any:
     """Return a device of one thread where it is faster; None for JAX's own.
 
     Of several calls of ``fit`` at a time, each in a thread of Python, each is given
-    one of its own, as long as there are cores. It is to be `given_back`.
+    one of its own, as long as there are cores. It is to be `given_back`. Where one is
+    not faster, and JAX has more threads than there are cores, the device has as many.
 
     Args:
         step: what each step computes.
@@ -127,11 +141,11 @@ def fitting(step: Step, steps: float) -> Any:
         # What was once chosen stays: a device has compiled programs of its own.
         if not _shared_out and step not in _known:
             if steps * step.seconds < SECONDS:
-                return None
+                return _of_all()
             _known[step] = _one_is_faster(step)
         if not (_has_bits_of_the_pool(step) if _shared_out else _known[step]):
-            return None
-        index = min(range(number() or 1), key=lambda index: _taken[index])
+            return _of_all()
+        index = min(range(max(1, _cores())), key=lambda index: _taken[index])
         _taken[index] += 1
         return of_one_thread(index)
 
@@ -145,7 +159,7 @@ def one_each() -> Iterator[int]:
         device, or where settings of JAX hold in this thread alone.
     """
     global _shared_out
-    count = (number() or 1) if are_alike() else 1
+    count = min(number() or 1, _cores()) if are_alike() else 1
     with _lock:
         _shared_out += count > 1
     try:
@@ -180,7 +194,7 @@ def side_by_side(step: Step, jobs: int, seconds: float) -> list[Any]:
     """
     if not may_be_one(step):
         return []
-    count = min(number() or 1, jobs, int(seconds / SECONDS))
+    count = min(_cores(), jobs, int(seconds / SECONDS))
     with _lock:
         if count < 2 or not _has_bits_of_the_pool(step):
             return []
@@ -216,15 +230,27 @@ def may_be_one(step: Step) -> bool:
 def of_one_thread(index: int = 0) -> Any:
     """Return a CPU device that computes with one thread; of each index another one."""
     while len(_made) <= index:
-        _made.append(_new())
+        _made.append(_new(1))
     return _made[index]
 
 
-def _new() -> Any:
+def _of_all() -> Any:
+    """Return a device with a thread for each core; None where JAX's has no more."""
+    cores = _cores()
+    if not 1 <= cores < (number() or 1):
+        return None
+    if cores == 1:
+        return of_one_thread()
+    if cores not in _of_all_cores:
+        _of_all_cores[cores] = _new(cores)
+    return _of_all_cores[cores]
+
+
+def _new(count: int) -> Any:
     # XLA reads the variable when the client is made.
     with _environment:
         before = os.environ.get(NPROC)
-        os.environ[NPROC] = "1"
+        os.environ[NPROC] = str(count)
         try:
             client: Any = xla_client.make_cpu_client()
         finally:
@@ -272,7 +298,7 @@ def _ways(step: Step) -> list[Any]:
     options: dict[str, Any] = {"xla_backend_optimization_level": 0}
     program = jax.jit(_products, compiler_options=options)
     ways = []
-    for device in (jax.local_devices()[0], of_one_thread()):
+    for device in (_of_all() or jax.local_devices()[0], of_one_thread()):
         placed = jax.device_put(arrays, device)
         compiled = program.lower(*placed, np.int32(0)).compile()
         ways.append(functools.partial(compiled, *placed))

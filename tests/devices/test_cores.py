@@ -103,3 +103,37 @@ def test_the_advice_works_and_a_run_that_kept_no_number_goes_on(tmp_path, monkey
     newest.with_name(f"{place}.{digest}.{ending}").write_bytes(contents)
     monkeypatch.setenv("NPROC", "62")
     fitted(tmp_path, 3)
+
+
+MORE_DEVICES_THAN_CORES = """
+import jax, numpy as np, jaxnet_mini as jn
+from jaxnet_mini.devices import threads
+
+rng = np.random.default_rng(0)
+x = rng.normal(size=(256, 784)).astype("f")
+y = rng.integers(0, 10, 256)
+
+def trained(**where):
+    jn.utils.set_random_seed(0)
+    model = jn.Sequential([jn.Dense(128, "relu", input_dim=784), jn.Dense(10)])
+    model.compile("adam", "mse")
+    history = model.fit(x, np.eye(10)[y], verbose=0, validation_split=0.25, **where)
+    for leaf in jax.tree.leaves(model.state):
+        assert leaf.devices() == {jax.devices()[0]}, leaf.devices()
+    print(history.timing["threads"], *[w.tobytes().hex()[-60:] for w in
+        (model.get_weights()[0], np.float64(history.history["val_loss"]))])
+
+assert len(jax.devices()) == threads.number() == 4
+trained()
+with jax.default_device(jax.devices()[0]):
+    trained()
+"""
+
+
+def test_more_devices_than_cores_are_no_more_threads():
+    """A step takes a pool of its own, to the bits of JAX's."""
+    flags = "--xla_force_host_platform_device_count=4"
+    said = run("-c", MORE_DEVICES_THAN_CORES, XLA_FLAGS=flags, NPROC="2")
+    first, second = (line.split(" ") for line in said.splitlines())
+    assert (first[0], second[0]) == ("2", "4")
+    assert first[1:] == second[1:]

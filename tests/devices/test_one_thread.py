@@ -307,10 +307,10 @@ def test_a_thread_that_is_being_made_is_not_taken_for_all_there_are(monkeypatch)
     monkeypatch.setattr(threads.xla_client, "make_cpu_client", slowly)
     expected = threads.number()
     asking = threading.Thread(
-        target=lambda: (making.wait(), read.append(threads.number()))
+        target=lambda: (making.wait(), read.append(threads.number())), daemon=True
     )
     asking.start()
-    threads._new()
+    threads._new(1)
     asking.join()
     assert read == [expected]
     assert expected > 1
