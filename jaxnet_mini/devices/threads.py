@@ -65,6 +65,7 @@ _made: list[Any] = []
 _of_all_cores: dict[int, Any] = {}
 _taken: collections.Counter[int] = collections.Counter()
 _shared_out = 0
+_within = 0
 
 
 class Step(NamedTuple):
@@ -127,9 +128,10 @@ def number_of(device: Any) -> int | None:
 def fitting(step: Step, steps: float) -> Any:
     """Return a device of one thread where it is faster; None for JAX's own.
 
-    Of several calls of ``fit`` at a time, each in a thread of Python, each is given
-    one of its own, as long as there are cores. It is to be `given_back`. Where one is
-    not faster, and JAX has more threads than there are cores, the device has as many.
+    Of several calls of ``fit`` at a time, each in a thread of Python, each that begins
+    while another goes on is given a thread of its own, as long as there are cores. It
+    is to be `given_back`. Where one is not faster, and JAX has more threads than there
+    are cores, the device has as many.
 
     Args:
         step: what each step computes.
@@ -138,16 +140,34 @@ def fitting(step: Step, steps: float) -> Any:
     if not may_be_one(step) or not LEAST_SIZE <= max(step.sizes) <= MOST_SIZE:
         return None
     with _lock:
-        # What was once chosen stays: a device has compiled programs of its own.
-        if not _shared_out and step not in _known:
-            if steps * step.seconds < SECONDS:
-                return _of_all()
-            _known[step] = _one_is_faster(step)
-        if not (_has_bits_of_the_pool(step) if _shared_out else _known[step]):
+        is_long = steps * step.seconds >= SECONDS
+        if _shared_out or (is_long and _within > 1):
+            one = _has_bits_of_the_pool(step)
+        elif is_long or step in _known:
+            # What was once chosen stays: a device has compiled programs of its own.
+            if step not in _known:
+                _known[step] = _one_is_faster(step)
+            one = _known[step]
+        else:
+            one = False
+        if not one:
             return _of_all()
         index = min(range(max(1, _cores())), key=lambda index: _taken[index])
         _taken[index] += 1
         return of_one_thread(index)
+
+
+@contextlib.contextmanager
+def counted() -> Iterator[None]:
+    """Count a call of ``fit`` among those that go on at the same time."""
+    global _within
+    with _lock:
+        _within += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _within -= 1
 
 
 @contextlib.contextmanager

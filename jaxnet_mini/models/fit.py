@@ -42,6 +42,7 @@ from jaxnet_mini.models import save as saving
 from jaxnet_mini.models.held import Held, of
 
 
+@threads.counted()
 def fit(
     model: Any,
     data: FitData,

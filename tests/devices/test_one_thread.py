@@ -267,6 +267,37 @@ def test_fits_at_the_same_time_have_threads_of_their_own(choose):
     assert threads.fitting(STEP, 1.0) is threads.of_one_thread(0)
 
 
+def test_fits_that_begin_together_share_the_cores_out(choose):
+    """Even where one alone is faster on all of them."""
+    choose(False)
+    meet = threading.Barrier(2, timeout=60)
+
+    class Meeting(Callback):
+        def __init__(self):
+            self.met = False
+
+        def __getattribute__(self, name):
+            # What looks at callbacks first, before a place is chosen, waits here.
+            if not object.__getattribute__(self, "__dict__").get("met", True):
+                self.met = True
+                meet.wait()
+            return object.__getattribute__(self, name)
+
+    def trained(_):
+        model = made()
+        model.fit(X, Y, epochs=2, verbose=0, callbacks=[Meeting()])
+        return model
+
+    alone = made()
+    history = alone.fit(X, Y, epochs=2, verbose=0)
+    assert history.timing["threads"] == threads.number()
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(trained, range(2)))
+    for model in both:
+        assert model.history.timing["threads"] == 1
+        assert_trees_identical(model.params, alone.params)
+
+
 def test_numbers_in_lists_are_not_looked_through(choose):
     choose(True)
     history = made().fit(X.tolist(), Y.tolist(), verbose=0)
