@@ -272,7 +272,8 @@ def _new(count: int) -> Any:
         before = os.environ.get(NPROC)
         os.environ[NPROC] = str(count)
         try:
-            client: Any = xla_client.make_cpu_client()
+            # Of one device, whatever XLA_FLAGS say: a pool has a thread for each.
+            client: Any = xla_client.make_cpu_client(num_devices=1)
         finally:
             del os.environ[NPROC]
             if before is not None:

@@ -330,10 +330,10 @@ def test_a_thread_that_is_being_made_is_not_taken_for_all_there_are(monkeypatch)
     making, read = threading.Event(), []
     usual = threads.xla_client.make_cpu_client
 
-    def slowly():
+    def slowly(**options):
         making.set()
         asking.join(0.2)  # which waits for the variable to be as it was
-        return usual()
+        return usual(**options)
 
     monkeypatch.setattr(threads.xla_client, "make_cpu_client", slowly)
     expected = threads.number()
