@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import test_sweep
 from oracles import raises_text, unchecked_types
-from test_sweep import CALL, X, Y, model
+from test_sweep import CALL, X, Y
 
 import jaxnet_mini as jn
 from jaxnet_mini.callbacks import (
@@ -30,6 +31,11 @@ pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 SCHEDULED = jn.optimizers.Adam(optax.exponential_decay(0.1, 10, 0.9))
 LAYERS = [jn.Dense(3, "softmax")]
+
+
+def model(**settings):
+    """A model with Adam, whose numbers are asked for."""
+    return test_sweep.model(**{"optimizer": jn.optimizers.Adam()} | settings)
 
 
 @pytest.fixture(autouse=True)
@@ -130,8 +136,7 @@ def test_seeds_are_integers(value):
 )
 def test_numbers_lie_where_their_owner_takes_them(name, value, text):
     with raises_text(ArgumentError, f"space[{name!r}]: ", text, f", not {value!r}."):
-        template = model(optimizer=jn.optimizers.Adam())
-        jn.sweep(template, {name: [0.5, value]}, X, Y, **CALL)
+        jn.sweep(model(), {name: [0.5, value]}, X, Y, **CALL)
 
 
 @pytest.mark.parametrize(
