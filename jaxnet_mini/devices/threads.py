@@ -54,6 +54,10 @@ MOST_ROWS, LEAST_SIZE, MOST_SIZE = 512, 2**13, 2**27
 multiplications are never handed out (where Eigen's cost is below ``kStartupCycles``),
 and those of more are faster on the pool wherever its cores are."""
 
+MOMENT = 2e-3
+"""How long a fit that is called in a thread of Python's waits for others to begin, in
+seconds: the first of several would else take all cores, a moment before the second."""
+
 MUCH = 0.8
 """One thread is taken where it needs less than this share of the pool's time: between
 far cores it needs half, and where it does not, a wrong choice loses more than a right
@@ -139,8 +143,10 @@ def fitting(step: Step, steps: float) -> Any:
     """
     if not may_be_one(step) or not LEAST_SIZE <= max(step.sizes) <= MOST_SIZE:
         return None
+    is_long = steps * step.seconds >= SECONDS
+    if is_long and threading.current_thread() is not threading.main_thread():
+        time.sleep(MOMENT)
     with _lock:
-        is_long = steps * step.seconds >= SECONDS
         if _shared_out or (is_long and _within > 1):
             one = _has_bits_of_the_pool(step, of_one_thread())
         elif is_long or step in _known:

@@ -298,6 +298,17 @@ def test_fits_that_begin_together_share_the_cores_out(choose):
         assert_trees_identical(model.params, alone.params)
 
 
+def test_a_fit_in_a_thread_of_its_own_lets_others_begin(choose, monkeypatch):
+    choose(False)
+    waited = []
+    monkeypatch.setattr(threads.time, "sleep", waited.append)
+    threads.fitting(STEP, 1.0)
+    assert waited == []
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        pool.submit(threads.fitting, STEP, 1.0).result()
+    assert waited == [threads.MOMENT]
+
+
 def test_numbers_in_lists_are_not_looked_through(choose):
     choose(True)
     history = made().fit(X.tolist(), Y.tolist(), verbose=0)
