@@ -48,7 +48,12 @@ from stepping import (
 from jaxnet_mini.core.networks.serial import serial
 from jaxnet_mini.core.training.predict import predict
 from jaxnet_mini.core.training.rehearsal import rehearse
-from jaxnet_mini.core.training.state import Batch, TrainState, all_finite
+from jaxnet_mini.core.training.state import (
+    MOST_TOGETHER,
+    Batch,
+    TrainState,
+    all_finite,
+)
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import Variables
 from jaxnet_mini.data import Data, epoch_order
@@ -452,8 +457,10 @@ def test_a_loss_that_diverges_is_reported_where_numpy_sees_it():
 
 def test_all_finite_looks_at_all_leaves():
     whole = {"a": jnp.ones(3), "b": jnp.ones((2, 2)), "c": jnp.array(1), "d": None}
+    whole["large"] = jnp.ones((2, MOST_TOGETHER))
     assert bool(jax.jit(all_finite)(whole))
-    for name, broken in (("a", jnp.inf), ("b", jnp.nan), ("b", -jnp.inf)):
+    cases = ("a", jnp.inf), ("b", jnp.nan), ("b", -jnp.inf), ("large", jnp.nan)
+    for name, broken in cases:
         tree = whole | {name: whole[name].at[-1].set(broken)}
         assert not bool(jax.jit(all_finite)(tree)), name
     assert bool(all_finite({}))

@@ -47,13 +47,19 @@ class Batch(NamedTuple):
     mask: Array | None = None
 
 
+MOST_TOGETHER = 2**20
+"""Of more numbers an array is looked at by itself: it may be split over devices."""
+
+
 def all_finite(tree: Any) -> Bool[Array, ""]:
     """Return whether all numbers of a tree are finite."""
-    finite = [jnp.ravel(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]
+    finite = [jnp.isfinite(leaf) for leaf in jax.tree.leaves(tree)]
     if not finite:
         return jnp.array(True)
+    parts = [x if x.size <= MOST_TOGETHER else jnp.all(x) for x in finite]
     # In one vector, and kept so: each leaf by itself would be two or three kernels.
-    return jnp.all(jax.lax.optimization_barrier(jnp.concatenate(finite)))
+    together = jnp.concatenate([jnp.ravel(part) for part in parts])
+    return jnp.all(jax.lax.optimization_barrier(together))
 
 
 NO_ROW = -1
