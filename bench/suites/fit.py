@@ -5,7 +5,7 @@ first epoch of a turn is not counted, so that placing the data is left out. What
 progress bar costs is the median over turns of the ratio to the silent turn before.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -65,7 +65,7 @@ def measure(
     peers: Peers,
     key: str,
     task: Mapping[str, Any],
-    names: Iterable[str],
+    names: Collection[str],
     left_out: Mapping[str, str] = MappingProxyType({}),
     bar: str | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -116,7 +116,7 @@ def _cores() -> int:
     with _environment:  # which `_new` changes for a moment
         told = os.environ.get(NPROC, "")
     if re.fullmatch(r"\s*[+-]?\d+\s*", told):
-        return int(told)
+        return max(1, int(told))
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -158,7 +158,7 @@ def fitting(step: Step, steps: float) -> Any:
             one = False
         if not one:
             return _of_all(step)
-        index = min(range(max(1, _cores())), key=lambda index: _taken[index])
+        index = min(range(_cores()), key=lambda index: _taken[index])
         _taken[index] += 1
         return of_one_thread(index)
 
@@ -266,7 +266,7 @@ def _of_all(step: Step) -> Any:
     It is that where JAX has no more threads, and where the bits would be others.
     """
     cores = _cores()
-    if not 1 <= cores < (number() or 1):
+    if cores >= (number() or 1):
         return None
     if cores not in _of_all_cores:
         _of_all_cores[cores] = of_one_thread() if cores == 1 else _new(cores)

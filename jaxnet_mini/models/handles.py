@@ -80,7 +80,8 @@ class Handle:
         if name == "get_layer" and type(self.pure) in NETWORKS:
             return functools.partial(layer_of, self.layers, [*self.pure.names])
         if self.has_weights and not hasattr(type(self.pure), name):
-            looked = vars(self.pure).get("_looked")  # of a class in Keras's form
+            # Of a class in Keras's form; what has slots has no such dictionary.
+            looked = getattr(self.pure, "__dict__", {}).get("_looked")
             found = self.weight(looked.attributes.get(name, name) if looked else name)
             if found is not None:
                 return found

@@ -390,3 +390,27 @@ def grown(layer):
 def test_layers_called_by_themselves_begin_differently():
     one, other = Linear(3), Linear(3)
     assert not np.array_equal(one(X), other(X))
+
+
+def test_weights_are_got_in_the_order_in_which_they_are_set():
+    """Also in a model, and with a frozen weight between trained ones."""
+
+    class Between(jn.Layer):
+        def build(self, input_shape):
+            self.first = self.add_weight((2, 2), "ones", name="first")
+            self.still = self.add_weight((2, 2), "ones", trainable=False, name="still")
+            self.last = self.add_weight((2, 1), "ones", name="last")
+
+        def call(self, x):
+            return x @ self.first @ self.still @ self.last
+
+    layer = Between()
+    layer(X)
+    for _ in ("alone", "in a model"):
+        layer.set_weights([2 * array for array in layer.get_weights()])
+        model = jn.Sequential([jn.Input((2,)), layer])
+    expected = model.layers[0].get_weights()
+    for mine, one in zip(layer.get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(mine, one)
+    sums = X @ np.ones((2, 1))
+    np.testing.assert_allclose(layer(X), 4**3 * 2 * 2 * sums, rtol=1e-5)

@@ -3,6 +3,7 @@
 import copy
 import gc
 import weakref
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -80,6 +81,23 @@ def test_weights_of_its_own_would_be_constants_of_a_program():
     layer(X)
     with raises_text(LayerError, "a value without weights"):
         jax.jit(lambda x: layer(x))(X)
+
+
+class Named(NamedTuple):
+    """A layer that has slots in place of a dictionary."""
+
+    inner: Dense
+
+    def init(self, key, input_shape):
+        return self.inner.init(key, input_shape)
+
+    def apply(self, params, x, *, key=None, training=False):
+        return self.inner.apply(params, x)
+
+
+def test_a_layer_with_slots_gives_its_weights_in_a_model():
+    model = jn.Sequential([Input((2,)), Named(Dense(3))])
+    np.testing.assert_array_equal(model.layers[0].kernel, model.get_weights()[0])
 
 
 def test_one_that_draws_draws_anew():

@@ -97,11 +97,15 @@ class Alone:
 
     @property
     def weights(self) -> list[Any]:
-        """Those of its model, or else its own, the trained ones first.
+        """Those of its model in the order of that, or else its own, trained ones first.
 
         None before the first call and out of any model, as in Keras.
         """
-        return [*self.trainable_weights, *self.non_trainable_weights]
+        in_model = self._in_model()
+        if in_model is None:
+            return [*self.trainable_weights, *self.non_trainable_weights]
+        found: list[Any] = in_model.weights
+        return found
 
     @property
     def trainable_weights(self) -> list[Any]:
