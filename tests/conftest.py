@@ -20,6 +20,7 @@ os.environ["COLUMNS"] = "80"
 import hypothesis
 import jax
 import pytest
+from added_losses import forgetting_earlier_calls
 from first_weights import drawn_by_numpy
 
 # A program of its own, for an environment with atheris.
@@ -158,7 +159,8 @@ def keras_on_jax(*, own_draws: bool = False) -> Iterator[Any]:
         warnings.simplefilter("ignore")
         import keras
 
-        with contextlib.nullcontext() if own_draws else drawn_by_numpy():
+        draws = contextlib.nullcontext() if own_draws else drawn_by_numpy()
+        with draws, forgetting_earlier_calls(keras):
             yield keras
 
 
