@@ -29,7 +29,7 @@ from jaxnet_mini.core.training.sums import Sums
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.data.plan import Plan
-from jaxnet_mini.devices import processes, threads, transfers
+from jaxnet_mini.devices import pools, processes, transfers
 from jaxnet_mini.devices.placement import at_home
 from jaxnet_mini.errors import FileError, JaxnetError, short, shortened
 from jaxnet_mini.files import safetensors, train_state
@@ -242,7 +242,7 @@ class KeptRun:
             sums = at_home(point.sums)
             arrays |= zip(SUMS, (sums.total, sums.lost), strict=True)
         about = {
-            "threads": threads.number(),
+            "threads": pools.number(),
             "seed": list(self.plan.seed),
             "epoch": point.epoch,
             "step": point.step,
@@ -319,7 +319,7 @@ def _sums(arrays: dict[str, Any], trainer: Trainer) -> Sums:
 
 def _compare_threads(there: int | None, source: str) -> None:
     """Warn where the run was computed by another number of threads."""
-    here = threads.number()
+    here = pools.number()
     if None not in (there, here) and there != here:
         notices.warn(
             f"the run in {source} goes on with {here} threads, and had {there}: the "

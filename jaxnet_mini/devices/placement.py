@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from jaxnet_mini.core.training.state import NO_ROW
 from jaxnet_mini.core.types import is_key
-from jaxnet_mini.devices import processes, threads
+from jaxnet_mini.devices import pools, processes, threads
+from jaxnet_mini.devices.products import Step
 from jaxnet_mini.errors import ArgumentError
 
 T = TypeVar("T")
@@ -60,7 +61,7 @@ class Placement:
     @property
     def threads(self) -> int | None:
         """How many threads compute steps of training; None elsewhere than on a CPU."""
-        return threads.number_of(self.device)
+        return pools.number_of(self.device)
 
     @property
     def note(self) -> str:
@@ -68,7 +69,7 @@ class Placement:
         if self.device is None:
             return ""
         if self.threads == 1:
-            return f" for one thread, which is faster here than {threads.number()}"
+            return f" for one thread, which is faster here than {pools.number()}"
         return f" for {self.threads} threads, as many as there are cores"
 
     @property
@@ -216,7 +217,7 @@ def _from_elsewhere(leaf: Any) -> Any:
 
     It is as free to go with others as any that nobody has placed.
     """
-    if threads.own_of(leaf) is None:
+    if pools.own_of(leaf) is None:
         return leaf
     if is_key(leaf):
         kind = jax.random.key_impl(leaf)
@@ -291,7 +292,7 @@ def of(mesh: Any, rule: Any = None, lying: Any = None) -> Placement:
     return Placement(found, rule)
 
 
-def for_steps(place: Placement, step: threads.Step, steps: float) -> Placement:
+def for_steps(place: Placement, step: Step, steps: float) -> Placement:
     """Return where steps of training are computed fastest, if nobody said where.
 
     Args:
@@ -306,7 +307,7 @@ def for_steps(place: Placement, step: threads.Step, steps: float) -> Placement:
     return dataclasses.replace(place, device=threads.fitting(step, steps))
 
 
-def _pays_to_split(step: threads.Step) -> bool:
+def _pays_to_split(step: Step) -> bool:
     """Tell whether devices compute a step sooner together than one alone.
 
     Those of one CPU share its cores, which one device takes as well.

@@ -20,7 +20,7 @@ from jaxnet_mini.core.training import epochs as several_epochs
 from jaxnet_mini.core.training import predict as predictions
 from jaxnet_mini.core.training import start
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.devices import forks, memory, threads, transfers, uncompiled
+from jaxnet_mini.devices import forks, memory, pools, transfers, uncompiled
 
 FAST = {"xla_cpu_prefer_vector_width": 512}
 """On a CPU, for training: vectors of AVX-512's full width, where the compiler by itself
@@ -155,7 +155,7 @@ class Program:
         constants = tuple(arguments[index] for index in self._static)
         leaves, structure = jax.tree.flatten(self._variables(arguments))
         shapes = tuple(
-            (np.shape(leaf), getattr(leaf, "dtype", type(leaf)), threads.own_of(leaf))
+            (np.shape(leaf), getattr(leaf, "dtype", type(leaf)), pools.own_of(leaf))
             for leaf in leaves
         )
         key = (constants, structure, shapes, default_generator())

@@ -11,7 +11,7 @@ from jaxnet_mini.data import fit_arguments
 from jaxnet_mini.data.fit_arguments import FitSchedule
 from jaxnet_mini.devices import placement
 from jaxnet_mini.devices.placement import Placement
-from jaxnet_mini.devices.threads import Step
+from jaxnet_mini.devices.products import Step
 
 
 def choose_place(

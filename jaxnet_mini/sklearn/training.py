@@ -20,7 +20,7 @@ from jaxnet_mini.core.transformations import init
 from jaxnet_mini.data import epoch_order, resident
 from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.devices import forks, programs, threads, transfers
-from jaxnet_mini.devices.threads import Step
+from jaxnet_mini.devices.products import Step
 from jaxnet_mini.loops.feed import Piece
 from jaxnet_mini.loops.steps import QUIET_SECONDS, Pace, run_steps
 from jaxnet_mini.sklearn.ridge import Ridge

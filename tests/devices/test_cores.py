@@ -21,7 +21,7 @@ PROGRAM = """
 import collections, hashlib, json, os, pathlib
 import jax, numpy as np
 import jaxnet_mini as jn
-from jaxnet_mini.devices import threads
+from jaxnet_mini.devices import pools
 
 def bits(hidden, batch, features):
     rng = np.random.default_rng(0)
@@ -38,7 +38,7 @@ def told():
     tasks = pathlib.Path("/proc/self/task").iterdir()
     named = [(task / "comm").read_text() for task in tasks]
     pool = sum(name.startswith("tf_XLAEigen") for name in named)
-    return [small, large, threads.number(), pool]
+    return [small, large, pools.number(), pool]
 
 def forked(number, cores):
     # From a process that has started nothing.
@@ -108,9 +108,9 @@ def test_the_advice_works_and_a_run_that_kept_no_number_goes_on(tmp_path, monkey
 MORE_DEVICES_THAN_CORES = """
 import pathlib
 import jax, numpy as np, jaxnet_mini as jn
-from jaxnet_mini.devices import threads
+from jaxnet_mini.devices import pools, products
 
-def pools():
+def threads_of_pools():
     tasks = pathlib.Path("/proc/self/task").iterdir()
     return sum((t / "comm").read_text().startswith("tf_XLAEigen") for t in tasks)
 
@@ -128,14 +128,14 @@ def trained():
     print(history.timing["threads"], *[w.tobytes().hex()[-60:] for w in
         (model.get_weights()[0], np.float64(history.history["val_loss"]))])
 
-assert len(jax.devices()) == threads.number() == 4
+assert len(jax.devices()) == pools.number() == 4
 trained()
 with jax.default_device(jax.devices()[0]):
     trained()
-step = threads.Step(32, ((784, 128), (128, 10)))
-print(threads._has_bits_of_the_pool(step, threads._of_all_cores[2]))
+step = products.Step(32, ((784, 128), (128, 10)))
+print(products.has_bits_of_the_pool(step, pools._of_cores[2]))
 # JAX 0.7 gives its threads no names.
-assert pools() in (4 + 2, 0), pools()
+assert threads_of_pools() in (4 + 2, 0), threads_of_pools()
 """
 
 

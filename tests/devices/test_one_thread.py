@@ -16,9 +16,9 @@ from oracles import assert_trees_identical
 
 import jaxnet_mini as jn
 from jaxnet_mini.callbacks import Callback, TerminateOnNaN
-from jaxnet_mini.devices import placement, threads
+from jaxnet_mini.devices import placement, pools, products, threads
 from jaxnet_mini.devices.placement import Placement
-from jaxnet_mini.devices.threads import Step
+from jaxnet_mini.devices.products import Step
 from jaxnet_mini.errors import NonFiniteError
 
 pytestmark = several_cores
@@ -37,7 +37,7 @@ def choose(monkeypatch):
         monkeypatch.setattr(threads, "SECONDS", 0.0)
         monkeypatch.setattr(threads, "_known", {})
         monkeypatch.setattr(threads, "_taken", collections.Counter())
-        monkeypatch.setattr(threads, "_one_is_faster", lambda step: one)
+        monkeypatch.setattr(threads, "one_thread_is_faster", lambda step, pool: one)
 
     return chosen
 
@@ -80,7 +80,7 @@ def test_one_thread_ends_with_the_bits_of_the_pool(choose, way):
         choose(one)
         model = made()
         history = WAYS[way](model)
-        assert history.timing["threads"] == (1 if one else threads.number())
+        assert history.timing["threads"] == (1 if one else pools.number())
         ends.append((model.state, history.history))
     (pool, logs), (one, own_logs) = ends
     assert_trees_identical(pool, one)
@@ -94,7 +94,7 @@ def test_a_callback_sees_weights_that_go_with_other_arrays(choose):
     class Looks(Callback):
         def on_epoch_end(self, epoch, logs=None):
             kernel = jax.tree.leaves(self.model.params)[-1]
-            where.append(threads.own_of(kernel))
+            where.append(pools.own_of(kernel))
             sums.append(float(jnp.sum(kernel * jnp.ones(kernel.shape))))
             self.model.predict(X[:3], verbose=0)
             self.model.evaluate(X, Y, verbose=0)
@@ -155,7 +155,7 @@ def test_a_kept_run_goes_on_in_the_other_way(choose, tmp_path):
 def test_who_says_where_is_asked_nothing(choose, monkeypatch):
     choose(True)
     history = made().fit(X, Y, verbose=0, mesh=jax.make_mesh((1,), ("data",)))
-    assert history.timing["threads"] == threads.number()
+    assert history.timing["threads"] == pools.number()
     with jax.default_device(jax.devices()[0]):
         assert threads.fitting(STEP, 1.0) is None
 
@@ -164,12 +164,12 @@ def test_a_short_fit_is_not_worth_a_choice_unless_it_was_made(choose, monkeypatc
     choose(True)
     monkeypatch.setattr(threads, "SECONDS", 1.0)
     assert threads.fitting(STEP, 1.0) is None
-    device = threads.of_one_thread()
+    device = pools.of_one_thread()
     for steps in (1e9, 1.0):
         with threads.given_back(threads.fitting(STEP, steps)):
             assert threads._taken[0] == 1
         assert not threads._taken[0]
-    assert threads.own_of(jax.device_put(X, device)) is device
+    assert pools.own_of(jax.device_put(X, device)) is device
     assert threads.fitting(STEP._replace(rows=513), 1e9) is None
     # Batches without an end are no reason to time what is never handed out.
     assert threads.fitting(Step(31, ((16, 16), (8, 8))), 1e18) is None
@@ -184,7 +184,7 @@ def differs(step):
         for size in (inputs, outputs)
     ]
     product = jax.jit(lambda x, y: x.T @ y)
-    devices = jax.devices()[0], threads.of_one_thread()
+    devices = jax.devices()[0], pools.of_one_thread()
     results = [np.asarray(product(*jax.device_put(arrays, d))) for d in devices]
     return not np.array_equal(*results)
 
@@ -197,29 +197,29 @@ def test_a_step_whose_bits_depend_on_threads_takes_the_pool(monkeypatch):
         Step(1024, ((512, 512),)),
     ]
     step = next(filter(differs, steps))
-    monkeypatch.setattr(threads, "_seconds", lambda *way: pytest.fail("timed"))
-    assert not threads._one_is_faster(step)
+    monkeypatch.setattr(products, "_seconds", lambda *way: pytest.fail("timed"))
+    assert not products.one_thread_is_faster(step, None)
 
 
 def test_one_thread_is_taken_where_it_is_faster_by_far(monkeypatch):
     for pool, one in ((1.0, 2.2), (1.0, 0.9), (2.2, 1.0)):
         ways = iter([pool, one] * 16)
-        monkeypatch.setattr(threads, "_seconds", lambda *way, ways=ways: next(ways))
-        assert threads._one_is_faster(STEP) == (pool == 2.2)
+        monkeypatch.setattr(products, "_seconds", lambda *way, ways=ways: next(ways))
+        assert products.one_thread_is_faster(STEP, None) == (pool == 2.2)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
 def test_one_thread_is_one(monkeypatch):
     monkeypatch.setenv("NPROC", "61")
-    monkeypatch.setattr(threads, "_made", [])
+    monkeypatch.setattr(pools, "_of_one", [])
     before = pool_size()
     if not before:
         pytest.skip("this version of JAX gives its threads no names")
-    device = threads.of_one_thread()
+    device = pools.of_one_thread()
     assert pool_size() - before == 1
     assert os.environ["NPROC"] == "61"
-    assert threads.own_of(jax.device_put(X, device)) is device
-    assert threads.own_of(jax.device_put(X)) is None
+    assert pools.own_of(jax.device_put(X, device)) is device
+    assert pools.own_of(jax.device_put(X)) is None
 
 
 def pool_size():
@@ -249,7 +249,7 @@ def test_fits_at_the_same_time_have_threads_of_their_own(choose):
         def look(epoch, logs):
             if not met:
                 meet.wait()  # both are within
-            met.append(threads.own_of(jax.tree.leaves(model.params)[0]))
+            met.append(pools.own_of(jax.tree.leaves(model.params)[0]))
 
         look = jn.callbacks.LambdaCallback(on_epoch_end=look)
         model.fit(X, Y, epochs=2, verbose=0, callbacks=look)
@@ -260,11 +260,11 @@ def test_fits_at_the_same_time_have_threads_of_their_own(choose):
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         both = list(pool.map(trained, range(2)))
     devices = {device for _, met in both for device in met}
-    assert devices == {threads.of_one_thread(0), threads.of_one_thread(1)}
+    assert devices == {pools.of_one_thread(0), pools.of_one_thread(1)}
     for model, _ in both:
         assert_trees_identical(model.params, alone.params)
     # Afterwards the first is free again.
-    assert threads.fitting(STEP, 1.0) is threads.of_one_thread(0)
+    assert threads.fitting(STEP, 1.0) is pools.of_one_thread(0)
 
 
 def test_fits_that_begin_together_share_the_cores_out(choose):
@@ -290,7 +290,7 @@ def test_fits_that_begin_together_share_the_cores_out(choose):
 
     alone = made()
     history = alone.fit(X, Y, epochs=2, verbose=0)
-    assert history.timing["threads"] == threads.number()
+    assert history.timing["threads"] == pools.number()
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         both = list(pool.map(trained, range(2)))
     for model in both:
@@ -312,7 +312,7 @@ def test_a_fit_in_a_thread_of_its_own_lets_others_begin(choose, monkeypatch):
 def test_numbers_in_lists_are_not_looked_through(choose):
     choose(True)
     history = made().fit(X.tolist(), Y.tolist(), verbose=0)
-    assert history.timing["threads"] == threads.number()
+    assert history.timing["threads"] == pools.number()
 
 
 def test_without_a_choice_nothing_is_moved():
@@ -329,9 +329,9 @@ def test_the_smallest_products_are_timed_for_as_short_as_others(monkeypatch):
         counts.append(int(count))
         return 1.0
 
-    monkeypatch.setattr(threads, "_seconds", timed)
-    threads._one_is_faster(Step(4, ((3, 1),)))
-    threads._one_is_faster(STEP)
+    monkeypatch.setattr(products, "_seconds", timed)
+    products.one_thread_is_faster(Step(4, ((3, 1),)), None)
+    products.one_thread_is_faster(STEP, None)
     assert len(counts) == 64
     assert max(counts) <= 1000
 
@@ -339,20 +339,20 @@ def test_the_smallest_products_are_timed_for_as_short_as_others(monkeypatch):
 def test_a_thread_that_is_being_made_is_not_taken_for_all_there_are(monkeypatch):
     """XLA is told its number by an environment variable, which others read too."""
     making, read = threading.Event(), []
-    usual = threads.xla_client.make_cpu_client
+    usual = pools.xla_client.make_cpu_client
 
     def slowly(**options):
         making.set()
         asking.join(0.2)  # which waits for the variable to be as it was
         return usual(**options)
 
-    monkeypatch.setattr(threads.xla_client, "make_cpu_client", slowly)
-    expected = threads.number()
+    monkeypatch.setattr(pools.xla_client, "make_cpu_client", slowly)
+    expected = pools.number()
     asking = threading.Thread(
-        target=lambda: (making.wait(), read.append(threads.number())), daemon=True
+        target=lambda: (making.wait(), read.append(pools.number())), daemon=True
     )
     asking.start()
-    threads._new(1)
+    pools._new(1)
     asking.join()
     assert read == [expected]
     assert expected > 1

@@ -16,7 +16,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from jaxnet_mini.devices import threads
+from jaxnet_mini.devices import pools, threads
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.sklearn import DenseClassifier, DenseRegressor, SweepSearchCV, training
 
@@ -94,10 +94,10 @@ def test_what_is_found_is_what_grid_search_finds(name, where):
     ours = SweepSearchCV(net, GRID, **call).fit(X, y, **fit)
     assert_same(ours, theirs)
     assert len(where) == 3 * 4 + 1
-    if (threads.number() or 1) > 1:
+    if (pools.number() or 1) > 1:
         assert len({thread for thread, _ in where[:-1]}) > 1
         assert {device for _, device in where} == {
-            threads.of_one_thread(index) for index in range(threads.number())
+            pools.of_one_thread(index) for index in range(pools.number())
         }
 
 

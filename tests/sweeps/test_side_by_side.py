@@ -14,8 +14,8 @@ from oracles import assert_trees_identical
 
 import jaxnet_mini as jn
 from jaxnet_mini.callbacks import EarlyStopping
-from jaxnet_mini.devices import threads
-from jaxnet_mini.devices.threads import Step
+from jaxnet_mini.devices import pools, threads
+from jaxnet_mini.devices.products import Step
 from jaxnet_mini.loops import epochs
 
 pytestmark = [several_cores, pytest.mark.usefixtures("quick_compilation")]
@@ -71,7 +71,7 @@ def test_they_are_the_same_as_one_after_another(where, monkeypatch):
     result = swept(callbacks=stopping)
     devices = {device for _, device in where}
     assert len(where) == 6
-    assert devices == {threads.of_one_thread(i) for i in range(threads.number())}
+    assert devices == {pools.of_one_thread(i) for i in range(pools.number())}
     assert len({thread for thread, _ in where}) == len(devices)
     assert any(member.note for member in result), "no member turned NaN"
     where.clear()
@@ -79,7 +79,7 @@ def test_they_are_the_same_as_one_after_another(where, monkeypatch):
     assert {device for _, device in where} == {None}
     for member in result:
         for leaf in jax.tree.leaves(member.model.state):
-            assert threads.own_of(leaf) is None
+            assert pools.own_of(leaf) is None
 
 
 def test_callbacks_of_a_user_are_called_in_one_thread(where):
@@ -98,7 +98,7 @@ def test_examples_are_not_copied_for_each_core():
     prepared, examples = [], np.ones((64, 1000), np.float32)
     home = jax.device_put(examples)
     for index in range(2):
-        own = jax.device_put(np.asarray(home), threads.of_one_thread(index))
+        own = jax.device_put(np.asarray(home), pools.of_one_thread(index))
         prepared.append(own.unsafe_buffer_pointer())
     assert set(prepared) == {home.unsafe_buffer_pointer()}
 
@@ -136,7 +136,7 @@ def test_ctrl_c_ends_all(where, monkeypatch):
             swept(epochs=50)
     finally:
         signal.signal(signal.SIGINT, before)
-    assert len(ended) <= threads.number()
+    assert len(ended) <= pools.number()
     assert all(count < 50 for count in ended)
 
 
@@ -147,11 +147,11 @@ def test_it_is_not_worth_while_for_little_nor_where_bits_would_differ(monkeypatc
     assert threads.side_by_side(step, 1, 1e9) == []
     assert threads.side_by_side(Step(513, step.kernels), 8, 1e9) == []
     assert threads.side_by_side(Step(32, ()), 8, 1e9) == []
-    monkeypatch.setattr(threads, "_has_bits_of_the_pool", lambda step, device: False)
+    monkeypatch.setattr(threads, "has_bits_of_the_pool", lambda step, device: False)
     assert threads.side_by_side(step, 8, 1e9) == []
 
 
 def test_the_bar_says_how_many_at_a_time(where, capsys):
     swept(verbose=2, epochs=1)
-    told = f"6 members train {threads.number()} at a time, one on each core."
+    told = f"6 members train {pools.number()} at a time, one on each core."
     assert told in capsys.readouterr().out
