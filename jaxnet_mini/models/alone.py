@@ -9,7 +9,7 @@ from typing import Any
 import jax
 
 from jaxnet_mini.core import random
-from jaxnet_mini.core.layers import base
+from jaxnet_mini.core.layers import by_itself
 from jaxnet_mini.core.types import Layer
 from jaxnet_mini.errors import LayerError, StateError
 from jaxnet_mini.models import places
@@ -54,4 +54,4 @@ def handle(layer: Layer, input_shape: Any = None) -> Handle:
     )
 
 
-base.ALONE.append(handle)
+by_itself.HANDLE.append(handle)

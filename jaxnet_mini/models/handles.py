@@ -18,7 +18,7 @@ from jaxnet_mini.base.arguments import (
 from jaxnet_mini.base.policies import DTypePolicy
 from jaxnet_mini.core import symbols
 from jaxnet_mini.core.layers import Input, Normalization
-from jaxnet_mini.core.layers.base import OF_A_MODEL
+from jaxnet_mini.core.layers.by_itself import OF_A_MODEL
 from jaxnet_mini.core.networks import protocol, sources
 from jaxnet_mini.core.networks.graph import NETWORKS
 from jaxnet_mini.core.networks.outline import LayerOutline

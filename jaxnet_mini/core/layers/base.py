@@ -1,9 +1,7 @@
-"""What all layers share: shapes that are checked, names, penalties."""
+"""What all layers share: shapes that are checked, names, fields that are parameters."""
 
 import dataclasses
-import functools
 import re
-from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 import jax
@@ -11,15 +9,17 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.absent import attributes
-from jaxnet_mini.base.arguments import check_positive, check_training
+from jaxnet_mini.base.arguments import check_positive
 from jaxnet_mini.base.policies import check_policy
 from jaxnet_mini.base.text import as_call
-from jaxnet_mini.core import constraints, initializers, random, regularizers, symbols
+from jaxnet_mini.core import initializers
 from jaxnet_mini.core.fields import Checked, Flag, Newer, WithConfig, check_fields
 from jaxnet_mini.core.layers import called
+from jaxnet_mini.core.layers.by_itself import ByItself
+from jaxnet_mini.core.layers.penalties import constrained, total_penalty
 from jaxnet_mini.core.types import Params, RandomKey, Shape, check_shape
 from jaxnet_mini.core.values import Value, refuse_fields
-from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError, StateError, short
+from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 
 
 def _check_shape(argument: str, value: Any) -> Shape:
@@ -68,53 +68,8 @@ def check_name(argument: str, value: Any) -> str:
     return value
 
 
-def total_penalty(
-    params: Params, wanted: Mapping[str, regularizers.Named]
-) -> Array | float:
-    """Return the sum of what regularizers give for parameters of the same names."""
-    total: Array | float = 0.0
-    for name, regularizer in wanted.items():
-        if regularizer is not None and name in params:
-            total = total + regularizers.penalty(regularizer, params[name])
-    return total
-
-
-def constrained(params: Params, wanted: Mapping[str, constraints.Named]) -> Params:
-    """Return parameters, those of the names in ``wanted`` brought back by constraints.
-
-    Raises:
-        ShapeError: a constraint returns another shape or dtype.
-    """
-    found = {}
-    for name, constraint in wanted.items():
-        bring_back = constraints.get(constraint)
-        if bring_back is not None and name in params:
-            before, after = params[name], bring_back(params[name])
-            kind = [getattr(after, n, None) for n in ("dtype", "shape")]
-            if kind != [before.dtype, before.shape]:
-                made = f"{kind[0]}{kind[1]}" if kind[0] else short(after)
-                raise ShapeError(
-                    f"the constraint {constraint!r} made {made} of "
-                    f"{name}, {before.dtype}{before.shape}: it must keep both."
-                )
-            found[name] = after
-    return params | found if found else params
-
-
-ALONE: list[Any] = []
-"""What finds the model in which a layer has weights: `jaxnet_mini.models.alone`, which
-needs layers and puts itself here."""
-
-_LISTS = {"weights", "trainable_weights", "non_trainable_weights"}
-_LISTS |= {"variables", "trainable_variables", "non_trainable_variables"}
-OF_A_MODEL = _LISTS | {"get_weights", "set_weights", "count_params", "input", "output"}
-OF_A_MODEL |= {"kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance"}
-OF_A_MODEL |= {"embeddings"}
-"""What a layer has in a model alone."""
-
-
 @dataclasses.dataclass(frozen=True, repr=False)
-class Base(WithConfig, Value):
+class Base(ByItself, WithConfig, Value):
     """What all layers here share: a declared input shape, a name, a short ``repr``.
 
     On its own it passes its input on and has no parameters. A layer of a user's own is
@@ -185,100 +140,6 @@ class Base(WithConfig, Value):
     @property
     def _policy(self) -> str | None:
         return self.dtype
-
-    def __call__(
-        self, x: Any = None, *more: Any, training: bool | None = None, **named: Any
-    ) -> Any:
-        """Return what stands for the outputs, in a model that is being written.
-
-        It takes arrays too. A layer with weights then stands in a model of its own, or
-        in the one that has it, and any other that it is put into shares them.
-
-        Args:
-            x: an `Input`, what another layer's call returned, or a list of such.
-            more: nothing else.
-            training: whether the layer acts as in training, whatever is said of the
-                model; None for what is said there.
-            named: nothing else.
-
-        Raises:
-            LayerError: it is called with anything else.
-            ShapeError: it cannot take what comes to it.
-
-        >>> from jaxnet_mini.layers import Dense, Input, Rescaling
-        >>> Dense(3)(Input((2,))).shape
-        (None, 3)
-        >>> Rescaling(0.5)(jnp.array([[4.0]]))
-        Array([[2.]], dtype=float32)
-        """
-        if symbols.is_symbolic(x) and not (more or named):
-            return symbols.called(self, x, training)
-        if symbols.is_symbolic(x):
-            raise LayerError(
-                f"{self!r} is called with more than its inputs, "
-                f"{', '.join([*map(repr, more), *named])}: call it with these alone, "
-                "several in a list, and with training=True or False."
-            )
-        if not (more or named):
-            training = check_training(training)
-            x = jax.tree.map(jnp.asarray, symbols.arrays_in(self, x))
-            given = jax.tree.leaves(x)
-            shape = jax.tree.map(lambda one: one.shape[1:], x)
-            params = self._shapes(shape)
-            if not jax.tree.leaves(params):
-                return self._alone(params, x, bool(training))
-            if not any(isinstance(one, jax.core.Tracer) for one in given):
-                return ALONE[0](self, shape)(x, training)
-        raise LayerError(
-            f"{self!r} is called, and a layer here is a value without weights: stack "
-            "layers, model = Sequential([Input((4,)), Dense(8), ...]), and call "
-            "model(x); or net = jn.serial(Dense(8), ...), output_shape, params = "
-            "net.init(key, (4,)) and net.apply(params, x)."
-        )
-
-    def build(self, input_shape: Any) -> None:
-        """Have weights, in a model of its own, before the first call.
-
-        Args:
-            input_shape: with the batch axis, ``(None, 4)``.
-
-        >>> from jaxnet_mini.layers import Dense
-        >>> layer = Dense(3)
-        >>> layer.build((None, 4))
-        >>> layer.kernel.shape, len(layer.weights)
-        ((4, 3), 2)
-        """
-        ALONE[0](self, check_shape(tuple(input_shape)[1:], "input_shape"))
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in OF_A_MODEL:
-            kind = type(self).__name__
-            raise AttributeError(f"{kind!r} object has no attribute {name!r}")
-        try:
-            return getattr(ALONE[0](self), name)
-        except StateError as error:
-            if name in _LISTS:
-                return []  # as in Keras, before there are any
-            raise AttributeError(f"{name}: {error}", name=name) from None
-        except LayerError as error:
-            raise AttributeError(f"{name}: {error}", name=name) from None
-
-    @functools.cached_property
-    def _own_model(self) -> Any:  # passed over by what compares layers
-        """The model that it stands in by itself."""
-        return None
-
-    def _shapes(self, input_shape: Any) -> Params:
-        """Return the parameters for inputs of a shape, without their numbers."""
-        found: list[Params] = []
-        key = jax.random.key(0)
-        jax.eval_shape(lambda: found.append(self.init(key, input_shape)[1]))
-        return found[0]
-
-    def _alone(self, params: Params, x: Any, training: bool) -> Any:
-        """Return the outputs of a layer without weights, called by itself."""
-        key = random.next_key() if training else None
-        return self.apply(params, x, key=key, training=training)
 
     def check(self, input_shape: Any) -> None:
         """Raise a ShapeError where ``input_shape`` is not what was declared."""

@@ -17,7 +17,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from jaxnet_mini.core import random, symbols
-from jaxnet_mini.core.layers import base
+from jaxnet_mini.core.layers import by_itself
 from jaxnet_mini.core.networks import added, protocol, sources
 from jaxnet_mini.core.types import Layer, Variables
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError, StateError
@@ -90,7 +90,7 @@ class Alone:
         """
         layer: Any = self
         try:
-            found = base.ALONE[0](layer)
+            found = by_itself.HANDLE[0](layer)
         except StateError:
             return None
         return found if found.has_weights else None

@@ -17,12 +17,8 @@ from jaxnet_mini.base.arguments import check_flag, check_positive
 from jaxnet_mini.base.policies import COMPUTE_DTYPES, check_policy
 from jaxnet_mini.core import inspection, regularizers
 from jaxnet_mini.core.inspection import Configured
-from jaxnet_mini.core.layers.base import (
-    check_name,
-    constrained,
-    remembers,
-    total_penalty,
-)
+from jaxnet_mini.core.layers.base import check_name, remembers
+from jaxnet_mini.core.layers.penalties import constrained, total_penalty
 from jaxnet_mini.core.networks import added, alone, calls, holding, protocol
 from jaxnet_mini.core.networks.alone import Alone
 from jaxnet_mini.core.networks.running import Running
