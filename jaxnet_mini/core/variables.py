@@ -108,7 +108,7 @@ def spec_of(
     return Spec(chosen, known, kind, initializer, *kept, trainable)
 
 
-class Standing:
+class ValueLike:
     """What stands for its ``value`` in what NumPy, ``jax.numpy`` and operators do."""
 
     @property
@@ -154,7 +154,7 @@ class Standing:
         return float(self.value)
 
 
-class Variable(Standing):
+class Variable(ValueLike):
     """A variable, as its object sees it: an array that can be assigned to.
 
     Args:
@@ -226,7 +226,7 @@ class Variable(Standing):
 
 def plain(value: Any) -> Any:
     """Return the value of a variable, and all else as it is."""
-    return value.value if isinstance(value, Standing) else value
+    return value.value if isinstance(value, ValueLike) else value
 
 
 def _operators() -> None:
@@ -237,10 +237,10 @@ def _operators() -> None:
         return lambda self, other: apply(plain(other), self.value)
 
     for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"):
-        setattr(Standing, f"__{name}__", forwards(getattr(operator, name)))
-        setattr(Standing, f"__r{name}__", backwards(getattr(operator, name)))
+        setattr(ValueLike, f"__{name}__", forwards(getattr(operator, name)))
+        setattr(ValueLike, f"__r{name}__", backwards(getattr(operator, name)))
     for name in ("lt", "le", "gt", "ge"):
-        setattr(Standing, f"__{name}__", forwards(getattr(operator, name)))
+        setattr(ValueLike, f"__{name}__", forwards(getattr(operator, name)))
 
 
 _operators()

@@ -9,7 +9,7 @@ from jaxnet_mini.data.iterables import Batches, Triple
 from jaxnet_mini.errors import DataError, JaxnetError
 
 
-class Checked:
+class CheckedBatches:
     """Batches that are checked as they come, all like the first.
 
     Args:

@@ -20,7 +20,7 @@ from jaxnet_mini.data.casting import (
     fill,
     row_bytes,
 )
-from jaxnet_mini.data.checked_batches import Checked, grown
+from jaxnet_mini.data.checked_batches import CheckedBatches, grown
 from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.data.epoch_order import rounded_steps, steps_for
 
@@ -41,7 +41,7 @@ class BatchStacks:
         first: the first batch.
     """
 
-    def __init__(self, checked: Checked) -> None:
+    def __init__(self, checked: CheckedBatches) -> None:
         self._checked = checked
         self._buffers = Buffers()
         self.first = checked.first

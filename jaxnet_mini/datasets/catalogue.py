@@ -46,7 +46,7 @@ class DataFile:
 
 
 @dataclass(frozen=True)
-class Part:
+class Alternatives:
     """What can be read from any one of some files.
 
     Attributes:
@@ -62,7 +62,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class DataArray(Part):
+class DataArray(Alternatives):
     """One array of uint8.
 
     Attributes:
@@ -88,7 +88,7 @@ class DataSet:
     title: str
     folders: tuple[str, ...]
     mirrors: tuple[str, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[Alternatives, ...]
     installed: tuple[str, ...] = ()
 
 
@@ -170,5 +170,5 @@ def of_keras(title: str, name: str, size: int, digest: str) -> DataSet:
         title=title,
         folders=tuple(dict.fromkeys((folder.replace("_", "-"), folder))),
         mirrors=(KERAS_MIRROR,),
-        parts=(Part((DataFile(name, size, digest),)),),
+        parts=(Alternatives((DataFile(name, size, digest),)),),
     )

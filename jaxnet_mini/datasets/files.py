@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from jaxnet_mini.base import cache_folder
 from jaxnet_mini.datasets import idx
-from jaxnet_mini.datasets.catalogue import DataArray, DataFile, DataSet, Part
+from jaxnet_mini.datasets.catalogue import Alternatives, DataArray, DataFile, DataSet
 from jaxnet_mini.errors import DataError, DownloadError
 
 VARIABLE = "JAXNET_MINI_DATA"
@@ -34,7 +34,7 @@ PATIENCE = 30.0
 
 
 @dataclass(frozen=True)
-class Place:
+class SearchFolder:
     """A folder to search.
 
     Attributes:
@@ -119,7 +119,7 @@ def _folder(data_set: DataSet, path: str | os.PathLike[str] | None) -> Path | No
 
 
 def _load_from(folder: Path, data_set: DataSet) -> tuple[Found, ...]:
-    place = Place(folder, "path", named=True)
+    place = SearchFolder(folder, "path", named=True)
     searches = [_search(data_set, part, (place,)) for part in data_set.parts]
     found = tuple(search.found for search in searches if search.found is not None)
     if len(found) == len(searches):
@@ -137,7 +137,7 @@ def _load_from(folder: Path, data_set: DataSet) -> tuple[Found, ...]:
     )
 
 
-def _find_or_download(data_set: DataSet, part: Part, patience: float) -> Found:
+def _find_or_download(data_set: DataSet, part: Alternatives, patience: float) -> Found:
     search = _search(data_set, part, _places(data_set))
     if search.found is not None:
         return search.found
@@ -163,21 +163,23 @@ def _find_or_download(data_set: DataSet, part: Part, patience: float) -> Found:
     return again.found
 
 
-def _places(data_set: DataSet) -> Iterator[Place]:
+def _places(data_set: DataSet) -> Iterator[SearchFolder]:
     if variable := os.environ.get(VARIABLE):
-        yield Place(Path(variable).expanduser(), f"${VARIABLE}", named=True)
+        yield SearchFolder(Path(variable).expanduser(), f"${VARIABLE}", named=True)
     yield _cache()
     keras = os.environ.get("KERAS_HOME") or "~/.keras"
-    yield Place(Path(keras).expanduser() / "datasets", "Keras's cache")
+    yield SearchFolder(Path(keras).expanduser() / "datasets", "Keras's cache")
     for folder in data_set.installed:
-        yield Place(Path(folder), "the system's package")
+        yield SearchFolder(Path(folder), "the system's package")
 
 
-def _cache() -> Place:
-    return Place(cache_folder.cache().expanduser(), "the library's cache")
+def _cache() -> SearchFolder:
+    return SearchFolder(cache_folder.cache().expanduser(), "the library's cache")
 
 
-def _search(data_set: DataSet, part: Part, places: Iterable[Place]) -> Search:
+def _search(
+    data_set: DataSet, part: Alternatives, places: Iterable[SearchFolder]
+) -> Search:
     notes: list[str] = []
     for place in places:
         faults: list[str] = []
@@ -246,7 +248,7 @@ def _decode(array: DataArray, content: bytes, file: DataFile) -> NDArray[np.uint
 
 
 def _explain(
-    data_set: DataSet, part: Part, notes: tuple[str, ...], failure: str
+    data_set: DataSet, part: Alternatives, notes: tuple[str, ...], failure: str
 ) -> str:
     files = [part.published for part in data_set.parts]
     lines = [

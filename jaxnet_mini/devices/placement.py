@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from jaxnet_mini.core.training.state import NO_ROW
 from jaxnet_mini.core.types import is_key
 from jaxnet_mini.devices import pools, processes, threads
-from jaxnet_mini.devices.products import Step
+from jaxnet_mini.devices.products import StepProducts
 from jaxnet_mini.errors import ArgumentError
 
 T = TypeVar("T")
@@ -292,7 +292,7 @@ def of(mesh: Any, rule: Any = None, lying: Any = None) -> Placement:
     return Placement(found, rule)
 
 
-def for_steps(place: Placement, step: Step, steps: float) -> Placement:
+def for_steps(place: Placement, step: StepProducts, steps: float) -> Placement:
     """Return where steps of training are computed fastest, if nobody said where.
 
     Args:
@@ -307,7 +307,7 @@ def for_steps(place: Placement, step: Step, steps: float) -> Placement:
     return dataclasses.replace(place, device=threads.fitting(step, steps))
 
 
-def _pays_to_split(step: Step) -> bool:
+def _pays_to_split(step: StepProducts) -> bool:
     """Tell whether devices compute a step sooner together than one alone.
 
     Those of one CPU share its cores, which one device takes as well.

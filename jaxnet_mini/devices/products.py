@@ -30,7 +30,7 @@ far cores it needs half, and where it does not, a wrong choice loses more than a
 one gains."""
 
 
-class Step(NamedTuple):
+class StepProducts(NamedTuple):
     """What a step of training consists of, as far as threads matter.
 
     Args:
@@ -59,13 +59,13 @@ class Step(NamedTuple):
 
 
 @functools.cache
-def has_bits_of_the_pool(step: Step, device: Any) -> bool:
+def has_bits_of_the_pool(step: StepProducts, device: Any) -> bool:
     """Tell whether a device computes the same bits as JAX's pool."""
     with transfers.meant():
         return _are_equal(_ways(step, [jax.local_devices()[0], device]))
 
 
-def one_thread_is_faster(step: Step, device: Any) -> bool:
+def one_thread_is_faster(step: StepProducts, device: Any) -> bool:
     """Tell whether one thread is faster by far than a pool: time both in turns.
 
     Where they differ by a bit, the pool is taken.
@@ -104,7 +104,7 @@ def _products(
     return result
 
 
-def _ways(step: Step, devices: list[Any]) -> list[Any]:
+def _ways(step: StepProducts, devices: list[Any]) -> list[Any]:
     """Return what computes the products on each of some devices."""
     rng = np.random.default_rng(0)
     shapes = [step.kernels, [(step.rows, inputs) for inputs, _ in step.kernels]]

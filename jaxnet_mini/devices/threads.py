@@ -20,7 +20,7 @@ import jax
 
 from jaxnet_mini.devices import pools
 from jaxnet_mini.devices.products import (
-    Step,
+    StepProducts,
     has_bits_of_the_pool,
     one_thread_is_faster,
 )
@@ -38,13 +38,13 @@ MOMENT = 2e-3
 seconds: the first of several would else take all cores, a moment before the second."""
 
 _lock = threading.Lock()
-_known: dict[Step, bool] = {}
+_known: dict[StepProducts, bool] = {}
 _taken: collections.Counter[int] = collections.Counter()
 _shared_out = 0
 _within = 0
 
 
-def fitting(step: Step, steps: float) -> Any:
+def fitting(step: StepProducts, steps: float) -> Any:
     """Return a device of one thread where it is faster; None for JAX's own.
 
     Of several calls of ``fit`` at a time, each in a thread of Python, each that begins
@@ -78,7 +78,7 @@ def fitting(step: Step, steps: float) -> Any:
         return pools.of_one_thread(index)
 
 
-def _of_all(step: Step) -> Any:
+def _of_all(step: StepProducts) -> Any:
     """Return a device with a thread for each core; None for JAX's own.
 
     It is that where JAX has no more threads, and where the bits would be others.
@@ -131,7 +131,7 @@ def given_back(device: Any) -> Iterator[None]:
                 _taken[index] -= 1
 
 
-def side_by_side(step: Step, jobs: int, seconds: float) -> list[Any]:
+def side_by_side(step: StepProducts, jobs: int, seconds: float) -> list[Any]:
     """Return devices of one thread each, for jobs that need not talk to each other.
 
     Args:
@@ -171,7 +171,7 @@ def _settings() -> dict[str, Any]:
     }
 
 
-def may_be_one(step: Step) -> bool:
+def may_be_one(step: StepProducts) -> bool:
     """Tell whether one thread may be in question, as far as it is known at once."""
     if jax.process_count() > 1 or getattr(jax.config, "jax_default_device", None):
         return False

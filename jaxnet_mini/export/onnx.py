@@ -25,7 +25,7 @@ from jaxnet_mini.errors import LayerError, import_extra
 from jaxnet_mini.export.described import Described, class_names, describe
 from jaxnet_mini.export.nodes import ROWS, Nodes, Tensor
 from jaxnet_mini.export.onnx_functions import refused
-from jaxnet_mini.export.onnx_layers import WRITERS, Written
+from jaxnet_mini.export.onnx_layers import WRITERS, WrittenLayer
 from jaxnet_mini.export.onnx_operations import operation
 
 OPSET = 20
@@ -161,7 +161,7 @@ def _written(nodes: Nodes, layer: Any, own: Variables, x: Any, training: bool) -
         return layer.apply(params, x)
 
     y = jax.eval_shape(run, *own, jax.tree.map(Tensor.like, x))
-    name = write(Written(nodes, layer, {**own.params, **own.state}, y), x)
+    name = write(WrittenLayer(nodes, layer, {**own.params, **own.state}, y), x)
     return Tensor(name, y.shape[1:], np.dtype(y.dtype))
 
 

@@ -14,7 +14,7 @@ from jaxnet_mini.export.nodes import Nodes, Tensor
 from jaxnet_mini.export.onnx_functions import LAYERS, activated
 
 
-class Written(NamedTuple):
+class WrittenLayer(NamedTuple):
     """A layer that is being written.
 
     Args:
@@ -54,19 +54,19 @@ def along(axes: Iterable[int], values: Any, rank: int) -> NDArray[Any]:
     return spread
 
 
-def _same(_: Written, x: Tensor) -> str:
+def _same(_: WrittenLayer, x: Tensor) -> str:
     return x.name
 
 
-def _activation(at: Written, x: Tensor) -> str:
+def _activation(at: WrittenLayer, x: Tensor) -> str:
     return activated(at.nodes, at.layer, at.floats(x))
 
 
-def _prelu(at: Written, x: Tensor) -> str:
+def _prelu(at: WrittenLayer, x: Tensor) -> str:
     return at.nodes.add("PRelu", at.floats(x).name, at.weight("alpha"))
 
 
-def _dense(at: Written, x: Tensor) -> str:
+def _dense(at: WrittenLayer, x: Tensor) -> str:
     nodes, x = at.nodes, at.floats(x)
     # By name: a loop hands parameters back sorted.
     kernel = at.weight("kernel")
@@ -79,7 +79,7 @@ def _dense(at: Written, x: Tensor) -> str:
     return activated(nodes, at.layer.activation, Tensor(y, at.y.shape[1:], x.dtype))
 
 
-def _rescaling(at: Written, x: Tensor) -> str:
+def _rescaling(at: WrittenLayer, x: Tensor) -> str:
     scale = at.nodes.constant(at.layer.scale, at.y.dtype)
     offset = at.nodes.constant(at.layer.offset, at.y.dtype)
     return at.nodes.add("Add", at.nodes.add("Mul", at.floats(x).name, scale), offset)
@@ -88,7 +88,7 @@ def _rescaling(at: Written, x: Tensor) -> str:
 # Categories
 
 
-def _checked(at: Written, x: Tensor) -> tuple[Tensor, str]:
+def _checked(at: WrittenLayer, x: Tensor) -> tuple[Tensor, str]:
     """Write indices brought into the range, and which of them were in it."""
     nodes, index = at.nodes, at.nodes.cast(x, np.int32)
     ends = (nodes.constant(n, np.int32) for n in (0, at.layer.categories - 1))
@@ -96,21 +96,21 @@ def _checked(at: Written, x: Tensor) -> tuple[Tensor, str]:
     return Tensor(inside, x.shape, index.dtype), nodes.add("Equal", index.name, inside)
 
 
-def _or_nan(at: Written, known: str, y: str) -> str:
+def _or_nan(at: WrittenLayer, known: str, y: str) -> str:
     """Write NaN in the place of rows of an index that is not known."""
     last = at.nodes.constant([-1], np.int64)
     known = at.nodes.add("Unsqueeze", known, last)
     return at.nodes.add("Where", known, y, at.nodes.constant(math.nan, at.y.dtype))
 
 
-def _embedding(at: Written, x: Tensor) -> str:
+def _embedding(at: WrittenLayer, x: Tensor) -> str:
     # A runtime may take an index that is not known for another one.
     index, known = _checked(at, x)
     rows = at.nodes.add("Gather", at.weight("embeddings"), index.name)
     return _or_nan(at, known, rows)
 
 
-def _category_encoding(at: Written, x: Tensor) -> str:
+def _category_encoding(at: WrittenLayer, x: Tensor) -> str:
     nodes, (index, known) = at.nodes, _checked(at, x)
     depth = nodes.constant([at.layer.num_tokens], np.int64)
     ends = nodes.constant([0.0, 1.0], at.y.dtype)
@@ -126,7 +126,7 @@ def _category_encoding(at: Written, x: Tensor) -> str:
 # Merging
 
 
-def _alike(at: Written, given: Sequence[Tensor]) -> list[Tensor]:
+def _alike(at: WrittenLayer, given: Sequence[Tensor]) -> list[Tensor]:
     """Write inputs as floats of one dtype, and of as many axes."""
     most = max(one.rank for one in given)
     found = []
@@ -137,10 +137,10 @@ def _alike(at: Written, given: Sequence[Tensor]) -> list[Tensor]:
     return found
 
 
-def _merge(operator: str) -> Callable[[Written, Any], str]:
+def _merge(operator: str) -> Callable[[WrittenLayer, Any], str]:
     """Return what writes an operator of two inputs, or of any number of them."""
 
-    def write(at: Written, given: Any) -> str:
+    def write(at: WrittenLayer, given: Any) -> str:
         first, *others = [one.name for one in _alike(at, given)]
         if operator in ("Sum", "Mean", "Max", "Min"):
             return at.nodes.add(operator, first, *others)
@@ -151,16 +151,16 @@ def _merge(operator: str) -> Callable[[Written, Any], str]:
     return write
 
 
-def _add(at: Written, given: Any) -> str:
+def _add(at: WrittenLayer, given: Any) -> str:
     return _merge("Add" if len(given) == 2 else "Sum")(at, given)
 
 
-def _concatenate(at: Written, given: Any) -> str:
+def _concatenate(at: WrittenLayer, given: Any) -> str:
     names = [at.floats(one).name for one in given]
     return at.nodes.add("Concat", *names, axis=at.layer.axis)
 
 
-def _dot(at: Written, given: Any) -> str:
+def _dot(at: WrittenLayer, given: Any) -> str:
     axes = at.layer.axes
     axes = (axes, axes) if isinstance(axes, int) else axes
     names, terms = [], []
@@ -178,7 +178,7 @@ def _dot(at: Written, given: Any) -> str:
 # Normalizing
 
 
-def _unit(at: Written, x: Tensor, axes: Iterable[int], zero: float | None) -> str:
+def _unit(at: WrittenLayer, x: Tensor, axes: Iterable[int], zero: float | None) -> str:
     """Write vectors divided by their lengths; those of length 0 by another."""
     nodes, squares = at.nodes, at.reduced("ReduceSumSquare", x.name, axes)
     if zero is None:
@@ -189,11 +189,11 @@ def _unit(at: Written, x: Tensor, axes: Iterable[int], zero: float | None) -> st
     return nodes.add("Div", x.name, nodes.add("Sqrt", squares))
 
 
-def _unit_normalization(at: Written, x: Tensor) -> str:
+def _unit_normalization(at: WrittenLayer, x: Tensor) -> str:
     return _unit(at, at.floats(x), at.layer.axes(x.shape), zero=None)
 
 
-def _scaled(at: Written, y: str, axes: Iterable[int], rank: int) -> str:
+def _scaled(at: WrittenLayer, y: str, axes: Iterable[int], rank: int) -> str:
     """Write ``gamma * y + beta``, or ``scale * y``, as far as there are such."""
     operators = {"gamma": "Mul", "scale": "Mul", "beta": "Add"}
     for name, operator in operators.items():
@@ -203,13 +203,13 @@ def _scaled(at: Written, y: str, axes: Iterable[int], rank: int) -> str:
     return y
 
 
-def _root(at: Written, mean: str) -> str:
+def _root(at: WrittenLayer, mean: str) -> str:
     """Write ``sqrt(mean + epsilon)``."""
     least = at.nodes.constant(at.layer.epsilon, at.y.dtype)
     return at.nodes.add("Sqrt", at.nodes.add("Add", mean, least))
 
 
-def _affine(at: Written, sizes: Sequence[int]) -> tuple[str, str]:
+def _affine(at: WrittenLayer, sizes: Sequence[int]) -> tuple[str, str]:
     """Return gamma and beta, ones and zeros where there are none."""
     ones, zeros = (np.full(sizes, n, at.y.dtype) for n in (1.0, 0.0))
     pairs = ("gamma", ones), ("beta", zeros)
@@ -219,7 +219,7 @@ def _affine(at: Written, sizes: Sequence[int]) -> tuple[str, str]:
     return gamma, beta
 
 
-def _layer_normalization(at: Written, x: Tensor) -> str:
+def _layer_normalization(at: WrittenLayer, x: Tensor) -> str:
     nodes, x, axes = at.nodes, at.floats(x), at.layer.axes(x.shape)
     if axes == tuple(range(axes[0], x.rank)):
         own = _affine(at, at.layer.sizes(x.shape))
@@ -231,13 +231,13 @@ def _layer_normalization(at: Written, x: Tensor) -> str:
     return _scaled(at, nodes.add("Div", apart, _root(at, variance)), axes, x.rank)
 
 
-def _rms_normalization(at: Written, x: Tensor) -> str:
+def _rms_normalization(at: WrittenLayer, x: Tensor) -> str:
     nodes, x, axes = at.nodes, at.floats(x), at.layer.axes(x.shape)
     squares = at.reduced("ReduceMean", nodes.add("Mul", x.name, x.name), axes)
     return _scaled(at, nodes.add("Div", x.name, _root(at, squares)), axes, x.rank)
 
 
-def _batch_normalization(at: Written, x: Tensor) -> str:
+def _batch_normalization(at: WrittenLayer, x: Tensor) -> str:
     nodes, y = at.nodes, at.floats(x).name
     (axis,) = at.layer.axes(x.shape)
     others = [a for a in range(1, x.rank) if a != axis]
@@ -253,7 +253,7 @@ def _batch_normalization(at: Written, x: Tensor) -> str:
     return y
 
 
-def _normalization(at: Written, x: Tensor) -> str:
+def _normalization(at: WrittenLayer, x: Tensor) -> str:
     nodes, y, axes = at.nodes, at.floats(x).name, at.layer.axes(x.shape)
     found = [at.arrays[n] for n in ("mean", "variance") if n in at.arrays]
     mean, variance = map(np.asarray, found or at.layer._known(x.shape))
@@ -271,24 +271,24 @@ def _normalization(at: Written, x: Tensor) -> str:
 # Shapes
 
 
-def _flatten(at: Written, x: Tensor) -> str:
+def _flatten(at: WrittenLayer, x: Tensor) -> str:
     return at.nodes.add("Flatten", x.name, axis=1)
 
 
-def _reshape(at: Written, x: Tensor) -> str:
+def _reshape(at: WrittenLayer, x: Tensor) -> str:
     return at.shaped(x.name)
 
 
-def _permute(at: Written, x: Tensor) -> str:
+def _permute(at: WrittenLayer, x: Tensor) -> str:
     return at.nodes.add("Transpose", x.name, perm=[0, *at.layer.dims])
 
 
-def _repeat_vector(at: Written, x: Tensor) -> str:
+def _repeat_vector(at: WrittenLayer, x: Tensor) -> str:
     size = at.nodes.constant([1, at.layer.n, 1], np.int64)
     return at.nodes.add("Expand", at.reduced("Unsqueeze", x.name, [1]), size)
 
 
-Writer = Callable[[Written, Any], str]
+Writer = Callable[[WrittenLayer, Any], str]
 
 WRITERS: dict[Any, Writer] = {
     **dict.fromkeys(LAYERS, _activation),

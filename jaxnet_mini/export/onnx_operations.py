@@ -12,7 +12,7 @@ from jaxnet_mini.core.operations import _filled
 from jaxnet_mini.errors import LayerError
 from jaxnet_mini.export.nodes import Tensor
 from jaxnet_mini.export.onnx_functions import FUNCTIONS, refused
-from jaxnet_mini.export.onnx_layers import Written
+from jaxnet_mini.export.onnx_layers import WrittenLayer
 
 Arguments = dict[str, Any]
 
@@ -52,7 +52,7 @@ _REDUCING = {
 }
 
 
-def _name(at: Written, value: Any, dtype: Any = None) -> str:
+def _name(at: WrittenLayer, value: Any, dtype: Any = None) -> str:
     """Return the name of an argument, in the dtype of the result or in another."""
     dtype = at.y.dtype if dtype is None else dtype
     if isinstance(value, Tensor):
@@ -60,12 +60,12 @@ def _name(at: Written, value: Any, dtype: Any = None) -> str:
     return at.nodes.constant(value, dtype)
 
 
-def _computed(at: Written, given: Arguments) -> str:
+def _computed(at: WrittenLayer, given: Arguments) -> str:
     names = [_name(at, value) for value in given["args"]]
     return at.nodes.add(_COMPUTING[at.layer.function], *names)
 
 
-def _told(at: Written, given: Arguments) -> str:
+def _told(at: WrittenLayer, given: Arguments) -> str:
     values, operator = given["args"], _TELLING[at.layer.function]
     dtype: Any = jnp.result_type(*(getattr(v, "dtype", v) for v in values))
     if at.layer.floats:
@@ -75,30 +75,30 @@ def _told(at: Written, given: Arguments) -> str:
     return at.nodes.add(operator, *(_name(at, v, dtype) for v in values))
 
 
-def _chosen(at: Written, given: Arguments) -> str:
+def _chosen(at: WrittenLayer, given: Arguments) -> str:
     where, *values = given["args"]
     names = [_name(at, value) for value in values]
     return at.nodes.add("Where", _name(at, where, np.bool_), *names)
 
 
-def _clipped(at: Written, given: Arguments) -> str:
+def _clipped(at: WrittenLayer, given: Arguments) -> str:
     y = _name(at, given["arr"])
     for operator, end in (("Max", given["min"]), ("Min", given["max"])):
         y = y if end is None else at.nodes.add(operator, y, _name(at, end))
     return y
 
 
-def _squared(at: Written, given: Arguments) -> str:
+def _squared(at: WrittenLayer, given: Arguments) -> str:
     x = _name(at, *given["args"])
     return at.nodes.add("Mul", x, x)
 
 
-def _inverse_root(at: Written, given: Arguments) -> str:
+def _inverse_root(at: WrittenLayer, given: Arguments) -> str:
     root = at.nodes.add("Sqrt", _name(at, *given["args"]))
     return at.nodes.add("Reciprocal", root)
 
 
-def _summed(at: Written, given: Arguments) -> str:
+def _summed(at: WrittenLayer, given: Arguments) -> str:
     return at.nodes.add(
         "Einsum",
         *(_name(at, value) for value in given["operands"]),
@@ -106,27 +106,27 @@ def _summed(at: Written, given: Arguments) -> str:
     )
 
 
-def _reduced(at: Written, given: Arguments) -> str:
+def _reduced(at: WrittenLayer, given: Arguments) -> str:
     axes = at.nodes.constant(np.atleast_1d(given["axis"]), np.int64)
     operator, keep = _REDUCING[at.layer.function], int(given["keepdims"])
     return at.nodes.add(operator, _name(at, given["a"]), axes, keepdims=keep)
 
 
-def _place_of_largest(at: Written, given: Arguments) -> str:
+def _place_of_largest(at: WrittenLayer, given: Arguments) -> str:
     options = {"axis": given["axis"], "keepdims": int(bool(given["keepdims"]))}
     y = at.nodes.add("ArgMax", given["a"].name, **options)
     return at.nodes.cast(Tensor(y, at.y.shape[1:], np.dtype(np.int64)), at.y.dtype).name
 
 
-def _cast(at: Written, given: Arguments) -> str:
+def _cast(at: WrittenLayer, given: Arguments) -> str:
     return _name(at, given["x"])
 
 
-def _shaped(at: Written, given: Arguments) -> str:
+def _shaped(at: WrittenLayer, given: Arguments) -> str:
     return at.shaped(_name(at, given["a"]))
 
 
-def _moved(at: Written, given: Arguments) -> str:
+def _moved(at: WrittenLayer, given: Arguments) -> str:
     x, *how = given.values()
     # Of axes of different lengths their order is seen afterwards.
     lengths = np.empty([*range(1, x.rank + 1)])
@@ -134,18 +134,18 @@ def _moved(at: Written, given: Arguments) -> str:
     return at.nodes.add("Transpose", _name(at, x), perm=[n - 1 for n in moved])
 
 
-def _concatenated(at: Written, given: Arguments) -> str:
+def _concatenated(at: WrittenLayer, given: Arguments) -> str:
     names = [_name(at, value) for value in given["arrays"]]
     return at.nodes.add("Concat", *names, axis=given["axis"])
 
 
-def _stacked(at: Written, given: Arguments) -> str:
+def _stacked(at: WrittenLayer, given: Arguments) -> str:
     axis = given["axis"] % len(at.y.shape)
     names = [at.reduced("Unsqueeze", _name(at, v), [axis]) for v in given["arrays"]]
     return at.nodes.add("Concat", *names, axis=axis)
 
 
-def _taken(at: Written, given: Arguments) -> str:
+def _taken(at: WrittenLayer, given: Arguments) -> str:
     """Write ``x[key]`` of numbers, slices, None and one ellipsis."""
     x, key = given["x"], given["key"]
     entries = [*key] if isinstance(key, tuple) else [key]
@@ -173,7 +173,7 @@ def _taken(at: Written, given: Arguments) -> str:
     return at.shaped(y)
 
 
-def _activation(at: Written, given: Arguments) -> str:
+def _activation(at: WrittenLayer, given: Arguments) -> str:
     name, x = at.layer.function, given["x"]
     if name == "gelu" and given["approximate"]:
         name = "jax.nn.gelu"
@@ -183,11 +183,11 @@ def _activation(at: Written, given: Arguments) -> str:
     return FUNCTIONS[name](at.nodes, floats)
 
 
-def _refused(at: Written) -> LayerError:
+def _refused(at: WrittenLayer) -> LayerError:
     return refused(at.nodes, f"ops.{at.layer.function} with these arguments")
 
 
-_Writer = Callable[[Written, Arguments], str]
+_Writer = Callable[[WrittenLayer, Arguments], str]
 
 _OF_ARRAYS: dict[str, _Writer] = {
     **dict.fromkeys(_COMPUTING, _computed),
@@ -224,7 +224,7 @@ _UNDERSTOOD = {
 }
 
 
-def operation(at: Written, x: Any) -> str:
+def operation(at: WrittenLayer, x: Any) -> str:
     """Write a step of a model; return the name of what it gives.
 
     Raises:

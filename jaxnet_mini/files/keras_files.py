@@ -27,7 +27,7 @@ from jaxnet_mini.errors import FileError
 from jaxnet_mini.files import hdf5, keras_legacy, keras_shards
 from jaxnet_mini.files.keras_groups import (
     COMPOSED,
-    Group,
+    LayerGroup,
     groups,
     inner,
     is_model,
@@ -177,7 +177,9 @@ def _hdf5(path: Path) -> IO[bytes]:
     return readable(path).open("rb")
 
 
-def _groups(outline: Sequence[LayerOutline], there: Collection[str]) -> list[Group]:
+def _groups(
+    outline: Sequence[LayerOutline], there: Collection[str]
+) -> list[LayerGroup]:
     """Return the groups of layers, of which a file may hold those inside one alone."""
     found = list(of_model(outline))
     if len(outline) == 1 and type(outline[0].layer) in COMPOSED:

@@ -21,7 +21,7 @@ from jaxnet_mini.core.networks.graph import (
 from jaxnet_mini.core.networks.order import by_depth, in_keras_order
 from jaxnet_mini.core.networks.sources import (
     Arguments,
-    Constant,
+    Plain,
     Sources,
     arguments,
     encoded,
@@ -315,7 +315,7 @@ def _taken(value: Json, several: frozenset[str]) -> Any:
     if isinstance(value, list):
         return tuple(_taken(entry, several) for entry in value)
     if not isinstance(value, dict):
-        return Constant(value)
+        return Plain(value)
     kind, config = value.get("class_name"), value.get("config")
     if kind is None:
         return {name: _taken(entry, several) for name, entry in value.items()}

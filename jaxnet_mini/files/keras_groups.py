@@ -22,14 +22,16 @@ COMPOSED: dict[type, str] = {Serial: "sequential", Graph: "functional"}
 """Networks of layers, by the names of Keras's classes."""
 
 
-class Group(NamedTuple):
+class LayerGroup(NamedTuple):
     """The group of a layer in a file, and the paths here of the arrays in it."""
 
     name: str
     paths: list[str]
 
 
-def groups(outline: Iterable[LayerOutline], within: str = "layers") -> Iterator[Group]:
+def groups(
+    outline: Iterable[LayerOutline], within: str = "layers"
+) -> Iterator[LayerGroup]:
     """Yield the groups that Keras has for layers: by class and number.
 
     Those of layers inside others come after that of the other.
@@ -43,7 +45,7 @@ def groups(outline: Iterable[LayerOutline], within: str = "layers") -> Iterator[
         yield from _of_layer(part, f"{within}/{_numbered(part.layer, classes)}")
 
 
-def of_model(outline: Iterable[LayerOutline]) -> Iterator[Group]:
+def of_model(outline: Iterable[LayerOutline]) -> Iterator[LayerGroup]:
     """Yield the groups of a whole model."""
     parts = list(outline)
     if len(parts) == 1 and is_model(parts[0].layer):
@@ -85,25 +87,25 @@ def _alone(layer: Any) -> Any:
     return inside[0] if len(inside) == 1 and is_model(inside[0]) else layer
 
 
-def _of_layer(part: LayerOutline, name: str) -> Iterator[Group]:
+def _of_layer(part: LayerOutline, name: str) -> Iterator[LayerGroup]:
     """Yield the group of a layer, and those of the layers inside it."""
     if _alone(part.layer) is not part.layer:
         (part,) = inner(part)
     if own_layers.is_own(part.layer):
         yield from _of_attributes(part, f"{name}/")
     elif type(part.layer) in COMPOSED:
-        yield Group(name, [])
+        yield LayerGroup(name, [])
         yield from groups(inner(part), f"{name}/layers")
     else:
-        yield Group(name, list(weights.shapes([part])))
+        yield LayerGroup(name, list(weights.shapes([part])))
 
 
-def _of_attributes(part: LayerOutline, within: str) -> Iterator[Group]:
+def _of_attributes(part: LayerOutline, within: str) -> Iterator[LayerGroup]:
     """Yield the groups of a layer in Keras's form, whose names begin with something."""
     layer: Any = part.layer
     looked = layer._looked
     specs = sorted(looked.specs.values(), key=lambda spec: not spec.trainable)
-    yield Group(within[:-1], [f"{part.name}/{spec.name}" for spec in specs])
+    yield LayerGroup(within[:-1], [f"{part.name}/{spec.name}" for spec in specs])
     places = dict(looked.places)
     if is_model(layer):
         places["layers"] = list(looked.parts)

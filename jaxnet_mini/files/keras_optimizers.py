@@ -37,14 +37,16 @@ COUNTERS = (STEPS, "steps")
 RATE = "hyperparams/learning_rate"
 
 
-class Place(NamedTuple):
+class Counterpart(NamedTuple):
     """Where a variable of Keras stands in our state: ``sign`` times what is there."""
 
     path: str
     sign: int = 1
 
 
-def places(optimizer: Any, state: Any, paths: Iterable[str]) -> list[Place] | None:
+def places(
+    optimizer: Any, state: Any, paths: Iterable[str]
+) -> list[Counterpart] | None:
     """Return where each of Keras's variables stands, in its order.
 
     Args:
@@ -60,15 +62,15 @@ def places(optimizer: Any, state: Any, paths: Iterable[str]) -> list[Place] | No
         return None
     weights = list(paths)
     slots = _slots(state, {slot.lstrip("-") for group in groups for slot in group})
-    found = [Place(STEPS)]
+    found = [Counterpart(STEPS)]
     if not callable(optimizer.learning_rate):
-        found.append(Place(RATE))
+        found.append(Counterpart(RATE))
     for group in groups:
         for path in weights:
             for slot in group:
                 leaf = slots.pop((slot.lstrip("-"), path), None)
                 if leaf is not None:
-                    found.append(Place(leaf, -1 if slot[0] == "-" else 1))
+                    found.append(Counterpart(leaf, -1 if slot[0] == "-" else 1))
     known = {place.path for place in found}
     rest = [p for p in by_path(state) if p not in known and not _is_number(p)]
     return None if rest else found
@@ -92,14 +94,14 @@ def _is_number(path: str) -> bool:
     return path.startswith("hyperparams/") or of_a_schedule or _last(path) in COUNTERS
 
 
-def written(places: Iterable[Place], state: Any) -> list[NDArray[Any]]:
+def written(places: Iterable[Counterpart], state: Any) -> list[NDArray[Any]]:
     """Return Keras's variables of a state."""
     leaves = by_path(state)
     return [_signed(transfers.to_host(leaves[path]), sign) for path, sign in places]
 
 
 def read(
-    places: Iterable[Place], state: Any, arrays: Iterable[NDArray[Any]]
+    places: Iterable[Counterpart], state: Any, arrays: Iterable[NDArray[Any]]
 ) -> dict[str, NDArray[Any]]:
     """Return what Keras's variables are in our state, by path.
 

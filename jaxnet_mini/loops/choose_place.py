@@ -11,7 +11,7 @@ from jaxnet_mini.data import fit_arguments
 from jaxnet_mini.data.fit_arguments import FitSchedule
 from jaxnet_mini.devices import placement
 from jaxnet_mini.devices.placement import Placement
-from jaxnet_mini.devices.products import Step
+from jaxnet_mini.devices.products import StepProducts
 
 
 def choose_place(
@@ -42,12 +42,14 @@ def choose_place(
     )
 
 
-def step_of(outline: NetOutline, rows: int) -> Step:
+def step_of(outline: NetOutline, rows: int) -> StepProducts:
     """Return what a step of so many rows computes.
 
     It has no kernels where they are no matrices, of whose products we know nothing.
     """
     leaves = jax.tree.leaves([part.params for part in outline.parts])
     if any(len(leaf.shape) > 2 for leaf in leaves):
-        return Step(rows, ())
-    return Step(rows, tuple(leaf.shape for leaf in leaves if len(leaf.shape) == 2))
+        return StepProducts(rows, ())
+    return StepProducts(
+        rows, tuple(leaf.shape for leaf in leaves if len(leaf.shape) == 2)
+    )

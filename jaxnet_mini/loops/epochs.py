@@ -36,7 +36,7 @@ from jaxnet_mini.loops.steps import QUIET_SECONDS, Learner, Pace, run_steps
 
 
 @dataclasses.dataclass(frozen=True)
-class Call:
+class FitCall:
     """One call of ``fit``: what goes through it together.
 
     Args:
@@ -119,7 +119,7 @@ def _variables(prepared: Prepared, state: TrainState) -> Variables:
     return own
 
 
-def train_epochs(call: Call, compiling: Stopwatch) -> Generator[int, None, None]:
+def train_epochs(call: FitCall, compiling: Stopwatch) -> Generator[int, None, None]:
     """Run the epochs of one ``fit``, and wait after each.
 
     Args:
@@ -159,7 +159,7 @@ def train_epochs(call: Call, compiling: Stopwatch) -> Generator[int, None, None]
     run.finish()
 
 
-def _run_nothing(call: Call) -> None:
+def _run_nothing(call: FitCall) -> None:
     """Wait for the compiler: loops of no steps return at once."""
     prepared, state = call.prepared, call.learner.state
     program, stacks = prepared.trainer.program(), prepared.held_out.stacks
@@ -179,7 +179,7 @@ def _run_nothing(call: Call) -> None:
 
 
 def _one_epoch(
-    call: Call, epoch: int, known: int | None, pace: Pace, compiled: float
+    call: FitCall, epoch: int, known: int | None, pace: Pace, compiled: float
 ) -> tuple[Logs, int | None]:
     """Train for an epoch, and validate where that is due.
 
@@ -240,7 +240,7 @@ class _Epoch:
         bar: shows how far it is.
     """
 
-    def __init__(self, call: Call, begun: Point, pace: Pace, bar: Bar) -> None:
+    def __init__(self, call: FitCall, begun: Point, pace: Pace, bar: Bar) -> None:
         self.call, self.begun, self.pace, self.bar = call, begun, pace, bar
         self.trainer = trainer = call.prepared.trainer
         self.program = trainer.program()

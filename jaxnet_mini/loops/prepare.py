@@ -17,7 +17,7 @@ from jaxnet_mini.data import (
     iterables,
 )
 from jaxnet_mini.data import stacks as stacking
-from jaxnet_mini.data.checked_batches import Checked
+from jaxnet_mini.data.checked_batches import CheckedBatches
 from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.data.fit_arguments import FitData, FitSchedule
 from jaxnet_mini.data.iterables import ONE_PASS, VALIDATION, Batches, Door
@@ -252,7 +252,7 @@ def _hold_out(
     )
     if batches is not None:
         check = checking(trainer, outline, prefix="validation ")
-        return given, _HeldOut(batches=BatchStacks(Checked(batches, check)))
+        return given, _HeldOut(batches=BatchStacks(CheckedBatches(batches, check)))
     if data.validation_data is not None:
         prefix = "validation "
         triple = checks.as_triple(data.validation_data, "validation_data")
@@ -287,7 +287,7 @@ def _streamed_batches(
         )
     check = checking(trainer, outline, data.class_weight)
     pieces_of = functools.partial(batch_pieces, trainer, shards=place.shards)
-    return StreamedBatches(Checked(data.x, check), pieces_of, place)
+    return StreamedBatches(CheckedBatches(data.x, check), pieces_of, place)
 
 
 def first_steps(

@@ -17,7 +17,7 @@ from jaxnet_mini.base.ahead import IN_FLIGHT, ahead
 from jaxnet_mini.core.training.state import NO_ROW, Data
 from jaxnet_mini.data import casting, checks, epoch_order
 from jaxnet_mini.data.buffers import Buffers, Gathered
-from jaxnet_mini.data.checked_batches import Checked, grown
+from jaxnet_mini.data.checked_batches import CheckedBatches, grown
 from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.data.plan import Plan
 from jaxnet_mini.devices.placement import Placement
@@ -196,7 +196,7 @@ class StreamedBatches(_Chunked):
 
     def __init__(
         self,
-        checked: Checked,
+        checked: CheckedBatches,
         pieces_of: Callable[[int], int],
         placement: Placement,
     ) -> None:

@@ -166,7 +166,7 @@ def train(
         called = CallbackList([*hooks, history], model, parameters)
         model.stop_training = False
         try:
-            call = epochs.Call(model, prepared, run, called, history, verbose)
+            call = epochs.FitCall(model, prepared, run, called, history, verbose)
             yield from epochs.train_epochs(call, compiling)
         except (ValueError, RuntimeError) as error:
             folder = None if backup is None else backup.backup_dir

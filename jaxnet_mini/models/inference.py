@@ -14,7 +14,7 @@ from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.types import Logs, RandomKey
 from jaxnet_mini.data import arrays, checks, epoch_order, fit_arguments, iterables
 from jaxnet_mini.data import stacks as stacking
-from jaxnet_mini.data.checked_batches import Checked
+from jaxnet_mini.data.checked_batches import CheckedBatches
 from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.data.iterables import ONE_PASS
 from jaxnet_mini.data.stacks import BatchStacks, rows_at_once, single_batch
@@ -84,7 +84,9 @@ def evaluate(model: Any, triple: tuple[Any, Any, Any], asked: Asked) -> Logs:
         trainer = rehearsal.try_out(trainer, examples, size, training=False)
         stacks: Source = stacking.cut(*examples, size)
     else:
-        stacks = BatchStacks(Checked(opened, rehearsal.checking(trainer, outline)))
+        stacks = BatchStacks(
+            CheckedBatches(opened, rehearsal.checking(trainer, outline))
+        )
         size = stacks.first.length
         trainer = rehearsal.try_out(trainer, stacks.first, size, training=False)
         steps = stacks.batches
@@ -118,7 +120,9 @@ def predict(model: Any, x: Any, asked: Asked) -> Any:
     none: Any = None
     if opened is not None:
         stacks: Source = BatchStacks(
-            Checked(opened, lambda own: Examples(inputs(blueprint, own[0]), none, none))
+            CheckedBatches(
+                opened, lambda own: Examples(inputs(blueprint, own[0]), none, none)
+            )
         )
         steps = stacks.batches
     else:

@@ -140,7 +140,7 @@ def _optimizer_variables(held: Held) -> list[NDArray[Any]] | None:
     return [np.int32(0), *(() if rate is None else (np.float32(rate),))]
 
 
-def _places(held: Held, state: Any) -> list[keras_optimizers.Place] | None:
+def _places(held: Held, state: Any) -> list[keras_optimizers.Counterpart] | None:
     """Return where in a state of the optimizer Keras's variables stand."""
     groups = keras_groups.of_model(held.blueprint.shapes)
     paths = [path for group in groups for path in group.paths]

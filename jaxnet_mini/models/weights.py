@@ -12,13 +12,13 @@ from jaxnet_mini.core.networks import protocol, weights
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.paths import by_path
 from jaxnet_mini.core.types import Shape, Variables
-from jaxnet_mini.core.variables import Standing, plain
+from jaxnet_mini.core.variables import ValueLike, plain
 from jaxnet_mini.data.contents import is_numeric
 from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import ArgumentError, DataError, ShapeError, short
 
 
-class Weight(Standing):
+class Weight(ValueLike):
     """One array of a model's parameters, as it is whenever it is asked for.
 
     It stands for its value in what NumPy, ``jax.numpy`` and operators do; within

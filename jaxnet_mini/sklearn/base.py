@@ -22,7 +22,7 @@ from jaxnet_mini.core.training.state import Data, TrainState
 from jaxnet_mini.errors import ArgumentError, DataError
 from jaxnet_mini.sklearn import parameters, training
 from jaxnet_mini.sklearn.forward import forward
-from jaxnet_mini.sklearn.training import Run
+from jaxnet_mini.sklearn.training import Fit
 
 FLOATS = (np.float64, np.float32)
 
@@ -106,7 +106,7 @@ class DenseEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _begin(
         self, X: Any, y: Any, sample_weight: Any, incremental: bool
-    ) -> tuple[Run, Data]:
+    ) -> tuple[Fit, Data]:
         """Check what was given; return the fit before its first epoch, and its data."""
         given = self.get_params(deep=False)
         parameters.check(given)
@@ -124,7 +124,7 @@ class DenseEstimator(BaseEstimator):  # type: ignore[misc]
             self._draw_weights(rng, X.dtype)
         self._check_shapes(X.shape[1])
         X, y, weight = self._hold_out(X, y, weight, rng)
-        run = Run(
+        run = Fit(
             trainer,
             training.start(
                 trainer,
@@ -234,12 +234,12 @@ class DenseEstimator(BaseEstimator):  # type: ignore[misc]
         self.coefs_ = [np.array(layer["kernel"], dtype) for layer in layers]
         self.intercepts_ = [np.array(layer["bias"], dtype) for layer in layers]
 
-    def _end_epoch(self, run: Run, loss: float) -> None:
+    def _end_epoch(self, run: Fit, loss: float) -> None:
         """Take note of an epoch, and tell how many follow for sure."""
         self._take_note(run, loss)
         run.sure = self._sure_epochs()
 
-    def _take_note(self, run: Run, loss: float) -> None:
+    def _take_note(self, run: Fit, loss: float) -> None:
         """Take note of an epoch, and tell whether it was the last."""
         self.n_iter_ += 1
         self.t_ += len(run.rows)
@@ -277,7 +277,7 @@ class DenseEstimator(BaseEstimator):  # type: ignore[misc]
             return 1
         return int(min(self.n_iter_no_change - self._unimproved + 1, self.max_iter))
 
-    def _validate(self, run: Run) -> bool:
+    def _validate(self, run: Fit) -> bool:
         """Score what is held out, keep the best weights; return whether it improved."""
         self._adopt(run.state)
         score = self._score(*self._held_out)
@@ -289,7 +289,7 @@ class DenseEstimator(BaseEstimator):  # type: ignore[misc]
             self._best = self.coefs_, self.intercepts_
         return bool(score >= best + self.tol)
 
-    def _finish(self, run: Run) -> None:
+    def _finish(self, run: Fit) -> None:
         """Take over what a fit has learned."""
         self._adopt(run.state)
         leaves = jax.tree.leaves(run.state.optimizer_state)

@@ -20,7 +20,7 @@ from jaxnet_mini.core.transformations import init
 from jaxnet_mini.data import epoch_order, resident
 from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.devices import forks, programs, threads, transfers
-from jaxnet_mini.devices.products import Step
+from jaxnet_mini.devices.products import StepProducts
 from jaxnet_mini.loops.feed import Piece
 from jaxnet_mini.loops.steps import QUIET_SECONDS, Pace, run_steps
 from jaxnet_mini.sklearn.ridge import Ridge
@@ -33,7 +33,7 @@ MOST_EPOCHS, MOST_PLACES = 16, 2**20
 
 
 @dataclasses.dataclass
-class Run:
+class Fit:
     """One fit on its way.
 
     Args:
@@ -132,7 +132,7 @@ def data_of(x: NDArray[Any], y: NDArray[Any], weight: Any, batch_size: int) -> D
     return resident.resident(Examples(x, y, weight), batch_size)
 
 
-def train(run: Run, data: Data, ended: Callable[[float], None]) -> None:
+def train(run: Fit, data: Data, ended: Callable[[float], None]) -> None:
     """Run the epochs of one fit.
 
     Args:
@@ -148,7 +148,7 @@ def train(run: Run, data: Data, ended: Callable[[float], None]) -> None:
     kernels = tuple(
         leaf.shape for leaf in jax.tree.leaves(run.state.params) if leaf.ndim == 2
     )
-    step = Step(run.batch_size, kernels)
+    step = StepProducts(run.batch_size, kernels)
     device = threads.fitting(step, float(run.steps * run.epochs))
     together = _together(run, step)
     with threads.given_back(device), transfers.meant(), interrupts.held_back():
@@ -165,7 +165,7 @@ def train(run: Run, data: Data, ended: Callable[[float], None]) -> None:
             epoch += len(all_sums)
 
 
-def _together(run: Run, step: Step) -> int:
+def _together(run: Fit, step: StepProducts) -> int:
     """Return how many epochs are taken in one program, at most.
 
     A power of two, so that fits share programs.
@@ -178,7 +178,7 @@ def _together(run: Run, step: Step) -> int:
 
 
 def _epochs(
-    run: Run, data: Data, which: tuple[int, int, int], pace: Pace
+    run: Fit, data: Data, which: tuple[int, int, int], pace: Pace
 ) -> list[Sums]:
     """Run several epochs at once, and return the sums of each.
 
@@ -204,7 +204,7 @@ def _epochs(
     return [after.sums_of(epoch) for epoch in range(count)]
 
 
-def _find_failure(run: Run, data: Data, orders: list[NDArray[Any]], first: int) -> None:
+def _find_failure(run: Fit, data: Data, orders: list[NDArray[Any]], first: int) -> None:
     """Take epochs again, one by one, up to the step of which the error tells.
 
     Raises:
@@ -218,7 +218,7 @@ def _find_failure(run: Run, data: Data, orders: list[NDArray[Any]], first: int) 
             raise failure
 
 
-def _epoch(run: Run, data: Data, epoch: int, pace: Pace) -> Sums:
+def _epoch(run: Fit, data: Data, epoch: int, pace: Pace) -> Sums:
     program, sums = run.trainer.program(), run.trainer.no_sums()
     order, step = run.next_order(), 0
     while step < run.steps:

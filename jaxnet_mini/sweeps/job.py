@@ -85,7 +85,7 @@ class Watch(Callback):
         self.model.stop_training = True
 
 
-class Task:
+class Training:
     """The training of a member, or of a group, which may wait after an epoch.
 
     Args:
@@ -124,7 +124,7 @@ class Part:
     most: int
 
     def __post_init__(self) -> None:
-        self.tasks: list[Task] = []
+        self.tasks: list[Training] = []
         self.places: list[Prepared] = []
 
 
@@ -200,7 +200,9 @@ class Job:
             raise DataError(f"{shortage}: go through fewer combinations at a time.")
         count = len(candidates)
         if most == 1:
-            part.tasks = [Task(functools.partial(self._alone, c)) for c in candidates]
+            part.tasks = [
+                Training(functools.partial(self._alone, c)) for c in candidates
+            ]
             if self.may_be_together:
                 part.places = side_by_side.places(prepared, count)
             if part.places:
@@ -209,7 +211,7 @@ class Job:
                 self.bar.remark(told)
         else:
             part.tasks = [
-                Task(functools.partial(self._together, members, places))
+                Training(functools.partial(self._together, members, places))
                 for members, places in _groups(candidates, prepared, most)
             ]
 

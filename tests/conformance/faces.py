@@ -20,7 +20,7 @@ import numpy as np
 from conftest import keras_on_jax
 
 import jaxnet_mini as jn
-from jaxnet_mini.core.layers.noise import Random
+from jaxnet_mini.core.layers.noise import RandomLayer
 from jaxnet_mini.core.metrics.base import as_batch
 from jaxnet_mini.core.metrics.thresholds import counts
 from jaxnet_mini.core.networks import activity
@@ -127,7 +127,7 @@ class LayerWithWeights(Value):
     of_outputs = None
 
     def __init__(self, *args, **kwargs):
-        random = issubclass(self.kind, Random)
+        random = issubclass(self.kind, RandomLayer)
         # A key is given with each call here, and a seed with the layer in Keras.
         self._seed_generators = [kwargs.pop("seed", 0)] if random else []
         if kwargs.pop("dtype", "float32") != "float32":

@@ -132,7 +132,7 @@ assert len(jax.devices()) == pools.number() == 4
 trained()
 with jax.default_device(jax.devices()[0]):
     trained()
-step = products.Step(32, ((784, 128), (128, 10)))
+step = products.StepProducts(32, ((784, 128), (128, 10)))
 print(products.has_bits_of_the_pool(step, pools._of_cores[2]))
 # JAX 0.7 gives its threads no names.
 assert threads_of_pools() in (4 + 2, 0), threads_of_pools()

@@ -18,7 +18,7 @@ import jaxnet_mini as jn
 from jaxnet_mini.callbacks import Callback, TerminateOnNaN
 from jaxnet_mini.devices import placement, pools, products, threads
 from jaxnet_mini.devices.placement import Placement
-from jaxnet_mini.devices.products import Step
+from jaxnet_mini.devices.products import StepProducts
 from jaxnet_mini.errors import NonFiniteError
 
 pytestmark = several_cores
@@ -26,7 +26,7 @@ pytestmark = several_cores
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 20)).astype(np.float32)
 Y = RNG.integers(0, 3, 200)
-STEP = Step(32, ((20, 16), (16, 3)))
+STEP = StepProducts(32, ((20, 16), (16, 3)))
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def test_a_short_fit_is_not_worth_a_choice_unless_it_was_made(choose, monkeypatc
     assert pools.own_of(jax.device_put(X, device)) is device
     assert threads.fitting(STEP._replace(rows=513), 1e9) is None
     # Batches without an end are no reason to time what is never handed out.
-    assert threads.fitting(Step(31, ((16, 16), (8, 8))), 1e18) is None
+    assert threads.fitting(StepProducts(31, ((16, 16), (8, 8))), 1e18) is None
 
 
 def differs(step):
@@ -192,9 +192,9 @@ def differs(step):
 def test_a_step_whose_bits_depend_on_threads_takes_the_pool(monkeypatch):
     # XLA cuts these sums by threads; which of them differs with its version.
     steps = [
-        Step(1024, ((784, 10),)),
-        Step(128, ((784, 10),)),
-        Step(1024, ((512, 512),)),
+        StepProducts(1024, ((784, 10),)),
+        StepProducts(128, ((784, 10),)),
+        StepProducts(1024, ((512, 512),)),
     ]
     step = next(filter(differs, steps))
     monkeypatch.setattr(products, "_seconds", lambda *way: pytest.fail("timed"))
@@ -229,12 +229,12 @@ def pool_size():
 
 def test_devices_share_a_step_where_that_pays(monkeypatch):
     mesh = jax.make_mesh((1,), ("data",))
-    small, large = Step(32, ((784, 128),)), Step(8192, ((784, 128),))
+    small, large = StepProducts(32, ((784, 128),)), StepProducts(8192, ((784, 128),))
     for step in (small, large):
         assert placement.for_steps(Placement(mesh), step, 1.0) == Placement()
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert placement.for_steps(Placement(mesh), small, 1.0) == Placement()
-    unknown = Step(32, ())
+    unknown = StepProducts(32, ())
     for step in (large, unknown):
         assert placement.for_steps(Placement(mesh), step, 1.0) == Placement(mesh)
 
@@ -330,7 +330,7 @@ def test_the_smallest_products_are_timed_for_as_short_as_others(monkeypatch):
         return 1.0
 
     monkeypatch.setattr(products, "_seconds", timed)
-    products.one_thread_is_faster(Step(4, ((3, 1),)), None)
+    products.one_thread_is_faster(StepProducts(4, ((3, 1),)), None)
     products.one_thread_is_faster(STEP, None)
     assert len(counts) == 64
     assert max(counts) <= 1000

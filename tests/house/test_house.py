@@ -8,6 +8,7 @@ import inspect
 import re
 import tomllib
 import types
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -227,6 +228,21 @@ def test_imports_are_read_as_python_reads_them():
     assert {"base.arguments", "core.types", "errors"} <= IMPORTS["core.layers.base"]
     assert {"callbacks.base", "callbacks.history"} <= IMPORTS["callbacks"]
     assert {"loops.feed", "loops.epochs", "models.held"} <= IMPORTS["models.fit"]
+
+
+def test_a_class_has_a_name_of_its_own():
+    """But for those that Keras has, such as the loss and the metric of one name."""
+    found = Counter(
+        node.name
+        for tree in TREES.values()
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    several = {name for name, times in found.items() if times > 1}
+    faces = [jaxnet_mini.losses, jaxnet_mini.metrics, jaxnet_mini.layers]
+    faces.append(jaxnet_mini.initializers)
+    # Of the users' own layers, and the protocol that all layers follow.
+    assert several - {"Layer"} <= {name for face in faces for name in face.__all__}
 
 
 def test_files_fit_on_a_few_screens():

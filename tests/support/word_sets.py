@@ -8,7 +8,7 @@ from hashlib import md5, sha256
 import numpy as np
 
 from jaxnet_mini.datasets import boston_housing, california_housing, imdb, reuters
-from jaxnet_mini.datasets.catalogue import Part
+from jaxnet_mini.datasets.catalogue import Alternatives
 
 DRAWN = np.random.default_rng(5)
 
@@ -60,5 +60,7 @@ def in_place(monkeypatch, mirror):
                 content = CONTENTS[file.name]
                 make = {"MD5": md5, "SHA-256": sha256}[file.algorithm]
                 own = replace(file, size=len(content), digest=make(content).hexdigest())
-                changed = replace(known, mirrors=(mirror,), parts=(Part((own,)),))
+                changed = replace(
+                    known, mirrors=(mirror,), parts=(Alternatives((own,)),)
+                )
                 monkeypatch.setattr(room, which, changed)

@@ -15,7 +15,7 @@ from oracles import assert_trees_identical
 import jaxnet_mini as jn
 from jaxnet_mini.callbacks import EarlyStopping
 from jaxnet_mini.devices import pools, threads
-from jaxnet_mini.devices.products import Step
+from jaxnet_mini.devices.products import StepProducts
 from jaxnet_mini.loops import epochs
 
 pytestmark = [several_cores, pytest.mark.usefixtures("quick_compilation")]
@@ -141,12 +141,12 @@ def test_ctrl_c_ends_all(where, monkeypatch):
 
 
 def test_it_is_not_worth_while_for_little_nor_where_bits_would_differ(monkeypatch):
-    step = Step(32, ((20, 16), (16, 3)))
+    step = StepProducts(32, ((20, 16), (16, 3)))
     assert threads.side_by_side(step, 8, 1.9 * threads.SECONDS) == []
     assert len(threads.side_by_side(step, 8, 2 * threads.SECONDS)) == 2
     assert threads.side_by_side(step, 1, 1e9) == []
-    assert threads.side_by_side(Step(513, step.kernels), 8, 1e9) == []
-    assert threads.side_by_side(Step(32, ()), 8, 1e9) == []
+    assert threads.side_by_side(StepProducts(513, step.kernels), 8, 1e9) == []
+    assert threads.side_by_side(StepProducts(32, ()), 8, 1e9) == []
     monkeypatch.setattr(threads, "has_bits_of_the_pool", lambda step, device: False)
     assert threads.side_by_side(step, 8, 1e9) == []
 

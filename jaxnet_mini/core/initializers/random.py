@@ -26,7 +26,7 @@ TRUNCATION = 0.87962566103423978
 two of them."""
 
 
-class Random(Initializer):
+class RandomInitializer(Initializer):
     """The base of the initializers that draw random numbers.
 
     Their last field is ``seed``: a whole number of at least 0, from which the same
@@ -52,7 +52,7 @@ class Random(Initializer):
 
 
 @dataclasses.dataclass(frozen=True)
-class _Normal(Random):
+class _Normal(RandomInitializer):
     distribution: ClassVar[Callable[[float], Drawing]]
 
     mean: AsFloat = 0.0
@@ -106,7 +106,7 @@ class TruncatedNormal(_Normal):
 
 
 @dataclasses.dataclass(frozen=True)
-class RandomUniform(Random):
+class RandomUniform(RandomInitializer):
     """Numbers drawn uniformly from ``[minval, maxval)``.
 
     Args:
@@ -143,7 +143,7 @@ class RandomUniform(Random):
 
 
 @dataclasses.dataclass(frozen=True)
-class Orthogonal(Random):
+class Orthogonal(RandomInitializer):
     """Orthogonal columns of one length, or rows where there are fewer.
 
     Of more than two axes all but the last count as rows.
@@ -185,7 +185,7 @@ DISTRIBUTIONS = {
 }
 
 
-class _Scaled(Random):
+class _Scaled(RandomInitializer):
     """Numbers of variance ``scale / fan``, in the words of `VarianceScaling`."""
 
     scale: float

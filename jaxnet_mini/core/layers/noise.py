@@ -20,7 +20,7 @@ from jaxnet_mini.errors import ArgumentError
 
 
 @dataclass(frozen=True, repr=False)
-class Random(Base, abc.ABC):
+class RandomLayer(Base, abc.ABC):
     """The base of these layers.
 
     Args:
@@ -78,7 +78,7 @@ def _check_rate(argument: str, value: Any) -> Any:
 
 
 @dataclass(frozen=True, repr=False)
-class Dropout(Random):
+class Dropout(RandomLayer):
     """Set a share of the inputs to 0 in training and scale the others up.
 
     Args:
@@ -167,7 +167,7 @@ class AlphaDropout(Dropout):
 
 
 @dataclass(frozen=True, repr=False)
-class GaussianNoise(Random):
+class GaussianNoise(RandomLayer):
     """Add normal numbers of mean 0 to the inputs in training.
 
     Args:

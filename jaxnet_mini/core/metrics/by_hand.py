@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.core.values import held, mapped
-from jaxnet_mini.core.variables import Standing, Variable, plain
+from jaxnet_mini.core.variables import ValueLike, Variable, plain
 from jaxnet_mini.errors import ArgumentError
 
 SO_FAR = "_so_far"
@@ -82,12 +82,12 @@ class ByHand:
         return self.totals(*batch, **named)
 
     @property
-    def variables(self) -> list[Standing]:
+    def variables(self) -> list[ValueLike]:
         """What it counts in, of arrays that can be read and assigned to.
 
         First come those of `Metric.add_variable` by their names, then sums.
         """
-        found: list[Standing] = []
+        found: list[ValueLike] = []
         for part in _parts(self):
             if isinstance(part, Variable):
                 found.append(part)
@@ -145,7 +145,7 @@ def _is_traced(tree: Any) -> bool:
     return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
 
 
-class Counted(Standing):
+class Counted(ValueLike):
     """One array of the sums that a metric has counted by hand.
 
     Args:

@@ -166,7 +166,7 @@ class Looked(NamedTuple):
     always_training: bool = False
 
 
-class Part:
+class HeldLayer:
     """A layer that another holds, within a call of that one.
 
     It is called with arrays alone, and what else is asked of it the layer answers.
@@ -251,7 +251,7 @@ def places_of(held: Mapping[str, Any]) -> dict[str, Any]:
     """Return the names of the parts that a copy holds, where these stand in it."""
 
     def name(value: Any) -> str | None:
-        return value._name if isinstance(value, Part) else None
+        return value._name if isinstance(value, HeldLayer) else None
 
     return {n: mapped(value, name) for n, value in held.items()}
 
@@ -309,7 +309,7 @@ def bound(value: Any, scope: Scope) -> Any:
     def one(value: Any) -> Any:
         layer = layer_of(value)
         if layer is not None:
-            return Part(layer, named[id(layer)], scope)
+            return HeldLayer(layer, named[id(layer)], scope)
         if isinstance(value, Variable) and value.values is None:
             return scope.add(value.spec)
         return value

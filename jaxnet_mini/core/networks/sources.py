@@ -23,7 +23,7 @@ of arguments; what is no array."""
 
 @jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True)
-class Constant:
+class Plain:
     """An argument that is no array: a number, a word, or None."""
 
     value: Any
@@ -55,7 +55,7 @@ def encoded(x: Any, name: Callable[[Any], str], inside: bool = False) -> Sources
             return (CALL, *entries)
         flat = not inside and all(isinstance(entry, str) for entry in entries)
         return entries if flat else (TUPLE, *entries)
-    if x is None or isinstance(x, Constant):
+    if x is None or isinstance(x, Plain):
         return VALUE, getattr(x, "value", None)
     return name(x)
 
@@ -74,7 +74,7 @@ def filled(sources: Any, value: Callable[[str], Any]) -> Any:
         return value(sources)
     mark, *entries = sources
     if mark == VALUE:
-        return Constant(*entries)
+        return Plain(*entries)
     if mark == DICT:
         return {key: filled(entry, value) for key, entry in entries}
     marked = mark in (TUPLE, CALL)
@@ -159,7 +159,7 @@ def called_with(
 
     def leaf(value: Any) -> Any:
         plain = isinstance(value, bool | int | float | str)
-        return Constant(value) if plain else value
+        return Plain(value) if plain else value
 
     found = jax.tree.map(leaf, (tuple(map(as_inputs, args)), kwargs))
     return Arguments(*found), training
@@ -169,7 +169,7 @@ def arguments(x: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return by place and by name what ``call`` is called with."""
 
     def is_constant(value: Any) -> bool:
-        return isinstance(value, Constant)
+        return isinstance(value, Plain)
 
     def plain(value: Any) -> Any:
         return value.value if is_constant(value) else value

@@ -15,7 +15,7 @@ import jax
 
 from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.core import regularizers
-from jaxnet_mini.core.layers.noise import Random
+from jaxnet_mini.core.layers.noise import RandomLayer
 from jaxnet_mini.core.networks.composed import Composed
 from jaxnet_mini.core.networks.graph import NETWORKS, Graph
 from jaxnet_mini.core.training.trainer import Trainer
@@ -54,7 +54,7 @@ def _of_layer(layer: Layer) -> dict[str, Place]:
     if isinstance(layer, Composed) and type(layer) in NETWORKS:
         return places(layer)
     found: dict[str, Place] = {}
-    if isinstance(layer, Random) and attributes.is_ours(type(layer)):
+    if isinstance(layer, RandomLayer) and attributes.is_ours(type(layer)):
         found[layer.strength_field] = (layer.strength_field,)
     if dataclasses.is_dataclass(layer):
         names = [f.name for f in dataclasses.fields(layer)]
