@@ -50,7 +50,7 @@ class Nodes:
     def __init__(self, reserved: tuple[str, ...]) -> None:
         self._onnx: Any = import_extra("onnx", "onnx")
         self._taken = {*reserved}
-        self._outputs: set[str] = set()
+        self._outputs: dict[str, str] = {}
         self._shared: dict[Any, str] = {}
         self._path: list[str] = []
         self.nodes: list[Any] = []
@@ -115,15 +115,17 @@ class Nodes:
 
     def output(self, name: str, x: Tensor) -> Tensor:
         """Return an output of the graph of a reserved name."""
-        makes = any(x.name in node.output for node in self.nodes)
-        if makes and x.name not in self._outputs:
+        # What is given out twice has the name of the first output by now.
+        own = self._outputs.get(x.name, x.name)
+        makes = any(own in node.output for node in self.nodes)
+        if makes and own == x.name:
             for node in self.nodes:
                 for names in (node.input, node.output):
-                    names[:] = [name if own == x.name else own for own in names]
+                    names[:] = [name if one == own else one for one in names]
+            self._outputs[own] = name
         else:
             make = self._onnx.helper.make_node
-            self.nodes.append(make("Identity", [x.name], [name], name))
-        self._outputs.add(name)
+            self.nodes.append(make("Identity", [own], [name], name))
         return Tensor(name, x.shape, x.dtype)
 
     def kind(self, dtype: Any) -> int:

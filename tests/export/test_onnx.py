@@ -159,6 +159,10 @@ def test_what_is_given_out_twice_or_passed_on_has_a_name_of_its_own():
     x = np.ones((1000, 2), np.float32)
     found = compare(net, (2,), x, np.random.default_rng(0))
     assert [own.name for own in found.graph.output] == ["same", "same_call_1"]
+    hidden = {"h": (Dense(3), "x"), "left": (layers.Dropout(0.5), "h")}
+    net = jn.graph(hidden | {"last": (Dense(1), "left")}, outputs=("left", "h", "last"))
+    found = compare(net, (2,), x, np.random.default_rng(0))
+    assert [own.name for own in found.graph.output] == ["left", "h", "last"]
 
 
 def test_an_ensemble_answers_as_one():
