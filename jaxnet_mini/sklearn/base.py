@@ -110,6 +110,9 @@ class DenseEstimator(BaseEstimator):  # type: ignore[misc]
         """Check what was given; return the fit before its first epoch, and its data."""
         given = self.get_params(deep=False)
         parameters.check(given)
+        kept = getattr(self, "_optimizer_state", None) if incremental else None
+        if kept is not None:  # with its own numbers, as in scikit-learn
+            given |= getattr(self, "_of_optimizer", {})
         if incremental and self.early_stopping:
             raise ArgumentError("partial_fit does not support early_stopping=True.")
         again = incremental or self.warm_start
@@ -124,17 +127,19 @@ class DenseEstimator(BaseEstimator):  # type: ignore[misc]
             self._draw_weights(rng, X.dtype)
         self._check_shapes(X.shape[1])
         X, y, weight = self._hold_out(X, y, weight, rng)
+        self._begin_scores()
         run = Fit(
             trainer,
             training.start(
                 trainer,
                 self._params(trainer),
-                getattr(self, "_optimizer_state", None) if incremental else None,
+                kept,
             ),
             np.arange(len(y)),
             self._rows_in_batch(len(y)),
             1 if incremental else self.max_iter,
             rng if self.shuffle else None,
+            {name: given[name] for name in parameters.OF_OPTIMIZER},
             self._sure_epochs(),
         )
         self.n_iter_ = 0
@@ -168,10 +173,22 @@ class DenseEstimator(BaseEstimator):  # type: ignore[misc]
         self.n_layers_, self.t_ = len(units), 0
         self.loss_curve_: list[float] = []
         self._unimproved = 0
-        scored = bool(self.early_stopping)
-        self.best_loss_: Any = None if scored else np.inf
-        self.validation_scores_: Any = [] if scored else None
-        self.best_validation_score_: Any = -np.inf if scored else None
+        self.best_loss_: Any = None
+        self.validation_scores_: Any = None
+        self.best_validation_score_: Any = None
+
+    def _begin_scores(self) -> None:
+        """Make room for what epochs are compared by, if a fit before did not need it.
+
+        The weights at the start are the best until others are.
+        """
+        if not self.early_stopping:
+            if self.best_loss_ is None:
+                self.best_loss_ = np.inf
+            return
+        self._best = self.coefs_, self.intercepts_
+        if self.best_validation_score_ is None:
+            self.validation_scores_, self.best_validation_score_ = [], -np.inf
 
     def _check_shapes(self, features: int) -> None:
         units = (*parameters.sizes(self.hidden_layer_sizes), self.n_outputs_)
@@ -252,9 +269,11 @@ class DenseEstimator(BaseEstimator):  # type: ignore[misc]
         else:
             improved = self._validate(run)
         self._unimproved = 0 if improved else self._unimproved + 1
-        sgd = self.solver == "sgd"
-        if sgd and self.learning_rate == "invscaling":
-            run.learning_rate = self.learning_rate_init / (self.t_ + 1) ** self.power_t
+        own = run.of_optimizer
+        sgd = own["solver"] == "sgd"
+        if sgd and own["learning_rate"] == "invscaling":
+            scale = (self.t_ + 1) ** own["power_t"]
+            run.learning_rate = own["learning_rate_init"] / scale
         if self._unimproved <= self.n_iter_no_change:
             return
         what = "Training loss" if self._held_out is None else "Validation score"
@@ -262,7 +281,8 @@ class DenseEstimator(BaseEstimator):  # type: ignore[misc]
             f"{what} did not improve more than tol={self.tol:f} for "
             f"{self.n_iter_no_change} consecutive epochs."
         )
-        if sgd and self.learning_rate == "adaptive" and run.learning_rate > 1e-6:
+        adaptive = sgd and own["learning_rate"] == "adaptive"
+        if adaptive and run.learning_rate > 1e-6:
             run.learning_rate = run.learning_rate / 5.0
             say(self.verbose, f"{told} Setting learning rate to {run.learning_rate:f}")
             self._unimproved = 0
@@ -294,6 +314,7 @@ class DenseEstimator(BaseEstimator):  # type: ignore[misc]
         self._adopt(run.state)
         leaves = jax.tree.leaves(run.state.optimizer_state)
         self._optimizer_state = [np.array(leaf) for leaf in jax.device_get(leaves)]
+        self._of_optimizer = run.of_optimizer
         if self._held_out is not None:
             self.coefs_, self.intercepts_ = self._best
             del self._best

@@ -127,6 +127,9 @@ class DenseClassifier(ClassifierMixin, DenseEstimator):  # type: ignore[misc]
     ) -> Any:
         """Learn from rows for one epoch, going on from what was learned before.
 
+        The optimizer goes on too, and parameters of it that were changed meanwhile
+        count from the next `fit` on, as in scikit-learn.
+
         Args:
             X: as for `fit`.
             y: likewise.

@@ -32,6 +32,12 @@ _LAST: Mapping[str, tuple[str, Any]] = {
 }
 """Activations of the last layer, and the losses that go with them."""
 
+OF_OPTIMIZER = (
+    *("solver", "learning_rate", "learning_rate_init", "power_t"),
+    *("momentum", "nesterovs_momentum", "beta_1", "beta_2", "epsilon"),
+)
+"""The parameters that an optimizer goes by, and keeps where a fit goes on with it."""
+
 _above_0 = functools.partial(
     check_fits, words="a finite number above 0", fits=lambda v: 0.0 < v < math.inf
 )

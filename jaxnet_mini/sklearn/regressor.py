@@ -126,6 +126,9 @@ class DenseRegressor(RegressorMixin, DenseEstimator):  # type: ignore[misc]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Learn from rows for one epoch, going on from what was learned before.
 
+        The optimizer goes on too, and parameters of it that were changed meanwhile
+        count from the next `fit` on, as in scikit-learn.
+
         Args:
             X: as for `fit`.
             y: likewise.

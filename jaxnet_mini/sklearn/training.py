@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -44,6 +44,7 @@ class Fit:
         batch_size: examples in a step.
         epochs: at most.
         rng: shuffles the rows; None leaves them as they are.
+        of_optimizer: the parameters of the estimator that its optimizer goes by.
         sure: how many more epochs it takes whatever their losses are, at least one.
     """
 
@@ -53,6 +54,7 @@ class Fit:
     batch_size: int
     epochs: int
     rng: np.random.RandomState | None
+    of_optimizer: Mapping[str, Any]
     sure: int = 1
     stop_training: bool = False
 

@@ -112,6 +112,57 @@ def test_warm_starts_go_on_as_those_of_scikit_learn():
     check_equal(*both)
 
 
+@pytest.mark.parametrize("y", [DIGITS, VALUES[:, 0]], ids=["classes", "values"])
+def test_a_warm_start_without_a_better_score_keeps_the_best_weights(y):
+    given = {"warm_start": True, "early_stopping": True, "max_iter": 4}
+    theirs, ours = both = pair(y, given)
+    for model in both:
+        model.fit(X, y)
+    best, score = [kernel.copy() for kernel in ours.coefs_], ours.best_validation_score_
+    for model in both:
+        model.set_params(solver="sgd", learning_rate_init=1e-9, max_iter=2).fit(X, y)
+    np.testing.assert_allclose(
+        ours.validation_scores_, theirs.validation_scores_, rtol=2e-5
+    )
+    assert len(ours.validation_scores_) == 6
+    assert ours.best_validation_score_ == score
+    # What scikit-learn has kept for the best was changed by steps after it.
+    for own, kept in zip(ours.coefs_, best, strict=True):
+        np.testing.assert_array_equal(own, kept)
+
+
+def test_a_warm_start_may_begin_or_end_to_hold_rows_out():
+    (_, model) = pair(DIGITS, {"warm_start": True})
+    assert model.fit(X, DIGITS).validation_scores_ is None
+    model.set_params(early_stopping=True).fit(X, DIGITS)
+    assert model.best_validation_score_ == max(model.validation_scores_)
+    assert len(model.validation_scores_) == model.n_iter_
+    (_, model) = pair(DIGITS, {"warm_start": True, "early_stopping": True})
+    model.fit(X, DIGITS).set_params(early_stopping=False).fit(X, DIGITS)
+    assert model.best_loss_ == min(model.loss_curve_[-model.n_iter_ :])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"solver": "adam"},
+        {"momentum": 0.0},
+        {"nesterovs_momentum": False, "learning_rate_init": 1.0},
+        {"learning_rate": "constant"},
+    ],
+    ids=str,
+)
+def test_partial_fits_go_on_with_the_optimizer_of_the_first(change):
+    both = pair(DIGITS, {**SGD, "learning_rate": "invscaling"})
+    for model in both:
+        model.partial_fit(X, DIGITS, classes=range(10)).set_params(**change)
+        model.partial_fit(X, DIGITS).partial_fit(X, DIGITS)
+    check_equal(*both)
+    for model in both:
+        model.fit(X, DIGITS)
+    check_equal(*both)
+
+
 @pytest.mark.parametrize(
     "options",
     [{}, {"solver": "sgd"}, {"solver": "sgd", "momentum": 0.0, "alpha": 0.5}],
