@@ -115,7 +115,9 @@ class Handle:
     def trainable(self) -> bool:
         """Whether it is trained, in all models that share its weights.
 
-        Setting it is like compiling anew: the optimizer begins afresh.
+        Where other weights are trained then, the optimizers begin afresh at their
+        learning rates; one whose model takes no step meanwhile goes on when it is set
+        back.
 
         Raises:
             ArgumentError: it is set to neither True nor False.

@@ -24,7 +24,8 @@ from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import Layer, RandomKey, Variables
 from jaxnet_mini.devices import programs
 from jaxnet_mini.errors import LayerError, StateError, short
-from jaxnet_mini.models import adapting, places, standing
+from jaxnet_mini.models import adapting, begun, places, standing
+from jaxnet_mini.models.begun import Begun
 from jaxnet_mini.models.blueprint import Blueprint
 from jaxnet_mini.models.places import Path, Place
 from jaxnet_mini.models.weights import fitting
@@ -44,6 +45,7 @@ class Held:
         draws: how many keys have been drawn for calls in training.
         written: what stands for what the model takes and gives, once it was asked for.
         called: the blueprint as one layer of a model that calls it, likewise.
+        begun: how far the optimizer was when layers were last frozen or thawed.
     """
 
     blueprint: Blueprint
@@ -54,6 +56,7 @@ class Held:
     written: Written | None = None
     called: tuple[Blueprint, Layer] | None = None
     make: Callable[..., Trainer | None] | None = None
+    begun: Begun | None = None
 
     def __post_init__(self) -> None:
         self._state: TrainState | None = None
@@ -126,6 +129,7 @@ class Held:
     def build(self, blueprint: Blueprint) -> None:
         """Take other layers or shapes; layers that stay keep their weights."""
         self.turn.check("the layers")
+        self._keep_rate()
         self.blueprint, self._state = blueprint, self._kept(blueprint)
         self._settle()
 
@@ -179,7 +183,8 @@ class Held:
     def exchange(self, new: Mapping[Path, Layer]) -> None:
         """Take other layers in place of some, in all models that share their weights.
 
-        They have the same weights. The optimizers begin afresh.
+        They have the same weights. Where others of them are trained, the optimizer
+        begins afresh, and goes on where it was once the same are trained again.
 
         Args:
             new: the layers, by the paths of those in whose place they come.
@@ -230,12 +235,21 @@ class Held:
 
     def _exchange(self, swapped: Mapping[int, Layer]) -> None:
         state = self.state
+        self._keep_rate()
+        self.begun = begun.before(self.begun, self.blueprint.shapes, state)
         self.blueprint = self.blueprint.with_exchanged(swapped)
         if self.written is not None:
             self.written = self.written._replace(net=self.blueprint.net)
         if state is not None:
-            self._state = state._replace(optimizer_state=None)
+            self._state = begun.after(self.begun, self.blueprint.shapes, state)
         self._settle()
+
+    def _keep_rate(self) -> None:
+        """Let an optimizer that begins afresh begin at the rate that it has now."""
+        if self.trainer is not None and self._state is not None:
+            now = begun.at_rate(self.trainer.optimizer, self._state.optimizer_state)
+            if now is not self.trainer.optimizer:
+                self.tune(now)
 
     # The trainer
 
@@ -244,18 +258,22 @@ class Held:
         """Whether it was said how to train."""
         return self.trainer is not None or self.make is not None
 
-    def compile(self, make: Callable[..., Trainer | None]) -> None:
+    def compile(
+        self, make: Callable[..., Trainer | None], goes_on: bool = False
+    ) -> None:
         """Take another trainer; the weights stay, its optimizer starts afresh.
 
         Args:
             make: makes it of the blueprint, and of ``optimizer=`` in place of the first
                 one; None where that is too early.
+            goes_on: whether it is the optimizer that there is, which goes on.
         """
         with self.turn.making:
             self.turn.check("how to train")
             self.trainer, self.make = make(self.blueprint), make
             self.blueprint = self.blueprint.retraced()
-            if self.state is not None:
+            if self.state is not None and not goes_on:
+                self.begun = None
                 self.state = self.state._replace(optimizer_state=None)
 
     def tune(self, optimizer: Any) -> None:
@@ -319,7 +337,9 @@ class Held:
             if self._is_new:
                 self.state = programs.fresh(*self._start())
             elif self.untrained().optimizer_state is None:
-                self.state = programs.with_optimizer(self.compiled(), self.state)
+                own = programs.with_optimizer(self.compiled(), self.state)
+                # All else stays what it is, as `begun` asks.
+                self.state = self.state._replace(optimizer_state=own.optimizer_state)
             return self.untrained()
 
     def ahead(self) -> TrainState:

@@ -45,7 +45,7 @@ from jaxnet_mini.models import save as saving
 from jaxnet_mini.models.blueprint import Blueprint, with_batch_axis, without_batch_axis
 from jaxnet_mini.models.handles import Handle, freeze, layer_of
 from jaxnet_mini.models.held import Held
-from jaxnet_mini.models.optimizer import ModelOptimizer
+from jaxnet_mini.models.optimizer import ModelOptimizer, given
 from jaxnet_mini.models.weights import Weight
 from jaxnet_mini.views import summary, svg
 
@@ -299,7 +299,9 @@ class Model:
     def trainable(self) -> bool:
         """Whether any layer is trained; setting it sets that of all.
 
-        Like compiling anew: the optimizer begins afresh.
+        Where other weights are trained then, the optimizer begins afresh at its
+        learning rate; if the model takes no step meanwhile, it goes on when this is set
+        back, as that of a discriminator does.
 
         Raises:
             ArgumentError: it is set to neither True nor False.
@@ -541,7 +543,8 @@ class Model:
 
         Args:
             optimizer: a name, one of `jaxnet_mini.optimizers` or an optax
-                transformation.
+                transformation. ``model.optimizer`` is the one that there is, which goes
+                on; that of another model is one like it, at the rate that it has now.
             loss: a name, one of `jaxnet_mini.losses` or a callable
                 ``(y_true, y_pred) -> per-example loss``. Of several outputs one for
                 all, a list in their order or a dictionary by their names, in which None
@@ -579,6 +582,7 @@ class Model:
                 given the same name.
         """
         compiling.check_execution(run_eagerly, steps_per_execution, jit_compile)
+        goes_on, optimizer = given(self._held, optimizer)
         make = functools.partial(
             compiling.trainer_of,
             optimizer=optimizer,
@@ -589,7 +593,7 @@ class Model:
             train_step=train_step,
             steps=own_steps.steps_of(self, train_step),
         )
-        self._held.compile(make)
+        self._held.compile(make, goes_on)
 
     @property
     def compiled(self) -> bool:

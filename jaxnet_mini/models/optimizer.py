@@ -14,6 +14,7 @@ from jaxnet_mini.core.optimizers.settings import Patterns
 from jaxnet_mini.devices import transfers
 from jaxnet_mini.errors import ArgumentError, StateError
 from jaxnet_mini.files import config
+from jaxnet_mini.models import begun
 from jaxnet_mini.models.held import Held
 from jaxnet_mini.models.weights import Weight, listed
 
@@ -210,3 +211,17 @@ class ModelOptimizer:
 
     def __repr__(self) -> str:
         return repr(self._held.compiled().optimizer)
+
+
+def given(held: Held, optimizer: Any) -> tuple[bool, Any]:
+    """Return whether an optimizer is that of a model already, and what it is.
+
+    Args:
+        held: what the model holds.
+        optimizer: of this model, of another or of none.
+    """
+    if not isinstance(optimizer, ModelOptimizer):
+        return False, optimizer
+    other = optimizer._held
+    own, state = other.compiled().optimizer, other.state
+    return other is held, begun.at_rate(own, state and state.optimizer_state)

@@ -150,7 +150,7 @@ def listed(
         StateError: the input shape is not known.
     """
     held.blueprint.check_shape_known()
-    trained = _trained(outline)
+    trained = trained_paths(outline)
     return [
         Weight(held, within + path, like, path in trained)
         for path, like in weights.shapes(outline).items()
@@ -158,7 +158,7 @@ def listed(
     ]
 
 
-def _trained(outline: Sequence[LayerOutline]) -> set[str]:
+def trained_paths(outline: Sequence[LayerOutline]) -> set[str]:
     """Return the paths of the weights that are trained."""
     masks = {
         part.name: protocol.trainable_mask(part.layer, part.params) for part in outline

@@ -15,7 +15,7 @@ from optimizers_cases import (
     ours,
     stacked,
 )
-from oracles import named
+from oracles import assert_close, named
 
 import jaxnet_mini as jn
 from jaxnet_mini import optimizers
@@ -191,3 +191,82 @@ def test_rate_and_iterations_of_a_schedule_are_those_of_keras(every):
     for assign in (rate.assign, lambda v: setattr(model.optimizer, "learning_rate", v)):
         with pytest.raises(StateError, match="follows a schedule and cannot be set"):
             assign(0.1)
+
+
+RNG = np.random.default_rng(0)
+REAL = RNG.normal(size=(12, 4)).astype(np.float32)
+NOISE = RNG.normal(size=(12, 3)).astype(np.float32)
+ONES, ZEROS = np.ones((12, 1), np.float32), np.zeros((12, 1), np.float32)
+
+
+def adversaries(library, weights=None):
+    """Losses and weights of a discriminator frozen in turn, as in a GAN."""
+    layers, adam = library.layers, library.optimizers.Adam
+    critic = library.Sequential(
+        [library.Input((4,)), layers.Dense(5, "tanh"), layers.Dense(1, "sigmoid")]
+    )
+    artist = library.Sequential([library.Input((3,)), layers.Dense(4)])
+    if weights is not None:
+        critic.set_weights(weights[0])
+        artist.set_weights(weights[1])
+    start = critic.get_weights(), artist.get_weights()
+    critic.compile(adam(0.01, epsilon=1e-4), "binary_crossentropy")
+    critic.trainable = False
+    noise = library.Input((3,))
+    both = library.Model(noise, critic(artist(noise)))
+    both.compile(adam(0.02, epsilon=1e-4), "binary_crossentropy")
+    losses = []
+    for step in range(5):
+        critic.trainable = True
+        if step == 2:
+            critic.optimizer.learning_rate = 0.03
+        drawn = np.asarray(artist(NOISE))
+        rows, real = np.concatenate([REAL, drawn]), np.concatenate([ONES, ZEROS])
+        losses.append(critic.train_on_batch(rows, real))
+        for layer in critic.layers:
+            layer.trainable = False
+        losses.append(both.train_on_batch(NOISE, ONES))
+    steps = int(both.optimizer.iterations)
+    critic.trainable = True
+    steps = steps, int(critic.optimizer.iterations)
+    rate = float(critic.optimizer.learning_rate)
+    return start, losses, (critic.get_weights(), artist.get_weights()), steps, rate
+
+
+@pytest.mark.one_in(4)
+def test_optimizers_go_on_while_layers_are_frozen_in_turn():
+    with keras_on_jax() as keras:
+        start, losses, end, steps, rate = adversaries(keras)
+    _, own_losses, own_end, own_steps, own_rate = adversaries(jn, start)
+    np.testing.assert_allclose(own_losses, losses, rtol=1e-5)
+    for own, other in zip(own_end, end, strict=True):
+        assert_close(own[0], other[0], 1e-5)
+        assert_close(own[1], other[1], 1e-5)
+    assert (own_steps, own_rate) == (steps, rate)
+
+
+def continued(library, weights=None):
+    """The weights after training, another learning rate, and compiling anew."""
+    model = library.Sequential([library.Input((4,)), library.layers.Dense(1)])
+    if weights is not None:
+        model.set_weights(weights)
+    start = model.get_weights()
+    model.compile(library.optimizers.Adam(0.05, epsilon=1e-4), "mse")
+    call = {"batch_size": 4, "epochs": 2, "shuffle": False, "verbose": 0}
+    model.fit(REAL, NOISE[:, :1], **call)
+    model.optimizer.learning_rate = 0.01
+    model.compile(model.optimizer, "mae", metrics=["mse"])
+    history = model.fit(REAL, NOISE[:, :1], **call).history
+    return start, history, model.get_weights(), int(model.optimizer.iterations)
+
+
+def test_the_optimizer_of_a_model_goes_on_when_it_is_compiled_anew():
+    with keras_on_jax() as keras:
+        start, history, end, steps = continued(keras)
+    _, own_history, own_end, own_steps = continued(jn, start)
+    assert (own_steps, list(own_history)) == (steps, list(history))
+    assert steps == 12
+    for name, values in history.items():
+        np.testing.assert_allclose(own_history[name], values, rtol=1e-5)
+    for own, other in zip(own_end, end, strict=True):
+        assert_close(own, other, 1e-5)

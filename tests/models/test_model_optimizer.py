@@ -33,3 +33,56 @@ def test_the_rate_answers_as_a_number_and_as_a_variable():
     assert type(model.optimizer.iterations.numpy()) is np.int32
     model.compile("sgd", "mse")
     assert model.optimizer.iterations == 0
+
+
+def layers_of_two():
+    return [jn.Dense(2, "tanh", input_shape=(2,)), jn.Dense(1)]
+
+
+X = np.random.default_rng(0).normal(size=(4, 2)).astype(np.float32)
+Y = X[:, :1] * X[:, 1:]
+
+
+@pytest.mark.parametrize("how", ["frozen", "added", "saved", "compiled", "another's"])
+def test_a_rate_that_was_set_stays_where_the_optimizer_begins_afresh(how, tmp_path):
+    """A step of SGD, whose size is the rate's; of a layer that is trained anyhow."""
+    model = jn.Sequential(layers_of_two(), seed=0)
+    model.compile(jn.optimizers.SGD(0.5), "mse")
+    model.optimizer.learning_rate = 0.125
+    if how == "added":
+        model.add(jn.Dense(1))
+    elif how == "another's":
+        other, model = model, jn.Sequential(layers_of_two(), seed=1)
+        model.compile(other.optimizer, "mse")
+    else:
+        model.layers[0].trainable = False
+    if how == "compiled":
+        model.compile(model.optimizer, "mse")
+    if how == "saved":
+        for name in ("model.keras", "model.safetensors"):
+            model.save(tmp_path / name)
+            model = jn.models.load_model(tmp_path / name)
+    assert model.optimizer.learning_rate == 0.125
+    bias = model.layers[-1].bias.numpy()
+    slope = 2 * np.mean(model.predict(X) - Y, dtype=np.float64)
+    model.train_on_batch(X, Y)
+    expected = bias - 0.125 * slope
+    np.testing.assert_allclose(model.layers[-1].bias.numpy(), expected, rtol=1e-5)
+
+
+def test_an_optimizer_begins_afresh_where_others_are_trained_meanwhile():
+    model = jn.Sequential(layers_of_two(), seed=0)
+    model.compile("adam", "mse")
+    model.fit(X, Y, epochs=3, verbose=0)
+    model.layers[0].trainable = False
+    assert model.optimizer.iterations == 0
+    model.layers[0].trainable = True
+    assert model.optimizer.iterations == 3  # it was looked at, and took no step
+    model.layers[0].trainable = False
+    model.fit(X, Y, epochs=2, verbose=0)
+    model.layers[0].trainable = True
+    assert model.optimizer.iterations == 0
+    model.compile("adam", "mse")
+    model.layers[0].trainable = False
+    model.layers[0].trainable = True
+    assert model.optimizer.iterations == 0
