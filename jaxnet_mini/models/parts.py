@@ -15,6 +15,7 @@ from jaxnet_mini.core.networks.graph import (
 )
 from jaxnet_mini.core.networks.order import by_depth, in_keras_order
 from jaxnet_mini.core.networks.outline import LayerOutline
+from jaxnet_mini.core.networks.sources import giver
 from jaxnet_mini.core.operations import Operation
 from jaxnet_mini.devices import transfers
 from jaxnet_mini.models import subclass
@@ -68,13 +69,28 @@ def listed(blueprint: Blueprint) -> list[LayerOutline]:
     named = {part.name: part for part in parts if not isinstance(part.layer, Operation)}
     if not inputs:
         return [*named.values()]
-    given: Any = net.outputs
-    sources = {call.name: names_in(call.sources) for call in net.calls}
-    sources |= {part.name: () for part in inputs}
-    layers = {part.name: part.name for part in inputs}
-    layers |= {call.name: call.weights for call in net.calls}
-    order = by_depth(sources, layers, in_keras_order(given))
+    layers = _called(blueprint)
+    sources: dict[str, list[str]] = {part.name: [] for part in inputs}
+    for call in net.calls:
+        sources[call.name] = [_giver(own, layers) for own in names_in(call.sources)]
+    order = by_depth(sources, layers, _ends(blueprint, layers))
     return [named[name] for name in order if name in named]
+
+
+def _called(blueprint: Blueprint) -> dict[str, str]:
+    """Return which layer each call of a graph is of, by their names; inputs too."""
+    layers = {part.name: part.name for part in blueprint.inputs}
+    return layers | {call.name: call.weights for call in blueprint.net.calls}
+
+
+def _giver(name: str, calls: Mapping[str, Any]) -> str:
+    """Return which call gives an array: one may give several."""
+    return name if name in calls else giver(name)[0]
+
+
+def _ends(blueprint: Blueprint, calls: Mapping[str, Any]) -> list[str]:
+    net: Any = blueprint.net
+    return [_giver(name, calls) for name in in_keras_order(net.outputs)]
 
 
 def output_names(blueprint: Blueprint) -> list[str]:
@@ -88,9 +104,8 @@ def output_names(blueprint: Blueprint) -> list[str]:
             "only models that are written by calling layers have output_names, as in "
             "x = Input((4,)); Model(inputs=x, outputs=Dense(1)(x))."
         )
-    net: Any = blueprint.net
-    owners = {call.name: call.weights for call in net.calls}
-    return [owners[name] for name in in_keras_order(net.outputs)]
+    layers = _called(blueprint)
+    return [layers[name] for name in _ends(blueprint, layers)]
 
 
 def penalties(held: Held) -> list[Array]:

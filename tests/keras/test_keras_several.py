@@ -184,3 +184,44 @@ def test_what_is_paired_by_name_and_what_is_refused():
                 written(library, ["deep", "wide"], False).evaluate(x, [MAIN, KIND])
     assert list(logs[1]) == list(logs[0]) == ["kind_accuracy", "loss"]
     np.testing.assert_allclose([*logs[1].values()], [*logs[0].values()], rtol=1e-5)
+
+
+def pairs(library):
+    """Models of a layer and of a model that give two arrays each."""
+    layers = library.layers
+
+    class Two(layers.Layer):
+        def __init__(self, **settings):
+            super().__init__(**settings)
+            self.dense = layers.Dense(3)
+
+        def call(self, x):
+            return self.dense(x), 2 * x
+
+    x = library.Input((4,), name="x")
+    one, other = Two(name="two")(x)
+    yield library.Model(x, [other, one])
+    yield library.Model(x, layers.Dense(2, name="out")(one))
+    inner = [layers.Dense(4, name=name)(x) for name in ("left", "right")]
+    inner = library.Model(x, inner, name="inner")
+    y = library.Input((4,), name="y")
+    yield library.Model(y, inner(y)[1])
+    _, right = inner(layers.Dense(4, name="first")(y))
+    left, _ = inner(layers.Dense(4, name="last")(right))
+    both = layers.Add(name="add")([left, right])
+    yield library.Model(y, {"z": both, "a": right})
+
+
+def as_listed(model):
+    """What a model's layers are, and what is trained once one or all are frozen."""
+    found = [[layer.name for layer in model.layers], model.output_names]
+    for frozen in (model.layers[1], model):
+        frozen.trainable = False
+        found.append([weight.shape for weight in model.trainable_weights])
+    return found
+
+
+def test_layers_that_give_several_arrays_are_listed_and_frozen():
+    with keras_on_jax() as keras:
+        expected = [as_listed(model) for model in pairs(keras)]
+    assert [as_listed(model) for model in pairs(jn)] == expected
