@@ -336,10 +336,10 @@ class Held:
         with self.turn.making:
             if self._is_new:
                 self.state = programs.fresh(*self._start())
-            elif self.untrained().optimizer_state is None:
-                own = programs.with_optimizer(self.compiled(), self.state)
+            elif (state := self.untrained()).optimizer_state is None:
+                own = programs.with_optimizer(self.compiled(), state)
                 # All else stays what it is, as `begun` asks.
-                self.state = self.state._replace(optimizer_state=own.optimizer_state)
+                self.state = state._replace(optimizer_state=own.optimizer_state)
             return self.untrained()
 
     def ahead(self) -> TrainState:
