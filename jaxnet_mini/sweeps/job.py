@@ -238,7 +238,8 @@ class Job:
         name, sampler = self.race.monitor, self.race.sampler
         for candidate in candidates:
             member, watch = self.done[id(candidate)], self.watches[id(candidate)]
-            value = math.nan if member.note else member.logs.get(name, math.nan)
+            # The last epoch need not be validated: then the last value that was seen.
+            value = math.nan if member.note else member.logs.get(name, watch.value)
             if sampler is not None:
                 sampler.tell(candidate.trial, value, watch.pruned)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from jaxnet_mini.base import notices
 from jaxnet_mini.base.arguments import as_integer
 from jaxnet_mini.callbacks import EarlyStopping, History
 from jaxnet_mini.callbacks.monitor import MonitorCallback
@@ -108,6 +109,9 @@ class SweepResult(Sequence[Member]):
     def ranked(self, monitor: str = "val_loss", mode: str = "auto") -> list[Member]:
         """Return the members whose training went well to its end, the best first.
 
+        Those that were not validated after the epoch whose weights they have are left
+        out, and a warning says so.
+
         Args:
             monitor: a loss or a metric, as the history has it, at the epoch whose
                 weights the model has.
@@ -116,7 +120,9 @@ class SweepResult(Sequence[Member]):
         Raises:
             UnknownNameError: nothing of this name was logged.
             ArgumentError: ``mode="auto"`` cannot tell.
+            StateError: no member was validated after that epoch.
         """
+        self._check_logged(monitor)
         find(dict.fromkeys(self.monitored), monitor, "loss or metric")
         ranking = Ranking(monitor, mode)
         ranking.set_model(self._members[0].model)
@@ -124,11 +130,30 @@ class SweepResult(Sequence[Member]):
         known = [m for m in self if not m.note and _finite(m.logs.get(monitor))]
         return sorted(known, key=lambda member: -sign * member.logs[monitor])
 
+    def _check_logged(self, monitor: str) -> None:
+        """Tell of members that have the figure of other epochs than their own.
+
+        Raises:
+            StateError: all of them.
+        """
+        logged = [m for m in self if not m.note and monitor in m.history.history]
+        missing = sum(monitor not in member.logs for member in logged)
+        if not missing:
+            return
+        told = (
+            f"{missing} of {len(self)} members have no {monitor!r} of the epoch whose "
+            "weights they have, after which validation_freq left it out: "
+        )
+        advice = "sweep with validation_freq=1, or call evaluate of their models."
+        if missing == len(logged):
+            raise StateError(told + advice)
+        notices.warn(f"{told}they are not ranked. To have them ranked, {advice}")
+
     def best(self, monitor: str = "val_loss", mode: str = "auto") -> Model:
         """Return the best model, fitted and compiled, see `ranked`.
 
         Raises:
-            StateError: the loss of every member turned NaN.
+            StateError: the loss of every member turned NaN; see also `ranked`.
         """
         return self._first(1, monitor, mode)[0].model
 
@@ -217,6 +242,8 @@ class SweepResult(Sequence[Member]):
         if sort_by in self.names:
             rows.sort(key=lambda member: _sortable(member.settings[sort_by]))
         elif sort_by is not None:
+            if sort_by not in self.monitored:
+                self._check_logged(sort_by)
             find(dict.fromkeys([*self.names, *self.monitored]), sort_by, "column")
             ranked = self.ranked(sort_by, mode)
             rows = ranked + [m for m in self if not any(m is r for r in ranked)]

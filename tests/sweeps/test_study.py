@@ -57,6 +57,15 @@ def test_what_rungs_end_is_pruned_and_what_turns_nan_has_failed():
     assert [t.state.name for t in own.trials] == ["FAIL", "COMPLETE", "PRUNED"]
 
 
+def test_a_trial_that_was_not_validated_in_the_end_has_its_last_value():
+    own = study(direction="minimize", pruner=optuna.pruners.NopPruner())
+    own.enqueue_trial({"learning_rate": 0.01})
+    call = CALL | {"epochs": 3, "validation_freq": 2, "sampler": own, "n_trials": 1}
+    (member,) = jn.sweep(model(), SPACE, X, Y, **call)
+    (trial,) = own.trials
+    assert [trial.value] == member.history.history["val_loss"]
+
+
 def test_trials_of_a_sweep_that_breaks_have_failed():
     own = study(direction="minimize")
     with raises_text(UnknownNameError, "learning_rat"):

@@ -509,3 +509,19 @@ def test_an_ensemble_comes_back_from_a_file(widths, tmp_path):
     np.testing.assert_array_equal(again.predict(X), ensemble.predict(X))
     assert again.evaluate(X, Y, verbose=0) == ensemble.evaluate(X, Y, verbose=0)
     assert again.layers == ensemble.layers
+
+
+def test_members_that_were_not_validated_in_the_end_are_told_of():
+    """Each second epoch is validated, as ``validation_freq=2`` does it."""
+    first, second = logs(0.9, 0.5), logs(0.5, 0.625) | {"val_loss": 0.7}
+    done = ended(settings(0.01, 0), [first, second])
+    later = ended(settings(0.1, 0), [first, second, logs(0.1, 1.0)])
+    failed = ended(settings(10.0, 0), [first, second, logs(NAN, 0.25)], NOTE)
+    result = SweepResult([later, failed, done])
+    with pytest.warns(UserWarning, match=r"1 of 3 members have no 'val_loss'.*evalu"):
+        assert result.ranked() == [done]
+    assert result.ranked("loss") == [later, done]
+    unknown = SweepResult([later, failed])
+    for ask in (unknown.ranked, unknown.best, lambda: unknown.table("val_loss")):
+        with raises_text(StateError, "1 of 2 members have no 'val_loss'"):
+            ask()
