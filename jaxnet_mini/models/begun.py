@@ -83,3 +83,26 @@ def at_rate(optimizer: Any, state: Any) -> Any:
     if now == now.dtype.type(rate):
         return optimizer
     return dataclasses.replace(optimizer, learning_rate=float(now))
+
+
+def keep_rate(held: Any) -> None:
+    """Let the optimizer of a model begin afresh at the learning rate that it has now.
+
+    Args:
+        held: what the model holds.
+    """
+    trainer, state = held.trainer, held.state
+    if trainer is not None and state is not None:
+        now = at_rate(trainer.optimizer, state.optimizer_state)
+        if now is not trainer.optimizer:
+            held.tune(now)
+
+
+def put_aside(held: Any) -> None:
+    """Keep how far the optimizer of a model is before other layers are trained.
+
+    Args:
+        held: what the model holds.
+    """
+    keep_rate(held)
+    held.begun = before(held.begun, held.blueprint.shapes, held.state)

@@ -348,13 +348,19 @@ def freeze(model: Any, handles: Sequence[Handle], trainable: bool) -> None:
                     f"{layer!r} has weights and no trainable, and would go on being "
                     "trained: give its class a field trainable: bool = True."
                 )
+    objects = []  # of a user's own, which stay the same ones
     for path, layer in new.items():
         if dataclasses.is_dataclass(layer):
             new[path] = dataclasses.replace(layer, trainable=bool(trainable))  # type: ignore[type-var]
         else:
+            objects.append(layer)
+
+    def change() -> None:
+        for layer in objects:
             layer.trainable = trainable
+
     if new:
-        model._held.exchange(new)
+        model._held.exchange(new, change)
 
 
 def _held_by(layer: Any, path: Path) -> list[tuple[Path, Layer]]:

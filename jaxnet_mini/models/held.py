@@ -129,7 +129,7 @@ class Held:
     def build(self, blueprint: Blueprint) -> None:
         """Take other layers or shapes; layers that stay keep their weights."""
         self.turn.check("the layers")
-        self._keep_rate()
+        begun.keep_rate(self)
         self.blueprint, self._state = blueprint, self._kept(blueprint)
         self._settle()
 
@@ -180,7 +180,9 @@ class Held:
             layer_state=state.layer_state | kept.state,
         )
 
-    def exchange(self, new: Mapping[Path, Layer]) -> None:
+    def exchange(
+        self, new: Mapping[Path, Layer], change: Callable[[], None] = lambda: None
+    ) -> None:
         """Take other layers in place of some, in all models that share their weights.
 
         They have the same weights. Where others of them are trained, the optimizer
@@ -188,6 +190,7 @@ class Held:
 
         Args:
             new: the layers, by the paths of those in whose place they come.
+            change: changes those that stay as objects.
 
         Raises:
             LayerError: one stands within a layer of another kind.
@@ -206,6 +209,9 @@ class Held:
                     "it as it is: say trainable=False where the layer is made."
                 )
             swapped[id(own[path])] = layer
+        for holder in holders:
+            begun.put_aside(holder)
+        change()
         for path, layer in new.items():
             places.move(own[path], layer)
         for holder in holders:
@@ -235,21 +241,12 @@ class Held:
 
     def _exchange(self, swapped: Mapping[int, Layer]) -> None:
         state = self.state
-        self._keep_rate()
-        self.begun = begun.before(self.begun, self.blueprint.shapes, state)
         self.blueprint = self.blueprint.with_exchanged(swapped)
         if self.written is not None:
             self.written = self.written._replace(net=self.blueprint.net)
         if state is not None:
             self._state = begun.after(self.begun, self.blueprint.shapes, state)
         self._settle()
-
-    def _keep_rate(self) -> None:
-        """Let an optimizer that begins afresh begin at the rate that it has now."""
-        if self.trainer is not None and self._state is not None:
-            now = begun.at_rate(self.trainer.optimizer, self._state.optimizer_state)
-            if now is not self.trainer.optimizer:
-                self.tune(now)
 
     # The trainer
 

@@ -369,3 +369,53 @@ def test_random_numbers_of_a_seed_are_those_of_keras():
     for mine, other in zip(drawn(jn.random), theirs, strict=True):
         assert mine.dtype == other.dtype
         np.testing.assert_allclose(mine, other, rtol=1e-6)
+
+
+def normalized(keras, weights=None):
+    """Losses and weights as a layer with parts is frozen, called and thawed."""
+    layers = keras.layers
+
+    class Inner(layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.norm = layers.BatchNormalization(momentum=0.6)
+
+        def call(self, x):
+            return self.norm(x)
+
+    class Block(layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.dense = layers.Dense(4, "tanh", kernel_regularizer="l2")
+            self.norm = layers.BatchNormalization(momentum=0.6)
+            self.inner = Inner()
+
+        def call(self, x):
+            return self.inner(self.norm(self.dense(x)))
+
+    x = keras.Input((3,))
+    stack = keras.Sequential([keras.Input((4,)), Block(name="second")], name="stack")
+    y = layers.Dense(1)(stack(Block(name="first")(x)))
+    model = keras.Model(x, y)
+    if weights is not None:
+        model.set_weights(weights)
+    start, losses, values = model.get_weights(), [], []
+    first = model.get_layer("first")
+    for layer, trainable in [(None, None), (first, False), (stack, False), (first, 1)]:
+        if layer is not None:
+            layer.trainable = bool(trainable)
+        model.compile("sgd", "mse")
+        losses.append(model.fit(X, Y, **FIT).history["loss"])
+        values.append(model.get_weights())
+    return start, losses, values
+
+
+def test_what_is_within_a_frozen_layer_of_ones_own_is_frozen():
+    with keras_on_jax() as keras:
+        start, losses, values = normalized(keras)
+    _, own_losses, own_values = normalized(jn, start)
+    np.testing.assert_allclose(own_losses, losses, rtol=2e-5)
+    for own, theirs in zip(own_values, values, strict=True):
+        for mine, other in zip(own, theirs, strict=True):
+            # The mean of what is normalized already is zero but for rounding.
+            np.testing.assert_allclose(mine, other, rtol=2e-5, atol=1e-6)

@@ -86,3 +86,47 @@ def test_an_optimizer_begins_afresh_where_others_are_trained_meanwhile():
     model.layers[0].trainable = False
     model.layers[0].trainable = True
     assert model.optimizer.iterations == 0
+
+
+class Twice(jn.Layer):
+    """A layer of a user's own, which stays the same object when it is frozen."""
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.dense = jn.Dense(2)
+
+    def call(self, x):
+        return 2 * self.dense(x)
+
+
+def test_an_own_layer_is_frozen_and_thawed_without_compiling():
+    model = jn.Sequential([jn.Input((2,)), Twice(), jn.Dense(1)], seed=0)
+    model.compile("adam", "mse")
+    model.fit(X, Y, epochs=3, verbose=0)
+    model.layers[0].trainable = False
+    model.layers[0].trainable = True
+    assert model.optimizer.iterations == 3
+    model.layers[0].trainable = False
+    frozen, free = (layer.get_weights() for layer in model.layers)
+    model.fit(X, Y, epochs=2, verbose=0)
+    assert model.optimizer.iterations == 2
+    for before, after in zip(frozen, model.layers[0].get_weights(), strict=True):
+        np.testing.assert_array_equal(after, before)
+    assert not np.array_equal(free[0], model.layers[1].get_weights()[0])
+
+
+def test_layers_that_cannot_be_frozen_stay_as_they_were():
+    class Outer(jn.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = Twice()
+
+        def call(self, x):
+            return self.inner(x)
+
+    model = Outer()
+    model(X)
+    with pytest.raises(jn.errors.LayerError, match="where the layer is made"):
+        model.trainable = False
+    assert model.inner.trainable
+    assert len(model.trainable_weights) == 2

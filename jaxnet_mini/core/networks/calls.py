@@ -55,6 +55,7 @@ class Scope:
         policy: in what it computes, see `jaxnet_mini.core.precision`.
         first: whether parameters are not there yet, and are made up: by its weights
             and by the layers that it calls.
+        frozen: whether nothing in it is trained.
         specs: its weights.
         parts: the layers that it holds, by the names of their parameters.
         shapes: of what came to each of these first.
@@ -77,6 +78,7 @@ class Scope:
     remembers: bool = False
     policy: str | None = None
     first: bool = False
+    frozen: bool = False
     specs: dict[str, Spec] = dataclasses.field(default_factory=dict)
     parts: dict[str, Layer] = dataclasses.field(default_factory=dict)
     shapes: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -212,7 +214,7 @@ class HeldLayer:
         padded = scope.mask is not None and rows == {scope.mask.shape}
         with naming(name):
             y, after, of_outputs, more = activity.run(
-                layer,
+                protocol.frozen(layer) if scope.frozen else layer,
                 scope.params[name],
                 scope.state.get(name, {}),
                 x,

@@ -66,10 +66,14 @@ def _under(net: Any, policy: str | None) -> Any:
     """Return a network, for one call, with the policy of the one around it."""
     if net._policy == policy:
         return net
-    own = object.__new__(type(net))
-    vars(own).update(vars(net))
+    return _with(net, dtype=policy)
+
+
+def _with(layer: Any, **changed: Any) -> Any:
+    """Return a layer, for one call, with other attributes."""
+    own = object.__new__(type(layer))
+    vars(own).update(vars(layer) | changed)
     vars(own).pop(values._KEY, None)
-    object.__setattr__(own, "dtype", policy)
     return own
 
 
@@ -242,12 +246,15 @@ def known_key(layer: Layer, number: Array | int) -> RandomKey | None:
 def frozen(layer: Layer) -> Layer:
     """Return a layer that remembers as it is where all around it is frozen.
 
-    As in Keras, freezing a network freezes what is in it: batch normalization then goes
+    As in Keras, freezing a layer freezes what is in it: batch normalization then goes
     by what it remembers. A layer that remembers nothing has no use for it.
     """
-    if not (has_state(layer) and isinstance(layer, layers.Base)):
+    if not (has_state(layer) and getattr(layer, "trainable", False)):
         return layer
-    return dataclasses.replace(layer, trainable=False) if layer.trainable else layer
+    if isinstance(layer, layers.Base):
+        return dataclasses.replace(layer, trainable=False)
+    # One in Keras's form has looked at its weights, which a new one would not have.
+    return _with(layer, trainable=False) if hasattr(layer, "__dict__") else layer
 
 
 def trainable_mask(layer: Layer, params: Params) -> Any:

@@ -70,6 +70,7 @@ class Running:
     def _new_scope(self, params: Any, state: Any, **options: Any) -> Scope:
         options["remembers"] = self.has_state
         options["policy"] = self._policy
+        options["frozen"] = not getattr(self, "trainable", True)
         return Scope(repr(self), params, state, **options)
 
     def _look(self, input_shape: Any) -> Looked:
