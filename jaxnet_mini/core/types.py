@@ -13,6 +13,7 @@ from typing import (
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from jaxnet_mini.base.arguments import as_integer, as_integers, check_positive
@@ -114,6 +115,11 @@ class Layer(Hashable, Protocol):
 def is_shape(value: Any) -> bool:
     """Return whether a value is the shape of one array, and not those of several."""
     return isinstance(value, tuple) and all(isinstance(size, int) for size in value)
+
+
+def is_numeric(dtype: np.dtype[Any]) -> bool:
+    """Tell whether a dtype is one of real numbers."""
+    return dtype.kind in "biuf" or dtype.name == "bfloat16"
 
 
 def check_shape(value: Any, argument: str) -> Shape:

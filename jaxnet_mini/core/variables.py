@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from jaxnet_mini.base.arguments import check_flag, check_word
@@ -205,7 +206,7 @@ class Variable(ValueLike):
             LayerError: it has another shape, or there is no call whose state it is.
         """
         before = self.value
-        array = jnp.asarray(value)
+        array = taken_over(value)
         if array.shape != before.shape:
             raise LayerError(
                 f"{self.owner} assigns an array of shape {array.shape} to its variable "
@@ -222,6 +223,16 @@ class Variable(ValueLike):
 
     def __repr__(self) -> str:
         return f"<Variable {self.name}, shape={self.shape}, dtype={self.dtype}>"
+
+
+def taken_over(value: Any) -> Array:
+    """Return what is assigned as an array of JAX's own.
+
+    JAX 0.7 makes none of NumPy's that lie well: whoever writes into them later would
+    change the variable.
+    """
+    value = plain(value)
+    return jnp.asarray(value.copy() if isinstance(value, np.ndarray) else value)
 
 
 def plain(value: Any) -> Any:

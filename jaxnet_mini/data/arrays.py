@@ -17,9 +17,9 @@ from jaxnet_mini.base.arguments import named_parts
 from jaxnet_mini.core.networks.composed import Composed, indexed
 from jaxnet_mini.core.networks.graph import names_in
 from jaxnet_mini.core.networks.outline import NetOutline
-from jaxnet_mini.core.types import Shape
+from jaxnet_mini.core.types import Shape, is_numeric
 from jaxnet_mini.data import tables
-from jaxnet_mini.data.contents import advice, is_numeric
+from jaxnet_mini.data.contents import advice
 from jaxnet_mini.errors import ArgumentError, DataError, ShapeError, short
 
 Convert: TypeAlias = Callable[[Any, str], Any]

@@ -12,11 +12,6 @@ MISSING = ("NAType", "NaTType", "NoneType")
 """The types of what stands for no value, by name: pandas is not imported for it."""
 
 
-def is_numeric(dtype: np.dtype[Any]) -> bool:
-    """Tell whether a dtype is one of real numbers."""
-    return dtype.kind in "biuf" or dtype.name == "bfloat16"
-
-
 def contents(array: NDArray[Any]) -> str:
     """Return in a word what an array holds that is not of a numeric dtype.
 

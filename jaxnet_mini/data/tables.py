@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxnet_mini.data.contents import advice, contents, is_numeric, missing
+from jaxnet_mini.core.types import is_numeric
+from jaxnet_mini.data.contents import advice, contents, missing
 from jaxnet_mini.errors import DataError
 
 DAYS = "np.timedelta64(1, 'D')"

@@ -28,7 +28,7 @@ from jaxnet_mini.models import adapting, begun, places, standing
 from jaxnet_mini.models.begun import Begun
 from jaxnet_mini.models.blueprint import Blueprint
 from jaxnet_mini.models.places import Path, Place
-from jaxnet_mini.models.weights import fitting
+from jaxnet_mini.models.weights import placed
 
 
 @dataclasses.dataclass(eq=False)
@@ -172,7 +172,7 @@ class Held:
         )
         expected = weights.shapes(new.shapes)
         for path, value in weights.of(kept).items():
-            fitting(path, expected[path], value)
+            placed(path, expected[path], value)
         seed = np.uint32(new.seed)
         state: TrainState = programs.untrained(new.traced, new.input_shape, seed)
         return state._replace(
@@ -369,7 +369,7 @@ class Held:
         variables = self.untrained().variables
         expected = weights.shapes(self.blueprint.shapes)
         new = {
-            path: fitting(path, expected[path], values[path]) if path in values else own
+            path: placed(path, expected[path], values[path]) if path in values else own
             for path, own in weights.of(variables).items()
         }
         variables = weights.unflattened(variables, new)

@@ -34,7 +34,7 @@ from jaxnet_mini.files.config import public_name
 from jaxnet_mini.files.safetensors import FilePath
 from jaxnet_mini.models import compile as compiling
 from jaxnet_mini.models.held import Held
-from jaxnet_mini.models.weights import fitting
+from jaxnet_mini.models.weights import placed
 
 
 def arrays_of(held: Held) -> keras_writer.Arrays:
@@ -190,7 +190,7 @@ def _read_optimizer(held: Held, path: FilePath) -> Any:
     if arrays is None:
         return None
     found = {
-        name: fitting(f"optimizer/{name}", expected[name], array)
+        name: placed(f"optimizer/{name}", expected[name], array)
         for name, array in keras_optimizers.read(places, like, arrays).items()
     }
     with transfers.meant():

@@ -13,9 +13,8 @@ from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.paths import by_path
 from jaxnet_mini.core.types import Shape, Variables
 from jaxnet_mini.core.variables import ValueLike, plain
-from jaxnet_mini.data.contents import is_numeric
 from jaxnet_mini.devices import transfers
-from jaxnet_mini.errors import ArgumentError, DataError, ShapeError, short
+from jaxnet_mini.errors import ArgumentError, ShapeError, short
 
 
 class Weight(ValueLike):
@@ -98,38 +97,15 @@ jax.tree_util.register_pytree_node(
 )
 
 
-def fitting(path: str, expected: jax.ShapeDtypeStruct, value: Any) -> Array:
+def placed(path: str, expected: jax.ShapeDtypeStruct, value: Any) -> Array:
     """Return ``value`` as an array on the device.
 
     Raises:
         ShapeError: its shape is another.
         DataError: it holds no real numbers, or one that the weight's dtype cannot hold.
     """
-    if np.shape(value) != expected.shape:
-        raise ShapeError(
-            f"the weight {path!r} has shape {expected.shape} and was given "
-            f"{np.shape(value)}: give arrays of the shapes and in the order of "
-            "model.get_weights()."
-        )
-    given, dtype = np.asarray(value), np.dtype(expected.dtype)
-    if given.dtype != dtype and not is_numeric(given.dtype):
-        raise DataError(
-            f"the weight {path!r} is of {dtype} and was given {given.dtype}: give real "
-            "numbers."
-        )
-    with np.errstate(all="ignore"):
-        # A copy: on a CPU JAX may take an array over, and its owner may write into it.
-        cast = np.array(given, dtype)
-    if given.dtype != dtype:
-        floats = dtype.name in weights.FLOATS
-        lost = np.isfinite(given) & ~np.isfinite(cast) if floats else cast != given
-        if np.any(lost):
-            raise DataError(
-                f"the weight {path!r} is of {dtype} and was given {given[lost][0]}, "
-                "which that cannot hold: give numbers in its range."
-            )
-    placed: Array = jax.device_put(cast)
-    return placed
+    array: Array = jax.device_put(weights.cast_to(path, expected, value))
+    return array
 
 
 def listed(

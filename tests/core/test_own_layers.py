@@ -7,11 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from oracles import raises_text
+from oracles import raises_text, where_jax_may_share
 
 import jaxnet_mini as jn
 from jaxnet_mini.errors import (
     ArgumentError,
+    DataError,
     FileError,
     LayerError,
     ShapeError,
@@ -242,10 +243,14 @@ def test_the_weights_of_one_called_by_itself_can_be_set():
     assert [array.shape for array in before] == [(2, 3), ()]
     with raises_text(ArgumentError, "has 2 weights, and set_weights was given 1"):
         layer.set_weights(before[:1])
-    with raises_text(ShapeError, "set_weights was given [(3, 2), ()]"):
+    with raises_text(ShapeError, "weight '0' has shape (2, 3) and was given (3, 2)"):
         layer.set_weights([before[0].T, before[1]])
+    with raises_text(DataError, "weight '1' is of float32 and was given 1e+300"):
+        layer.set_weights([before[0], 1e300])
     np.testing.assert_allclose(layer(X), X @ before[0], rtol=1e-5, atol=1e-6)
-    layer.set_weights([2 * before[0], 7])
+    given = where_jax_may_share(2 * before[0])
+    layer.set_weights([given, 7])
+    given[:] = np.nan
     np.testing.assert_allclose(layer(X), 2 * X @ before[0], rtol=1e-5, atol=1e-6)
     assert float(layer.weights[1]) == 7
 

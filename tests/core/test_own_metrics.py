@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from oracles import raises_text
+from oracles import raises_text, where_jax_may_share
 
 import jaxnet_mini as jn
 from jaxnet_mini.core.training.state import Data
@@ -43,6 +43,28 @@ def model(metric, **options):
     made = jn.Sequential([jn.Dense(1, input_dim=2)], **options)
     made.compile(jn.optimizers.SGD(0.1), "mse", metrics=[metric])
     return made
+
+
+class Kept(jn.metrics.Metric):
+    def __init__(self):
+        super().__init__(name="kept")
+        self.last = self.add_variable((32,), "zeros")
+
+    def update_state(self, y_true, y_pred):
+        self.last.assign(y_pred)
+
+    def result(self):
+        return jnp.sum(self.last.value)
+
+
+def test_what_is_assigned_stays_when_its_array_is_written_to():
+    metric, ones = Kept(), where_jax_may_share(np.ones(32, np.float32))
+    for assign in (metric.last.assign, lambda given: metric.update_state(None, given)):
+        assign(ones)
+        ones[:] = np.nan
+        assert float(metric.result()) == 32
+        ones[:] = 1
+        metric.reset_state()
 
 
 def test_it_is_carried_from_batch_to_batch_and_stays_as_it_is():

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.core.values import held, mapped
-from jaxnet_mini.core.variables import ValueLike, Variable, plain
+from jaxnet_mini.core.variables import ValueLike, Variable, plain, taken_over
 from jaxnet_mini.errors import ArgumentError
 
 SO_FAR = "_so_far"
@@ -172,7 +172,7 @@ class Counted(ValueLike):
             ArgumentError: it has another shape.
         """
         leaves, structure = jax.tree.flatten(self.metric._so_far)
-        array = jnp.asarray(plain(value)).astype(self.dtype)
+        array = taken_over(value).astype(self.dtype)
         if array.shape != self.shape:
             raise ArgumentError(
                 f"a variable of {type(self.metric).__name__} has the shape "

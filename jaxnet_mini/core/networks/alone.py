@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from jaxnet_mini.core import random, symbols
 from jaxnet_mini.core.layers import by_itself
 from jaxnet_mini.core.networks import added, protocol, sources
+from jaxnet_mini.core.networks.weights import cast_to
 from jaxnet_mini.core.types import Layer, Variables
-from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError, StateError
+from jaxnet_mini.errors import ArgumentError, LayerError, StateError
 
 ALONE, LOSS = "_alone", "_alone_loss"
 """Where such an object has its weights, and what its last call added to the loss."""
@@ -137,6 +138,7 @@ class Alone:
         Raises:
             ArgumentError: there are more or fewer.
             ShapeError: one is of another shape.
+            DataError: one is no real number, or one that the weight cannot hold.
         """
         in_model = self._in_model()
         if in_model is not None:
@@ -148,16 +150,9 @@ class Alone:
                 f"{self!r} has {len(here)} weights, and set_weights was given "
                 f"{len(arrays)}: give as many as get_weights() returns."
             )
-        shapes = [np.shape(array) for array in arrays]
-        if shapes != [weight.shape for weight in here]:
-            raise ShapeError(
-                f"{self!r} has weights of the shapes {[w.shape for w in here]}, and "
-                f"set_weights was given {shapes}: give them in the order of "
-                "get_weights()."
-            )
         new = {
-            id(weight): jnp.asarray(array, weight.dtype)
-            for weight, array in zip(here, arrays, strict=True)
+            id(weight): jnp.asarray(cast_to(str(place), weight, array))
+            for place, (weight, array) in enumerate(zip(here, arrays, strict=True))
         }
         vars(self)[ALONE] = jax.tree.map(lambda leaf: new[id(leaf)], self._alone)
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import jax
 import numpy as np
+from numpy.typing import NDArray
 
 from jaxnet_mini.core.networks.outline import LayerOutline
 from jaxnet_mini.core.networks.paths import by_path
-from jaxnet_mini.core.types import Variables
-from jaxnet_mini.errors import ShapeError, shortened
+from jaxnet_mini.core.types import Variables, is_numeric
+from jaxnet_mini.errors import DataError, ShapeError, shortened
 
 FLOATS = {"float16", "bfloat16", "float32", "float64"}
 
@@ -68,6 +69,44 @@ def castable(there: np.dtype[Any], here: np.dtype[Any]) -> bool:
     floats = {there.name, here.name} <= FLOATS
     # Nobody writes bytes in another order.
     return there == here or (floats and there.isnative)
+
+
+def cast_to(path: str, expected: Any, value: Any) -> NDArray[Any]:
+    """Return a copy of what a weight is to become, as NumPy's array of its dtype.
+
+    Args:
+        path: what a message calls the weight.
+        expected: it, or what has its shape and dtype.
+        value: numbers of its shape.
+
+    Raises:
+        ShapeError: its shape is another.
+        DataError: it holds no real numbers, or one that the weight's dtype cannot hold.
+    """
+    if np.shape(value) != expected.shape:
+        raise ShapeError(
+            f"the weight {path!r} has shape {expected.shape} and was given "
+            f"{np.shape(value)}: give arrays of the shapes and in the order of "
+            "get_weights()."
+        )
+    given, dtype = np.asarray(value), np.dtype(expected.dtype)
+    if given.dtype != dtype and not is_numeric(given.dtype):
+        raise DataError(
+            f"the weight {path!r} is of {dtype} and was given {given.dtype}: give real "
+            "numbers."
+        )
+    with np.errstate(all="ignore"):
+        # A copy: on a CPU JAX may take an array over, and its owner may write into it.
+        cast = np.array(given, dtype)
+    if given.dtype != dtype:
+        floats = dtype.name in FLOATS
+        lost = np.isfinite(given) & ~np.isfinite(cast) if floats else cast != given
+        if np.any(lost):
+            raise DataError(
+                f"the weight {path!r} is of {dtype} and was given {given[lost][0]}, "
+                "which that cannot hold: give numbers in its range."
+            )
+    return cast
 
 
 def check(
