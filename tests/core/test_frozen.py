@@ -22,7 +22,7 @@ from jaxnet_mini.core.networks.serial import serial
 from jaxnet_mini.core.training import frozen
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.errors import ArgumentError, FileError, StateError
-from jaxnet_mini.layers import Base, Dense
+from jaxnet_mini.layers import Base, BatchNormalization, Dense
 from jaxnet_mini.optimizers import SGD, Adam
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -158,6 +158,19 @@ def test_what_is_remembered_is_remembered_all_the_same():
     assert_trees_identical(model.params["standardized"], before[1])
     moved = zip(*map(jax.tree.leaves, (before[0], model.layer_state)), strict=True)
     assert all(np.all(one != other) for one, other in moved)
+
+
+@pytest.mark.parametrize("around", [jn.repeat, lambda net, n: Ensemble((net,), (n,))])
+def test_what_a_frozen_network_repeats_goes_by_what_it_remembers(around):
+    free = around(serial(Dense(4, "tanh"), BatchNormalization(momentum=0.5)), 2)
+    net = dataclasses.replace(free, trainable=False)
+    before = protocol.init(net, KEY, (4,))
+    learned, after = net.update(*before, X, key=KEY, training=True)
+    assert_trees_identical(after, before.state)
+    assert_trees_close(learned, net.update(*before, X)[0], 1e-6)
+    moved = jax.tree.leaves(free.update(*before, X, key=KEY, training=True)[1])
+    pairs = zip(moved, jax.tree.leaves(before.state), strict=True)
+    assert all(np.all(one != other) for one, other in pairs)
 
 
 def test_summaries_and_drawings_say_it():

@@ -101,9 +101,10 @@ class Ensemble(protocol._ByUpdate):
         total: Any = 0.0
         after = {}
         for name, net, _ in self._named():
+            inner = net if self.trainable else protocol.frozen(net)
 
             def run(
-                own: Params, remembered: State, net: Layer = net
+                own: Params, remembered: State, net: Layer = inner
             ) -> tuple[Array, State]:
                 return protocol.run(net, own, remembered, x, **how)
 

@@ -125,6 +125,7 @@ def _run(
 ) -> tuple[Array, State]:
     """Run the layer in a loop, compiled once for each trace."""
     key, mask = key_and_mask
+    layer = net.layer if net.trainable else protocol.frozen(net.layer)
 
     def once(
         x: Array, repetition: tuple[tuple[Params, State], Array]
@@ -132,7 +133,7 @@ def _run(
         own, place = repetition
         own_key = None if key is None else jax.random.fold_in(key, place)
         how: dict[str, Any] = {"training": training, "mask": mask, "within": net.dtype}
-        return protocol.run(net.layer, *own, x, key=own_key, **how)
+        return protocol.run(layer, *own, x, key=own_key, **how)
 
     repetitions = (variables, jnp.arange(net.n, dtype=jnp.int32))
     first: Any = jax.tree.map(lambda leaf: leaf[0], repetitions)
