@@ -129,7 +129,25 @@ def _of_layers(model: Described) -> Any:
     )
     opsets = [onnx.helper.make_opsetid("", OPSET)]
     version = onnx.helper.find_min_ir_version_for(opsets)
-    return onnx.helper.make_model(graph, opset_imports=opsets, ir_version=version)
+    made = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=version)
+    _check_types(made)
+    return made
+
+
+def _check_types(made: Any) -> None:
+    """Check that each operator takes numbers of the types that it is given.
+
+    Raises:
+        LayerError: one does not by the standard, and no program would load the file.
+    """
+    inference = import_extra("onnx", "onnx").shape_inference
+    try:
+        inference.infer_shapes(made, check_type=True, strict_mode=True)
+    except inference.InferenceError as error:
+        raise LayerError(
+            f"{error} No operator of the standard computes that: cast to float32 "
+            'before, ops.cast(x, "float32"), or export to StableHLO.'
+        ) from None
 
 
 def _written(nodes: Nodes, layer: Any, own: Variables, x: Any, training: bool) -> Any:

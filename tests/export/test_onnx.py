@@ -1,5 +1,6 @@
 """Exported to ONNX, a net gives elsewhere what it gives here."""
 
+import contextlib
 import dataclasses
 import json
 
@@ -18,6 +19,8 @@ from jaxnet_mini.errors import ArgumentError, LayerError, StateError, UnknownNam
 from jaxnet_mini.export import to_onnx
 from jaxnet_mini.export.__main__ import main
 from jaxnet_mini.layers import Dense
+
+NotImplemented_ = onnxruntime.capi.onnxruntime_pybind11_state.NotImplemented
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -122,6 +125,44 @@ def test_what_no_operator_does_is_refused_by_name(make, words, tmp_path):
     with pytest.raises(LayerError, match=words):
         make().export(tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
+
+
+UNARY = ("floor", "ceil", "abs", "square", "sum", "prod", "max", "argmax")
+BINARY = ("add", "multiply", "maximum", "power", "greater")
+
+
+def of_numbers(name, dtype):
+    x = layers.Input((4,), dtype=dtype)
+    function = getattr(jn.ops, name)
+    how = {"axis": -1} if name in ("sum", "prod", "max", "argmax") else {}
+    return jn.Model(x, function(x, x) if name in BINARY else function(x, **how))
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint8", "bool"])
+def test_steps_of_other_numbers_are_those_of_the_standard_or_refused(dtype, tmp_path):
+    """Nothing is written that the standard has no operator for."""
+    numbers = np.array([[0, 1, 1, 0], [1, 1, 0, 1]], dtype)
+    refused = set()
+    for name in (*UNARY, *BINARY):
+        made, path = of_numbers(name, dtype), tmp_path / f"{name}.onnx"
+        with contextlib.suppress(LayerError):
+            made.export(path)
+        if not path.exists():
+            refused.add(name)
+            continue
+        onnx.checker.check_model(path, full_check=True)
+        with contextlib.suppress(NotImplemented_):  # of whole numbers, here and there
+            session = onnxruntime.InferenceSession(path)
+            found = session.run(None, {session.get_inputs()[0].name: numbers})[0]
+            np.testing.assert_array_equal(found, made.predict(numbers, verbose=0), name)
+    none = {"int32": {"ceil"}, "uint8": {"power"}, "bool": {"add", "greater"}}
+    assert {"floor", *none[dtype]} <= refused
+    assert dtype == "bool" or not {"square", "greater"} & refused
+
+
+def test_the_error_of_such_a_step_says_what_to_do(tmp_path):
+    with pytest.raises(LayerError, match=r"Floor.*int32.*cast to float32"):
+        of_numbers("floor", "int32").export(tmp_path / "floor.onnx")
 
 
 def test_a_layer_is_one_operator_and_its_weights_go_by_their_paths():

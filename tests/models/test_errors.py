@@ -1495,7 +1495,7 @@ row(
     lambda m: m.set_weights([w.T for w in m.get_weights()]),
     ShapeError,
     "the weight 'dense/kernel' has shape (4, 5) and was given (5, 4)",
-    "model.get_weights()",
+    "the order of get_weights()",
     fix=lambda m: m.set_weights(m.get_weights()),
 )
 
