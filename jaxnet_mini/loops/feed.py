@@ -90,7 +90,9 @@ class Resident:
         """Yield all examples for each pass, with its order."""
         for number, first, last in plan.pieces(epoch, done):
             order = self._placement.order(self._order(plan, number))
-            yield Piece(self._device, self._placement.put(order), first, last)
+            yield Piece(
+                self._device, self._placement.put_on_its_own(order), first, last
+            )
 
     def _order(self, plan: Plan, number: int) -> NDArray[Any]:
         return plan.order(number)

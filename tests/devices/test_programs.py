@@ -537,21 +537,39 @@ def test_pace_grows_to_a_look_a_second():
     assert pace.steps(1000) == 1
 
 
+class Sending(Counting):
+    """Notes what a program is sent from the host, in bytes."""
+
+    def __init__(self, function):
+        super().__init__(function)
+        self.sent = []
+
+    def __call__(self, *arguments):
+        leaves = jax.tree.leaves(arguments)
+        own = sum(leaf.nbytes for leaf in leaves if isinstance(leaf, np.ndarray))
+        self.sent.append(own)
+        return super().__call__(*arguments)
+
+
 def test_rows_stay_on_the_device_between_epochs(monkeypatch):
     """An epoch sends its order, and never the rows again."""
     x, y = examples(100)
     model = model_of(SHARED)
     model.fit(x, y, verbose=0)
-    sent = []
-    put = jax.device_put
+    put, loop = [], Sending(programs.loop)
+    own = jax.device_put
     monkeypatch.setattr(
-        jax, "device_put", lambda value, to: sent.append(value) or put(value, to)
+        jax, "device_put", lambda value, to: put.append(value) or own(value, to)
     )
+    monkeypatch.setattr(programs, "loop", loop)
     model.fit(x, y, epochs=4, verbose=0)
-    sizes = [sum(leaf.nbytes for leaf in jax.tree.leaves(value)) for value in sent]
-    order = 4 * 32 * np.dtype(np.int32).itemsize
+    (data,) = put
     rows = 4 * 32 * (6 + 1) * 4 + 4
-    assert sorted(sizes) == [order, order, order, order, rows]
+    assert sum(leaf.nbytes for leaf in jax.tree.leaves(data)) == rows
+    sums = sum(leaf.nbytes for leaf in jax.tree.leaves(model.trainer.no_sums()))
+    order = 4 * 32 * np.dtype(np.int32).itemsize
+    # The first runs nothing; each epoch begins with sums of nothing.
+    assert loop.sent[1:] == 4 * [order + sums]
 
 
 def test_nothing_comes_back_while_the_loop_runs():

@@ -4,6 +4,8 @@ Asked only when somebody reads, sets or defines one that is not here. The names 
 those of Keras 3.15, https://keras.io/api/.
 """
 
+import functools
+
 OWN_LAYER = "Write a layer of your own, derived from layers.Layer: see docs/adding.md"
 
 MODEL = {
@@ -68,6 +70,7 @@ def of_optimizer() -> dict[str, str]:
     return {n: said for names, said in OPTIMIZER.items() for n in names.split()}
 
 
+@functools.cache
 def of_model() -> dict[str, str]:
     """Return what a model of Keras has and a model here has not."""
     return {name: said for names, said in MODEL.items() for name in names.split()}
