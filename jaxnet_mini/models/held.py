@@ -172,7 +172,7 @@ class Held:
         )
         expected = weights.shapes(new.shapes)
         for path, value in weights.of(kept).items():
-            placed(path, expected[path], value)
+            weights.cast_to(path, expected[path], value)
         seed = np.uint32(new.seed)
         state: TrainState = programs.untrained(new.traced, new.input_shape, seed)
         return state._replace(

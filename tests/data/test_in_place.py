@@ -8,6 +8,7 @@ import weakref
 import jax
 import numpy as np
 import pytest
+from oracles import where_jax_may_share
 
 import jaxnet_mini as jn
 from jaxnet_mini.core.training.state import Data
@@ -34,13 +35,8 @@ def all_large(monkeypatch):
 
 def at(start, dtype=np.float32, rows=ROWS):
     """Random rows that begin so many bytes behind a multiple of 64."""
-    dtype = np.dtype(dtype)
-    size = rows * FEATURES * dtype.itemsize
-    memory = np.zeros(size + 128, np.uint8)
-    begin = -memory.ctypes.data % 64 + start
-    rows = memory[begin : begin + size].view(dtype).reshape(rows, FEATURES)
-    rows[...] = np.random.default_rng(0).integers(0, 9, rows.shape)
-    return rows
+    drawn = np.random.default_rng(0).integers(0, 9, (rows, FEATURES))
+    return where_jax_may_share(drawn.astype(dtype), behind=start)
 
 
 Y = np.random.default_rng(1).integers(0, 3, ROWS)

@@ -198,10 +198,13 @@ def naming(case):
         raise
 
 
-def where_jax_may_share(array):
-    """Return a copy at an address of which JAX 0.7 makes no copy of its own."""
-    memory = np.zeros(array.nbytes + 64, np.uint8)
-    first = -memory.ctypes.data % 64
+def where_jax_may_share(array, behind=0):
+    """Return a copy at an address of which JAX 0.7 makes no copy of its own.
+
+    That is a multiple of 64; or else so many bytes ``behind`` one.
+    """
+    memory = np.zeros(array.nbytes + 128, np.uint8)
+    first = -memory.ctypes.data % 64 + behind
     copied = memory[first : first + array.nbytes].view(array.dtype)
     copied = copied.reshape(array.shape)
     copied[:] = array
