@@ -145,7 +145,7 @@ def _check_types(made: Any) -> None:
         inference.infer_shapes(made, check_type=True, strict_mode=True)
     except inference.InferenceError as error:
         raise LayerError(
-            f"{error} No operator of the standard computes that: cast to float32 "
+            f"{error}. No operator of the standard computes that: cast to float32 "
             'before, ops.cast(x, "float32"), or export to StableHLO.'
         ) from None
 
