@@ -18,8 +18,8 @@ from jaxnet_mini.files.config import public_name
 
 SLOTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "optimizers.Adagrad": (("sum_of_squares",),),
-    "optimizers.Adam": (("first_moment", "second_moment"),),
-    "optimizers.AdamW": (("first_moment", "second_moment"),),
+    "optimizers.Adam": (("first_moment", "second_moment"), ("largest_moment",)),
+    "optimizers.AdamW": (("first_moment", "second_moment"), ("largest_moment",)),
     "optimizers.Lion": (("mu",),),
     "optimizers.RMSprop": (("nu",), ("-trace",), ("mu",)),
     "optimizers.SGD": (("trace",),),
@@ -28,11 +28,18 @@ SLOTS: dict[str, tuple[tuple[str, ...], ...]] = {
 after group, and within one weight by weight. What is not in use is not there; a minus
 stands where Keras keeps the negative. Optimizers that are not here begin afresh."""
 
+OPTIONS: tuple[tuple[str, ...], ...] = (("average",), ("accumulated",))
+"""What stands before, of ``use_ema`` and of ``gradient_accumulation_steps``."""
+
 STEPS = "count"
 """The path in our states of what Keras calls ``iteration``."""
 
 COUNTERS = (STEPS, "steps")
 """The last parts of the paths of all that counts steps."""
+
+UPDATES = "inner_state/inner/"
+"""Where the paths of what counts updates begin: with ``gradient_accumulation_steps``
+there is one in so many steps. Keras finds that number by division."""
 
 RATE = "hyperparams/learning_rate"
 
@@ -60,7 +67,7 @@ def places(
     groups = SLOTS.get(public_name(type(optimizer)) or "")
     if groups is None:
         return None
-    weights = list(paths)
+    groups, weights = OPTIONS + groups, list(paths)
     slots = _slots(state, {slot.lstrip("-") for group in groups for slot in group})
     found = [Counterpart(STEPS)]
     if not callable(optimizer.learning_rate):
@@ -101,7 +108,10 @@ def written(places: Iterable[Counterpart], state: Any) -> list[NDArray[Any]]:
 
 
 def read(
-    places: Iterable[Counterpart], state: Any, arrays: Iterable[NDArray[Any]]
+    places: Iterable[Counterpart],
+    state: Any,
+    arrays: Iterable[NDArray[Any]],
+    every: int | None,
 ) -> dict[str, NDArray[Any]]:
     """Return what Keras's variables are in our state, by path.
 
@@ -109,11 +119,15 @@ def read(
         places: where they stand.
         state: of an optimizer of the same kind, or the shapes and dtypes of it.
         arrays: the variables.
+        every: the number of steps to an update; None for one.
     """
     pairs = zip(places, arrays, strict=True)
     found = {place.path: _signed(array, place.sign) for place, array in pairs}
-    counters = [path for path in by_path(state) if _last(path) in COUNTERS]
-    return found | dict.fromkeys(counters, found[STEPS])
+    steps = found[STEPS]
+    for path in by_path(state):
+        if path not in found and _last(path) in COUNTERS:
+            found[path] = steps // (every or 1) if path.startswith(UPDATES) else steps
+    return found
 
 
 def _signed(array: NDArray[Any], sign: int) -> NDArray[Any]:

@@ -127,8 +127,9 @@ def _learning_rate(held: Held) -> Any:
 def _optimizer_variables(held: Held) -> list[NDArray[Any]] | None:
     """Return the variables of Keras's optimizer; None where it has none of this kind.
 
-    Before the first step, and of an optimizer whose state Keras has otherwise, they are
-    what Keras has before the first step.
+    Before the first step they are what Keras has then. Of an optimizer whose state
+    Keras has otherwise they are the number of steps, by which `load` knows that the
+    rest is missing, and the learning rate.
     """
     if not held.is_compiled or public_name(type(held.compiled().optimizer)) is None:
         return None
@@ -137,7 +138,8 @@ def _optimizer_variables(held: Held) -> list[NDArray[Any]] | None:
     if places is not None:
         return keras_optimizers.written(places, state)
     rate = _learning_rate(held)
-    return [np.int32(0), *(() if rate is None else (np.float32(rate),))]
+    steps = np.int32(0 if state is None else transfers.to_host(_steps(state)))
+    return [steps, *(() if rate is None else (np.float32(rate),))]
 
 
 def _places(held: Held, state: Any) -> list[keras_optimizers.Counterpart] | None:
@@ -189,9 +191,10 @@ def _read_optimizer(held: Held, path: FilePath) -> Any:
     arrays = keras_files.read_optimizer(path, [expected[p.path] for p in places])
     if arrays is None:
         return None
+    every = trainer.optimizer.gradient_accumulation_steps
     found = {
         name: placed(f"optimizer/{name}", expected[name], array)
-        for name, array in keras_optimizers.read(places, like, arrays).items()
+        for name, array in keras_optimizers.read(places, like, arrays, every).items()
     }
     with transfers.meant():
         # The numbers that Keras keeps in the configuration; there is nothing to train.

@@ -1044,9 +1044,10 @@ class Model:
 
         A ``.keras`` file is what Keras 3 writes, and is read by all its versions, with
         graphs of layers by 3.4 and later. The state of ``SGD``, ``Adam``, ``AdamW``,
-        ``RMSprop``, ``Adagrad`` and ``Lion`` goes along, so that training goes on there
-        too; others begin afresh, and so do the random numbers. A ``.h5`` file holds the
-        same in Keras's legacy format.
+        ``RMSprop``, ``Adagrad`` and ``Lion`` goes along, with averages and sums of
+        gradients, so that training goes on there too; others begin afresh, which a
+        warning says where the file is read, and so do the random numbers. A ``.h5``
+        file holds the same in Keras's legacy format.
 
         Args:
             path: a name that ends in ``.safetensors``, ``.keras`` or ``.h5``.

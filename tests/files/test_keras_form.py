@@ -58,6 +58,36 @@ def test_training_goes_on_with_the_same_bits(tmp_path):
     assert not begun(load_model(tmp_path / "model.keras"))
 
 
+OPTIONS = {
+    "average": {"use_ema": True, "ema_overwrite_frequency": 3},
+    "accumulated": {"gradient_accumulation_steps": 3},
+    "largest": {"amsgrad": True},
+    "all": {"use_ema": True, "gradient_accumulation_steps": 3, "amsgrad": True},
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_what_options_keep_goes_along(tmp_path, name):
+    """Four steps are an update and a third of the next, where three are one."""
+    model = network(jn.optimizers.Adam(0.01, **OPTIONS[name]), fitted=True)
+    model.save(tmp_path / "model.keras")
+    again = load_model(tmp_path / "model.keras")
+    assert_trees_identical(again.state.optimizer_state, model.state.optimizer_state)
+    assert go_on(again) == go_on(model)
+    assert_trees_identical(again.params, model.params)
+
+
+def test_a_state_that_no_file_of_keras_holds_is_missed_aloud(tmp_path):
+    for suffix in (".keras", ".h5"):
+        path = tmp_path / f"model{suffix}"
+        for fitted in (False, True):
+            network(jn.optimizers.Nadam(0.01), fitted=fitted).save(path)
+            with warnings.catch_warnings(record=True, action="always") as said:
+                assert not begun(load_model(path))
+            lost = ["begins afresh" in str(warning.message) for warning in said]
+            assert lost == [True] * fitted, suffix
+
+
 def test_weights_bring_the_state_of_the_optimizer_where_keras_takes_it(tmp_path):
     path, plain = tmp_path / "model.weights.h5", tmp_path / "plain.weights.h5"
     model = network(fitted=True)

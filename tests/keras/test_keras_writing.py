@@ -396,6 +396,40 @@ def test_every_optimizer_goes_on_in_keras(tmp_path, amount):
         assert_trees_close(restored, state)
 
 
+OPTIONS = [
+    ("Adam", {"use_ema": True, "gradient_accumulation_steps": 3, "amsgrad": True}),
+    ("SGD", {"use_ema": True, "ema_overwrite_frequency": 3, "momentum": 0.9}),
+    ("AdamW", {"gradient_accumulation_steps": 2, "clipnorm": 0.5, "amsgrad": True}),
+    ("RMSprop", {"use_ema": True, "weight_decay": 0.1, "centered": True}),
+    ("Adagrad", {"gradient_accumulation_steps": 3}),
+    ("Lion", {"use_ema": True, "gradient_accumulation_steps": 2}),
+]
+
+
+def test_options_of_optimizers_go_on_in_keras(tmp_path, amount):
+    """From amid a sum of gradients, and from there back."""
+    path, back = tmp_path / "model.keras", tmp_path / "back.keras"
+    x, y = X.reshape(-1, 3)[:20], X.reshape(-1, 3)[:20, :1]
+    fit = {"batch_size": 4, "shuffle": False, "verbose": 0}
+    layers = [jn.Dense(4, "tanh", input_dim=3, name="first"), jn.Dense(1)]
+    model = with_new_weights(jn.Sequential(layers))
+    for kind, options in OPTIONS[: amount(quick=2, long=len(OPTIONS))]:
+        model.compile(getattr(jn.optimizers, kind)(0.01, **options), "mse")
+        model.fit(x, y, **fit)
+        model.save(path)
+        model.fit(x, y, **fit)
+        with keras_on_jax() as keras:
+            theirs = keras.models.load_model(path)
+            assert int(theirs.optimizer._iterations.numpy()) == 5
+            theirs.fit(x, y, **fit)
+            theirs.save(back)
+            found = theirs.get_weights()
+        for array, wanted in zip(found, model.get_weights(), strict=True):
+            np.testing.assert_allclose(array, wanted, rtol=1e-5, atol=1e-6)
+        restored = load_model(back).state.optimizer_state
+        assert_trees_close(restored, model.state.optimizer_state, 1e-5)
+
+
 def test_keras_reads_weights_in_several_files(tmp_path):
     """Also where its own were there, of which it opens the first whatever is named."""
     path, fresh, most = tmp_path / "a.weights.json", tmp_path / "fresh", 100 / 2**30
