@@ -272,7 +272,9 @@ class _Epoch:
         step = piece.first
         while step < piece.last:
             interrupts.let_in()
-            length = 1 if self.stepwise else self.pace.steps(piece.last - step)
+            # Asked to stop before the first step it takes one, however fast steps are.
+            single = self.stepwise or learner.stop_training
+            length = 1 if single else self.pace.steps(piece.last - step)
             due = run.steps_until_due(self.before + self.done)
             if due is not None:
                 length = min(length, due)

@@ -13,14 +13,14 @@ pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
 @pytest.mark.parametrize(
-    "hook", ["on_train_batch_end", "on_epoch_begin", "on_epoch_end"]
+    "hook", ["on_train_begin", "on_epoch_begin", "on_train_batch_end", "on_epoch_end"]
 )
 def test_stop_training_ends_where_keras_ends(hook):
     class OnBoth:
         """The same hook on both libraries' base class."""
 
-    def stop(self, index, logs=None):
-        if index == 2:
+    def stop(self, *index, logs=None):
+        if hook == "on_train_begin" or index[0] == 2:
             self.model.stop_training = True
 
     def note(self, epoch, logs=None):
@@ -53,10 +53,9 @@ def test_stop_training_ends_where_keras_ends(hook):
     assert ended == their_end
     assert history.epoch == expected.epoch
     assert list(history.history) == list(expected.history)
-    if hook != "on_epoch_begin":
-        assert_close(history.history["loss"], expected.history["loss"], 1e-5)
-        for weight, reference in zip(model.get_weights(), their_weights, strict=True):
-            assert_close(weight, reference, 1e-5)
+    assert_close(history.history["loss"], expected.history["loss"], 1e-5)
+    for weight, reference in zip(model.get_weights(), their_weights, strict=True):
+        assert_close(weight, reference, 1e-5)
 
 
 def test_the_learning_rate_set_after_an_epoch_does_what_it_does_in_keras():
