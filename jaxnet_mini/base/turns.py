@@ -47,13 +47,19 @@ class Turn:
             self._thread = None
             self._training.release()
 
-    def check(self, what: str) -> None:
-        """Raise a StateError where another thread trains."""
+    def check(self, what: str, *, compiled: bool = False) -> None:
+        """Raise a StateError where another thread trains.
+
+        Args:
+            what: is to be changed.
+            compiled: whether programs are compiled for it, so that no callback may
+                change it either.
+        """
         if self._thread not in (None, threading.get_ident()):
+            otherwise = "" if compiled else ", or make it in a callback"
             raise StateError(
                 f"{what} cannot be changed while another thread trains the model, and "
-                "the change might be lost: wait until that has returned, or make it in "
-                "a callback."
+                f"the change might be lost: wait until that has returned{otherwise}."
             )
 
     def __reduce__(self) -> Any:

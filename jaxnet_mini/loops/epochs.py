@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import functools
 import math
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import jax
@@ -46,6 +46,7 @@ class FitCall:
         callbacks: hooks to call; ``history`` is the last of them.
         history: receives the timing.
         verbose: 0, 1 or 2.
+        check: raises an error where what is compiled is no longer what is asked for.
     """
 
     learner: Learner
@@ -54,6 +55,7 @@ class FitCall:
     callbacks: CallbackList
     history: History
     verbose: int
+    check: Callable[[], None]
 
     @property
     def plan(self) -> Plan:
@@ -282,6 +284,7 @@ class _Epoch:
             length = processes.agreed(length)
             if self.stepwise:
                 callbacks.call("on_train_batch_begin", self.done, {})
+            self.call.check()
             taken = self._take(piece._replace(first=step, last=step + length))
             step += taken
             self.done += taken

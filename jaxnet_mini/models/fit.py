@@ -1,5 +1,7 @@
 """What a model learns: all of ``fit``, or one step."""
 
+import dataclasses
+import functools
 from collections.abc import Generator, Mapping
 from typing import Any
 
@@ -19,6 +21,7 @@ from jaxnet_mini.callbacks.progress_bar import check_verbose
 from jaxnet_mini.checkpoints import kept_run
 from jaxnet_mini.checkpoints.identity import Subject
 from jaxnet_mini.core.networks.outline import NetOutline
+from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import Logs
 from jaxnet_mini.data import epoch_order, in_place, iterables, resident
 from jaxnet_mini.data.fit_arguments import FitData, FitSchedule
@@ -30,6 +33,7 @@ from jaxnet_mini.devices import (
     threads,
     transfers,
 )
+from jaxnet_mini.errors import StateError
 from jaxnet_mini.files.safetensors import FilePath
 from jaxnet_mini.loops import epochs, prepare, rehearsal, steps
 from jaxnet_mini.loops import logs as logging
@@ -166,7 +170,8 @@ def train(
         called = CallbackList([*hooks, history], model, parameters)
         model.stop_training = False
         try:
-            call = epochs.FitCall(model, prepared, run, called, history, verbose)
+            check = functools.partial(_check_unchanged, held, held.compiled())
+            call = epochs.FitCall(model, prepared, run, called, history, verbose, check)
             yield from epochs.train_epochs(call, compiling)
         except (ValueError, RuntimeError) as error:
             folder = None if backup is None else backup.backup_dir
@@ -177,6 +182,31 @@ def train(
         finally:
             held.put(placement.at_home(held.trained()))
             model.history = history  # where one of Keras puts itself
+
+
+def _check_unchanged(held: Held, begun: Trainer) -> None:
+    """Raise a StateError where a callback changed what was compiled for training.
+
+    The numbers of an optimizer are no part of that.
+
+    Args:
+        held: what the model holds.
+        begun: how it was trained when training began.
+    """
+    now = held.compiled()
+    if now is begun or _untraced(now) == _untraced(begun):
+        return
+    raise StateError(
+        "the layers, which of them are trained, or how, were changed while fit "
+        "trains, and it would go on with what they were: let the callback set "
+        "model.stop_training = True, make the change once fit has returned, and call "
+        "it again with initial_epoch."
+    )
+
+
+def _untraced(trainer: Trainer) -> Trainer:
+    """Return what a trainer runs, whenever that was traced."""
+    return dataclasses.replace(trainer.program(), trace=None)
 
 
 def _run(

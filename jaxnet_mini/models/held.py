@@ -128,7 +128,7 @@ class Held:
 
     def build(self, blueprint: Blueprint) -> None:
         """Take other layers or shapes; layers that stay keep their weights."""
-        self.turn.check("the layers")
+        self.turn.check("the layers", compiled=True)
         begun.keep_rate(self)
         self.blueprint, self._state = blueprint, self._kept(blueprint)
         self._settle()
@@ -199,7 +199,7 @@ class Held:
         for path in new.keys() & self._places.keys():
             holders |= dict.fromkeys(self._places[path].holders)
         for holder in holders:
-            holder.turn.check("the layers")
+            holder.turn.check("the layers", compiled=True)
         own, swapped = dict(places.within(self.blueprint.net)), dict[int, Layer]()
         own |= {(part.name,): part.layer for part in self.blueprint.inputs}
         for path, layer in new.items():
@@ -266,7 +266,7 @@ class Held:
             goes_on: whether it is the optimizer that there is, which goes on.
         """
         with self.turn.making:
-            self.turn.check("how to train")
+            self.turn.check("how to train", compiled=True)
             self.trainer, self.make = make(self.blueprint), make
             self.blueprint = self.blueprint.retraced()
             if self.state is not None and not goes_on:
@@ -280,7 +280,7 @@ class Held:
             optimizer: of the class that the model was compiled with.
         """
         with self.turn.making:
-            self.turn.check("how to train")
+            self.turn.check("how to train", compiled=True)
             self.trainer = dataclasses.replace(self.compiled(), optimizer=optimizer)
             if self.make is not None:
                 self.make = functools.partial(self.make, optimizer=optimizer)

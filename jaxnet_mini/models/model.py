@@ -727,7 +727,8 @@ class Model:
                 not divide, are whole on each device.
 
         Raises:
-            StateError: before ``compile``, or while another call trains this model.
+            StateError: before ``compile``, while another call trains this model, or
+                where a callback changed its layers and steps are still to come.
             ArgumentError, DataError, ShapeError: bad input; nothing has changed then.
             NonFiniteError: the loss or a weight turned NaN or infinite; the model
                 keeps the last finite weights. `callbacks.TerminateOnNaN` makes an

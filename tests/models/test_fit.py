@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from fit_cases import FEATURES, ONES, classifier, line, problem
+from fit_cases import CLASSES, FEATURES, ONES, classifier, line, problem
 from interpreter import run
 from oracles import assert_close, assert_trees_identical, raises_text, unchecked_types
 
@@ -425,6 +425,51 @@ def test_a_stop_is_forgotten_by_the_next_fit():
     model.fit(*problem(), **CALL)
     assert not model.stop_training
     assert int(model.state.step) == 2 + 15
+
+
+def freeze(model):
+    model.layers[0].trainable = False
+
+
+CHANGES = {
+    "frozen": freeze,
+    "one more": lambda model: model.add(jn.Dense(CLASSES, "softmax")),
+    "no metrics": lambda model: model.compile(
+        "adam", "sparse_categorical_crossentropy"
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("hook", ["on_epoch_begin", "on_epoch_end"])
+def test_what_is_compiled_changes_in_no_callback(change, hook):
+    """It would count from the next fit on, without a word."""
+    model = classifier(dropout=0.0)
+    changing = LambdaCallback(
+        **{hook: lambda epoch, logs: change(model) if epoch == 1 else None}
+    )
+    with raises_text(StateError, "model.stop_training = True", "initial_epoch"):
+        model.fit(*problem(), callbacks=changing, **CALL)
+    assert model.history.epoch == ([0, 1] if hook == "on_epoch_end" else [0])
+    model.fit(*problem(), **CALL)  # as it is now
+
+
+def test_layers_are_frozen_after_the_last_step():
+    """As the advice has it, and in the last hook; Keras's way to thaw in turns."""
+    model = classifier(dropout=0.0)
+    hooks = [
+        LambdaCallback(
+            on_epoch_end=lambda epoch, logs: setattr(model, "stop_training", True),
+            on_train_end=lambda logs: freeze(model),
+        ),
+        jn.callbacks.LearningRateScheduler(lambda epoch: 0.1 / (epoch + 1)),
+    ]
+    model.fit(*problem(), callbacks=hooks, **CALL)
+    kernel, last = (model.get_weights()[place] for place in (0, 2))
+    assert int(model.state.step) == 5
+    model.fit(*problem(), callbacks=hooks[1], **CALL | {"initial_epoch": 1})
+    np.testing.assert_array_equal(model.get_weights()[0], kernel)
+    assert not np.array_equal(model.get_weights()[2], last)
 
 
 # Learning rates
