@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 import warnings
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -54,6 +55,9 @@ for name, examples in {"quick": 100, "long": 1000}.items():
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        # For the workers, who are given the paths that are found.
+        os.environ[EVERYWHERE] = str(config.args_source is not config.ArgsSource.ARGS)
     for mark in (
         "one_in(n): only each n-th case is run, all of them with --long",
         "long: it is run with --long alone",
@@ -73,35 +77,45 @@ LONGEST = ("bench", "examples", "checkpoints", "devices", "promises")
 """Folders with tests that take many seconds each, most of them in other processes."""
 
 
+COMPARED = ("conformance", "keras")
+"""Folders that ask Keras what others ask a formula, and take a third of the time."""
+
+EVERYWHERE = "JAXNET_MINI_TESTS_EVERYWHERE"
+"""Where workers read whether all folders are tested, or those that are named."""
+
+
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
     """Begin with the longest, so that no worker is left with them in the end.
 
     Without ``--long`` only each n-th case is run of a test with the mark ``one_in(n)``,
-    and none with the mark ``long``.
+    and none with the mark ``long``; where no folder is named, half of those of
+    `COMPARED`.
     """
     if not config.getoption("--long"):
         _thin_out(config, items)
+    items.sort(key=lambda item: _folder(item) not in LONGEST)
+
+
+def _folder(item: pytest.Item) -> str:
+    """Return the folder of tests in which one lies; "" where it is a doctest."""
     root = Path(__file__).parent
-
-    def is_short(item: pytest.Item) -> bool:
-        folder = (
-            item.path.relative_to(root).parts[0] if root in item.path.parents else ""
-        )
-        return folder not in LONGEST
-
-    items.sort(key=is_short)
+    return item.path.relative_to(root).parts[0] if root in item.path.parents else ""
 
 
 def _thin_out(config: pytest.Config, items: list[pytest.Item]) -> None:
     seen: Counter[str] = Counter()
+    everywhere = os.environ[EVERYWHERE] == "True"
     kept, left_out = [], []
     for item in items:
         mark = item.get_closest_marker("one_in")
         left, name = "long" in item.keywords, item.nodeid.partition("[")[0]
         if mark is not None:
             left, seen[name] = bool(seen[name] % mark.args[0]), seen[name] + 1
+        if everywhere and _folder(item) in COMPARED:
+            # By its name: no test moves to the other half because another is added.
+            left = left or bool(zlib.crc32(item.nodeid.encode()) % 2)
         (left_out if left else kept).append(item)
     if left_out:
         items[:] = kept

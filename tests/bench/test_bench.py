@@ -299,6 +299,7 @@ def scratch(tmp_path_factory):
 
 
 class TestPeers:
+    @pytest.mark.long
     def test_our_own_peer_takes_a_turn(self, scratch):
         task = {"data": "digits", "hidden": [16], "batch_size": 32}
         with peers_of(Settings(scratch)) as peers:

@@ -279,6 +279,7 @@ class TestCores:
 
 
 class TestProbes:
+    @pytest.mark.long
     def test_epochs_at_several_sizes(self, scratch):
         told = {"scratch": str(scratch), "data": "digits"}
         found = probe("epochs", counts=[[32, 2], [128, 1]], **told)

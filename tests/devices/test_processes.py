@@ -172,6 +172,7 @@ jax.distributed.initialize(sys.argv[1], 2, number)
 """
 
 
+@pytest.mark.long
 def test_what_is_held_out_is_evaluated_by_each_on_devices_of_its_own():
     """Two processes of two devices, against this one of one."""
     devices = "--xla_force_host_platform_device_count=2"

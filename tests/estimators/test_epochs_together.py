@@ -58,6 +58,7 @@ def fitted(data=None, **settings):
     return net.fit(x, y)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", SETTINGS)
 def test_bits_do_not_depend_on_how_many_are_taken_together(name, counts, monkeypatch):
     together = fitted(**SETTINGS[name])
