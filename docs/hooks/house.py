@@ -1,9 +1,10 @@
 """The house as it stands: read from the sources each time the pages are built.
 
 ``{{ house: picture }}`` is a drawing of the parts and of who imports whom, ``{{ house:
-rooms }}`` one line a room, its docstring's first, and ``{{ house: core }}`` the rooms
-of the core, each after those that it imports. A room that a page names in backticks,
-such as ``loops.epochs``, is a link to its line, and a full name, such as
+rooms }}`` one line a room, its docstring's first, ``{{ house: core }}`` the rooms of
+the core, each after those that it imports, and ``{{ house: afternoon }}`` those of them
+that every fit runs through. A room that a page names in backticks, such as
+``loops.epochs``, is a link to its line, and a full name, such as
 ``jaxnet_mini.layers.Base``, one to where the reference has it.
 """
 
@@ -13,7 +14,7 @@ import io
 import re
 import token as tokens
 import tokenize
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,16 @@ NAME = PACKAGE.name
 _MARK = re.compile(r"^\{\{ house: (\w+) \}\}$", re.M)
 _FENCE = re.compile(r"^(```.*?^```)$", re.M | re.S)
 _NAMED = re.compile(r"(?<![`\[])`([a-z_]+(?:\.\w+)+)`(?![`\]])")
+
+AFTERNOON = (
+    *("types", "fields", "values", "activations", "initializers.base"),
+    *("layers.base", "layers.dense", "networks.protocol", "networks.serial"),
+    *("networks.composed", "losses.base", "losses.functions", "metrics.base"),
+    *("metrics.means", "metrics.accuracy", "transformations", "optimizers.settings"),
+    *("optimizers.base", "optimizers.adam", "training.state", "training.goals"),
+    *("training.totals", "training.sums", "training.update", "training.trainer"),
+)
+"""The core's rooms that a fit of dense layers runs through, but for its by-ways."""
 
 NO_CODE = {
     *(tokens.COMMENT, tokens.NL, tokens.NEWLINE, tokens.INDENT, tokens.DEDENT),
@@ -211,8 +222,8 @@ def is_face(name: str) -> bool:
     return any(wanted in page.read_text("utf-8").splitlines() for page in pages)
 
 
-def order_of_the_core(house: Mapping[str, Room]) -> str:
-    """Return the core's rooms as a numbered list, what is imported first."""
+def order_of_the_core(house: Mapping[str, Room]) -> dict[str, Room]:
+    """Return the core's rooms by name, what is imported first."""
     core = {n: room for n, room in house.items() if part_of(n) == "core" and room.lines}
     done: list[str] = []
 
@@ -225,19 +236,32 @@ def order_of_the_core(house: Mapping[str, Room]) -> str:
     # A folder's own file gathers what stands beside it, and comes where it is needed.
     for name in sorted(core, key=lambda name: (name.count("."), name)):
         visit(name)
-    total = sum(room.lines for room in core.values())
+    return {name: core[name] for name in done}
+
+
+def numbered(core: Iterable[Room]) -> str:
+    """Return rooms of the core as a numbered list with their lines, and the sum."""
+    core = list(core)
     lines = [
-        f"{number}. `{core[name].file.removeprefix('core/')}` ({core[name].lines}): "
-        + core[name].line.replace("``", "`")
-        for number, name in enumerate(done, 1)
+        f"{number}. `{room.file.removeprefix('core/')}` ({room.lines}): "
+        + room.line.replace("``", "`")
+        for number, room in enumerate(core, 1)
     ]
+    total = sum(room.lines for room in core)
     return "\n".join([*lines, "", f"Together {total:,} lines."])
+
+
+def afternoon(house: Mapping[str, Room]) -> dict[str, Room]:
+    """Return the rooms of `AFTERNOON`, what is imported first."""
+    names = {f"core.{name}" for name in AFTERNOON}
+    return {n: room for n, room in order_of_the_core(house).items() if n in names}
 
 
 PIECES: dict[str, Callable[[Mapping[str, Room]], str]] = {
     "picture": picture,
     "rooms": list_of_rooms,
-    "core": order_of_the_core,
+    "core": lambda house: numbered(order_of_the_core(house).values()),
+    "afternoon": lambda house: numbered(afternoon(house).values()),
 }
 
 

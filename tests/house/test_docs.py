@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import re
+import sys
 from pathlib import Path
 
 import jax
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import jaxnet_mini
+from jaxnet_mini.core.training.state import Data
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -124,7 +126,7 @@ def test_the_picture_shows_every_part_above_what_it_imports():
 
 def test_the_core_is_read_from_what_is_imported_to_who_imports():
     rooms = house.rooms()
-    text = house.order_of_the_core(rooms)
+    text = house.PIECES["core"](rooms)
     files = re.findall(r"^\d+\. `([\w/.]+)`", text, re.M)
     places = {f"core/{file}": place for place, file in enumerate(files)}
     core = [room for name, room in rooms.items() if room.file in places]
@@ -133,6 +135,42 @@ def test_the_core_is_read_from_what_is_imported_to_who_imports():
         for imported in room.imports:
             file = rooms[imported].file
             assert places.get(file, -1) < places[room.file], (room.file, file)
+
+
+def test_the_afternoon_is_what_a_fit_of_dense_layers_runs_through():
+    chosen = house.afternoon(house.rooms())
+    assert len(chosen) == len(house.AFTERNOON)
+    assert sum(room.lines for room in chosen.values()) <= 3_300
+    entered = set()
+
+    def enter(frame, event, _):
+        if event == "call":
+            entered.add(frame.f_code.co_filename)
+
+    before = sys.getprofile()
+    sys.setprofile(enter)
+    try:
+        train_dense_layers()
+    finally:
+        sys.setprofile(before)
+    missed = [r.file for r in chosen.values() if str(PACKAGE / r.file) not in entered]
+    assert missed == []
+
+
+def train_dense_layers():
+    layers = [jaxnet_mini.Dense(7, "relu"), jaxnet_mini.Dense(3, "softmax")]
+    trainer = jaxnet_mini.Trainer(
+        jaxnet_mini.serial(*layers),
+        "sparse_categorical_crossentropy",
+        jaxnet_mini.optimizers.Adam(),
+        metrics=["accuracy"],
+    )
+    x, y = np.ones((8, 5), np.float32), np.zeros(8, np.int32)
+    state = trainer.init(jax.random.key(0), x.shape[1:])
+    data = Data(x, y, None, np.int32(8))
+    order = np.arange(8, dtype=np.int32).reshape(2, 4)
+    progress = jax.jit(trainer.loop)(state, data, order, 0, 2)
+    assert set(trainer.logs(progress.sums)) == {"accuracy", "loss"}
 
 
 def test_pages_take_what_they_include():
