@@ -130,3 +130,13 @@ def test_layers_that_cannot_be_frozen_stay_as_they_were():
         model.trainable = False
     assert model.inner.trainable
     assert len(model.trainable_weights) == 2
+
+
+@pytest.mark.parametrize("kind", [jn.optimizers.Adam, jn.optimizers.SGD])
+def test_what_it_says_makes_an_optimizer_as_in_keras(kind):
+    model = jn.Sequential([jn.Input((2,)), jn.Dense(1)])
+    model.compile(kind(0.5, clipnorm=2.0), "mse")
+    model.optimizer.learning_rate = 0.25
+    made = kind.from_config(model.optimizer.get_config())
+    assert made == kind(0.25, clipnorm=2.0)
+    assert kind.from_config(made.get_config()) == made

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
@@ -123,6 +123,14 @@ class Optimizer(WithConfig, Value):
         super().__init_subclass__(**arguments)
         if "__repr__" not in vars(cls):  # @dataclass then writes none of its own
             cls.__repr__ = Optimizer.__repr__  # type: ignore[method-assign]
+
+    @classmethod
+    def from_config(cls: type[fields.Made], config: Mapping[str, Any]) -> fields.Made:
+        """Return one made of what its or ``model.optimizer``'s ``get_config`` returned.
+
+        The latter has Keras's ``"name"`` besides, by which nothing is made here.
+        """
+        return cls(**{name: config[name] for name in config if name != "name"})
 
     def __post_init__(self) -> None:
         fields.check_fields(self, f"{type(self).__name__}: ", _otherwise)
