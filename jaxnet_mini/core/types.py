@@ -228,6 +228,16 @@ def as_float(x: Array) -> Array:
     return x.astype(jax.dtypes.canonicalize_dtype(float))
 
 
+def as_wide(x: Any) -> Any:
+    """Cast integers of 8 and 16 bits to ``int32``; leave all else alone.
+
+    In these what a user's own function computes would wrap: ``2 * x - 1`` of 0 is 255.
+    """
+    x = jnp.asarray(x)
+    narrow = jnp.issubdtype(x.dtype, jnp.integer) and x.dtype.itemsize < 4
+    return x.astype(jnp.int32) if narrow else x
+
+
 def as_alike(arrays: Iterable[Array]) -> list[Array]:
     """Return arrays as floats of the widest of their types.
 

@@ -419,3 +419,42 @@ def test_what_is_within_a_frozen_layer_of_ones_own_is_frozen():
         for mine, other in zip(own, theirs, strict=True):
             # The mean of what is normalized already is zero but for rounding.
             np.testing.assert_allclose(mine, other, rtol=2e-5, atol=1e-6)
+
+
+def of_small_integers(keras):
+    """A layer, a function and a loss that double and take off, each in one model."""
+    layers = keras.layers
+
+    class Centred(layers.Layer):
+        def call(self, x):
+            return 2 * x - 1
+
+    class Distance(keras.losses.Loss):
+        def call(self, y_true, y_pred):
+            return keras.ops.mean(keras.ops.abs(2 * y_true - 1 - y_pred), axis=-1)
+
+    def hinge(y_true, y_pred):
+        return keras.ops.mean(keras.ops.relu(1 - (2 * y_true - 1) * y_pred), axis=-1)
+
+    for own in (Centred(), layers.Lambda(lambda x: 2 * x - 1)):
+        for loss in (Distance(), hinge):
+            inputs = keras.Input((3,))
+            model = keras.Model(inputs, layers.Dense(1)(own(inputs)))
+            model.set_weights([np.full((3, 1), 1e-3), np.zeros(1)])
+            model.compile(keras.optimizers.SGD(1e-6), loss)
+            yield model
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16"])
+def test_small_integers_do_not_wrap_in_what_a_user_writes(dtype):
+    """Trap: in uint8 twice 0 less 1 is 255; Keras hands over floats."""
+    x = RNG.integers(0, 128, (20, 3)).astype(dtype)
+    y = RNG.integers(0, 2, (20, 1)).astype(dtype)
+    with keras_on_jax() as keras:
+        expected = [
+            (model.fit(x, y, **FIT).history["loss"], model.predict(x, verbose=0))
+            for model in of_small_integers(keras)
+        ]
+    for model, (losses, outputs) in zip(of_small_integers(jn), expected, strict=True):
+        assert_close(model.fit(x, y, **FIT).history["loss"], losses, 1e-5)
+        assert_close(model.predict(x), outputs, 1e-5)

@@ -17,7 +17,7 @@ from jaxnet_mini.core.fields import Checked, Newer, NotNegative, Number, Positiv
 from jaxnet_mini.core.layers.base import Base
 from jaxnet_mini.core.operations import EXAMPLES, operation
 from jaxnet_mini.core.symbols import Symbol, Symbolic
-from jaxnet_mini.core.types import Params, Shape, as_float, check_shape
+from jaxnet_mini.core.types import Params, Shape, as_float, as_wide, check_shape
 from jaxnet_mini.errors import ArgumentError, ShapeError, short
 
 
@@ -220,7 +220,8 @@ class Lambda(Base):
 
     Args:
         function: takes a batch ``(batch, ...)`` and returns one of as many examples, of
-            any shape; it is to be made of functions of JAX.
+            any shape; it is to be made of functions of JAX. Integers of 8 and 16 bits
+            come as ``int32``, in which its arithmetic does not wrap.
 
     Raises:
         ArgumentError: it is no function.
@@ -248,7 +249,7 @@ class Lambda(Base):
         return tuple(shape[1:])
 
     def forward(self, params: Params, x: Array) -> Array:
-        y = self.function(x)
+        y = self.function(as_wide(x))
         if not isinstance(y, np.ndarray | Array):
             raise ShapeError(
                 f"{self!r} returned {short(y)} for a batch: its function must return "

@@ -13,7 +13,7 @@ from jax import Array
 
 from jaxnet_mini.base.absent import attributes
 from jaxnet_mini.core import random
-from jaxnet_mini.core.types import Params, RandomKey, State
+from jaxnet_mini.core.types import Params, RandomKey, State, as_wide
 from jaxnet_mini.errors import LayerError
 
 _CALL = "_call"
@@ -70,7 +70,7 @@ def _run(layer: Any, call: _Call, x: Any) -> tuple[Any, State]:
     taken = inspect.signature(type(layer).call).parameters
     numbers, key, owner = itertools.count(), call.how["key"], repr(layer)
     with random.drawing(lambda: random.drawn_as(next(numbers), key, owner)):
-        y = copy.call(x, **{n: v for n, v in call.how.items() if n in taken})
+        y = copy.call(as_wide(x), **{n: v for n, v in call.how.items() if n in taken})
     return y, call.state
 
 

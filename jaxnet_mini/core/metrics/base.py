@@ -19,7 +19,7 @@ from jaxnet_mini.core.fields import Check, check_fields
 from jaxnet_mini.core.inspection import Configured
 from jaxnet_mini.core.losses.functions import as_outputs
 from jaxnet_mini.core.metrics.by_hand import ByHand
-from jaxnet_mini.core.types import Float, as_array, broadcast
+from jaxnet_mini.core.types import Float, as_array, as_wide, broadcast
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.core.variables import Variable, spec_of
 from jaxnet_mini.errors import ArgumentError
@@ -48,7 +48,7 @@ def as_batch(
         sample_weight: a number, ``(batch,)``, ``(batch, 1)`` or one weight per output;
             None stands for 1.
     """
-    y_true, y_pred = as_array("y_true", y_true), as_outputs(y_pred)
+    y_true, y_pred = as_wide(as_array("y_true", y_true)), as_outputs(y_pred)
     dtype = jax.dtypes.canonicalize_dtype(float)
     given = 1.0 if sample_weight is None else sample_weight
     weight = as_array("sample_weight", given).astype(dtype)

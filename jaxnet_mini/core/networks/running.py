@@ -12,7 +12,7 @@ from jaxnet_mini.core import inspection, precision, random
 from jaxnet_mini.core.networks import added, alone, calls, sources
 from jaxnet_mini.core.networks.calls import Looked, Scope
 from jaxnet_mini.core.networks.sources import as_inputs
-from jaxnet_mini.core.types import Shape, is_shape
+from jaxnet_mini.core.types import Shape, as_wide, is_shape
 from jaxnet_mini.core.variables import plain
 from jaxnet_mini.errors import LayerError, ShapeError
 
@@ -109,7 +109,7 @@ class Running:
     def _run(self, scope: Scope, x: Any) -> Any:
         """Run ``build`` and ``call`` on a copy."""
         copy = calls.copied(self._written, self._attributes, scope)
-        x = precision.cast(x, scope.policy)
+        x = jax.tree.map(as_wide, precision.cast(x, scope.policy))
         args, named = sources.arguments(x)
         taken = self._taken(x)
         if type(self).build is not Running.build:

@@ -16,7 +16,14 @@ from jaxnet_mini.core.metrics.own import Folded
 from jaxnet_mini.core.networks import activity, last_activation, protocol
 from jaxnet_mini.core.training.goals import Goal
 from jaxnet_mini.core.training.state import Batch
-from jaxnet_mini.core.types import Float, Layer, RandomKey, State, Variables
+from jaxnet_mini.core.types import (
+    Float,
+    Layer,
+    RandomKey,
+    State,
+    Variables,
+    as_wide,
+)
 from jaxnet_mini.errors import ArgumentError
 
 
@@ -110,7 +117,9 @@ def totals_of(
     rows: Any = None
     for goal in task.goals:
         own = batch._replace(
-            x=goal.of(outputs), y=goal.of(batch.y), weight=goal.of(batch.weight)
+            x=goal.of(outputs),
+            y=jax.tree.map(as_wide, goal.of(batch.y)),
+            weight=goal.of(batch.weight),
         )
         of_whole = None if whole is None else (whole[0], goal.of(whole[1]))
         one = _of_loss(goal.loss, own, of_whole)
