@@ -34,6 +34,7 @@ from jaxnet_mini.core.networks import ensemble, graph, own_layers, repeat, seria
 from jaxnet_mini.core.operations import Operation
 from jaxnet_mini.core.optimizers import schedules
 from jaxnet_mini.errors import ArgumentError, UnknownNameError, find, short
+from jaxnet_mini.files.own_models import with_models_as_layers
 from jaxnet_mini.files.registered import name_of, with_registered
 
 CustomObjects: TypeAlias = Mapping[str, Any]
@@ -339,6 +340,7 @@ def _instance(name: str, arguments: Json, own: CustomObjects, where: str) -> Any
     if by_config:
         return _made(kind, values, where)
     if name in CLASSES:
+        values = with_models_as_layers(kind, values)
         for argument, value in values.items():
             expected = hints(kind)[argument]
             if not fits(value, expected):

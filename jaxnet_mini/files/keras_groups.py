@@ -74,14 +74,14 @@ def _part(part: LayerOutline, name: str, layer: Any) -> LayerOutline:
 
 def _numbered(layer: Any, classes: dict[str, int]) -> str:
     """Return the name of a layer by its class, with a number from the second on."""
-    layer = _alone(layer)
+    layer = alone(layer)
     kind: type = getattr(layer, "written_as", type(layer))
     base = COMPOSED.get(kind) or snake_case(kind.__name__)
     number = classes[base] = classes.get(base, -1) + 1
     return f"{base}_{number}" if number else base
 
 
-def _alone(layer: Any) -> Any:
+def alone(layer: Any) -> Any:
     """Return what a model of a user's own class is, of the network that it is here."""
     inside = layer.layers if type(layer) is Serial else ()
     return inside[0] if len(inside) == 1 and is_model(inside[0]) else layer
@@ -89,7 +89,7 @@ def _alone(layer: Any) -> Any:
 
 def _of_layer(part: LayerOutline, name: str) -> Iterator[LayerGroup]:
     """Yield the group of a layer, and those of the layers inside it."""
-    if _alone(part.layer) is not part.layer:
+    if alone(part.layer) is not part.layer:
         (part,) = inner(part)
     if own_layers.is_own(part.layer):
         yield from _of_attributes(part, f"{name}/")

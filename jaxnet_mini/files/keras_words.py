@@ -36,7 +36,7 @@ from jaxnet_mini.core.types import Shape, is_shape
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.files import keras_functions, keras_graphs, keras_steps
 from jaxnet_mini.files.config import CLASSES, COMPOSED, NON_FINITE, to_config
-from jaxnet_mini.files.keras_groups import is_model
+from jaxnet_mini.files.keras_groups import alone, is_model
 from jaxnet_mini.files.registered import in_package
 
 OURS_ALONE = {
@@ -149,12 +149,14 @@ def _layer(part: LayerOutline, config: Json, within: str) -> dict[str, Json]:
         within: the policy of the network in which it stands.
     """
     named: dict[str, Json] = {"name": part.name}
-    layer: Any = part.layer
+    layer: Any = alone(part.layer)
+    if layer is not part.layer:
+        (config,) = config["config"]["layers"]
     if type(layer) is Serial:
-        inner = outlines.outline(layer, part.input_shape)
+        parts = outlines.outline(layer, part.input_shape)
         arguments = config["config"]
         return _sequential(
-            arguments | named, arguments["layers"], inner, part.input_shape, within
+            arguments | named, arguments["layers"], parts, part.input_shape, within
         )
     if type(layer) is Graph:
         return _graph(part, layer, config["config"], within)

@@ -59,12 +59,27 @@ def model_file(held: Held, config: dict[str, Json]) -> bytes:
 
 def legacy_file(held: Held, config: dict[str, Json]) -> bytes:
     """Return the contents of a legacy ``.h5`` file; see `model_file`."""
+    check_legacy(held)
     written, optimizer = (
         described(held, config, trained=True),
         _optimizer_variables(held),
     )
     variables = held.untrained().variables
     return keras_legacy.model_file(written, held.blueprint.shapes, variables, optimizer)
+
+
+def check_legacy(held: Held) -> None:
+    """Check that a legacy file holds such a model.
+
+    Raises:
+        ArgumentError: it is of a user's own class with ``call``.
+    """
+    if keras_groups.is_model(held.blueprint.net.layers[0]):
+        raise ArgumentError(
+            "a model of a class of your own is written into no '.h5' file, which has "
+            "layers in a row or a graph of them: give the file a name that ends in "
+            "'.keras' or '.safetensors'."
+        )
 
 
 def described(

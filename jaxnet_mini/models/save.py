@@ -159,6 +159,8 @@ def check_checkpoints(held: Held, callbacks: Iterable[Callback]) -> None:
         own: dict[str, Any] = {}
         model = _architecture(held, own)
         if callback.filepath.endswith(keras_files.SUFFIXES):
+            if keras_legacy.is_legacy(callback.filepath):
+                keras_form.check_legacy(held)
             keras_form.described(held, model)
         else:
             compiling.config_of(held, own)

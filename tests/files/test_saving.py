@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import itertools
 import json
 import os
 import pickle
@@ -787,3 +788,62 @@ def test_copies_are_models_of_their_own(copied):
         np.testing.assert_array_equal(array, same)
     again.fit(X, Y, verbose=0)
     assert_trees_identical(again.state, model.state)
+
+
+@jn.saving.register_keras_serializable("saving")
+class Inside(jn.Model):
+    def __init__(self, units, **options):
+        super().__init__(**options)
+        self.units = units
+        self.hidden, self.out = jn.Dense(units, "tanh"), jn.Dense(3)
+
+    def call(self, x):
+        return self.out(self.hidden(x))
+
+    def get_config(self):
+        return {"units": self.units}
+
+
+def in_a_row():
+    within = jn.Sequential([jn.Input((3,)), Inside(2), jn.Dense(3)])
+    return jn.Sequential([jn.Input((3,)), within, Inside(4), jn.Dense(1)])
+
+
+def in_a_graph():
+    x, inside = jn.Input((3,)), Inside(4)
+    both = jn.layers.Add()([inside(inside(x)), Inside(2)(x)])
+    return jn.Model(x, jn.Dense(1)(both))
+
+
+def alone_in_a_row():
+    return jn.Sequential([jn.Input((3,)), Inside(4)])
+
+
+@pytest.mark.parametrize(
+    ("make", "suffix"),
+    [
+        *itertools.product((in_a_row, in_a_graph), (".safetensors", ".keras", ".h5")),
+        (alone_in_a_row, ".safetensors"),
+    ],
+)
+def test_models_of_an_own_class_within_others_come_back(tmp_path, make, suffix):
+    model, path = make(), tmp_path / f"model{suffix}"
+    x = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    model.save(path)
+    again = load.load_model(path)
+    np.testing.assert_array_equal(again.predict(x), model.predict(x))
+    assert [w.path for w in again.weights] == [w.path for w in model.weights]
+    text = jn.models.model_from_json(model.to_json())
+    assert [w.path for w in text.weights] == [w.path for w in model.weights]
+
+
+def test_a_model_of_an_own_class_is_no_legacy_file(tmp_path):
+    model, x = Inside(4), np.ones((5, 3), np.float32)
+    model.compile("sgd", "mse")
+    model(x)
+    with raises_text(ArgumentError, "a model of a class of your own"):
+        model.save(tmp_path / "model.h5")
+    whole = jn.callbacks.ModelCheckpoint(tmp_path / "{epoch}.h5")
+    with raises_text(ArgumentError, "a model of a class of your own"):
+        model.fit(x, x, callbacks=[whole], verbose=0)
+    assert not [*tmp_path.iterdir()]

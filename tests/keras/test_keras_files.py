@@ -738,6 +738,24 @@ def test_own_classes_go_both_ways(tmp_path):
     np.testing.assert_allclose(again(x), after, rtol=1e-5, atol=1e-6)
 
 
+def test_models_of_an_own_class_within_others_go_both_ways(tmp_path):
+    path, back = tmp_path / "model.keras", tmp_path / "back.keras"
+    _, net = own_classes(jn)
+    first = jn.Input((3,))
+    inside = jn.Sequential([jn.Input((3,)), net(units=4), jn.Dense(2)])
+    both = jn.layers.Add()([inside(first), net(units=2)(first)])
+    model, x = jn.Model(first, jn.Dense(1)(both)), X[:, 0]
+    model.save(path)
+    expected = model(x)
+    with keras_on_jax() as keras:
+        own_classes(keras)
+        theirs = keras.models.load_model(path)
+        np.testing.assert_allclose(theirs(x), expected, rtol=1e-5, atol=1e-6)
+        theirs.save(back)
+    own_classes(jn)
+    np.testing.assert_allclose(load_model(back)(x), expected, rtol=1e-5, atol=1e-6)
+
+
 def test_graphs_and_models_inside_models_come_back(tmp_path):
     """Layers that are shared, called later than others, or inside others."""
     path, weights = tmp_path / "model.keras", tmp_path / "model.weights.h5"
