@@ -10,6 +10,7 @@
 #   through, ranks the trials the wrong way round, keeps the epoch with the lowest score
 #   of each, and get_best_models gives the worst of them. An unknown name is an error.
 # So: say it: keras_tuner.Objective("val_r2_score", "max").
+# (six is installed beside it, since keras-tuner imports it and does not ask for it.)
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
