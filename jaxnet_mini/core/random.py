@@ -1,9 +1,11 @@
 """Random numbers by Keras's names: for layers, losses and data of one's own.
 
 A ``seed`` that is a number gives the same numbers at each call, those that Keras gives
-on JAX. A `SeedGenerator`, and None, which stands for one that all share, give others at
-each call. Within ``call`` of a layer or a model both draw from the key that it is
-called with: each step draws anew, and a run that is repeated or resumed draws the same.
+on JAX; in bfloat16 and float16, of which JAX itself draws few and with another mean,
+those of float32, rounded. A `SeedGenerator`, and None, which stands for one that all
+share, give others at each call. Within ``call`` of a layer or a model both draw from
+the key that it is called with: each step draws anew, and a run that is repeated or
+resumed draws the same.
 
 Source: https://keras.io/api/random/
 
@@ -29,6 +31,8 @@ from jax import Array
 
 from jaxnet_mini.base import seeds
 from jaxnet_mini.base.arguments import check_count, check_word
+from jaxnet_mini.core.draws import rounded, uniform_of
+from jaxnet_mini.core.precision import widened
 from jaxnet_mini.core.types import RandomKey, as_array, as_dtype, as_sizes
 from jaxnet_mini.errors import ArgumentError, short
 
@@ -211,28 +215,25 @@ def _is_share(value: Any) -> bool:
     return bool(value.ndim == 0 and 0.0 <= value <= 1.0)
 
 
-def _limits(
-    minval: Any, maxval: Any, shape: tuple[int, ...], dtype: Any, least: int
-) -> tuple[Array, Array]:
-    """Return the bounds of what is drawn, ``least`` apart or more.
+def _check_limits(minval: Any, maxval: Any, shape: tuple[int, ...], least: int) -> None:
+    """Check the bounds of what is drawn, ``least`` apart or more.
 
     Raises:
         ArgumentError: they are not.
     """
-    limits = _finite("minval", minval, shape), _finite("maxval", maxval, shape)
+    _finite("minval", minval, shape)
+    _finite("maxval", maxval, shape)
     with contextlib.suppress(jax.errors.TracerArrayConversionError):
         if np.any(np.asarray(minval) + least > np.asarray(maxval)):
             raise ArgumentError(
                 f"minval is {short(minval)} and maxval {short(maxval)}: give the "
                 "smaller one first; maxval itself is never drawn."
             )
-    first, last = (_as(limit, dtype) for limit in limits)
-    return first, last
 
 
 def _as(value: Any, dtype: Any) -> Array:
     """Return what is checked as an array; after all checks, which compute nothing."""
-    return as_array("maxval", value) if dtype is None else jnp.asarray(value, dtype)
+    return jnp.asarray(value, dtype)
 
 
 def normal(
@@ -246,8 +247,13 @@ def normal(
     kind, size = as_dtype(dtype), as_sizes(shape)
     width = _not_negative("stddev", stddev, size)
     middle = _finite("mean", mean, size)
-    drawn = jax.random.normal(next_key(seed), size, kind)
-    return drawn * _as(width, kind) + _as(middle, kind)
+    key = next_key(seed)
+
+    def draw(wide: Any) -> Array:
+        drawn = jax.random.normal(key, size, wide)
+        return drawn * _as(width, wide) + _as(middle, wide)
+
+    return rounded(draw, kind)
 
 
 def truncated_normal(
@@ -261,8 +267,13 @@ def truncated_normal(
     kind, size = as_dtype(dtype), as_sizes(shape)
     width = _not_negative("stddev", stddev, size)
     middle = _finite("mean", mean, size)
-    drawn = jax.random.truncated_normal(next_key(seed), -2.0, 2.0, size, kind)
-    return drawn * _as(width, kind) + _as(middle, kind)
+    key = next_key(seed)
+
+    def draw(wide: Any) -> Array:
+        drawn = jax.random.truncated_normal(key, -2.0, 2.0, size, wide)
+        return drawn * _as(width, wide) + _as(middle, wide)
+
+    return rounded(draw, kind)
 
 
 def uniform(
@@ -274,8 +285,8 @@ def uniform(
 ) -> Array:
     """Return numbers in [minval, maxval), all as likely."""
     kind, size = as_dtype(dtype), as_sizes(shape)
-    limits = _limits(minval, maxval, size, kind, 0)
-    return jax.random.uniform(next_key(seed), size, kind, *limits)
+    _check_limits(minval, maxval, size, 0)
+    return uniform_of(next_key(seed), size, kind, minval, maxval)
 
 
 def randint(
@@ -283,7 +294,8 @@ def randint(
 ) -> Array:
     """Return integers in [minval, maxval), all as likely."""
     kind, size = as_dtype(dtype, jnp.integer), as_sizes(shape)
-    limits = _limits(minval, maxval, size, None, 1)
+    _check_limits(minval, maxval, size, 1)
+    limits = as_array("minval", minval), as_array("maxval", maxval)
     return jax.random.randint(next_key(seed), size, *limits, kind)
 
 
@@ -302,7 +314,8 @@ def categorical(
             "logits[None]."
         )
     shape = (axes[0], check_count("num_samples", num_samples))
-    given = as_array("logits", logits)
+    # In bfloat16 the first of many classes would be drawn far too often.
+    given = widened(as_array("logits", logits))
     drawn = jax.random.categorical(next_key(seed), given[..., None], 1, shape)
     return drawn.astype(kind)
 
@@ -355,8 +368,13 @@ def binomial(
     kind, size = as_dtype(dtype), as_sizes(shape)
     trials = _not_negative("counts", counts, size)
     share = _shares("probabilities", probabilities, size)
-    given = _as(trials, kind), _as(share, kind)
-    return jax.random.binomial(next_key(seed), *given, size, kind)
+    key = next_key(seed)
+
+    def draw(wide: Any) -> Array:
+        given = _as(trials, wide), _as(share, wide)
+        return jax.random.binomial(key, *given, size, wide)
+
+    return rounded(draw, kind)
 
 
 def beta(
@@ -366,12 +384,17 @@ def beta(
     kind, size = as_dtype(dtype), as_sizes(shape)
     first = _above_0("alpha", alpha, size)
     second = _above_0("beta", beta, size)
-    given = _as(first, kind), _as(second, kind)
-    return jax.random.beta(next_key(seed), *given, size, kind)
+    key = next_key(seed)
+
+    def draw(wide: Any) -> Array:
+        return jax.random.beta(key, _as(first, wide), _as(second, wide), size, wide)
+
+    return rounded(draw, kind)
 
 
 def gamma(shape: Any, alpha: Any, dtype: Any = None, seed: Any = None) -> Array:
     """Return numbers of the gamma distribution."""
     kind, size = as_dtype(dtype), as_sizes(shape)
     own = _above_0("alpha", alpha, size)
-    return jax.random.gamma(next_key(seed), _as(own, kind), size, kind)
+    key = next_key(seed)
+    return rounded(lambda w: jax.random.gamma(key, _as(own, w), size, w), kind)

@@ -7,7 +7,7 @@ import pytest
 from oracles import raises_text
 
 import jaxnet_mini as jn
-from jaxnet_mini import random
+from jaxnet_mini import initializers, random
 from jaxnet_mini.errors import ArgumentError
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -93,3 +93,76 @@ def test_outside_of_a_call_seeds_are_what_keras_says():
     for logits in (np.ones(5), np.ones((5, 5, 5))):
         with raises_text(ArgumentError, f"(rows, classes), not {logits.shape}"):
             random.categorical(logits, 2, seed=1)
+
+
+MANY = 1_000_000
+KEY = jax.random.key(1)
+NOISE, DROPOUT = jn.layers.GaussianNoise(1.0), jn.layers.GaussianDropout(0.5)
+DRAWN = {
+    "normal": (lambda dtype: random.normal(MANY, dtype=dtype, seed=1), 0, 1),
+    "truncated": (
+        lambda dtype: random.truncated_normal(MANY, dtype=dtype, seed=1),
+        0,
+        0.87962566,
+    ),
+    "uniform": (
+        lambda dtype: random.uniform(MANY, -1.0, 1.0, dtype=dtype, seed=1),
+        0,
+        3**-0.5,
+    ),
+    "gamma": (lambda dtype: random.gamma(MANY, 4.0, dtype=dtype, seed=1), 4, 2),
+    "RandomNormal": (
+        lambda dtype: initializers.RandomNormal(0.0, 1.0)(KEY, (1000, 1000), dtype),
+        0,
+        1,
+    ),
+    "RandomUniform": (
+        lambda dtype: initializers.RandomUniform(-1.0, 1.0)(KEY, (1000, 1000), dtype),
+        0,
+        3**-0.5,
+    ),
+    "lecun_normal": (
+        lambda dtype: initializers.get("lecun_normal")(KEY, (1000, 1000), dtype),
+        0,
+        1000**-0.5,
+    ),
+    "he_uniform": (
+        lambda dtype: initializers.get("he_uniform")(KEY, (1000, 1000), dtype),
+        0,
+        500**-0.5,
+    ),
+    "GaussianNoise": (
+        lambda dtype: NOISE.apply({}, jnp.zeros(MANY, dtype), key=KEY, training=True),
+        0,
+        1,
+    ),
+    "GaussianDropout": (
+        lambda dtype: DROPOUT.apply({}, jnp.ones(MANY, dtype), key=KEY, training=True),
+        1,
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_numbers_of_few_digits_have_the_moments_asked_for(name):
+    """In bfloat16 JAX itself draws one of 128, and their mean is off by a hundredth."""
+    draw, mean, deviation = DRAWN[name]
+    drawn = draw("bfloat16")
+    assert drawn.dtype == jnp.bfloat16
+    values = np.asarray(drawn, np.float64)
+    assert len(np.unique(values)) > 500
+    assert abs(values.mean() - mean) < 5 * deviation / MANY**0.5
+    assert values.std() == pytest.approx(deviation, rel=0.01)
+
+
+def test_rounding_never_gives_the_end_that_is_no_part():
+    drawn = np.asarray(random.uniform(MANY, 1.0, 2.0, "bfloat16", seed=1), np.float64)
+    assert (drawn.min(), drawn.max()) == (1.0, 2.0 - 2**-7)
+
+
+def test_each_of_many_equal_classes_is_drawn_whatever_the_dtype_of_logits():
+    logits = np.zeros((1, 1000), jnp.bfloat16)
+    drawn = np.asarray(random.categorical(logits, 20_000, seed=1))
+    assert np.mean(drawn < 100) == pytest.approx(0.1, abs=0.01)
+    assert np.mean(drawn >= 900) == pytest.approx(0.1, abs=0.01)

@@ -15,6 +15,7 @@ from jax import Array
 from jax.nn import initializers
 
 from jaxnet_mini.base.arguments import check_one_of
+from jaxnet_mini.core.draws import rounded, uniform_of
 from jaxnet_mini.core.fields import Above0, AsFloat, Checked, Seed, Strength
 from jaxnet_mini.core.initializers.base import Drawing, Initializer
 from jaxnet_mini.core.random import next_key
@@ -60,7 +61,8 @@ class _Normal(RandomInitializer):
     seed: Seed = None
 
     def draw(self, key: RandomKey, shape: Shape, dtype: Any) -> Array:
-        return self.mean + type(self).distribution(self.stddev)(key, shape, dtype)
+        draw = type(self).distribution(self.stddev)
+        return rounded(lambda wide: self.mean + draw(key, shape, wide), dtype)
 
 
 class RandomNormal(_Normal):
@@ -137,9 +139,7 @@ class RandomUniform(RandomInitializer):
             )
 
     def draw(self, key: RandomKey, shape: Shape, dtype: Any) -> Array:
-        return jax.random.uniform(
-            key, shape, dtype, minval=self.minval, maxval=self.maxval
-        )
+        return uniform_of(key, shape, dtype, self.minval, self.maxval)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,7 +172,8 @@ class Orthogonal(RandomInitializer):
                 f"{self!r} makes matrices, and was asked for weights of shape {shape}: "
                 "take another initializer for them."
             )
-        return initializers.orthogonal(self.gain)(key, shape, dtype)
+        draw = initializers.orthogonal(self.gain)
+        return rounded(lambda wide: draw(key, shape, wide), dtype)
 
 
 MODES = ("fan_in", "fan_out", "fan_avg")
@@ -193,6 +194,9 @@ class _Scaled(RandomInitializer):
     distribution: str
 
     def draw(self, key: RandomKey, shape: Shape, dtype: Any) -> Array:
+        return rounded(lambda wide: self._in(wide, key, shape), dtype)
+
+    def _in(self, dtype: Any, key: RandomKey, shape: Shape) -> Array:
         distribution = DISTRIBUTIONS[self.distribution]
         if len(shape) > 1:
             given: Any = self.scale, self.mode, distribution  # JAX's own literal types

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.arguments import is_number
+from jaxnet_mini.core.draws import rounded
 from jaxnet_mini.core.fields import Checked, Newer, NotNegative, Seed
 from jaxnet_mini.core.layers.base import Base
 from jaxnet_mini.core.types import Params, RandomKey, as_float
@@ -130,7 +131,7 @@ class GaussianDropout(Dropout):
 
     def disturb(self, key: RandomKey, x: Array) -> Array:
         deviation: float = (self.rate / (1.0 - self.rate)) ** 0.5
-        return x * (1.0 + deviation * jax.random.normal(key, x.shape, x.dtype))
+        return x * (1.0 + deviation * _normal(key, x))
 
 
 class AlphaDropout(Dropout):
@@ -189,4 +190,9 @@ class GaussianNoise(RandomLayer):
     strength_field = "stddev"
 
     def disturb(self, key: RandomKey, x: Array) -> Array:
-        return x + self.stddev * jax.random.normal(key, x.shape, x.dtype)
+        return x + self.stddev * _normal(key, x)
+
+
+def _normal(key: RandomKey, x: Array) -> Array:
+    """Return normal numbers like an array."""
+    return rounded(lambda wide: jax.random.normal(key, x.shape, wide), x.dtype)
