@@ -175,7 +175,7 @@ print(json.dumps([kill(plain, int(sys.argv[2])), kill(rich, int(sys.argv[3]))]))
 
 
 def test_killed_at_any_moment(tmp_path, amount):
-    kills = amount(quick=2, long=300), amount(quick=1, long=100)
+    kills = amount(quick=4, long=300), amount(quick=1, long=100)
     found = json.loads(run("-c", SCRIPT, str(tmp_path), *map(str, kills), timeout=3600))
     print(found)
     for number, done in zip(kills, found, strict=True):
