@@ -4,8 +4,9 @@ All goes through Python's own files, and nothing is followed that leads elsewher
 """
 
 import contextlib
+import io
 from collections.abc import Iterator, Mapping
-from typing import IO, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +23,7 @@ takes a fifth of a millisecond, and a group may stand in many places."""
 
 
 @contextlib.contextmanager
-def opened(data: IO[bytes], path: str) -> Iterator[Any]:
+def opened(data: io.BufferedIOBase, path: str) -> Iterator[Any]:
     """Open the bytes of a file.
 
     Raises:

@@ -13,7 +13,7 @@ import os
 import zipfile
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,7 +170,7 @@ def _opened(path: FilePath) -> Iterator[tuple[list[Any], int]]:
         yield opened, sum(part.stat().st_size for part in parts)
 
 
-def _hdf5(path: Path) -> IO[bytes]:
+def _hdf5(path: Path) -> io.BufferedIOBase:
     """Return the bytes of an HDF5 file, as the HDF5 library opens none."""
     if path.suffix == ".keras":
         return _part(path, "model.weights.h5")

@@ -165,7 +165,7 @@ def _in_keras_order(part: LayerOutline) -> list[str]:
     return sorted(weights.shapes([part]), key=lambda path: not mask.get(path, False))
 
 
-def _texts(names: Iterable[str]) -> NDArray[np.bytes_]:
+def _texts(names: Iterable[str]) -> NDArray[Any]:
     """Return names as texts of one length, of which no reader has to fear the size."""
     return np.array([name.encode() for name in names], np.bytes_)
 
