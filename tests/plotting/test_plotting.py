@@ -162,7 +162,6 @@ def test_metrics_choose_what_is_drawn_and_in_which_order():
     )
 
 
-@pytest.mark.one_in(2)
 @pytest.mark.parametrize("number", [1, 2, 4, 7])
 @pytest.mark.parametrize("epochs", [1, 30])
 def test_curves_can_be_read(number, epochs):
@@ -561,7 +560,6 @@ def test_rows_are_true_and_columns_predicted():
     assert axes.yaxis_inverted()
 
 
-@pytest.mark.one_in(2)
 @pytest.mark.parametrize("largest", [3, 987_654])
 @pytest.mark.parametrize("classes", [2, 10, 25])
 def test_counts_can_be_read(classes, largest):
