@@ -231,11 +231,6 @@ def _check_limits(minval: Any, maxval: Any, shape: tuple[int, ...], least: int) 
             )
 
 
-def _as(value: Any, dtype: Any) -> Array:
-    """Return what is checked as an array; after all checks, which compute nothing."""
-    return jnp.asarray(value, dtype)
-
-
 def normal(
     shape: Any,
     mean: Any = 0.0,
@@ -251,7 +246,7 @@ def normal(
 
     def draw(wide: Any) -> Array:
         drawn = jax.random.normal(key, size, wide)
-        return drawn * _as(width, wide) + _as(middle, wide)
+        return drawn * jnp.asarray(width, wide) + jnp.asarray(middle, wide)
 
     return rounded(draw, kind)
 
@@ -271,7 +266,7 @@ def truncated_normal(
 
     def draw(wide: Any) -> Array:
         drawn = jax.random.truncated_normal(key, -2.0, 2.0, size, wide)
-        return drawn * _as(width, wide) + _as(middle, wide)
+        return drawn * jnp.asarray(width, wide) + jnp.asarray(middle, wide)
 
     return rounded(draw, kind)
 
@@ -371,7 +366,7 @@ def binomial(
     key = next_key(seed)
 
     def draw(wide: Any) -> Array:
-        given = _as(trials, wide), _as(share, wide)
+        given = jnp.asarray(trials, wide), jnp.asarray(share, wide)
         return jax.random.binomial(key, *given, size, wide)
 
     return rounded(draw, kind)
@@ -387,7 +382,8 @@ def beta(
     key = next_key(seed)
 
     def draw(wide: Any) -> Array:
-        return jax.random.beta(key, _as(first, wide), _as(second, wide), size, wide)
+        given = jnp.asarray(first, wide), jnp.asarray(second, wide)
+        return jax.random.beta(key, *given, size, wide)
 
     return rounded(draw, kind)
 
@@ -397,4 +393,8 @@ def gamma(shape: Any, alpha: Any, dtype: Any = None, seed: Any = None) -> Array:
     kind, size = as_dtype(dtype), as_sizes(shape)
     own = _above_0("alpha", alpha, size)
     key = next_key(seed)
-    return rounded(lambda w: jax.random.gamma(key, _as(own, w), size, w), kind)
+
+    def draw(wide: Any) -> Array:
+        return jax.random.gamma(key, jnp.asarray(own, wide), size, wide)
+
+    return rounded(draw, kind)
