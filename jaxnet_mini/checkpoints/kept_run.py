@@ -182,12 +182,12 @@ class KeptRun:
         return epoch, step, seed
 
     def _say(self, verbose: int) -> None:
-        step = f" and {self.start.step} steps" if self.start.step else ""
-        say(
-            verbose,
-            f"Going on with the run in {self._backup.backup_dir!r}: "
-            f"{self.start.epoch} of {self.plan.epochs} epochs{step} are done.",
-        )
+        start, epochs = self.start, self.plan.epochs
+        step = f" and {start.step} steps" if start.step else ""
+        run = f"the run in {self._backup.backup_dir!r}"
+        ended = start.stopped or start.epoch >= epochs
+        what = f"T{run[1:]} has ended" if ended else f"Going on with {run}"
+        say(verbose, f"{what}: {start.epoch} of {epochs} epochs{step} are done.")
 
     def put_back(self, learner: Any, callbacks: Iterable[Callback]) -> None:
         """Give learner and callbacks what they were at the start, if it is known."""

@@ -273,20 +273,30 @@ def test_a_run_that_has_ended_is_not_run_again(tmp_path, save_freq):
     assert_trees_identical(again.state, first.state)
 
 
-def test_an_early_end_stays_one(tmp_path):
+def test_an_early_end_stays_one_and_is_said(tmp_path, capsys):
     def fit(model):
         stop = callbacks.EarlyStopping("loss", min_delta=100.0, patience=2)
-        return model.fit(X, Y, checkpoint=tmp_path, callbacks=stop, **FIT)
+        told = FIT | {"verbose": 2}
+        return model.fit(X, Y, checkpoint=tmp_path, callbacks=stop, **told)
 
     first, again = model_of(), model_of()
-    assert len(fit(first).epoch) == len(fit(again).epoch) == 3
+    assert len(fit(first).epoch) == 3
+    capsys.readouterr()
+    assert len(fit(again).epoch) == 3
+    assert capsys.readouterr().out == (
+        f"The run in {str(tmp_path)!r} has ended: 3 of 4 epochs are done.\n"
+    )
     assert_trees_identical(again.state, first.state)
 
 
-def test_more_epochs_go_on(tmp_path):
+def test_more_epochs_go_on(tmp_path, capsys):
     expected = model_of()
     expected.fit(X, Y, **FIT | {"epochs": 6})
     model_of().fit(X, Y, checkpoint=tmp_path, **FIT)
+    model_of().fit(X, Y, checkpoint=tmp_path, **FIT | {"verbose": 2})
+    assert capsys.readouterr().out == (
+        f"The run in {str(tmp_path)!r} has ended: 4 of 4 epochs are done.\n"
+    )
     model = model_of()
     model.fit(X, Y, checkpoint=tmp_path, **FIT | {"epochs": 6})
     assert_trees_identical(model.state, expected.state)
