@@ -59,9 +59,7 @@ def svg(model: Any) -> str:
     title, above = _folded(model.name), []
     total = "no shapes yet: not built" if parts else "no layers yet"
     if model.built:
-        shape = model.input_shape
-        shapes = [*map(str, shape)] if isinstance(shape, list) else [str(shape)]
-        above = _folded(f"input: {', '.join(shapes)}")
+        above = _folded(f"input: {', '.join(_inputs(model))}")
         total = f"{_parameters([part.variables for part in parts])} in all"
     texts = [line for head, body in boxes for line in (*head, *body)]
     widest = max(map(_columns, [*title, *above, *texts, total]))
@@ -79,6 +77,15 @@ def svg(model: Any) -> str:
     page.write([total], INK)
     told = "; ".join(" ".join([*head, *body]) for head, body in boxes)
     return page.document(f"Model {model.name}", f"{told}; {total}")
+
+
+def _inputs(model: Any) -> list[str]:
+    """Return the shapes that a model takes, each of several with its name."""
+    several = model._held.blueprint.inputs_of_graph or {}
+    if len(several) > 1:
+        return [f"{name} {shape_text(shape)}" for name, shape in several.items()]
+    shape = model.input_shape
+    return [*map(str, shape)] if isinstance(shape, list) else [str(shape)]
 
 
 class _Page:

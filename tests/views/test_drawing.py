@@ -573,7 +573,7 @@ def test_a_graph_says_in_each_box_what_its_layer_takes():
     joined = jn.layers.Concatenate(name="joined")([wide, hidden])
     text = svg.svg(jn.Model([wide, deep], jn.Dense(1, name="last")(joined)))
     for line in (
-        "input: (None, 5), (None, 6)",
+        "input: wide (None, 5), deep (None, 6)",
         "takes: deep",
         "takes: shared",
         "takes: wide, shared_call_1",
