@@ -60,6 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[EVERYWHERE] = str(config.args_source is not config.ArgsSource.ARGS)
     for mark in (
         "one_in(n): only each n-th case is run, all of them with --long",
+        "slow: it is run where its file or folder is named, or with --long",
         "long: it is run with --long alone",
     ):
         config.addinivalue_line("markers", mark)
@@ -90,8 +91,8 @@ def pytest_collection_modifyitems(
     """Begin with the longest, so that no worker is left with them in the end.
 
     Without ``--long`` only each n-th case is run of a test with the mark ``one_in(n)``,
-    and none with the mark ``long``; where no folder is named, half of those of
-    `COMPARED`.
+    and none with the mark ``long``; where no file or folder is named, none with the
+    mark ``slow`` either, and a third of those of `COMPARED`.
     """
     if not config.getoption("--long"):
         _thin_out(config, items)
@@ -113,9 +114,12 @@ def _thin_out(config: pytest.Config, items: list[pytest.Item]) -> None:
         left, name = "long" in item.keywords, item.nodeid.partition("[")[0]
         if mark is not None:
             left, seen[name] = bool(seen[name] % mark.args[0]), seen[name] + 1
-        if everywhere and _folder(item) in COMPARED:
-            # By its name: no test moves to the other half because another is added.
-            left = left or bool(zlib.crc32(item.nodeid.encode()) % 2)
+        if everywhere:
+            left = left or "slow" in item.keywords
+            if _folder(item) in COMPARED:
+                # By its name: none comes or goes because another is added. Of the
+                # three thirds it is the one that exchanges files with an old Keras.
+                left = left or zlib.crc32(item.nodeid.encode()) % 3 != 2
         (left_out if left else kept).append(item)
     if left_out:
         items[:] = kept

@@ -324,6 +324,7 @@ class TestPeers:
         log = (scratch / "jaxnet.log").read_text("utf-8")
         assert "Traceback" not in log
 
+    @pytest.mark.slow
     def test_a_whole_process_says_its_accuracy(self, scratch):
         arguments = ["once", "digits", "[32]", "32", "20", "null"]
         done = subprocess.run(
@@ -434,6 +435,7 @@ class TestSweep:
         path = tmp_path / "cpu.json"
         assert pictures.draw(results, path) == {"sweep": "cpu-sweep.png"}
 
+    @pytest.mark.slow
     def test_members_take_turns_with_one(self, scratch):
         found = probe("members", scratch=str(scratch), data="digits", counts=[1, 3],
                       epochs=2, rounds=2)  # fmt: skip

@@ -286,6 +286,7 @@ class TestProbes:
         assert len(found) == 2
         assert min(found) > 0
 
+    @pytest.mark.slow
     def test_fits_in_turn_and_at_once(self, scratch):
         told = {"scratch": str(scratch), "data": "digits", "batch_size": 32}
         found = probe("at_once", epochs=2, rounds=2, **told)

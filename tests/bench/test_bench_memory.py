@@ -22,6 +22,7 @@ class TestMemory:
         del held
         assert holding.peak() > size
 
+    @pytest.mark.slow
     def test_a_script_says_what_it_held(self, tmp_path):
         arrays.write_digits(tmp_path)
         told = {"data": "digits", "hidden": [32], "batch_size": 32, "epochs": 20}

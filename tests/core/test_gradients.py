@@ -466,6 +466,7 @@ def batch_for(loss):
     return Batch(*map(jnp.asarray, arrays))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("head", "loss"), [*FUSED, *NOT_FUSED], ids=named)
 @pytest.mark.one_in(4)
 def test_the_step_subtracts_the_gradient_of_its_loss(head, loss):
@@ -565,6 +566,7 @@ def test_backpropagation_written_out_agrees():
         np.testing.assert_allclose(logs["loss"], value, rtol=1e-13)
 
 
+@pytest.mark.slow
 def test_metrics_add_nothing_to_the_gradient():
     loss = CategoricalCrossentropy()
     bare = Trainer(several_layers("tanh", Dense(CLASSES, "softmax")), loss, SGD(1.0))

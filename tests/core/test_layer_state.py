@@ -372,6 +372,7 @@ def test_the_best_epoch_is_remembered_too():
     assert_trees_identical(model.params, once.params)
 
 
+@pytest.mark.slow
 def test_members_of_a_sweep_remember_each_their_own():
     rates = [0.1, 0.01]
     swept = jn.sweep(

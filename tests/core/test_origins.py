@@ -130,6 +130,7 @@ def expected(scale=1.0, outer=1.0, kernel=1.0, penalty=0.0):
     return outer * np.mean((outputs - Y) ** 2) + penalty
 
 
+@pytest.mark.slow
 def test_a_loss_is_traced_anew_by_each_compile(change):
     closure, change_closure = loss_of_a_closure()
     holder = Holder()

@@ -80,6 +80,7 @@ def test_pieces_add_up_to_the_batch(net, reduction, weighted, pieces):
         assert value == pytest.approx(expected[name], rel=1e-5), name
 
 
+@pytest.mark.slow
 def test_several_values_per_row_and_adam():
     trainer = Trainer(
         NET, Huber(reduction="sum"), Adam(0.01), ("mae", R2Score().for_outputs(3))
@@ -180,6 +181,7 @@ def test_a_loss_of_ones_own_sees_the_whole_batch():
     assert prepare.batch_pieces(Trainer(NET, "mse"), 2048) == 1
 
 
+@pytest.mark.slow
 def test_fit_trains_alike_in_pieces():
     """The loss curve of a batch that is cut, against one step at a time."""
     rows, batch_size = 9000, 4096

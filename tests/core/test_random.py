@@ -144,6 +144,7 @@ DRAWN = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", DRAWN)
 def test_numbers_of_few_digits_have_the_moments_asked_for(name):
     """In bfloat16 JAX itself draws one of 128, and their mean is off by a hundredth."""
@@ -161,6 +162,7 @@ def test_rounding_never_gives_the_end_that_is_no_part():
     assert (drawn.min(), drawn.max()) == (1.0, 2.0 - 2**-7)
 
 
+@pytest.mark.slow
 def test_each_of_many_equal_classes_is_drawn_whatever_the_dtype_of_logits():
     logits = np.zeros((1, 1000), jnp.bfloat16)
     drawn = np.asarray(random.categorical(logits, 20_000, seed=1))

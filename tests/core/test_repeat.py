@@ -120,6 +120,7 @@ def starts():
 # What init makes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["threefry2x32", "rbg"])
 @pytest.mark.one_in(4)
 def test_init_draws_the_bits_that_single_layers_draw(kind, usual_compilation):
@@ -148,6 +149,7 @@ def test_init_draws_the_bits_that_single_layers_draw(kind, usual_compilation):
     assert_trees_identical(jax.jit(repeated)(key), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.one_in(4)
 def test_init_makes_what_serial_makes(starts, name):
@@ -297,6 +299,7 @@ def test_other_dtypes_are_cast_as_the_layer_casts_them(layer, dtype, training):
     assert_close(y, expected, 1e-2 if y.dtype == np.float16 else 1e-6)
 
 
+@pytest.mark.slow
 def test_it_works_under_jit_grad_and_vmap(starts):
     net = repeat(BLOCK, 2)
     params, x = starts[0]["block"], jnp.asarray(X)
@@ -382,6 +385,7 @@ def began(trainer, params):
     return TrainState(params, optimizer_state, KEY, jnp.zeros((), jnp.int32))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.one_in(4)
 def test_a_step_is_that_of_serial(optimizer, starts):
@@ -453,6 +457,7 @@ NETS = {
 }
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("net", NETS)
 @pytest.mark.parametrize("job", ["loop", "evaluate", "predict", "init"])
 def test_programs_do_not_grow_with_the_number(job, net):
@@ -533,6 +538,7 @@ def test_a_model_learns_and_goes_on_from_a_file(tmp_path):
     assert_trees_identical(loaded.params, model.params)
 
 
+@pytest.mark.slow
 def test_uint8_goes_straight_into_a_repetition():
     model = jn.Sequential([repeat(Dense(FEATURES), 3), Dense(3, "softmax")])
     model.compile("sgd", "sparse_categorical_crossentropy")

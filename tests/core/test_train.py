@@ -352,6 +352,7 @@ def test_one_failing_model_does_not_stop_the_others():
         assert_trees_close(mine.params, solo.state.params)
 
 
+@pytest.mark.slow
 def test_eight_models_of_eight_learning_rates_train_at_once():
     rates = jnp.linspace(0.01, 0.2, 8)
     trainer = Trainer(NET, LOSS, SGD(0.5)).program()
@@ -368,6 +369,7 @@ def test_eight_models_of_eight_learning_rates_train_at_once():
         assert_trees_close(mine, solo.params)
 
 
+@pytest.mark.slow
 def test_the_step_compiles_and_its_state_keeps_its_structure():
     trainer = Trainer(DROPPING, LOSS, "adam", metrics=("accuracy",))
     state = trainer.init(KEY, (FEATURES,))

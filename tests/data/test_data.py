@@ -359,6 +359,7 @@ def test_batches_hold_every_row_once(rows, batch_size, weighted):
         assert stack.y.shape == (steps, batch_size)
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # the first time, JAX starts
 @given(rows=st.integers(1, 400), batch_size=st.integers(1, 9))
 def test_runs_are_all_batches_with_rows(rows, batch_size):

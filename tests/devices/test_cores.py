@@ -139,6 +139,7 @@ assert threads_of_pools() in (4 + 2, 0), threads_of_pools()
 """
 
 
+@pytest.mark.slow
 def test_more_devices_than_cores_are_no_more_threads():
     """A step takes a pool of its own, to the bits of JAX's, or else that one."""
     flags = "--xla_force_host_platform_device_count=4"

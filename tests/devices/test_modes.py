@@ -74,6 +74,7 @@ def plain():
     return modes.lived(modes.LIFE)
 
 
+@pytest.mark.slow
 def test_under_all_checks_at_once_all_bits_are_the_same(plain):
     assert lived(*SAME) == plain
     assert "turned NaN or infinite in epoch 1" in plain["failed"]
@@ -117,6 +118,7 @@ model.fit(x, y, verbose=0, validation_data=(x, y), callbacks=Fails())
 """
 
 
+@pytest.mark.slow
 def test_a_fit_that_fails_while_its_programs_are_compiled_ends_with_its_error():
     ended = subprocess.run(
         [sys.executable, "-c", FAILING],

@@ -87,6 +87,7 @@ def test_one_thread_ends_with_the_bits_of_the_pool(choose, way):
     assert logs == own_logs
 
 
+@pytest.mark.slow
 def test_a_callback_sees_weights_that_go_with_other_arrays(choose):
     choose(True)
     where, sums, model = [], [], made()
@@ -128,6 +129,7 @@ def test_where_the_loss_turns_nan_the_weights_come_home_too(choose, callbacks):
         assert leaf.devices() == {jax.devices()[0]}
 
 
+@pytest.mark.slow
 def test_constants_that_a_user_has_put_somewhere_are_taken(choose):
     factors = jax.device_put(np.float32([1, 2, 3]), jax.devices()[0])
 

@@ -61,6 +61,7 @@ def calls(model):
     }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("optimizer", ["adam", optimizers.SGD(0.1, momentum=0.9)])
 @pytest.mark.parametrize("name", calls(model_of("adam")))
 def test_a_program_is_lowered_for_every_platform(name, optimizer):
@@ -75,6 +76,7 @@ def test_every_program_is_among_them():
     assert made == set(calls(model_of("adam")))
 
 
+@pytest.mark.slow
 def test_what_is_lowered_computes_the_same():
     """Read again from bytes, on the device at hand."""
     model = model_of("adam")

@@ -86,6 +86,7 @@ def test_weights_are_those_of_the_compiled_program():
             assert_same(programs.untrained, trainer.net, shape, np.uint32(seed))
 
 
+@pytest.mark.slow
 def test_states_of_optimizers_are_those_of_the_compiled_program():
     for optimizer in (
         "adam",
@@ -115,6 +116,7 @@ class Own:
         return self.function(jax.random.uniform(key, shape, dtype))
 
 
+@pytest.mark.slow
 def test_what_could_be_other_bits_is_compiled():
     third = np.float32(1 / 3)
     for kind in (

@@ -94,6 +94,7 @@ def test_weights_are_those_of_scikit_learn(y):
     check_equal(theirs, ours)
 
 
+@pytest.mark.slow
 def test_partial_fits_go_on_as_those_of_scikit_learn():
     both = pair(DIGITS, {})
     for model in both:
@@ -142,6 +143,7 @@ def test_a_warm_start_may_begin_or_end_to_hold_rows_out():
     assert model.best_loss_ == min(model.loss_curve_[-model.n_iter_ :])
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     "change",
     [

@@ -108,6 +108,7 @@ def test_targets_are_what_the_loss_takes(y, options):
         np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_values_are_learned_by_a_model_that_stays_as_it_is():
     model = build(last=None, loss="mse", n=2)
     net = wrap(model, epochs=20).fit(X[:, :2], X[:, 2:])

@@ -173,6 +173,7 @@ def losses_by_devices(printed: str) -> dict[str, list[float]]:
     }
 
 
+@pytest.mark.slow
 def test_data_parallel_example_agrees_on_eight_virtual_devices(tmp_path: Path) -> None:
     script = str(ROOT / "examples/data_parallel.py")
     flags = "--xla_force_host_platform_device_count=8"

@@ -2265,6 +2265,7 @@ def test_every_message_has_been_followed():
     assert {*WAYS} <= {case.name for case in TABLE}
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", [name for name in WAYS if callable(WAYS[name])])
 def test_the_way_leads_on(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -77,6 +77,7 @@ print(json.dumps([hashlib.sha256(bits).hexdigest(), history.history]))
 """
 
 
+@pytest.mark.slow
 def test_many_processes_give_the_same_bits(amount):
     """With dropout, validation and a callback that acts; hashes of Python differ."""
     seeds = range(amount(quick=2, long=10))

@@ -137,6 +137,7 @@ def test_a_model_with_steps_is_trained_and_swept():
         np.testing.assert_allclose(mine, other, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_call_keeps_whether_it_is_in_training(tmp_path):
     """A frozen base as it was, and dropout that is always on."""
     base = jn.Sequential([layers.BatchNormalization()], name="base")

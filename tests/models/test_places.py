@@ -57,6 +57,7 @@ def test_a_layer_of_another_model_is_added_once():
     assert len(new.layers) == 2
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("take", SHARED.values(), ids=SHARED)
 def test_layers_of_a_trained_model_bring_their_weights(take):
     model = trained()

@@ -155,6 +155,7 @@ BY_PLACE = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("keyed", [True, False])
 def test_a_class_of_ones_own_gives_several_too(keyed, tmp_path):
     functional = forked(["main", "kind"] if keyed else None, loss="mse")

@@ -75,6 +75,7 @@ def test_the_same_best_of_the_digits_for_half_of_the_work():
     assert_trees_identical(behind.model.state, own.state)
 
 
+@pytest.mark.slow
 def test_members_of_groups_fall_behind_others(monkeypatch):
     in_groups_of(monkeypatch, 3)
     call = LONG | {"rungs": jn.Rungs(2, 2), "callbacks": EarlyStopping(patience=0)}

@@ -75,6 +75,7 @@ def test_numbers_of_muon_are_tried():
         assert_trees_close(member.model.params, own.params, 1e-5)
 
 
+@pytest.mark.slow
 def test_numbers_of_layers_are_traced_and_agree_to_rounding():
     space = {"rate": [0.0, 0.3], "l2": [0.0, 0.02], "seed": [3]}
     result = jn.sweep(model(), space, X, Y, **CALL)

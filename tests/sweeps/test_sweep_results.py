@@ -436,6 +436,7 @@ def widths():
     return jn.sweep(build, space, X, Y, **CALL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [1, 3, 8])
 @pytest.mark.one_in(4)
 def test_an_ensemble_of_several_shapes_is_the_mean(widths, k):
@@ -476,6 +477,7 @@ def test_an_ensemble_is_chosen_by_any_figure(widths):
     np.testing.assert_allclose(outputs, mean_of(best, X), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_an_ensemble_leaves_its_members_alone(widths):
     before = [member.model.get_weights() for member in widths]
     ensemble = widths.ensemble(3)

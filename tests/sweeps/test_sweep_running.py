@@ -48,6 +48,7 @@ def assert_is_its_own_fit(member, own):
 # Members that train together
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("most", [4, 100])
 def test_members_of_groups_are_fits_of_their_own(monkeypatch, most):
     in_groups_of(monkeypatch, most)
@@ -70,6 +71,7 @@ def test_groups_are_of_one_size_so_that_one_program_serves_them(monkeypatch):
     assert [n - m for n, m in zip(after, before, strict=True)] == [1, 1]
 
 
+@pytest.mark.slow
 def test_numbers_of_layers_differ_within_a_group(monkeypatch):
     in_groups_of(monkeypatch, 8)
     space = {"rate": [0.0, 0.3], "l2": [0.0, 0.02], "seed": range(2)}
@@ -77,6 +79,7 @@ def test_numbers_of_layers_differ_within_a_group(monkeypatch):
         assert_is_its_own_fit(member, solo(**member.settings))
 
 
+@pytest.mark.slow
 def test_whatever_fit_takes_reaches_the_members_of_a_group(monkeypatch):
     in_groups_of(monkeypatch, 2)
     weights = np.linspace(0.1, 2.0, len(X), dtype=np.float32)
