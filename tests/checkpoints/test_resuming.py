@@ -142,6 +142,7 @@ OPTIONS = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_every_way_to_fit_is_resumed(tmp_path, options):
     expected, expected_own = model_of(), hooks()

@@ -399,6 +399,7 @@ MASK = np.array([1, 0, 1, 1, 0])
 """Padding in the middle, of rows which are not 0, must leave no trace."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.one_in(4)
 def test_a_graph_by_every_weight_and_input(training):

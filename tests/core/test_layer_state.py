@@ -266,6 +266,7 @@ def test_padding_leaves_no_trace():
     assert_trees_close(states[0]["standardized"], expected, 2e-6)
 
 
+@pytest.mark.slow
 def test_evaluations_and_predictions_change_nothing_and_go_by_what_is_remembered():
     model = classifier()
     fit(model)

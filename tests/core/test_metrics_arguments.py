@@ -437,6 +437,7 @@ def test_targets_must_have_the_shape_of_the_outputs():
 # Several axes
 
 
+@pytest.mark.slow
 def test_further_axes_are_further_rows():
     several = [
         R2Score(None),

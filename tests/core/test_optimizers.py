@@ -176,6 +176,7 @@ def test_a_changed_number_needs_no_compilation():
     assert sizes == pytest.approx([1e-3, 1e-2, 1e-2], rel=1e-4)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", sorted(optimizers.OPTIMIZERS))
 def test_the_learning_rate_is_read_and_changed(name):
     optimizer = optimizers.get(name)

@@ -35,6 +35,7 @@ def model_of(seed=None, **options):
     return model
 
 
+@pytest.mark.slow
 def test_each_call_draws_anew_and_a_run_repeats(tmp_path, capsys):
     one, other = model_of(1), model_of(1)
     for model in (one, other):

@@ -179,6 +179,7 @@ def test_parameters_are_in_the_layers_own_order():
     ]
 
 
+@pytest.mark.slow
 def test_a_model_starts_from_the_bits_of_serial():
     """Models run init in a way of their own."""
     dense = Dense(FEATURES, kernel_initializer="he_normal")

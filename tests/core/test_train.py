@@ -216,6 +216,7 @@ def test_uint8_and_int64_data_train_like_floats():
 # Evaluation and prediction
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 @pytest.mark.parametrize("rows", [1, 8, 61, 200])
 def test_evaluation_is_that_of_float64(rows, weighted):

@@ -333,6 +333,7 @@ def test_quantiles_are_those_of_numpy():
         assert model.predict(x[:1])[0, 0] == pytest.approx(expected, abs=0.06)
 
 
+@pytest.mark.slow
 def test_own_losses_regularizers_and_optimizers_are_all_computed_with():
     """One step at a rate of 0 or 0.1 with two settings each, against NumPy."""
     x, y = X.astype(np.float64), Y.astype(np.float64)

@@ -92,6 +92,7 @@ def test_only_large_arrays_that_are_as_the_device_has_them_stay_there():
     assert not in_place.fits(np.broadcast_to(np.float32(0), (1 << 16, 256)))
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "x", [at(16), at(60, np.uint8), jax.numpy.asarray(at(0))], ids=["", "uint8", "jax"]
 )

@@ -223,6 +223,7 @@ def damage(folder):
         path.write_bytes([content[:half], garbage, b""][number % 3])
 
 
+@pytest.mark.slow
 def test_broken_entries_are_compiled_again_and_then_whole(folder, bits):
     damage(folder)
     run = train(folder)
@@ -233,6 +234,7 @@ def test_broken_entries_are_compiled_again_and_then_whole(folder, bits):
     assert (run.bits, run.warnings) == (bits, [])
 
 
+@pytest.mark.slow
 def test_entries_that_break_after_the_call_are_compiled_again(folder, bits):
     code = (
         "from pathlib import Path",
@@ -272,6 +274,7 @@ def test_a_folder_that_may_not_be_looked_into(folder, bits):
     assert "(Permission denied)" in warning
 
 
+@pytest.mark.slow
 def test_a_file_in_the_place_of_the_folder(tmp_path, bits):
     file = tmp_path / "programs"
     file.write_text("not a folder")
@@ -291,6 +294,7 @@ FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 disk, and the write fails."""
 
 
+@pytest.mark.slow
 def test_a_full_disk(folder, bits):
     names = sorted(contents(folder))
     for name in names[::2]:

@@ -61,6 +61,7 @@ def said():
     return json.loads(run("-c", SCRIPT))
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("job", ["fit", "evaluate", "predict", "train_on_batch"])
 def test_work_after_a_fork_is_an_error(said, job):
     start = f"{job} in a forked process would wait for ever: "

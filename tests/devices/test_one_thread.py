@@ -117,6 +117,7 @@ def test_afterwards_all_lies_where_it_lay_before(choose):
     assert (jax.tree.leaves(model.params)[0] * own).devices() == {jax.devices()[0]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("callbacks", [None, TerminateOnNaN()])
 def test_where_the_loss_turns_nan_the_weights_come_home_too(choose, callbacks):
     choose(True)

@@ -77,6 +77,7 @@ def test_threefry_gives_the_known_answers_of_its_authors(key, count, expected):
     assert tuple(int(word[0]) for word in uncompiled.threefry(key, *count)) == expected
 
 
+@pytest.mark.slow
 def test_weights_are_those_of_the_compiled_program():
     kinds = ["glorot_uniform", "he_uniform", "lecun_uniform", "zeros", "ones"]
     kinds += [initializers.GlorotUniform(seed=3), initializers.Constant(0.3)]

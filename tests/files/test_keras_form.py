@@ -66,6 +66,7 @@ OPTIONS = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", OPTIONS)
 def test_what_options_keep_goes_along(tmp_path, name):
     """Four steps are an update and a third of the next, where three are one."""

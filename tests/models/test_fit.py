@@ -743,6 +743,7 @@ def test_flat_targets_stand_for_a_column_and_are_never_broadcast(loss):
     assert_same(model, history, other, expected)
 
 
+@pytest.mark.slow
 def test_metrics_of_counts_are_exact_over_an_epoch_whatever_the_batch():
     """And through validation; an array of thresholds is a list in the logs."""
     x, _ = problem(50)

@@ -325,6 +325,7 @@ def test_other_targets_and_weights_are_said(trained, y, weight, kind, text):
         trained[0].fit(X, LISTED, validation_data=held, verbose=0)
 
 
+@pytest.mark.slow
 def test_a_class_takes_as_many_inputs_as_it_gives_outputs():
     """Two targets are no two rows."""
 

@@ -77,6 +77,7 @@ def test_the_usual_step_written_out_leads_to_the_same_weights():
     one.evaluate(X, Y, verbose=0)  # the usual one
 
 
+@pytest.mark.slow
 def test_models_without_a_shape_streams_and_single_batches():
     trained = []
     for kind in (Stepping, Usual):

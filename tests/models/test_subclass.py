@@ -65,6 +65,7 @@ class Wide(jn.Model):
         return self.last(jn.layers.concatenate([wide, self.deep(self.norm(deep))]))
 
 
+@pytest.mark.slow
 def test_it_takes_several_inputs():
     listed, keyed = [X[:, :2], X], {"deep": X, "wide": X[:, :2]}
     one, other = Wide(seed=3), Wide(seed=3)

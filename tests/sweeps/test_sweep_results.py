@@ -492,6 +492,7 @@ def plain_step(step, state, batch):
     return step.update(state, *grad(state.params, state, batch))
 
 
+@pytest.mark.slow
 def test_an_ensemble_is_compiled_as_its_members_are():
     one = jn.Sequential([jn.Dense(3, "softmax")])
     how = {"loss_weights": 0.5, "train_step": plain_step}

@@ -61,6 +61,7 @@ def test_members_of_groups_are_fits_of_their_own(monkeypatch, most):
         assert_is_its_own_fit(member, own)
 
 
+@pytest.mark.slow
 def test_groups_are_of_one_size_so_that_one_program_serves_them(monkeypatch):
     in_groups_of(monkeypatch, 4)
     loops, evaluations = group._programs(None)
