@@ -57,9 +57,12 @@ class Plan:
 
         The first ``done`` steps are left out. An epoch is one pass, unless
         ``steps_per_epoch`` says otherwise: then each epoch goes on where the one
-        before it ended, as in Keras.
+        before it ended, as in Keras. Rows in their own order begin with the first of
+        them, whichever epoch that is.
         """
-        position, end = epoch * self._steps + done, (epoch + 1) * self._steps
+        # In another order those of earlier epochs, of the same seed, come before.
+        begin = (epoch - (0 if self.shuffle else self.initial_epoch)) * self._steps
+        position, end = begin + done, begin + self._steps
         while position < end:
             number, first = divmod(position, self.steps_per_pass)
             last = min(self.steps_per_pass, first + end - position)

@@ -866,6 +866,12 @@ def test_initial_epoch_with_steps_per_epoch_enters_where_it_would_have_been():
     assert late == whole[2:]
 
 
+@pytest.mark.parametrize(("rows", "steps", "begin"), [(6, 2, 2), (5, 5, 3), (5, 3, 3)])
+def test_rows_in_their_own_order_begin_with_the_first_in_any_epoch(rows, steps, begin):
+    call = {"steps_per_epoch": steps, "initial_epoch": begin, "epochs": begin + 1}
+    assert our_rows(rows, **call) == their_rows(rows, **call) == [[*range(steps)]]
+
+
 def test_steps_per_epoch_gives_the_same_history_without_batch_hooks():
     model = small(jn.Dense(1, kernel_initializer="zeros", input_shape=(1,)))
     model.compile(jn.optimizers.SGD(0.0), "mse")
