@@ -332,7 +332,7 @@ def _all_rows(examples: Examples | None) -> int | None:
     """Return how many rows all processes have; None where there is one process."""
     if not processes.several():
         return None
-    return int(processes.gathered(0 if examples is None else examples.length).sum())
+    return processes.summed(0 if examples is None else examples.length)
 
 
 def _named(callbacks: Iterable[Callback]) -> Iterator[tuple[str, Callback]]:

@@ -55,6 +55,19 @@ class FitSchedule(NamedTuple):
             validation_freq=check_frequency(self.validation_freq),
         )
 
+    def size_for(self, rows: int) -> int:
+        """Return how many of so many rows a step takes.
+
+        Without ``batch_size`` as many as let ``steps_per_epoch`` take all of them, as
+        in Keras.
+
+        >>> FitSchedule().size_for(100), FitSchedule(steps_per_epoch=3).size_for(100)
+        (32, 34)
+        """
+        if self.batch_size is not None or self.steps_per_epoch is None:
+            return self.batch_size or BATCH_SIZE
+        return -(-rows // self.steps_per_epoch)
+
     def due(self, epoch: int) -> bool:
         """Tell whether to validate after an epoch, counted from 1."""
         if isinstance(self.validation_freq, int):

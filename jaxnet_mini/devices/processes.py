@@ -45,6 +45,11 @@ def gathered(array: Any) -> NDArray[Any]:
     return np.asarray(multihost_utils.process_allgather(np.asarray(array)))
 
 
+def summed(number: int) -> int:
+    """Return the sum of the numbers that the processes have."""
+    return int(gathered(np.int32(number)).sum())
+
+
 def from_first(content: bytes | None) -> bytes | None:
     """Return the bytes that the first process has; None where it has none."""
     if not several():

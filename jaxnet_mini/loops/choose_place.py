@@ -7,7 +7,6 @@ from typing import Any
 import jax
 
 from jaxnet_mini.core.networks.outline import NetOutline
-from jaxnet_mini.data import fit_arguments
 from jaxnet_mini.data.fit_arguments import FitSchedule
 from jaxnet_mini.devices import placement
 from jaxnet_mini.devices.placement import Placement
@@ -32,7 +31,7 @@ def choose_place(
     if not shape:  # of numbers in lists, which are not looked through for this
         return place
     length = shape[0]
-    size = length if is_batch else schedule.batch_size or fit_arguments.BATCH_SIZE
+    size = length if is_batch else schedule.size_for(length)
     steps = schedule.steps_per_epoch
     if steps is None:
         steps = sys.maxsize if is_batch else -(-length // size)

@@ -23,6 +23,7 @@ from jaxnet_mini.data.fit_arguments import FitData, FitSchedule
 from jaxnet_mini.data.iterables import ONE_PASS, VALIDATION, Batches, Door
 from jaxnet_mini.data.plan import Plan
 from jaxnet_mini.data.stacks import BatchStacks, PlacedStacks, Stacks, rows_at_once
+from jaxnet_mini.devices import processes
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.loops.choose_feed import choose_feed
@@ -176,7 +177,7 @@ def prepare(
     """
     trainer = trainer_for(trainer, outline)
     usual = schedule.batch_size or fit_arguments.BATCH_SIZE
-    given, counted = None, True
+    given, counted, fits = None, True, True
     if isinstance(data.x, Batches):
         streamed = _streamed_batches(trainer, outline, place, data)
         feed: Feed = streamed
@@ -185,10 +186,10 @@ def prepare(
         rows, counted = (data.x.steps or 1) * batch_size, data.x.steps is not None
     else:
         sample = given = examples_for(trainer, outline, *data[:4])
-        batch_size = usual
     given, held = _hold_out(trainer, outline, data, schedule, given)
+    if given is not None:
+        batch_size = schedule.size_for(processes.summed(given.length))
     trainer = _tried(trainer, sample, batch_size, held)
-    fits = True
     if given is not None:
         feed, rows, fits = choose_feed(
             given, data.x, batch_size, place, held.examples, verbose

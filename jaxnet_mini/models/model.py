@@ -680,8 +680,9 @@ class Model:
             y: targets, one row each: integer classes for the sparse cross-entropy,
                 else of the shape of the outputs. Of several outputs a list in their
                 order, or a dictionary by their names.
-            batch_size: examples in a step; 32 by default. Batches that ``x`` gives have
-                their own size, which this does not change.
+            batch_size: examples in a step; by default 32, or as many as let
+                ``steps_per_epoch`` take all rows. Batches that ``x`` gives have their
+                own size, which this does not change.
             epochs: the index of the last epoch, which is their number unless
                 ``initial_epoch`` is given.
             verbose: 0 silent, 1 or "auto" a bar on a terminal or in a notebook, 2 a

@@ -872,6 +872,23 @@ def test_rows_in_their_own_order_begin_with_the_first_in_any_epoch(rows, steps, 
     assert our_rows(rows, **call) == their_rows(rows, **call) == [[*range(steps)]]
 
 
+@pytest.mark.parametrize("split", [0.0, 0.2])
+@pytest.mark.parametrize("steps", [3, 4])
+def test_steps_per_epoch_alone_shares_out_all_rows(steps, split):
+    problem = PROBLEMS["regression"]
+    model, other = twins(problem)
+    data = problem.data(50)
+    call = {"steps_per_epoch": steps, "validation_split": split, "epochs": 2}
+    call |= {"shuffle": False, "verbose": 0}
+    with keras_on_jax():
+        expected = other.fit(*data, **call).history
+    found = model.fit(*data, **call).history
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, rtol=1e-5)
+    for weight, there in zip(model.get_weights(), weights_of(other), strict=True):
+        np.testing.assert_allclose(weight, there, rtol=1e-4, atol=1e-6)
+
+
 def test_steps_per_epoch_gives_the_same_history_without_batch_hooks():
     model = small(jn.Dense(1, kernel_initializer="zeros", input_shape=(1,)))
     model.compile(jn.optimizers.SGD(0.0), "mse")
