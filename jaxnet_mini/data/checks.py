@@ -182,7 +182,7 @@ def _as_classes(
 
 
 def as_weights(value: Any, rows: int, argument: str = "sample_weight") -> NDArray[Any]:
-    """Return weights of shape ``(rows,)``.
+    """Return weights of shape ``(rows,)``, also of a column of them, as Keras does.
 
     Raises:
         ShapeError: their shape is another.
@@ -194,6 +194,8 @@ def as_weights(value: Any, rows: int, argument: str = "sample_weight") -> NDArra
             f"np.full({rows}, {value})."
         )
     array = as_array(value, argument)
+    if array.shape == (rows, 1):
+        array = array[:, 0]
     if array.shape != (rows,):
         advice = f"give it the shape ({rows},)."
         if array.size == rows:

@@ -889,6 +889,24 @@ def test_steps_per_epoch_alone_shares_out_all_rows(steps, split):
         np.testing.assert_allclose(weight, there, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["sparse", "regression"])
+def test_weights_in_a_column_are_those_of_the_rows(name):
+    problem = PROBLEMS[name]
+    model, other = twins(problem)
+    x, y = problem.data(50)
+    weight = np.linspace(0.1, 2.0, 50, dtype=np.float32)[:, None]
+    call = {"sample_weight": weight, "epochs": 2, "shuffle": False, "verbose": 0}
+    call |= {"validation_data": (x[:20], y[:20], weight[30:])}
+    with keras_on_jax():
+        expected = other.fit(x, y, **call).history
+        batch = other.test_on_batch(x, y, sample_weight=weight, return_dict=True)
+    found = model.fit(x, y, **call).history
+    for key, values in expected.items():
+        np.testing.assert_allclose(found[key], values, rtol=1e-5)
+    own = model.test_on_batch(x, y, sample_weight=weight, return_dict=True)
+    assert own == pytest.approx(batch, rel=1e-5)
+
+
 def test_steps_per_epoch_gives_the_same_history_without_batch_hooks():
     model = small(jn.Dense(1, kernel_initializer="zeros", input_shape=(1,)))
     model.compile(jn.optimizers.SGD(0.0), "mse")

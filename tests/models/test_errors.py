@@ -1739,7 +1739,7 @@ both(
         X, Y, sample_weight=WEIGHT * np.array([2.0, 1, 1])[Y], verbose=0
     ),
 )
-for bad in (WEIGHT[:-1], WEIGHT.reshape(-1, 1), np.ones((ROWS, 3))):
+for bad in (WEIGHT[:-1], WEIGHT.reshape(1, -1), np.ones((ROWS, 3))):
     both(
         f"sample_weight of shape {bad.shape}",
         lambda m, bad=bad: m.fit(X, Y, sample_weight=bad),
@@ -2136,7 +2136,7 @@ WAYS: dict[str, Callable[[Any], Any] | str] = {
     "validation_split -0.1": fits(validation_split=0.0),
     "validation_data with bad rows": fits(validation_data=(X[:5], Y[:5])),
     "validation_data with bad weight": fits(validation_data=(X, Y, WEIGHT)),
-    "sample_weight of shape (48, 1)": fits(sample_weight=WEIGHT[:, None].reshape(48)),
+    "sample_weight of shape (1, 48)": fits(sample_weight=WEIGHT[None].reshape(48)),
     "fit with verbose 3": lambda m: m.predict(X, verbose=0),
     "seed -1": makes(jn.Sequential, seed=2**32 - 1),
     "fit with shuffle batch": fits(shuffle=True),
