@@ -210,7 +210,7 @@ class Trainer(Value):
         Args:
             state: where to start.
             data: the examples, ``(rows, ...)``, on the device.
-            order: which row goes where, see `jaxnet_mini.data.epoch_order`:
+            order: which row goes where, see `jaxnet_mini.data.order`:
                 ``(steps, batch)``, or ``(steps, pieces, rows)`` for steps whose
                 gradients are added up over pieces of their batch. That is the same
                 step where layers and loss treat each example by itself, which layers
