@@ -106,7 +106,7 @@ class Held:
                 vars(layer)["_ask"] = functools.partial(adapting.statistics, place)
 
     @property
-    def _is_new(self) -> bool:
+    def is_new(self) -> bool:
         """Whether there are no weights, here or in models that share some."""
         shared = any(place.value is not None for place in self._places.values())
         return self._state is None and not shared
@@ -331,7 +331,7 @@ class Held:
     def trained(self) -> TrainState:
         """Return the state with that of the optimizer, as the next step takes it."""
         with self.turn.making:
-            if self._is_new:
+            if self.is_new:
                 self.state = programs.fresh(*self._start())
             elif (state := self.untrained()).optimizer_state is None:
                 own = programs.with_optimizer(self.compiled(), state)
@@ -345,7 +345,7 @@ class Held:
         What makes it is then being compiled.
         """
         with self.turn.making:
-            if self._is_new:
+            if self.is_new:
                 start = self._start()
                 self.state = programs.fresh.at_once(*start)
                 if self.state is None:

@@ -181,9 +181,9 @@ def read(state: TrainState, places: dict[Path, Place], seen: dict[Path, int]) ->
     for path, place in places.items():
         if place.value is None or seen.get(path) == place.version:
             continue
-        params = _put(params, path, place.value.params)
+        params = put(params, path, place.value.params)
         if jax.tree.leaves(place.value.state):
-            remembered = _put(remembered, path, place.value.state)
+            remembered = put(remembered, path, place.value.state)
         seen[path] = place.version
     if params is state.params:
         return state
@@ -200,8 +200,9 @@ def write(state: TrainState, places: dict[Path, Place], seen: dict[Path, int]) -
             seen[path] = place.version
 
 
-def _put(tree: Any, path: Path, value: Any) -> Any:
+def put(tree: Any, path: Path, value: Any) -> Any:
+    """Return a tree of dictionaries with another value at a path."""
     if not path:
         return value
     first, *rest = path
-    return tree | {first: _put(tree.get(first, {}), tuple(rest), value)}
+    return tree | {first: put(tree.get(first, {}), tuple(rest), value)}

@@ -18,9 +18,11 @@ from sklearn.utils.validation import (
 from jaxnet_mini.base.arguments import is_function, parameters
 from jaxnet_mini.core.losses import BinaryCrossentropy
 from jaxnet_mini.errors import ArgumentError, DataError, find, short
+from jaxnet_mini.models import fixed
+from jaxnet_mini.models import held as holding
 from jaxnet_mini.models.model import Model
 from jaxnet_mini.sklearn.base import validated
-from jaxnet_mini.sweeps.space import SEED, candidates
+from jaxnet_mini.sweeps.space import SEED, Candidate, candidates
 
 
 class Recipe:
@@ -69,6 +71,7 @@ class Recipe:
         space = settings or {SEED: model.seed}
         values = {name: [value] for name, value in space.items()}
         (candidate,) = candidates(model, values, x, y)
+        _hand_on(candidate, x, y)
         return candidate.model
 
     def _built(self, settings: dict[str, Any]) -> Model:
@@ -86,6 +89,15 @@ class Recipe:
                 f"{short(model)}."
             )
         return model
+
+
+def _hand_on(candidate: Candidate, x: Any, y: Any) -> None:
+    """Give a fresh model what training does not change of the one it is made from."""
+    template, held = holding.of(candidate.template), holding.of(candidate.model)
+    if template.is_new or x is None:
+        return
+    held.adopt(held.outline_for(x, y))
+    held.state = fixed.handed_on(template, held.untrained())
 
 
 class WrappedModel(BaseEstimator):  # type: ignore[misc]
@@ -295,6 +307,9 @@ def _recipe(model: Any) -> Recipe:
 
 def wrap(model: Any, **options: Any) -> Any:
     """Return a model as an estimator of scikit-learn, which `fit` builds anew.
+
+    What training does not change is that of the model: weights of frozen layers and
+    what a `Normalization` was adapted to, if they are there.
 
     The estimator is one of classes where the loss is a cross-entropy, else one of
     values. ``set_params``, pipelines and searches reach into the model by

@@ -28,6 +28,7 @@ from jaxnet_mini.devices import memory, programs
 from jaxnet_mini.errors import DataError, NonFiniteError
 from jaxnet_mini.loops.prepare import Prepared
 from jaxnet_mini.models import fit as fitting
+from jaxnet_mini.models import fixed
 from jaxnet_mini.models import held as holding
 from jaxnet_mini.sweeps import group, side_by_side
 from jaxnet_mini.sweeps.race import Race
@@ -346,11 +347,13 @@ def _groups(
 def _start(candidate: Candidate, prepared: Prepared) -> TrainState:
     """Return a candidate's first state, as its own ``fit`` would make it.
 
-    One program makes the weights of all, and the optimizer's state needs none.
+    One program makes the weights of all, and the optimizer's state needs none. What
+    training does not change is that of the template.
     """
     model, shape = candidate.model, prepared.outline.input_shape
-    traced = holding.of(candidate.template).blueprint.traced
-    state = programs.untrained(traced, shape, np.uint32(model.seed))
+    held = holding.of(candidate.template)
+    state = programs.untrained(held.blueprint.traced, shape, np.uint32(model.seed))
+    state = fixed.handed_on(held, state)
     trainer: Trainer = model.trainer
     optimizer_state = init(trainer.optimizer, trainer.trained(state.params))
     started: TrainState = state._replace(optimizer_state=optimizer_state)

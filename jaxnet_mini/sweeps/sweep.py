@@ -66,7 +66,8 @@ def sweep(
     Each member starts from fresh weights, drawn with its seed, and ends as
     ``Sequential(layers, seed=seed).fit(...)`` with the same settings would: to the bit
     on one CPU device, and within 1e-5 where numbers of layers are tried or members
-    train together.
+    train together. What training does not change it takes from the model: weights of
+    frozen layers and what a `Normalization` was adapted to, if they are there.
 
     All combinations of numbers run in one compiled program. Where a function builds
     models of several shapes, each shape has one. On a CPU members train one after

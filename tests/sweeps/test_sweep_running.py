@@ -14,6 +14,7 @@ from jaxnet_mini.callbacks import Callback, EarlyStopping
 from jaxnet_mini.callbacks.progress_bar import SweepBar
 from jaxnet_mini.devices import memory, programs
 from jaxnet_mini.errors import DataError
+from jaxnet_mini.sklearn import wrap
 from jaxnet_mini.sweeps import group
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -97,6 +98,66 @@ def test_whatever_fit_takes_reaches_the_members_of_a_group(monkeypatch):
         own = model(seed=member.settings["seed"])
         own.fit(X, Y, **call)
         assert_is_its_own_fit(member, own)
+
+
+def kept_parts(shared):
+    """A model of which training changes the last layer alone, and what comes to that.
+
+    Args:
+        shared: whether these parts stand in another model, which has their weights.
+    """
+    parts = [
+        jn.layers.Normalization(input_shape=(X.shape[1],)),
+        jn.Dense(5, "tanh", trainable=False),
+        jn.layers.BatchNormalization(trainable=False),
+    ]
+    base = jn.Sequential(parts)
+    last = jn.Dense(3, "softmax")
+    one = jn.Sequential([base, last] if shared else [*parts, last])
+    one.compile(jn.optimizers.SGD(1e-9), "sparse_categorical_crossentropy")
+    owner = base if shared else one
+    owner.predict(X)
+    owner.layers[0].adapt(3 * X + 1)
+    mean, variance = (3 * X + 1).mean(0), (3 * X).var(0)
+    rng = np.random.default_rng(1)
+    kernel, bias = rng.normal(size=(X.shape[1], 5)), rng.normal(size=5)
+    moments = rng.normal(size=5), rng.uniform(1, 2, 5)
+    owner.layers[1].set_weights([kernel, bias])
+    owner.layers[2].set_weights([np.ones(5), np.zeros(5), *moments])
+    hidden = np.tanh((X - mean) / np.sqrt(variance) @ kernel + bias)
+    return one, (hidden - moments[0]) / np.sqrt(moments[1] + 1e-3)
+
+
+def assert_loss_of(model, loss, hidden):
+    """That of the softmax of the last layer, by NumPy."""
+    kernel, bias = (np.float64(w) for w in model.layers[-1].get_weights())
+    logits = hidden @ kernel + bias
+    logits -= np.log(np.exp(logits).sum(-1, keepdims=True))
+    expected = -logits[np.arange(len(Y)), Y].mean()
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("most", [1, 2])
+@pytest.mark.parametrize("shared", [False, True])
+def test_members_keep_what_training_does_not_change(monkeypatch, shared, most):
+    in_groups_of(monkeypatch, most)
+    template, hidden = kept_parts(shared)
+    before = [np.array(weight) for weight in template.get_weights()]
+    found = jn.sweep(template, {"seed": range(2)}, X, Y, epochs=1, verbose=0)
+    for member in found:
+        assert_loss_of(member.model, member.history.history["loss"][0], hidden)
+    first, second = (m.model.layers[-1].get_weights()[0] for m in found)
+    assert not np.allclose(first, second)
+    for weight, old in zip(template.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, old)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_an_estimator_keeps_what_training_does_not_change(shared):
+    template, hidden = kept_parts(shared)
+    for given in (template, lambda: kept_parts(shared)[0]):
+        net = wrap(given, random_state=3).fit(X, Y)
+        assert_loss_of(net.model_, net.history_["loss"][0], hidden)
 
 
 @pytest.mark.parametrize("restore", [False, True])
