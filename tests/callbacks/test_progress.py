@@ -27,6 +27,13 @@ LOGS = {"accuracy": 0.5, "loss": 1.25}
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
+@pytest.fixture(autouse=True)
+def _alone():
+    """What a test that fails leaves would keep the bars of all others from sight."""
+    yield
+    progress_bar._DRAWN.clear()
+
+
 def lines_of(printed):
     return [line.rstrip() for line in printed.splitlines() if line.strip()]
 
