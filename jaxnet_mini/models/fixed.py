@@ -9,7 +9,7 @@ from jaxnet_mini.core.layers import Normalization
 from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.types import Variables
-from jaxnet_mini.models import places
+from jaxnet_mini.models import places, subclass
 from jaxnet_mini.models.held import Held
 
 
@@ -35,7 +35,8 @@ def handed_on(held: Held, state: TrainState) -> TrainState:
     params = jax.tree.map(
         lambda new, old, on: new if on else jnp.array(old), params, own.params, mask
     )
-    for path, layer in places.within(net):
+    for path, part in subclass.located(held.blueprint):
+        layer: Any = part.layer
         if isinstance(layer, Normalization) or not getattr(layer, "trainable", True):
             found = places.at(own.variables, path).state
             if jax.tree.leaves(found):

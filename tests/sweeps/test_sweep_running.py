@@ -100,22 +100,37 @@ def test_whatever_fit_takes_reaches_the_members_of_a_group(monkeypatch):
         assert_is_its_own_fit(member, own)
 
 
-def kept_parts(shared):
+class Called(jn.Model):
+    """Layers one after another, in a class of one's own."""
+
+    def __init__(self, *parts):
+        super().__init__()
+        self.parts = [*parts]
+
+    def call(self, x):
+        for part in self.parts:
+            x = part(x)
+        return x
+
+
+def kept_parts(how):
     """A model of which training changes the last layer alone, and what comes to that.
 
     Args:
-        shared: whether these parts stand in another model, which has their weights.
+        how: the parts stand in a "row", in the "call" of a class, or in "another"
+            model that has their weights.
     """
     parts = [
         jn.layers.Normalization(input_shape=(X.shape[1],)),
         jn.Dense(5, "tanh", trainable=False),
         jn.layers.BatchNormalization(trainable=False),
     ]
-    base = jn.Sequential(parts)
     last = jn.Dense(3, "softmax")
-    one = jn.Sequential([base, last] if shared else [*parts, last])
+    base = jn.Sequential(parts) if how == "another" else None
+    row = [*parts, last] if base is None else [base, last]
+    one = Called(*row) if how == "call" else jn.Sequential(row)
     one.compile(jn.optimizers.SGD(1e-9), "sparse_categorical_crossentropy")
-    owner = base if shared else one
+    owner = base or one
     owner.predict(X)
     owner.layers[0].adapt(3 * X + 1)
     mean, variance = (3 * X + 1).mean(0), (3 * X).var(0)
@@ -138,10 +153,10 @@ def assert_loss_of(model, loss, hidden):
 
 
 @pytest.mark.parametrize("most", [1, 2])
-@pytest.mark.parametrize("shared", [False, True])
-def test_members_keep_what_training_does_not_change(monkeypatch, shared, most):
+@pytest.mark.parametrize("how", ["row", "call", "another"])
+def test_members_keep_what_training_does_not_change(monkeypatch, how, most):
     in_groups_of(monkeypatch, most)
-    template, hidden = kept_parts(shared)
+    template, hidden = kept_parts(how)
     before = [np.array(weight) for weight in template.get_weights()]
     found = jn.sweep(template, {"seed": range(2)}, X, Y, epochs=1, verbose=0)
     for member in found:
@@ -152,10 +167,10 @@ def test_members_keep_what_training_does_not_change(monkeypatch, shared, most):
         np.testing.assert_array_equal(weight, old)
 
 
-@pytest.mark.parametrize("shared", [False, True])
-def test_an_estimator_keeps_what_training_does_not_change(shared):
-    template, hidden = kept_parts(shared)
-    for given in (template, lambda: kept_parts(shared)[0]):
+@pytest.mark.parametrize("how", ["row", "call", "another"])
+def test_an_estimator_keeps_what_training_does_not_change(how):
+    template, hidden = kept_parts(how)
+    for given in (template, lambda: kept_parts(how)[0]):
         net = wrap(given, random_state=3).fit(X, Y)
         assert_loss_of(net.model_, net.history_["loss"][0], hidden)
 
