@@ -35,6 +35,7 @@ from jaxnet_mini.files.keras_values import (
     short_float,
     shown,
 )
+from jaxnet_mini.files.own_models import as_row
 
 LAYERS = tuple(
     name.removeprefix("layers.")
@@ -139,6 +140,8 @@ def _network(
             for entry in entries
             if is_own(entry) or class_of(entry, "a layer")[0] != "InputLayer"
         ]
+        if len(layers) == 1:
+            layers = [as_row(layers[0], own)]
         return {"class": "layers.Serial", "config": named | {"layers": layers}}
     nodes, start, end = keras_graphs.nodes_of(
         config, lambda entry: _layer(entry, own, policy)

@@ -184,7 +184,8 @@ def _groups(
     found = list(of_model(outline))
     if len(outline) == 1 and type(outline[0].layer) in COMPOSED:
         # A graph, where Keras's whole model is one.
-        return found if found[0].name in there else list(groups(inner(outline[0])))
+        whole = any(group.name in there for group in found)
+        return found if whole else list(groups(inner(outline[0])))
     return found
 
 

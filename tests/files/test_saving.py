@@ -819,11 +819,18 @@ def alone_in_a_row():
     return jn.Sequential([jn.Input((3,)), Inside(4)])
 
 
+def alone_in_two_rows():
+    return jn.Sequential([jn.Input((3,)), alone_in_a_row()])
+
+
 @pytest.mark.parametrize(
     ("make", "suffix"),
     [
         *itertools.product((in_a_row, in_a_graph), (".safetensors", ".keras", ".h5")),
         (alone_in_a_row, ".safetensors"),
+        (alone_in_a_row, ".keras"),
+        (alone_in_two_rows, ".safetensors"),
+        (alone_in_two_rows, ".keras"),
     ],
 )
 def test_models_of_an_own_class_within_others_come_back(tmp_path, make, suffix):
@@ -835,6 +842,51 @@ def test_models_of_an_own_class_within_others_come_back(tmp_path, make, suffix):
     assert [w.path for w in again.weights] == [w.path for w in model.weights]
     text = jn.models.model_from_json(model.to_json())
     assert [w.path for w in text.weights] == [w.path for w in model.weights]
+
+
+@jn.saving.register_keras_serializable("saving")
+class Around(jn.Model):
+    def __init__(self):
+        super().__init__()
+        self.first, self.out = Inside(2), jn.Dense(1)
+        self.others = {"a": [Inside(3)]}
+
+    def call(self, x):
+        return self.out(self.others["a"][0](self.first(x)))
+
+
+@pytest.mark.parametrize("make", [Around, in_a_row, in_a_graph])
+@pytest.mark.parametrize("copied", COPIED)
+def test_copies_of_models_that_hold_one_of_an_own_class(make, copied):
+    model, y = make(), X.sum(1, keepdims=True)
+    model.compile("adam", "mse")
+    model.fit(X, y, verbose=0)
+    before = model.get_weights()
+    again, layers = copied([model, model.layers])
+    assert layers == again.layers
+    assert_trees_identical(again.state, model.state)
+    again.fit(X, y, verbose=0)
+    for array, same in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(array, same)
+    model.fit(X, y, verbose=0)
+    assert_trees_identical(again.state, model.state)
+
+
+@pytest.mark.parametrize("copied", COPIED)
+@pytest.mark.parametrize("last", [jn.Dense, Inside])
+def test_models_that_are_copied_together_share_what_they_did(copied, last):
+    """One with an own class waits for all to be there, and the other does not."""
+    coder = jn.Sequential([jn.Input((3,)), jn.Dense(3)])
+    whole = jn.Sequential([coder, last(3)])
+    for model in (coder, whole):
+        model.compile("sgd", "mse")
+    coder.fit(X, X, verbose=0)
+    first, second = copied([coder, whole])
+    first.fit(X, X, verbose=0)
+    np.testing.assert_array_equal(second.get_weights()[0], first.get_weights()[0])
+    second.fit(X, X, verbose=0)
+    np.testing.assert_array_equal(second.get_weights()[0], first.get_weights()[0])
+    assert not np.array_equal(coder.get_weights()[0], first.get_weights()[0])
 
 
 def test_a_model_of_an_own_class_is_no_legacy_file(tmp_path):
