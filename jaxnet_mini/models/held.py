@@ -27,12 +27,13 @@ from jaxnet_mini.errors import LayerError, StateError, short
 from jaxnet_mini.models import adapting, begun, places, standing
 from jaxnet_mini.models.begun import Begun
 from jaxnet_mini.models.blueprint import Blueprint
+from jaxnet_mini.models.copying import Copied
 from jaxnet_mini.models.places import Path, Place
 from jaxnet_mini.models.weights import placed
 
 
 @dataclasses.dataclass(eq=False)
-class Held:
+class Held(Copied):
     """The three values of a model.
 
     Args:
@@ -62,20 +63,6 @@ class Held:
         self._state: TrainState | None = None
         self._settle()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {
-            "_state": self.state,
-            "_places": {},
-            "_seen": {},
-            "written": None,
-            "called": None,
-        }
-
-    def __setstate__(self, values: dict[str, Any]) -> None:
-        vars(self).update(values)
-        self.blueprint = dataclasses.replace(self.blueprint, is_copy=True)
-        self._settle()
-
     # What it shares with others
 
     @property
@@ -96,8 +83,10 @@ class Held:
         self._places: dict[Path, Place] = standing.mark(self.blueprint, self)
         self._seen: dict[Path, int] = {}
         for place in self._places.values():
+            # Those that stood there before may have been trained since.
+            holders = [holder for holder in place.holders if holder is not self]
             place.holders.add(self)
-            for holder in list(place.holders):
+            for holder in (*holders, self):
                 holder._lend(place)
         for path, layer in places.within(self.blueprint.net):
             if isinstance(layer, Normalization) and path in self._places:

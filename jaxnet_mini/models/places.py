@@ -40,6 +40,7 @@ class Place:
             None until one has any.
         version: how many times they were written.
         begun: whether a model ever had weights for it, shared or not.
+        together: what the models were copied at once with that share it, if they were.
         holders: the models that share it.
         copies: copies of a model with the same layer and weights of their own.
     """
@@ -52,6 +53,7 @@ class Place:
     value: Variables | None = None
     version: int = 0
     begun: bool = False
+    together: object = None
     holders: Any = dataclasses.field(default_factory=weakref.WeakSet)
     copies: Any = dataclasses.field(default_factory=weakref.WeakSet)
 

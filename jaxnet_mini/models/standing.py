@@ -90,20 +90,23 @@ def mark(blueprint: Any, held: Any) -> dict[Path, Place]:
         held: what it holds, which is to share weights.
 
     Returns:
-        The places that it shares; none of a copy.
+        The places that it shares; of a copy with what was copied with it alone.
     """
     shared: dict[Path, Place] = {}
     for layer, name, path, shapes in [*_found(blueprint)]:
         place, new = places.of(layer), False
         if place is None:
             place = Place(blueprint.family, blueprint.name, name, bool(path))
+            place.together = held.together
             places.keep(layer, place)
             new = True
         if not path or not place.is_own:
             continue
         if shapes is not None and place.shapes is None:
             place.shapes = _shapes(shapes)
-        if blueprint.is_copy and not new and held not in place.holders:
+        beside = held.together is not None and held.together is place.together
+        known = new or beside or held in place.holders
+        if blueprint.is_copy and not known:
             place.copies.add(held)
         else:
             shared[path] = place

@@ -774,9 +774,10 @@ def test_texts_that_describe_no_model():
 # Copies by Python's own means
 
 
-@pytest.mark.parametrize(
-    "copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))]
-)
+COPIED = copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))
+
+
+@pytest.mark.parametrize("copied", COPIED)
 def test_copies_are_models_of_their_own(copied):
     model = network()
     model.fit(X, Y, verbose=0)
