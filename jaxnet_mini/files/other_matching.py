@@ -32,6 +32,9 @@ from jaxnet_mini.files.other_libraries import (
 MOST_ROWS = 12
 """Of the two lists in a message."""
 
+MOST_PARTS = 4
+"""Around a name for which a message says how to write the layer."""
+
 
 def matched(
     own: Sequence[Module], there: Mapping[str, Arrays], source: str, where: str
@@ -146,7 +149,7 @@ def _names(
         if called:
             known = key not in unlinked
         if not known or not _is_ordered(names):
-            raise _unknown_order(names, found[names[0]], called, where)
+            raise _unknown_order(names, found[names[0]], called, found, where)
         of_each |= zip(places, names, strict=True)
     return [of_each[place] for place in range(len(own))]
 
@@ -168,19 +171,39 @@ def _unlinked(own: Sequence[Module], wanted: list[Shapes]) -> set[Any]:
 
 
 def _unknown_order(
-    names: list[str], shapes: Shapes, called: bool, where: str
+    names: list[str],
+    shapes: Shapes,
+    called: bool,
+    there: Mapping[str, Shapes],
+    where: str,
 ) -> ShapeError:
-    name = short(names[0].rpartition("/")[2])
-    mend = (
-        f"all layers of the model the names that they have there, as in Dense(8, "
-        f"name={name})"
-        if called
-        else "the attributes of the model the names that modules have there"
-    )
+    bare = dict(zip(there, _bare([*there]), strict=True))
+    example = _example(bare[names[0]].split("/"), called)
+    whose = "all layers" if called else "the attributes"
+    mend = f"{whose} of the model the names that they have there{example}"
     return ShapeError(
         f"{where} has {', '.join(map(short, names[:MOST_ROWS]))}, each of "
         f"{_shown(shapes)}, and which is which is not known: give {mend}."
     )
+
+
+def _example(parts: list[str], called: bool) -> str:
+    """Return how a layer is written that has the name of a module.
+
+    Args:
+        parts: of the name, those of the networks around it first.
+        called: whether layers have names of their own, and not those of attributes.
+    """
+    *around, last = parts
+    if len(around) > MOST_PARTS or not (called or parts[0].isidentifier()):
+        return ""
+    layer = f"Dense(8, name={short(last)})" if called or around else "Dense(8)"
+    for part in reversed(around if called else around[1:]):
+        layer = f"Sequential([{layer}], name={short(part)})"
+    if called:
+        return f", as in {layer}"
+    layer = f"Sequential([{layer}])" if around else layer
+    return f", as in self.{parts[0]} = {layer}"
 
 
 def _key(shapes: Shapes) -> Any:

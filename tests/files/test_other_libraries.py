@@ -136,6 +136,72 @@ def test_an_order_that_nothing_says_is_not_guessed(path):
     np.testing.assert_array_equal(kernel, state["model.encoder.weight"].T)
 
 
+AROUND = {
+    "decoder": ("{0}.0", "Sequential([Dense(8, name='0')], name='{0}')"),
+    "a": (
+        "net.{0}.1.fc",
+        "Sequential([Sequential([Dense(8, name='fc')], name='1')], name='{0}')",
+    ),
+}
+
+
+def written(advice):
+    advice = advice.replace("Dense(8", "Dense(4")
+    return eval(advice, {"Dense": Dense, "Sequential": jn.Sequential})
+
+
+def loaded(path, model, state, advice):
+    """Load what a model is not known to have the order of, as the message says."""
+    safetensors.numpy.save_file(state, path)
+    with raises_text(ShapeError, "which is which is not known", advice):
+        model([Dense(4), Dense(4)]).load_weights(path, source="torch")
+
+
+@pytest.mark.parametrize("in_a_row", [True, False])
+@pytest.mark.parametrize("first", AROUND)
+def test_what_to_call_layers_within_others_is_said(path, first, in_a_row):
+    def model(layers):
+        if in_a_row:
+            return jn.Sequential([jn.Input((4,)), *layers])
+        x = jn.Input((4,))
+        return jn.Model(x, jn.layers.Add()([layer(x) for layer in layers]))
+
+    name, advice = AROUND[first]
+    names = [name.format(own) for own in ("zeta", first)]
+    state = linear(*names)
+    loaded(path, model, state, advice.format(first))
+    named = model([written(advice.format(own)) for own in ("zeta", first)])
+    named.load_weights(path, source="torch")
+    for kernel, own in zip(named.get_weights()[::2], names, strict=True):
+        np.testing.assert_array_equal(kernel, state[f"{own}.weight"].T)
+
+
+class Pair(jn.Model):
+    def __init__(self, layers, names=("p", "q")):
+        super().__init__()
+        self.names = names
+        for name, layer in zip(names, layers, strict=True):
+            setattr(self, name, layer)
+        self.build((None, 4))
+
+    def call(self, x):
+        first, second = self.names
+        return getattr(self, second)(getattr(self, first)(x))
+
+
+@pytest.mark.parametrize("first", AROUND)
+def test_what_to_call_attributes_is_said(path, first):
+    name, advice = AROUND[first]
+    names = [name.format(own) for own in ("zeta", first)]
+    state, advice = linear(*names), advice.replace(", name='{0}'", "")
+    loaded(path, Pair, state, f"self.{first} = {advice}")
+    named = Pair([written(advice), written(advice)], ("zeta", first))
+    named.load_weights(path, source="torch")
+    for own, whole in zip(("zeta", first), names, strict=True):
+        kernel = getattr(named, own).get_weights()[0]
+        np.testing.assert_array_equal(kernel, state[f"{whole}.weight"].T)
+
+
 def branches(first, second, swapped):
     """Two layers of one shape, and which of them the graph has first."""
     ours = jn.Input((4,))
