@@ -30,6 +30,9 @@ from jaxnet_mini.files.safetensors import FilePath, readable
 SUFFIXES = (".h5", ".hdf5")
 """Of which ``.weights.h5`` is another format, that of Keras 3."""
 
+TOP = "top_level_model_weights"
+"""The group beside those of layers of what belongs to none."""
+
 FORGOTTEN = {"is_legacy_optimizer", "jit_compile"}
 """Arguments of Keras 2's optimizers that tell how they are run."""
 
@@ -61,7 +64,7 @@ def read_weights(
         for weight in expected:
             ends.setdefault(tuple(weight.split("/")[-2:]), []).append(weight)
         for layer in walk.names(root):
-            if layer == "optimizer_weights":
+            if layer == "optimizer_weights" and not whole:
                 continue
             for name, path_in, dataset in _arrays(
                 walk, walk.member(root, layer), layer
@@ -148,7 +151,7 @@ def model_file(
         for part in outline:
             own = {path: values[path] for path in _in_keras_order(part)}
             _write(root.create_group(part.name), own)
-        _write(root.create_group("top_level_model_weights"), {})
+        _write(root.create_group(TOP), {})
         if optimizer is not None:
             numbered = {str(i): array for i, array in enumerate(optimizer)}
             _write(file.create_group("optimizer_weights"), numbered)

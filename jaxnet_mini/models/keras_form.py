@@ -72,8 +72,15 @@ def check_legacy(held: Held) -> None:
     """Check that a legacy file holds such a model.
 
     Raises:
-        ArgumentError: it is of a user's own class with ``call``.
+        ArgumentError: it is of a user's own class with ``call``, or a layer has the
+            name of what else is there.
     """
+    if keras_legacy.TOP in held.blueprint.net.names:
+        raise ArgumentError(
+            f"a layer has the name {keras_legacy.TOP!r}, by which a '.h5' file has "
+            "what belongs to no layer: give the layer another, or the file a name that "
+            "ends in '.keras' or '.safetensors'."
+        )
     if keras_groups.is_model(held.blueprint.net.layers[0]):
         raise ArgumentError(
             "a model of a class of your own is written into no '.h5' file, which has "

@@ -890,6 +890,23 @@ def test_models_that_are_copied_together_share_what_they_did(copied, last):
     assert not np.array_equal(coder.get_weights()[0], first.get_weights()[0])
 
 
+def test_names_of_layers_that_a_legacy_file_has_for_others(tmp_path):
+    path, x = tmp_path / "model.h5", np.ones((5, 3), np.float32)
+    model = jn.Sequential([jn.Dense(2, input_dim=3, name="top_level_model_weights")])
+    model.compile("sgd", "mse")
+    with raises_text(ArgumentError, "has the name 'top_level_model_weights'"):
+        model.save(path)
+    whole = jn.callbacks.ModelCheckpoint(tmp_path / "{epoch}.h5")
+    with raises_text(ArgumentError, "has the name 'top_level_model_weights'"):
+        model.fit(x, x[:, :2], callbacks=[whole], verbose=0)
+    assert not any(tmp_path.iterdir())
+    model = jn.Sequential([jn.Dense(2, input_dim=3, name="optimizer_weights")])
+    model.compile("adam", "mse")
+    model.fit(x, x[:, :2], verbose=0)
+    model.save(path)
+    np.testing.assert_array_equal(load.load_model(path)(x), model(x))
+
+
 def test_a_model_of_an_own_class_is_no_legacy_file(tmp_path):
     model, x = Inside(4), np.ones((5, 3), np.float32)
     model.compile("sgd", "mse")
