@@ -78,6 +78,17 @@ def parameters_of(kind: Any, method: str) -> tuple[str, ...]:
     return (*inspect.signature(getattr(kind, method)).parameters,)[1:]
 
 
+def default_of(kind: Any, method: str, name: str) -> Any:
+    """Return what a method of a class takes an argument for that is not given.
+
+    ``inspect.Parameter.empty`` where there is no such class, method or default.
+    """
+    function = getattr(kind, method, None)
+    parameters = inspect.signature(function).parameters if function else {}
+    own = parameters.get(name)
+    return inspect.Parameter.empty if own is None else own.default
+
+
 def defined_in(kind: Any) -> frozenset[str]:
     """Return the names that a user's class and its bases define, before one of ours."""
     found: set[str] = set()

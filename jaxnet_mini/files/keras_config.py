@@ -35,7 +35,7 @@ from jaxnet_mini.files.keras_values import (
     short_float,
     shown,
 )
-from jaxnet_mini.files.own_models import as_row
+from jaxnet_mini.files.own_models import as_row, training_of
 
 LAYERS = tuple(
     name.removeprefix("layers.")
@@ -144,7 +144,9 @@ def _network(
             layers = [as_row(layers[0], own)]
         return {"class": "layers.Serial", "config": named | {"layers": layers}}
     nodes, start, end = keras_graphs.nodes_of(
-        config, lambda entry: _layer(entry, own, policy)
+        config,
+        lambda entry: _layer(entry, own, policy),
+        lambda entry: training_of(own_name(entry, own, "a layer"), own),
     )
     graph = {"nodes": nodes, "inputs": start, "outputs": end}
     return {"class": "layers.Graph", "config": named | graph}

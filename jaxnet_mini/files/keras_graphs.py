@@ -8,7 +8,7 @@ Source: https://github.com/keras-team/keras, ``keras/src/models/functional.py``.
 
 import dataclasses
 import graphlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from jaxnet_mini.base.plain_json import Json
@@ -106,13 +106,17 @@ def _givers(names: Any) -> tuple[str, ...]:
 
 
 def nodes_of(
-    config: dict[str, Json], layer: Callable[[Json], Json]
+    config: dict[str, Json],
+    layer: Callable[[Json], Json],
+    training_of: Callable[[Json], Any],
 ) -> tuple[list[dict[str, Json]], Json, Json]:
     """Return the nodes of our graph, its inputs and its outputs, of a Functional.
 
     Args:
         config: the arguments of Functional.
         layer: translates a layer.
+        training_of: returns what a layer takes for ``training`` where nothing is said.
+            Keras writes that as if it had been said, and ``fit`` goes by none of it.
 
     Raises:
         ArgumentError: it is none.
@@ -130,11 +134,7 @@ def nodes_of(
     sources = {name: _givers(of) for name, (_, of, _) in calls.items()}
     layers = {name: _name(entry) for name, (entry, *_) in calls.items()}
     _check_order(sources, starts)
-    for last in ends.values():
-        if giver(last)[0] not in calls:
-            raise ArgumentError(
-                f"a Functional gives what no layer of it does, {last!r}."
-            )
+    _check_given(ends.values(), calls.keys())
     # Of several calls of a layer the first in order is the one that has it.
     named: dict[str, str] = dict(zip(starts, starts, strict=True))
     numbers: dict[str, int] = {}
@@ -156,7 +156,8 @@ def nodes_of(
             floats[name] = step.gives_floats
         else:
             inside = own if index else layer(entry)
-        node = {"name": named[name], "layer": inside, "training": training}
+        said = None if training is training_of(entry) else training
+        node = {"name": named[name], "layer": inside, "training": said}
         node["sources"] = to_config(encoded(filled(of, renamed), str))
         nodes.append({"class": "layers.Node", "config": node})
     keyed = isinstance(_given(config, "output_layers"), dict)
@@ -197,6 +198,15 @@ def _name(entry: Json) -> str:
     if not isinstance(name, str):
         raise ArgumentError("a layer of a Functional has no name.")
     return "_".join(name.split())
+
+
+def _check_given(ends: Iterable[str], calls: Collection[str]) -> None:
+    """Check that what a Functional gives is given by a layer of it."""
+    for last in ends:
+        if giver(last)[0] not in calls:
+            raise ArgumentError(
+                f"a Functional gives what no layer of it does, {last!r}."
+            )
 
 
 def input_names(config: dict[str, Json]) -> list[str]:

@@ -34,7 +34,7 @@ from jaxnet_mini.core.operations import Operation
 from jaxnet_mini.core.optimizers import Optimizer
 from jaxnet_mini.core.types import Shape, is_shape
 from jaxnet_mini.errors import ArgumentError
-from jaxnet_mini.files import keras_functions, keras_graphs, keras_steps
+from jaxnet_mini.files import keras_calls, keras_functions, keras_graphs, keras_steps
 from jaxnet_mini.files.config import CLASSES, COMPOSED, NON_FINITE, to_config
 from jaxnet_mini.files.keras_groups import alone, is_model
 from jaxnet_mini.files.registered import in_package
@@ -194,6 +194,7 @@ def _graph(
     own = {node["config"]["name"]: node["config"]["layer"] for node in config["nodes"]}
     layers = {}
     for call in net.calls:
+        keras_calls.check_training(call)
         taken = call.inputs(shapes)
         shape, params = shaped(call, jax.random.key(0), taken)
         shapes |= results(call.name, shape)

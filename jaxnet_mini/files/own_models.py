@@ -1,10 +1,11 @@
-"""Models of a user's own classes within others, as files have them."""
+"""Layers and models of a user's own classes within others, as files have them."""
 
 import dataclasses
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from jaxnet_mini.base.text import snake_case
+from jaxnet_mini.core import inspection
 from jaxnet_mini.core.networks.graph import Node
 from jaxnet_mini.core.networks.serial import Serial
 
@@ -42,6 +43,17 @@ def as_row(entry: dict[str, Any], own: Collection[str]) -> dict[str, Any]:
         return entry
     name = entry["config"].get("name") or snake_case(kind.__name__)
     return {"class": "layers.Serial", "config": {"name": name, "layers": [entry]}}
+
+
+def training_of(name: str | None, own: Collection[str]) -> Any:
+    """Return what ``call`` of a class takes for ``training`` where nothing is said.
+
+    Args:
+        name: of the class; None for one of the library's.
+        own: the user's own classes, by name.
+    """
+    kind = own.get(name) if isinstance(own, Mapping) else None
+    return inspection.default_of(kind, "call", "training")
 
 
 def _layer(value: Any) -> Any:

@@ -756,6 +756,48 @@ def test_models_of_an_own_class_within_others_go_both_ways(tmp_path):
     np.testing.assert_allclose(load_model(back)(x), expected, rtol=1e-5, atol=1e-6)
 
 
+def with_a_default(library):
+    """A layer that says nothing else of training than that it takes it."""
+
+    @library.saving.register_keras_serializable("defaults")
+    class Scaled(library.layers.Layer):
+        def __init__(self, **options):
+            super().__init__(**options)
+            self.batch = library.layers.BatchNormalization()
+
+        def build(self, input_shape):
+            self.batch.build(input_shape)
+
+        def call(self, x, training=False):
+            return self.batch(x, training=training)
+
+    return Scaled
+
+
+def test_the_default_of_training_is_nothing_that_was_said(tmp_path):
+    """Keras writes it into the file of a graph, and trains by none of it."""
+    path, x = tmp_path / "model.keras", X[:, 0]
+    y = x.sum(1, keepdims=True)
+    with keras_on_jax() as keras:
+        first = keras.Input((3,))
+        scaled = with_a_default(keras)()(first)
+        theirs = keras.Model(first, keras.layers.Dense(1)(scaled))
+        theirs.compile(keras.optimizers.SGD(0.05, momentum=0.9), "mse")
+        theirs.fit(x, y, batch_size=8, shuffle=False, verbose=0)
+        theirs.save(path)
+        theirs.fit(x, y, batch_size=8, epochs=3, shuffle=False, verbose=0)
+        expected = [np.asarray(weight) for weight in theirs.get_weights()]
+    ours = with_a_default(jn)
+    model = load_model(path)
+    assert [call.training for call in model.net.calls] == [None, None]
+    model.fit(x, y, batch_size=8, epochs=3, shuffle=False, verbose=0)
+    for weight, theirs in zip(model.get_weights(), expected, strict=True):
+        np.testing.assert_allclose(weight, theirs, rtol=1e-4, atol=1e-5)
+    said = jn.Model(first := jn.Input((3,)), ours()(first, training=False))
+    with raises_text(ArgumentError, "'scaled' is called with training=False"):
+        said.save(path)
+
+
 def test_graphs_and_models_inside_models_come_back(tmp_path):
     """Layers that are shared, called later than others, or inside others."""
     path, weights = tmp_path / "model.keras", tmp_path / "model.weights.h5"
