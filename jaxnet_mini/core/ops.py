@@ -96,6 +96,10 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[jax.Array]:
     return [x[place] for place in range(x.shape[0] if num is None else num)]
 
 
+_OPEN = 2**31
+"""What stands for a number of rows that is not known: more than there will be."""
+
+
 def get_item(x: Any, key: Any) -> Any:
     """Return ``x[key]``.
 
@@ -104,7 +108,9 @@ def get_item(x: Any, key: Any) -> Any:
     """
     entries = key if isinstance(key, tuple) else (key,)
     if all(isinstance(entry, int | slice | None) for entry in entries):
-        _ = np.broadcast_to(0, np.shape(x))[key]
+        # A number of rows that is left open, as in an exported file, is no integer.
+        shape = [n if isinstance(n, int) else _OPEN for n in np.shape(x)]
+        _ = np.broadcast_to(0, shape)[key]
     return x[key]
 
 

@@ -144,6 +144,17 @@ def dense(**options):
     return to_stablehlo(layer, params, (4,), **options)
 
 
+@pytest.mark.parametrize(
+    "key", [np.s_[:, 0], np.s_[:, -2:], np.s_[:, ::2], np.s_[:, None]], ids=str
+)
+def test_parts_of_arrays_are_those_of_any_number_of_rows(key, tmp_path):
+    x, inputs = normal(5, 4), jn.Input((4,))
+    model = jn.Model(inputs, inputs[key] * 2)
+    model.export(tmp_path / "net.stablehlo")
+    found = load_stablehlo(tmp_path / "net.stablehlo")(x)
+    np.testing.assert_array_equal(found, 2 * x[key])
+
+
 def test_the_last_line_says_what_the_file_is():
     data = dense(classes=["a", "b", "c"])
     metadata = json.loads(data.splitlines()[-1])
