@@ -62,7 +62,8 @@ def to_onnx(
 
     Raises:
         LayerError: a layer computes what no operator of the standard does, such as a
-            function of your own, and nothing is to be traced.
+            function of your own, and nothing is to be traced; or an input and an output
+            have one name.
         ArgumentError: ``classes`` is a text, or ``trace`` no flag.
         MissingExtraError: onnx is not installed, or to trace jax2onnx.
 
@@ -81,6 +82,11 @@ def proto(model: Described, classes: Sequence[str] = (), trace: bool = False) ->
     """Return the ``onnx.ModelProto`` of what is described; see `to_onnx`."""
     onnx = import_extra("onnx", "onnx")
     names = class_names(classes)
+    for name in model.inputs.keys() & {*model.outputs}:
+        raise LayerError(
+            f"an input and an output are both called {name!r}, and ONNX has one value "
+            "of a name: give the Input another one."
+        )
     made = (_traced if check_flag("trace", trace) else _of_layers)(model)
     metadata = {"jaxnet_mini": __version__}
     if names:

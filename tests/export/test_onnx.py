@@ -206,6 +206,19 @@ def test_what_is_given_out_twice_or_passed_on_has_a_name_of_its_own():
     assert [own.name for own in found.graph.output] == ["left", "h", "last"]
 
 
+def test_an_output_of_the_name_of_an_input_is_refused(tmp_path):
+    """ONNX Runtime would load no such file."""
+    x, path = jn.Input((3,), name="x"), tmp_path / "net.onnx"
+    same = jn.Model(x, {"x": Dense(3)(x), "y": Dense(2)(x)})
+    with pytest.raises(LayerError, match=r"both called 'x', .*give the Input another"):
+        same.export(path)
+    assert not path.exists()
+    x = jn.Input((3,), name="other")
+    jn.Model(x, {"x": Dense(3)(x), "y": Dense(2)(x)}).export(path)
+    outputs = onnxruntime.InferenceSession(path).get_outputs()
+    assert [own.name for own in outputs] == ["x", "y"]
+
+
 def test_an_ensemble_answers_as_one():
     nets = jn.serial(Dense(2, "tanh")), jn.serial(Dense(3), Dense(2))
     x = np.random.default_rng(0).normal(size=(1000, 4)).astype(np.float32)
