@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+import numbers
 from collections.abc import Generator
 from typing import Any
 
@@ -25,7 +26,8 @@ class Sampler:
         n_trials: how many to ask for.
 
     Raises:
-        ArgumentError: ``study`` is none, or is of several objectives.
+        ArgumentError: ``study`` is none, or is of several objectives; or, once it is
+            asked, ``space`` has two values that Optuna takes for one.
     """
 
     study: Any
@@ -50,7 +52,7 @@ class Sampler:
         return {
             name: given
             if isinstance(given, optuna.BaseDistribution)
-            else optuna.CategoricalDistribution(spaces.listed(name, given))
+            else optuna.CategoricalDistribution(_told_apart(name, given))
             for name, given in spaces.checked(self.space).items()
         }
 
@@ -96,6 +98,25 @@ class Sampler:
             self.study.tell(trial, value)
         else:
             self.study.tell(trial, state=_states().FAIL)
+
+
+def _told_apart(name: str, given: Any) -> list[Any]:
+    """Return the values to choose from.
+
+    Raises:
+        ArgumentError: two are equal, as 1, 1.0 and True are: Optuna records the first.
+    """
+    values: list[Any] = spaces.listed(name, given)
+    seen = [value for value in values if isinstance(value, numbers.Number)]
+    for place, value in enumerate(seen):
+        for other in seen[:place]:
+            if value == other and type(value) is not type(other):
+                raise ArgumentError(
+                    f"space[{name!r}] has both {other!r} and {value!r}, and Optuna "
+                    f"records {other!r} for either: leave one out, or try both without "
+                    "sampler."
+                )
+    return values
 
 
 def _states() -> Any:

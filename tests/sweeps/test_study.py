@@ -98,3 +98,12 @@ def test_distributions_need_a_study():
     rates = optuna.distributions.FloatDistribution(1e-4, 1e-1)
     with raises_text(ArgumentError, "give the study that draws from it as sampler"):
         jn.sweep(model(), {"learning_rate": rates}, X, Y, **CALL)
+
+
+@pytest.mark.parametrize("pair", [[1, 1.0], [0.0, 0.1, False], [True, 2, 1]])
+def test_values_that_optuna_takes_for_one_are_refused(pair):
+    """It records the first of them, and would learn from what was not tried."""
+    own = study(direction="minimize")
+    with raises_text(ArgumentError, "leave one out, or try both without sampler"):
+        jn.sweep(model(), {"learning_rate": pair}, X, Y, sampler=own, n_trials=2)
+    assert own.trials == []
