@@ -52,6 +52,10 @@ class LayerError(JaxnetError, TypeError):
     """An object that is no layer stands where a layer is needed."""
 
 
+class TracingError(JaxnetError, TypeError):
+    """Code asks for the values of an array while a program is made of shapes alone."""
+
+
 class StateError(JaxnetError, RuntimeError):
     """A call before its time, such as ``fit`` before ``compile``."""
 

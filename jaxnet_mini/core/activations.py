@@ -48,6 +48,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.base.arguments import is_function, parameters
+from jaxnet_mini.core import tracing
 from jaxnet_mini.core.explained import explained
 from jaxnet_mini.core.fields import Checked
 from jaxnet_mini.core.types import Shape, as_array
@@ -311,7 +312,7 @@ def check_shape(layer: Any, activation: Any, shape: Shape) -> None:
     if callable(activation):
         batch = jax.ShapeDtypeStruct((2, *shape), jnp.result_type(float))
         function = functools.partial(applied, layer, get(activation))
-        jax.eval_shape(function, batch)
+        tracing.eval_shape(function, batch)
 
 
 def _given(_: str, value: Any) -> Any:

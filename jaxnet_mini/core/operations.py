@@ -13,7 +13,7 @@ import numpy as np
 from jax import Array
 
 from jaxnet_mini.base.arguments import check_one_of
-from jaxnet_mini.core import ops, symbols
+from jaxnet_mini.core import ops, symbols, tracing
 from jaxnet_mini.core.fields import Checked, Flag
 from jaxnet_mini.core.layers.base import Base
 from jaxnet_mini.core.symbols import Symbol, Symbolic
@@ -93,7 +93,7 @@ class Operation(Base):
         for dtype in (floats,) if self.floats else (jnp.int32, floats):
             batches = [jax.ShapeDtypeStruct((EXAMPLES, *own), dtype) for own in several]
             try:
-                result = jax.eval_shape(self._computed, batches)
+                result = tracing.eval_shape(self._computed, batches)
                 break
             except (TypeError, ValueError, IndexError) as error:
                 message = str(error).partition("\n")[0]

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import jax
 
 from jaxnet_mini.base.arguments import check_flag
+from jaxnet_mini.core import tracing
 from jaxnet_mini.core.types import Layer, Shape, is_shape
 from jaxnet_mini.errors import LayerError, ShapeError, short
 
@@ -180,7 +181,7 @@ def called(layer: Layer, x: Any, training: bool | None = None) -> Any:
         found.append(layer.init(jax.random.key(0), taken)[0])
 
     try:
-        jax.eval_shape(trace)
+        tracing.eval_shape(trace)
     except ShapeError as error:
         name = getattr(layer, "name", None)
         raise ShapeError(f"layer {name!r}: {error}" if name else str(error)) from None

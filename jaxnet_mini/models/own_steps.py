@@ -1,6 +1,7 @@
 """What a model's class has in place of the usual steps, in Keras's form."""
 
 import functools
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ def steps_of(model: Any, train_step: Any) -> Steps:
         train_step: what `Model.compile` was given by that name, or None.
 
     Raises:
-        ArgumentError: both are given.
+        ArgumentError: both are given, or a method takes other arguments.
     """
     train, test = (_method(model, word) for word in ("train_step", "test_step"))
     if train is not None and train_step is not None:
@@ -33,8 +34,18 @@ def steps_of(model: Any, train_step: Any) -> Steps:
 
 
 def _method(model: Any, word: str) -> Method | None:
-    if not callable(getattr(type(model), word, None)):
+    method = getattr(type(model), word, None)
+    if not callable(method):
         return None
+    try:
+        inspect.signature(method).bind(model, "state", "data")
+    except TypeError:
+        raise ArgumentError(
+            f"{type(model).__name__}.{word}{inspect.signature(method)} must be "
+            f"{word}(self, state, data), as Keras has it on JAX: a function that "
+            "returns logs and the new state, and assigns nothing. Without state it is "
+            "what Keras has on TensorFlow."
+        ) from None
     # No closures: these go with the model where it is copied.
     lists = functools.partial(_lists, model._held)
     return Method(getattr(model, word), word, lists, functools.partial(_begun, model))

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxnet_mini.core import tracing
 from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.sources import Sources, filled, results
 from jaxnet_mini.core.types import Layer, Params, RandomKey, State
@@ -224,7 +225,7 @@ def shaped(call: Call, key: RandomKey, input_shape: Any) -> tuple[Any, Params]:
         shape, params = call.layer.init(key, input_shape)
         found.append((shape, shapes_of(params)))
 
-    jax.eval_shape(trace)
+    tracing.eval_shape(trace)
     return found[0]
 
 

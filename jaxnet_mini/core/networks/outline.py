@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from jaxnet_mini.core import tracing
 from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.composed import (
     Composed,
@@ -137,7 +138,7 @@ def outline(
     net.check(input_shape)
     # Dictionaries that come out of a transformation are sorted by key; what is seen
     # while tracing still has the layer's own order, kernel before bias.
-    jax.eval_shape(trace)
+    tracing.eval_shape(trace)
     return tuple(parts.values())
 
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxnet_mini.core import inspection, precision, random
+from jaxnet_mini.core import inspection, precision, random, tracing
 from jaxnet_mini.core.networks import added, alone, calls, sources
 from jaxnet_mini.core.networks.calls import Looked, Scope
 from jaxnet_mini.core.networks.sources import as_inputs
@@ -91,7 +91,7 @@ class Running:
                 places = calls.places_of(scope.held), scope.always_training
                 found.append(Looked(scope.specs, *parts, shape, *places))
 
-        jax.eval_shape(trace)
+        tracing.eval_shape(trace)
         first, last = found[0], found[-1]
         looked = last._replace(
             shapes=first.shapes | last.shapes, given=first.given | last.given

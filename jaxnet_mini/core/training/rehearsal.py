@@ -7,11 +7,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnet_mini.core import transformations
+from jaxnet_mini.core import tracing, transformations
 from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.networks.paths import by_path
 from jaxnet_mini.core.training import listed_step, own_step
 from jaxnet_mini.core.training.state import Batch
+from jaxnet_mini.core.training.sums import Sums
 from jaxnet_mini.core.training.totals import totals_of
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import State
@@ -68,7 +69,7 @@ def _with_logs(trainer: Trainer, training: bool, structure: Any, *leaves: Any) -
         new = listed_step.evaluated(method, state.variables, 0, batch, None)
         return trainer.logs(new)
 
-    method = dataclasses.replace(method, logs=jax.eval_shape(logs))
+    method = dataclasses.replace(method, logs=tracing.eval_shape(logs))
     side = "train" if training else "test"
     steps = dataclasses.replace(trainer.steps, **{side: method})
     return dataclasses.replace(trainer, steps=steps)
@@ -76,7 +77,7 @@ def _with_logs(trainer: Trainer, training: bool, structure: Any, *leaves: Any) -
 
 @functools.lru_cache(maxsize=256)
 def _rehearse(trainer: Trainer, structure: Any, *leaves: Any) -> None:
-    def forward() -> dict[str, Any]:
+    def forward() -> Sums:
         key = jax.random.key(0)
         given = jax.tree.unflatten(structure, leaves)
         input_shape = jax.tree.map(lambda leaf: leaf.shape[1:], given[0])
@@ -91,9 +92,10 @@ def _rehearse(trainer: Trainer, structure: Any, *leaves: Any) -> None:
         _check_state(variables.state, after)
         if trainer.train_step is not None:
             own_step.run(trainer, trainer.init(key, input_shape), batch)
-        return totals
+        # Metrics that are carried from batch to batch are counted by this alone.
+        return trainer.no_sums().add(totals)
 
-    jax.eval_shape(forward)
+    tracing.eval_shape(forward)
 
 
 def _check_state(before: State, after: State) -> None:
