@@ -4,6 +4,7 @@ import contextlib
 import gc
 import os
 import shutil
+import sys
 import tempfile
 import warnings
 import zlib
@@ -20,6 +21,7 @@ os.environ["COLUMNS"] = "80"
 
 import hypothesis
 import jax
+import numpy as np
 import pytest
 from added_losses import forgetting_earlier_calls
 from first_weights import drawn_by_numpy
@@ -92,7 +94,7 @@ def pytest_collection_modifyitems(
 
     Without ``--long`` only each n-th case is run of a test with the mark ``one_in(n)``,
     and none with the mark ``long``; where no file or folder is named, none with the
-    mark ``slow`` either, and a third of those of `COMPARED`.
+    mark ``slow`` either, and a quarter of those of `COMPARED`.
     """
     if not config.getoption("--long"):
         _thin_out(config, items)
@@ -117,9 +119,8 @@ def _thin_out(config: pytest.Config, items: list[pytest.Item]) -> None:
         if everywhere:
             left = left or "slow" in item.keywords
             if _folder(item) in COMPARED:
-                # By its name: none comes or goes because another is added. Of the
-                # three thirds it is the one that exchanges files with an old Keras.
-                left = left or zlib.crc32(item.nodeid.encode()) % 3 != 2
+                # By its name: none comes or goes because another is added.
+                left = left or bool(zlib.crc32(item.nodeid.encode()) % 4)
         (left_out if left else kept).append(item)
     if left_out:
         items[:] = kept
@@ -134,6 +135,29 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    GENERATORS.extend(_generators_of_modules())
+
+
+GENERATORS: list[tuple[np.random.Generator, Any]] = []
+"""Those of the tests' modules, and how each began."""
+
+
+def _generators_of_modules() -> Iterator[tuple[np.random.Generator, Any]]:
+    """Yield the generators that modules below this folder hold, with their states."""
+    root = Path(__file__).parent
+    for module in [*sys.modules.values()]:
+        path = getattr(module, "__file__", None)
+        if path and root in Path(path).parents:
+            for value in vars(module).values():
+                if isinstance(value, np.random.Generator):
+                    yield value, value.bit_generator.state
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Let each test draw the same numbers, whichever ran before it."""
+    for generator, state in GENERATORS:
+        generator.bit_generator.state = state
 
 
 def _share_programs(folder: str) -> None:

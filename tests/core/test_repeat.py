@@ -162,6 +162,7 @@ def test_init_makes_what_serial_makes(starts, name):
     assert jax.tree.structure(part.params) == jax.tree.structure(made)
 
 
+@pytest.mark.slow
 def test_repetitions_start_differently(starts):
     first, second = starts[0]["dense"]["kernel"]
     assert np.all(first != second)

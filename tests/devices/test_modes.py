@@ -80,6 +80,7 @@ def test_under_all_checks_at_once_all_bits_are_the_same(plain):
     assert "turned NaN or infinite in epoch 1" in plain["failed"]
 
 
+@pytest.mark.slow
 def test_under_each_other_option_all_is_done(plain, amount):
     for option in (*SAME, *ALONE)[: amount(quick=0, long=99)]:
         assert lived(option) == plain, option

@@ -311,7 +311,7 @@ def test_parts_of_an_epoch_are_the_same_program(warm, monkeypatch):
     for length in (1, 3, 2):
         monkeypatch.setattr(steps.Pace, "steps", lambda pace, length=length: length)
         model.fit(x, y, verbose=0)
-    model.fit(x, y, epochs=3, steps_per_epoch=3, verbose=0)
+    model.fit(x, y, 32, epochs=3, steps_per_epoch=3, verbose=0)
     compilations.assert_none()
 
 

@@ -148,6 +148,7 @@ class TestCompiledHere:
 
     parameters = 12 * 512 + 512 + 512 * 512 + 512 + 512 * 10 + 10
 
+    @pytest.mark.slow
     def test_a_step_adds_up_gradients_and_the_sums_of_loss_and_accuracy(self, found):
         collectives = found["data"]["collectives"]
         assert {(kind, group) for kind, _, group, _ in collectives} == {

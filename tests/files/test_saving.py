@@ -824,6 +824,7 @@ def alone_in_two_rows():
     return jn.Sequential([jn.Input((3,)), alone_in_a_row()])
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     ("make", "suffix"),
     [
@@ -856,6 +857,7 @@ class Around(jn.Model):
         return self.out(self.others["a"][0](self.first(x)))
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("make", [Around, in_a_row, in_a_graph])
 @pytest.mark.parametrize("copied", COPIED)
 def test_copies_of_models_that_hold_one_of_an_own_class(make, copied):
