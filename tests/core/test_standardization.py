@@ -90,6 +90,30 @@ def test_what_stands_in_a_network_is_not_adapted():
         layer.adapt(X)
 
 
+def test_what_a_layer_of_ones_own_calls_is_adapted_before_its_weights_are_there():
+    """Afterwards no weights would know of it."""
+
+    class Scaled(jn.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.scale = Normalization()
+
+        def call(self, x):
+            return self.scale(x)
+
+    early, late = Scaled(), Scaled()
+    early.scale.adapt(X)
+    model = jn.Sequential([early, jn.Dense(1)])
+    model.compile("sgd", "mse")
+    model(X)
+    mean, variance, *_ = model.get_weights()
+    assert_close(mean, X.mean(0))
+    assert_close(variance, X.var(0))
+    jn.Sequential([late, jn.Dense(1)])(X)
+    with raises_text(LayerError, "stands in a network", "adapt the layer first"):
+        late.scale.adapt(X)
+
+
 def test_bad_input_is_named():
     for make, *texts in (
         (lambda: Normalization(mean=1.0), "both, or neither"),

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.core import inspection, precision, random, tracing
-from jaxnet_mini.core.networks import added, alone, calls, sources
+from jaxnet_mini.core.networks import added, alone, calls, holding, sources
 from jaxnet_mini.core.networks.calls import Looked, Scope
 from jaxnet_mini.core.networks.sources import as_inputs
 from jaxnet_mini.core.types import Shape, as_wide, is_shape
@@ -97,6 +97,9 @@ class Running:
             shapes=first.shapes | last.shapes, given=first.given | last.given
         )
         self.__dict__["_looked"] = looked
+        for inner in holding.within(self._written):
+            if hasattr(inner, "adapt"):
+                hash(inner)  # from now on it is what it is, as within other networks
         return looked
 
     def _check(self, input_shape: Any) -> None:
