@@ -33,8 +33,11 @@ def held(layer: Any) -> Iterator[tuple[str, Layer]]:
             yield from _within(entry, f"[{place}]")
 
 
-def within(layer: Layer) -> Iterator[Layer]:
-    """Yield a layer and all that it holds, at whatever depth."""
+def within(layer: Any) -> Iterator[Any]:
+    """Yield a layer and all that it holds, at whatever depth.
+
+    Any: what a model of a user's class holds may have no functions yet.
+    """
     yield layer
     for _, inner in held(layer):
         yield from within(inner)
