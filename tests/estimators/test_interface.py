@@ -16,6 +16,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.metrics import accuracy_score, get_scorer
 from sklearn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,
@@ -186,9 +187,15 @@ def test_weights_are_routed_to_it():
             CLASSES,
             cv=2,
             params={"sample_weight": weight},
+            # Version 1.7 passes on to no pipeline's own score what it is given here.
+            scoring=get_scorer("accuracy").set_score_request(sample_weight=False),
             return_estimator=True,
             error_score="raise",
         )
+        weighed = found["estimator"][0].score(X, CLASSES, sample_weight=weight)
+    predicted = found["estimator"][0].predict(X)
+    assert weighed == accuracy_score(CLASSES, predicted, sample_weight=weight)
+    assert weighed != accuracy_score(CLASSES, predicted)
     shares = [e.predict_proba(X)[:, 0].mean() for e in found["estimator"]]
     plain = make_pipeline(StandardScaler(), classifier()).fit(X, CLASSES)
     assert min(shares) > plain.predict_proba(X)[:, 0].mean()
