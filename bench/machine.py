@@ -63,11 +63,18 @@ def processor() -> str:
 
 
 def key(about: dict[str, Any], quick: bool = False) -> str:
-    """Return the name of the files of a run: device, Python and JAX."""
+    """Return the name of the files of a run: processor or device, Python and JAX.
+
+    >>> versions = {"python": "3.13.0", "jax": "0.12.0.1"}
+    >>> cpu = {"platform": "cpu", "kind": "cpu"}
+    >>> processor = "Intel(R) Xeon(R) Processor avx512f"
+    >>> key({"versions": versions, "device": cpu, "processor": processor})
+    'intel-xeon-avx512f-py3.13-jax0.12'
+    """
     device = about["device"]
-    name = device["platform"]
-    if name != "cpu":
-        name = re.sub(r"[^a-z0-9]+", "-", device["kind"].lower()).strip("-")
+    kind = about["processor"] if device["platform"] == "cpu" else device["kind"]
+    kind = re.sub(r"\(R\)|\(TM\)|\bProcessor\b|@ .*Hz", "", kind)
+    name = re.sub(r"[^a-z0-9]+", "-", kind.lower()).strip("-")
     python, jax = (
         ".".join(about["versions"][what].split(".")[:2]) for what in ("python", "jax")
     )
