@@ -60,6 +60,7 @@ from jaxnet_mini.data import Data, epoch_order
 from jaxnet_mini.devices import programs
 from jaxnet_mini.errors import ArgumentError, LayerError, ShapeError
 from jaxnet_mini.layers import (
+    BatchNormalization,
     Dense,
     Dropout,
     LayerNormalization,
@@ -199,6 +200,94 @@ def test_weights_multiply_and_rows_divide():
     assert float(logs["loss"]) == (5 * 0 + 0 * 1 + 1 * 4 + 3 * 9) / 4
     gradient = -2 * (5 * 0 + 0 * 1 + 1 * 2 + 3 * 3) / 4
     assert float(state.params["bias"][0]) == 1.0 - gradient
+
+
+WEIGHTED = Trainer(
+    NET, LOSS, "sgd", metrics=("accuracy",), weighted_metrics=("accuracy",)
+)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [lambda w: w[:, None], lambda w: w.tolist(), jnp.asarray],
+    ids=["column", "list", "array"],
+)
+@pytest.mark.parametrize("trainer", [WEIGHTED, Trainer(NET, LOSS, "sgd")])
+def test_trap_weights_in_a_column_weigh_each_its_own_row(trainer, given):
+    """Multiplied as they come, a column and a row of losses would be a square."""
+    x, y, weight = X[:BATCH], Y[:BATCH], WEIGHT[:BATCH]
+    state = trainer.init(KEY, (FEATURES,))
+    after, logs = trainer.step(state, (x, y, given(weight)))
+    probabilities = float64(NET.apply(state.params, x))[np.arange(BATCH), y]
+    assert_close(logs["loss"], np.mean(-np.log(probabilities) * weight))
+    assert_trees_identical(after.params, trainer.step(state, (x, y, weight))[0].params)
+
+
+def test_one_weight_goes_for_all_rows():
+    trainer, batch = WEIGHTED, (X[:BATCH], Y[:BATCH])
+    state = trainer.init(KEY, (FEATURES,))
+    plain = trainer.step(state, batch)[1]
+    for two in (2.0, np.float32(2), np.float32([2])):
+        logs = trainer.step(state, (*batch, two))[1]
+        assert_close(logs["loss"], 2 * float64(plain["loss"]))
+        assert_close(logs["weighted_accuracy"], plain["accuracy"])
+
+
+@pytest.mark.parametrize("net", [NET, serial(BatchNormalization(), *NET.layers)])
+@pytest.mark.parametrize(
+    "shape", [(1, BATCH), (BATCH - 1,), (BATCH, 2), (BATCH, 1, 1)], ids=str
+)
+@pytest.mark.parametrize("name", ["weight", "mask"])
+def test_weights_and_masks_are_one_number_a_row(name, shape, net):
+    trainer = Trainer(net, LOSS, "sgd")
+    state = trainer.init(KEY, (FEATURES,))
+    batch = Batch(X[:BATCH], Y[:BATCH])._replace(**{name: np.ones(shape, np.float32)})
+    with pytest.raises(ShapeError) as caught:
+        trainer.step(state, batch)
+    assert str(caught.value) == (
+        f"{name} of a batch has shape {shape}, and one number per example is "
+        f"expected, shape ({BATCH},): leave it out, or give it that shape."
+    )
+
+
+def test_a_mask_may_come_in_a_column():
+    """Padding is told by it as by a row, also to layers that look at the batch."""
+    net = serial(BatchNormalization(), *NET.layers)
+    trainer = Trainer(net, LOSS, "sgd")
+    state, mask = trainer.init(KEY, (FEATURES,)), np.arange(BATCH) < 3
+    in_rows, in_columns = (
+        trainer.step(state, Batch(X[:BATCH], Y[:BATCH], None, given))
+        for given in (mask, mask[:, None])
+    )
+    small = trainer.step(state, (X[:3], Y[:3]))
+    assert_trees_identical(in_rows[1], in_columns[1])
+    assert_trees_close(in_columns[0].params, small[0].params)
+    assert_trees_close(in_columns[0].layer_state, small[0].layer_state)
+
+
+def test_the_loop_takes_arrays_of_numpy_without_jit():
+    trainer = WEIGHTED
+    state = trainer.init(KEY, (FEATURES,))
+    order = np.arange(2 * BATCH, dtype=np.int32).reshape(2, BATCH)
+    data = Data(X, Y, WEIGHT[:, None], np.int32(ROWS))
+    found = trainer.loop(state, data, order, 0, 2)
+    for rows in order:
+        state, _ = trainer.step(state, (X[rows], Y[rows], WEIGHT[rows]))
+    assert_trees_close(found.state.params, state.params)
+
+
+def test_the_loop_has_no_steps_beyond_its_order():
+    """There its last batch would be trained on again and again."""
+    state = WEIGHTED.init(KEY, (FEATURES,))
+    order = np.arange(2 * BATCH, dtype=np.int32).reshape(2, BATCH)
+    data = Data(X, Y, None, np.int32(ROWS))
+    for last in (3, np.int32(9)):
+        with pytest.raises(ArgumentError) as caught:
+            WEIGHTED.loop(state, data, order, 0, last)
+        assert str(caught.value) == (
+            f"last={last} is beyond order, which has 2 steps: give an order of more "
+            "steps, or end at 2."
+        )
 
 
 def test_uint8_and_int64_data_train_like_floats():

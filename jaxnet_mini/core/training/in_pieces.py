@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.tree_util import Partial
 
@@ -15,6 +16,26 @@ from jaxnet_mini.core.training.state import Batch, TrainState
 from jaxnet_mini.core.training.update import step_key, updated
 from jaxnet_mini.core.types import Float, Params, RandomKey
 from jaxnet_mini.errors import ArgumentError
+
+
+def counted(order: Any, last: Any) -> tuple[int, int, int]:
+    """Return how many steps an order has, pieces each of them, and rows each of these.
+
+    Args:
+        order: see `jaxnet_mini.Trainer.loop`.
+        last: the step before which to stop.
+
+    Raises:
+        ArgumentError: there is no such step, and it is known before the loop runs.
+    """
+    steps, rows = order.shape[0], order.shape[-1]
+    if isinstance(last, int | np.integer) and last > steps:
+        # A slice beyond the end would be the last one, again and again.
+        raise ArgumentError(
+            f"last={last} is beyond order, which has {steps} steps: give an order of "
+            f"more steps, or end at {steps}."
+        )
+    return steps, order.reshape(steps, -1, rows).shape[1], rows
 
 
 def step(

@@ -38,7 +38,8 @@ class Batch(NamedTuple):
     """Examples of one step; a plain tuple ``(x, y)`` will do as well.
 
     ``weight`` multiplies the loss of an example, as ``sample_weight`` does in Keras;
-    ``mask`` is 1 for an example and 0 for padding, which counts nowhere.
+    ``mask`` is 1 for an example and 0 for padding, which counts nowhere. Both are one
+    number a row, ``(batch,)`` or ``(batch, 1)``.
     """
 
     x: Any
@@ -122,7 +123,7 @@ def batch_of(data: Data, rows: Int[Array, " batch"]) -> Batch:
     def gather(array: Array | FlatRows) -> Array:
         if isinstance(array, FlatRows):
             return array.take(rows)
-        return array.at[rows].get(mode="promise_in_bounds")
+        return jnp.asarray(array).at[rows].get(mode="promise_in_bounds")
 
     x, y, weight = jax.tree.map(
         gather,

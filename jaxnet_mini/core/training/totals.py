@@ -15,7 +15,7 @@ from jaxnet_mini.core.metrics import Metric
 from jaxnet_mini.core.metrics.own import Folded
 from jaxnet_mini.core.networks import activity, last_activation, protocol
 from jaxnet_mini.core.training.goals import Goal
-from jaxnet_mini.core.training.state import Batch
+from jaxnet_mini.core.training.state import Batch, length
 from jaxnet_mini.core.types import (
     Float,
     Layer,
@@ -24,7 +24,7 @@ from jaxnet_mini.core.types import (
     Variables,
     as_wide,
 )
-from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.errors import ArgumentError, ShapeError
 
 
 class Task(NamedTuple):
@@ -106,7 +106,7 @@ def totals_of(
         batch.x,
         key=key,
         training=training,
-        mask=batch.mask,
+        mask=_by_row("mask", batch.mask, length(batch.x)),
         within=task.policy,
     )
     outputs = precision.widened(outputs)
@@ -179,6 +179,10 @@ def _of_loss(
         whole: see `totals_of`.
     """
     rows, dtype = batch.x.shape[0], batch.x.dtype
+    batch = batch._replace(
+        weight=_by_row("weight", batch.weight, rows),
+        mask=_by_row("mask", batch.mask, rows),
+    )
     if loss is not None:
         values = loss.per_example(batch.y, batch.x)
         values = check_per_example("the loss", values, rows)
@@ -190,7 +194,8 @@ def _of_loss(
     count = rows_in_all = jnp.sum(mask)
     weight_in_all = weight
     if whole is not None:
-        mask_in_all, weight_in_all = _mask_and_weight(*whole, dtype)
+        of_all = _by_row("weight", whole[1], len(whole[0]))
+        mask_in_all, weight_in_all = _mask_and_weight(whole[0], of_all, dtype)
         rows_in_all = jnp.sum(mask_in_all)
     if loss is None:
         return _Asked(batch, mask, weight, None, count, rows_in_all)
@@ -219,6 +224,32 @@ def _of_metrics(
         else metric.totals(batch.y, batch.x, weight)
         for metric in asked
     }
+
+
+def _by_row(what: str, values: Any, rows: int) -> Any:
+    """Return one number for each row, or one for all of them.
+
+    A column of them, times a row of losses, would be a square.
+
+    Args:
+        what: they are of the batch.
+        values: they, or None.
+        rows: how many there are.
+
+    Raises:
+        ShapeError: they are other than one a row, in a row or in a column, or one.
+    """
+    if values is None:
+        return None
+    values = jnp.asarray(values)
+    if values.shape == (rows, 1):
+        return values[:, 0]
+    if values.shape not in ((rows,), (1,), ()):
+        raise ShapeError(
+            f"{what} of a batch has shape {values.shape}, and one number per example "
+            f"is expected, shape ({rows},): leave it out, or give it that shape."
+        )
+    return values
 
 
 def _mask_and_weight(

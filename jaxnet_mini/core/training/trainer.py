@@ -221,10 +221,9 @@ class Trainer(Value):
             sums: those of earlier steps, to go on from; None starts at zero.
 
         Raises:
-            ArgumentError: pieces, for a net that remembers.
+            ArgumentError: pieces, for a net that remembers; ``last`` beyond the order.
         """
-        steps, piece_rows = order.shape[0], order.shape[-1]
-        pieces = order.reshape(steps, -1, piece_rows).shape[1]
+        steps, pieces, piece_rows = in_pieces.counted(order, last)
         own = self.train_step or self.steps.train
         if pieces > 1 and (own or protocol.has_state(self.net)):
             raise ArgumentError(
