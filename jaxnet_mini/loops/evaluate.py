@@ -9,6 +9,7 @@ import numpy as np
 from jaxnet_mini.base import interrupts
 from jaxnet_mini.callbacks import CallbackList, Logs
 from jaxnet_mini.core.metrics.own import Folded
+from jaxnet_mini.core.networks import holding
 from jaxnet_mini.core.training.state import Data, length
 from jaxnet_mini.core.training.sums import Sums
 from jaxnet_mini.core.training.trainer import Trainer
@@ -78,7 +79,8 @@ class _Evaluation:
 
     def take(self, stack: Data, first: int, last: int) -> Any:
         placed = self.placement.stack(stack)
-        if self.trainer.own_method(training=False) is not None:
+        own = self.trainer.own_method(training=False)
+        if own is not None or not holding.bears_padding(self.trainer.net):
             batch = length(jax.tree.map(lambda array: array[0], placed.x))
             whole, rest = divmod(int(transfers.to_host(stack.rows)), batch)
             if rest and last > whole:

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import jax
 import numpy as np
 
-from jaxnet_mini.core.networks import weights
+from jaxnet_mini.core.networks import holding, weights
 from jaxnet_mini.core.training.state import NO_ROW, TrainState
 from jaxnet_mini.core.training.sums import Progress, Sums
 from jaxnet_mini.core.training.trainer import Trainer
@@ -71,7 +71,8 @@ def run_steps(
     """
     epoch, done = where
     own = program.own_method(training=True)
-    for part in [piece] if own is None else _without_padding(piece):
+    padded = own is None and holding.bears_padding(program.net)
+    for part in [piece] if padded else _without_padding(piece):
         before = learner.state
         after: Progress = programs.loop(program, before, *part, sums)
         failed, finite = jax.device_get((after.failed, after.finite))
@@ -97,16 +98,24 @@ def _error(culprit: str, epoch: int, batch: int) -> NonFiniteError:
 
 
 def _without_padding(piece: Piece) -> list[Piece]:
-    """Return a piece in two where its last batch is filled up, that one by itself."""
+    """Return a piece in several where batches are filled up, each of one size."""
     with transfers.meant():
-        last = transfers.to_host(piece.order[piece.last - 1])
-        rows = int(np.sum(last != NO_ROW))
-        if rows == len(last) or piece.first == piece.last:
+        order = transfers.to_host(piece.order[piece.first : piece.last])
+        sizes = np.sum(order != NO_ROW, axis=1)
+        if np.all(sizes == order.shape[1]):
             return [piece]
-        shorter = piece.order[piece.last - 1 : piece.last, :rows]
-    end = Piece(piece.examples, shorter, 0, 1)
-    before = piece._replace(last=piece.last - 1)
-    return [before, end] if before.last > before.first else [end]
+        ends = [*np.flatnonzero(np.diff(sizes)) + 1, len(sizes)]
+        parts, begin = [], 0
+        for end in map(int, ends):
+            rows = int(sizes[begin])
+            first, last = piece.first + begin, piece.first + end
+            part = piece._replace(first=first, last=last)
+            if rows < order.shape[1]:
+                shorter = piece.order[first:last, :rows]
+                part = Piece(piece.examples, shorter, 0, last - first)
+            parts.append(part)
+            begin = end
+    return parts
 
 
 def _last_finite(

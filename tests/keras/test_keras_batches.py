@@ -13,6 +13,7 @@ from batches_cases import (
     identity,
 )
 from conftest import keras_on_jax
+from oracles import assert_close
 
 import jaxnet_mini as jn
 from jaxnet_mini.callbacks import Callback
@@ -150,3 +151,70 @@ def test_hooks_are_called_and_may_stop():
     outputs = both()[0].predict(Growing(), callbacks=[hook])
     assert hook.seen == [*enumerate(SIZES[:4])]
     assert len(outputs) == sum(SIZES[:4])
+
+
+def remembering_of(keras, kind):
+    """A model of a layer that remembers and asks for no mask, for either library."""
+    ops, layers = keras.ops, keras.layers
+
+    class Centred(layers.Layer):
+        def build(self, input_shape):
+            self.mean = self.add_weight(
+                shape=(3,), initializer="zeros", trainable=False, name="mean"
+            )
+
+        def call(self, x, training=None):
+            if kind == "adds":
+                self.add_loss(0.1 * ops.mean(x) + 0.2 * ops.std(x))
+            elif training:
+                self.mean.assign(0.9 * self.mean + 0.1 * ops.mean(x, axis=0))
+            return x - ops.reshape(self.mean, (1, 3))
+
+    class Around(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = Centred()
+
+        def call(self, x, training=None):
+            return self.inner(x, training=training)
+
+    end = layers.Dense(1)
+    first = Around() if kind == "within" else Centred()
+    model = keras.Sequential([layers.Input((3,)), first, end])
+    end.set_weights([np.array([[0.5], [-0.3], [0.2]]), np.array([0.1])])
+    model.compile(keras.optimizers.SGD(0.05), "mse", metrics=["mae"])
+    return model
+
+
+@pytest.mark.parametrize("kind", ["assigns", "adds", "within"])
+def test_batches_of_any_size_leave_in_layers_what_they_leave_in_keras(kind):
+    """None is filled up with rows that would count in what is remembered or added."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(2.0, 1.0, (20, 3)).astype(np.float32)
+    y = x.sum(-1, keepdims=True)
+    arguments = {"epochs": 2, "batch_size": 8, "shuffle": False, "verbose": 0}
+
+    def seen_by(keras):
+        def batches():
+            yield from ((x[:rows], y[:rows]) for rows in (5, 8, 3, 3, 8, 2))
+
+        model = remembering_of(keras, kind)
+        fits = [
+            model.fit(x, y, validation_data=(x[:11], y[:11]), **arguments),
+            model.fit(batches(), verbose=0),
+        ]
+        return (
+            [fit.history for fit in fits],
+            model.evaluate(x, y, batch_size=8, verbose=0),
+            model.evaluate(batches(), verbose=0),
+            sorted(float(np.sum(own)) for own in model.get_weights()),
+        )
+
+    with keras_on_jax() as keras:
+        histories, *theirs = seen_by(keras)
+    ours, *others = seen_by(jn)
+    for mine, history in zip(ours, histories, strict=True):
+        for name, values in history.items():
+            assert_close(mine[name], values, 1e-5)
+    for mine, own in zip(others, theirs, strict=True):
+        assert_close(mine, own, 2e-5)
