@@ -33,7 +33,7 @@ from jaxnet_mini.devices import (
     threads,
     transfers,
 )
-from jaxnet_mini.errors import StateError
+from jaxnet_mini.errors import ArgumentError, StateError, shortened
 from jaxnet_mini.files.safetensors import FilePath
 from jaxnet_mini.loops import epochs, prepare, rehearsal, steps
 from jaxnet_mini.loops import logs as logging
@@ -94,7 +94,7 @@ def fit(
         passes=schedule.epochs - schedule.initial_epoch,
     )
     first = data[:2] if opened is None else opened.first[:2]
-    outline = held.outline_for(*first)
+    outline = _splittable(held.outline_for(*first), sharding or {})
     _adopt_early(held, outline)
     if mesh is None and sharding is None and not placement.is_spread(held.state):
         place = choose_place(place, outline, first[0], opened is not None, schedule)
@@ -118,6 +118,22 @@ def _to_the_end(epochs: Generator[int, None, None], model: Any) -> History:
         pass
     history: History = model.history
     return history
+
+
+def _splittable(outline: NetOutline, sharding: Mapping[str, Any]) -> NetOutline:
+    """Return an outline that has the weights to be split, or raise ArgumentError."""
+    variables = {part.name: tuple(part.variables) for part in outline.parts}
+    paths = [
+        "/".join(str(entry.key) for entry in path if hasattr(entry, "key"))
+        for path, _ in jax.tree_util.tree_flatten_with_path(variables)[0]
+    ]
+    for name in sharding:
+        if not any(f"/{path}".endswith(f"/{name}") for path in paths):
+            raise ArgumentError(
+                f"sharding names {name!r}, and the path of no weight ends so: name one "
+                f"of these, or the end of its path: {shortened(paths)}."
+            )
+    return outline
 
 
 def _adopt_early(held: Held, outline: NetOutline) -> None:

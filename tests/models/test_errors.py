@@ -813,6 +813,26 @@ row(
     "sharding splits 'kernel' over the axis 'model', and the mesh has none",
 )
 row(
+    "a sharding of no weight",
+    "fresh",
+    lambda m: m.fit(
+        X,
+        Y,
+        mesh=jax.make_mesh((1, 1), ("data", "model")),
+        sharding={"kernal": PartitionSpec(None, "model")},
+    ),
+    ArgumentError,
+    "sharding names 'kernal', and the path of no weight ends so",
+    "dense/kernel",
+    fix=lambda m: m.fit(
+        X,
+        Y,
+        mesh=jax.make_mesh((1, 1), ("data", "model")),
+        sharding={"kernel": PartitionSpec(None, "model")},
+        verbose=0,
+    ),
+)
+row(
     "a dictionary",
     "fresh",
     lambda m: m.fit({"x": X}, Y),
