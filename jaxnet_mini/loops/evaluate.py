@@ -3,20 +3,17 @@
 import dataclasses
 from typing import Any
 
-import jax
-import numpy as np
-
 from jaxnet_mini.base import interrupts
 from jaxnet_mini.callbacks import CallbackList, Logs
 from jaxnet_mini.core.metrics.own import Folded
-from jaxnet_mini.core.networks import holding
-from jaxnet_mini.core.training.state import Data, length
+from jaxnet_mini.core.training.state import Data
 from jaxnet_mini.core.training.sums import Sums
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import Variables
-from jaxnet_mini.devices import processes, programs, transfers
+from jaxnet_mini.devices import processes, programs
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.errors import ArgumentError
+from jaxnet_mini.loops import padding
 from jaxnet_mini.loops.forward import Job, Source, run_through
 from jaxnet_mini.loops.logs import sums_to_logs
 
@@ -79,22 +76,15 @@ class _Evaluation:
 
     def take(self, stack: Data, first: int, last: int) -> Any:
         placed = self.placement.stack(stack)
-        own = self.trainer.own_method(training=False)
-        if own is not None or not holding.bears_padding(self.trainer.net):
-            batch = length(jax.tree.map(lambda array: array[0], placed.x))
-            whole, rest = divmod(int(transfers.to_host(stack.rows)), batch)
-            if rest and last > whole:
-                self._take(placed, first, whole)
-                with transfers.meant():
-                    placed = _end(placed, whole, rest)
-                first, last = 0, 1
-        return self._take(placed, first, last)
+        net = None if self.trainer.own_method(training=False) else self.trainer.net
+        for part in padding.parts(net, self.variables, (placed, first, last)):
+            self._take(*part)
+        return self.sums
 
-    def _take(self, placed: Data, first: int, last: int) -> Any:
+    def _take(self, placed: Data, first: int, last: int) -> None:
         self.sums = programs.evaluate(
             self.program, self.variables, placed, first, last, self.sums
         )
-        return self.sums
 
     def batch(self) -> Logs:
         return self.logs()
@@ -106,16 +96,6 @@ class _Evaluation:
         if processes.several():
             return sums_to_logs(self.trainer, _of_all_processes(self.sums))
         return self.logs()
-
-
-def _end(stack: Data, place: int, rows: int) -> Data:
-    """Return the first rows of a batch of a stack, as a stack of its own."""
-
-    def cut(array: Any) -> Any:
-        return array[place : place + 1, :rows]
-
-    x, y, weight = jax.tree.map(cut, (stack.x, stack.y, stack.weight))
-    return Data(x, y, weight, np.int32(rows))
 
 
 def _of_all_processes(sums: Sums) -> Sums:

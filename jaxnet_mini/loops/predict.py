@@ -12,6 +12,7 @@ from jaxnet_mini.core.training.state import Data, length
 from jaxnet_mini.core.types import RandomKey, Variables
 from jaxnet_mini.devices import programs, transfers
 from jaxnet_mini.devices.placement import Placement
+from jaxnet_mini.loops import padding
 from jaxnet_mini.loops.forward import Job, Source, run_through
 
 
@@ -76,23 +77,26 @@ class _Prediction:
         self.outputs: Any = None
 
     def compile(self, stack: Data, room: bool) -> Any:
+        stack = stack._replace(x=self.placement.stack(stack.x))
         arguments = self._arguments(stack, 0, 0)
         if room:
             programs.predict.compile_with_room(*arguments)
         return programs.predict(*arguments)
 
     def _arguments(self, stack: Data, first: int, last: int) -> tuple[Any, ...]:
-        inputs = self.placement.stack(stack.x)
         drawn: tuple[Any, ...] = ()
         if self.key is not None:
             drawn = ((jax.random.fold_in(self.key, len(self.pieces)), stack.rows),)
-        return self.net, self.variables, inputs, first, last, *drawn
+        return self.net, self.variables, stack.x, first, last, *drawn
 
     def take(self, stack: Data, first: int, last: int) -> Any:
-        outputs = programs.predict(*self._arguments(stack, first, last))
-        size = jax.tree.leaves(stack.x)[0].shape[1]
-        rows = min(int(stack.rows) - first * size, (last - first) * size)
-        self.pieces.append((outputs, slice(first, last), rows))
+        stack = stack._replace(x=self.placement.stack(stack.x))
+        batches = stack, first, last
+        for part, begin, end in padding.parts(self.net, self.variables, batches):
+            outputs = programs.predict(*self._arguments(part, begin, end))
+            size = jax.tree.leaves(part.x)[0].shape[1]
+            rows = min(int(part.rows) - begin * size, (end - begin) * size)
+            self.pieces.append((outputs, slice(begin, end), rows))
         return outputs
 
     def batch(self) -> Logs:

@@ -4,17 +4,19 @@ The host looks in between two runs of it, and where a run turned NaN or infinite
 finds the last state that was whole.
 """
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from jaxnet_mini.core.networks import holding, weights
-from jaxnet_mini.core.training.state import NO_ROW, TrainState
+from jaxnet_mini.core.networks import protocol, weights
+from jaxnet_mini.core.training.state import NO_ROW, Data, TrainState, batch_of
 from jaxnet_mini.core.training.sums import Progress, Sums
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.devices import programs, transfers
 from jaxnet_mini.errors import NonFiniteError
+from jaxnet_mini.loops import padding
 from jaxnet_mini.loops.feed import Piece
 
 QUIET_SECONDS = 1.0
@@ -70,9 +72,7 @@ def run_steps(
         finite.
     """
     epoch, done = where
-    own = program.own_method(training=True)
-    padded = own is None and holding.bears_padding(program.net)
-    for part in [piece] if padded else _without_padding(piece):
+    for part in _parts(program, learner.state, piece):
         before = learner.state
         after: Progress = programs.loop(program, before, *part, sums)
         failed, finite = jax.device_get((after.failed, after.finite))
@@ -97,25 +97,54 @@ def _error(culprit: str, epoch: int, batch: int) -> NonFiniteError:
     return error
 
 
-def _without_padding(piece: Piece) -> list[Piece]:
-    """Return a piece in several where batches are filled up, each of one size."""
+def _parts(program: Trainer, state: TrainState, piece: Piece) -> list[Piece]:
+    """Return a piece in several where batches are filled up, and that would count."""
+    own = program.own_method(training=True) is not None
+    if not own and protocol.acts_by_row(program.net):
+        return [piece]
+    size = piece.order.shape[-1]
     with transfers.meant():
-        order = transfers.to_host(piece.order[piece.first : piece.last])
-        sizes = np.sum(order != NO_ROW, axis=1)
-        if np.all(sizes == order.shape[1]):
+        runs = of_one_size(piece.order, piece.first, piece.last)
+        if all(rows == size for *_, rows in runs):
             return [piece]
-        ends = [*np.flatnonzero(np.diff(sizes)) + 1, len(sizes)]
-        parts, begin = [], 0
-        for end in map(int, ends):
-            rows = int(sizes[begin])
-            first, last = piece.first + begin, piece.first + end
-            part = piece._replace(first=first, last=last)
-            if rows < order.shape[1]:
-                shorter = piece.order[first:last, :rows]
-                part = Piece(piece.examples, shorter, 0, last - first)
-            parts.append(part)
-            begin = end
-    return parts
+        if not own and not padding_counts(program.net, state, piece.examples, size):
+            return [piece]
+        return [_run(piece, *run) for run in runs]
+
+
+def padding_counts(net: Any, state: TrainState, data: Data, batch_size: int) -> bool:
+    """Tell whether it would count in training what fills up a batch of such data."""
+    rows = jnp.zeros(batch_size, jnp.int32)
+    x = jax.eval_shape(lambda: batch_of(data, rows).x)
+    return padding.counts(net, state.variables, x, training=True)
+
+
+def _run(piece: Piece, first: int, last: int, rows: int) -> Piece:
+    """Return steps of a piece whose batches have so many rows, and no padding."""
+    if rows == piece.order.shape[-1]:
+        return piece._replace(first=first, last=last)
+    return Piece(piece.examples, piece.order[first:last, :rows], 0, last - first)
+
+
+def of_one_size(order: Any, first: int, last: int) -> list[tuple[int, int, int]]:
+    """Return steps that follow each other and whose batches are of one size.
+
+    Args:
+        order: ``(steps, batch)``, see `jaxnet_mini.data.epoch_order`.
+        first: the first step to look at.
+        last: the step before which to stop.
+
+    Returns:
+        For each run of them its first step, the step before which it ends, and the
+        rows of a batch, without those that fill it up.
+    """
+    sizes = np.sum(transfers.to_host(order[first:last]) != NO_ROW, axis=1)
+    ends = [*np.flatnonzero(np.diff(sizes)) + 1, *[len(sizes)] * (first < last)]
+    begins = [0, *ends[:-1]]
+    return [
+        (first + int(begin), first + int(end), int(sizes[begin]))
+        for begin, end in zip(begins, ends, strict=False)
+    ]
 
 
 def _last_finite(

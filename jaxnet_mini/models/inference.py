@@ -11,6 +11,7 @@ from jaxnet_mini.callbacks import CallbackList, as_callbacks
 from jaxnet_mini.callbacks.base import Callback, watches_batches
 from jaxnet_mini.callbacks.progress_bar import check_verbose
 from jaxnet_mini.core.networks import protocol
+from jaxnet_mini.core.training.state import length
 from jaxnet_mini.core.types import Logs, RandomKey
 from jaxnet_mini.data import arrays, checks, epoch_order, fit_arguments, iterables
 from jaxnet_mini.data import stacks as stacking
@@ -20,8 +21,8 @@ from jaxnet_mini.data.iterables import ONE_PASS
 from jaxnet_mini.data.stacks import BatchStacks, rows_at_once, single_batch
 from jaxnet_mini.devices import forks, placement, transfers
 from jaxnet_mini.loops import evaluate as evaluation
+from jaxnet_mini.loops import padding, prepare, rehearsal
 from jaxnet_mini.loops import predict as prediction
-from jaxnet_mini.loops import prepare, rehearsal
 from jaxnet_mini.loops.forward import Source
 from jaxnet_mini.models.blueprint import Blueprint
 from jaxnet_mini.models.held import Held, of
@@ -133,9 +134,12 @@ def predict(model: Any, x: Any, asked: Asked) -> Any:
         size = rows_at_once(batch_size, by_row, watched, place.shards)
         if count <= size and not hooks and not verbose:
             variables = place.params(held.untrained().variables)
-            batch = single_batch(rows, size)
+            net, batch = blueprint.traced, single_batch(rows, size)
+            filled = not by_row and length(batch) > count
+            if filled and padding.counts(net, variables, batch):
+                batch = single_batch(rows, count)
             return as_listed(
-                prediction.predict_batch(blueprint.traced, variables, batch, count, key)
+                prediction.predict_batch(net, variables, batch, count, key)
             )
         stacks, steps = (
             stacking.cut(rows, None, None, size),

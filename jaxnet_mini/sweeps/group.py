@@ -8,7 +8,7 @@ go on. With a mesh each device trains its own members, without a word to the oth
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -18,17 +18,18 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxnet_mini.base import interrupts
 from jaxnet_mini.callbacks import CallbackList, History, Logs
+from jaxnet_mini.core.networks import protocol
 from jaxnet_mini.core.training.finish import finished
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.sums import Progress, Sums
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.core.types import is_key
 from jaxnet_mini.data.plan import Plan
-from jaxnet_mini.devices import memory, programs
+from jaxnet_mini.devices import memory, programs, transfers
 from jaxnet_mini.devices.placement import DATA, Placement
 from jaxnet_mini.devices.programs import Program
 from jaxnet_mini.errors import NonFiniteError
-from jaxnet_mini.loops import steps
+from jaxnet_mini.loops import padding, steps
 from jaxnet_mini.loops.feed import Piece
 from jaxnet_mini.loops.logs import sums_to_logs, with_held_out
 from jaxnet_mini.loops.prepare import Prepared
@@ -185,8 +186,7 @@ class Group:
         plan, members = self.members[0].plan, self.members
         sums, done, seconds = self.none, 0, 0.0
         going, failed = set(running), set[int]()
-        for number, step, last in plan.pieces(epoch):
-            orders = self._orders(number)
+        for orders, step, last in self._parts(plan.pieces(epoch)):
             while step < last and going:
                 interrupts.let_in()
                 length = pace.steps(last - step)
@@ -220,6 +220,26 @@ class Group:
             members[index].history.time(seconds, 0.0, plan.rows_per_epoch)
         return logs
 
+    def _parts(
+        self, pieces: Iterable[tuple[int, int, int]]
+    ) -> Generator[tuple[Any, int, int], None, None]:
+        """Yield orders of all members, the first step and the one before which to stop.
+
+        Where padding would count, a batch that is shorter comes by itself.
+        """
+        net, state = self.members[0].trainer.net, self.members[0].model.state
+        for number, first, last in pieces:
+            orders = self._orders(number)
+            size, parts = orders.shape[-1], [(orders, first, last)]
+            if not protocol.acts_by_row(net):
+                with transfers.meant():
+                    # Members draw their rows for themselves, and equally many.
+                    runs = steps.of_one_size(orders[0], first, last)
+                    filled = any(rows < size for *_, rows in runs)
+                    if filled and steps.padding_counts(net, state, self.data, size):
+                        parts = [_of_size(orders, *run) for run in runs]
+            yield from parts
+
     def _again(
         self,
         index: int,
@@ -250,8 +270,13 @@ class Group:
         sums = self.none
         for stack, _, last in stacks.runs(stepwise=False):
             interrupts.let_in()
-            variables, ends = self.states.variables, np.int32(last)
-            sums = self._evaluations(self.program, variables, stack, 0, ends, sums)
+            variables = self.states.variables
+            net = self.members[0].trainer.net
+            own = self.members[0].model.state.variables
+            for part, first, end in padding.parts(net, own, (stack, 0, last)):
+                sums = self._evaluations(
+                    self.program, variables, part, first, np.int32(end), sums
+                )
         return self._logs(running, sums)
 
     def _logs(self, running: Sequence[int], sums: Sums) -> dict[int, Logs]:
@@ -315,6 +340,13 @@ def _stacked(leaves: Sequence[Any]) -> Any:
     stack = np.stack([np.asarray(leaf) for leaf in leaves])
     # A number of a layer comes as a float of Python.
     return stack.astype(jax.dtypes.canonicalize_dtype(stack.dtype))
+
+
+def _of_size(orders: Any, first: int, last: int, rows: int) -> tuple[Any, int, int]:
+    """Return steps of all members whose batches have so many rows, without padding."""
+    if rows == orders.shape[-1]:
+        return orders, first, last
+    return orders[:, first:last, :rows], 0, last - first
 
 
 def _one(stack: Any, index: int) -> Any:

@@ -153,8 +153,8 @@ def test_hooks_are_called_and_may_stop():
     assert len(outputs) == sum(SIZES[:4])
 
 
-def remembering_of(keras, kind):
-    """A model of a layer that remembers and asks for no mask, for either library."""
+def knowing_of(keras, kind):
+    """A model of which a layer knows of all rows of a batch, for either library."""
     ops, layers = keras.ops, keras.layers
 
     class Centred(layers.Layer):
@@ -178,17 +178,43 @@ def remembering_of(keras, kind):
         def call(self, x, training=None):
             return self.inner(x, training=training)
 
+    class Spread(layers.Layer):
+        def call(self, x):
+            self.add_loss(0.2 * ops.std(x))
+            return x
+
+    class Compared(layers.Layer):
+        def call(self, x):
+            return x - ops.mean(x, axis=0, keepdims=True)
+
+    def share(x):
+        return x / ops.max(x, axis=0, keepdims=True)
+
+    shape = {} if keras is jn else {"output_shape": (3,)}
+    firsts = {
+        "within": Around,
+        "spread": Spread,
+        "compared": Compared,
+        "function": lambda: layers.Lambda(share, **shape),
+        "activation": lambda: layers.Activation(share),
+    }
     end = layers.Dense(1)
-    first = Around() if kind == "within" else Centred()
+    first = firsts.get(kind, Centred)()
     model = keras.Sequential([layers.Input((3,)), first, end])
     end.set_weights([np.array([[0.5], [-0.3], [0.2]]), np.array([0.1])])
     model.compile(keras.optimizers.SGD(0.05), "mse", metrics=["mae"])
     return model
 
 
-@pytest.mark.parametrize("kind", ["assigns", "adds", "within"])
-def test_batches_of_any_size_leave_in_layers_what_they_leave_in_keras(kind):
-    """None is filled up with rows that would count in what is remembered or added."""
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("assigns", "adds", "within"),
+        *("spread", "compared", "function", "activation"),
+    ],
+)
+def test_batches_of_any_size_are_to_layers_what_they_are_in_keras(kind):
+    """None is filled up with rows that would count in what comes of the others."""
     rng = np.random.default_rng(3)
     x = rng.normal(2.0, 1.0, (20, 3)).astype(np.float32)
     y = x.sum(-1, keepdims=True)
@@ -198,7 +224,7 @@ def test_batches_of_any_size_leave_in_layers_what_they_leave_in_keras(kind):
         def batches():
             yield from ((x[:rows], y[:rows]) for rows in (5, 8, 3, 3, 8, 2))
 
-        model = remembering_of(keras, kind)
+        model = knowing_of(keras, kind)
         fits = [
             model.fit(x, y, validation_data=(x[:11], y[:11]), **arguments),
             model.fit(batches(), verbose=0),
@@ -208,6 +234,12 @@ def test_batches_of_any_size_leave_in_layers_what_they_leave_in_keras(kind):
             model.evaluate(x, y, batch_size=8, verbose=0),
             model.evaluate(batches(), verbose=0),
             sorted(float(np.sum(own)) for own in model.get_weights()),
+            model.predict(x[:5], verbose=0),
+            model.predict(x[:19], batch_size=8, verbose=0),
+            model.predict(((own,) for own, _ in batches()), verbose=0),
+            list(model.train_on_batch(x[:5], y[:5])),
+            list(model.test_on_batch(x[:5], y[:5])),
+            model.predict_on_batch(x[:5]),
         )
 
     with keras_on_jax() as keras:

@@ -2,6 +2,7 @@
 
 import json
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from interpreter import run
@@ -57,6 +58,28 @@ def test_members_are_fits_to_the_bit():
     for member in result:
         rate, decay, seed = (member.settings[name] for name in space)
         own = solo(seed=seed, optimizer=jn.optimizers.AdamW(rate, weight_decay=decay))
+        assert_trees_identical(member.model.state, own.state)
+        assert member.history.history == own.history.history
+
+
+def test_members_whose_layers_know_of_all_rows_are_fits_to_the_bit():
+    """A shorter batch is filled up with no row that would count in what they make."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(2.0, 1.0, (21, 3)).astype(np.float32)
+    y = x.sum(-1, keepdims=True)
+    held_out = x[:11] + 1.0, y[:11]
+
+    def compared(rate=0.05, seed=0):
+        function = jn.layers.Lambda(lambda x: x - jnp.mean(x, 0, keepdims=True))
+        one = jn.Sequential([function, jn.Dense(1)], seed=seed)
+        one.compile(momentum(rate), "mse")
+        return one
+
+    how = {"batch_size": 8, "epochs": 2, "verbose": 0, "validation_data": held_out}
+    space = {"learning_rate": [0.05, 0.01], "seed": [0, 1]}
+    for member in jn.sweep(compared(), space, x, y, **how):
+        own = compared(*member.settings.values())
+        own.fit(x, y, **how)
         assert_trees_identical(member.model.state, own.state)
         assert member.history.history == own.history.history
 

@@ -43,15 +43,6 @@ def within(layer: Any) -> Iterator[Any]:
         yield from within(inner)
 
 
-def bears_padding(net: Any) -> bool:
-    """Tell whether rows that fill up a batch leave no trace in any layer of a net.
-
-    Args:
-        net: whose weights are known.
-    """
-    return all(getattr(layer, "_bears_padding", True) for layer in within(net))
-
-
 def check(layer: Any) -> None:
     """Check that nothing of what a layer holds is left out of the training.
 

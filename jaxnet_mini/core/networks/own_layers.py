@@ -175,10 +175,9 @@ class Layer(Running, Alone, Configured, abc.ABC):
         Args:
             loss: a number or an array, or several in a list; all of it is summed up.
                 Where the last batch is filled up, it is what it were without padding,
-                if it is a sum or a mean over the rows. What is neither should look at
-                ``mask``. A layer that remembers something, and whose ``call`` has no
-                ``mask``, is given a last, shorter batch of ``fit`` and ``evaluate`` as
-                it is.
+                if it is a sum or a mean over the rows. Where it is neither, or the
+                layer remembers something, and ``call`` does not look at ``mask``, a
+                last, shorter batch comes as it is.
 
         Raises:
             LayerError: it is called elsewhere.
@@ -249,25 +248,6 @@ class Layer(Running, Alone, Configured, abc.ABC):
             for part in parts
             for inner in holding.within(part)
         )
-
-    @property
-    def _bears_padding(self) -> bool:
-        """Whether rows of padding leave no trace in what comes of ``call``.
-
-        What is added to the loss is known without them where nothing is remembered,
-        see `jaxnet_mini.core.networks.added`.
-        """
-        parts = calls.parts_of(self._attributes)
-        if not all(map(holding.bears_padding, parts)):
-            return False
-        said = calls.NOT_APPLIED & inspection.names_in(type(self._written))
-        if "mask" in self._options or not said:
-            return True
-        if said != {"add_loss"}:
-            return False
-        own: Any = vars(self).get("_looked")
-        kept = own is not None and any(not s.trainable for s in own.specs.values())
-        return not (kept or any(map(protocol.has_state, parts)))
 
     @property
     def always_training(self) -> bool:
