@@ -125,6 +125,16 @@ class Retraced(Value):
         """See `jaxnet_mini.core.networks.protocol.has_state`."""
         return protocol.has_state(self.net)
 
+    @property
+    def always_training(self) -> bool:
+        """See `jaxnet_mini.core.networks.protocol.always_training`."""
+        return protocol.always_training(self.net)
+
+    @property
+    def acts_by_row(self) -> bool:
+        """See `jaxnet_mini.core.networks.protocol.acts_by_row`."""
+        return protocol.acts_by_row(self.net)
+
 
 def retraced(net: Layer) -> Layer:
     """Return a layer that is traced anew; itself where all of it is known."""
