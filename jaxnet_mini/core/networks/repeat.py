@@ -159,6 +159,8 @@ def repeat(layer: Layer, n: int, name: str | None = None) -> Repeat:
     Repetition ``i``, from 0, is initialised with the key ``fold_in(key, i)``, and so
     are the layers of a `serial`; with the same key both start from the same numbers.
     Dropout likewise draws anew in each repetition. Regularizers are summed over all.
+    What an optimizer does to a weight as a whole, as by ``clipnorm``, in `Lamb` or in
+    `Adafactor`, it does to the kernels of all repetitions together, as to one weight.
 
     Inputs of another dtype than that of the outputs, such as images in ``uint8``, are
     cast to it first.
