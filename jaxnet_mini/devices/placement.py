@@ -265,7 +265,8 @@ def of(mesh: Any, rule: Any = None, lying: Any = None) -> Placement:
         lying: arrays that have a place already, or None.
 
     Raises:
-        ArgumentError: neither of these, or the rule names an axis that is not there.
+        ArgumentError: neither of these, the rule names an axis that is not there, or
+            nothing is split over one that is.
     """
     if mesh is None:
         found = _mesh_under(lying) or default()
@@ -295,9 +296,29 @@ def of(mesh: Any, rule: Any = None, lying: Any = None) -> Placement:
                     f"has {there}: give a mesh with this axis, for example "
                     f"jax.make_mesh((1, {jax.device_count()}), ('data', {axis!r}))."
                 )
+    if mesh is not None:
+        _check_shared_out(found, rule, lying)
     if found is None or (found.size == 1 and mesh is None):
         return Placement()
     return Placement(found, rule)
+
+
+def _check_shared_out(mesh: Any, rule: Mapping[str, PartitionSpec], lying: Any) -> None:
+    """Raise an ArgumentError where devices of a mesh would all do the same."""
+    specs = [*rule.values()]
+    for leaf in jax.tree.leaves(lying):
+        sharding = getattr(leaf, "sharding", None)
+        if isinstance(sharding, NamedSharding) and sharding.mesh == mesh:
+            specs.append(sharding.spec)
+    used = {DATA, *(axis for spec in specs for entry in spec for axis in _names(entry))}
+    for axis, size in mesh.shape.items():
+        if size > 1 and axis not in used:
+            raise ArgumentError(
+                f"mesh has the axis {axis!r} of {size} devices, over which nothing is "
+                "split, and each of them would compute the same as the others: call it "
+                f"{DATA!r}, which shares out batches, leave it out, or split some "
+                f'weights, fit(sharding={{"kernel": PartitionSpec(None, {axis!r})}}).'
+            )
 
 
 def for_steps(place: Placement, step: StepProducts, steps: float) -> Placement:

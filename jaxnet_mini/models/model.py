@@ -721,7 +721,8 @@ class Model:
                 shares out the examples of each batch. By default where the weights
                 lie already over several, and else all GPUs or TPUs for steps of 10⁹
                 operations or more, one device for others. How many there are changes
-                rounding and nothing else.
+                rounding and nothing else. An axis of several devices over which nothing
+                is split is refused.
             sharding: which weights are split over which axis of the mesh, by the end
                 of their paths, such as ``{"kernel": PartitionSpec(None, "model")}``
                 for kernels split by columns. The others, and those that the devices do

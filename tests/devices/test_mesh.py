@@ -189,6 +189,19 @@ found["outputs"] = float(np.abs(np.subtract(*outputs)).max())
 explicit = classifier()
 explicit.fit(X, Y, verbose=0, mesh=jax.make_mesh((8,), ("data",)))
 found["make_mesh"] = place(explicit.params["dense"]["kernel"])
+again, found["idle"] = mesh(8, model=4), []
+others = Mesh(np.array(jax.devices()), ("batch",))
+wide.fit(X, Y, verbose=0, mesh=again)  # whose weights lie over both axes
+for act in [
+    lambda: classifier().fit(X, Y, verbose=0, mesh=others),
+    lambda: jn.sweep(classifier(), {"seed": [1]}, X, Y, mesh=others),
+    lambda: classifier().fit(X, Y, verbose=0, mesh=again),
+]:
+    try:
+        act()
+        found["idle"].append("nothing is said")
+    except jn.errors.ArgumentError as error:
+        found["idle"].append(str(error))
 import tempfile
 with tempfile.TemporaryDirectory() as folder:
     wide.save(f"{folder}/wide.safetensors")
@@ -210,6 +223,11 @@ def test_where_arrays_lie(told):
     assert places["wide"]["dense/bias"] == [8, "model"]
     # Three columns are not divided by four devices.
     assert places["wide"]["dense_1/kernel"] == [8]
+    # Devices that would all compute the same are told of.
+    for axis, size, told_of in zip(
+        ("batch", "batch", "model"), (8, 8, 4), places["idle"], strict=True
+    ):
+        assert f"mesh has the axis '{axis}' of {size} devices, over which" in told_of
     # A split model learns and predicts what a whole one does.
     assert places["close"] < 1e-5
     assert places["outputs"] < 1e-5
