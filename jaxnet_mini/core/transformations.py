@@ -105,6 +105,20 @@ def init(transformation: Any, params: Params) -> Any:
         return transformation.init(params)
 
 
+def started(trainer: Any, params: Params) -> Any:
+    """Return the state before a first step of what trains parameters.
+
+    Args:
+        trainer: whose optimizer it is.
+        params: what is trained of a network.
+
+    Raises:
+        ArgumentError: it cannot take that step.
+    """
+    check(trainer.optimizer, trainer.transformation, params)
+    return init(trainer.optimizer, params)
+
+
 def check(optimizer: Any, transformation: Any, params: Params) -> None:
     """Check that a transformation can take steps with parameters of these shapes.
 

@@ -223,6 +223,25 @@ def test_trap_weights_in_a_column_weigh_each_its_own_row(trainer, given):
     assert_trees_identical(after.params, trainer.step(state, (x, y, weight))[0].params)
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    ("batch", "text"),
+    [
+        ((X[:2].tolist(), Y[:2]), "x of a batch must be an array with a row for each"),
+        ((X[:2], Y[:2].tolist()), "y of a batch must be an array with a row for each"),
+        (X[:3], "a batch is a tuple (x, y) or (x, y, weight)"),
+        ({"x": X[:2], "y": Y[:2]}, "a batch is a tuple (x, y) or (x, y, weight)"),
+        ((X[:2],), "a batch is a tuple (x, y) or (x, y, weight)"),
+    ],
+)
+def test_what_is_no_batch_is_refused(batch, text, compiled):
+    trainer = Trainer(NET, LOSS, "sgd")
+    state = trainer.init(KEY, (FEATURES,))
+    step = jax.jit(trainer.step) if compiled else trainer.step
+    with raises_text(ArgumentError, text):
+        step(state, batch)
+
+
 def test_one_weight_goes_for_all_rows():
     trainer, batch = WEIGHTED, (X[:BATCH], Y[:BATCH])
     state = trainer.init(KEY, (FEATURES,))

@@ -268,6 +268,18 @@ def test_what_cannot_train_is_refused_by_compile():
     model.fit(X, Y, verbose=0)
 
 
+def test_what_cannot_train_is_refused_by_a_trainer():
+    """Before its first step, as by compile; the state of others is optax's own."""
+    key = jax.random.key(0)
+    sync = optax.lookahead(optax.sgd(0.1), sync_period=5, slow_step_size=0.5)
+    trainer = jn.Trainer(Dense(1), "mse", sync)
+    with raises_text(ArgumentError, "cannot train the model ('dict' object has no"):
+        trainer.init(key, (2,))
+    state = jn.Trainer(Dense(1), "mse", optax.adam(0.1)).init(key, (2,))
+    own = optax.adam(0.1).init(state.params)
+    assert jax.tree.structure(state.optimizer_state) == jax.tree.structure(own)
+
+
 def test_nadam_trains_under_strict_promotion():
     """As these tests run, and to the same bits without."""
     assert jax.config.jax_numpy_dtype_promotion == "strict"

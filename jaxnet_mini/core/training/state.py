@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxnet_mini.core.types import Bool, Int, Params, RandomKey, Shape, State, Variables
+from jaxnet_mini.errors import ArgumentError, short
 
 
 class TrainState(NamedTuple):
@@ -46,6 +47,29 @@ class Batch(NamedTuple):
     y: Any
     weight: Any = None
     mask: Array | None = None
+
+    @classmethod
+    def of(cls, batch: Any) -> "Batch":
+        """Return a batch that is given as one or as a tuple.
+
+        Raises:
+            ArgumentError: it is neither, or holds something else than arrays.
+        """
+        if not isinstance(batch, tuple | list) or not 2 <= len(batch) <= 4:
+            raise ArgumentError(
+                "a batch is a tuple (x, y) or (x, y, weight), with None for y where "
+                f"nothing is compared, not {short(batch)}."
+            )
+        made = cls(*batch)
+        for name, arrays in (("x", made.x), ("y", made.y)):
+            for leaf in jax.tree.leaves(arrays):
+                if not getattr(leaf, "ndim", 0):
+                    raise ArgumentError(
+                        f"{name} of a batch must be an array with a row for each "
+                        "example, or a tuple or dictionary of such arrays, and holds "
+                        f"{short(leaf)}: give jnp.asarray({name})."
+                    )
+        return made
 
 
 MOST_TOGETHER = 2**20

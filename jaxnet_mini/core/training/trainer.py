@@ -177,7 +177,7 @@ class Trainer(Value):
     def init(self, key: RandomKey, input_shape: Any) -> TrainState:
         """Return a fresh state: parameters, optimizer state, key, step 0."""
         params, remembered = protocol.init(self.net, key, input_shape)
-        state = transformations.init(self.optimizer, self.trained(params))
+        state = transformations.started(self, self.trained(params))
         key = jax.random.clone(key)  # who donates the state keeps the one given
         return TrainState(params, state, key, jnp.zeros((), jnp.int32), remembered)
 
@@ -193,7 +193,7 @@ class Trainer(Value):
         self, state: TrainState, batch: Batch | tuple[Any, ...]
     ) -> tuple[TrainState, dict[str, Array]]:
         """Take one step; return the new state, and loss and metrics of the batch."""
-        state, totals = self._step(state, Batch(*batch), None)
+        state, totals = self._step(state, Batch.of(batch), None)
         return state, self.logs(totals)
 
     def loop(
