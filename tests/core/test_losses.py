@@ -550,13 +550,44 @@ def test_shapes_in_messages_word_by_word():
     )
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 @pytest.mark.parametrize("loss", ALL, ids=named)
-def test_values_have_the_dtype_of_the_outputs(loss):
-    """Whatever that of the targets is, and of the weights."""
-    y_pred = jnp.asarray(outputs_for(loss, LOGITS), jnp.float16)
-    y_true = jnp.asarray(targets_for(loss, LOGITS))
-    assert loss.per_example(y_true, y_pred).dtype == jnp.float16
-    assert loss(y_true, y_pred, np.ones(ROWS)).dtype == jnp.float16
+def test_outputs_of_16_bits_are_taken_as_float32(loss, dtype):
+    """Whatever the dtype of the targets is, and of the weights."""
+    y_pred = jnp.asarray(outputs_for(loss, LOGITS)).astype(dtype)
+    y_true, same = jnp.asarray(targets_for(loss, LOGITS)), y_pred.astype(jnp.float32)
+    for given in ((y_true, y_pred), (y_true, y_pred, np.ones(ROWS))):
+        value = loss(*given)
+        assert value.dtype == jnp.float32
+        assert value == loss(y_true, same, *given[2:])
+    np.testing.assert_array_equal(
+        loss.function(y_true, y_pred, *own(loss).values()),
+        loss.per_example(y_true, same),
+    )
+
+
+def test_trap_no_number_of_16_bits_is_just_below_1():
+    """Clipped to such a one, the logarithm would be that of 0."""
+    p = np.array([1.0, 0.0, 0.25, 1.0])
+    y = np.array([1.0, 0.0, 1.0, 0.0])
+    clipped = np.clip(p, np.float32(1e-7), np.float32(1.0) - np.float32(1e-7))
+    expected = -np.log(np.where(y == 1.0, clipped, 1.0 - clipped.astype(np.float64)))
+    for dtype in (jnp.float16, jnp.bfloat16):
+        y_pred = jnp.asarray(p, dtype)[:, None]
+        assert_close(losses.binary_crossentropy(y[:, None], y_pred), expected, 2e-6)
+        assert_close(BinaryCrossentropy()(y, y_pred), expected.mean(), 2e-6)
+
+
+def test_a_loss_of_ones_own_is_given_float32_in_place_of_16_bits():
+    given = []
+
+    def gap(y_true, y_pred):
+        given.append(y_pred.dtype)
+        return abs(y_true - y_pred)[:, 0]
+
+    outputs = jnp.ones((2, 1), jnp.bfloat16)
+    assert FunctionLoss(gap)(jnp.array([[1.0], [1001.0]]), outputs) == 500.0
+    assert given == [jnp.float32]
 
 
 def test_integer_classes_of_several_axes_may_have_an_axis_of_one():

@@ -496,6 +496,22 @@ def test_trap_outputs_keep_their_digits_beside_short_targets():
     assert float(metrics.CategoricalAccuracy()(y_true, y_pred)) == 1.0
 
 
+@pytest.mark.parametrize("dtype", [np.float16, jnp.bfloat16], ids=str)
+def test_metrics_of_outputs_of_16_bits_are_in_float32(dtype):
+    """So are targets and thresholds, which 16 bits would round."""
+    y_true = 1000.0 + np.arange(12.0)[:, None]
+    y_pred = jnp.asarray(np.full_like(y_true, 1004.0), dtype)
+    error = y_true - np.asarray(y_pred, np.float64)
+    assert_close(metrics.MeanSquaredError()(y_true, y_pred), np.mean(error**2))
+    share = np.mean(error**2) / np.var(y_true)
+    assert_close(R2Score()(y_true, y_pred), 1.0 - share, 1e-4)
+    nearest = jnp.asarray([0.3, 0.3], dtype)  # to a threshold, and on one side of it
+    above = (np.asarray(nearest, np.float64) > np.float32(0.3)).sum()
+    found = metrics.TruePositives(0.3)(np.ones(2), nearest)
+    assert float(found) == above
+    assert np.isfinite(metrics.BinaryCrossentropy()([0.0], jnp.ones(1, dtype)))
+
+
 @pytest.mark.parametrize("name", ["accuracy", "crossentropy"])
 def test_the_bare_word_of_several_axes(name):
     """The last axis tells which one is meant, whatever the others are."""

@@ -16,6 +16,7 @@ from jaxnet_mini.base.arguments import can_call, is_function, parameters
 from jaxnet_mini.core import activations, inspection
 from jaxnet_mini.core.fields import Word, one_of
 from jaxnet_mini.core.inspection import Configured
+from jaxnet_mini.core.precision import widened
 from jaxnet_mini.core.types import as_array, as_wide, broadcast
 from jaxnet_mini.core.values import Value
 from jaxnet_mini.errors import ArgumentError, ShapeError, short
@@ -104,11 +105,12 @@ class Loss(Configured, Value, abc.ABC):
 
         Args:
             y_true: targets.
-            y_pred: outputs.
+            y_pred: outputs; those of 16 bits are taken as float32.
             sample_weight: a number, or an array of weights that multiply the values:
                 one per example or one per value.
         """
-        given = as_wide(as_array("y_true", y_true)), as_array("y_pred", y_pred)
+        outputs = widened(as_array("y_pred", y_pred))
+        given = as_wide(as_array("y_true", y_true)), outputs
         values = jnp.asarray(self.per_example(*given))
         weight = None
         if sample_weight is not None:

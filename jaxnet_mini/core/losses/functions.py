@@ -6,6 +6,7 @@ what NumPy makes arrays of, and works on the last axis: ``(batch, ..., units)`` 
 against ``(batch, 1)``, it is added; nothing else is ever broadcast.
 
 Probabilities are clipped to [1e-7, 1 - 1e-7], Keras's constant, before a logarithm.
+All is computed in float32 at least, in which these are numbers other than 0 and 1.
 """
 
 import math
@@ -18,6 +19,7 @@ from jax import Array
 
 from jaxnet_mini.base.absent import calls
 from jaxnet_mini.core.explained import explained
+from jaxnet_mini.core.precision import widened
 from jaxnet_mini.core.types import as_array, as_float
 from jaxnet_mini.errors import ShapeError
 
@@ -25,12 +27,12 @@ EPSILON = 1e-7
 
 
 def as_outputs(y_pred: Any) -> Array:
-    """Return outputs as an array of one axis at least.
+    """Return outputs as an array of one axis at least, floats in float32 at least.
 
     Raises:
         ShapeError: it is one number.
     """
-    outputs = as_array("y_pred", y_pred)
+    outputs: Array = widened(as_array("y_pred", y_pred))
     if not outputs.ndim:
         raise ShapeError("y_pred is one number, and must have an axis for the batch.")
     return outputs
