@@ -35,6 +35,15 @@ CASES = {
     "functions in both": lambda m: ([gap], [gap]),
     "twice in both": lambda m: ([gap, gap], [gap, gap]),
     "classes in both": lambda m: ([m.AUC()], [m.AUC(), m.AUC()]),
+    "classes whose names Keras fixes": lambda m: (
+        [m.BinaryAccuracy(), m.MeanSquaredError()],
+        [m.MeanSquaredError(), m.BinaryAccuracy(threshold=0.4), m.R2Score()],
+    ),
+    "a word and such a class": lambda m: (
+        ["mean_squared_error"],
+        [m.MeanSquaredError],
+    ),
+    "counts in both": lambda m: ([m.Precision()], [m.Precision(), m.Recall()]),
     "one object in both": lambda m: ([same := m.AUC()], [same]),
 }
 

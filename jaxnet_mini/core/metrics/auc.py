@@ -63,6 +63,8 @@ class AUC(Metric):
     0.75
     """
 
+    is_numbered = True
+
     num_thresholds: Annotated[int, ABOVE_1] = 200
     curve: Annotated[str, CURVE] = "ROC"
     summation_method: Annotated[str, METHOD] = "interpolation"

@@ -78,6 +78,8 @@ class Metric(ByHand, Configured, Value, abc.ABC):
     name: str
     short: ClassVar[str] = ""
     """Another name that Keras has for it, if any."""
+    is_numbered: ClassVar[bool] = False
+    """Whether Keras tells weighted ones apart from others by a number."""
 
     def __post_init__(self) -> None:
         """Check the fields; None and "" stand for the default name.

@@ -167,6 +167,8 @@ class MeanMetricWrapper(FunctionMean):
     0.5
     """
 
+    is_numbered = True
+
     fn: Annotated[MetricFunction, Checked(check_function)]
     name: str = ""
 

@@ -18,8 +18,8 @@ def named(
     """Return the metrics and the weighted ones, by different names.
 
     As in Keras, default names are numbered, ``auc``, ``auc_1``; but a weighted metric
-    that is given by a name, as a function, or as the very object that stands among the
-    others is called ``weighted_...`` instead.
+    is called ``weighted_...`` where another has its name, unless Keras numbers its
+    class.
 
     Args:
         plain: the metrics.
@@ -50,7 +50,8 @@ def named(
     def prefix(entry: Any, metric: Metric) -> str:
         made = isinstance(entry, Metric | type) and not _is_chosen(entry, metric)
         same = isinstance(entry, Metric) and any(entry is other for other, _ in plain)
-        return "weighted_" if metric.name in taken and (same or not made) else ""
+        apart = made and metric.is_numbered and not same
+        return "weighted_" if metric.name in taken and not apart else ""
 
     first = tuple(renamed(metric) for _, metric in plain)
     second = tuple(renamed(metric, prefix(entry, metric)) for entry, metric in weighted)

@@ -148,6 +148,7 @@ def in_order(values: Any, thresholds: Thresholds) -> Any:
 class AtThresholds(Metric):
     """The base of metrics of all outputs, or of output ``class_id``, as one."""
 
+    is_numbered = True
     class_id: int | None = None
     counted: ClassVar[str]
     """Which of `shares` it is."""
