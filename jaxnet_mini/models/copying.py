@@ -34,6 +34,13 @@ ALONE = "written", "called"
 _TOGETHER, _BEGINNING = Together(), threading.RLock()
 
 
+def none() -> None:
+    """Return what a field is at first that a class must not have as well.
+
+    It would be found there by who asks a copy that waits.
+    """
+
+
 class Copied:
     """The base of what models hold, whose attributes a copy may be waiting for.
 

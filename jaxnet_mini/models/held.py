@@ -27,7 +27,7 @@ from jaxnet_mini.errors import LayerError, StateError, short
 from jaxnet_mini.models import adapting, begun, places, standing
 from jaxnet_mini.models.begun import Begun
 from jaxnet_mini.models.blueprint import Blueprint
-from jaxnet_mini.models.copying import Copied
+from jaxnet_mini.models.copying import Copied, none
 from jaxnet_mini.models.places import Path, Place
 from jaxnet_mini.models.weights import placed
 
@@ -50,14 +50,14 @@ class Held(Copied):
     """
 
     blueprint: Blueprint
-    trainer: Trainer | None = None
+    trainer: Trainer | None = dataclasses.field(default_factory=none)
     turn: Turn = dataclasses.field(default_factory=Turn)
-    looked_at: Trainer | None = None
-    draws: int = 0
-    written: Written | None = None
-    called: tuple[Blueprint, Layer] | None = None
-    make: Callable[..., Trainer | None] | None = None
-    begun: Begun | None = None
+    looked_at: Trainer | None = dataclasses.field(default_factory=none)
+    draws: int = dataclasses.field(default_factory=int)
+    written: Written | None = dataclasses.field(default_factory=none)
+    called: tuple[Blueprint, Layer] | None = dataclasses.field(default_factory=none)
+    make: Callable[..., Trainer | None] | None = dataclasses.field(default_factory=none)
+    begun: Begun | None = dataclasses.field(default_factory=none)
 
     def __post_init__(self) -> None:
         self._state: TrainState | None = None

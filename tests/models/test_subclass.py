@@ -1,6 +1,7 @@
 """Models whose class keeps layers as attributes and has ``call``."""
 
 import copy
+import pickle
 
 import jax.numpy as jnp
 import numpy as np
@@ -207,6 +208,28 @@ def test_it_is_saved_copied_and_swept_by_what_it_is_made_of(tmp_path):
     swept = jn.sweep(made(), {"seed": [0, 4]}, X, X, **FIT)[1]
     np.testing.assert_allclose(swept.history.history["loss"], history["loss"], 1e-5)
     np.testing.assert_allclose(swept.model.encoder(X), fresh.encoder(X), 1e-4, 1e-5)
+
+
+ASKED = {
+    "compiled": lambda model: model.compiled,
+    "trainer": lambda model: model.trainer.loss,
+    "loss": lambda model: model.loss,
+    "metrics": lambda model: model.metrics_names,
+    "rate": lambda model: float(model.optimizer.learning_rate),
+    "steps": lambda model: int(model.optimizer.iterations),
+    "evaluate": lambda model: model.evaluate(X, X, verbose=0),
+    "sweep": lambda model: jn.sweep(model, {"seed": [1]}, X, X, verbose=0)[0].logs,
+}
+
+
+@pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED)
+def test_a_copy_knows_all_whatever_it_is_asked_first(ask, one):
+    """It begins when it is, since Python copies it from the inside out."""
+    answer = ask(one)
+    for same in (copy.deepcopy(one), pickle.loads(pickle.dumps(one))):
+        assert ask(same) == answer
+    twice = copy.deepcopy(copy.deepcopy(one))
+    assert ask(twice) == answer
 
 
 def test_without_a_loss_what_call_adds_is_trained(tmp_path):
