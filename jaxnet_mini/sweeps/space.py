@@ -228,7 +228,7 @@ def _template(model: Any, settings: dict[str, Any], x: Any, y: Any) -> Model:
             )
     held = holding.of(built)
     held.check_compiled()
-    if is_called(type(built)):
+    if is_called(type(built)) and x is not None:
         held.adopt(held.outline_for(x, y))
     return built
 

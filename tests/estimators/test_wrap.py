@@ -59,6 +59,35 @@ def test_it_is_cloned_and_pickled(fitted):
     np.testing.assert_array_equal(other.predict_proba(X), fitted.predict_proba(X))
 
 
+class Called(jn.Model):
+    """A classifier in a class of one's own."""
+
+    def __init__(self, seed=None):
+        super().__init__(seed=seed)
+        self.hidden, self.last = jn.Dense(8, "relu"), jn.Dense(3, "softmax")
+
+    def call(self, x):
+        return self.last(self.hidden(x))
+
+
+def called(seed=0):
+    model = Called(seed)
+    model.compile(jn.optimizers.Adam(0.02), "sparse_categorical_crossentropy")
+    return model
+
+
+@pytest.mark.parametrize("given", [called, called()], ids=["function", "model"])
+def test_a_model_with_call_finds_out_its_shapes_in_fit(given):
+    estimator = wrap(given, epochs=2)
+    assert is_classifier(estimator)
+    own = called()
+    own.fit(X, CLASSES, epochs=2, verbose=0)
+    for same in (estimator, clone(estimator)):
+        same.fit(X, CLASSES)
+        probabilities = same.predict_proba(X)
+        np.testing.assert_array_equal(probabilities, own.predict(X, verbose=0))
+
+
 def test_the_scale_of_weights_changes_nothing(fitted):
     weighted = wrapped().fit(X, NAMES, sample_weight=np.full(len(X), 5.0))
     closely = {"rtol": 1e-5, "atol": 1e-6}
