@@ -39,6 +39,11 @@ class Callback:
     _counters: tuple[str, ...] = ()  # attributes that are kept with a run
 
     @property
+    def _needs_logs_alone(self) -> bool:
+        """See `needs_logs_alone`."""
+        return False
+
+    @property
     def _kind(self) -> str:
         """What messages and files call it."""
         return type(self).__name__
@@ -144,6 +149,14 @@ def watches_batches(
     if job == "train":
         hooks += ["on_batch_begin", "on_batch_end"]
     return any(_acts(callback, hook) for callback in callbacks for hook in hooks)
+
+
+def needs_logs_alone(callback: Any) -> bool:
+    """Tell whether hooks of epochs are as well called when the next ones have begun.
+
+    They then look at logs, at neither the model nor a clock, and end nothing.
+    """
+    return bool(getattr(callback, "_needs_logs_alone", False))
 
 
 class CallbackList:

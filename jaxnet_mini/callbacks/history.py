@@ -27,8 +27,9 @@ class History(Callback):
         timing: ``compile_seconds`` (a float); ``epoch_seconds``, of these
             ``waiting_seconds`` in which data were waited for, and
             ``samples_per_second`` (lists, training alone, without compilation and
-            validation); ``threads``, how many steps were computed with on a CPU, None
-            on other devices.
+            validation, but for short epochs that nobody looks at: several run in a row
+            then, of whose time each has its share); ``threads``, how many steps were
+            computed with on a CPU, None on other devices.
     """
 
     _model: weakref.ref[Any] | None = None
@@ -52,6 +53,10 @@ class History(Callback):
         # The model holds its history. Were it held in turn, the weights of a model
         # that has gone would lie on the device until the garbage collector comes.
         self._model = weakref.ref(model)
+
+    @property
+    def _needs_logs_alone(self) -> bool:
+        return type(self) is History  # what is derived from it may do more
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what to copy: all but the model."""

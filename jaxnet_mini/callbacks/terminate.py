@@ -25,6 +25,10 @@ class TerminateOnNaN(Callback):
     def __init__(self, raise_error: bool = False) -> None:
         self.raise_error = check_flag("TerminateOnNaN: raise_error", raise_error)
 
+    @property
+    def _needs_logs_alone(self) -> bool:
+        return type(self) is TerminateOnNaN
+
     def on_non_finite(self, error: NonFiniteError) -> None:
         if not self.raise_error:
             # Always, as in Keras: a training that ends early is no detail.

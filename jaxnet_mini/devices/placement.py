@@ -47,11 +47,13 @@ class Placement:
             as ``{"kernel": PartitionSpec(None, "model")}``. A parameter that the
             devices do not divide stays whole, and so do all that are not named.
         device: without a mesh, another device than JAX's default for steps of training.
+        evaluates: whether evaluations are computed on ``device``, too.
     """
 
     mesh: Mesh | None = None
     rule: Mapping[str, PartitionSpec] = dataclasses.field(default_factory=dict)
     device: Any = None
+    evaluates: bool = False
 
     @property
     def shards(self) -> int:
@@ -76,7 +78,7 @@ class Placement:
     def here(self) -> "Placement":
         """Where this process computes by itself: all but steps of training."""
         if self.device is not None:
-            return Placement()
+            return self if self.evaluates else Placement()
         return of_own_devices() if processes.several() else self
 
     def everywhere(self, tree: Any) -> Any:

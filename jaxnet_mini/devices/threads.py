@@ -152,6 +152,14 @@ def side_by_side(step: StepProducts, jobs: int, seconds: float) -> list[Any]:
         return [pools.of_one_thread(index) for index in range(count)]
 
 
+def are_bits_of_one_thread(step: StepProducts) -> bool:
+    """Tell whether one thread computes the bits of JAX's pool."""
+    if not may_be_one(step):
+        return False
+    with _lock:
+        return has_bits_of_the_pool(step, pools.of_one_thread())
+
+
 def are_alike() -> bool:
     """Tell whether another thread would compute with the settings of this one.
 

@@ -6,68 +6,30 @@ and calls the callbacks in between. All numbers come from the pure functions of
 """
 
 import contextlib
-import dataclasses
-import functools
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any
 
 import jax
 
 from jaxnet_mini.base import interrupts
-from jaxnet_mini.callbacks import CallbackList, History, Logs, ProgbarLogger
+from jaxnet_mini.callbacks import Logs, ProgbarLogger
 from jaxnet_mini.callbacks.progress_bar import Bar, Stopwatch
 from jaxnet_mini.core.training.finish import finished
 from jaxnet_mini.core.training.point import Point
 from jaxnet_mini.core.training.state import TrainState
 from jaxnet_mini.core.training.sums import Sums
-from jaxnet_mini.core.types import Variables
 from jaxnet_mini.data import in_place
 from jaxnet_mini.data.plan import Plan
 from jaxnet_mini.devices import memory, processes, programs
-from jaxnet_mini.devices.placement import at_home
 from jaxnet_mini.loops.evaluate import evaluate
 from jaxnet_mini.loops.feed import Piece
+from jaxnet_mini.loops.fit_call import FitCall, variables_of
 from jaxnet_mini.loops.forward import Source
+from jaxnet_mini.loops.in_a_row import InARow
 from jaxnet_mini.loops.logs import sums_to_logs, with_held_out
 from jaxnet_mini.loops.prepare import Prepared
-from jaxnet_mini.loops.run import Run
-from jaxnet_mini.loops.steps import QUIET_SECONDS, Learner, Pace, run_steps
-
-
-@dataclasses.dataclass(frozen=True)
-class FitCall:
-    """One call of ``fit``: what goes through it together.
-
-    Args:
-        learner: holds the state, replaced after each piece.
-        prepared: what to learn, and on what to evaluate.
-        run: how and where to start, and who keeps how far it is.
-        callbacks: hooks to call; ``history`` is the last of them.
-        history: receives the timing.
-        verbose: 0, 1 or 2.
-        check: raises an error where what is compiled is no longer what is asked for.
-    """
-
-    learner: Learner
-    prepared: Prepared
-    run: Run
-    callbacks: CallbackList
-    history: History
-    verbose: int
-    check: Callable[[], None]
-
-    @property
-    def plan(self) -> Plan:
-        """How to go through the examples."""
-        return self.run.plan
-
-    @functools.cached_property
-    def no_sums(self) -> Sums:
-        """The sums of no step, where those of steps lie."""
-        prepared = self.prepared
-        none: Sums = prepared.place.everywhere(prepared.trainer.no_sums())
-        return none
+from jaxnet_mini.loops.steps import QUIET_SECONDS, Pace, run_steps
 
 
 def compile_ahead(prepared: Prepared, state: TrainState, plan: Plan) -> Stopwatch:
@@ -112,13 +74,7 @@ def _first_held_out(
     """Return the arguments of an evaluation of no steps."""
     here = prepared.place.here
     none = here.everywhere(prepared.trainer.no_sums(training=False))
-    return _variables(prepared, state), here.stack(stacks.stack(0)), 0, 0, none
-
-
-def _variables(prepared: Prepared, state: TrainState) -> Variables:
-    """Return what the network computes with, where this process evaluates alone."""
-    own: Variables = prepared.place.here.params(at_home(state.variables))
-    return own
+    return variables_of(prepared, state), here.stack(stacks.stack(0)), 0, 0, none
 
 
 def train_epochs(call: FitCall, compiling: Stopwatch) -> Generator[int, None, None]:
@@ -145,17 +101,21 @@ def train_epochs(call: FitCall, compiling: Stopwatch) -> Generator[int, None, No
     run.put_back(learner, callbacks.callbacks)
     call.prepared.held_out.pass_over(range(plan.initial_epoch, start.epoch))
     pace, logs, known = Pace(QUIET_SECONDS), start.logs, None
-    for epoch in range(start.epoch, 0 if start.stopped else plan.epochs):
-        logs, known = _one_epoch(call, epoch, known, pace, compiling.seconds)
-        interrupts.let_in()
-        callbacks.call("on_epoch_end", epoch, logs)
-        stopped = learner.stop_training
-        done = Point(epoch + 1, logs=logs, stopped=stopped)
-        ended = stopped or epoch + 1 == plan.epochs
-        run.keep(done, learner, callbacks.callbacks, ended)
-        yield epoch + 1
-        if learner.stop_training:
-            break
+    row, epoch = InARow(call), start.epoch
+    last = epoch if start.stopped else plan.epochs
+    while epoch < last and not (learner.stop_training and epoch > start.epoch):
+        all_logs = row.take(epoch, last)
+        if not all_logs:
+            logs, known = _one_epoch(call, epoch, known, pace, compiling.seconds)
+            interrupts.let_in()
+            all_logs = [logs]
+        for logs in all_logs:
+            callbacks.call("on_epoch_end", epoch, logs)
+            epoch += 1
+            stopped = learner.stop_training
+            done = Point(epoch, logs=logs, stopped=stopped)
+            run.keep(done, learner, callbacks.callbacks, stopped or epoch == last)
+            yield epoch
     learner.state = finished(call.prepared.trainer, learner.state)
     callbacks.call("on_train_end", logs)
     run.finish()
@@ -223,7 +183,7 @@ def _one_epoch(
         rows = bar.rows_in(bar.step - begun.step)
         call.history.time(seconds, bar.waited, rows)
         if stacks is not None and validation.due(epoch + 1):
-            params, here = _variables(prepared, learner.state), prepared.place.here
+            params, here = variables_of(prepared, learner.state), prepared.place.here
             own = evaluate(prepared.trainer, params, stacks, call.callbacks, here)
             logs = with_held_out(logs, own)
         bar.end(logs)

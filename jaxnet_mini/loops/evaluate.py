@@ -1,6 +1,7 @@
 """One call of ``evaluate``, seen from the host."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from jaxnet_mini.base import interrupts
@@ -50,8 +51,27 @@ def evaluate(
                 "update_state, and several processes evaluate at once: write it as "
                 "sums, with zeros, totals and result."
             )
-    work = _Evaluation(trainer, variables, placement)
+    none = placement.everywhere(trainer.no_sums(training=False))
+    work = _Evaluation(trainer, variables, placement, none)
     return run_through(work, stacks, callbacks, verbose, steps)
+
+
+def unwatched(
+    trainer: Trainer, stacks: Source, placement: Placement
+) -> Callable[[Variables], Sums]:
+    """Return what begins evaluations that nobody watches, and gives sums on their way.
+
+    The arguments are those of `evaluate`.
+    """
+    none: Sums = placement.everywhere(trainer.no_sums(training=False))
+
+    def begin(variables: Variables) -> Sums:
+        work = _Evaluation(trainer, variables, placement, none)
+        for run in stacks.runs(stepwise=False):
+            work.take(*run)
+        return work.sums
+
+    return begin
 
 
 class _Evaluation:
@@ -61,11 +81,15 @@ class _Evaluation:
     hook: Job = "test"
 
     def __init__(
-        self, trainer: Trainer, variables: Variables, placement: Placement
+        self,
+        trainer: Trainer,
+        variables: Variables,
+        placement: Placement,
+        sums: Sums,
     ) -> None:
         self.trainer, self.program = trainer, trainer.program()
         self.variables, self.placement = variables, placement
-        self.sums: Sums = placement.everywhere(trainer.no_sums(training=False))
+        self.sums = sums
 
     def compile(self, stack: Data, room: bool) -> Any:
         placed = self.placement.stack(stack)

@@ -72,7 +72,7 @@ def run_steps(
         finite.
     """
     epoch, done = where
-    for part in _parts(program, learner.state, piece):
+    for part in parts(program, learner.state, piece):
         before = learner.state
         after: Progress = programs.loop(program, before, *part, sums)
         failed, finite = jax.device_get((after.failed, after.finite))
@@ -97,7 +97,7 @@ def _error(culprit: str, epoch: int, batch: int) -> NonFiniteError:
     return error
 
 
-def _parts(program: Trainer, state: TrainState, piece: Piece) -> list[Piece]:
+def parts(program: Trainer, state: TrainState, piece: Piece) -> list[Piece]:
     """Return a piece in several where batches are filled up, and that would count."""
     own = program.own_method(training=True) is not None
     if not own and protocol.acts_by_row(program.net):

@@ -39,6 +39,7 @@ from jaxnet_mini.loops import epochs, prepare, rehearsal, steps
 from jaxnet_mini.loops import logs as logging
 from jaxnet_mini.loops.choose_place import choose_place
 from jaxnet_mini.loops.feed import Piece
+from jaxnet_mini.loops.fit_call import FitCall
 from jaxnet_mini.loops.prepare import Prepared
 from jaxnet_mini.loops.run import Run, UnkeptRun
 from jaxnet_mini.models import mismatches
@@ -187,7 +188,7 @@ def train(
         model.stop_training = False
         try:
             check = functools.partial(_check_unchanged, held, held.compiled())
-            call = epochs.FitCall(model, prepared, run, called, history, verbose, check)
+            call = FitCall(model, prepared, run, called, history, verbose, check)
             yield from epochs.train_epochs(call, compiling)
         except (ValueError, RuntimeError) as error:
             folder = None if backup is None else backup.backup_dir

@@ -49,6 +49,7 @@ class Watch(Callback):
         monitor: the name of the value that members are compared by.
         stop: is set where the whole sweep ends.
         trial: of Optuna's, which says whether the member falls behind; or None.
+        rungs: whether training waits after epochs to see if it falls behind.
 
     Attributes:
         note: why training ended early, or "".
@@ -56,9 +57,16 @@ class Watch(Callback):
         pruned: whether the member fell behind.
     """
 
-    def __init__(self, monitor: str, stop: threading.Event, trial: Any) -> None:
+    def __init__(
+        self, monitor: str, stop: threading.Event, trial: Any, rungs: bool
+    ) -> None:
         self.monitor, self.stop, self.trial = monitor, stop, trial
+        self._is_alone = trial is None and not rungs
         self.note, self.value, self.pruned = "", math.nan, False
+
+    @property
+    def _needs_logs_alone(self) -> bool:
+        return self._is_alone
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         if self.stop.is_set():
@@ -281,7 +289,9 @@ class Job:
             self._end(*ended)
 
     def _callbacks(self, candidate: Candidate) -> list[Callback]:
-        watch = Watch(self.race.monitor, self.stop, candidate.trial)
+        race = self.race
+        rungs = race.rungs is not None
+        watch = Watch(race.monitor, self.stop, candidate.trial, rungs)
         self.watches[id(candidate)] = watch
         # A callback of an earlier fit knows its model, which need not be copied.
         own = [copy.deepcopy(c, {id(c.model): None}) for c in self.callbacks]
