@@ -23,15 +23,10 @@ from numpy.typing import NDArray
 
 from jaxnet_mini.core.training.state import NO_ROW
 from jaxnet_mini.core.types import is_key
-from jaxnet_mini.devices import pools, processes, threads
-from jaxnet_mini.devices.products import StepProducts
+from jaxnet_mini.devices import pools, processes
 from jaxnet_mini.errors import ArgumentError
 
 T = TypeVar("T")
-
-SPLIT = 1e9
-"""With fewer floating point operations a step stays on one device: a GPU or TPU does
-them in 50 microseconds, at a fifth of its rate, as long as a sum over several takes."""
 
 DATA = "data"
 """The axis of a mesh over which batches are split."""
@@ -321,29 +316,6 @@ def _check_shared_out(mesh: Any, rule: Mapping[str, PartitionSpec], lying: Any) 
                 f"{DATA!r}, which shares out batches, leave it out, or split some "
                 f'weights, fit(sharding={{"kernel": PartitionSpec(None, {axis!r})}}).'
             )
-
-
-def for_steps(place: Placement, step: StepProducts, steps: float) -> Placement:
-    """Return where steps of training are computed fastest, if nobody said where.
-
-    Args:
-        place: where they would be, on all devices.
-        step: what each of them computes.
-        steps: how many there will be, about.
-    """
-    if place.mesh is not None:
-        if processes.several() or not step.kernels or _pays_to_split(step):
-            return place
-        place = Placement()
-    return dataclasses.replace(place, device=threads.fitting(step, steps))
-
-
-def _pays_to_split(step: StepProducts) -> bool:
-    """Tell whether devices compute a step sooner together than one alone.
-
-    Those of one CPU share its cores, which one device takes as well.
-    """
-    return jax.default_backend() != "cpu" and step.operations >= SPLIT
 
 
 @functools.cache

@@ -16,10 +16,11 @@ from oracles import assert_trees_identical
 
 import jaxnet_mini as jn
 from jaxnet_mini.callbacks import Callback, TerminateOnNaN
-from jaxnet_mini.devices import placement, pools, products, threads
+from jaxnet_mini.devices import pools, products, threads
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.devices.products import StepProducts
 from jaxnet_mini.errors import NonFiniteError
+from jaxnet_mini.loops import choose_place
 
 pytestmark = several_cores
 
@@ -234,12 +235,12 @@ def test_devices_share_a_step_where_that_pays(monkeypatch):
     mesh = jax.make_mesh((1,), ("data",))
     small, large = StepProducts(32, ((784, 128),)), StepProducts(8192, ((784, 128),))
     for step in (small, large):
-        assert placement.for_steps(Placement(mesh), step, 1.0) == Placement()
+        assert choose_place.for_steps(Placement(mesh), step, 1.0) == Placement()
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    assert placement.for_steps(Placement(mesh), small, 1.0) == Placement()
+    assert choose_place.for_steps(Placement(mesh), small, 1.0) == Placement()
     unknown = StepProducts(32, ())
     for step in (large, unknown):
-        assert placement.for_steps(Placement(mesh), step, 1.0) == Placement(mesh)
+        assert choose_place.for_steps(Placement(mesh), step, 1.0) == Placement(mesh)
 
 
 def test_fits_at_the_same_time_have_threads_of_their_own(choose):
@@ -319,7 +320,7 @@ def test_numbers_in_lists_are_not_looked_through(choose):
 
 
 def test_without_a_choice_nothing_is_moved():
-    place = placement.for_steps(Placement(), STEP, 1.0)
+    place = choose_place.for_steps(Placement(), STEP, 1.0)
     assert place == Placement()
     assert place.put(place.everywhere(np.ones(3))).devices() == {jax.devices()[0]}
 
