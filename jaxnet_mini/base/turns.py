@@ -27,6 +27,11 @@ class Turn:
         self._training = threading.Lock()
         self._thread: int | None = None
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether a call trains the model."""
+        return self._thread is not None
+
     @contextlib.contextmanager
     def taken(self, job: str) -> Iterator[None]:
         """Train within this block, and nobody else.

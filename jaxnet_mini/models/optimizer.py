@@ -1,5 +1,6 @@
 """The optimizer of a compiled model, as Keras's users read and set it."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -99,6 +100,9 @@ class ModelOptimizer:
     def learning_rate(self) -> float:
         """The learning rate of the next step; setting it compiles nothing anew.
 
+        Set before the first step it is as if the model had been compiled with it: for
+        its clones, sweeps and estimators, and for runs that are kept.
+
         A float, which has Keras's ``numpy()`` and ``assign(value)`` too. Where it
         follows a schedule it cannot be set.
         """
@@ -121,6 +125,10 @@ class ModelOptimizer:
         with transfers.meant():
             changed = optimizers.set_learning_rate(state.optimizer_state, number)
         self._held.put(state._replace(optimizer_state=changed))
+        begins = not (self._held.turn.is_taken or int(transfers.to_host(state.step)))
+        if begins and self._configured() is not None:
+            optimizer: Any = self._held.compiled().optimizer
+            self._held.tune(dataclasses.replace(optimizer, learning_rate=number))
 
     def exclude_from_weight_decay(
         self, var_list: Sequence[Any] | None = None, var_names: Patterns | None = None

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import jaxnet_mini as jn
+from jaxnet_mini.sklearn import wrap
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -33,6 +34,38 @@ def test_the_rate_answers_as_a_number_and_as_a_variable():
     assert type(model.optimizer.iterations.numpy()) is np.int32
     model.compile("sgd", "mse")
     assert model.optimizer.iterations == 0
+
+
+def test_a_rate_set_before_training_goes_for_all_that_is_made_of_the_model(tmp_path):
+    """As if the model had been compiled with it; what a callback sets does not."""
+
+    def model(rate):
+        made = jn.Sequential([jn.Dense(1, input_shape=(2,))], seed=0)
+        made.compile(jn.optimizers.SGD(rate), "mse")
+        return made
+
+    x = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
+    y, fit = x[:, 0], {"epochs": 2, "verbose": 0}
+    own, given = model(0.3), model(0.01)
+    own.fit(x, y, **fit)
+    given.optimizer.learning_rate = 0.3
+    kept = tmp_path / "kept"
+    copies = [
+        jn.models.clone_model(given),
+        jn.sweep(given, {"seed": [0]}, x, y, **fit)[0].model,
+        wrap(given, epochs=2).fit(x, y).model_,
+    ]
+    copies[0].fit(x, y, checkpoint=kept, **fit)
+    for copied in copies:
+        for one, other in zip(copied.get_weights(), own.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
+    text = "optimizer.config.learning_rate was 0.3 and is 0.01"
+    with pytest.raises(jn.errors.FileError, match=text):
+        model(0.01).fit(x, y, checkpoint=kept, **fit)
+    slower = jn.callbacks.LearningRateScheduler(lambda epoch: 0.1)
+    given.fit(x, y, callbacks=slower, **fit)
+    assert given.optimizer.learning_rate == pytest.approx(0.1)
+    assert given.trainer.optimizer.learning_rate == 0.3
 
 
 def layers_of_two():
