@@ -35,7 +35,7 @@ from jaxnet_mini import activations, losses
 from jaxnet_mini.core.losses import acts_by_row, functions
 from jaxnet_mini.core.networks.last_activation import without_last_activation
 from jaxnet_mini.core.networks.serial import serial
-from jaxnet_mini.core.training.state import Batch
+from jaxnet_mini.core.training.state import Batch, Data
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.errors import ArgumentError, ShapeError, UnknownNameError
 from jaxnet_mini.layers import Activation, Dense, Dropout, Flatten, Softmax
@@ -455,6 +455,27 @@ def test_a_sum_counts_every_value_of_a_row():
     x, y = jnp.ones((4, 2)), jnp.zeros((4, 3))
     predicted = np.asarray(trainer.net.apply(state.params, x), np.float64)
     assert_close(trainer.step(state, (x, y))[1]["loss"], (predicted**2).sum(), 2e-5)
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_without_weights_a_mean_by_weight_is_that_of_all_values(pieces):
+    """Of outputs of several axes too, however the batch is computed."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 6, 5, 3)).astype(np.float32)
+    loss = MeanSquaredError(reduction="mean_with_sample_weight")
+    trainer = Trainer(Dense(3), loss, "sgd")
+    state = trainer.init(jax.random.key(0), (5, 3))
+    predicted = np.asarray(trainer.net.apply(state.params, x), np.float64)
+    expected = np.square(y - predicted).mean()
+    order = np.arange(6, dtype=np.int32).reshape(1, pieces, -1)
+    progress = trainer.loop(state, Data(x, y, None, np.int32(6)), order, 0, 1)
+    assert_close(trainer.logs(progress.sums)["loss"], expected, 2e-5)
+    batches = Data(x[None], y[None], None, np.int32(6))
+    sums = trainer.evaluate(state.params, batches, 0, 1)
+    assert_close(trainer.logs(sums)["loss"], expected, 2e-5)
+    slope = 2.0 * np.einsum("bti,btj->ij", x, predicted - y) / y.size
+    change = progress.state.params["kernel"] - state.params["kernel"]
+    assert_close(change, -0.01 * slope, 2e-5)
 
 
 def test_a_reduction_is_trained_on():

@@ -192,7 +192,7 @@ def _of_loss(
     mask = jnp.ones(rows, bool) if mask is None else mask
     mask, weight = _mask_and_weight(mask, batch.weight, dtype)
     count = rows_in_all = jnp.sum(mask)
-    weight_in_all = weight
+    of_all, weight_in_all = batch.weight, weight
     if whole is not None:
         of_all = _by_row("weight", whole[1], len(whole[0]))
         mask_in_all, weight_in_all = _mask_and_weight(whole[0], of_all, dtype)
@@ -204,7 +204,8 @@ def _of_loss(
     if batch.weight is not None:
         per_row = per_row * weight
     values_in_all = rows_in_all * (values.size // rows)
-    total = jnp.sum(per_row) * loss.reduction_factor(values_in_all, weight_in_all)
+    weights = None if of_all is None else weight_in_all
+    total = jnp.sum(per_row) * loss.reduction_factor(values_in_all, weights)
     return _Asked(batch, mask, weight, total, count, rows_in_all)
 
 
