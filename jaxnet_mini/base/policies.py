@@ -72,7 +72,10 @@ class DTypePolicy:
 
     @property
     def variable_dtype(self) -> str:
-        """Of weights, of optimizers and of what layers remember."""
+        """Of weights, of optimizers and of what layers remember.
+
+        With ``jax_enable_x64`` these are float64, whatever a policy says.
+        """
         return "float32"
 
 

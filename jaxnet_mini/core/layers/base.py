@@ -89,6 +89,7 @@ class Base(ByItself, WithConfig, Value):
         dtype: in what it computes within a network: ``"float32"``,
             ``"mixed_bfloat16"``, which casts parameters and inputs to bfloat16 and
             keeps the former in float32; None for what the network around it does.
+            With ``jax_enable_x64`` parameters are kept in float64, whatever it says.
 
     Raises:
         ArgumentError: one is none of these, or both shapes are given.
