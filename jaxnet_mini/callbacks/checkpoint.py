@@ -4,6 +4,8 @@ import os
 import string
 from pathlib import Path
 
+import numpy as np
+
 from jaxnet_mini.base.arguments import check_flag, check_level, check_path
 from jaxnet_mini.callbacks.base import Logs, Real, batches_between, say
 from jaxnet_mini.callbacks.monitor import MonitorCallback, check_reference
@@ -40,7 +42,8 @@ class ModelCheckpoint(MonitorCallback):
         ArgumentError: an argument is of another kind; ``filepath`` ends otherwise or
             holds what cannot be filled in, or ``save_freq`` is neither; when training
             begins, where ``mode="auto"`` cannot tell, and before it where the model
-            could not be saved.
+            could not be saved; when a file is saved, where ``filepath`` formats as one
+            number what is several.
         UnknownNameError: when a file is saved, where the logs lack a name in
             ``filepath``.
 
@@ -143,12 +146,25 @@ class ModelCheckpoint(MonitorCallback):
                 name,
                 "log in ModelCheckpoint's filepath (val_ needs validation_data)",
             )
-        path = self.filepath.format(**values)
+        path = self._filled_in(values)
         if not self._is_due(epoch, logs, path):
             return
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         save = self.model.save_weights if self.save_weights_only else self.model.save
         save(path, overwrite=True)
+
+    def _filled_in(self, values: Logs) -> str:
+        try:
+            return self.filepath.format(**values)
+        except TypeError:  # of a list, which takes no {:.2f}
+            parsed = string.Formatter().parse(self.filepath)
+            name = next(
+                n for _, n, how, _ in parsed if n and how and np.ndim(values[n])
+            )
+        raise ArgumentError(
+            f"ModelCheckpoint: filepath {self.filepath!r} formats {name!r} as one "
+            f"number, and it is {values[name]}: write {{{name}}}, or leave it out."
+        )
 
     def _is_due(self, epoch: int, logs: Logs, path: str) -> bool:
         start = f"Epoch {epoch + 1}: "

@@ -113,6 +113,20 @@ def test_a_batch_in_the_name_needs_a_number_of_batches():
     ModelCheckpoint("{batch}.safetensors", save_freq=10)
 
 
+def test_a_metric_of_several_values_is_formatted_as_it_is_or_not_at_all(folder):
+    scores = [0.5, 0.25]
+    callback = ModelCheckpoint(folder / "{r2}{f1:.2f}.safetensors")
+    callback.set_model(OurModel())
+    with raises_text(
+        ArgumentError, "ModelCheckpoint: filepath", "'f1'", "[0.5, 0.25]: write {f1},"
+    ):
+        callback.on_epoch_end(0, {"f1": scores, "loss": 1.0, "r2": scores})
+    callback = ModelCheckpoint(folder / "{f1}.safetensors")
+    callback.set_model(model := OurModel())
+    callback.on_epoch_end(0, {"f1": scores, "loss": 1.0})
+    assert model.saved == [("save", str(folder / f"{scores}.safetensors"), True)]
+
+
 @pytest.mark.parametrize("save_freq", ["batch", 0, -1])
 def test_a_frequency_is_a_number_or_the_epoch(save_freq):
     with raises_text(ArgumentError, "save_freq must be", repr(save_freq)):
