@@ -5,6 +5,7 @@ import dataclasses
 import importlib
 import inspect
 import pickle
+import re
 
 import jax
 import numpy as np
@@ -72,6 +73,25 @@ def test_modules_go_on_as_modules():
         importlib.import_module("jaxnet_mini.layers.Conv2D")
     assert pickle.loads(pickle.dumps(jn.Dense)) is jn.Dense
     exec("from jaxnet_mini.base.absent import modules as found")
+
+
+@pytest.mark.parametrize("kind", ["Binary", "Categorical"])
+def test_the_focal_losses_that_are_advised_are_those_of_keras(kind):
+    """By their formulae, of probabilities, in float64."""
+    with pytest.raises(AttributeError, match="return") as told:
+        getattr(jn.losses, f"{kind}FocalCrossentropy")
+    written = re.search(r"lambda y, p: .*\(-1\)", str(told.value))[0]
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0.0, 3.0, (5, 4))
+    y = np.eye(4)[rng.integers(0, 4, 5)]
+    found = eval(written)(y, logits.astype(np.float32))
+    p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    expected = -(0.25 * (1 - p) ** 2 * y * np.log(p)).sum(-1)
+    if kind == "Binary":
+        p = 1 / (1 + np.exp(-logits))
+        p = np.where(y == 1, p, 1 - p)
+        expected = -((1 - p) ** 2 * np.log(p)).mean(-1)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_what_the_sentences_advise_works():

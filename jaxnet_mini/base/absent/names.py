@@ -41,9 +41,13 @@ PATTERNS: dict[str, dict[str, str]] = {
         ),
     },
     "losses": {
-        r"(?i)(binary|categorical)_?focal_?crossentropy": (
+        r"(?i)binary_?focal_?crossentropy": (
             f"{_OWN_LOSS}, such as lambda y, p: "
             "optax.losses.sigmoid_focal_loss(p, y).mean(-1), of logits"
+        ),
+        r"(?i)categorical_?focal_?crossentropy": (
+            f"{_OWN_LOSS}, such as lambda y, p: -(0.25 * y * (1 - jax.nn.softmax(p)) "
+            "** 2 * jax.nn.log_softmax(p)).sum(-1), of logits"
         ),
         r"(?i)circle|ctc|dice|tversky|categorical_?generalized\w+": _OWN_LOSS,
     },
