@@ -102,6 +102,39 @@ def test_runs_sweeps_and_files_carry_it(tmp_path):
         first.trainer.loop(first.state, data, order, 0, 1)
 
 
+class Ends(jn.metrics.Metric):
+    """The largest and the smallest target, in one dictionary."""
+
+    def __init__(self, name="ends"):
+        super().__init__(name=name)
+        self.most = self.add_variable((), lambda *_: jnp.array(-9.0), name="most")
+        self.least = self.add_variable((), lambda *_: jnp.array(9.0), name="least")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.most.assign(jnp.maximum(self.most.value, jnp.max(y_true)))
+        self.least.assign(jnp.minimum(self.least.value, jnp.min(y_true)))
+
+    def result(self):
+        return {"largest": self.most, "smallest": 1.0 * self.least}
+
+
+def test_results_in_a_dictionary_go_by_their_own_names_as_in_keras():
+    y = np.linspace(-2.0, 3.0, 10, dtype=np.float32)[:, None]
+    instance = model(Ends())
+    history = instance.fit(X, y, epochs=1, verbose=0, validation_data=(X, 2 * y))
+    logs = {name: values[0] for name, values in history.history.items()}
+    own = {"largest": 3.0, "smallest": -2.0}
+    assert logs == {"loss": logs["loss"], "val_loss": logs["val_loss"]} | own | {
+        f"val_{name}": 2 * value for name, value in own.items()
+    }
+    found = instance.evaluate(X, y, verbose=0, return_dict=True)
+    assert {name: found[name] for name in own} == own
+    assert instance.evaluate(X, y, verbose=0) == [found["loss"], 3.0, -2.0]
+    trainer = instance.trainer
+    step = jax.jit(trainer.step)(instance.state, (jnp.asarray(X), jnp.asarray(y)))
+    assert {name: float(step[1][name]) for name in own} == own
+
+
 def test_metrics_by_hand_count_what_a_fit_would():
     y, p = (X[:, 0] > 0.0).astype(np.float32), 1.0 / (1.0 + np.exp(-X[:, 1]))
     metric = jn.metrics.get("mse")

@@ -18,6 +18,7 @@ from jaxnet_mini.core import inspection
 from jaxnet_mini.core.metrics.base import Metric, Weight
 from jaxnet_mini.core.metrics.by_hand import copied, counted
 from jaxnet_mini.core.values import Value
+from jaxnet_mini.core.variables import plain
 
 Values: TypeAlias = Any
 """What a metric has counted, a list: the values of its variables, and the sums of those
@@ -110,7 +111,8 @@ class Folded(Value):
 
     def result(self, totals: Values) -> Any:
         """Return what the user's ``result`` makes of what has been counted."""
-        return copied(self.metric, totals).result()
+        result = copied(self.metric, totals).result()
+        return jax.tree.map(plain, result)
 
 
 def folded(metric: Metric) -> Any:

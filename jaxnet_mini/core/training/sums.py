@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -139,6 +139,18 @@ def finished(totals: "dict[str, Any] | Sums") -> dict[str, Any]:
         name: entry() if isinstance(entry, Partial) else entry
         for name, entry in totals.items()
     }
+
+
+def results_of(asked: Sequence[Any], totals: dict[str, Any]) -> dict[str, Any]:
+    """Return what metrics make of their sums, by name.
+
+    Of several results in a dictionary each goes by its own name, as in Keras.
+    """
+    found: dict[str, Any] = {}
+    for metric in asked:
+        result = metric.result(totals[metric.name])
+        found |= result if isinstance(result, Mapping) else {metric.name: result}
+    return found
 
 
 class Progress(NamedTuple):

@@ -29,7 +29,7 @@ from jaxnet_mini.core.training.state import (
     all_finite,
     batch_of,
 )
-from jaxnet_mini.core.training.sums import Progress, Sums, finished
+from jaxnet_mini.core.training.sums import Progress, Sums, finished, results_of
 from jaxnet_mini.core.training.totals import Task, task_of, totals_of
 from jaxnet_mini.core.training.update import step_key, updated
 from jaxnet_mini.core.types import (
@@ -323,7 +323,7 @@ class Trainer(Value):
             return dict(sorted(totals[NAME]["logs"].items()))
         sums = {name: totals[name] for name in self.loss_names}
         logs = {name: total / rows for name, (total, rows) in sums.items()}
-        logs |= {m.name: m.result(totals[m.name]) for m in self.all_metrics}
+        logs |= results_of(self.all_metrics, totals)
         return dict(sorted(logs.items()))
 
     def _step(
