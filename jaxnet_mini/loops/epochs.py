@@ -30,6 +30,7 @@ from jaxnet_mini.loops.in_a_row import InARow
 from jaxnet_mini.loops.logs import sums_to_logs, with_held_out
 from jaxnet_mini.loops.prepare import Prepared
 from jaxnet_mini.loops.steps import QUIET_SECONDS, Pace, run_steps
+from jaxnet_mini.loops.stretches import InOneProgram
 
 
 def compile_ahead(prepared: Prepared, state: TrainState, plan: Plan) -> Stopwatch:
@@ -49,6 +50,9 @@ def compile_ahead(prepared: Prepared, state: TrainState, plan: Plan) -> Stopwatc
     """
     compiling = Stopwatch()
     compiling.start()
+    if prepared.epochs_in_one > 1:
+        InOneProgram(prepared, plan).compile_ahead(state)
+        return compiling
     program, none = prepared.trainer.program(), prepared.trainer.no_sums()
     sums, shapes = prepared.place.everywhere(none), prepared.feed.shapes(plan)
     arguments = program, state, *shapes, 0, 0, sums
@@ -124,6 +128,10 @@ def train_epochs(call: FitCall, compiling: Stopwatch) -> Generator[int, None, No
 def _run_nothing(call: FitCall) -> None:
     """Wait for the compiler: loops of no steps return at once."""
     prepared, state = call.prepared, call.learner.state
+    if prepared.epochs_in_one > 1:
+        nothing = InOneProgram(prepared, call.plan).begin(0, 0, state)
+        jax.block_until_ready(nothing.numbers)
+        return
     program, stacks = prepared.trainer.program(), prepared.held_out.stacks
     large = in_place.are_large(prepared.examples)
     empty, none = prepared.feed.empty(call.plan), call.no_sums

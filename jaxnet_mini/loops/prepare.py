@@ -74,6 +74,8 @@ class Prepared:
         feed: the same on their way to the device.
         validation: what is held out, on the host, or None.
         held_out: the same on the device.
+        epochs_in_one: how many epochs are computed in one program, where nobody looks
+            at them.
     """
 
     trainer: Trainer
@@ -88,6 +90,7 @@ class Prepared:
     feed: Feed
     validation: Examples | None
     held_out: Validation
+    epochs_in_one: int = 1
 
     @property
     def batch(self) -> Any:

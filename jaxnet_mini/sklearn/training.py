@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from jaxnet_mini.base import interrupts
 from jaxnet_mini.core.optimizers.rates import set_learning_rate
-from jaxnet_mini.core.training.epochs import Epochs
+from jaxnet_mini.core.training.epochs import Epochs, Passes, sums_of
 from jaxnet_mini.core.training.state import NO_ROW, Data, TrainState
 from jaxnet_mini.core.training.sums import Sums
 from jaxnet_mini.core.transformations import init
@@ -197,13 +197,14 @@ def _epochs(
     own = [run.next_order() for _ in range(count)]
     orders = np.stack(own + [own[-1]] * (together - count))
     before, program = run.state, run.trainer.program()
-    after: Epochs = programs.epochs(program, before, data, orders, run.steps, count)
+    passes = Passes(orders, run.steps, count)
+    after: Epochs = programs.epochs(program, before, data, passes)
     after = after._replace(**jax.device_get({"sums": after.sums, "whole": after.whole}))
     if not after.whole[:count].all():
         _find_failure(run, data, own, first)
     run.state = after.state
     pace.ran(count, time.perf_counter() - watch)
-    return [after.sums_of(epoch) for epoch in range(count)]
+    return [sums_of(after.sums, epoch) for epoch in range(count)]
 
 
 def _find_failure(run: Fit, data: Data, orders: list[NDArray[Any]], first: int) -> None:

@@ -27,6 +27,7 @@ from jaxnet_mini.data import resident
 from jaxnet_mini.devices import memory, programs
 from jaxnet_mini.errors import DataError, NonFiniteError
 from jaxnet_mini.loops.prepare import Prepared
+from jaxnet_mini.loops.stretches import in_one
 from jaxnet_mini.models import fit as fitting
 from jaxnet_mini.models import fixed
 from jaxnet_mini.models import held as holding
@@ -40,6 +41,10 @@ from jaxnet_mini.views.summary import size
 TOGETHER = (EarlyStopping, TerminateOnNaN)
 """Callbacks that need no more than the logs of an epoch, and change no weights before
 the end: members that have these alone can train together."""
+
+
+MANY = 8
+"""Of as many members it pays to compile a program of several epochs."""
 
 
 class Watch(Callback):
@@ -166,6 +171,12 @@ class Job:
         """Whether members may train at the same time, as far as callbacks know it."""
         return all(type(callback) in TOGETHER for callback in self.callbacks)
 
+    @property
+    def is_unwatched(self) -> bool:
+        """Whether nobody looks at a member before it has ended."""
+        race = self.race
+        return race.rungs is None and race.sampler is None and not self.callbacks
+
     def at_once(
         self, candidates: Sequence[Candidate], prepared: Prepared, shards: int
     ) -> int:
@@ -209,6 +220,9 @@ class Job:
             raise DataError(f"{shortage}: go through fewer combinations at a time.")
         count = len(candidates)
         if most == 1:
+            if count >= MANY and self.is_unwatched:
+                prepared = dataclasses.replace(prepared, epochs_in_one=in_one(prepared))
+                part.prepared = prepared
             part.tasks = [
                 Training(functools.partial(self._alone, c)) for c in candidates
             ]
