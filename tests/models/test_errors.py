@@ -2001,6 +2001,21 @@ for given in (None, "0.1"):
         f"the metric '<lambda>' returned {given!r} for a batch of 32",
         fix=lambda m: stack(dense(1), loss="mse", metrics=[squares]),
     )
+row(
+    "a metric of values for integer classes",
+    "fresh",
+    lambda m: stack(
+        dense(3, "softmax"), loss="sparse_categorical_crossentropy", metrics=["mae"]
+    ).fit(X, Y),
+    ShapeError,
+    "the metric 'mae': y_true has shape (32,) and y_pred has shape (32, 3)",
+    "Choose one that takes such targets.",
+    fix=lambda m: stack(
+        dense(3, "softmax"),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    ).fit(X, Y, verbose=0),
+)
 for what, settings in (
     ("loss", {"loss": lambda y: y}),
     ("metric", {"loss": "mse", "metrics": [lambda y, p, w: y]}),

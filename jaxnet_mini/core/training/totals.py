@@ -219,12 +219,26 @@ def _of_metrics(
         batch: predictions in place of the inputs.
         weight: by which rows count, 0 for padding.
     """
-    return {
-        metric.name: Partial(metric.fold, batch.y, batch.x, batch.weight, batch.mask)
-        if isinstance(metric, Folded)
-        else metric.totals(batch.y, batch.x, weight)
-        for metric in asked
-    }
+    return {metric.name: _of_metric(metric, batch, weight) for metric in asked}
+
+
+def _of_metric(metric: Metric, batch: Batch, weight: Array) -> Any:
+    """Return the sums of a metric, see `_of_metrics`.
+
+    Raises:
+        ShapeError: it cannot compare such targets with such outputs.
+    """
+    if isinstance(metric, Folded):
+        return Partial(metric.fold, batch.y, batch.x, batch.weight, batch.mask)
+    try:
+        return metric.totals(batch.y, batch.x, weight)
+    except ShapeError as error:
+        told, kind = str(error), type(metric).__name__
+        if metric.name in told or told.startswith(kind):
+            raise
+        raise ShapeError(
+            f"the metric {metric.name!r}: {told} Choose one that takes such targets."
+        ) from error
 
 
 def _by_row(what: str, values: Any, rows: int) -> Any:
