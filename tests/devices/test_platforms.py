@@ -8,6 +8,7 @@ from oracles import assert_trees_identical
 
 import jaxnet_mini as jn
 from jaxnet_mini import layers, optimizers
+from jaxnet_mini.core.training.epochs import Passes
 from jaxnet_mini.data import epoch_order, stacks
 from jaxnet_mini.data import resident as data
 from jaxnet_mini.data.checks import Examples
@@ -51,7 +52,7 @@ def calls(model):
     untrained = state._replace(optimizer_state=None)
     return {
         "loop": (trainer, state, resident, order, 0, 3, sums),
-        "epochs": (trainer, state, resident, np.stack([order, order]), 3, 2),
+        "epochs": (trainer, state, resident, Passes(np.stack([order, order]), 3, 2)),
         "evaluate": (trainer, state.params, stack, 0, 3, sums),
         "predict": (model.net, state.params, stack.x, 0, 3),
         "apply": (model.net, state.params, X),

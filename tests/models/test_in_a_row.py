@@ -209,11 +209,16 @@ def test_ctrl_c_in_a_row_leaves_whole_epochs(rows, monkeypatch):
     monkeypatch.setattr(in_a_row, "SECONDS", 0.1)
     model = small()
     fitted(model, epochs=1)
+    # Where tests are run in the background, nobody presses it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        fitted(model, epochs=10**6)
-    timer.join()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fitted(model, epochs=10**6)
+    finally:
+        timer.join()
+        signal.signal(signal.SIGINT, before)
     steps = -(-len(X) // 16)
     done, rest = divmod(int(model.state.step), steps)
     assert rest == 0
