@@ -7,6 +7,7 @@ import threading
 import jax
 import numpy as np
 import pytest
+from looking import Looks
 from oracles import assert_trees_identical
 
 import jaxnet_mini as jn
@@ -22,13 +23,6 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(100, 6)).astype(np.float32)
 Y = RNG.integers(0, 3, 100)
 EPOCHS = 40
-
-
-class Looks(cb.Callback):
-    """Looks at the model after each epoch, so that each is waited for."""
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.model.params  # noqa: B018
 
 
 class MyHistory(cb.History):

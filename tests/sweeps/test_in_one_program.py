@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looking import Looks
 from oracles import assert_trees_identical
 
 import jaxnet_mini as jn
@@ -29,17 +30,10 @@ LAYERS = {
 }
 
 
-class Looks(cb.Callback):
-    """Looks at the model after each epoch, so that each is waited for."""
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.model.params  # noqa: B018
-
-
 @pytest.fixture
 def counts(monkeypatch):
     """How many epochs came in one program, each time."""
-    seen, run = [], programs.epochs.__class__.__call__
+    seen, run = [], programs.Program.__call__
 
     def noted(self, *arguments):
         if self is programs.epochs and arguments[3].epochs:
