@@ -5,6 +5,7 @@ millisecond, as long as a short epoch takes. Where nobody looks at the model bet
 epochs, several are on their way at once, with the same bits.
 """
 
+import functools
 import time
 
 import jax
@@ -45,12 +46,15 @@ class InARow:
         self._call, self._most = call, _most(call)
         self._on_their_way = list[Stretch]()
         self._since = 0.0
-        self._stretches: Stretches = Singly(call)
         # How long an epoch takes, the first one tells.
-        self._alone = 1
-        if self._most > 1 and call.prepared.epochs_in_one > 1:
-            self._stretches = InOneProgram(call.prepared, call.plan)
-            self._alone = 0
+        self._alone = 1 if call.prepared.epochs_in_one == 1 else 0
+
+    @functools.cached_property
+    def _stretches(self) -> Stretches:
+        call = self._call
+        if call.prepared.epochs_in_one > 1:
+            return InOneProgram(call.prepared, call.plan)
+        return Singly(call)
 
     def take(self, first: int, last: int) -> list[Logs]:
         """Take epochs that nobody waits for.

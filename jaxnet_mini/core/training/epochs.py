@@ -81,7 +81,6 @@ def loop(
         held_out: what to evaluate on after them, if anything.
     """
     none, untested = trainer.no_sums(), trainer.no_sums(training=False)
-
     orders, steps = jnp.asarray(passes.orders), passes.steps
 
     def tested(state: TrainState, held_out: HeldOut, index: Array) -> Sums:
