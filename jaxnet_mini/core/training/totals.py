@@ -233,8 +233,8 @@ def _of_metric(metric: Metric, batch: Batch, weight: Array) -> Any:
     try:
         return metric.totals(batch.y, batch.x, weight)
     except ShapeError as error:
-        told, kind = str(error), type(metric).__name__
-        if metric.name in told or told.startswith(kind):
+        told = str(error)
+        if told.startswith(("the metric ", type(metric).__name__)):
             raise
         raise ShapeError(
             f"the metric {metric.name!r}: {told} Choose one that takes such targets."
