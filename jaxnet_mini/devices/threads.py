@@ -143,12 +143,10 @@ def side_by_side(step: StepProducts, jobs: int, seconds: float) -> list[Any]:
         As many devices as are worth while, of which each compiles for itself; none
         where they would compute other bits, or one is all that there is.
     """
-    if not may_be_one(step):
-        return []
     count = min(pools.cores(), jobs, int(seconds / SECONDS))
+    if count < 2 or not are_bits_of_one_thread(step):
+        return []
     with _lock:
-        if count < 2 or not has_bits_of_the_pool(step, pools.of_one_thread()):
-            return []
         return [pools.of_one_thread(index) for index in range(count)]
 
 
