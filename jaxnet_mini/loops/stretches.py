@@ -16,6 +16,7 @@ from jaxnet_mini.core.types import Variables
 from jaxnet_mini.data.plan import Plan
 from jaxnet_mini.data.stacks import PlacedStacks
 from jaxnet_mini.devices import processes, programs
+from jaxnet_mini.devices.products import StepProducts
 from jaxnet_mini.loops import evaluate, steps
 from jaxnet_mini.loops.choose_place import step_of
 from jaxnet_mini.loops.feed import Resident
@@ -195,26 +196,38 @@ class InOneProgram:
         return HeldOut(batches, last, due)
 
 
-def in_one(prepared: Prepared) -> int:
+def how_many(step: StepProducts, steps: int, rows: int, epochs: int) -> int:
     """Return how many epochs may share a program; 1 where they are better alone.
 
     A power of two, so that programs are shared.
+
+    Args:
+        step: what each step computes.
+        steps: how many an epoch has.
+        rows: how many places its order has.
+        epochs: how many there are at most.
     """
-    schedule, trainer = prepared.schedule, prepared.trainer
-    stacks = prepared.held_out.stacks
-    if not may_be_begun(prepared) or schedule.steps_per_epoch is not None:
+    if step.seconds * steps > SHORT_SECONDS:
         return 1
-    if trainer.own_method(training=True) or trainer.own_method(training=False):
-        return 1
-    if not protocol.acts_by_row(trainer.net):
-        return 1
-    if isinstance(stacks, PlacedStacks) and len(stacks) > 1:
-        return 1
+    most = max(1, min(MOST, epochs, MOST_PLACES // rows))
+    return 1 << (most.bit_length() - 1)
+
+
+def in_one_program(prepared: Prepared) -> Prepared:
+    """Return the same, with as many epochs in one program as may be."""
     plan = prepared.plan((0,))
-    rows = np.size(plan.no_order)
+    if not _may_share(prepared) or plan.steps_per_epoch is not None:
+        return prepared
+    rows, epochs = np.size(plan.no_order), plan.epochs - plan.initial_epoch
     step = step_of(prepared.outline, min(prepared.batch_size, prepared.rows))
-    if step.seconds * plan.steps_per_pass > SHORT_SECONDS:
-        return 1
-    epochs = plan.epochs - plan.initial_epoch
-    most = min(MOST, epochs, MOST_PLACES // rows)
-    return 1 << (max(1, most).bit_length() - 1)
+    count = how_many(step, plan.steps_per_pass, rows, epochs)
+    return dataclasses.replace(prepared, epochs_in_one=count)
+
+
+def _may_share(prepared: Prepared) -> bool:
+    """Tell whether epochs and evaluations are but one loop and one stack each."""
+    trainer, stacks = prepared.trainer, prepared.held_out.stacks
+    own = trainer.own_method(training=True) or trainer.own_method(training=False)
+    one_stack = not isinstance(stacks, PlacedStacks) or len(stacks) == 1
+    by_row = protocol.acts_by_row(trainer.net)
+    return may_be_begun(prepared) and one_stack and by_row and not own

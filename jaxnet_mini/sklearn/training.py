@@ -21,15 +21,10 @@ from jaxnet_mini.data import epoch_order, resident
 from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.devices import forks, programs, threads, transfers
 from jaxnet_mini.devices.products import StepProducts
+from jaxnet_mini.loops import stretches
 from jaxnet_mini.loops.feed import Piece
 from jaxnet_mini.loops.steps import QUIET_SECONDS, Pace, run_steps
 from jaxnet_mini.sklearn.ridge import Ridge
-
-SHORT_SECONDS = 0.1
-"""Epochs that take less, by our estimate, are taken together."""
-
-MOST_EPOCHS, MOST_PLACES = 16, 2**20
-"""So many together at most, with so many rows in all, whose order is made before."""
 
 
 @dataclasses.dataclass
@@ -152,7 +147,8 @@ def train(run: Fit, data: Data, ended: Callable[[float], None]) -> None:
     )
     step = StepProducts(run.batch_size, kernels)
     device = threads.fitting(step, float(run.steps * run.epochs))
-    together = _together(run, step)
+    most, rows = min(run.epochs, run.sure), run.steps * run.batch_size
+    together = stretches.how_many(step, run.steps, rows, most)
     with threads.given_back(device), transfers.meant(), interrupts.held_back():
         run.state, data = jax.device_put((run.state, data), device)
         pace, epoch = Pace(QUIET_SECONDS), 0
@@ -165,18 +161,6 @@ def train(run: Fit, data: Data, ended: Callable[[float], None]) -> None:
             for sums in all_sums:
                 ended(run.mean_loss(sums))
             epoch += len(all_sums)
-
-
-def _together(run: Fit, step: StepProducts) -> int:
-    """Return how many epochs are taken in one program, at most.
-
-    A power of two, so that fits share programs.
-    """
-    if step.seconds * run.steps > SHORT_SECONDS:
-        return 1
-    rows = run.steps * run.batch_size
-    most = min(MOST_EPOCHS, run.epochs, run.sure, MOST_PLACES // rows)
-    return 1 << (max(1, most).bit_length() - 1)
 
 
 def _epochs(

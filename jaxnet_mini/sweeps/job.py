@@ -27,7 +27,7 @@ from jaxnet_mini.data import resident
 from jaxnet_mini.devices import memory, programs
 from jaxnet_mini.errors import DataError, NonFiniteError
 from jaxnet_mini.loops.prepare import Prepared
-from jaxnet_mini.loops.stretches import in_one
+from jaxnet_mini.loops.stretches import in_one_program
 from jaxnet_mini.models import fit as fitting
 from jaxnet_mini.models import fixed
 from jaxnet_mini.models import held as holding
@@ -51,10 +51,9 @@ class Watch(Callback):
     """Ends the training of a member, and of no other, where it is not to go on.
 
     Args:
-        monitor: the name of the value that members are compared by.
+        race: what members are compared by.
         stop: is set where the whole sweep ends.
         trial: of Optuna's, which says whether the member falls behind; or None.
-        rungs: whether training waits after epochs to see if it falls behind.
 
     Attributes:
         note: why training ended early, or "".
@@ -62,23 +61,20 @@ class Watch(Callback):
         pruned: whether the member fell behind.
     """
 
-    def __init__(
-        self, monitor: str, stop: threading.Event, trial: Any, rungs: bool
-    ) -> None:
-        self.monitor, self.stop, self.trial = monitor, stop, trial
-        self._is_alone = trial is None and not rungs
+    def __init__(self, race: Race, stop: threading.Event, trial: Any) -> None:
+        self.race, self.stop, self.trial = race, stop, trial
         self.note, self.value, self.pruned = "", math.nan, False
 
     @property
     def _needs_logs_alone(self) -> bool:
-        return self._is_alone
+        return not self.race.compares
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         if self.stop.is_set():
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        found = (logs or {}).get(self.monitor)
+        found = (logs or {}).get(self.race.monitor)
         if found is None or np.ndim(found) or self.note:
             return
         self.value = float(found)
@@ -171,12 +167,6 @@ class Job:
         """Whether members may train at the same time, as far as callbacks know it."""
         return all(type(callback) in TOGETHER for callback in self.callbacks)
 
-    @property
-    def is_unwatched(self) -> bool:
-        """Whether nobody looks at a member before it has ended."""
-        race = self.race
-        return race.rungs is None and race.sampler is None and not self.callbacks
-
     def at_once(
         self, candidates: Sequence[Candidate], prepared: Prepared, shards: int
     ) -> int:
@@ -220,14 +210,14 @@ class Job:
             raise DataError(f"{shortage}: go through fewer combinations at a time.")
         count = len(candidates)
         if most == 1:
-            if count >= MANY and self.is_unwatched:
-                prepared = dataclasses.replace(prepared, epochs_in_one=in_one(prepared))
-                part.prepared = prepared
             part.tasks = [
                 Training(functools.partial(self._alone, c)) for c in candidates
             ]
             if self.may_be_together:
                 part.places = side_by_side.places(prepared, count)
+            if count >= MANY and not (self.race.compares or self.callbacks):
+                part.prepared = in_one_program(prepared)
+                part.places = [in_one_program(place) for place in part.places]
             if part.places:
                 places = len(part.places)
                 told = f"{count} members train {places} at a time, one on each core."
@@ -303,9 +293,7 @@ class Job:
             self._end(*ended)
 
     def _callbacks(self, candidate: Candidate) -> list[Callback]:
-        race = self.race
-        rungs = race.rungs is not None
-        watch = Watch(race.monitor, self.stop, candidate.trial, rungs)
+        watch = Watch(self.race, self.stop, candidate.trial)
         self.watches[id(candidate)] = watch
         # A callback of an earlier fit knows its model, which need not be copied.
         own = [copy.deepcopy(c, {id(c.model): None}) for c in self.callbacks]

@@ -28,6 +28,11 @@ class Race:
     rungs: Rungs | None
     sampler: Sampler | None
 
+    @property
+    def compares(self) -> bool:
+        """Whether members are compared before they have ended."""
+        return self.rungs is not None or self.sampler is not None
+
     def sign(self, model: Any) -> int:
         """Return 1 where larger values are better, -1 where smaller ones are.
 
@@ -66,7 +71,7 @@ class Race:
             UnknownNameError: nothing of that name is logged.
             ArgumentError: not in time; or it is not known which values are better.
         """
-        if self.rungs is None and self.sampler is None:
+        if not self.compares:
             return
         if self.rungs is not None:
             self._check_rungs(schedule, self.rungs)

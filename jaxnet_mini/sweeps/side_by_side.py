@@ -19,7 +19,6 @@ from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.loops.choose_place import step_of
 from jaxnet_mini.loops.feed import Resident
 from jaxnet_mini.loops.prepare import Prepared
-from jaxnet_mini.loops.stretches import may_be_begun
 
 LOOK = 0.1
 """Seconds after which the thread that waits lets Ctrl-C in."""
@@ -69,10 +68,7 @@ def _at(place: Placement, prepared: Prepared, examples: Data) -> Prepared:
 
         held_out = held_out._replace(stacks=stacks.placed(put))
     feed = Resident(examples, place)
-    own = dataclasses.replace(prepared, place=place, feed=feed, held_out=held_out)
-    if own.epochs_in_one == 1 or may_be_begun(own):
-        return own
-    return dataclasses.replace(own, epochs_in_one=1)
+    return dataclasses.replace(prepared, place=place, feed=feed, held_out=held_out)
 
 
 def run(

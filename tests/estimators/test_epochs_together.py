@@ -9,7 +9,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from jaxnet_mini.devices import programs
 from jaxnet_mini.errors import NonFiniteError
-from jaxnet_mini.sklearn import DenseClassifier, DenseRegressor, training
+from jaxnet_mini.loops import stretches
+from jaxnet_mini.sklearn import DenseClassifier, DenseRegressor
 
 SETTINGS = {
     "to the end": {"max_iter": 21},
@@ -65,7 +66,7 @@ def test_bits_do_not_depend_on_how_many_are_taken_together(name, counts, monkeyp
     assert sum(counts) == together.n_iter_
     assert max(counts) > 1
     assert ("stops" in name.split()[:1]) == (together.n_iter_ < 18)
-    monkeypatch.setattr(training, "MOST_EPOCHS", 1)
+    monkeypatch.setattr(stretches, "MOST", 1)
     one_by_one = fitted(**SETTINGS[name])
     assert sum(counts) == together.n_iter_ == one_by_one.n_iter_
     assert together.loss_curve_ == one_by_one.loss_curve_
@@ -81,7 +82,7 @@ def test_who_looks_at_each_epoch_is_asked_after_each(name, counts):
 
 
 def test_long_epochs_are_taken_by_themselves(counts, monkeypatch):
-    monkeypatch.setattr(training, "SHORT_SECONDS", 0.0)
+    monkeypatch.setattr(stretches, "SHORT_SECONDS", 0.0)
     fitted(max_iter=3)
     assert counts == []
 
@@ -107,6 +108,6 @@ def test_a_failure_is_found_in_the_epoch_and_step_of_its_own(counts, monkeypatch
 
     together = error()
     assert max(counts) > 1
-    monkeypatch.setattr(training, "MOST_EPOCHS", 1)
+    monkeypatch.setattr(stretches, "MOST", 1)
     assert together == error()
     assert " in epoch 6 at step 1" in together
