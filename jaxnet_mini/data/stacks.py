@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxnet_mini.base.ahead import ahead
-from jaxnet_mini.core.training.state import Data
+from jaxnet_mini.core.training.state import Data, length
 from jaxnet_mini.data import fit_arguments
 from jaxnet_mini.data.buffers import Buffers, Gathered
 from jaxnet_mini.data.casting import (
@@ -21,7 +21,7 @@ from jaxnet_mini.data.casting import (
     row_bytes,
 )
 from jaxnet_mini.data.checked_batches import CheckedBatches, grown
-from jaxnet_mini.data.checks import Examples
+from jaxnet_mini.data.checks import NAMES, Examples
 from jaxnet_mini.data.epoch_order import rounded_steps, steps_for
 
 
@@ -116,8 +116,7 @@ def single_batch(x: Any, batch_size: int) -> Any:
     Raises:
         DataError: see `fill`.
     """
-    inputs = Examples(x, None, None)
-    capacity = min(batch_size, 1 << (inputs.length - 1).bit_length())
+    capacity = min(batch_size, 1 << (length(x) - 1).bit_length())
 
     def ready(name: str, x: NDArray[Any]) -> NDArray[Any]:
         whole = len(x) == capacity and x.flags.c_contiguous
@@ -126,7 +125,9 @@ def single_batch(x: Any, batch_size: int) -> Any:
             return x
         return fill(x, capacity, name)
 
-    return inputs.mapped(ready).x
+    if isinstance(x, np.ndarray):
+        return ready(NAMES[0], x)
+    return Examples(x, None, None).mapped(ready).x
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,9 +2,10 @@
 
 JAX has one pool of threads, as large as the machine. A pool of another size is a second
 CPU client of JAX beside the first: it computes the same programs, and what else the
-process computes with JAX stays as it is. There are clients of one thread each, and one
-of as many threads as there are cores, where JAX's has more: it has one at least for
-each device, and several virtual ones of a machine of two cores make it wait for itself.
+process computes with JAX stays as it is. There are clients of one thread each, one of
+these that computes within the call, and one of as many threads as there are cores,
+where JAX's has more: it has one at least for each device, and several virtual ones of a
+machine of two cores make it wait for itself.
 
 Source: ``DefaultThreadPoolSize`` of XLA's ``pjrt/cpu/cpu_client.cc``
 """
@@ -24,6 +25,7 @@ NPROC = "NPROC"
 _environment = threading.RLock()
 _of_one: list[Any] = []
 _of_cores: dict[int, Any] = {}
+_at_once: list[Any] = []
 
 
 def number() -> int | None:
@@ -56,7 +58,7 @@ def number_of(device: Any) -> int | None:
     """
     if device is None:
         return number()
-    return 1 if device in _of_one else cores()
+    return 1 if device in _of_one or device in _at_once else cores()
 
 
 def of_one_thread(index: int = 0) -> Any:
@@ -76,19 +78,28 @@ def of_all_cores() -> Any:
     return _of_cores[count]
 
 
+def at_once() -> Any:
+    """Return a device of one thread: the one that calls a program, and waits for it."""
+    if not _at_once:
+        _at_once.append(_new(1, asynchronous=False))
+    return _at_once[0]
+
+
 def index_of(device: Any) -> int | None:
     """Return the index by which `of_one_thread` gives a device; None for any other."""
     return _of_one.index(device) if device in _of_one else None
 
 
-def _new(count: int) -> Any:
+def _new(count: int, asynchronous: bool = True) -> Any:
     # XLA reads the variable when the client is made.
     with _environment:
         before = os.environ.get(NPROC)
         os.environ[NPROC] = str(count)
         try:
             # Of one device, whatever XLA_FLAGS say: a pool has a thread for each.
-            client: Any = xla_client.make_cpu_client(num_devices=1)
+            client: Any = xla_client.make_cpu_client(
+                asynchronous=asynchronous, num_devices=1
+            )
         finally:
             del os.environ[NPROC]
             if before is not None:

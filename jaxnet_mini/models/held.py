@@ -28,6 +28,7 @@ from jaxnet_mini.models import adapting, begun, places, standing
 from jaxnet_mini.models.begun import Begun
 from jaxnet_mini.models.blueprint import Blueprint
 from jaxnet_mini.models.copying import Copied, none
+from jaxnet_mini.models.few_rows import FewRows
 from jaxnet_mini.models.places import Path, Place
 from jaxnet_mini.models.weights import placed
 
@@ -47,6 +48,7 @@ class Held(Copied):
         written: what stands for what the model takes and gives, once it was asked for.
         called: the blueprint as one layer of a model that calls it, likewise.
         begun: how far the optimizer was when layers were last frozen or thawed.
+        few_rows: what predictions of some rows remember.
     """
 
     blueprint: Blueprint
@@ -58,6 +60,7 @@ class Held(Copied):
     called: tuple[Blueprint, Layer] | None = dataclasses.field(default_factory=none)
     make: Callable[..., Trainer | None] | None = dataclasses.field(default_factory=none)
     begun: Begun | None = dataclasses.field(default_factory=none)
+    few_rows: FewRows = dataclasses.field(default_factory=FewRows)
 
     def __post_init__(self) -> None:
         self._state: TrainState | None = None

@@ -20,6 +20,7 @@ from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.data.iterables import ONE_PASS
 from jaxnet_mini.data.stacks import BatchStacks, rows_at_once, single_batch
 from jaxnet_mini.devices import forks, placement, transfers
+from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.loops import evaluate as evaluation
 from jaxnet_mini.loops import padding, prepare, rehearsal
 from jaxnet_mini.loops import predict as prediction
@@ -39,6 +40,13 @@ class Asked(NamedTuple):
     verbose: Any
     callbacks: Any
     devices: Any
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether only examples were given, without a word to be said of them."""
+        batch_size, steps, verbose, callbacks, devices = self
+        unsaid = batch_size is steps is callbacks is devices is None
+        return unsaid and verbose == 0 and type(verbose) is int
 
     def checked(self, held: Held) -> "Asked":
         """Return it as it is used, for what a model holds.
@@ -109,6 +117,10 @@ def predict(model: Any, x: Any, asked: Asked) -> Any:
     forks.check("predict")
     transfers.check("predict")
     held = of(model)
+    if asked.is_nothing:
+        found = held.few_rows.predicted(held.blueprint, held.untrained, x)
+        if found is not None:
+            return as_listed(found)
     held.blueprint.check_layers()
     batch_size, steps, verbose, hooks, place = asked.checked(held)
     opened = iterables.opened(
@@ -133,14 +145,7 @@ def predict(model: Any, x: Any, asked: Asked) -> Any:
         watched = watches_batches(hooks, "predict")
         size = rows_at_once(batch_size, by_row, watched, place.shards)
         if count <= size and not hooks and not verbose:
-            variables = place.params(held.untrained().variables)
-            net, batch = blueprint.traced, single_batch(rows, size)
-            filled = not by_row and length(batch) > count
-            if filled and padding.counts(net, variables, batch):
-                batch = single_batch(rows, count)
-            return as_listed(
-                prediction.predict_batch(net, variables, batch, count, key)
-            )
+            return as_listed(_of_one_batch(held, rows, size, key, place))
         stacks, steps = (
             stacking.cut(rows, None, None, size),
             _counted(count, batch_size),
@@ -151,6 +156,29 @@ def predict(model: Any, x: Any, asked: Asked) -> Any:
     return as_listed(
         prediction.predict(blueprint.traced, *arguments, steps=steps, key=key)
     )
+
+
+def _of_one_batch(
+    held: Held, x: Any, size: int, key: RandomKey | None, place: Placement
+) -> Any:
+    """Return the outputs for rows that are computed as one batch.
+
+    Args:
+        held: of the model.
+        x: checked inputs.
+        size: the most rows that the batch may have.
+        key: of a network of which a part acts as in training in any case, or None.
+        place: where arrays lie.
+    """
+    net, rows = held.blueprint.traced, length(x)
+    variables = place.params(held.untrained().variables)
+    batch, by_row = single_batch(x, size), protocol.acts_by_row(held.blueprint.net)
+    filled = not by_row and length(batch) > rows
+    if filled and padding.counts(net, variables, batch):
+        batch = single_batch(x, rows)
+    if by_row and key is None and place.mesh is None:
+        variables = held.few_rows.weights.of(variables, rows)
+    return prediction.predict_batch(net, variables, batch, rows, key)
 
 
 def as_listed(outputs: Any) -> Any:
