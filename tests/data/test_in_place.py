@@ -17,6 +17,7 @@ from jaxnet_mini.devices import memory, programs
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.errors import DataError
 from jaxnet_mini.loops import feed, forward, predict
+from jaxnet_mini.models import few_rows
 
 ROWS, FEATURES = 96, 12
 
@@ -272,7 +273,7 @@ def test_what_compiling_took_is_given_back_before_rows_are_copied(monkeypatch):
     monkeypatch.setattr(stacks, "STACK_STEPS", 1)
     one = jn.Sequential([jn.Input((FEATURES,)), jn.Dense(7), jn.Dense(2)])
     one.compile("sgd", "mse")
-    x = at(0, rows=1000)
+    x = at(0, rows=2 * few_rows.MOST_ROWS)
 
     def evaluate():
         one.evaluate(x, x[:, :2], verbose=0)
@@ -287,8 +288,8 @@ def test_what_compiling_took_is_given_back_before_rows_are_copied(monkeypatch):
     for job, arrays in ((evaluate, 2), (predict, 1)):
         seen.clear()
         job()
-        assert seen.index("room") == arrays  # after the first of four stacks
-        assert len(seen) == 1 + 4 * arrays
+        assert seen.index("room") == arrays  # after the first of eight stacks
+        assert len(seen) == 1 + 8 * arrays
         job()
         assert seen.count("room") == 1
 
