@@ -85,6 +85,11 @@ def at_once() -> Any:
     return _at_once[0]
 
 
+def any_made() -> bool:
+    """Tell whether there is a device beside JAX's."""
+    return bool(_of_one or _of_cores or _at_once)
+
+
 def index_of(device: Any) -> int | None:
     """Return the index by which `of_one_thread` gives a device; None for any other."""
     return _of_one.index(device) if device in _of_one else None

@@ -20,7 +20,7 @@ from jaxnet_mini.core.training import epochs as several_epochs
 from jaxnet_mini.core.training import predict as predictions
 from jaxnet_mini.core.training import start
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.devices import forks, memory, pools, transfers, uncompiled
+from jaxnet_mini.devices import forks, lending, memory, pools, transfers, uncompiled
 
 FAST = {"xla_cpu_prefer_vector_width": 512}
 """On a CPU, for training: vectors of AVX-512's full width, where the compiler by itself
@@ -39,6 +39,10 @@ ON_A_GPU = {
 """On a GPU: loops and branches are part of what it is told at once, besides what is by
 itself. Otherwise the host reads at each step whether there is another. Where driver or
 loop do not allow it, the compiler leaves the loop to the host."""
+
+
+_LOOKS_INTO = "jax_disable_jit", "jax_debug_nans", "jax_debug_infs"
+"""Options with which JAX does more than to run a program that it compiled."""
 
 
 @functools.cache
@@ -84,26 +88,41 @@ def _another(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _nothing_is_compiled() -> bool:
-    option = "jax_disable_jit"
+    return _is_on("jax_disable_jit")
+
+
+def _is_on(option: str) -> bool:
     return bool(getattr(jax.config, option))
 
 
 class Program:
-    """A function, compiled as a whole for each shape that it meets."""
+    """A function, compiled as a whole for each shape that it meets.
+
+    Args:
+        function: what it computes.
+        static_argnums: which arguments are compiled for by their values.
+        cpu_options: for the compiler, on a CPU.
+        lends: whether it is compiled once for all devices of the CPU, see
+            `jaxnet_mini.devices.lending`. A call on one that was made here then takes
+            the host 0.1 ms more.
+    """
 
     def __init__(
         self,
         function: Callable[..., Any],
         static_argnums: tuple[int, ...] = (),
         cpu_options: Mapping[str, Any] | None = None,
+        lends: bool = False,
     ) -> None:
-        self._function = function
+        self._function, self._lends = function, lends
         self._static = static_argnums
         self._cpu_options = cpu_options or {}
         self._begun: set[Any] = set()
         self._compiling: tuple[threading.Thread, ...] = ()
         self._lock = threading.Lock()
         self._jitted: dict[str, Any] = {}
+        self._lent: dict[Any, Any] = {}
+        self._lending = threading.Lock()
 
     @property
     def jitted(self) -> Any:
@@ -131,7 +150,40 @@ class Program:
     def __call__(self, *arguments: Any) -> Any:
         self._be_ready()
         with transfers.meant():
-            return self.jitted(*arguments)
+            lent = self._lent_for(arguments) if self._lends else None
+            if lent is None:
+                return self.jitted(*arguments)
+            return lent(*self._variables(arguments))
+
+    def _lent_for(self, arguments: tuple[Any, ...]) -> Any:
+        """Return what was compiled for JAX's device for that of arguments.
+
+        None where they lie on JAX's, and where nothing can be lent, or JAX is to look
+        into what is computed.
+        """
+        # Once is enough: JAX does not tell where a program that it has came from.
+        self._lends = self._lends and not lending.comes_from_disk()
+        device = lending.own_among(arguments) if self._lends else None
+        if device is None or any(map(_is_on, _LOOKS_INTO)):
+            return None
+        key = self._key(arguments), *map(str, lending.settings().values())
+        if key not in self._lent:
+            jitted = self.jitted
+            with self._lending:  # all who call meanwhile wait
+                if key not in self._lent:
+                    compiled = jitted.lower(*lending.as_at_home(arguments)).compile()
+                    self._lent[key] = lending.lent(compiled, device)
+        return self._lent[key]
+
+    def _key(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return by what compiled programs are told apart."""
+        constants = tuple(arguments[index] for index in self._static)
+        leaves, structure = jax.tree.flatten(self._variables(arguments))
+        shapes = tuple(
+            (np.shape(leaf), getattr(leaf, "dtype", type(leaf)), pools.own_of(leaf))
+            for leaf in leaves
+        )
+        return constants, structure, shapes, default_generator()
 
     def shapes(self, *arguments: Any) -> Any:
         """Return shapes and dtypes of what a call would return."""
@@ -153,13 +205,10 @@ class Program:
         """
         if _nothing_is_compiled():
             return False
-        constants = tuple(arguments[index] for index in self._static)
-        leaves, structure = jax.tree.flatten(self._variables(arguments))
-        shapes = tuple(
-            (np.shape(leaf), getattr(leaf, "dtype", type(leaf)), pools.own_of(leaf))
-            for leaf in leaves
-        )
-        key = (constants, structure, shapes, default_generator())
+        self._lends = self._lends and not lending.comes_from_disk()
+        if self._lends:
+            arguments = lending.as_at_home(arguments)
+        key = self._key(arguments)
         with self._lock:
             if key in self._begun:
                 return False
@@ -250,8 +299,8 @@ fresh = ProgramForOnce(start.fresh, static_argnums=(0, 1))
 with_optimizer = ProgramForOnce(start.with_optimizer, static_argnums=(0,))
 # Its programs take a trainer as an argument that is no array.
 jax.tree_util.register_static(Trainer)
-loop = Program(Trainer.loop, cpu_options=FAST)
-epochs = Program(several_epochs.loop, cpu_options=FAST)
-evaluate = Program(Trainer.evaluate, cpu_options=FAST)
+loop = Program(Trainer.loop, cpu_options=FAST, lends=True)
+epochs = Program(several_epochs.loop, cpu_options=FAST, lends=True)
+evaluate = Program(Trainer.evaluate, cpu_options=FAST, lends=True)
 predict = Program(predictions.predict, static_argnums=(0,))
 apply = Program(predictions.apply, static_argnums=(0,))

@@ -19,6 +19,7 @@ from typing import Any
 import jax
 
 from jaxnet_mini.devices import pools
+from jaxnet_mini.devices.lending import settings
 from jaxnet_mini.devices.products import (
     StepProducts,
     has_bits_of_the_pool,
@@ -163,18 +164,9 @@ def are_alike() -> bool:
 
     ``with jax.enable_x64(True):`` and its kin hold in one thread.
     """
-    own = _settings()
+    own = settings()
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        return own == pool.submit(_settings).result()
-
-
-def _settings() -> dict[str, Any]:
-    guards = "jax_transfer_guard"  # which `transfers.meant` sees to
-    return {
-        name: getattr(jax.config, name, None)
-        for name in jax.config.values
-        if not name.startswith(guards)
-    }
+        return own == pool.submit(settings).result()
 
 
 def may_be_one(step: StepProducts) -> bool:
