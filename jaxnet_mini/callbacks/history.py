@@ -28,8 +28,8 @@ class History(Callback):
             ``waiting_seconds`` in which data were waited for, and
             ``samples_per_second`` (lists, training alone, without compilation and
             validation, but for short epochs that nobody looks at: several run in a row
-            then, of whose time each has its share); ``threads``, how many steps were
-            computed with on a CPU, None on other devices.
+            then, of whose time each has its share); ``threads``, how many the last
+            steps were computed with on a CPU, None on other devices.
     """
 
     _model: weakref.ref[Any] | None = None

@@ -6,7 +6,10 @@ twentieth of the time.
 
 What JAX itself has loaded from its cache on disk cannot be lent: as of JAX 0.12 it is
 written again without some of its functions, and fails when it runs. There is no need
-to: the cache has it for every device.
+to: the cache has it for every device. Versions 0.9 and 0.10 write of loaded programs to
+the error output, on some processors, that they were compiled for another one.
+
+Source: https://github.com/jax-ml/jax/issues/38445
 """
 
 from typing import Any
@@ -15,6 +18,9 @@ import jax
 from jax.experimental import serialize_executable
 
 from jaxnet_mini.devices import pools
+
+_COMPLAINING = (0, 9), (0, 11)
+"""The version since which JAX complains, and the one before which it does."""
 
 
 def lent(compiled: Any, device: Any) -> Any:
@@ -26,6 +32,8 @@ def lent(compiled: Any, device: Any) -> Any:
         compiled: for JAX's default device, from ``jax.jit(...).lower(...).compile()``.
         device: one of `pools`.
     """
+    if _COMPLAINING[0] <= jax.__version_info__ < _COMPLAINING[1]:
+        return None
     # What may go wrong differs with the version of JAX; the way around is always there.
     try:
         program, arguments, results = serialize_executable.serialize(compiled)

@@ -43,12 +43,14 @@ class Placement:
             devices do not divide stays whole, and so do all that are not named.
         device: without a mesh, another device than JAX's default for steps of training.
         evaluates: whether evaluations are computed on ``device``, too.
+        rival: a device that computes the bits of ``device``, and steps sooner perhaps.
     """
 
     mesh: Mesh | None = None
     rule: Mapping[str, PartitionSpec] = dataclasses.field(default_factory=dict)
     device: Any = None
     evaluates: bool = False
+    rival: Any = None
 
     @property
     def shards(self) -> int:

@@ -190,6 +190,16 @@ class Program:
         with transfers.meant():
             return self.jitted.eval_shape(*arguments)
 
+    def has_effects(self, *arguments: Any) -> bool:
+        """Tell whether a call would do more than to return something.
+
+        Such as ``jax.debug.print``, which tells Python.
+        """
+        if _nothing_is_compiled():
+            return True
+        with transfers.meant():
+            return bool(self.jitted.trace(*arguments).jaxpr.effects)
+
     def compile_ahead(
         self, *arguments: Any, first: Callable[[], None] | None = None
     ) -> bool:

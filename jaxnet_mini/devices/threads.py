@@ -3,9 +3,10 @@
 JAX's pool hands out each product that is not tiny. That pays where handing out costs
 little beside a product. Between cores that are far from each other (chiplets, sockets,
 virtual processors that the host moves about) it costs more than half of a small
-product: two threads then take longer than one. So a fit is given one thread where that
-is faster (see `products`), and so is each of several fits at a time. What computes
-other bits takes JAX's pool: a choice changes no bit.
+product: two threads then take longer than one. Nothing tells how near cores are, and it
+may change while a process runs: a fit tries both (`jaxnet_mini.loops.faster`) and takes
+one thread where that is as fast. Each of several fits at a time is given one. What
+computes other bits takes JAX's pool: a choice changes no bit.
 """
 
 import collections
@@ -14,20 +15,16 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
 from jaxnet_mini.devices import pools
 from jaxnet_mini.devices.lending import settings
-from jaxnet_mini.devices.products import (
-    StepProducts,
-    has_bits_of_the_pool,
-    one_thread_is_faster,
-)
+from jaxnet_mini.devices.products import StepProducts, has_bits_of_the_pool
 
 SECONDS = 1.0
-"""What takes less, by our estimate, is not worth a choice, which takes 0.2."""
+"""What takes less, by our estimate, is not worth a trial, which takes 0.1."""
 
 MOST_ROWS, LEAST_SIZE, MOST_SIZE = 512, 2**13, 2**27
 """With more rows the bits of a step depend on the number of threads. Products of fewer
@@ -39,44 +36,62 @@ MOMENT = 2e-3
 seconds: the first of several would else take all cores, a moment before the second."""
 
 _lock = threading.Lock()
-_known: dict[StepProducts, bool] = {}
+_was_faster: dict[StepProducts, bool] = {}
 _taken: collections.Counter[int] = collections.Counter()
 _shared_out = 0
 _within = 0
 
 
-def fitting(step: StepProducts, steps: float) -> Any:
-    """Return a device of one thread where it is faster; None for JAX's own.
+class Devices(NamedTuple):
+    """Where the steps of a fit may be computed. They are to be `given_back`.
+
+    Args:
+        device: where they are; None stands for JAX's own.
+        rival: one of one thread, which has the same bits and may be faster; None where
+            there is no question.
+    """
+
+    device: Any = None
+    rival: Any = None
+
+
+def fitting(step: StepProducts, steps: float) -> Devices:
+    """Return where to compute the steps of a fit.
 
     Of several calls of ``fit`` at a time, each in a thread of Python, each that begins
-    while another goes on is given a thread of its own, as long as there are cores. It
-    is to be `given_back`. Where one is not faster, and JAX has more threads than there
-    are cores, the device has as many.
+    while another goes on is given a thread of its own, as long as there are cores.
+    Elsewhere, where JAX has more threads than there are cores, the device has as many.
 
     Args:
         step: what each step computes.
         steps: how many there will be, about.
     """
     if not may_be_one(step) or not LEAST_SIZE <= max(step.sizes) <= MOST_SIZE:
-        return None
+        return Devices()
     is_long = steps * step.seconds >= SECONDS
     if is_long and threading.current_thread() is not threading.main_thread():
         time.sleep(MOMENT)
     with _lock:
-        if _shared_out or (is_long and _within > 1):
-            one = has_bits_of_the_pool(step, pools.of_one_thread())
-        elif is_long or step in _known:
-            # What was once chosen stays: a device has compiled programs of its own.
-            if step not in _known:
-                _known[step] = one_thread_is_faster(step, _of_all(step))
-            one = _known[step]
-        else:
-            one = False
-        if not one:
-            return _of_all(step)
-        index = min(range(pools.cores()), key=lambda index: _taken[index])
-        _taken[index] += 1
-        return pools.of_one_thread(index)
+        at_once = _shared_out or (is_long and _within > 1)
+        asks = at_once or is_long or _was_faster.get(step, False)
+        if not asks or not has_bits_of_the_pool(step, pools.of_one_thread()):
+            return Devices(_of_all(step))
+        one = _taken_one()
+        if at_once or not is_long:
+            return Devices(one)
+        return Devices(_of_all(step), one)
+
+
+def found(step: StepProducts, one: bool) -> None:
+    """Keep whether one thread was faster, for short fits, which try nothing."""
+    _was_faster[step] = one
+
+
+def _taken_one() -> Any:
+    """Return the device of one thread that the fewest compute on."""
+    index = min(range(pools.cores()), key=lambda index: _taken[index])
+    _taken[index] += 1
+    return pools.of_one_thread(index)
 
 
 def _of_all(step: StepProducts) -> Any:
@@ -121,13 +136,12 @@ def one_each() -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def given_back(device: Any) -> Iterator[None]:
+def given_back(*devices: Any) -> Iterator[None]:
     """Compute on what `fitting` has returned, and on it no longer afterwards."""
     try:
         yield
     finally:
-        index = pools.index_of(device)
-        if index is not None:
+        for index in [i for i in map(pools.index_of, devices) if i is not None]:
             with _lock:
                 _taken[index] -= 1
 

@@ -56,7 +56,8 @@ def for_steps(place: Placement, step: StepProducts, steps: float) -> Placement:
         if processes.several() or not step.kernels or _pays_to_split(step):
             return place
         place = Placement()
-    return dataclasses.replace(place, device=threads.fitting(step, steps))
+    device, rival = threads.fitting(step, steps)
+    return dataclasses.replace(place, device=device, rival=rival)
 
 
 def _pays_to_split(step: StepProducts) -> bool:

@@ -23,6 +23,7 @@ from jaxnet_mini.data import in_place
 from jaxnet_mini.data.plan import Plan
 from jaxnet_mini.devices import memory, processes, programs
 from jaxnet_mini.loops.evaluate import evaluate
+from jaxnet_mini.loops.faster import Faster
 from jaxnet_mini.loops.feed import Piece
 from jaxnet_mini.loops.fit_call import FitCall, variables_of
 from jaxnet_mini.loops.forward import Source
@@ -99,15 +100,18 @@ def train_epochs(call: FitCall, compiling: Stopwatch) -> Generator[int, None, No
     learner, callbacks, run, plan = call.learner, call.callbacks, call.run, call.plan
     _run_nothing(call)
     call.history.timing["compile_seconds"] = compiling.stop()
-    call.history.timing["threads"] = call.prepared.place.threads
     callbacks.call("on_train_begin", {})
     start = run.start
     run.put_back(learner, callbacks.callbacks)
     call.prepared.held_out.pass_over(range(plan.initial_epoch, start.epoch))
     pace, logs, known = Pace(QUIET_SECONDS), start.logs, None
-    row, epoch = InARow(call), start.epoch
-    last = epoch if start.stopped else plan.epochs
+    faster, epoch = Faster(call), start.epoch
+    call = faster.call()
+    row, last = InARow(call), epoch if start.stopped else plan.epochs
     while epoch < last and not (learner.stop_training and epoch > start.epoch):
+        if faster.is_due() and not row.on_their_way:
+            call = faster.call()
+            row = InARow(call)
         all_logs = row.take(epoch, last)
         if not all_logs:
             logs, known = _one_epoch(call, epoch, known, pace, compiling.seconds)
@@ -181,6 +185,7 @@ def _one_epoch(
         if first and run.start.sums is not None:
             # The hook has seen to what it needs itself, and the model is as it was.
             run.put_back(learner, call.callbacks.callbacks)
+            learner.state = prepared.place.params(learner.state)
             sums = prepared.place.everywhere(run.start.sums)
             begun = Point(epoch, run.start.step, sums)
         with contextlib.closing(prepared.feed.pieces(plan, epoch, begun.step)) as feed:

@@ -1,8 +1,9 @@
 """Examples on their way into the compiled loop, piece by piece."""
 
+import copy
 import functools
 from collections.abc import Generator
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
 import jax
 import numpy as np
@@ -45,6 +46,9 @@ class Feed(Protocol):
     ) -> Generator[Piece, None, None]:
         """Yield the pieces of an epoch, without its first ``done`` steps."""
 
+    def at(self, place: Placement) -> Self:
+        """Return the same examples on their way to another device of this CPU."""
+
 
 class Resident:
     """Examples that lie on the device as a whole, put there when first used.
@@ -69,11 +73,15 @@ class Resident:
         taken, self._host = self._host, None
         return taken
 
-    def on_host(self) -> Data:
-        """Return them as arrays of the host that several devices of it may share."""
-        # XLA's memory is aligned as it has to be for that.
-        examples: Data = jax.tree.map(transfers.to_host, self._device)
-        return examples
+    def at(self, place: Placement) -> Self:
+        """Return the same examples for another device of this CPU, which shares them.
+
+        XLA's memory is aligned as it has to be for that.
+        """
+        other = copy.copy(self)
+        other._placement = place
+        other._device = place.put(jax.tree.map(transfers.to_host, self._device))
+        return other
 
     def shapes(self, plan: Plan) -> tuple[Any, Any]:
         """Return their shapes and that of an order."""

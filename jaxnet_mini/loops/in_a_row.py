@@ -40,11 +40,14 @@ class InARow:
 
     Args:
         call: what they are of.
+
+    Attributes:
+        on_their_way: those that have begun, and whose logs nobody has yet.
     """
 
     def __init__(self, call: FitCall) -> None:
         self._call, self._most = call, _most(call)
-        self._on_their_way = list[Stretch]()
+        self.on_their_way = list[Stretch]()
         self._since = 0.0
         # How long an epoch takes, the first one tells.
         self._alone = 1 if call.prepared.epochs_in_one == 1 else 0
@@ -70,7 +73,7 @@ class InARow:
             since somebody looks, or it is long, or the loss or a weight would turn NaN
             or infinite in one of the next; the state is that of before then.
         """
-        call, begun, left = self._call, self._on_their_way, last - first
+        call, begun, left = self._call, self.on_their_way, last - first
         wanted = self._wanted(left)
         if wanted < 2 and not begun:
             self._alone -= 1
@@ -104,7 +107,7 @@ class InARow:
 
     def _begin(self, first: int, last: int, wanted: int) -> None:
         """Begin epochs until so many are on their way."""
-        begun = self._on_their_way
+        begun = self.on_their_way
         next_one = first + sum(stretch.count for stretch in begun)
         while next_one < first + wanted:
             interrupts.let_in()

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxnet_mini.core.networks.outline import NetOutline
+from jaxnet_mini.core.training.state import Data
 from jaxnet_mini.core.training.trainer import Trainer
 from jaxnet_mini.data import (
     casting,
@@ -23,7 +24,7 @@ from jaxnet_mini.data.fit_arguments import FitData, FitSchedule
 from jaxnet_mini.data.iterables import ONE_PASS, VALIDATION, Batches, Door
 from jaxnet_mini.data.plan import Plan
 from jaxnet_mini.data.stacks import BatchStacks, PlacedStacks, Stacks, rows_at_once
-from jaxnet_mini.devices import processes
+from jaxnet_mini.devices import processes, transfers
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.errors import ArgumentError
 from jaxnet_mini.loops.choose_feed import choose_feed
@@ -97,6 +98,19 @@ class Prepared:
         """Shapes and dtypes of a batch of inputs and of targets, on the device."""
         x, y, _ = self.sample
         return casting.on_device(self.batch_size, (x, y))
+
+    def at(self, place: Placement) -> "Prepared":
+        """Return the same on another device of this CPU, which shares the examples."""
+        held_out, stacks = self.held_out, self.held_out.stacks
+        if place.evaluates and isinstance(stacks, PlacedStacks):
+
+            def put(stack: Data) -> Data:
+                own: Data = place.put(jax.tree.map(transfers.to_host, stack))
+                return own
+
+            held_out = held_out._replace(stacks=stacks.placed(put))
+        feed = self.feed.at(place)
+        return dataclasses.replace(self, place=place, feed=feed, held_out=held_out)
 
     def plan(self, seed: tuple[int, ...]) -> Plan:
         """Return how to go through the examples."""

@@ -4,10 +4,11 @@ A chunk is a number of batches. A thread makes one and moves it to the device wh
 one before it is trained on, in the same compiled loop that runs over resident examples.
 """
 
+import copy
 import math
 from collections.abc import Callable, Generator, Iterator
 from threading import Event
-from typing import Any
+from typing import Any, Self
 
 import jax
 import numpy as np
@@ -74,6 +75,12 @@ class _Chunked:
         )
         order = jax.ShapeDtypeStruct(shape, np.dtype(np.int32))
         return self._placement.everywhere(self._shapes), self._placement.order(order)
+
+    def at(self, place: Placement) -> Self:
+        """Return the same chunks on their way to another device of this CPU."""
+        other = copy.copy(self)
+        other._placement = place
+        return other
 
     def empty(self, plan: Plan) -> tuple[Any, Any]:
         """Return a chunk of zeros, and an order of nothing."""

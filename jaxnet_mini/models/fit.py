@@ -99,7 +99,7 @@ def fit(
     _adopt_early(held, outline)
     if mesh is None and sharding is None and not placement.is_spread(held.state):
         place = choose_place(place, outline, first[0], opened is not None, schedule)
-    with threads.given_back(place.device):
+    with threads.given_back(place.device, place.rival):
         prepared = prepare.prepare(
             held.compiled(),
             outline,

@@ -19,7 +19,7 @@ from jaxnet_mini.core.training.sums import Sums
 from jaxnet_mini.core.transformations import init
 from jaxnet_mini.data import epoch_order, resident
 from jaxnet_mini.data.checks import Examples
-from jaxnet_mini.devices import forks, programs, threads, transfers
+from jaxnet_mini.devices import forks, programs, threads, transfers, trials
 from jaxnet_mini.devices.products import StepProducts
 from jaxnet_mini.loops import stretches
 from jaxnet_mini.loops.feed import Piece
@@ -60,6 +60,11 @@ class Fit:
             places = np.arange(len(self.rows))
             self.rng.shuffle(places)
             self.rows = self.rows[places]
+        return self.order
+
+    @property
+    def order(self) -> NDArray[Any]:
+        """That of the last epoch."""
         shape = epoch_order.order_shape(len(self.rows), self.batch_size)
         order = np.full(shape, NO_ROW, np.int32)
         order.reshape(-1)[: len(self.rows)] = self.rows
@@ -146,10 +151,22 @@ def train(run: Fit, data: Data, ended: Callable[[float], None]) -> None:
         leaf.shape for leaf in jax.tree.leaves(run.state.params) if leaf.ndim == 2
     )
     step = StepProducts(run.batch_size, kernels)
-    device = threads.fitting(step, float(run.steps * run.epochs))
+    device, rival = threads.fitting(step, float(run.steps * run.epochs))
     most, rows = min(run.epochs, run.sure), run.steps * run.batch_size
     together = stretches.how_many(step, run.steps, rows, most)
-    with threads.given_back(device), transfers.meant(), interrupts.held_back():
+    with (
+        threads.given_back(device, rival),
+        transfers.meant(),
+        interrupts.held_back(),
+    ):
+        if rival is not None:
+            count = max(1, min(run.steps, int(trials.SECONDS / step.seconds)))
+            one, pool = (
+                _trial(run, data, where, (count, together)) for where in (rival, device)
+            )
+            faster = trials.one_is_faster(one, pool)
+            threads.found(step, faster)
+            device = rival if faster else device
         run.state, data = jax.device_put((run.state, data), device)
         pace, epoch = Pace(QUIET_SECONDS), 0
         while epoch < run.epochs and not run.stop_training:
@@ -161,6 +178,27 @@ def train(run: Fit, data: Data, ended: Callable[[float], None]) -> None:
             for sums in all_sums:
                 ended(run.mean_loss(sums))
             epoch += len(all_sums)
+
+
+def _trial(
+    run: Fit, data: Data, device: Any, which: tuple[int, int]
+) -> Callable[[], Any]:
+    """Return what computes some steps on a device, and changes nothing.
+
+    Args:
+        run: the fit.
+        data: its examples.
+        device: which; None stands for JAX's own.
+        which: how many steps, and how many epochs a program takes.
+    """
+    steps, together = which
+    program, none = run.trainer.program(), run.trainer.no_sums()
+    state, placed = jax.device_put((run.state, data), device)
+    order = run.order
+    if together == 1:
+        return lambda: programs.loop(program, state, placed, order, 0, steps, none)
+    passes = Passes(np.stack([order] * together), steps, 1)
+    return lambda: programs.epochs(program, state, placed, passes)
 
 
 def _epochs(

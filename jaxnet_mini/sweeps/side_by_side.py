@@ -4,14 +4,10 @@ They have no word to say to each other, where the threads of one member have man
 """
 
 import concurrent.futures
-import dataclasses
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
-import jax
-
 from jaxnet_mini.base import interrupts
-from jaxnet_mini.core.training.state import Data
 from jaxnet_mini.data.plan import Plan
 from jaxnet_mini.data.stacks import PlacedStacks
 from jaxnet_mini.devices import threads, transfers
@@ -44,9 +40,9 @@ def places(prepared: Prepared, members: int) -> list[Prepared]:
     devices = threads.side_by_side(step, members, seconds)
     if not devices:
         return []
-    examples, evaluates = feed.on_host(), _evaluates(prepared)
+    evaluates = _evaluates(prepared)
     placed = [Placement(device=device, evaluates=evaluates) for device in devices]
-    return [_at(own, prepared, examples) for own in placed]
+    return [prepared.at(own) for own in placed]
 
 
 def _evaluates(prepared: Prepared) -> bool:
@@ -55,20 +51,6 @@ def _evaluates(prepared: Prepared) -> bool:
     if not isinstance(stacks, PlacedStacks):
         return False
     return threads.are_bits_of_one_thread(step_of(prepared.outline, stacks.batch_size))
-
-
-def _at(place: Placement, prepared: Prepared, examples: Data) -> Prepared:
-    """Return the same examples on another device of this host, which shares them."""
-    held_out, stacks = prepared.held_out, prepared.held_out.stacks
-    if place.evaluates and isinstance(stacks, PlacedStacks):
-
-        def put(stack: Data) -> Data:
-            own: Data = place.put(jax.tree.map(transfers.to_host, stack))
-            return own
-
-        held_out = held_out._replace(stacks=stacks.placed(put))
-    feed = Resident(examples, place)
-    return dataclasses.replace(prepared, place=place, feed=feed, held_out=held_out)
 
 
 def run(

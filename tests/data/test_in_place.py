@@ -13,7 +13,7 @@ from oracles import where_jax_may_share
 import jaxnet_mini as jn
 from jaxnet_mini.core.training.state import Data
 from jaxnet_mini.data import in_place, stacks
-from jaxnet_mini.devices import memory, programs
+from jaxnet_mini.devices import memory, pools, programs
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.errors import DataError
 from jaxnet_mini.loops import feed, forward, predict
@@ -69,8 +69,10 @@ def test_rows_are_read_from_the_memory_in_which_they_lie(start, dtype):
     np.testing.assert_array_equal(jax.jit(lambda r: r.take(wanted))(placed), x[wanted])
     # Members of a sweep share it, and it lives for as long as one of them looks there.
     data = Data(rows, None, None, np.int32(ROWS))
-    shared = feed.Resident(data, Placement()).on_host()
-    assert shared.x.flat.ctypes.data == begin
+    other = Placement(device=pools.of_one_thread())
+    shared = feed.Resident(data, Placement()).at(other)
+    assert shared._device.x.flat.devices() == {other.device}
+    assert shared._device.x.flat.unsafe_buffer_pointer() == begin
     lying = weakref.ref(x.base)
     del x, rows, data, placed
     gc.collect()

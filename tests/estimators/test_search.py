@@ -96,7 +96,7 @@ def test_what_is_found_is_what_grid_search_finds(name, where):
     assert len(where) == 3 * 4 + 1
     if (pools.number() or 1) > 1:
         assert len({thread for thread, _ in where[:-1]}) > 1
-        assert {device for _, device in where} == {
+        assert {devices.device for _, devices in where} == {
             pools.of_one_thread(index) for index in range(pools.number())
         }
 
