@@ -3,7 +3,7 @@
 import copy
 import functools
 from collections.abc import Generator
-from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -46,7 +46,7 @@ class Feed(Protocol):
     ) -> Generator[Piece, None, None]:
         """Yield the pieces of an epoch, without its first ``done`` steps."""
 
-    def at(self, place: Placement) -> Self:
+    def at(self, place: Placement) -> "Feed":
         """Return the same examples on their way to another device of this CPU."""
 
 
@@ -73,7 +73,7 @@ class Resident:
         taken, self._host = self._host, None
         return taken
 
-    def at(self, place: Placement) -> Self:
+    def at(self, place: Placement) -> "Resident":
         """Return the same examples for another device of this CPU, which shares them.
 
         XLA's memory is aligned as it has to be for that.

@@ -8,7 +8,7 @@ import copy
 import math
 from collections.abc import Callable, Generator, Iterator
 from threading import Event
-from typing import Any, Self
+from typing import Any
 
 import jax
 import numpy as np
@@ -22,7 +22,7 @@ from jaxnet_mini.data.checked_batches import CheckedBatches, grown
 from jaxnet_mini.data.checks import Examples
 from jaxnet_mini.data.plan import Plan
 from jaxnet_mini.devices.placement import Placement
-from jaxnet_mini.loops.feed import Piece
+from jaxnet_mini.loops.feed import Feed, Piece
 
 CHUNK_BYTES = 64 << 20
 CHUNK_STEPS = 256
@@ -76,11 +76,12 @@ class _Chunked:
         order = jax.ShapeDtypeStruct(shape, np.dtype(np.int32))
         return self._placement.everywhere(self._shapes), self._placement.order(order)
 
-    def at(self, place: Placement) -> Self:
+    def at(self, place: Placement) -> Feed:
         """Return the same chunks on their way to another device of this CPU."""
-        other = copy.copy(self)
+        other: Any = copy.copy(self)
         other._placement = place
-        return other
+        moved: Feed = other
+        return moved
 
     def empty(self, plan: Plan) -> tuple[Any, Any]:
         """Return a chunk of zeros, and an order of nothing."""
