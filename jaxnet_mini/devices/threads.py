@@ -12,6 +12,7 @@ computes other bits takes JAX's pool: a choice changes no bit.
 import collections
 import concurrent.futures
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -59,7 +60,9 @@ def fitting(step: StepProducts, steps: float) -> Devices:
     """Return where to compute the steps of a fit.
 
     Of several calls of ``fit`` at a time, each in a thread of Python, each that begins
-    while another goes on is given a thread of its own, as long as there are cores.
+    while another goes on is given a thread of its own, as long as there are cores,
+    and so is each where the environment variable ``OMP_NUM_THREADS`` is 1, by which
+    joblib tells its processes to leave cores to each other.
     Elsewhere, where JAX has more threads than there are cores, the device has as many.
 
     Args:
@@ -72,7 +75,7 @@ def fitting(step: StepProducts, steps: float) -> Devices:
     if is_long and threading.current_thread() is not threading.main_thread():
         time.sleep(MOMENT)
     with _lock:
-        at_once = _shared_out or (is_long and _within > 1)
+        at_once = _shared_out or _told_one() or (is_long and _within > 1)
         asks = at_once or is_long or _was_faster.get(step, False)
         if not asks or not has_bits_of_the_pool(step, pools.of_one_thread()):
             return Devices(_of_all(step))
@@ -80,6 +83,10 @@ def fitting(step: StepProducts, steps: float) -> Devices:
         if at_once or not is_long:
             return Devices(one)
         return Devices(_of_all(step), one)
+
+
+def _told_one() -> bool:
+    return os.environ.get("OMP_NUM_THREADS", "").strip() == "1"
 
 
 def found(step: StepProducts, one: bool) -> None:

@@ -186,6 +186,17 @@ def test_a_short_fit_is_not_worth_a_trial_and_goes_by_the_last(choose, monkeypat
     assert endless == (None, None)
 
 
+def test_a_process_that_is_told_to_takes_one_thread(monkeypatch):
+    """joblib tells its processes so, that there are no more threads than cores."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    devices = threads.fitting(STEP, 1.0)
+    with threads.given_back(*devices):
+        assert devices == (pools.of_one_thread(), None)
+    assert made().fit(X, Y, verbose=0).timing["threads"] == 1
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert threads.fitting(STEP, 1.0) == (None, None)
+
+
 def differs(step):
     """Tell whether two threads and one compute the gradient of a kernel otherwise."""
     rng = np.random.default_rng(0)
