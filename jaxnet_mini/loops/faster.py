@@ -72,9 +72,9 @@ def _arguments(call: FitCall, steps: int) -> tuple[Any, ...]:
     examples, nothing = prepared.feed.empty(plan)
     rows = min(length(examples.x), prepared.rows)
     order = np.random.default_rng(0).integers(0, rows, nothing.shape, np.int32)
-    piece = Piece(
-        examples, place.put_on_its_own(place.order(order)), 0, min(steps, len(order))
-    )
+    # Once: a stream's are on the host, and would go to the device with each run.
+    examples, order = place.put((examples, place.order(order)))
+    piece = Piece(examples, order, 0, min(steps, len(order)))
     state = _moved(call.learner.state, place)
     return prepared.trainer.program(), state, *piece, call.no_sums
 

@@ -17,7 +17,7 @@ from oracles import assert_trees_identical
 
 import jaxnet_mini as jn
 from jaxnet_mini.callbacks import Callback, TerminateOnNaN
-from jaxnet_mini.devices import pools, threads, trials
+from jaxnet_mini.devices import pools, programs, threads, trials
 from jaxnet_mini.devices.placement import Placement
 from jaxnet_mini.devices.products import StepProducts
 from jaxnet_mini.errors import NonFiniteError
@@ -284,6 +284,32 @@ def test_trials_change_nothing_and_take_the_examples(choose, monkeypatch):
     ]
     assert_trees_identical(taken[0].state, taken[1].state)
     assert int(taken[0].state.step) == 8  # as many as an order has
+
+
+@pytest.mark.parametrize("way", ["arrays", "batches"])
+def test_what_trials_take_lies_where_it_is_computed(choose, monkeypatch, way):
+    """Of a stream they were timed with a copy of a chunk in each run."""
+    choose(False)
+    trying, places, loop = [], [], programs.loop
+
+    def tried(one, pool):
+        trying.append(True)
+        one(), pool()
+        trying.clear()
+        return False
+
+    def ran(trainer, state, *rest):
+        if trying:
+            examples, order, *_ = rest
+            leaves = jax.tree.leaves((state, examples, order))
+            places.append({leaf.device for leaf in leaves})
+        return loop(trainer, state, *rest)
+
+    ran.has_effects, ran.compile_ahead = loop.has_effects, loop.compile_ahead
+    monkeypatch.setattr(trials, "one_is_faster", tried)
+    monkeypatch.setattr(programs, "loop", ran)
+    WAYS[way](made())
+    assert places == [{pools.of_one_thread()}, {jax.devices()[0]}]
 
 
 def test_what_tells_python_something_is_tried_nowhere(choose, monkeypatch):
