@@ -68,7 +68,7 @@ class Placement:
         if self.device is None:
             return ""
         if self.threads == 1:
-            return f" for one thread, which is faster here than {pools.number()}"
+            return f" for one thread: {pools.number()} are no faster here"
         return f" for {self.threads} threads, as many as there are cores"
 
     @property
