@@ -150,10 +150,15 @@ class Program:
     def __call__(self, *arguments: Any) -> Any:
         self._be_ready()
         with transfers.meant():
-            lent = self._lent_for(arguments) if self._lends else None
+            lent = self._lent_for(arguments)
             if lent is None:
                 return self.jitted(*arguments)
             return lent(*self._variables(arguments))
+
+    def _may_lend(self) -> bool:
+        # Once is enough: JAX does not tell where a program that it has came from.
+        self._lends = self._lends and not lending.comes_from_disk()
+        return self._lends
 
     def _lent_for(self, arguments: tuple[Any, ...]) -> Any:
         """Return what was compiled for JAX's device for that of arguments.
@@ -161,9 +166,7 @@ class Program:
         None where they lie on JAX's, and where nothing can be lent, or JAX is to look
         into what is computed.
         """
-        # Once is enough: JAX does not tell where a program that it has came from.
-        self._lends = self._lends and not lending.comes_from_disk()
-        device = lending.own_among(arguments) if self._lends else None
+        device = lending.own_among(arguments) if self._may_lend() else None
         if device is None or any(map(_is_on, _LOOKS_INTO)):
             return None
         key = self._key(arguments), *map(str, lending.settings().values())
@@ -193,7 +196,8 @@ class Program:
     def has_effects(self, *arguments: Any) -> bool:
         """Tell whether a call would do more than to return something.
 
-        Such as ``jax.debug.print``, which tells Python.
+        Such as ``jax.debug.print``, which tells Python; and where nothing is compiled,
+        whatever a user's functions do.
         """
         if _nothing_is_compiled():
             return True
@@ -215,8 +219,7 @@ class Program:
         """
         if _nothing_is_compiled():
             return False
-        self._lends = self._lends and not lending.comes_from_disk()
-        if self._lends:
+        if self._may_lend():
             arguments = lending.as_at_home(arguments)
         key = self._key(arguments)
         with self._lock:

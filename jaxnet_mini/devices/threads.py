@@ -15,12 +15,12 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
 
-from jaxnet_mini.devices import pools
+from jaxnet_mini.devices import pools, trials
 from jaxnet_mini.devices.lending import settings
 from jaxnet_mini.devices.products import StepProducts, has_bits_of_the_pool
 
@@ -89,9 +89,16 @@ def _told_one() -> bool:
     return os.environ.get("OMP_NUM_THREADS", "").strip() == "1"
 
 
-def found(step: StepProducts, one: bool) -> None:
-    """Keep whether one thread was faster, for short fits, which try nothing."""
-    _was_faster[step] = one
+def tried(step: StepProducts, one: Callable[[], Any], pool: Callable[[], Any]) -> bool:
+    """Tell whether one thread is faster, and keep it for short fits, which do not try.
+
+    Args:
+        step: what each step computes.
+        one: see `jaxnet_mini.devices.trials.one_is_faster`.
+        pool: likewise.
+    """
+    _was_faster[step] = found = trials.one_is_faster(one, pool)
+    return found
 
 
 def _taken_one() -> Any:
@@ -162,8 +169,8 @@ def side_by_side(step: StepProducts, jobs: int, seconds: float) -> list[Any]:
         seconds: how long all take together, about.
 
     Returns:
-        As many devices as are worth while, of which each compiles for itself; none
-        where they would compute other bits, or one is all that there is.
+        As many devices as are worth while; none where they would compute other bits,
+        or one is all that there is.
     """
     count = min(pools.cores(), jobs, int(seconds / SECONDS))
     if count < 2 or not are_bits_of_one_thread(step):

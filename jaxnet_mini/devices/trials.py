@@ -20,6 +20,11 @@ in a trial looks slower by a twentieth than it is in an epoch. What one thread c
 takes as long whatever the cores are, and leaves the others to whom they may serve."""
 
 
+def steps_of(seconds: float, most: int) -> int:
+    """Return how many steps a run has, each of so many seconds, about."""
+    return max(1, min(most, int(SECONDS / seconds)))
+
+
 def one_is_faster(one: Callable[[], Any], pool: Callable[[], Any]) -> bool:
     """Tell whether one thread computes as soon as a pool, or nearly so.
 

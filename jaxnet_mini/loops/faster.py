@@ -21,7 +21,7 @@ from jaxnet_mini.loops.feed import Piece
 from jaxnet_mini.loops.fit_call import FitCall
 
 AGAIN = 5.0
-"""Seconds after which both try again, for some 0.05 s."""
+"""Seconds after which both try again, for some 0.1 s."""
 
 
 class Faster:
@@ -37,7 +37,7 @@ class Faster:
         self._tried = -np.inf
         rival = call.prepared.place.rival
         # What Python is told by a program, it would be told by trials as well.
-        if rival is not None and not programs.loop.has_effects(*_arguments(call, 1)):
+        if rival is not None and not _has_effects(call):
             own = call.prepared.at(Placement(device=rival))
             self._rival = dataclasses.replace(call, prepared=own)
 
@@ -52,9 +52,8 @@ class Faster:
         """
         chosen = self._call
         if self._rival is not None:
-            one = trials.one_is_faster(self._run(self._rival), self._run(self._call))
-            threads.found(self._step, one)
-            chosen = self._rival if one else self._call
+            runs = self._run(self._rival), self._run(self._call)
+            chosen = self._rival if threads.tried(self._step, *runs) else self._call
             chosen.learner.state = _moved(chosen.learner.state, chosen.prepared.place)
             self._tried = time.perf_counter()
         chosen.history.timing["threads"] = chosen.prepared.place.threads
@@ -62,19 +61,33 @@ class Faster:
 
     def _run(self, call: FitCall) -> Callable[[], Any]:
         """Return what computes some steps where a call lies."""
-        arguments = _arguments(call, max(1, int(trials.SECONDS / self._step.seconds)))
+        arguments = _arguments(call, self._step.seconds)
         return lambda: programs.loop(*arguments)
 
 
-def _arguments(call: FitCall, steps: int) -> tuple[Any, ...]:
-    """Return what the loop takes for at most so many steps, of rows drawn at random."""
+def _has_effects(call: FitCall) -> bool:
+    shapes, program = (
+        call.prepared.feed.shapes(call.plan),
+        call.prepared.trainer.program(),
+    )
+    arguments = program, call.learner.state, *shapes, 0, 0, call.no_sums
+    return programs.loop.has_effects(*arguments)
+
+
+def _arguments(call: FitCall, seconds: float) -> tuple[Any, ...]:
+    """Return what the loop takes for some steps, of rows drawn at random.
+
+    Args:
+        call: where to compute them.
+        seconds: how long one takes, about.
+    """
     prepared, plan, place = call.prepared, call.plan, call.prepared.place
     examples, nothing = prepared.feed.empty(plan)
     rows = min(length(examples.x), prepared.rows)
     order = np.random.default_rng(0).integers(0, rows, nothing.shape, np.int32)
     # Once: a stream's are on the host, and would go to the device with each run.
     examples, order = place.put((examples, place.order(order)))
-    piece = Piece(examples, order, 0, min(steps, len(order)))
+    piece = Piece(examples, order, 0, trials.steps_of(seconds, len(order)))
     state = _moved(call.learner.state, place)
     return prepared.trainer.program(), state, *piece, call.no_sums
 

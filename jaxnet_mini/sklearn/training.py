@@ -160,13 +160,9 @@ def train(run: Fit, data: Data, ended: Callable[[float], None]) -> None:
         interrupts.held_back(),
     ):
         if rival is not None:
-            count = max(1, min(run.steps, int(trials.SECONDS / step.seconds)))
-            one, pool = (
-                _trial(run, data, where, (count, together)) for where in (rival, device)
-            )
-            faster = trials.one_is_faster(one, pool)
-            threads.found(step, faster)
-            device = rival if faster else device
+            some = trials.steps_of(step.seconds, run.steps), together
+            one, pool = (_trial(run, data, where, some) for where in (rival, device))
+            device = rival if threads.tried(step, one, pool) else device
         run.state, data = jax.device_put((run.state, data), device)
         pace, epoch = Pace(QUIET_SECONDS), 0
         while epoch < run.epochs and not run.stop_training:

@@ -21,7 +21,7 @@ X = np.arange(12, dtype=np.float32).reshape(3, 4)
 
 
 @pytest.fixture(autouse=True)
-def nothing_on_disk(monkeypatch):
+def nothing_on_disk():
     """JAX loads nothing from its cache on disk."""
     folder = jax.config.jax_compilation_cache_dir
     jax.config.update("jax_compilation_cache_dir", None)

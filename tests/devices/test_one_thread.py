@@ -170,14 +170,14 @@ def test_a_short_fit_is_not_worth_a_trial_and_goes_by_the_last(choose, monkeypat
     monkeypatch.setattr(threads, "SECONDS", 1.0)
     assert threads.fitting(STEP, 1.0) == (None, None)
     device = pools.of_one_thread()
-    threads.found(STEP, True)
+    threads._was_faster[STEP] = True
     for steps, expected in ((1e9, (None, device)), (1.0, (device, None))):
         devices = threads.fitting(STEP, steps)
         with threads.given_back(*devices):
             assert devices == expected
             assert threads._taken[0] == 1
         assert not threads._taken[0]
-    threads.found(STEP, False)
+    threads._was_faster[STEP] = False
     assert threads.fitting(STEP, 1.0) == (None, None)
     assert pools.own_of(jax.device_put(X, device)) is device
     assert threads.fitting(STEP._replace(rows=513), 1e9) == (None, None)
