@@ -100,14 +100,14 @@ def train_epochs(call: FitCall, compiling: Stopwatch) -> Generator[int, None, No
     learner, callbacks, run, plan = call.learner, call.callbacks, call.run, call.plan
     _run_nothing(call)
     call.history.timing["compile_seconds"] = compiling.stop()
+    call.history.timing["threads"] = call.prepared.place.threads
     callbacks.call("on_train_begin", {})
     start = run.start
     run.put_back(learner, callbacks.callbacks)
     call.prepared.held_out.pass_over(range(plan.initial_epoch, start.epoch))
     pace, logs, known = Pace(QUIET_SECONDS), start.logs, None
-    faster, epoch = Faster(call), start.epoch
-    call = faster.call()
-    row, last = InARow(call), epoch if start.stopped else plan.epochs
+    faster, row, epoch = Faster(call), InARow(call), start.epoch
+    last = epoch if start.stopped else plan.epochs
     while epoch < last and not (learner.stop_training and epoch > start.epoch):
         if faster.is_due() and not row.on_their_way:
             call = faster.call()

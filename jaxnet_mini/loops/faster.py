@@ -42,13 +42,13 @@ class Faster:
             self._rival = dataclasses.replace(call, prepared=own)
 
     def is_due(self) -> bool:
-        """Tell whether it is time to try."""
+        """Tell whether it is time to try: at first, and after some seconds again."""
         return self._rival is not None and time.perf_counter() - self._tried > AGAIN
 
     def call(self) -> FitCall:
         """Return the call where steps are computed sooner, with the learner's state.
 
-        Between epochs, of which none is on its way.
+        Where it `is_due`, between epochs of which none is on its way.
         """
         chosen = self._call
         if self._rival is not None:
