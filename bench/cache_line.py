@@ -16,6 +16,10 @@ from collections.abc import Iterable
 
 TRIPS, BLOCK = 200_000, 1_000
 
+TIMES = 5
+"""Of so many measurements the median counts: Python takes four fifths of a trip, and
+more or less of it from one moment to the next."""
+
 NEAR, FAR = "near", "far"
 FAR_NANOSECONDS = 200
 RULE = (
@@ -53,6 +57,12 @@ def nanoseconds(trips: int = TRIPS) -> float | None:
     cores = os.sched_getaffinity(0)
     if len(cores) < 2:
         return None
+    # Where Python took the whole trip, the line was nearer than can be seen.
+    found = [_measured(cores, trips) or 0.0 for _ in range(TIMES)]
+    return statistics.median(found) or None
+
+
+def _measured(cores: set[int], trips: int) -> float | None:
     here, there = sorted(cores)[:2]
     with tempfile.NamedTemporaryFile() as file:
         file.truncate(4096)
