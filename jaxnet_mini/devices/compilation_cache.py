@@ -42,6 +42,8 @@ def enable_compilation_cache(folder: str | os.PathLike[str] | None = None) -> Pa
     for all of JAX in this process. Another process that trains the same layers on data
     of the same rounded size then compiles nothing; other versions of JAX, other devices
     and other programs have entries of their own. The numbers are the same to the bit.
+    Steps of more than 512 rows on an x86 processor are not kept, see
+    `jaxnet_mini.devices.onednn`.
 
     A broken entry is removed and compiled again. Where the folder cannot be used, a
     warning says so, and training goes on without.

@@ -16,6 +16,9 @@ from jax import Array
 
 from jaxnet_mini.devices import transfers
 
+MOST_ROWS = 512
+"""With more the bits of a step mostly depend on the number of threads."""
+
 RATE, BESIDES = 1e11, 1e-6
 """Floating point operations of a core in a second, and what a product takes besides,
 about: of the smallest that is nearly all."""

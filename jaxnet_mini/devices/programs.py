@@ -9,6 +9,7 @@ starts and ends are arguments, never constants.
 
 import contextlib
 import functools
+import math
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,7 +21,15 @@ from jaxnet_mini.core.training import epochs as several_epochs
 from jaxnet_mini.core.training import predict as predictions
 from jaxnet_mini.core.training import start
 from jaxnet_mini.core.training.trainer import Trainer
-from jaxnet_mini.devices import forks, lending, memory, pools, transfers, uncompiled
+from jaxnet_mini.devices import (
+    forks,
+    lending,
+    memory,
+    onednn,
+    pools,
+    transfers,
+    uncompiled,
+)
 
 FAST = {"xla_cpu_prefer_vector_width": 512}
 """On a CPU, for training: vectors of AVX-512's full width, where the compiler by itself
@@ -105,6 +114,8 @@ class Program:
         lends: whether it is compiled once for all devices of the CPU, see
             `jaxnet_mini.devices.lending`. A call on one that was made here then takes
             the host 0.1 ms more.
+        rows: returns of the arguments how many rows its products have: of large ones
+            it is compiled as `jaxnet_mini.devices.onednn` says. It is then not lent.
     """
 
     def __init__(
@@ -113,14 +124,15 @@ class Program:
         static_argnums: tuple[int, ...] = (),
         cpu_options: Mapping[str, Any] | None = None,
         lends: bool = False,
+        rows: Callable[..., int] | None = None,
     ) -> None:
-        self._function, self._lends = function, lends
+        self._function, self._lends, self._rows = function, lends, rows
         self._static = static_argnums
         self._cpu_options = cpu_options or {}
         self._begun: set[Any] = set()
         self._compiling: tuple[threading.Thread, ...] = ()
         self._lock = threading.Lock()
-        self._jitted: dict[str, Any] = {}
+        self._jitted: dict[tuple[str, bool], Any] = {}
         self._lent: dict[Any, Any] = {}
         self._lending = threading.Lock()
 
@@ -131,34 +143,53 @@ class Program:
         JAX knows no trace by its ``jax_default_prng_impl``: where that was changed, or
         is another for a while, the keys made in a program would be those of before.
         """
-        generator = default_generator()
-        found = self._jitted.get(generator)
+        return self._jitted_with({})
+
+    def _jitted_for(self, arguments: tuple[Any, ...]) -> Any:
+        return self._jitted_with(self._large_options(arguments))
+
+    def _jitted_with(self, large: Mapping[str, Any]) -> Any:
+        key = default_generator(), bool(large)
+        found = self._jitted.get(key)
         if found is None:
             # Made when first called: importing must not start a device. And made once:
             # another would compile anew.
             with self._lock:
                 found = self._jitted.setdefault(
-                    generator,
+                    key,
                     jit(
                         _another(self._function),
-                        self._cpu_options,
+                        {**self._cpu_options, **large},
                         static_argnums=self._static,
                     ),
                 )
         return found
 
+    def _large_options(self, arguments: tuple[Any, ...]) -> Mapping[str, Any]:
+        """Return the compiler's further options for what these arguments are."""
+        if self._rows is None or jax.default_backend() != "cpu":
+            return {}
+        return onednn.options(self._rows(*arguments))
+
+    def _kept(
+        self, arguments: tuple[Any, ...]
+    ) -> contextlib.AbstractContextManager[None]:
+        """Return within what to compile, so that JAX keeps on disk what it can."""
+        with_onednn = self._large_options(arguments) and lending.comes_from_disk()
+        return onednn.not_written() if with_onednn else contextlib.nullcontext()
+
     def __call__(self, *arguments: Any) -> Any:
         self._be_ready()
-        with transfers.meant():
+        with transfers.meant(), self._kept(arguments):
             lent = self._lent_for(arguments)
             if lent is None:
-                return self.jitted(*arguments)
+                return self._jitted_for(arguments)(*arguments)
             return lent(*self._variables(arguments))
 
-    def _may_lend(self) -> bool:
+    def _may_lend(self, arguments: tuple[Any, ...]) -> bool:
         # Once is enough: JAX does not tell where a program that it has came from.
         self._lends = self._lends and not lending.comes_from_disk()
-        return self._lends
+        return self._lends and not self._large_options(arguments)
 
     def _lent_for(self, arguments: tuple[Any, ...]) -> Any:
         """Return what was compiled for JAX's device for that of arguments.
@@ -166,7 +197,7 @@ class Program:
         None where they lie on JAX's, and where nothing can be lent, or JAX is to look
         into what is computed.
         """
-        device = lending.own_among(arguments) if self._may_lend() else None
+        device = lending.own_among(arguments) if self._may_lend(arguments) else None
         if device is None or any(map(_is_on, _LOOKS_INTO)):
             return None
         key = self._key(arguments), *map(str, lending.settings().values())
@@ -191,7 +222,7 @@ class Program:
     def shapes(self, *arguments: Any) -> Any:
         """Return shapes and dtypes of what a call would return."""
         with transfers.meant():
-            return self.jitted.eval_shape(*arguments)
+            return self._jitted_for(arguments).eval_shape(*arguments)
 
     def has_effects(self, *arguments: Any) -> bool:
         """Tell whether a call would do more than to return something.
@@ -202,7 +233,7 @@ class Program:
         if _nothing_is_compiled():
             return True
         with transfers.meant():
-            return bool(self.jitted.trace(*arguments).jaxpr.effects)
+            return bool(self._jitted_for(arguments).trace(*arguments).jaxpr.effects)
 
     def compile_ahead(
         self, *arguments: Any, first: Callable[[], None] | None = None
@@ -219,7 +250,7 @@ class Program:
         """
         if _nothing_is_compiled():
             return False
-        if self._may_lend():
+        if self._may_lend(arguments):
             arguments = lending.as_at_home(arguments)
         key = self._key(arguments)
         with self._lock:
@@ -228,14 +259,15 @@ class Program:
             self._begun.add(key)
         # Tracing needs this thread; compiling leaves Python to others meanwhile.
         with transfers.meant():
-            lowered = self.jitted.lower(*arguments)
+            lowered = self._jitted_for(arguments).lower(*arguments)
 
         def finish() -> None:
             # Where it fails, the call fails too, and where it can be handled.
             with contextlib.suppress(Exception):
                 if first is not None:
                     first()
-                lowered.compile()
+                with self._kept(arguments):
+                    lowered.compile()
 
         # No daemon: Python ends the process once it is done. One that is within the
         # compiler while Python shuts down would abort it.
@@ -307,13 +339,30 @@ class ProgramForOnce(Program):
         return traced, uncompiled.computed(traced, leaves)
 
 
+def _rows_of_a_step(*arguments: Any) -> int:
+    order = arguments[3]
+    return math.prod(order.shape[1:])
+
+
+def _rows_of_epochs(*arguments: Any) -> int:
+    orders = arguments[3].orders
+    return math.prod(orders.shape[2:])
+
+
+def rows_of_a_batch(*arguments: Any) -> int:
+    """Return the rows of a batch of what `evaluate` goes through."""
+    batches = arguments[2]
+    return int(jax.tree.leaves(batches.x)[0].shape[1])
+
+
 untrained = ProgramForOnce(start.untrained, static_argnums=(0, 1))
 fresh = ProgramForOnce(start.fresh, static_argnums=(0, 1))
 with_optimizer = ProgramForOnce(start.with_optimizer, static_argnums=(0,))
 # Its programs take a trainer as an argument that is no array.
 jax.tree_util.register_static(Trainer)
-loop = Program(Trainer.loop, cpu_options=FAST, lends=True)
-epochs = Program(several_epochs.loop, cpu_options=FAST, lends=True)
-evaluate = Program(Trainer.evaluate, cpu_options=FAST, lends=True)
+_trained = functools.partial(Program, cpu_options=FAST, lends=True)
+loop = _trained(Trainer.loop, rows=_rows_of_a_step)
+epochs = _trained(several_epochs.loop, rows=_rows_of_epochs)
+evaluate = _trained(Trainer.evaluate, rows=rows_of_a_batch)
 predict = Program(predictions.predict, static_argnums=(0,))
 apply = Program(predictions.apply, static_argnums=(0,))

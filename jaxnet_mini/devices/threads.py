@@ -22,15 +22,18 @@ import jax
 
 from jaxnet_mini.devices import pools, trials
 from jaxnet_mini.devices.lending import settings
-from jaxnet_mini.devices.products import StepProducts, has_bits_of_the_pool
+from jaxnet_mini.devices.products import (
+    MOST_ROWS,
+    StepProducts,
+    has_bits_of_the_pool,
+)
 
 SECONDS = 1.0
 """What takes less, by our estimate, is not worth a trial, which takes 0.1."""
 
-MOST_ROWS, LEAST_SIZE, MOST_SIZE = 512, 2**13, 2**27
-"""With more rows the bits of a step depend on the number of threads. Products of fewer
-multiplications are never handed out (where Eigen's cost is below ``kStartupCycles``),
-and those of more are faster on the pool wherever its cores are."""
+LEAST_SIZE, MOST_SIZE = 2**13, 2**27
+"""Products of fewer multiplications are never handed out (where Eigen's cost is below
+``kStartupCycles``), and those of more are faster on the pool wherever its cores are."""
 
 MOMENT = 2e-3
 """How long a fit that is called in a thread of Python's waits for others to begin, in

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -15,7 +16,7 @@ from jaxnet_mini.core.training.sums import Sums
 from jaxnet_mini.core.types import Variables
 from jaxnet_mini.data.plan import Plan
 from jaxnet_mini.data.stacks import PlacedStacks
-from jaxnet_mini.devices import processes, programs
+from jaxnet_mini.devices import onednn, processes, programs
 from jaxnet_mini.devices.products import StepProducts
 from jaxnet_mini.loops import evaluate, steps
 from jaxnet_mini.loops.choose_place import step_of
@@ -216,7 +217,7 @@ def how_many(step: StepProducts, steps: int, rows: int, epochs: int) -> int:
 def in_one_program(prepared: Prepared) -> Prepared:
     """Return the same, with as many epochs in one program as may be."""
     plan = prepared.plan((0,))
-    if not _may_share(prepared) or plan.steps_per_epoch is not None:
+    if not _may_share(prepared, plan) or plan.steps_per_epoch is not None:
         return prepared
     rows, epochs = np.size(plan.no_order), plan.epochs - plan.initial_epoch
     step = step_of(prepared.outline, min(prepared.batch_size, prepared.rows))
@@ -224,10 +225,15 @@ def in_one_program(prepared: Prepared) -> Prepared:
     return dataclasses.replace(prepared, epochs_in_one=count)
 
 
-def _may_share(prepared: Prepared) -> bool:
+def _may_share(prepared: Prepared, plan: Plan) -> bool:
     """Tell whether epochs and evaluations are but one loop and one stack each."""
     trainer, stacks = prepared.trainer, prepared.held_out.stacks
     own = trainer.own_method(training=True) or trainer.own_method(training=False)
-    one_stack = not isinstance(stacks, PlacedStacks) or len(stacks) == 1
+    one_stack, alike = True, True
+    if isinstance(stacks, PlacedStacks):
+        rows = math.prod(plan.no_order.shape[1:])
+        one_stack = len(stacks) == 1
+        # One program has the options of both, as each has them by itself.
+        alike = onednn.options(stacks.batch_size) == onednn.options(rows)
     by_row = protocol.acts_by_row(trainer.net)
-    return may_be_begun(prepared) and one_stack and by_row and not own
+    return may_be_begun(prepared) and one_stack and alike and by_row and not own

@@ -7,6 +7,7 @@ go on. With a mesh each device trains its own members, without a word to the oth
 
 import dataclasses
 import functools
+import math
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any
@@ -109,7 +110,15 @@ def _programs(mesh: Mesh | None) -> tuple[Program, Program]:
     # The examples, and where the steps begin, are those of all members.
     loop = spread(Trainer.loop, 0, 0, None, 0, None, 0, 0)
     evaluate = spread(Trainer.evaluate, 0, 0, None, None, None, 0)
-    return Program(loop, cpu_options=programs.FAST), Program(evaluate)
+    return (
+        Program(loop, cpu_options=programs.FAST, rows=_rows_of_a_step),
+        Program(evaluate, rows=programs.rows_of_a_batch),
+    )
+
+
+def _rows_of_a_step(*arguments: Any) -> int:
+    orders = arguments[3]
+    return math.prod(orders.shape[2:])
 
 
 class Group:
