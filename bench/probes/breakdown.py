@@ -51,7 +51,9 @@ def parts_of(program: str, shapes: set[str]) -> dict[str, tuple[str, str]]:
     for name, kind, operation, taken, origin in re.findall(pattern, program):
         given = set(re.findall(r"\w+\[[\d,]*\]", kind))
         operands[name] = re.findall(r"%([\w.-]+)", taken)
-        if operation == "dot" or "dot_general" in origin:
+        # oneDNN's are named after what they are joined with.
+        library = name.startswith("onednn")
+        if operation == "dot" or "dot_general" in origin or library:
             parts[name] = PRODUCTS
         elif "jvp" in origin:
             parts[name] = FORWARD
@@ -151,7 +153,7 @@ def ablated(loop: ours.Loop, rounds: int) -> dict[str, float]:
 
         state = trainer.init(jax.random.key(0), (FEATURES,))
         order = loop.order.reshape(-1, batch_size)
-        compiled = programs.jit(run, programs.FAST)
+        compiled = programs.jit(run, programs.training_options(batch_size))
         return lambda: jax.block_until_ready(
             compiled(state, loop.data.x, loop.data.y, order)
         )
@@ -171,6 +173,13 @@ def ablated(loop: ours.Loop, rounds: int) -> dict[str, float]:
     return {name: statistics.median(values[1:]) for name, values in seconds.items()}
 
 
+def _text_of(loop: ours.Loop) -> str:
+    """Return the compiled program of a loop."""
+    arguments = loop.arguments()
+    lowered = programs.loop.jitted_for(*arguments).lower(*arguments)
+    return str(lowered.compile().as_text())
+
+
 def measure(batch_size: int, rows: int, rounds: int) -> dict[str, Any]:
     """Return the breakdown of a step at one batch size."""
     steps = rows // batch_size
@@ -178,7 +187,7 @@ def measure(batch_size: int, rows: int, rounds: int) -> dict[str, Any]:
     loop = ours.Loop(trainer, FEATURES, batch_size, min(TRACED_STEPS, steps))
     repeats = -(-TRACED_STEPS // loop.steps)
     loop.run()
-    text = programs.loop.jitted.lower(*loop.arguments()).compile().as_text()
+    text = _text_of(loop)
     leaves = jax.tree.leaves(loop.state.params)
     shapes = {f"f32[{','.join(map(str, leaf.shape))}]" for leaf in leaves}
 

@@ -53,7 +53,9 @@ def measure(
     batch = (loop.data.x[:batch_size], loop.data.y[:batch_size])
     # Whatever JAX itself compiles once is compiled before.
     jax.block_until_ready(jax.jit(lambda x: x @ x.T)(batch[0]))
-    donating = programs.jit(trainer.step, programs.FAST, donate_argnums=0)
+    donating = programs.jit(
+        trainer.step, programs.training_options(batch_size), donate_argnums=0
+    )
     jax.clear_caches()
     bare, step = staged(donating, loop.state, batch)
     state = trainer.init(jax.random.key(0), (features,))
@@ -65,7 +67,7 @@ def measure(
 
     # The loop contains the step: nothing traced for the one may help the other.
     jax.clear_caches()
-    fused, _ = staged(programs.loop.jitted, *loop.arguments())
+    fused, _ = staged(programs.loop.jitted_for(*loop.arguments()), *loop.arguments())
     loop.run()
     take_step()
     calls = max(20, min(1000, int(0.1 / max(per_call(take_step, 3), 1e-6))))

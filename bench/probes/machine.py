@@ -44,7 +44,7 @@ class Machine:
         return [self.timed((library, kind, batch_size), run)]
 
     @functools.lru_cache  # noqa: B019
-    def _xla_program(self, kind: str) -> Callable[..., Any]:
+    def _xla_program(self, kind: str, batch_size: int) -> Callable[..., Any]:
         def body(_: Any, carry: Any) -> Any:
             x, other, result = carry
             # The next product waits for the one before, and is no constant of the loop.
@@ -56,11 +56,11 @@ class Machine:
             start = (x, other, jnp.zeros((rows, other.shape[1]), x.dtype))
             return jax.lax.fori_loop(0, count, body, start)[2]
 
-        return programs.jit(run, programs.FAST)
+        return programs.jit(run, programs.training_options(batch_size))
 
     def _xla(self, kind: str, batch_size: int, x: Any, other: Any) -> Any:
         x, other = jax.device_put((x, other))
-        program = self._xla_program(kind)
+        program = self._xla_program(kind, batch_size)
         return lambda count: jax.block_until_ready(program(x, other, count))
 
     def _numpy(self, kind: str, batch_size: int, x: Any, other: Any) -> Any:

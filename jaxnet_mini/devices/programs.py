@@ -64,6 +64,11 @@ def _knows_loops_on_a_gpu() -> bool:
     return True
 
 
+def training_options(rows: int) -> dict[str, Any]:
+    """Return the options of the compiler for steps of so many rows on a CPU."""
+    return {**FAST, **onednn.options(rows)}
+
+
 def compiler_options(cpu_options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of the compiler for JAX's default device."""
     device = jax.default_backend()
@@ -145,7 +150,8 @@ class Program:
         """
         return self._jitted_with({})
 
-    def _jitted_for(self, arguments: tuple[Any, ...]) -> Any:
+    def jitted_for(self, *arguments: Any) -> Any:
+        """The same, with the compiler's options for such arguments."""
         return self._jitted_with(self._large_options(arguments))
 
     def _jitted_with(self, large: Mapping[str, Any]) -> Any:
@@ -183,7 +189,7 @@ class Program:
         with transfers.meant(), self._kept(arguments):
             lent = self._lent_for(arguments)
             if lent is None:
-                return self._jitted_for(arguments)(*arguments)
+                return self.jitted_for(*arguments)(*arguments)
             return lent(*self._variables(arguments))
 
     def _may_lend(self, arguments: tuple[Any, ...]) -> bool:
@@ -222,7 +228,7 @@ class Program:
     def shapes(self, *arguments: Any) -> Any:
         """Return shapes and dtypes of what a call would return."""
         with transfers.meant():
-            return self._jitted_for(arguments).eval_shape(*arguments)
+            return self.jitted_for(*arguments).eval_shape(*arguments)
 
     def has_effects(self, *arguments: Any) -> bool:
         """Tell whether a call would do more than to return something.
@@ -233,7 +239,7 @@ class Program:
         if _nothing_is_compiled():
             return True
         with transfers.meant():
-            return bool(self._jitted_for(arguments).trace(*arguments).jaxpr.effects)
+            return bool(self.jitted_for(*arguments).trace(*arguments).jaxpr.effects)
 
     def compile_ahead(
         self, *arguments: Any, first: Callable[[], None] | None = None
@@ -259,7 +265,7 @@ class Program:
             self._begun.add(key)
         # Tracing needs this thread; compiling leaves Python to others meanwhile.
         with transfers.meant():
-            lowered = self._jitted_for(arguments).lower(*arguments)
+            lowered = self.jitted_for(*arguments).lower(*arguments)
 
         def finish() -> None:
             # Where it fails, the call fails too, and where it can be handled.

@@ -44,7 +44,7 @@ def test_large_products_alone_are_computed_by_it(rows, expected):
     x, y = np.ones((rows, 20), "f"), np.ones((rows, 12), "f")
     program = Program(lambda x, y: x.T @ y, rows=lambda x, y: len(x))
     with onednn.not_written():
-        compiled = program._jitted_for((x, y)).lower(x, y).compile()
+        compiled = program.jitted_for(x, y).lower(x, y).compile()
     assert ("__onednn" in compiled.as_text()) == expected
     np.testing.assert_array_equal(program(x, y), np.full((20, 12), rows))
 
